@@ -1,0 +1,41 @@
+/**
+ * Codes of {@link ClfsError}; `docs/errors.md` says what each means and what to do.
+ */
+export type ErrorCode =
+  | 'format' // bytes that are not what the format document allows
+  | 'usage' // a wrong argument or combination of arguments
+  | 'source' // the source tree as a whole cannot be used
+  | 'state' // the state directory or its database cannot be used
+  | 'state-busy' // another live process uses the state directory
+  | 'container' // the destination or the container read cannot be used
+  | 'container-missing' // the container does not exist (any more)
+  | 'container-not-empty' // a new job found something in its container
+  | 'container-other' // the container belongs to another job
+  | 'access-denied' // the service refused the credential
+  | 'service' // the service answered something that no retry mends
+  | 'service-unavailable' // no usable answer within the retry window
+  | 'not-found' // a blob, or a path in a container, does not exist
+  | 'exists' // a conditional create found the blob there
+  | 'cancelled' // the caller's signal was aborted
+  | 'worker'; // a thread died
+
+/** The one error class: a message for people, a code for programs, and the cause when there is one. */
+export class ClfsError extends Error {
+  readonly code: ErrorCode;
+
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
+    super(message, options);
+    this.name = 'ClfsError';
+    this.code = code;
+  }
+}
+
+/** Says whether `error` is a {@link ClfsError}, of one of the given codes when there are any. */
+export function isClfsError(error: unknown, ...codes: readonly ErrorCode[]): error is ClfsError {
+  return error instanceof ClfsError && (codes.length === 0 || codes.includes(error.code));
+}
+
+/** Message of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,43 @@
+import koffi from 'koffi';
+import xxhash from 'xxhash-wasm';
+import type { Lz4 } from '../format/envelope.js';
+
+const { h32Raw } = await xxhash();
+const DICTIONARY_BYTES = 65536;
+
+/**
+ * The system's liblz4 through a foreign-function call: linked blocks, straight into the caller's buffer.
+ *
+ * @returns undefined where the library is not installed
+ */
+export function openLiblz4(): Lz4 | undefined {
+  let library: ReturnType<typeof koffi.load>;
+  try {
+    library = koffi.load('liblz4.so.1');
+  } catch {
+    return undefined;
+  }
+  const initStream = library.func('void *LZ4_initStream(void *stream, size_t size)');
+  const compress = library.func(
+    'int LZ4_compress_fast_continue(void *stream, const void *source, void *target, int sourceSize, int targetSize, int acceleration)',
+  );
+  const decompress = library.func(
+    'int LZ4_decompress_safe_usingDict(const void *source, void *target, int sourceSize, int targetSize, const void *dictionary, int dictionarySize)',
+  );
+  const sizeOfStream = library.func('int LZ4_sizeofState()');
+  // Not from Buffer's pool: liblz4 wants the state aligned.
+  const stream = Buffer.from(new ArrayBuffer(sizeOfStream() + 64));
+  return {
+    // A cleared state, not LZ4_resetStream_fast: its left-over table changes the bytes, and equal input shall give equal output.
+    startFrame() {
+      initStream(stream, stream.length);
+    },
+    compressBlock: (source, target) => compress(stream, source, target, source.length, target.length, 1),
+    decompressBlock(source, target, at, end) {
+      const dictionaryBytes = Math.min(at, DICTIONARY_BYTES);
+      const dictionary = target.subarray(at - dictionaryBytes, at);
+      return decompress(source, target.subarray(at, end), source.length, end - at, dictionary, dictionaryBytes);
+    },
+    checksum: (bytes) => h32Raw(bytes, 0),
+  };
+}
