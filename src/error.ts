@@ -16,17 +16,21 @@ export type ErrorCode =
   | 'service-unavailable' // no usable answer within the retry window
   | 'not-found' // a blob, or a path in a container, does not exist
   | 'exists' // a conditional create found the blob there
+  | 'entry' // one entry of the source cannot be loaded; see `reason`
   | 'cancelled' // the caller's signal was aborted
   | 'worker'; // a thread died
 
 /** The one error class: a message for people, a code for programs, and the cause when there is one. */
 export class ClfsError extends Error {
   readonly code: ErrorCode;
+  /** With code `entry`: why. */
+  readonly reason: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown }) {
-    super(message, options);
+  constructor(code: ErrorCode, message: string, options?: { readonly cause?: unknown; readonly reason?: string }) {
+    super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.name = 'ClfsError';
     this.code = code;
+    this.reason = options?.reason;
   }
 }
 

@@ -1,0 +1,313 @@
+import { type Dispatcher, EnvHttpProxyAgent, errors, Pool } from 'undici';
+import { ClfsError, messageOf } from '../../error.js';
+import { type Clock, systemClock } from '../clock.js';
+import { AdaptiveConcurrency } from '../concurrency.js';
+import { PACED_PIECE_BYTES, type RateLimit } from '../rate-limit.js';
+import type { Traffic } from '../traffic.js';
+import { type ContainerAddress, addressText, redact } from './container-url.js';
+
+/** Version of the service's protocol that is spoken. */
+const SERVICE_VERSION = '2021-12-02';
+const CONNECT_TIMEOUT_MS = 10_000;
+/** Time that the service and the client give one request, and more for each MiB of body. */
+const REQUEST_TIMEOUT_S = 30;
+const REQUEST_TIMEOUT_S_PER_MIB = 10;
+const FIRST_DELAY_MS = 200;
+const LONGEST_DELAY_MS = 30_000;
+const RETRIED_STATUS = new Set([408, 429, 500, 502, 503, 504]);
+const MOST_ERROR_BYTES = 65536;
+
+/** What every request carries to be let in; the owner may change it at any time. */
+export interface Authorization {
+  /** Query fields, such as a SAS without its `?`. */
+  query: string;
+  /** An access token; empty when there is none. */
+  bearer: string;
+}
+
+/** How a {@link BlobService} behaves. */
+export interface ServiceOptions {
+  /** How long a request is tried again, in milliseconds, before it fails as `service-unavailable`. */
+  readonly retryWindowMs: number;
+  /** Number of requests in flight; undefined: adapted. */
+  readonly concurrency?: number;
+  readonly traffic: Traffic;
+  readonly rateLimit?: RateLimit;
+  readonly clock?: Clock;
+  readonly signal?: AbortSignal;
+  /** Told of every try that failed and will be repeated. */
+  readonly onRetry?: (text: string) => void;
+}
+
+/** One request, relative to the container. */
+export interface BlobRequest {
+  readonly method: 'PUT' | 'GET' | 'HEAD' | 'DELETE';
+  /** Blob name, not encoded; empty for the container itself. */
+  readonly blob: string;
+  /** Query fields, encoded, without `?`. */
+  readonly query?: string;
+  /** Names and values in turn. */
+  readonly headers?: readonly string[];
+  readonly body?: Uint8Array;
+  /** Statuses that are an answer; all others are errors. */
+  readonly accept: readonly number[];
+  /** Most bytes of an answer that are taken; more is an error `format`. */
+  readonly limitBytes?: number;
+}
+
+/** An accepted answer. */
+export interface BlobAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** Requests to one container, with retries, adaptive concurrency and a rate limit. */
+export class BlobService {
+  readonly #address: ContainerAddress;
+  readonly #authorization: Authorization;
+  readonly #options: ServiceOptions;
+  readonly #clock: Clock;
+  readonly #dispatcher: Dispatcher;
+  readonly #concurrency: AdaptiveConcurrency;
+  readonly #controllers = new Set<{ abort(reason: Error): void }>();
+  #failing = 0;
+
+  constructor(address: ContainerAddress, authorization: Authorization, options: ServiceOptions) {
+    this.#address = address;
+    this.#authorization = authorization;
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+    this.#concurrency = new AdaptiveConcurrency(options.concurrency);
+    const pool = { pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } };
+    const proxied = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'].some((name) => process.env[name]);
+    this.#dispatcher = proxied ? new EnvHttpProxyAgent(pool) : new Pool(address.origin, pool);
+    options.signal?.addEventListener('abort', () => {
+      for (const controller of this.#controllers) controller.abort(new ClfsError('cancelled', 'The job was stopped.'));
+    });
+  }
+
+  /**
+   * Sends a request until it is answered for good.
+   *
+   * @throws ClfsError as `Container` says; `exists` for 409 and 412 on a conditional create
+   */
+  async send(request: BlobRequest): Promise<BlobAnswer> {
+    const wait = this.#concurrency.acquire();
+    if (wait) await wait;
+    let roundTripMs: number | undefined;
+    try {
+      const begun = performance.now();
+      const first = await this.#try(request, 1);
+      if (first.final) {
+        roundTripMs = performance.now() - begun;
+        return first.final;
+      }
+      return await this.#repeat(request, first.trouble);
+    } finally {
+      this.#concurrency.release(roundTripMs);
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#dispatcher.destroy();
+  }
+
+  async #repeat(request: BlobRequest, firstTrouble: Trouble): Promise<BlobAnswer> {
+    const begun = this.#clock.now();
+    let trouble = firstTrouble;
+    if (this.#failing++ === 0) this.#options.traffic.set('waitingSince', begun);
+    try {
+      for (let attempt = 1; ; attempt++) {
+        if (this.#clock.now() - begun > this.#options.retryWindowMs) {
+          throw new ClfsError('service-unavailable', `No usable answer from ${addressText(this.#address)} for ${attempt} tries: ${trouble.text}.`, { cause: trouble.cause });
+        }
+        const backOffMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 16)) * (0.5 + Math.random());
+        const delayMs = Math.max(backOffMs, trouble.retryAfterMs);
+        this.#options.traffic.add('retries', 1);
+        this.#options.onRetry?.(`${request.method} ${request.blob || 'container'}: ${trouble.text}; trying again in ${(delayMs / 1000).toFixed(1)} s (try ${attempt + 1})`);
+        await this.#clock.sleep(delayMs, this.#options.signal);
+        const result = await this.#try(request, attempt + 1);
+        if (result.final) return result.final;
+        trouble = result.trouble;
+      }
+    } finally {
+      if (--this.#failing === 0) this.#options.traffic.set('waitingSince', 0);
+    }
+  }
+
+  async #try(request: BlobRequest, attempt: number): Promise<{ final: BlobAnswer; trouble?: undefined } | { final?: undefined; trouble: Trouble }> {
+    if (this.#options.signal?.aborted) throw new ClfsError('cancelled', 'The job was stopped.');
+    let answer: BlobAnswer;
+    const timeoutS = requestTimeoutS(request, attempt);
+    try {
+      answer = await this.#dispatch(request, timeoutS);
+    } catch (error) {
+      if (error instanceof ClfsError) throw error;
+      if (this.#options.signal?.aborted) throw new ClfsError('cancelled', 'The job was stopped.', { cause: error });
+      if (isPermanent(error)) throw new ClfsError('service', `Cannot reach ${addressText(this.#address)}: ${connectionText(error)}.`, { cause: error });
+      if (request.method === 'PUT') this.#options.traffic.set('uncertainPut', this.#clock.now() + timeoutS * 1000);
+      return { trouble: { text: connectionText(error), retryAfterMs: 0, cause: error } };
+    }
+    if (request.accept.includes(answer.status)) return { final: answer };
+    const trouble = this.#judge(request, answer);
+    if (request.method === 'PUT' && answer.status >= 500) this.#options.traffic.set('uncertainPut', this.#clock.now() + timeoutS * 1000);
+    return { trouble };
+  }
+
+  /** What a refused request means: something to try again, or an error that is thrown. */
+  #judge(request: BlobRequest, answer: BlobAnswer): Trouble {
+    const { status } = answer;
+    const code = errorCode(answer);
+    const text = `the service answered ${status}${code ? ` ${code}` : ''}`;
+    if (status === 429 || status === 503) {
+      this.#options.traffic.add('throttled', 1);
+      this.#concurrency.throttled(this.#clock.now());
+    }
+    if (RETRIED_STATUS.has(status) || (status >= 200 && status < 300)) return { text, retryAfterMs: retryAfterMs(answer, this.#clock.now()), cause: undefined };
+    const where = addressText(this.#address);
+    if (code === 'ContainerNotFound' || code === 'ContainerBeingDeleted' || code === 'ContainerDisabled' || (status === 404 && request.blob === '')) {
+      throw new ClfsError('container-missing', `The container ${where} does not exist (${text}). Create it, or check the URL.`);
+    }
+    if (status === 404) throw new ClfsError('not-found', `There is no blob ${request.blob} in ${where}.`);
+    if (status === 401 || status === 403) {
+      throw new ClfsError('access-denied', `${where} refused access (${text}). Check that the SAS has not expired and grants reading, writing, listing and deleting.`);
+    }
+    if (status === 412 || (status === 409 && code === 'BlobAlreadyExists')) throw new ClfsError('exists', `The blob ${request.blob} exists (${text}).`);
+    throw new ClfsError('service', `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)}`.trim());
+  }
+
+  #dispatch(request: BlobRequest, timeoutS: number): Promise<BlobAnswer> {
+    const { body, blob } = request;
+    const query = [request.query, body ? `timeout=${timeoutS}` : undefined, this.#authorization.query].filter((part) => part).join('&');
+    const headers = ['x-ms-version', SERVICE_VERSION, ...(request.headers ?? [])];
+    if (body) headers.push('content-length', String(body.length));
+    if (this.#authorization.bearer) headers.push('authorization', `Bearer ${this.#authorization.bearer}`);
+    const path = `${this.#address.path}${blob === '' ? '' : `/${encodeURIComponent(blob)}`}${query === '' ? '' : `?${query}`}`;
+    const { traffic, rateLimit } = this.#options;
+    traffic.add('requests', 1);
+    traffic.add('bytesSent', path.length + 300 + (body?.length ?? 0));
+    return new Promise((resolve, reject) => {
+      this.#dispatcher.dispatch(
+        {
+          origin: this.#address.origin,
+          path,
+          method: request.method,
+          headers,
+          body: body && rateLimit ? paced(body, rateLimit) : ((body as Buffer | undefined) ?? null),
+          headersTimeout: (timeoutS + 5) * 1000,
+          bodyTimeout: 60_000,
+        } as Dispatcher.DispatchOptions,
+        new AnswerHandler(request.limitBytes ?? MOST_ERROR_BYTES, this.#controllers, resolve, reject),
+      );
+    });
+  }
+}
+
+interface Trouble {
+  readonly text: string;
+  readonly retryAfterMs: number;
+  readonly cause: unknown;
+}
+
+class AnswerHandler implements Dispatcher.DispatchHandler {
+  readonly #limitBytes: number;
+  readonly #controllers: Set<{ abort(reason: Error): void }>;
+  readonly #resolve: (answer: BlobAnswer) => void;
+  readonly #reject: (error: unknown) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #headers: BlobAnswer['headers'] = {};
+  #chunks: Buffer[] | undefined;
+  #bytes = 0;
+
+  constructor(limitBytes: number, controllers: Set<{ abort(reason: Error): void }>, resolve: (answer: BlobAnswer) => void, reject: (error: unknown) => void) {
+    this.#limitBytes = limitBytes;
+    this.#controllers = controllers;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    this.#controllers.add(controller);
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: BlobAnswer['headers']): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    if (this.#bytes > this.#limitBytes) {
+      controller.abort(new ClfsError('format', `The answer is longer than ${this.#limitBytes} bytes.`));
+      return;
+    }
+    this.#chunks ??= [];
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#done();
+    this.#resolve({ status: this.#status, headers: this.#headers, body: this.#chunks ? Buffer.concat(this.#chunks) : EMPTY });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#done();
+    this.#reject(error);
+  }
+
+  #done(): void {
+    if (this.#controller) this.#controllers.delete(this.#controller);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
+
+async function* paced(body: Uint8Array, rateLimit: RateLimit): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < body.length; at += PACED_PIECE_BYTES) {
+    const piece = body.subarray(at, at + PACED_PIECE_BYTES);
+    await rateLimit.take(piece.length + (at === 0 ? 600 : 0));
+    yield piece;
+  }
+}
+
+/** Each try gets longer, so that a slow link is not cut off again and again. */
+function requestTimeoutS(request: BlobRequest, attempt: number): number {
+  const mebibytes = Math.ceil((request.body?.length ?? 0) / 1048576);
+  return (REQUEST_TIMEOUT_S + REQUEST_TIMEOUT_S_PER_MIB * mebibytes) * Math.min(attempt, 4);
+}
+
+/** Faults of the set-up that no repetition mends. */
+function isPermanent(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return code.startsWith('ERR_TLS_') || code.startsWith('CERT_') || ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'EPROTO'].includes(code);
+}
+
+function connectionText(error: unknown): string {
+  if (error instanceof errors.HeadersTimeoutError || error instanceof errors.BodyTimeoutError) return 'the service did not answer in time';
+  if (error instanceof errors.ConnectTimeoutError) return 'the service did not accept a connection in time';
+  const message = error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error);
+  return redact(message || String((error as NodeJS.ErrnoException).code ?? error));
+}
+
+function retryAfterMs(answer: BlobAnswer, nowMs: number): number {
+  const value = answer.headers['retry-after'];
+  if (typeof value !== 'string') return 0;
+  const seconds = Number(value);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - nowMs;
+  return Number.isFinite(ms) && ms > 0 ? Math.min(ms, 600_000) : 0;
+}
+
+function errorCode(answer: BlobAnswer): string | undefined {
+  const header = answer.headers['x-ms-error-code'];
+  if (typeof header === 'string') return header;
+  return /<Code>([A-Za-z0-9]+)<\/Code>/.exec(answer.body.toString('latin1', 0, 4096))?.[1];
+}
+
+function errorMessage(answer: BlobAnswer): string {
+  const text = /<Message>([^<]*)<\/Message>/.exec(answer.body.toString('utf8', 0, 4096))?.[1] ?? '';
+  return redact(text.split('\n')[0]);
+}

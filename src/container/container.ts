@@ -1,0 +1,55 @@
+/** One blob as a listing shows it. */
+export interface BlobInfo {
+  readonly name: string;
+  readonly sizeBytes: number;
+}
+
+/** Options of {@link Container.put}. */
+export interface PutOptions {
+  /** Only if no blob of this name exists. */
+  readonly onlyNew?: boolean;
+}
+
+/**
+ * A flat set of blobs: the port behind which Azure Blob Storage, a local directory or memory stands.
+ *
+ * Trouble of the service is retried inside, within the retry window; what comes out is final.
+ * Every call may throw ClfsError with `access-denied`, `container-missing`, `service`, `service-unavailable` or `cancelled`.
+ * `test/support/container-contract.ts` is the contract that every implementation passes.
+ */
+export interface Container {
+  /**
+   * Stores a whole blob, in place of one of the same name. Readers see the old bytes or the new ones, never a mixture.
+   *
+   * `body` must not change until the promise is settled.
+   *
+   * @throws ClfsError `exists` with `onlyNew` when there is one; a retried create can meet itself: read back and compare
+   */
+  put(name: string, body: Uint8Array, options?: PutOptions): Promise<void>;
+  /**
+   * Reads a blob.
+   *
+   * @param limitBytes refuses a longer one before it is in memory
+   * @throws ClfsError `not-found`; `format` when it is longer than the limit
+   */
+  get(name: string, limitBytes: number): Promise<Buffer>;
+  /** Blobs whose names begin with `prefix`, in no promised order, page by page. */
+  list(prefix: string): AsyncIterable<readonly BlobInfo[]>;
+  /** Removes a blob; one that is not there counts as removed. */
+  delete(name: string): Promise<void>;
+  /** Makes every put and delete that has returned durable. */
+  flush(): Promise<void>;
+  /** Removes what unfinished puts left behind; only when no other process writes. */
+  tidy(): Promise<void>;
+  /** Longest time, in milliseconds, after which a put that was given up can still take effect. */
+  readonly lateArrivalMs: number;
+  /** When the last put was given up without a certain end, in milliseconds since 1970; 0 when none was. */
+  readonly lastUncertainPutMs: number;
+  close(): Promise<void>;
+}
+
+/** Whether a container holds no blob at all. */
+export async function isEmpty(container: Container): Promise<boolean> {
+  for await (const page of container.list('')) if (page.length > 0) return false;
+  return true;
+}

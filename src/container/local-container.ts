@@ -1,0 +1,206 @@
+import { randomBytes } from 'node:crypto';
+import {
+  closeSync,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  opendirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
+import { ClfsError, messageOf } from '../error.js';
+import { syncFileSystem } from '../posix/libc.js';
+import type { BlobInfo, Container, PutOptions } from './container.js';
+
+const TEMPORARY = '.clfsload-put-';
+const PAGE_ENTRIES = 1000;
+
+/**
+ * A container that is a directory: one file a blob, named as the blob.
+ *
+ * A put writes a temporary file and renames it; {@link Container.flush} makes all of them durable with one sync of the file
+ * system. A blob that takes the place of another is synced before the rename, so that a power loss leaves one of the two.
+ *
+ * @throws ClfsError `container-missing` when the directory does not exist; `container` when it cannot be used
+ */
+export function openLocalContainer(directory: string): Container {
+  return new LocalContainer(directory);
+}
+
+/**
+ * Makes the directory of a local container, whose parent must exist.
+ *
+ * @returns whether it was made now
+ * @throws ClfsError `container`
+ */
+export function makeLocalContainer(directory: string): boolean {
+  try {
+    mkdirSync(directory);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST') return false;
+    const reason = code === 'ENOENT' ? `its parent ${JSON.stringify(dirname(directory))} does not exist` : messageOf(error);
+    throw new ClfsError('container', `Cannot make the destination directory ${JSON.stringify(directory)}: ${reason}.`, { cause: error });
+  }
+}
+
+class LocalContainer implements Container {
+  readonly lateArrivalMs = 0;
+  readonly lastUncertainPutMs = 0;
+  readonly #directory: string;
+  readonly #fd: number;
+  readonly #temporary = `${TEMPORARY}${randomBytes(8).toString('hex')}-`;
+  #serial = 0;
+  #dirty = false;
+
+  constructor(directory: string) {
+    this.#directory = directory;
+    try {
+      if (!statSync(directory).isDirectory()) throw new ClfsError('container', `The container ${JSON.stringify(directory)} is not a directory.`);
+      this.#fd = openSync(directory, 'r');
+    } catch (error) {
+      throw this.#failure('open', directory, error);
+    }
+  }
+
+  async put(name: string, body: Uint8Array, options?: PutOptions): Promise<void> {
+    const path = this.#path(name);
+    const temporary = join(this.#directory, `${this.#temporary}${this.#serial++}`);
+    try {
+      const replaces = !options?.onlyNew && exists(path);
+      writeWhole(temporary, body, replaces || options?.onlyNew === true);
+      if (options?.onlyNew) {
+        try {
+          linkSync(temporary, path);
+        } finally {
+          unlinkSync(temporary);
+        }
+      } else renameSync(temporary, path);
+      this.#dirty = true;
+    } catch (error) {
+      removeQuietly(temporary);
+      if (options?.onlyNew && (error as NodeJS.ErrnoException).code === 'EEXIST') throw new ClfsError('exists', `The blob ${name} exists.`, { cause: error });
+      throw this.#failure('write', name, error);
+    }
+  }
+
+  async get(name: string, limitBytes: number): Promise<Buffer> {
+    const path = this.#path(name);
+    try {
+      const { size } = statSync(path);
+      if (size > limitBytes) throw new ClfsError('format', `The blob ${name} has ${size} bytes, over the limit of ${limitBytes}.`);
+      return readFileSync(path);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new ClfsError('not-found', `There is no blob ${name}.`, { cause: error });
+      throw this.#failure('read', name, error);
+    }
+  }
+
+  async *list(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
+    let directory: ReturnType<typeof opendirSync>;
+    try {
+      directory = opendirSync(this.#directory, { bufferSize: 256 });
+    } catch (error) {
+      throw this.#failure('list', this.#directory, error);
+    }
+    try {
+      let page: BlobInfo[] = [];
+      for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
+        if (!entry.name.startsWith(prefix) || entry.name.startsWith(TEMPORARY)) continue;
+        const size = fileSize(join(this.#directory, entry.name));
+        if (size === undefined) continue;
+        page.push({ name: entry.name, sizeBytes: size });
+        if (page.length === PAGE_ENTRIES) {
+          yield page;
+          page = [];
+        }
+      }
+      if (page.length > 0) yield page;
+    } finally {
+      directory.closeSync();
+    }
+  }
+
+  async delete(name: string): Promise<void> {
+    try {
+      unlinkSync(this.#path(name));
+      this.#dirty = true;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw this.#failure('delete', name, error);
+    }
+  }
+
+  async flush(): Promise<void> {
+    if (!this.#dirty) return;
+    this.#dirty = false;
+    try {
+      syncFileSystem(this.#fd);
+    } catch (error) {
+      throw this.#failure('sync', this.#directory, error);
+    }
+  }
+
+  async tidy(): Promise<void> {
+    const directory = opendirSync(this.#directory);
+    try {
+      for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
+        if (entry.name.startsWith(TEMPORARY)) removeQuietly(join(this.#directory, entry.name));
+      }
+    } finally {
+      directory.closeSync();
+    }
+  }
+
+  async close(): Promise<void> {
+    closeSync(this.#fd);
+  }
+
+  #path(name: string): string {
+    if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) {
+      throw new ClfsError('container', `The blob name ${JSON.stringify(name)} cannot be a file name.`);
+    }
+    return join(this.#directory, name);
+  }
+
+  #failure(action: string, what: string, error: unknown): ClfsError {
+    if (error instanceof ClfsError) return error;
+    const code = (error as NodeJS.ErrnoException).code;
+    const text = `Cannot ${action} ${JSON.stringify(what)} in the container ${JSON.stringify(this.#directory)}: ${messageOf(error)}.`;
+    if (code === 'ENOENT') return new ClfsError('container-missing', text, { cause: error });
+    if (code === 'EACCES' || code === 'EPERM') return new ClfsError('access-denied', text, { cause: error });
+    return new ClfsError('container', text, { cause: error });
+  }
+}
+
+function writeWhole(path: string, body: Uint8Array, sync: boolean): void {
+  const fd = openSync(path, 'wx', 0o644);
+  try {
+    for (let at = 0; at < body.length; ) at += writeSync(fd, body, at, body.length - at);
+    if (sync) fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function exists(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false }) !== undefined;
+}
+
+function fileSize(path: string): number | undefined {
+  const status = statSync(path, { throwIfNoEntry: false });
+  return status?.isFile() ? status.size : undefined;
+}
+
+function removeQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // It was never made, or is gone already.
+  }
+}

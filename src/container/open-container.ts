@@ -1,0 +1,44 @@
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { AzureContainer } from './azure/azure-container.js';
+import type { Authorization, ServiceOptions } from './azure/blob-service.js';
+import { addressText, type ContainerAddress, parseContainerUrl } from './azure/container-url.js';
+import type { Container } from './container.js';
+import { openLocalContainer } from './local-container.js';
+
+/** Which container, without its secret; plain data that can be handed to a thread. */
+export type ContainerPlace =
+  | { readonly kind: 'azure'; readonly address: ContainerAddress }
+  | { readonly kind: 'local'; readonly directory: string };
+
+/** A container as a user named it. */
+export interface ParsedContainer {
+  readonly place: ContainerPlace;
+  /** Query of the URL: a SAS, or empty. */
+  readonly query: string;
+}
+
+/**
+ * Understands a container URL, a `file://` URL, or the path of a directory.
+ *
+ * @throws ClfsError `usage`
+ */
+export function parseContainer(text: string): ParsedContainer {
+  if (/^https?:\/\//i.test(text)) {
+    const { address, query } = parseContainerUrl(text);
+    return { place: { kind: 'azure', address }, query };
+  }
+  const directory = /^file:\/\//i.test(text) ? fileURLToPath(text) : text;
+  return { place: { kind: 'local', directory: resolve(directory) }, query: '' };
+}
+
+/** How people see a container. */
+export function placeText(place: ContainerPlace): string {
+  return place.kind === 'azure' ? addressText(place.address) : place.directory;
+}
+
+/** Opens a container for one thread. @throws ClfsError as its implementation says */
+export function openContainer(place: ContainerPlace, authorization: Authorization, options: ServiceOptions & { readonly lateArrivalMs?: number }): Container {
+  if (place.kind === 'local') return openLocalContainer(place.directory);
+  return new AzureContainer(place.address, authorization, options);
+}

@@ -1,0 +1,317 @@
+import { constants } from 'node:os';
+import koffi from 'koffi';
+
+/**
+ * Calls into the C library that Node has not: relative to a directory's descriptor, with names as bytes, times in nanoseconds.
+ *
+ * Every function returns what the C function returns; {@link failed} turns a negative result into a {@link PosixError}.
+ */
+const c = koffi.load(null as unknown as string);
+
+const openat = c.func('int openat(int, const void *, int, uint32_t)');
+const statx = c.func('int statx(int, const void *, int, uint32_t, void *)');
+const pread = c.func('int64_t pread64(int, void *, size_t, int64_t)');
+const closeFd = c.func('int close(int)');
+const readlinkat = c.func('int64_t readlinkat(int, const void *, void *, size_t)');
+const lseek = c.func('int64_t lseek64(int, int64_t, int)');
+const syscall = c.func('int64_t syscall(int64_t, int, void *, size_t)');
+const syncfs = c.func('int syncfs(int)');
+const flock = c.func('int flock(int, int)');
+const mknodat = c.func('int mknodat(int, const void *, uint32_t, uint64_t)');
+const mkdirat = c.func('int mkdirat(int, const void *, uint32_t)');
+const symlinkat = c.func('int symlinkat(const void *, int, const void *)');
+const linkat = c.func('int linkat(int, const void *, int, const void *, int)');
+const unlinkat = c.func('int unlinkat(int, const void *, int)');
+const renameat = c.func('int renameat(int, const void *, int, const void *)');
+const utimensat = c.func('int utimensat(int, const void *, const void *, int)');
+const fchownat = c.func('int fchownat(int, const void *, uint32_t, uint32_t, int)');
+const fchmod = c.func('int fchmod(int, uint32_t)');
+const fchmodat = c.func('int fchmodat(int, const void *, uint32_t, int)');
+const statfsCall = c.func('int statfs64(const void *, void *)');
+
+const SYS_GETDENTS64 = process.arch === 'arm64' ? 61n : 217n;
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_REMOVEDIR = 0x200;
+const AT_EMPTY_PATH = 0x1000;
+const STATX_BASIC = 0x7ff;
+const SEEK_DATA = 3;
+const SEEK_HOLE = 4;
+const LOCK_EXCLUSIVE_NOW = 6;
+const EMPTY_PATH = Buffer.from([0]);
+const ARM = process.arch === 'arm64';
+
+/** Flags of {@link openAt}; two of them differ on arm64. */
+export const Open = {
+  readOnly: 0,
+  writeOnly: 1,
+  readWrite: 2,
+  create: 0o100,
+  exclusive: 0o200,
+  truncate: 0o1000,
+  nonBlock: 0o4000,
+  directory: ARM ? 0o40000 : 0o200000,
+  noFollow: ARM ? 0o100000 : 0o400000,
+  noAccessTime: 0o1000000,
+  closeOnExec: 0o2000000,
+} as const;
+
+/** File type bits of st_mode. */
+export const S_IFMT = 0o170000;
+
+const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
+
+/** A C library call that failed. */
+export class PosixError extends Error {
+  /** Such as `ENOENT`. */
+  readonly errno: string;
+
+  constructor(call: string, errno: number) {
+    const name = ERRNO_NAMES.get(errno) ?? `errno ${errno}`;
+    super(`${call}: ${ERRNO_TEXTS[name] ?? name} (${name})`);
+    this.name = 'PosixError';
+    this.errno = name;
+  }
+}
+
+const ERRNO_TEXTS: Record<string, string> = {
+  EACCES: 'permission denied',
+  EEXIST: 'file exists',
+  EIO: 'input/output error',
+  EISDIR: 'is a directory',
+  ELOOP: 'is a symbolic link',
+  ENOENT: 'no such file or directory',
+  ENOSPC: 'no space left on device',
+  ENOTDIR: 'not a directory',
+  EPERM: 'operation not permitted',
+  EROFS: 'read-only file system',
+  ESTALE: 'stale file handle',
+};
+
+function failed(call: string): never {
+  throw new PosixError(call, koffi.errno());
+}
+
+function cString(bytes: Uint8Array): Buffer {
+  const text = Buffer.allocUnsafe(bytes.length + 1);
+  text.set(bytes);
+  text[bytes.length] = 0;
+  return text;
+}
+
+/** What statx tells of a file. */
+export interface FileStatus {
+  /** st_mode, type bits included. */
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly linkCount: number;
+  readonly inode: bigint;
+  readonly sizeBytes: bigint;
+  readonly allocatedBytes: bigint;
+  readonly mtimeSeconds: number;
+  readonly mtimeNanoseconds: number;
+  readonly ctimeSeconds: number;
+  readonly ctimeNanoseconds: number;
+  readonly atimeSeconds: number;
+  readonly atimeNanoseconds: number;
+  readonly specialMajor: number;
+  readonly specialMinor: number;
+  /** Device of the file system, `major:minor`. */
+  readonly device: string;
+}
+
+const statusBuffer = Buffer.from(new ArrayBuffer(256));
+
+function decodeStatus(): FileStatus {
+  const b = statusBuffer;
+  return {
+    mode: b.readUInt16LE(28),
+    uid: b.readUInt32LE(20),
+    gid: b.readUInt32LE(24),
+    linkCount: b.readUInt32LE(16),
+    inode: b.readBigUInt64LE(32),
+    sizeBytes: b.readBigUInt64LE(40),
+    allocatedBytes: b.readBigUInt64LE(48) * 512n,
+    atimeSeconds: signed64(64),
+    atimeNanoseconds: b.readUInt32LE(72),
+    ctimeSeconds: signed64(96),
+    ctimeNanoseconds: b.readUInt32LE(104),
+    mtimeSeconds: signed64(112),
+    mtimeNanoseconds: b.readUInt32LE(120),
+    specialMajor: b.readUInt32LE(128),
+    specialMinor: b.readUInt32LE(132),
+    device: `${b.readUInt32LE(136)}:${b.readUInt32LE(140)}`,
+  };
+}
+
+function signed64(at: number): number {
+  return statusBuffer.readInt32LE(at + 4) * 0x1_0000_0000 + statusBuffer.readUInt32LE(at);
+}
+
+/** The name as {@link PosixError} texts know the current directory; a relative path is taken from it. */
+export const CURRENT_DIRECTORY = AT_FDCWD;
+
+/** Opens `path`, relative to the directory `at`. @throws PosixError */
+export function openAt(at: number, path: Uint8Array, flags: number, mode = 0): number {
+  const fd = openat(at, cString(path), flags | Open.closeOnExec, mode);
+  return fd < 0 ? failed('open') : fd;
+}
+
+/** lstat of `name` in the directory `at`. @throws PosixError */
+export function statAt(at: number, name: Uint8Array): FileStatus {
+  if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_BASIC, statusBuffer) < 0) failed('stat');
+  return decodeStatus();
+}
+
+/** fstat. @throws PosixError */
+export function statFd(fd: number): FileStatus {
+  if (statx(fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC, statusBuffer) < 0) failed('stat');
+  return decodeStatus();
+}
+
+/** Reads into `target` from `position`. @returns bytes read, 0 at the end. @throws PosixError */
+export function readAt(fd: number, target: Buffer, position: number): number {
+  const count = Number(pread(fd, target, target.length, position));
+  return count < 0 ? failed('read') : count;
+}
+
+/** Closes a descriptor; an error then has nothing to say to a reader. */
+export function close(fd: number): void {
+  closeFd(fd);
+}
+
+/** Target of the symbolic link `name` in the directory `at`; empty `name` for the descriptor itself. @throws PosixError */
+export function readLinkAt(at: number, name: Uint8Array): Buffer {
+  for (let size = 4096; ; size *= 2) {
+    const target = Buffer.allocUnsafe(size);
+    const length = Number(readlinkat(at, cString(name), target, size));
+    if (length < 0) failed('readlink');
+    if (length < size) return target.subarray(0, length);
+  }
+}
+
+/** One raw directory entry. */
+export interface RawEntry {
+  readonly name: Buffer;
+  /** DT_… of the entry; 0 when the file system does not tell. */
+  readonly type: number;
+}
+
+/** Entries of the open directory, `.` and `..` left out, as many as one call brings; empty at the end. @throws PosixError */
+export function readEntries(fd: number, buffer: Buffer): RawEntry[] {
+  for (;;) {
+    const length = Number(syscall(SYS_GETDENTS64, fd, buffer, buffer.length));
+    if (length < 0) failed('list');
+    if (length === 0) return [];
+    const entries = decodeRawEntries(buffer.subarray(0, length));
+    if (entries.length > 0) return entries;
+  }
+}
+
+function decodeRawEntries(bytes: Buffer): RawEntry[] {
+  const entries: RawEntry[] = [];
+  for (let at = 0; at < bytes.length; at += bytes.readUInt16LE(at + 16)) {
+    const start = at + 19;
+    const end = bytes.indexOf(0, start);
+    const dots = bytes[start] === 0x2e && (end === start + 1 || (end === start + 2 && bytes[start + 1] === 0x2e));
+    if (!dots) entries.push({ name: Buffer.from(bytes.subarray(start, end)), type: bytes[at + 18] });
+  }
+  return entries;
+}
+
+/** Offset of the next data at or after `position`; undefined when only a hole follows or the file system cannot tell. */
+export function nextData(fd: number, position: number): number | undefined {
+  const offset = Number(lseek(fd, position, SEEK_DATA));
+  return offset < 0 ? undefined : offset;
+}
+
+/** Offset of the next hole at or after `position`: at the latest the end of the file. */
+export function nextHole(fd: number, position: number): number | undefined {
+  const offset = Number(lseek(fd, position, SEEK_HOLE));
+  return offset < 0 ? undefined : offset;
+}
+
+/** Makes everything written to the file system of `fd` durable. @throws PosixError */
+export function syncFileSystem(fd: number): void {
+  if (syncfs(fd) < 0) failed('sync');
+}
+
+/** Takes an exclusive lock that the kernel releases with the process. @returns false when another process holds it */
+export function tryLock(fd: number): boolean {
+  return flock(fd, LOCK_EXCLUSIVE_NOW) === 0;
+}
+
+/** Number that statfs gives the file system of `path`. @throws PosixError */
+export function fileSystemMagic(path: Uint8Array): number {
+  const buffer = Buffer.from(new ArrayBuffer(256));
+  if (statfsCall(cString(path), buffer) < 0) failed('statfs');
+  return buffer.readUInt32LE(0);
+}
+
+/** Makes a fifo, socket or device. @throws PosixError */
+export function makeNode(at: number, name: Uint8Array, mode: number, major: number, minor: number): void {
+  if (mknodat(at, cString(name), mode, encodeDevice(major, minor)) < 0) failed('mknod');
+}
+
+function encodeDevice(major: number, minor: number): bigint {
+  const ma = BigInt(major);
+  const mi = BigInt(minor);
+  return (mi & 0xffn) | ((ma & 0xfffn) << 8n) | ((mi & ~0xffn) << 12n) | ((ma & ~0xfffn) << 32n);
+}
+
+/** @throws PosixError */
+export function makeDirectory(at: number, name: Uint8Array, mode: number): void {
+  if (mkdirat(at, cString(name), mode) < 0) failed('mkdir');
+}
+
+/** @throws PosixError */
+export function makeSymlink(target: Uint8Array, at: number, name: Uint8Array): void {
+  if (symlinkat(cString(target), at, cString(name)) < 0) failed('symlink');
+}
+
+/** Makes `name` a hard link to `fromName`; never follows a link. @throws PosixError */
+export function makeLink(fromAt: number, fromName: Uint8Array, at: number, name: Uint8Array): void {
+  if (linkat(fromAt, cString(fromName), at, cString(name), 0) < 0) failed('link');
+}
+
+/** @throws PosixError */
+export function removeAt(at: number, name: Uint8Array, directory = false): void {
+  if (unlinkat(at, cString(name), directory ? AT_REMOVEDIR : 0) < 0) failed('remove');
+}
+
+/** @throws PosixError */
+export function renameAt(at: number, from: Uint8Array, to: Uint8Array): void {
+  if (renameat(at, cString(from), at, cString(to)) < 0) failed('rename');
+}
+
+/** A time to set: whole seconds, possibly negative, and nanoseconds. */
+export interface FileTime {
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
+/** Sets times of `name` in the directory `at`, of a symlink itself. @throws PosixError */
+export function setTimes(at: number, name: Uint8Array, atime: FileTime, mtime: FileTime): void {
+  const times = Buffer.from(new ArrayBuffer(32));
+  times.writeBigInt64LE(BigInt(atime.seconds), 0);
+  times.writeBigInt64LE(BigInt(atime.nanoseconds), 8);
+  times.writeBigInt64LE(BigInt(mtime.seconds), 16);
+  times.writeBigInt64LE(BigInt(mtime.nanoseconds), 24);
+  if (utimensat(at, cString(name), times, AT_SYMLINK_NOFOLLOW) < 0) failed('utimensat');
+}
+
+/** Sets the owner of `name`, of a symlink itself. @throws PosixError */
+export function setOwner(at: number, name: Uint8Array, uid: number, gid: number): void {
+  if (fchownat(at, cString(name), uid, gid, AT_SYMLINK_NOFOLLOW) < 0) failed('chown');
+}
+
+/** Sets the permission bits of an open file. @throws PosixError */
+export function setModeFd(fd: number, mode: number): void {
+  if (fchmod(fd, mode) < 0) failed('chmod');
+}
+
+/** Sets the permission bits of `name`, which must not be a symlink. @throws PosixError */
+export function setModeAt(at: number, name: Uint8Array, mode: number): void {
+  if (fchmodat(at, cString(name), mode, 0) < 0) failed('chmod');
+}

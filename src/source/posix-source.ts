@@ -1,0 +1,228 @@
+import { ClfsError, messageOf } from '../error.js';
+import type { EntryType } from '../format/ids.js';
+import {
+  CURRENT_DIRECTORY,
+  close,
+  type FileStatus,
+  Open,
+  openAt,
+  PosixError,
+  readAt,
+  readEntries,
+  readLinkAt,
+  S_IFMT,
+  statAt,
+  statFd,
+} from '../posix/libc.js';
+import {
+  type DirectoryIdentity,
+  entryFailure,
+  type ListedEntry,
+  type SourceAttributes,
+  type SourceDirectory,
+  type SourceFile,
+  type SourceTree,
+} from './source-tree.js';
+
+/** Longest piece of a path that is opened in one call: below PATH_MAX. */
+const PATH_PIECE_BYTES = 4000;
+const LIST_BUFFER_BYTES = 65536;
+const READ_FLAGS = Open.readOnly | Open.noFollow | Open.nonBlock;
+const DIRECTORY_FLAGS = Open.readOnly | Open.noFollow | Open.directory | Open.nonBlock;
+
+/** Object type by `st_mode >> 12`. */
+const TYPE_BY_MODE: Record<number, EntryType | undefined> = { 8: 1, 4: 2, 6: 3, 2: 4, 10: 5, 12: 6, 1: 7 };
+
+/**
+ * Opens the tree below `root`, a directory of this machine.
+ *
+ * The root itself may be named through symlinks; nothing below it is followed.
+ *
+ * @throws ClfsError `source` when it is missing, no directory, or unreadable
+ */
+export function openPosixSource(root: Uint8Array): SourceTree {
+  let rootFd: number;
+  try {
+    rootFd = openAt(CURRENT_DIRECTORY, root, Open.readOnly | Open.directory | Open.nonBlock);
+  } catch (error) {
+    throw new ClfsError('source', `Cannot read the source ${JSON.stringify(Buffer.from(root).toString())}: ${reasonText(error)}.`, { cause: error });
+  }
+  return {
+    openDirectory: (path, expected) => openDirectory(rootFd, path, expected),
+    close: () => close(rootFd),
+  };
+}
+
+function openDirectory(rootFd: number, path: Buffer, expected: DirectoryIdentity | undefined): SourceDirectory {
+  const fd = openPath(rootFd, path);
+  try {
+    const status = statFd(fd);
+    if (expected && (status.inode !== expected.inode || (expected.device !== undefined && status.device !== expected.device))) {
+      throw entryFailure('directory-changed', 'another directory has taken its place since it was listed');
+    }
+    // A directory that lists but cannot be searched shows names that nothing can be known of.
+    statAt(fd, DOT);
+  } catch (error) {
+    close(fd);
+    throw directoryFailure(error);
+  }
+  return new PosixDirectory(fd);
+}
+
+const DOT = Buffer.from('.');
+
+function openPath(rootFd: number, path: Buffer): number {
+  let at = rootFd;
+  let rest = path.length === 0 ? DOT : path;
+  try {
+    for (;;) {
+      const cut = rest.length <= PATH_PIECE_BYTES ? rest.length : rest.lastIndexOf(0x2f, PATH_PIECE_BYTES);
+      const next = openReading(at, rest.subarray(0, cut), DIRECTORY_FLAGS);
+      if (at !== rootFd) close(at);
+      at = next;
+      if (cut === rest.length) return at;
+      rest = rest.subarray(cut + 1);
+    }
+  } catch (error) {
+    if (at !== rootFd) close(at);
+    throw directoryFailure(error);
+  }
+}
+
+/** Opens without touching the access time, where that is allowed: to the owner and to root. */
+function openReading(at: number, path: Uint8Array, flags: number): number {
+  try {
+    return openAt(at, path, flags | Open.noAccessTime);
+  } catch (error) {
+    if (!(error instanceof PosixError) || error.errno !== 'EPERM') throw error;
+    return openAt(at, path, flags);
+  }
+}
+
+class PosixDirectory implements SourceDirectory {
+  readonly #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  attributes(): SourceAttributes {
+    try {
+      return attributes(statFd(this.#fd));
+    } catch (error) {
+      throw directoryFailure(error);
+    }
+  }
+
+  *list(): Generator<readonly ListedEntry[]> {
+    // A descriptor of its own: the position in a directory belongs to the descriptor.
+    let fd: number | undefined;
+    try {
+      fd = openReading(this.#fd, DOT, DIRECTORY_FLAGS);
+      const buffer = Buffer.from(new ArrayBuffer(LIST_BUFFER_BYTES));
+      for (;;) {
+        const entries = readEntries(fd, buffer);
+        if (entries.length === 0) return;
+        yield entries.map(({ name, type }) => ({ name, type: TYPE_BY_MODE[type] }));
+      }
+    } catch (error) {
+      throw directoryFailure(error);
+    } finally {
+      if (fd !== undefined) close(fd);
+    }
+  }
+
+  attributesOf(name: Buffer): SourceAttributes {
+    try {
+      return attributes(statAt(this.#fd, name));
+    } catch (error) {
+      throw fileFailure(error);
+    }
+  }
+
+  readLink(name: Buffer): Buffer {
+    try {
+      return Buffer.from(readLinkAt(this.#fd, name));
+    } catch (error) {
+      if (error instanceof PosixError && error.errno === 'EINVAL') throw entryFailure('entry-type-changed', 'it is no symbolic link any more', error);
+      throw fileFailure(error);
+    }
+  }
+
+  openFile(name: Buffer): SourceFile {
+    let fd: number;
+    try {
+      fd = openReading(this.#fd, name, READ_FLAGS);
+    } catch (error) {
+      throw fileFailure(error);
+    }
+    return new PosixFile(fd);
+  }
+
+  close(): void {
+    close(this.#fd);
+  }
+}
+
+class PosixFile implements SourceFile {
+  readonly #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  attributes(): SourceAttributes {
+    try {
+      return attributes(statFd(this.#fd));
+    } catch (error) {
+      throw fileFailure(error);
+    }
+  }
+
+  read(target: Buffer, position: number): number {
+    try {
+      let at = 0;
+      while (at < target.length) {
+        const count = readAt(this.#fd, at === 0 ? target : target.subarray(at), position + at);
+        if (count === 0) break;
+        at += count;
+      }
+      return at;
+    } catch (error) {
+      throw fileFailure(error);
+    }
+  }
+
+  close(): void {
+    close(this.#fd);
+  }
+}
+
+function attributes(status: FileStatus): SourceAttributes {
+  const type = TYPE_BY_MODE[(status.mode & S_IFMT) >> 12];
+  if (type === undefined) throw entryFailure('entry-unreadable', `its type ${(status.mode & S_IFMT).toString(8)} is unknown`);
+  const { allocatedBytes: _, ...rest } = status;
+  return { ...rest, type };
+}
+
+function fileFailure(error: unknown): ClfsError {
+  if (error instanceof ClfsError) return error;
+  const errno = error instanceof PosixError ? error.errno : '';
+  if (errno === 'ENOENT') return entryFailure('entry-vanished', 'it was there when its directory was listed, and is not any more', error);
+  if (errno === 'ELOOP' || errno === 'ENXIO') return entryFailure('entry-type-changed', 'it is no regular file any more', error);
+  return entryFailure('entry-unreadable', reasonText(error), error);
+}
+
+function directoryFailure(error: unknown): ClfsError {
+  if (error instanceof ClfsError) return error;
+  const errno = error instanceof PosixError ? error.errno : '';
+  if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP') {
+    return entryFailure('directory-changed', 'it was there when its parent was listed, and is not any more', error);
+  }
+  return entryFailure('directory-unreadable', reasonText(error), error);
+}
+
+function reasonText(error: unknown): string {
+  return messageOf(error).replace(/^(open|stat|list|read|readlink): /, '');
+}
+

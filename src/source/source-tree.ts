@@ -1,0 +1,103 @@
+import { ClfsError } from '../error.js';
+import type { EntryType } from '../format/ids.js';
+
+/** Attributes of an entry of the source, as lstat gives them. */
+export interface SourceAttributes {
+  /** st_mode, type bits included. */
+  readonly mode: number;
+  readonly type: EntryType;
+  readonly uid: number;
+  readonly gid: number;
+  readonly linkCount: number;
+  readonly inode: bigint;
+  readonly sizeBytes: bigint;
+  readonly mtimeSeconds: number;
+  readonly mtimeNanoseconds: number;
+  readonly ctimeSeconds: number;
+  readonly ctimeNanoseconds: number;
+  readonly atimeSeconds: number;
+  readonly atimeNanoseconds: number;
+  readonly specialMajor: number;
+  readonly specialMinor: number;
+  /** Device of the file system that it is on, `major:minor`; may change at a remount. */
+  readonly device: string;
+}
+
+/** Which directory a path must lead to. */
+export interface DirectoryIdentity {
+  /** undefined: any file system. */
+  readonly device: string | undefined;
+  readonly inode: bigint;
+}
+
+/** One entry as a directory lists it. */
+export interface ListedEntry {
+  readonly name: Buffer;
+  /** undefined: the file system does not tell; ask {@link SourceDirectory.attributesOf}. */
+  readonly type: EntryType | undefined;
+}
+
+/**
+ * A rooted POSIX tree, read only; symlinks are never followed, not even by a path that changes under the reader.
+ *
+ * Calls are synchronous: they run inside worker threads. Paths are relative to the root, components joined by `/`; the root's is empty.
+ */
+export interface SourceTree {
+  /**
+   * Opens a directory for listing and for access to its entries.
+   *
+   * @throws ClfsError `entry`: `directory-unreadable` when it cannot be opened or searched, `directory-changed` when it is no directory
+   * or not the expected one
+   */
+  openDirectory(path: Buffer, expected?: DirectoryIdentity): SourceDirectory;
+  /** Lets go of the root. */
+  close(): void;
+}
+
+/** An open directory. To be closed. */
+export interface SourceDirectory {
+  /** Attributes now. @throws ClfsError `entry`: `directory-unreadable` */
+  attributes(): SourceAttributes;
+  /**
+   * The entries in the order of the file system, some at a time; each call begins anew.
+   *
+   * @throws ClfsError `entry`: `directory-unreadable`
+   */
+  list(): Iterable<readonly ListedEntry[]>;
+  /** lstat of an entry. @throws ClfsError `entry`: `entry-vanished`, `entry-unreadable` */
+  attributesOf(name: Buffer): SourceAttributes;
+  /** Target of a symlink. @throws ClfsError `entry`: `entry-vanished`, `entry-type-changed`, `entry-unreadable` */
+  readLink(name: Buffer): Buffer;
+  /** Opens a regular file. @throws ClfsError `entry`: `entry-vanished`, `entry-type-changed`, `entry-unreadable` */
+  openFile(name: Buffer): SourceFile;
+  close(): void;
+}
+
+/** An open regular file. To be closed. */
+export interface SourceFile {
+  /** fstat. @throws ClfsError `entry`: `entry-unreadable` */
+  attributes(): SourceAttributes;
+  /**
+   * Reads from `position` until `target` is full or the file ends.
+   *
+   * @returns bytes read @throws ClfsError `entry`: `entry-unreadable`
+   */
+  read(target: Buffer, position: number): number;
+  close(): void;
+}
+
+/** Why one entry could not be loaded. `docs/errors.md` explains each. */
+export type FailureReason =
+  | 'entry-unreadable'
+  | 'entry-vanished'
+  | 'entry-changed'
+  | 'entry-type-changed'
+  | 'entry-too-large'
+  | 'directory-unreadable'
+  | 'directory-changed'
+  | 'directory-reached-twice';
+
+/** The error of one entry that cannot be read: a failure of that entry, never of the job. */
+export function entryFailure(reason: FailureReason, message: string, cause?: unknown): ClfsError {
+  return new ClfsError('entry', message, { reason, cause });
+}

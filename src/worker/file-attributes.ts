@@ -1,0 +1,61 @@
+import { type Attributes, clampTimestamp, decodeAttributes, EPOCH, VATTR_RECORD_BYTES, writeAttributes } from '../format/attributes.js';
+import { decodeRecords } from '../format/records.js';
+import type { SourceAttributes } from '../source/source-tree.js';
+import type { JobConstants } from './tasks.js';
+
+/** Attributes to write for an entry of the source. Times out of range are moved to the nearest one that the format has. */
+export function toAttributes(source: SourceAttributes, constants: JobConstants, lengthBytes: number, linkCount: number): Attributes {
+  const length = BigInt(lengthBytes);
+  const device = source.type === 3 || source.type === 4;
+  return {
+    mode: source.mode,
+    type: source.type,
+    flags: 0,
+    uid: source.uid,
+    gid: source.gid,
+    lengthBytes: length,
+    dtime: EPOCH,
+    mtime: clampTimestamp(source.mtimeSeconds, source.mtimeNanoseconds),
+    ctime: clampTimestamp(source.ctimeSeconds, source.ctimeNanoseconds),
+    atime: clampTimestamp(source.atimeSeconds, source.atimeNanoseconds),
+    usedBytes: length,
+    fsid: BigInt(constants.fsid),
+    inodeNumber: source.inode,
+    deviceMajor: device ? source.specialMajor : 0,
+    deviceMinor: device ? source.specialMinor : 0,
+    linkCount,
+    containerId: BigInt(constants.containerId),
+  };
+}
+
+/** Whether a time of the entry cannot be represented. */
+export function hasClampedTime(source: SourceAttributes): boolean {
+  return outOfRange(source.mtimeSeconds) || outOfRange(source.ctimeSeconds) || outOfRange(source.atimeSeconds);
+}
+
+function outOfRange(seconds: number): boolean {
+  return seconds < 0 || seconds > 0xffffffff;
+}
+
+/** Whether nothing happened to a file between two looks at it. The access time and the number of links may have changed. */
+export function isUnchanged(before: SourceAttributes, after: SourceAttributes): boolean {
+  return (
+    before.inode === after.inode &&
+    before.sizeBytes === after.sizeBytes &&
+    before.mtimeNanoseconds === after.mtimeNanoseconds &&
+    before.mtimeSeconds === after.mtimeSeconds &&
+    before.ctimeNanoseconds === after.ctimeNanoseconds &&
+    before.ctimeSeconds === after.ctimeSeconds
+  );
+}
+
+/** Attributes as a record: how they are kept in the state and handed to threads. */
+export function packAttributes(attributes: Attributes): Buffer {
+  const record = Buffer.alloc(VATTR_RECORD_BYTES);
+  writeAttributes(record, 0, attributes);
+  return record;
+}
+
+export function unpackAttributes(record: Uint8Array): Attributes {
+  return decodeAttributes(decodeRecords(record)[0].payload);
+}

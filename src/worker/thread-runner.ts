@@ -1,0 +1,49 @@
+import { Worker } from 'node:worker_threads';
+import { ClfsError, messageOf } from '../error.js';
+import type { RunnerEvents, TaskRunner } from './runner.js';
+import type { FromThread, ThreadSetup, ToThread } from './thread-protocol.js';
+
+/** Young objects of a thread live for microseconds; a small nursery keeps its memory down. */
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 8 };
+
+/**
+ * Runs tasks in worker threads, one lane each.
+ *
+ * A thread that dies is reported as the failure of one of its tasks; the job then stops, it never hangs.
+ */
+export function createThreadRunner(lanes: number, setup: Omit<ThreadSetup, 'slot'>, events: RunnerEvents): TaskRunner {
+  let closed = false;
+  const threads = Array.from({ length: lanes }, (_, lane) => {
+    // Slot 0 is the main thread's own.
+    const workerData: ThreadSetup = { ...setup, slot: lane + 1 };
+    const thread = new Worker(new URL('./thread-entry.js', import.meta.url), { workerData, resourceLimits: THREAD_LIMITS });
+    const died = (reason: string, cause?: unknown) => {
+      if (!closed) events.failed(-1, new ClfsError('worker', `A worker thread ended: ${reason}. The job can be resumed with --new-session=false.`, { cause }));
+    };
+    thread.on('error', (error: unknown) => died(messageOf(error), error));
+    thread.on('exit', (code) => died(`exit code ${code}`));
+    thread.on('messageerror', (error) => died(messageOf(error), error));
+    thread.on('message', (message: FromThread) => {
+      if (closed) return;
+      if (message.kind === 'log') events.log(message.text);
+      else if (message.kind === 'part') events.part(message.number, message.part);
+      else if (message.kind === 'done') events.done(message.number, message.result);
+      else events.failed(message.number, new ClfsError(message.code, message.message));
+    });
+    return thread;
+  });
+  const tell = (lane: number, message: ToThread) => threads[lane].postMessage(message);
+  return {
+    lanes,
+    submit(lane, number, task) {
+      tell(lane, { kind: 'task', number, task });
+    },
+    authorize(authorization) {
+      for (let lane = 0; lane < lanes; lane++) tell(lane, { kind: 'authorize', authorization });
+    },
+    async close() {
+      closed = true;
+      await Promise.all(threads.map((thread) => thread.terminate()));
+    },
+  };
+}
