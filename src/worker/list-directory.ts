@@ -25,12 +25,12 @@ export async function listDirectory(task: ListTask, context: WorkContext, sink: 
       const after = directory.attributes();
       if ((complete && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) {
         const attributes = packAttributes(toAttributes(after, context.constants, 0, 0));
-        return { kind: 'list', attributes, clampedTimes: hasClampedTime(after), failure: undefined };
+        return { kind: 'list', attributes, device: after.device, clampedTimes: hasClampedTime(after), failure: undefined };
       }
       before = after;
     }
   } catch (error) {
-    return { kind: 'list', attributes: new Uint8Array(0), clampedTimes: false, failure: problemOf(error, 1) };
+    return { kind: 'list', attributes: new Uint8Array(0), device: '', clampedTimes: false, failure: problemOf(error, 1) };
   } finally {
     directory?.close();
   }

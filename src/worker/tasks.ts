@@ -43,6 +43,8 @@ export interface ListResult {
   readonly kind: 'list';
   /** VATTR record of the directory; length and link count are filled in when it is written. */
   readonly attributes: Uint8Array;
+  /** Device that it is on. */
+  readonly device: string;
   readonly clampedTimes: boolean;
   readonly failure: EntryProblem | undefined;
 }

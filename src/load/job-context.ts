@@ -1,0 +1,97 @@
+import { type EntryType, ObjectType, ROOT_ID } from '../format/ids.js';
+import type { JobLog } from '../log/job-log.js';
+import type { JobState } from '../state/job-state.js';
+import { ROOT_DIRECTORY } from '../state/directories.js';
+import type { LinkGroupRecord } from '../state/link-groups.js';
+import type { LargeRecord } from '../state/large-files.js';
+import type { JobIds } from '../worker/job-ids.js';
+import type { DirectoryPlace, JobConstants, LargeFile } from '../worker/tasks.js';
+import { FIRST_VERSION } from '../format/names.js';
+import type { Progress } from './progress.js';
+
+/** Directories whose path and handle are kept at hand. */
+const CACHED_DIRECTORIES = 8192;
+
+/** A directory as the tasks need it. */
+export interface DirectoryFacts {
+  readonly path: Buffer;
+  readonly handle: Buffer;
+  /** Its target manager: the source manager of its entries. */
+  readonly manager: number;
+  readonly place: DirectoryPlace;
+}
+
+/** What the parts of a running load share. */
+export class JobContext {
+  readonly state: JobState;
+  readonly ids: JobIds;
+  readonly constants: JobConstants;
+  readonly progress: Progress;
+  readonly log: JobLog;
+  readonly #cache = new Map<number, DirectoryFacts>();
+
+  constructor(state: JobState, ids: JobIds, constants: JobConstants, progress: Progress, log: JobLog) {
+    this.state = state;
+    this.ids = ids;
+    this.constants = constants;
+    this.progress = progress;
+    this.log = log;
+  }
+
+  directory(id: number): DirectoryFacts {
+    const cached = this.#cache.get(id);
+    if (cached) return cached;
+    const record = this.state.directories.get(id);
+    const device = this.state.deviceOf(record.fileSystem);
+    let facts: DirectoryFacts;
+    if (id === ROOT_DIRECTORY) {
+      const path = Buffer.alloc(0);
+      facts = { path, handle: Buffer.from(ROOT_ID), manager: 0, place: { path, device, inode: record.inode } };
+    } else {
+      const parent = this.directory(record.parent);
+      const path = joinPath(parent.path, record.name);
+      const handle = this.ids.handle(record.sequence, ObjectType.directory, parent.manager, record.manager);
+      facts = { path, handle, manager: record.manager, place: { path, device, inode: record.inode } };
+    }
+    if (this.#cache.size >= CACHED_DIRECTORIES) this.#cache.clear();
+    this.#cache.set(id, facts);
+    return facts;
+  }
+
+  forgetDirectory(id: number): void {
+    this.#cache.delete(id);
+  }
+
+  /** Path below the root of an entry. */
+  entryPath(directory: number, name: Uint8Array): Buffer {
+    return directory === 0 ? Buffer.alloc(0) : joinPath(this.directory(directory).path, name);
+  }
+
+  groupHandle(group: Pick<LinkGroupRecord, 'sequence' | 'type' | 'manager'>): Buffer {
+    return this.ids.handle(group.sequence, group.type, group.manager, group.manager);
+  }
+
+  /** A large file as the tasks need it. */
+  largeFile(record: LargeRecord): LargeFile {
+    const directory = this.directory(record.directory);
+    const common = { place: directory.place, sourceName: record.sourceName, sequence: record.sequence, generation: record.generation, attributes: record.attributes };
+    if (record.origin.chunk !== undefined) {
+      const handle = this.entryHandle(record.sequence, ObjectType.regular, directory.manager);
+      return { ...common, handle, backPointers: [directory.handle], name: record.sourceName, version: FIRST_VERSION };
+    }
+    const group = this.state.links.get(record.origin.group);
+    const links = this.state.links.links(group.id);
+    const backPointers = links.map((link) => this.directory(link.directory).handle);
+    return { ...common, handle: this.groupHandle(group), backPointers, name: links[0].name, version: FIRST_VERSION + group.revision };
+  }
+
+  entryHandle(sequence: number, type: EntryType, manager: number): Buffer {
+    return this.ids.handle(sequence, type, manager, manager);
+  }
+}
+
+function joinPath(parent: Buffer, name: Uint8Array): Buffer {
+  return parent.length === 0 ? Buffer.from(name) : Buffer.concat([parent, SLASH, name]);
+}
+
+const SLASH = Buffer.from('/');

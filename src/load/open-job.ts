@@ -1,0 +1,170 @@
+import { randomBytes } from 'node:crypto';
+import { ClfsError, isClfsError, messageOf } from '../error.js';
+import { type Container, isEmpty } from '../container/container.js';
+import { type ParsedContainer, placeText } from '../container/open-container.js';
+import { decodeBucket } from '../format/bucket.js';
+import { decodeObject, type Lz4 } from '../format/envelope.js';
+import { RESERVED_SEQUENCES, stampUuid, uuidText } from '../format/ids.js';
+import { BUCKET_NAME } from '../format/names.js';
+import { type CommitHooks, type JobRecord, JobState } from '../state/job-state.js';
+import { claimExistingState, claimNewState, type StateDirectory } from '../state/state-directory.js';
+import { SECRET_BYTES } from '../worker/job-ids.js';
+import { bucketBlob } from './finish.js';
+
+const BUCKET_LIMIT_BYTES = 1048576;
+const U32 = 0x1_0000_0000;
+
+/** What a job is asked to be; a resumed one must have been started so. */
+export interface JobWish {
+  /** Absolute path. */
+  readonly source: Buffer;
+  readonly destination: ParsedContainer;
+  readonly statePath: string;
+  readonly compress: boolean;
+  readonly preserveHardLinks: boolean;
+  readonly program: string;
+}
+
+/** A job whose state this process holds. */
+export interface OpenJob {
+  readonly state: JobState;
+  readonly directory: StateDirectory;
+}
+
+/**
+ * Begins a new job: takes the state directory, and with the bucket object the container.
+ *
+ * A job that is refused leaves no state and nothing in the container behind.
+ *
+ * @throws ClfsError `state`, `state-busy`; `container-not-empty`; whatever the container throws
+ */
+export async function beginJob(wish: JobWish, openContainer: () => Container, lz4: Lz4, hooks: CommitHooks, random: (bytes: number) => Buffer = randomBytes): Promise<OpenJob & { readonly container: Container }> {
+  const directory = claimNewState(wish.statePath);
+  let state: JobState | undefined;
+  let container: Container | undefined;
+  try {
+    container = openContainer();
+    if (!(await isEmpty(container))) throw notEmpty(wish);
+    state = createState(directory, newRecord(wish, random), hooks);
+    await claimContainer(state, container, lz4, wish);
+    return { state, directory, container };
+  } catch (error) {
+    state?.close();
+    await container?.close();
+    directory.discard();
+    throw error;
+  }
+}
+
+/**
+ * Goes on with the job at the state path.
+ *
+ * @throws ClfsError `state`, `state-busy`; `usage` when it was started with other arguments; `container-other`, `container-missing`
+ */
+export async function resumeJob(wish: JobWish, openContainer: () => Container, lz4: Lz4, hooks: CommitHooks): Promise<OpenJob & { readonly container: Container }> {
+  const directory = claimExistingState(wish.statePath);
+  let state: JobState | undefined;
+  let container: Container | undefined;
+  try {
+    state = openState(directory, hooks);
+    requireSame(state.record, wish);
+    container = openContainer();
+    if (state.record.begun) await requireOwnBucket(state, container, lz4, wish);
+    else await claimContainer(state, container, lz4, wish);
+    return { state, directory, container };
+  } catch (error) {
+    state?.close();
+    await container?.close();
+    directory.release();
+    throw error;
+  }
+}
+
+function newRecord(wish: JobWish, random: (bytes: number) => Buffer): JobRecord {
+  const uuid = () => uuidText(stampUuid(random(16)));
+  const u32 = () => 1 + (random(6).readUIntLE(0, 6) % (U32 - 1));
+  return {
+    program: wish.program,
+    sourceHex: wish.source.toString('hex'),
+    container: placeText(wish.destination.place),
+    bucketUuid: uuid(),
+    compress: wish.compress,
+    preserveHardLinks: wish.preserveHardLinks,
+    containerId: u32(),
+    fsid: u32(),
+    secretHex: random(SECRET_BYTES).toString('hex'),
+    massUuid: uuid(),
+    wipeEpoch: uuid(),
+    jobId: uuid(),
+    startedMs: Date.now(),
+    begun: false,
+    committing: false,
+    committed: false,
+    finalStatus: '',
+    sessions: 0,
+    logNames: [],
+  };
+}
+
+function createState(directory: StateDirectory, record: JobRecord, hooks: CommitHooks): JobState {
+  try {
+    return JobState.create(directory.databasePath, record, RESERVED_SEQUENCES + 1, directory.journal, hooks);
+  } catch (error) {
+    throw new ClfsError('state', `Cannot write the job state in ${JSON.stringify(directory.path)}: ${messageOf(error)}.`, { cause: error });
+  }
+}
+
+function openState(directory: StateDirectory, hooks: CommitHooks): JobState {
+  try {
+    return JobState.open(directory.databasePath, directory.journal, hooks);
+  } catch (error) {
+    if (error instanceof ClfsError) throw error;
+    throw new ClfsError('state', `Cannot open the job state in ${JSON.stringify(directory.path)}: ${messageOf(error)}.`, { cause: error });
+  }
+}
+
+/** Creates the bucket object: of two jobs that want one empty container, the first one to do so has it. */
+async function claimContainer(state: JobState, container: Container, lz4: Lz4, wish: JobWish): Promise<void> {
+  try {
+    await container.put(BUCKET_NAME, bucketBlob(state.record.bucketUuid, []), { onlyNew: true });
+  } catch (error) {
+    if (!isClfsError(error, 'exists')) throw error;
+    if ((await readBucketUuid(container, lz4)) !== state.record.bucketUuid) throw notEmpty(wish);
+  }
+  await container.flush();
+  state.transact(() => state.update({ begun: true }));
+}
+
+async function requireOwnBucket(state: JobState, container: Container, lz4: Lz4, wish: JobWish): Promise<void> {
+  const uuid = await readBucketUuid(container, lz4);
+  if (uuid === state.record.bucketUuid) return;
+  const where = JSON.stringify(placeText(wish.destination.place));
+  const what = uuid === undefined ? 'has no bucket object: it was emptied or made again, or is another one' : 'belongs to another load';
+  throw new ClfsError('container-other', `The container ${where} ${what}. Go on with the container of the job, or start a new job.`);
+}
+
+async function readBucketUuid(container: Container, lz4: Lz4): Promise<string | undefined> {
+  try {
+    const blob = await container.get(BUCKET_NAME, BUCKET_LIMIT_BYTES);
+    return decodeBucket(decodeObject(blob, BUCKET_LIMIT_BYTES, lz4).body).get('bucketUUID');
+  } catch (error) {
+    if (isClfsError(error, 'not-found')) return undefined;
+    throw error;
+  }
+}
+
+function requireSame(record: JobRecord, wish: JobWish): void {
+  const differ = (what: string, was: string, is: string) =>
+    new ClfsError('usage', `The job in ${JSON.stringify(wish.statePath)} was started with ${what} ${was}, not ${is}. Go on with the same arguments, or start a new job.`);
+  const source = wish.source.toString('hex');
+  if (record.sourceHex !== source) throw differ('source', JSON.stringify(Buffer.from(record.sourceHex, 'hex').toString()), JSON.stringify(wish.source.toString()));
+  if (record.compress !== wish.compress) throw differ('compression', record.compress ? 'LZ4' : 'DISABLED', wish.compress ? 'LZ4' : 'DISABLED');
+  if (record.preserveHardLinks !== wish.preserveHardLinks) throw differ('--preserve-hardlinks', String(record.preserveHardLinks), String(wish.preserveHardLinks));
+}
+
+function notEmpty(wish: JobWish): ClfsError {
+  return new ClfsError(
+    'container-not-empty',
+    `The container ${JSON.stringify(placeText(wish.destination.place))} is not empty. Load into an empty one; to go on with a job, name its --state-path and --new-session=false.`,
+  );
+}

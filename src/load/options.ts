@@ -1,0 +1,77 @@
+import type { Clock } from '../container/clock.js';
+import type { Container } from '../container/container.js';
+import type { Geometry } from '../format/geometry.js';
+import type { LogLevel } from '../log/job-log.js';
+import type { CommitHooks } from '../state/job-state.js';
+import type { Phase, ProgressSnapshot } from './progress.js';
+
+/** Compression of what a load writes. */
+export type Compression = 'LZ4' | 'DISABLED';
+
+/** What to load, whereto, and how. */
+export interface LoadOptions {
+  /** Directory to load; a path as text, or as bytes where its name is not UTF-8. */
+  readonly source: string | Uint8Array;
+  /** Container URL with a SAS, `file://` URL or path of a local directory. */
+  readonly destination: string;
+  /** Directory for the state of the job. */
+  readonly statePath: string;
+  /** Start a new job (default), or go on with the one at `statePath`. */
+  readonly newSession?: boolean;
+  /** Default LZ4. */
+  readonly compression?: Compression;
+  /** One inode for a file with several links, in place of one a path. Default false. */
+  readonly preserveHardLinks?: boolean;
+  /** Failures that are tolerated; one more stops the job. Default 50. */
+  readonly maxErrors?: number;
+  /** Megabits per second on the wire; 0 (default): no cap. */
+  readonly capMbps?: number;
+  /** Requests in flight; default: adapted to the service. */
+  readonly concurrency?: number;
+  /** Worker threads; default: the number of processors, at most 16. */
+  readonly threads?: number;
+  /** What the log file holds. Default INFO. */
+  readonly logLevel?: LogLevel;
+  /** How long an unreachable service is waited for, in milliseconds. Default: without end. */
+  readonly retryWindowMs?: number;
+  /** Longest time that the service may go on with a put which was given up, in milliseconds. Default 120,000. */
+  readonly lateArrivalMs?: number;
+  /** Stops the job, so that it can be resumed. */
+  readonly signal?: AbortSignal;
+  /** Told of what happens now and then: never called often. */
+  readonly onEvent?: (event: LoadEvent) => void;
+  /** Given, once, a way to look at the counters whenever the caller likes. */
+  readonly onStart?: (snapshot: () => ProgressSnapshot) => void;
+  /** For tests of this program. */
+  readonly internals?: LoadInternals;
+}
+
+/** Parts of a load that tests replace. */
+export interface LoadInternals {
+  readonly geometry?: Geometry;
+  readonly clock?: Clock;
+  /** Runs everything in the calling thread, with this container. */
+  readonly container?: Container;
+  readonly hooks?: CommitHooks;
+  /** Draws the job's random bytes. */
+  readonly random?: (bytes: number) => Buffer;
+}
+
+/** Something that happened. */
+export type LoadEvent =
+  | { readonly kind: 'configuration'; readonly compression: Compression; readonly preserveHardLinks: boolean; readonly newSession: boolean; readonly jobId: string; readonly logFile: string }
+  | { readonly kind: 'phase'; readonly phase: Phase }
+  | { readonly kind: 'message'; readonly text: string };
+
+/** Status that a load ends with. */
+export type FinalStatus = 'Completed' | 'CompletedWithErrors' | 'Failed' | 'Cancelled';
+
+/** How a load ended. */
+export interface LoadSummary {
+  readonly status: FinalStatus;
+  readonly progress: ProgressSnapshot;
+  /** Why it failed or was cancelled. */
+  readonly error: unknown;
+  /** Where the reports of failures are; undefined when nothing failed. */
+  readonly problemsFile: string | undefined;
+}

@@ -1,0 +1,23 @@
+import type { EntryType } from '../format/ids.js';
+import type { FailureKind } from '../state/failures.js';
+import type { EntryProblem } from '../worker/tasks.js';
+import type { JobContext } from './job-context.js';
+import { escapePath } from './escape-path.js';
+
+/** An entry that failed. */
+export interface FailedEntry extends EntryProblem {
+  readonly kind: FailureKind;
+  readonly directory: number;
+  readonly name: Uint8Array;
+  readonly type: EntryType | number;
+  readonly group?: number;
+}
+
+/** Records a failure, counts it, and says it in the log; inside a transaction. */
+export function recordFailure(context: JobContext, failed: FailedEntry): void {
+  const { kind, directory, name, type, group, reason, message, attempts } = failed;
+  context.state.failures.put({ kind, directory, name, type, group, reason, message, attempts, timeMs: Date.now() });
+  context.progress.failed++;
+  context.progress.sessionFailures++;
+  context.log.write('ERROR', `${escapePath(context.entryPath(directory, name))}: ${reason}: ${message}`);
+}

@@ -1,0 +1,51 @@
+import { createRequire } from 'node:module';
+type Sqlite = typeof import('@photostructure/sqlite');
+
+/** An open database. */
+export type Database = InstanceType<Sqlite['DatabaseSync']>;
+
+/** A value that SQLite binds or returns here. */
+export type Value = string | number | null | Uint8Array;
+/** A row as an object. */
+export type Row = Record<string, Value>;
+
+const require = createRequire(import.meta.url);
+
+/** Opens a database file with the SQLite that Node has built in (from 22.13 on), or the bundled one. @throws whatever SQLite throws */
+export function openDatabase(path: string, readOnly = false): Database {
+  const { DatabaseSync } = sqlite();
+  return new DatabaseSync(path, { readOnly, timeout: 5000 });
+}
+
+function sqlite(): Sqlite {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major > 22 || (major === 22 && minor >= 13)) return require('node:sqlite') as Sqlite;
+  return require('@photostructure/sqlite') as Sqlite;
+}
+
+/** A prepared statement with the few calls that are used. */
+export class Statement {
+  readonly #statement: InstanceType<Sqlite['StatementSync']>;
+
+  constructor(database: Database, sql: string) {
+    this.#statement = database.prepare(sql);
+  }
+
+  /** @returns rows changed */
+  run(...values: Value[]): number {
+    return Number(this.#statement.run(...values).changes);
+  }
+
+  /** @returns id of the row inserted */
+  insert(...values: Value[]): number {
+    return Number(this.#statement.run(...values).lastInsertRowid);
+  }
+
+  get<T = Row>(...values: Value[]): T | undefined {
+    return this.#statement.get(...values) as T | undefined;
+  }
+
+  all<T = Row>(...values: Value[]): T[] {
+    return this.#statement.all(...values) as T[];
+  }
+}

@@ -1,0 +1,260 @@
+import { Chunks } from './chunks.js';
+import { type Database, openDatabase, Statement } from './database.js';
+import { Directories } from './directories.js';
+import { Failures } from './failures.js';
+import { LargeFiles } from './large-files.js';
+import { Leftovers } from './leftovers.js';
+import { LinkGroups } from './link-groups.js';
+import { checkTables, createTables, DirectoryStatus, LinkStatus, WorkStatus } from './schema.js';
+
+/** What is the same for a job from first to last, and what its end needs. No secret of the service is in it. */
+export interface JobRecord {
+  readonly program: string;
+  /** Absolute path of the source, hex. */
+  readonly sourceHex: string;
+  /** Container without its SAS. */
+  readonly container: string;
+  readonly bucketUuid: string;
+  readonly compress: boolean;
+  readonly preserveHardLinks: boolean;
+  readonly containerId: number;
+  readonly fsid: number;
+  /** Key of the job's ids. */
+  readonly secretHex: string;
+  readonly massUuid: string;
+  readonly wipeEpoch: string;
+  readonly jobId: string;
+  readonly startedMs: number;
+  /** Whether the bucket object was created. */
+  readonly begun: boolean;
+  /** Whether the end of the job has begun: the root may be there. */
+  readonly committing: boolean;
+  /** Whether the root has been written. */
+  readonly committed: boolean;
+  /** Final status of the latest session; empty while one runs. */
+  readonly finalStatus: string;
+  readonly sessions: number;
+  /** Names of the log blobs that the bucket object lists. */
+  readonly logNames: readonly string[];
+}
+
+/** Counts of a job over all its sessions. */
+export interface JobCounters {
+  /** Entries done: inodes, directories included. */
+  readonly done: number;
+  /** Bytes of file data done. */
+  readonly bytes: number;
+}
+
+/** Hooks for tests: called around every commit. */
+export interface CommitHooks {
+  before?(): void;
+  after?(): void;
+}
+
+/** The state of one job: the only writer of its database. */
+export class JobState {
+  readonly directories: Directories;
+  readonly chunks: Chunks;
+  readonly links: LinkGroups;
+  readonly large: LargeFiles;
+  readonly failures: Failures;
+  readonly leftovers: Leftovers;
+  readonly #db: Database;
+  readonly #hooks: CommitHooks;
+  readonly #setRecord: Statement;
+  readonly #setCounters: Statement;
+  readonly #setNext: Statement;
+  readonly #addFileSystem: Statement;
+  #record: JobRecord;
+  #nextSequence: number;
+  #nextManager: number;
+  #counters: JobCounters;
+  #aliveMs: number;
+  readonly #fileSystems = new Map<string, number>();
+
+  private constructor(db: Database, hooks: CommitHooks) {
+    this.#db = db;
+    this.#hooks = hooks;
+    this.directories = new Directories(db);
+    this.chunks = new Chunks(db);
+    this.links = new LinkGroups(db);
+    this.large = new LargeFiles(db);
+    this.failures = new Failures(db);
+    this.leftovers = new Leftovers(db);
+    this.#setRecord = new Statement(db, 'UPDATE job SET record = ?');
+    this.#setCounters = new Statement(db, 'UPDATE job SET done = ?, bytes = ?, alive_ms = ?');
+    this.#setNext = new Statement(db, 'UPDATE job SET next_sequence = ?, next_manager = ?');
+    this.#addFileSystem = new Statement(db, 'INSERT INTO file_system (number, device) VALUES (?, ?)');
+    const row = db.prepare('SELECT * FROM job').get() as { record: string; next_sequence: number; next_manager: number; done: number; bytes: number; alive_ms: number };
+    this.#record = JSON.parse(row.record) as JobRecord;
+    this.#nextSequence = row.next_sequence;
+    this.#nextManager = row.next_manager;
+    this.#counters = { done: row.done, bytes: row.bytes };
+    this.#aliveMs = row.alive_ms;
+  }
+
+  /**
+   * Makes the state of a new job.
+   *
+   * @param firstSequence of the handles
+   * @throws whatever SQLite throws
+   */
+  static create(path: string, record: JobRecord, firstSequence: number, journal: 'WAL' | 'DELETE', hooks: CommitHooks = {}): JobState {
+    const db = openDatabase(path);
+    try {
+      configure(db, journal);
+      createTables(db);
+      db.prepare('INSERT INTO job VALUES (1, ?, ?, 1, 0, 0, 0)').run(JSON.stringify(record), firstSequence);
+      return new JobState(db, hooks);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  /** Opens the state of a job to go on with it. @throws ClfsError `state` */
+  static open(path: string, journal: 'WAL' | 'DELETE', hooks: CommitHooks = {}): JobState {
+    const db = openDatabase(path);
+    try {
+      checkTables(db, path);
+      configure(db, journal);
+      return new JobState(db, hooks);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  get record(): JobRecord {
+    return this.#record;
+  }
+
+  get counters(): JobCounters {
+    return this.#counters;
+  }
+
+  /** Latest time, in milliseconds since 1970, at which the job is known to have run; 0 for never. */
+  get aliveMs(): number {
+    return this.#aliveMs;
+  }
+
+  /**
+   * Runs `change` as one transaction, durable when this returns.
+   *
+   * Whatever throws undoes all of it.
+   */
+  transact<T>(change: () => T): T {
+    this.#db.exec('BEGIN IMMEDIATE');
+    const saved = { record: this.#record, next: this.#nextSequence, manager: this.#nextManager, counters: this.#counters };
+    try {
+      const result = change();
+      if (this.#nextSequence !== saved.next || this.#nextManager !== saved.manager) this.#setNext.run(this.#nextSequence, this.#nextManager);
+      this.#aliveMs = Date.now();
+      this.#setCounters.run(this.#counters.done, this.#counters.bytes, this.#aliveMs);
+      this.#hooks.before?.();
+      this.#db.exec('COMMIT');
+      this.#hooks.after?.();
+      return result;
+    } catch (error) {
+      this.#record = saved.record;
+      this.#nextSequence = saved.next;
+      this.#nextManager = saved.manager;
+      this.#counters = saved.counters;
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Changes the record; inside a transaction. */
+  update(change: Partial<JobRecord>): void {
+    this.#record = { ...this.#record, ...change };
+    this.#setRecord.run(JSON.stringify(this.#record));
+  }
+
+  /** Adds to the counters; inside a transaction. */
+  count(done: number, bytes: number): void {
+    this.#counters = { done: this.#counters.done + done, bytes: this.#counters.bytes + bytes };
+  }
+
+  /** Hands out sequence numbers; inside a transaction. @returns the first of them */
+  takeSequences(count: number): number {
+    const first = this.#nextSequence;
+    this.#nextSequence += count;
+    return first;
+  }
+
+  /** Hands out the next target manager of a directory; inside a transaction. */
+  takeManager(managers: number): number {
+    const manager = this.#nextManager;
+    this.#nextManager = (manager + 1) % managers;
+    return manager;
+  }
+
+  /** Number of a file system by its device in this session, recorded when it is new; inside a transaction. */
+  fileSystemOf(device: string): number {
+    const known = this.#fileSystems.get(device);
+    if (known !== undefined) return known;
+    const next = (this.#db.prepare('SELECT coalesce(max(number), -1) + 1 AS n FROM file_system').get() as { n: number }).n;
+    this.#addFileSystem.run(next, device);
+    this.#fileSystems.set(device, next);
+    return next;
+  }
+
+  /** Device of a file system in this session; undefined when it has not been met. */
+  deviceOf(fileSystem: number): string | undefined {
+    for (const [device, number] of this.#fileSystems) if (number === fileSystem) return device;
+    return undefined;
+  }
+
+  /** Says which device a recorded file system has in this session. */
+  bindFileSystem(fileSystem: number, device: string): void {
+    this.#fileSystems.set(device, fileSystem);
+  }
+
+  /** A directory of each recorded file system, by which it can be found again. */
+  fileSystemAnchors(): readonly { readonly fileSystem: number; readonly directory: number }[] {
+    return this.#db.prepare('SELECT file_system AS fileSystem, min(id) AS directory FROM directory GROUP BY file_system').all() as never;
+  }
+
+  /**
+   * Puts what a session that ended had claimed back to be done; inside a transaction.
+   *
+   * Listings that were not complete are thrown away: nothing of them has been sent.
+   */
+  reclaim(): void {
+    const D = DirectoryStatus;
+    const W = WorkStatus;
+    this.#db.exec(`
+      DELETE FROM directory WHERE status = ${D.hidden};
+      DELETE FROM chunk WHERE status = ${W.hidden};
+      DELETE FROM link WHERE status = ${LinkStatus.hidden};
+      DELETE FROM link_group WHERE sequence = 0 AND id NOT IN (SELECT link_group FROM link);
+      UPDATE directory SET status = ${D.found} WHERE status = ${D.listing};
+      UPDATE directory SET status = ${D.ready} WHERE status = ${D.writing};
+      UPDATE chunk SET status = ${W.pending}, suspect = 1 WHERE status = ${W.running};
+      UPDATE link_group SET status = ${W.pending}, suspect = 1 WHERE status = ${W.running};
+    `);
+  }
+
+  /** Entries known and not yet done or failed: for the progress of a job that goes on. */
+  openEntries(): number {
+    const D = DirectoryStatus;
+    const W = WorkStatus;
+    const row = this.#db
+      .prepare(
+        `SELECT (SELECT coalesce(sum(count), 0) FROM chunk WHERE status IN (${W.pending}, ${W.running})) + (SELECT count(*) FROM large WHERE link_group IS NULL)
+         + (SELECT count(*) FROM link_group WHERE status IN (${W.pending}, ${W.running})) + (SELECT count(*) FROM directory WHERE status NOT IN (${D.written}, ${D.failed}, ${D.hidden})) AS n`,
+      )
+      .get() as { n: number };
+    return row.n;
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+function configure(db: Database, journal: 'WAL' | 'DELETE'): void {
+  db.exec(`PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216;`);
+}

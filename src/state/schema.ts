@@ -1,0 +1,106 @@
+import { ClfsError } from '../error.js';
+import type { Database } from './database.js';
+
+/** Version of the tables; a state of another version is refused. */
+export const SCHEMA_VERSION = 1;
+
+/** Life of a directory. */
+export const DirectoryStatus = {
+  /** To be listed. */
+  found: 0,
+  listing: 1,
+  /** Listed; something in it is not done yet. */
+  waiting: 2,
+  /** Everything in it is done or failed: its object can be written. */
+  ready: 3,
+  writing: 4,
+  written: 5,
+  failed: 6,
+  /** Part of a listing that is not complete. */
+  hidden: 7,
+} as const;
+
+/** Life of a chunk, of a group of links, and of a large file. */
+export const WorkStatus = {
+  pending: 0,
+  running: 1,
+  done: 2,
+  failed: 3,
+  /** Part of a listing that is not complete. */
+  hidden: 4,
+} as const;
+
+/** Life of a name of a linked file. */
+export const LinkStatus = {
+  found: 0,
+  /** Part of a listing that is not complete. */
+  hidden: 1,
+  /** In the inode's back pointers. */
+  written: 2,
+} as const;
+
+/**
+ * The tables. 64-bit unsigned numbers are blobs of 8 bytes: SQLite's integers end at 2^63-1.
+ *
+ * job        one row: what is the same from first to last, as JSON, and the counters
+ * directory  a row a directory, from found to the end of the job
+ * chunk      entries of one directory that go to a thread together; gone when the directory is written
+ * link_group a file with several links, and `link` each of its names
+ * large      a file of many segments while it is loaded
+ * failure    an entry that failed, in the latest attempt
+ * leftover   blobs to be removed before the job commits
+ */
+const TABLES = `
+CREATE TABLE job (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL, next_sequence INTEGER NOT NULL, next_manager INTEGER NOT NULL,
+  done INTEGER NOT NULL, bytes INTEGER NOT NULL, alive_ms INTEGER NOT NULL) STRICT;
+CREATE TABLE file_system (number INTEGER PRIMARY KEY, device TEXT NOT NULL) STRICT;
+CREATE TABLE directory (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB NOT NULL, file_system INTEGER NOT NULL, inode BLOB NOT NULL,
+  sequence INTEGER NOT NULL, manager INTEGER NOT NULL, status INTEGER NOT NULL, pending INTEGER NOT NULL, links INTEGER NOT NULL,
+  revision INTEGER NOT NULL, attributes BLOB, written_revision INTEGER, written_blocks INTEGER) STRICT;
+CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode) WHERE inode <> x'0000000000000000';
+CREATE INDEX directory_parent ON directory (parent);
+CREATE INDEX directory_found ON directory (id) WHERE status = 0;
+CREATE INDEX directory_ready ON directory (id) WHERE status = 3;
+CREATE TABLE chunk (id INTEGER PRIMARY KEY, directory INTEGER NOT NULL, first_sequence INTEGER NOT NULL, count INTEGER NOT NULL, entries BLOB NOT NULL,
+  status INTEGER NOT NULL, suspect INTEGER NOT NULL, excluded BLOB) STRICT;
+CREATE INDEX chunk_directory ON chunk (directory);
+CREATE INDEX chunk_pending ON chunk (id) WHERE status = 0;
+CREATE TABLE link_group (id INTEGER PRIMARY KEY, file_system INTEGER NOT NULL, inode BLOB NOT NULL, copy INTEGER NOT NULL, type INTEGER NOT NULL,
+  link_count INTEGER NOT NULL, status INTEGER NOT NULL, suspect INTEGER NOT NULL, sequence INTEGER NOT NULL, manager INTEGER NOT NULL,
+  generation INTEGER NOT NULL, revision INTEGER NOT NULL, written_revision INTEGER, written_generation INTEGER, written_blocks INTEGER) STRICT;
+CREATE UNIQUE INDEX link_group_identity ON link_group (file_system, inode, copy);
+CREATE INDEX link_group_pending ON link_group (id) WHERE status = 0;
+CREATE TABLE link (id INTEGER PRIMARY KEY, link_group INTEGER NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL, status INTEGER NOT NULL) STRICT;
+CREATE INDEX link_of_group ON link (link_group);
+CREATE INDEX link_of_directory ON link (directory);
+CREATE TABLE large (id INTEGER PRIMARY KEY, chunk INTEGER, entry INTEGER, link_group INTEGER, directory INTEGER NOT NULL, source_name BLOB NOT NULL,
+  sequence INTEGER NOT NULL, generation INTEGER NOT NULL, attempts INTEGER NOT NULL, attributes BLOB NOT NULL, blocks INTEGER NOT NULL,
+  done_blocks INTEGER NOT NULL, bound_blocks INTEGER NOT NULL) STRICT;
+CREATE TABLE failure (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL, type INTEGER NOT NULL, link_group INTEGER,
+  reason TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL, time_ms INTEGER NOT NULL, retrying INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX failure_entry ON failure (directory, name);
+CREATE TABLE leftover (id INTEGER PRIMARY KEY, name TEXT, owner BLOB, sequence INTEGER, generation INTEGER, blocks INTEGER) STRICT;
+`;
+
+/** Makes the tables in an empty database. */
+export function createTables(database: Database): void {
+  database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+}
+
+/** @throws ClfsError `state` when the tables are missing, damaged, or of another version */
+export function checkTables(database: Database, path: string): void {
+  const where = JSON.stringify(path);
+  let version: number;
+  let damage: string;
+  try {
+    version = (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+    damage = (database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }).quick_check;
+  } catch (cause) {
+    throw new ClfsError('state', `Cannot use the job state ${where}: it is not a database, or is damaged. Start a new job with another --state-path and an empty container.`, { cause });
+  }
+  if (version === 0) throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
+  if (version !== SCHEMA_VERSION) {
+    throw new ClfsError('state', `The job state ${where} is of version ${version}; this program uses version ${SCHEMA_VERSION}. Go on with the version of clfsload that began it.`);
+  }
+  if (damage !== 'ok') throw new ClfsError('state', `The job state ${where} is damaged: ${damage}. Start a new job with another --state-path and an empty container.`);
+}

@@ -1,0 +1,169 @@
+import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { ClfsError, messageOf } from '../error.js';
+import { fileSystemMagic, tryLock } from '../posix/libc.js';
+
+const DATABASE_FILE = 'job.db';
+const LOCK_FILE = 'lock';
+/** Files that a job may leave in its state directory. */
+const OWN_FILES = /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|problems\.txt|failures\.jsonl)$/;
+/** statfs numbers of network file systems: NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, 9p, FUSE, GPFS. */
+const NETWORK_FILE_SYSTEMS = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x01021997, 0x65735546, 0x47504653]);
+
+/** A state directory that this process holds. */
+export interface StateDirectory {
+  readonly path: string;
+  readonly databasePath: string;
+  /** A write-ahead log needs shared memory, which network file systems do not have. */
+  readonly journal: 'WAL' | 'DELETE';
+  file(name: string): string;
+  /** Lets go of the lock. */
+  release(): void;
+  /** Takes back what {@link claimNewState} made: for a job that was refused before it began. */
+  discard(): void;
+}
+
+/**
+ * Takes a directory for a new job: it must be empty, or not exist while its parent does.
+ *
+ * @throws ClfsError `state` saying why it cannot be used, and how to go on when it holds a job; `state-busy`
+ */
+export function claimNewState(statePath: string): StateDirectory {
+  const path = resolve(statePath);
+  const made = makeDirectory(path);
+  const quoted = JSON.stringify(path);
+  if (!made) {
+    const names = listState(path);
+    if (names.includes(DATABASE_FILE)) {
+      throw new ClfsError('state', `The state directory ${quoted} holds a job already. Go on with it by --new-session=false, or name another --state-path for a new one.`);
+    }
+    if (names.length > 0) throw new ClfsError('state', `The state directory ${quoted} is not empty. Name an empty one, or one that does not exist yet.`);
+  }
+  return hold(path, () => {
+    for (const name of readdirSync(path)) if (OWN_FILES.test(name)) rmSync(join(path, name), { force: true });
+    if (made) rmSync(path, { recursive: true, force: true });
+  });
+}
+
+/**
+ * Takes a directory that holds a job.
+ *
+ * @throws ClfsError `state` when it is missing, empty or foreign; `state-busy` when another process works on it
+ */
+export function claimExistingState(statePath: string): StateDirectory {
+  const path = resolve(statePath);
+  const quoted = JSON.stringify(path);
+  const names = listState(path);
+  if (names.length === 0) throw new ClfsError('state', `The state directory ${quoted} is empty: there is no job to go on with. Leave out --new-session=false to start one.`);
+  if (!names.includes(DATABASE_FILE)) throw new ClfsError('state', `The state directory ${quoted} holds no job of this program. Name the --state-path that the job was started with.`);
+  return hold(path, () => undefined);
+}
+
+/** Path of a job's database, for looking at it. @throws ClfsError `state` when there is none */
+export function findDatabase(statePath: string): string {
+  const path = resolve(statePath);
+  if (!listState(path).includes(DATABASE_FILE)) throw new ClfsError('state', `The state directory ${JSON.stringify(path)} holds no job.`);
+  return join(path, DATABASE_FILE);
+}
+
+/** Whether a live process works on the job. */
+export function isStateHeld(statePath: string): boolean {
+  let fd: number;
+  try {
+    fd = openSync(join(resolve(statePath), LOCK_FILE), 'r');
+  } catch {
+    return false;
+  }
+  try {
+    return !tryLock(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/**
+ * Refuses directories that lie inside one another.
+ *
+ * @throws ClfsError `usage`
+ */
+export function requireApart(first: { readonly what: string; readonly path: string }, second: { readonly what: string; readonly path: string }): void {
+  const a = realOrResolved(first.path);
+  const b = realOrResolved(second.path);
+  if (isInside(a, b)) throw new ClfsError('usage', `The ${first.what} ${JSON.stringify(a)} is inside the ${second.what} ${JSON.stringify(b)}. Keep them apart.`);
+  if (isInside(b, a)) throw new ClfsError('usage', `The ${second.what} ${JSON.stringify(b)} is inside the ${first.what} ${JSON.stringify(a)}. Keep them apart.`);
+}
+
+function isInside(path: string, parent: string): boolean {
+  return path === parent || path.startsWith(parent === '/' ? '/' : `${parent}/`);
+}
+
+function realOrResolved(path: string): string {
+  const absolute = resolve(path);
+  try {
+    return realpathSync(absolute);
+  } catch {
+    const parent = dirname(absolute);
+    return parent === absolute ? absolute : join(realOrResolved(parent), absolute.slice(parent.length));
+  }
+}
+
+function makeDirectory(path: string): boolean {
+  try {
+    mkdirSync(path);
+    return true;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'EEXIST') return false;
+    const reason = code === 'ENOENT' || code === 'ENOTDIR' ? `its parent ${JSON.stringify(dirname(path))} is not an existing directory` : messageOf(error);
+    throw new ClfsError('state', `Cannot make the state directory ${JSON.stringify(path)}: ${reason}.`, { cause: error });
+  }
+}
+
+function listState(path: string): readonly string[] {
+  const quoted = JSON.stringify(path);
+  try {
+    if (!statSync(path).isDirectory()) throw new ClfsError('state', `The state path ${quoted} is not a directory.`);
+    return readdirSync(path);
+  } catch (error) {
+    if (error instanceof ClfsError) throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new ClfsError('state', `The state directory ${quoted} does not exist.`, { cause: error });
+    throw new ClfsError('state', `Cannot read the state directory ${quoted}: ${messageOf(error)}.`, { cause: error });
+  }
+}
+
+function hold(path: string, discard: () => void): StateDirectory {
+  let fd: number;
+  try {
+    fd = openSync(join(path, LOCK_FILE), 'a');
+  } catch (error) {
+    throw new ClfsError('state', `Cannot write to the state directory ${JSON.stringify(path)}: ${messageOf(error)}.`, { cause: error });
+  }
+  if (!tryLock(fd)) {
+    closeSync(fd);
+    throw new ClfsError('state-busy', `Another process is working on the job in ${JSON.stringify(path)}. Wait for it, or stop it first.`);
+  }
+  let held = true;
+  const release = () => {
+    if (held) closeSync(fd);
+    held = false;
+  };
+  return {
+    path,
+    databasePath: join(path, DATABASE_FILE),
+    journal: isNetworkFileSystem(path) ? 'DELETE' : 'WAL',
+    file: (name) => join(path, name),
+    release,
+    discard() {
+      discard();
+      release();
+    },
+  };
+}
+
+function isNetworkFileSystem(path: string): boolean {
+  try {
+    return NETWORK_FILE_SYSTEMS.has(fileSystemMagic(Buffer.from(path)));
+  } catch {
+    return false;
+  }
+}
