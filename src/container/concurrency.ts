@@ -1,11 +1,15 @@
 /** Smallest and largest number of requests in flight that a thread adapts between. */
-const LOWEST = 4;
+const LOWEST = 8;
 const HIGHEST = 256;
 const FIRST = 16;
+/** A round trip this short is no sign of a queue, however short others were: most of it is this thread's own work. */
+const SHORT_MS = 2;
 /** A round trip may grow by this factor over the shortest one seen before concurrency stops growing. */
 const TOLERANCE = 2;
 /** The shortest round trip is forgotten slowly, so that a route that became slower does not pin the limit. */
 const BASELINE_DRIFT = 1.02;
+/** Requests that may wait for a place before nothing more is prepared. */
+const WAITING_AHEAD = 16;
 const HOLD_AFTER_THROTTLE_MS = 2000;
 
 /**
@@ -22,6 +26,7 @@ export class AdaptiveConcurrency {
   #shortestMs = Number.POSITIVE_INFINITY;
   #holdUntilMs = 0;
   readonly #waiting: (() => void)[] = [];
+  readonly #blocked: (() => void)[] = [];
 
   /** @param fixed a number that stays, in place of an adapted one */
   constructor(fixed?: number) {
@@ -42,16 +47,27 @@ export class AdaptiveConcurrency {
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 
+  /** Resolves when a request would not have to wait long; undefined when that is now. */
+  ready(): Promise<void> | undefined {
+    if (this.#waiting.length < WAITING_AHEAD) return undefined;
+    return new Promise((resolve) => this.#blocked.push(resolve));
+  }
+
   /** @param roundTripMs of a request that succeeded at its first try; undefined: tells nothing of the route */
   release(roundTripMs?: number): void {
     this.#inFlight--;
     if (roundTripMs !== undefined && !this.#fixed) this.#learn(roundTripMs);
     while (this.#inFlight < this.limit) {
       const next = this.#waiting.shift();
-      if (!next) return;
+      if (!next) break;
       this.#enter();
       next();
     }
+    if (this.#blocked.length > 0) this.#unblock();
+  }
+
+  #unblock(): void {
+    while (this.#blocked.length > 0 && this.#waiting.length < WAITING_AHEAD) this.#blocked.shift()?.();
   }
 
   /** The service asked for less. */
@@ -72,7 +88,7 @@ export class AdaptiveConcurrency {
     if (roundTripMs < this.#shortestMs) this.#shortestMs = roundTripMs;
     if (this.#count < Math.max(32, this.#limit)) return;
     const meanMs = this.#sumMs / this.#count;
-    const gradient = Math.min(1, Math.max(0.5, (TOLERANCE * this.#shortestMs) / meanMs));
+    const gradient = Math.min(1, Math.max(0.5, (TOLERANCE * Math.max(SHORT_MS, this.#shortestMs)) / meanMs));
     const used = this.#peak >= this.limit;
     if ((used || gradient < 1) && Date.now() >= this.#holdUntilMs) {
       const next = this.#limit * gradient + Math.sqrt(this.#limit);

@@ -41,6 +41,8 @@ export interface Container {
   flush(): Promise<void>;
   /** Removes what unfinished puts left behind; only when no other process writes. */
   tidy(): Promise<void>;
+  /** Resolves when it makes sense to prepare another put; undefined when that is now. */
+  ready(): Promise<void> | undefined;
   /** Longest time, in milliseconds, after which a put that was given up can still take effect. */
   readonly lateArrivalMs: number;
   /** When the last put was given up without a certain end, in milliseconds since 1970; 0 when none was. */

@@ -136,6 +136,10 @@ class LocalContainer implements Container {
     }
   }
 
+  ready(): Promise<void> | undefined {
+    return undefined;
+  }
+
   async flush(): Promise<void> {
     if (!this.#dirty) return;
     this.#dirty = false;

@@ -27,6 +27,10 @@ export class MemoryContainer implements Container {
     this.blobs.delete(name);
   }
 
+  ready(): Promise<void> | undefined {
+    return undefined;
+  }
+
   async flush(): Promise<void> {}
   async tidy(): Promise<void> {}
   async close(): Promise<void> {}

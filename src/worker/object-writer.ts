@@ -30,6 +30,8 @@ export class ObjectWriter {
 
   /** Waits for room for an object of up to `sizeBytes`. The draft must be sent or dropped. */
   reserve(sizeBytes: number): ObjectDraft | Promise<ObjectDraft> {
+    const wait = this.container.ready();
+    if (wait) return wait.then(() => this.reserve(sizeBytes));
     const output = this.#budget.acquire(sizeBytes);
     return output instanceof Promise ? output.then((buffer) => new ObjectDraft(this, buffer)) : new ObjectDraft(this, output);
   }

@@ -4,7 +4,7 @@ import type { RunnerEvents, TaskRunner } from './runner.js';
 import type { FromThread, ThreadSetup, ToThread } from './thread-protocol.js';
 
 /** Young objects of a thread live for microseconds; a small nursery keeps its memory down. */
-const THREAD_LIMITS = { maxYoungGenerationSizeMb: 8 };
+const THREAD_LIMITS = { maxYoungGenerationSizeMb: 16 };
 
 /**
  * Runs tasks in worker threads, one lane each.

@@ -53,6 +53,10 @@ export class AzureContainer implements Container {
     }
   }
 
+  ready(): Promise<void> | undefined {
+    return this.#service.ready();
+  }
+
   /** What the service has acknowledged is durable. */
   async flush(): Promise<void> {}
 

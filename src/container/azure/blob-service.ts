@@ -110,6 +110,11 @@ export class BlobService {
     }
   }
 
+  /** Resolves when a request would not have to wait long; undefined when that is now. */
+  ready(): Promise<void> | undefined {
+    return this.#concurrency.ready();
+  }
+
   async close(): Promise<void> {
     await this.#dispatcher.destroy();
   }
