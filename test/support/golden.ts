@@ -15,12 +15,13 @@ export interface GoldenEntry {
 }
 
 /** Unpacks a reference container; `remove` deletes it again. */
-export function unpackGolden(name: string): { blobs: string; manifest: readonly GoldenEntry[]; remove(): void } {
+export function unpackGolden(name: string): { blobs: string; manifestText: string; manifest: readonly GoldenEntry[]; remove(): void } {
   const directory = mkdtempSync(join(tmpdir(), 'clfs-golden-'));
   execFileSync('tar', ['xzf', new URL(`../fixtures/${name}.tar.gz`, import.meta.url).pathname, '-C', directory]);
-  const manifest = readFileSync(join(directory, 'manifest.jsonl'), 'utf8')
+  const manifestText = readFileSync(join(directory, 'manifest.jsonl'), 'utf8');
+  const manifest = manifestText
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as GoldenEntry);
-  return { blobs: join(directory, 'blobs'), manifest, remove: () => rmSync(directory, { recursive: true, force: true }) };
+  return { blobs: join(directory, 'blobs'), manifestText, manifest, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }

@@ -1,0 +1,84 @@
+import { isClfsError, messageOf } from '../error.js';
+import { TREE_COUNT } from '../format/geometry.js';
+import { BLOCK_ID_BYTES, idHex, isNullId, ObjectType } from '../format/ids.js';
+import { hash64Hex } from '../format/hash.js';
+import { indirectOffset } from '../format/segment.js';
+import type { BlockReference, FoundInode } from '../namespace/reader.js';
+import type { WalkedEntry } from '../namespace/walk.js';
+import type { FsckContext } from './fsck.js';
+
+/**
+ * Goes over blocks 1 and on of an inode, checks the indirect blocks on the way, and that every segment is there once, under the
+ * right name. Source: clfs-format.md 6.2, 6.3
+ */
+export async function* checkBlocks(context: FsckContext, entry: WalkedEntry, found: FoundInode): AsyncGenerator<BlockReference> {
+  const ownerHash = hash64Hex(found.id);
+  const { direct, roots } = found.inode.blockMap;
+  let block = 1;
+  for (; block < direct.length; block++) if (checkReference(context, entry, direct[block], ObjectType.segment, ownerHash)) yield { block, id: direct[block] };
+  let previousFull = true;
+  for (let tree = 0; tree < TREE_COUNT; tree++) {
+    if (isNullId(roots[tree])) {
+      previousFull = false;
+      continue;
+    }
+    if (!previousFull) context.report('error', 'indirect-tree', entry.path, found.blob.name, `Indirect tree ${tree} is used although the one before it is not full.`);
+    const before = block;
+    for await (const id of leaves(context, entry, found, ownerHash, roots[tree], tree, 0)) {
+      if (checkReference(context, entry, id, ObjectType.segment, ownerHash)) yield { block, id };
+      block++;
+    }
+    previousFull = block - before === context.reader.geometry.fanOut ** (tree + 1);
+  }
+}
+
+async function* leaves(
+  context: FsckContext,
+  entry: WalkedEntry,
+  found: FoundInode,
+  ownerHash: string,
+  id: Uint8Array,
+  tree: number,
+  depth: number,
+): AsyncGenerator<Uint8Array> {
+  if (!checkReference(context, entry, id, ObjectType.indirect, ownerHash)) return;
+  const error = (code: string, message: string) => context.report('error', code, entry.path, idHex(id), message);
+  const { fanOut } = context.reader.geometry;
+  let children: readonly Uint8Array[];
+  try {
+    const node = await context.reader.indirect(id, found.id);
+    children = node.children;
+    if (node.owner.offset !== indirectOffset(tree, depth)) error('indirect-tree', `The indirect block says ${node.owner.offset}; it is in tree ${tree} at depth ${depth}.`);
+  } catch (problem) {
+    if (!isClfsError(problem, 'format', 'not-found')) throw problem;
+    error('damaged-object', messageOf(problem));
+    return;
+  }
+  if (children.length > fanOut) error('indirect-tree', `The indirect block lists ${children.length} children.`);
+  if (children.length === 0) {
+    if (depth === 0) error('indirect-tree', 'The root of an indirect tree is empty.');
+    else context.report('warning', 'empty-indirect-block', entry.path, idHex(id), 'An indirect block is empty, as the reference loader writes one where a level comes out full.');
+  }
+  if (depth === tree) yield* children;
+  else for (const child of children) yield* leaves(context, entry, found, ownerHash, child, tree, depth + 1);
+}
+
+/** @returns whether the object is there and may be read */
+function checkReference(context: FsckContext, entry: WalkedEntry, id: Uint8Array, type: number, ownerHash: string): boolean {
+  const hex = idHex(id);
+  const what = type === ObjectType.segment ? 'segment' : 'indirect block';
+  if (id.length !== BLOCK_ID_BYTES) {
+    context.report('error', 'block-map', entry.path, hex, `A ${what} has an id of ${id.length} bytes.`);
+    return false;
+  }
+  const blob = context.index.objects.get(hex);
+  if (!blob) {
+    context.report('error', 'missing-object', entry.path, hex, `The ${what} ${hex} is not in the container.`);
+    return false;
+  }
+  if (context.used.has(blob)) context.report('error', 'shared-block', entry.path, blob.name, `The ${what} is referred to more than once.`);
+  context.used.add(blob);
+  if (blob.key.type !== type) context.report('error', 'type-mismatch', entry.path, blob.name, `The name has type ${blob.key.type}; it is referred to as a ${what}.`);
+  if (blob.key.ownerHash !== ownerHash) context.report('error', 'owner', entry.path, blob.name, `The name of the ${what} has another owner than the inode.`);
+  return true;
+}

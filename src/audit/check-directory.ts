@@ -1,0 +1,54 @@
+import { type DirectoryEntry, decodeDirents, directoryPieceCapacity, directorySegmentOffset, isDot, isDotDot, isSafeName } from '../format/dirents.js';
+import { bytesEqual, hintedType, idHex, ObjectType } from '../format/ids.js';
+import type { FoundInode } from '../namespace/reader.js';
+import type { WalkedEntry } from '../namespace/walk.js';
+import { checkBlocks } from './check-blocks.js';
+import type { FsckContext } from './fsck.js';
+
+/** Checks a directory's entries and segments. Source: clfs-format.md 6.4, 6.6 */
+export async function checkDirectory(context: FsckContext, entry: WalkedEntry, found: FoundInode): Promise<void> {
+  const { reader } = context;
+  const error = (code: string, message: string) => context.report('error', code, entry.path, found.blob.name, message);
+  const dirents = found.inode.dirents ?? Buffer.alloc(0);
+  const seen = new Set<string>();
+  let lengthBytes = BigInt(4 + dirents.length);
+  let directories = 0;
+  const look = (entries: readonly DirectoryEntry[]) => {
+    for (const { name, handle } of entries) {
+      const key = Buffer.from(name).toString('latin1');
+      if (seen.has(key)) error('duplicate-name', `The name ${JSON.stringify(Buffer.from(name).toString())} is there twice.`);
+      seen.add(key);
+      if (isDot(name) || isDotDot(name)) continue;
+      if (!isSafeName(name)) error('bad-name', `The name ${JSON.stringify(key)} cannot be one.`);
+      if (hintedType(handle) === ObjectType.directory) directories++;
+    }
+  };
+  const first = decodeDirents(dirents);
+  if (first.length < 2 || !isDot(first[0].name) || !isDotDot(first[1].name)) error('dot-entries', 'The first two entries are not "." and "..".');
+  else {
+    if (!bytesEqual(first[0].handle, entry.handle)) error('dot-entries', 'The entry "." is not the directory itself.');
+    if (!bytesEqual(first[1].handle, entry.parent)) error('dot-entries', 'The entry ".." is not the parent directory.');
+  }
+  look(first);
+  if (dirents.length > directoryPieceCapacity(0, reader.geometry)) error('piece-size', `The inode holds ${dirents.length} bytes of entries.`);
+  for await (const { block, id } of checkBlocks(context, entry, found)) {
+    const { segment } = await reader.segment(id, found.id);
+    if (segment.kind !== 'directory') {
+      error('segment-kind', `Block ${block} (${idHex(id)}) of a directory is a segment of a file.`);
+      continue;
+    }
+    if (segment.owner.offset !== BigInt(directorySegmentOffset(block, reader.geometry))) error('segment-offset', `Block ${block} says that it begins at ${segment.owner.offset}.`);
+    if (segment.owner.ctimeSeconds !== found.inode.attributes.ctime.seconds) {
+      context.report('warning', 'segment-ctime', entry.path, idHex(id), `Block ${block} has another ctime than its inode.`);
+    }
+    if (segment.dirents.length === 0) error('piece-size', `Block ${block} is empty.`);
+    if (segment.dirents.length > directoryPieceCapacity(block, reader.geometry)) error('piece-size', `Block ${block} holds ${segment.dirents.length} bytes of entries.`);
+    lengthBytes += BigInt(4 + segment.dirents.length);
+    look(decodeDirents(segment.dirents));
+  }
+  const { attributes } = found.inode;
+  if (attributes.lengthBytes !== lengthBytes) {
+    context.report('warning', 'directory-length', entry.path, found.blob.name, `The length is ${attributes.lengthBytes}; the entries take ${lengthBytes}. The reference loader does so after an interruption.`);
+  }
+  if (attributes.linkCount !== 2 + directories) error('link-count', `The link count is ${attributes.linkCount}, with ${directories} sub-directories.`);
+}

@@ -1,0 +1,283 @@
+import { createHash } from 'node:crypto';
+import { isClfsError, messageOf } from '../error.js';
+import { isDot, isDotDot } from '../format/dirents.js';
+import { ENTRY_TYPE_NAMES, idHex, ObjectType, ROOT_ID } from '../format/ids.js';
+import { fileSize, readContent } from '../namespace/content.js';
+import type { ContainerReader, FoundInode } from '../namespace/reader.js';
+import type { Expectation, ExpectedContent, ExpectedDirectory, ExpectedEntry } from './expectation.js';
+
+/** How an entry came out: the same, only expected, only in the container, different, or not checked. */
+export type VerifyMark = '=' | '+' | '-' | '*' | '!';
+
+/** One line of the report. */
+export interface VerifyLine {
+  readonly mark: VerifyMark;
+  /** Below the root; empty for the root. */
+  readonly path: Buffer;
+  /** What differs, or why it could not be checked. */
+  readonly details: readonly string[];
+}
+
+/** What is compared. */
+export interface VerifyOptions {
+  /** Compare every byte of regular files. */
+  readonly content: boolean;
+  /** Share of the regular files whose bytes are compared, 0 … 1, chosen by their paths; with `content`. */
+  readonly sample: number;
+  /** Nanoseconds that modification times may differ by. */
+  readonly timeToleranceNs: bigint;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (entries: number, bytes: number) => void;
+}
+
+/** How a comparison came out. */
+export interface VerifySummary {
+  readonly same: number;
+  readonly missing: number;
+  readonly extra: number;
+  readonly different: number;
+  readonly unchecked: number;
+  /** Regular files whose bytes were compared. */
+  readonly contents: number;
+  readonly bytes: number;
+  /** Whether every difference is one of times below a microsecond: the reference loader's rounding. */
+  readonly onlyRounding: boolean;
+}
+
+const COMPARED_AT_ONCE = 48;
+const ROUNDING_NS = 1000n;
+
+/**
+ * Compares a container with what it should hold.
+ *
+ * Never compared: access and change times, inode numbers, the size of directories. Links are compared where the container
+ * has preserved them.
+ *
+ * @throws whatever the container throws beside `format` and `not-found`
+ */
+export async function verify(expectation: Expectation, reader: ContainerReader, options: VerifyOptions, sink: (line: VerifyLine) => void): Promise<VerifySummary> {
+  const comparison = new Comparison(expectation, reader, options, sink);
+  await comparison.run();
+  return comparison.summary();
+}
+
+class Comparison {
+  readonly #expectation: Expectation;
+  readonly #reader: ContainerReader;
+  readonly #options: VerifyOptions;
+  readonly #sink: (line: VerifyLine) => void;
+  readonly #counts = { '=': 0, '+': 0, '-': 0, '*': 0, '!': 0 };
+  #contents = 0;
+  #bytes = 0;
+  #onlyRounding = true;
+  readonly #inodeOfKey = new Map<string, string>();
+  readonly #keyOfInode = new Map<string, string>();
+
+  constructor(expectation: Expectation, reader: ContainerReader, options: VerifyOptions, sink: (line: VerifyLine) => void) {
+    this.#expectation = expectation;
+    this.#reader = reader;
+    this.#options = options;
+    this.#sink = sink;
+  }
+
+  async run(): Promise<void> {
+    const root = await this.#reader.inode(ROOT_ID);
+    const pending: { path: Buffer; found: FoundInode }[] = [{ path: Buffer.alloc(0), found: root }];
+    for (let next = pending.pop(); next; next = pending.pop()) await this.#directory(next.path, next.found, pending);
+  }
+
+  summary(): VerifySummary {
+    const c = this.#counts;
+    const differences = c['+'] + c['-'] + c['*'];
+    return {
+      same: c['='],
+      missing: c['+'],
+      extra: c['-'],
+      different: c['*'],
+      unchecked: c['!'],
+      contents: this.#contents,
+      bytes: this.#bytes,
+      onlyRounding: differences > 0 && this.#onlyRounding,
+    };
+  }
+
+  async #directory(path: Buffer, found: FoundInode, pending: { path: Buffer; found: FoundInode }[]): Promise<void> {
+    let expected: ExpectedDirectory;
+    const handles = new Map<string, Uint8Array>();
+    try {
+      for await (const piece of this.#reader.entries(found)) {
+        for (const { name, handle } of piece) if (!isDot(name) && !isDotDot(name)) handles.set(Buffer.from(name).toString('latin1'), handle);
+      }
+      expected = this.#expectation.directory(path);
+    } catch (error) {
+      this.#unchecked(path, error);
+      return;
+    }
+    try {
+      this.#judge(path, this.#compareAttributes(expected.self, found));
+      let running: Promise<void>[] = [];
+      for (const name of expected.names()) {
+        const key = name.toString('latin1');
+        const handle = handles.get(key);
+        handles.delete(key);
+        const entryPath = join(path, name);
+        if (!handle) this.#say('+', entryPath, []);
+        else running.push(this.#entry(expected, name, handle, entryPath, pending));
+        if (running.length < COMPARED_AT_ONCE) continue;
+        await Promise.all(running);
+        running = [];
+      }
+      await Promise.all(running);
+      for (const key of handles.keys()) this.#say('-', join(path, Buffer.from(key, 'latin1')), []);
+    } catch (error) {
+      this.#unchecked(path, error);
+    } finally {
+      expected.close();
+    }
+  }
+
+  async #entry(directory: ExpectedDirectory, name: Buffer, handle: Uint8Array, path: Buffer, pending: { path: Buffer; found: FoundInode }[]): Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    try {
+      const expected = directory.entry(name);
+      const found = await this.#reader.inode(handle);
+      if (expected.type === ObjectType.directory && found.inode.attributes.type === ObjectType.directory) {
+        pending.push({ path, found });
+        return;
+      }
+      const differences = this.#compareAttributes(expected, found);
+      this.#compareLinks(expected, found, differences);
+      if (differences.length === 0 && expected.type === ObjectType.regular && this.#isSampled(path)) {
+        const difference = await this.#compareContent(directory.content(name), found);
+        if (difference === UNKNOWN) {
+          this.#say('!', path, ['its content is not in the manifest']);
+          return;
+        }
+        if (difference !== undefined) differences.push(difference);
+      }
+      this.#judge(path, differences);
+    } catch (error) {
+      this.#unchecked(path, error);
+    }
+  }
+
+  #compareAttributes(expected: ExpectedEntry, found: FoundInode): string[] {
+    const a = found.inode.attributes;
+    const differences: string[] = [];
+    const compare = (what: string, should: string | number | bigint, is: string | number | bigint) => {
+      if (should !== is) differences.push(`${what} ${is} in place of ${should}`);
+    };
+    compare('type', ENTRY_TYPE_NAMES[expected.type], ENTRY_TYPE_NAMES[a.type]);
+    if (differences.length > 0) return this.#noRounding(differences);
+    compare('mode', expected.permissions.toString(8), (a.mode & 0o7777).toString(8));
+    compare('uid', expected.uid, a.uid);
+    compare('gid', expected.gid, a.gid);
+    if (expected.type === ObjectType.regular) compare('size', expected.sizeBytes, a.lengthBytes);
+    compare('device', `${expected.deviceMajor}:${expected.deviceMinor}`, `${a.deviceMajor}:${a.deviceMinor}`);
+    if (expected.target && !(found.inode.data ?? Buffer.alloc(0)).equals(expected.target)) differences.push('another link target');
+    if (differences.length > 0) this.#noRounding(differences);
+    const mtimeNs = BigInt(a.mtime.seconds) * 1_000_000_000n + BigInt(a.mtime.nanoseconds);
+    const distance = mtimeNs > expected.mtimeNs ? mtimeNs - expected.mtimeNs : expected.mtimeNs - mtimeNs;
+    if (distance > this.#options.timeToleranceNs) {
+      differences.push(`mtime ${formatNs(mtimeNs)} in place of ${formatNs(expected.mtimeNs)}`);
+      if (distance >= ROUNDING_NS) this.#onlyRounding = false;
+    }
+    return differences;
+  }
+
+  #noRounding(differences: string[]): string[] {
+    this.#onlyRounding = false;
+    return differences;
+  }
+
+  /** Links of one file are one inode where the container has preserved links; an inode with links is one file. */
+  #compareLinks(expected: ExpectedEntry, found: FoundInode, differences: string[]): void {
+    const id = idHex(found.id);
+    const key = expected.linkKey ?? `single ${id}`;
+    if (found.inode.attributes.linkCount > 1) {
+      const known = this.#keyOfInode.get(id);
+      if (known !== undefined && known !== key) this.#noRounding(differences).push('linked with what is another file in the source');
+      else if (expected.linkKey === undefined) this.#noRounding(differences).push('linked, with a file that has one link in the source');
+      this.#keyOfInode.set(id, key);
+      if (expected.linkKey === undefined) return;
+      const other = this.#inodeOfKey.get(expected.linkKey);
+      // An inode that is full gives way to copies: then the links are spread over several.
+      if (other !== undefined && other !== id && found.inode.attributes.linkCount < MOST_LINKS) this.#noRounding(differences).push('not linked with another name of the same file');
+      else if (other === undefined) this.#inodeOfKey.set(expected.linkKey, id);
+    }
+  }
+
+  async #compareContent(expected: ExpectedContent, found: FoundInode): Promise<string | undefined | typeof UNKNOWN> {
+    if (expected.kind === 'unknown') return UNKNOWN;
+    this.#contents++;
+    let position = 0;
+    if (expected.kind === 'sha256') {
+      const hash = createHash('sha256');
+      for await (const piece of readContent(this.#reader, found)) {
+        hash.update(piece);
+        this.#count(piece.length);
+      }
+      return hash.digest('hex') === expected.hex ? undefined : this.#contentDiffers('content has another SHA-256');
+    }
+    try {
+      const buffer = Buffer.allocUnsafe(Math.min(1048576, fileSize(found) + 1));
+      for await (const piece of readContent(this.#reader, found)) {
+        for (let at = 0; at < piece.length; at += buffer.length) {
+          const part = piece.subarray(at, at + buffer.length);
+          const count = expected.read(buffer.subarray(0, part.length), position);
+          if (count !== part.length || !buffer.subarray(0, count).equals(part)) return this.#contentDiffers(`content differs within the ${part.length} bytes from ${position} on`);
+          position += count;
+        }
+        this.#count(piece.length);
+      }
+      if (expected.read(buffer.subarray(0, 1), position) !== 0) return this.#contentDiffers(`content ends at ${position}`);
+      return undefined;
+    } finally {
+      expected.close();
+    }
+  }
+
+  #contentDiffers(text: string): string {
+    this.#onlyRounding = false;
+    return text;
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes;
+    this.#options.onProgress?.(this.#counts['='], this.#bytes);
+  }
+
+  #isSampled(path: Buffer): boolean {
+    if (!this.#options.content) return false;
+    if (this.#options.sample >= 1) return true;
+    return createHash('sha256').update(path).digest().readUInt32LE(0) / 0x1_0000_0000 < this.#options.sample;
+  }
+
+  #judge(path: Buffer, differences: readonly string[]): void {
+    this.#say(differences.length === 0 ? '=' : '*', path, differences);
+  }
+
+  #unchecked(path: Buffer, error: unknown): void {
+    if (!isClfsError(error, 'format', 'not-found', 'entry')) throw error;
+    this.#say('!', path, [messageOf(error)]);
+  }
+
+  #say(mark: VerifyMark, path: Buffer, details: readonly string[]): void {
+    if (mark === '+' || mark === '-') this.#onlyRounding = false;
+    this.#counts[mark]++;
+    this.#sink({ mark, path, details });
+    this.#options.onProgress?.(this.#counts['='], this.#bytes);
+  }
+}
+
+const UNKNOWN = Symbol('unknown content');
+/** Source: clfs-format.md 6.6 */
+const MOST_LINKS = 1023;
+
+function formatNs(ns: bigint): string {
+  return `${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, '0')}`;
+}
+
+function join(parent: Buffer, name: Uint8Array): Buffer {
+  return parent.length === 0 ? Buffer.from(name) : Buffer.concat([parent, Buffer.from('/'), name]);
+}

@@ -1,0 +1,60 @@
+import { ClfsError } from '../error.js';
+import { fileBlockCount } from '../format/geometry.js';
+import { ObjectType } from '../format/ids.js';
+import type { ContainerReader, FoundInode } from './reader.js';
+
+/** Segments that are fetched ahead of the one that is handed out. */
+const SEGMENTS_AHEAD = 3;
+
+/**
+ * Bytes of a regular file from `offset` on, in order, in pieces of at most a segment; only the segments that are needed are fetched.
+ *
+ * @param length most bytes; undefined for all that follow
+ * @throws ClfsError `format`, also when the content is not as long as the inode says; `not-found` when a segment is missing
+ */
+export async function* readContent(reader: ContainerReader, found: FoundInode, offset = 0, length?: number): AsyncGenerator<Buffer> {
+  const { attributes, data } = found.inode;
+  if (attributes.type !== ObjectType.regular || !data) throw new ClfsError('format', `${found.blob.name} is not a regular file.`);
+  const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
+  const sizeBytes = fileSize(found);
+  const end = Math.min(sizeBytes, length === undefined ? sizeBytes : offset + length);
+  if (offset >= end) return;
+  const firstBytes = Math.min(sizeBytes, firstSegmentBytes);
+  if (data.length !== firstBytes) throw new ClfsError('format', `${found.blob.name} holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`);
+  if (offset < firstBytes) yield data.subarray(offset, Math.min(end, firstBytes));
+  const first = offset < firstSegmentBytes ? 1 : 1 + Math.floor((offset - firstSegmentBytes) / fileSegmentBytes);
+  const last = fileBlockCount(end, reader.geometry) - 1;
+  const fetched: Promise<Buffer>[] = [];
+  const fetch = (block: number) => {
+    const segment = readSegment(reader, found, block, sizeBytes);
+    segment.catch(() => undefined);
+    fetched.push(segment);
+  };
+  let next = first;
+  for (let block = first; block <= last; block++) {
+    while (next <= last && next <= block + SEGMENTS_AHEAD) fetch(next++);
+    const bytes = await (fetched.shift() as Promise<Buffer>);
+    const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
+    const from = Math.max(0, offset - start);
+    const to = Math.min(bytes.length, end - start);
+    if (from < to) yield bytes.subarray(from, to);
+  }
+}
+
+/** Length of a file as a number. @throws ClfsError `format` when no file of this format can be so long */
+export function fileSize(found: FoundInode): number {
+  const { lengthBytes } = found.inode.attributes;
+  if (lengthBytes > BigInt(Number.MAX_SAFE_INTEGER)) throw new ClfsError('format', `${found.blob.name} says that it has ${lengthBytes} bytes.`);
+  return Number(lengthBytes);
+}
+
+async function readSegment(reader: ContainerReader, found: FoundInode, block: number, sizeBytes: number): Promise<Buffer> {
+  const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
+  const { segment } = await reader.segment(await reader.blockId(found, block), found.id);
+  const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
+  const wanted = Math.min(fileSegmentBytes, sizeBytes - start);
+  if (segment.kind !== 'file') throw new ClfsError('format', `Block ${block} of ${found.blob.name} is a directory's segment.`);
+  if (segment.data.length !== wanted) throw new ClfsError('format', `Block ${block} of ${found.blob.name} has ${segment.data.length} bytes in place of ${wanted}.`);
+  if (segment.owner.offset !== BigInt(start)) throw new ClfsError('format', `Block ${block} of ${found.blob.name} says that it begins at ${segment.owner.offset}, not at ${start}.`);
+  return segment.data;
+}

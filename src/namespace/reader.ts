@@ -1,0 +1,174 @@
+import type { Container } from '../container/container.js';
+import { ClfsError, isClfsError } from '../error.js';
+import { isNullId } from '../format/ids.js';
+import { indirectPath } from '../format/block-map.js';
+import { decodeDirents, type DirectoryEntry } from '../format/dirents.js';
+import { decodeObject, type DecodedObject, type Lz4 } from '../format/envelope.js';
+import { GEOMETRY, type Geometry, TREE_COUNT } from '../format/geometry.js';
+import { idHex, ObjectType } from '../format/ids.js';
+import { decodeInode, type Inode } from '../format/inode.js';
+import { decodeSegment, type DirectorySegment, type FileSegment, type IndirectBlock } from '../format/segment.js';
+import type { ObjectBlob, ObjectFinder } from './object-finder.js';
+
+/** Most bytes that one object of a sane container has, uncompressed: a file segment and its records, with room to spare. */
+const OBJECT_LIMIT_BYTES = 16 * 1048576;
+/** Indirect blocks that are kept: sequential readers come back to the same ones. */
+const CACHED_BLOCKS = 64;
+/** Depth of an indirect tree, and with it the recursion that a hostile container can cause. */
+const MOST_LEVELS = TREE_COUNT;
+
+/** An inode and the blob that it came from. */
+export interface FoundInode {
+  readonly id: Uint8Array;
+  readonly blob: ObjectBlob;
+  readonly inode: Inode;
+  readonly storedBytes: number;
+  readonly compressed: boolean;
+}
+
+/** A block after the first: a segment's id and number. */
+export interface BlockReference {
+  /** 1 for the first segment. */
+  readonly block: number;
+  readonly id: Uint8Array;
+}
+
+/** Reads the objects of a container. */
+export class ContainerReader {
+  readonly container: Container;
+  readonly finder: ObjectFinder;
+  readonly geometry: Geometry;
+  readonly #lz4: Lz4;
+  readonly #indirect = new Map<string, Promise<IndirectBlock>>();
+
+  constructor(container: Container, finder: ObjectFinder, lz4: Lz4, geometry: Geometry = GEOMETRY) {
+    this.container = container;
+    this.finder = finder;
+    this.geometry = geometry;
+    this.#lz4 = lz4;
+  }
+
+  /**
+   * Fetches a blob and takes the body out of it.
+   *
+   * @throws ClfsError `not-found`, `format` naming the blob; whatever the container throws
+   */
+  async fetch(name: string): Promise<DecodedObject & { readonly storedBytes: number }> {
+    const blob = await this.container.get(name, OBJECT_LIMIT_BYTES);
+    return { ...inBlob(name, () => decodeObject(blob, OBJECT_LIMIT_BYTES, this.#lz4)), storedBytes: blob.length };
+  }
+
+  /** @throws ClfsError `not-found` when no blob has the id; `format` */
+  async inode(id: Uint8Array): Promise<FoundInode> {
+    const blob = await this.#find(id, 'inode');
+    const { body, storedBytes, compressed } = await this.fetch(blob.name);
+    return { id, blob, inode: inBlob(blob.name, () => decodeInode(body)), storedBytes, compressed };
+  }
+
+  /** @throws ClfsError `not-found`; `format`, also when it is a segment of another kind or owner */
+  async segment(id: Uint8Array, owner: Uint8Array): Promise<{ readonly segment: FileSegment | DirectorySegment; readonly storedBytes: number; readonly compressed: boolean }> {
+    const blob = await this.#find(id, 'segment');
+    const { body, storedBytes, compressed } = await this.fetch(blob.name);
+    const segment = inBlob(blob.name, () => decodeSegment(body));
+    if (segment.kind === 'indirect') throw new ClfsError('format', `The object ${blob.name} is an indirect block where a segment is referred to.`);
+    requireOwner(blob.name, segment.owner.handle, owner);
+    return { segment, storedBytes, compressed };
+  }
+
+  /** @throws ClfsError `not-found`; `format` */
+  indirect(id: Uint8Array, owner: Uint8Array): Promise<IndirectBlock> {
+    const key = idHex(id);
+    const cached = this.#indirect.get(key);
+    if (cached) return cached;
+    const block = this.#readIndirect(id, owner);
+    if (this.#indirect.size >= CACHED_BLOCKS) for (const oldest of this.#indirect.keys()) if (this.#indirect.delete(oldest)) break;
+    this.#indirect.set(key, block);
+    return block;
+  }
+
+  /**
+   * Blocks 1 and on of an inode, in order, the direct ones first.
+   *
+   * Each tree is walked as its blocks stand, so that the reference loader's empty blocks are passed over.
+   */
+  async *blocks(found: FoundInode): AsyncGenerator<BlockReference> {
+    const { direct, roots } = found.inode.blockMap;
+    let block = 1;
+    for (; block < direct.length; block++) yield { block, id: direct[block] };
+    for (const [tree, root] of roots.entries()) {
+      if (isNullId(root)) continue;
+      for await (const id of this.#leaves(root, found.id, tree, 0)) yield { block: block++, id };
+    }
+  }
+
+  /** Id of one block. @throws ClfsError `format` when the block map does not have it */
+  async blockId(found: FoundInode, block: number): Promise<Uint8Array> {
+    const { direct, roots } = found.inode.blockMap;
+    if (block < direct.length) return direct[block];
+    const { tree, path } = indirectPath(block, this.geometry);
+    let id = roots[tree];
+    for (const place of path) {
+      if (isNullId(id)) throw missingBlock(found, block);
+      const { children } = await this.indirect(id, found.id);
+      if (place >= children.length) throw missingBlock(found, block);
+      id = children[place];
+    }
+    return id;
+  }
+
+  /** Entries of a directory, `.` and `..` included, piece by piece. @throws ClfsError `format`, `not-found` */
+  async *entries(found: FoundInode): AsyncGenerator<readonly DirectoryEntry[]> {
+    const { dirents } = found.inode;
+    if (!dirents) throw new ClfsError('format', `The inode ${found.blob.name} is no directory.`);
+    yield inBlob(found.blob.name, () => decodeDirents(dirents));
+    for await (const { id } of this.blocks(found)) {
+      const { segment } = await this.segment(id, found.id);
+      if (segment.kind !== 'directory') throw new ClfsError('format', `The segment ${idHex(id)} of a directory holds data.`);
+      yield inBlob(idHex(id), () => decodeDirents(segment.dirents));
+    }
+  }
+
+  async *#leaves(id: Uint8Array, owner: Uint8Array, tree: number, depth: number): AsyncGenerator<Uint8Array> {
+    if (depth >= MOST_LEVELS) return;
+    const { children } = await this.indirect(id, owner);
+    if (depth === tree) {
+      yield* children;
+      return;
+    }
+    for (const child of children) yield* this.#leaves(child, owner, tree, depth + 1);
+  }
+
+  async #readIndirect(id: Uint8Array, owner: Uint8Array): Promise<IndirectBlock> {
+    const blob = await this.#find(id, 'indirect block');
+    const { body } = await this.fetch(blob.name);
+    const segment = inBlob(blob.name, () => decodeSegment(body));
+    if (segment.kind !== 'indirect') throw new ClfsError('format', `The object ${blob.name} is a segment where an indirect block is referred to.`);
+    requireOwner(blob.name, segment.owner.handle, owner);
+    return segment;
+  }
+
+  async #find(id: Uint8Array, what: string): Promise<ObjectBlob> {
+    const blob = await this.finder.find(id);
+    if (!blob) throw new ClfsError('not-found', `The ${what} ${idHex(id)} is not in the container.`);
+    if (blob.key.type === ObjectType.tombstone) throw new ClfsError('not-found', `The ${what} ${idHex(id)} is deleted: ${blob.name} is a tombstone.`);
+    return blob;
+  }
+}
+
+function requireOwner(name: string, actual: Uint8Array, expected: Uint8Array): void {
+  if (Buffer.compare(actual, expected) !== 0) throw new ClfsError('format', `The object ${name} belongs to ${idHex(actual)}, not to ${idHex(expected)} that refers to it.`);
+}
+
+function missingBlock(found: FoundInode, block: number): ClfsError {
+  return new ClfsError('format', `The block map of ${found.blob.name} has no block ${block}.`);
+}
+
+/** Names the blob in an error about its bytes. */
+function inBlob<T>(name: string, decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (isClfsError(error, 'format')) throw new ClfsError('format', `${name}: ${error.message}`, { cause: error });
+    throw error;
+  }
+}
