@@ -5,7 +5,7 @@ import { ClfsError } from '../error.js';
 import { MOST_LINKS } from '../worker/context.js';
 import type { EntryProblem, ListPart, ListResult } from '../worker/tasks.js';
 import { unpackAttributes } from '../worker/file-attributes.js';
-import { escapePath } from './escape-path.js';
+import { escapePath } from '../text/escape-path.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
 

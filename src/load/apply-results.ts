@@ -7,7 +7,7 @@ import type { LinkGroupRecord, LinkRecord } from '../state/link-groups.js';
 import { unpackEntries } from '../worker/packed-entries.js';
 import { unpackAttributes } from '../worker/file-attributes.js';
 import type { DirectoryResult, EntryProblem, FilesResult } from '../worker/tasks.js';
-import { escapePath } from './escape-path.js';
+import { escapePath } from '../text/escape-path.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
 

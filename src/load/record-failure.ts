@@ -2,7 +2,7 @@ import type { EntryType } from '../format/ids.js';
 import type { FailureKind } from '../state/failures.js';
 import type { EntryProblem } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
-import { escapePath } from './escape-path.js';
+import { escapePath } from '../text/escape-path.js';
 
 /** An entry that failed. */
 export interface FailedEntry extends EntryProblem {

@@ -1,6 +1,6 @@
 import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
 import type { JobState } from '../state/job-state.js';
-import { escapePath } from './escape-path.js';
+import { escapePath } from '../text/escape-path.js';
 import type { JobContext } from './job-context.js';
 
 const PAGE = 1000;

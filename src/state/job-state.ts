@@ -4,6 +4,7 @@ import { Directories } from './directories.js';
 import { Failures } from './failures.js';
 import { LargeFiles } from './large-files.js';
 import { Leftovers } from './leftovers.js';
+import { countOpenEntries } from './peek.js';
 import { LinkGroups } from './link-groups.js';
 import { checkTables, createTables, DirectoryStatus, LinkStatus, WorkStatus } from './schema.js';
 
@@ -239,15 +240,7 @@ export class JobState {
 
   /** Entries known and not yet done or failed: for the progress of a job that goes on. */
   openEntries(): number {
-    const D = DirectoryStatus;
-    const W = WorkStatus;
-    const row = this.#db
-      .prepare(
-        `SELECT (SELECT coalesce(sum(count), 0) FROM chunk WHERE status IN (${W.pending}, ${W.running})) + (SELECT count(*) FROM large WHERE link_group IS NULL)
-         + (SELECT count(*) FROM link_group WHERE status IN (${W.pending}, ${W.running})) + (SELECT count(*) FROM directory WHERE status NOT IN (${D.written}, ${D.failed}, ${D.hidden})) AS n`,
-      )
-      .get() as { n: number };
-    return row.n;
+    return countOpenEntries(this.#db);
   }
 
   close(): void {

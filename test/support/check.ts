@@ -9,7 +9,7 @@ import { openLz4 } from '../../src/lz4/lz4.js';
 import { indexContainer } from '../../src/namespace/object-finder.js';
 import { ContainerReader } from '../../src/namespace/reader.js';
 import { openPosixSource } from '../../src/source/posix-source.js';
-import { escapePath } from '../../src/load/escape-path.js';
+import { escapePath } from '../../src/text/escape-path.js';
 
 const lz4 = openLz4();
 

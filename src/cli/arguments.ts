@@ -1,0 +1,74 @@
+import { type Command, InvalidArgumentError } from 'commander';
+
+/** A wrong command line; the message is the whole text for the user. */
+export class UsageError extends Error {}
+
+/**
+ * Puts boolean flags into the form `--flag=true|false`, in which azcopy takes them: `--flag`, `--flag true` and `--flag false` are
+ * understood as well, and never swallow an argument.
+ */
+export function normalizeBooleans(argv: readonly string[], flags: readonly string[]): string[] {
+  const result: string[] = [];
+  for (let at = 0; at < argv.length; at++) {
+    const token = argv[at];
+    if (token === '--') return [...result, ...argv.slice(at)];
+    if (!flags.includes(token)) result.push(token);
+    else if (argv[at + 1] === 'true' || argv[at + 1] === 'false') result.push(`${token}=${argv[++at]}`);
+    else result.push(`${token}=true`);
+  }
+  return result;
+}
+
+/** Value of a boolean flag. */
+export function parseBoolean(value: string): boolean {
+  if (/^(true|t|1)$/i.test(value)) return true;
+  if (/^(false|f|0)$/i.test(value)) return false;
+  throw new InvalidArgumentError(`it takes true or false, not ${JSON.stringify(value)}`);
+}
+
+/** Value of a flag that is a whole number below 2^32. */
+export function parseUint32(value: string): number {
+  const number = Number(value);
+  if (!/^\d+$/.test(value) || number > 0xffffffff) throw new InvalidArgumentError(`it takes a whole number from 0 to 4294967295, not ${JSON.stringify(value)}`);
+  return number;
+}
+
+/** Value of a flag that is a number of 0 or more. */
+export function parsePositive(value: string): number {
+  const number = Number(value);
+  if (value.trim() === '' || !Number.isFinite(number) || number < 0) throw new InvalidArgumentError(`it takes a number of 0 or more, not ${JSON.stringify(value)}`);
+  return number;
+}
+
+/** Value of a flag that is a length of time, such as `90s`, `30m`, `2h`, `1d`. @returns milliseconds */
+export function parseDuration(value: string): number {
+  const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value);
+  if (!match) throw new InvalidArgumentError(`it takes a time such as 90s, 30m, 2h or 1d, not ${JSON.stringify(value)}`);
+  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms' | 's' | 'm' | 'h' | 'd'];
+}
+
+/** A parser for a flag that takes one of some words; `canonical` decides how a given word is read. */
+export function parseChoice<T extends string>(choices: readonly T[], canonical: (value: string) => string = (value) => value): (value: string) => T {
+  return (value) => {
+    const choice = choices.find((word) => word === canonical(value));
+    if (!choice) throw new InvalidArgumentError(`it takes ${choices.join(', ')}, not ${JSON.stringify(value)}`);
+    return choice;
+  };
+}
+
+/** Has a command throw {@link UsageError} in azcopy's words, and never exit by itself. */
+export function strict(command: Command): Command {
+  return command.exitOverride().configureOutput({ writeErr: () => undefined });
+}
+
+/** What a commander error says, in azcopy's words. */
+export function usageText(error: { readonly code: string; readonly message: string }): string {
+  const text = error.message.replace(/^error: /, '');
+  const unknown = /^unknown option '([^']*)'/.exec(text);
+  if (unknown) return `unknown flag: ${unknown[1]}${/\(Did you mean[^)]*\)/.exec(text)?.[0].replace(/^/, ' ') ?? ''}`;
+  const missing = /^option '([^']*)' argument missing/.exec(text);
+  if (missing) return `flag needs an argument: ${missing[1].split(' ')[0]}`;
+  const invalid = /^option '([^']*)' argument '(.*)' is invalid\. (.*)$/s.exec(text);
+  if (invalid) return `invalid argument for "${invalid[1].replace(/ [<[].*$/, '')}": ${invalid[3]}`;
+  return text;
+}

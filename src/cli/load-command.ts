@@ -1,0 +1,130 @@
+import { Command } from 'commander';
+import { ClfsError, type Compression, isClfsError, load, LOG_LEVELS, type LogLevel, messageOf, redact } from '../index.js';
+import { normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseUint32, strict, UsageError } from './arguments.js';
+import { LoadOutput } from './load-output.js';
+import { OUTPUT_LEVELS, OUTPUT_TYPES, openMessages, type OutputLevel, type OutputType } from './messages.js';
+
+const EXAMPLES = `
+Examples:
+  Load a directory into a container:
+    azcopy load clfs "/path/to/dir" "https://[account].blob.core.windows.net/[container]?[SAS]" --state-path="/path/to/state/path"
+  Go on with a job that was stopped:
+    azcopy load clfs "/path/to/dir" "https://[account].blob.core.windows.net/[container]?[SAS]" --state-path="/path/to/state/path" --new-session=false
+  Load into a container on disk, keeping hard links:
+    clfsload load /path/to/dir /path/to/container --state-path=/path/to/state --preserve-hardlinks
+`;
+
+/** Flags that are true or false. */
+const BOOLEANS = ['--new-session', '--preserve-hardlinks'];
+
+interface Flags {
+  readonly compressionType: Compression;
+  readonly logLevel: LogLevel;
+  readonly maxErrors?: number;
+  readonly newSession: boolean;
+  readonly preserveHardlinks: boolean;
+  readonly statePath?: string;
+  readonly capMbps: number;
+  readonly outputType: OutputType;
+  readonly outputLevel: OutputLevel;
+  readonly concurrencyCount?: number;
+  readonly retryWindow?: number;
+}
+
+/** The command itself: its flags, their defaults and help. */
+export function loadCommand(name: string): Command {
+  return strict(new Command(name))
+    .usage('[local dir] [container URL] [flags]')
+    .description('Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format.\n\nThe container is that of a URL with a SAS, or a directory on disk; it must be empty.')
+    .argument('[source]', 'the directory to load')
+    .argument('[container]', 'container URL with a SAS, file:// URL, or path of a directory')
+    .allowExcessArguments(true)
+    .option('--compression-type <string>', 'compression of the objects: DISABLED or LZ4', parseChoice(['LZ4', 'DISABLED'], (value) => value.toUpperCase()), 'LZ4')
+    .option('--log-level <string>', `what the log file holds: ${LOG_LEVELS.join(', ')}`, parseChoice(LOG_LEVELS, (value) => value.toUpperCase()), 'INFO')
+    .option('--max-errors <uint32>', 'failures of entries to tolerate; one more stops the job (default: 50)', parseUint32)
+    .option('--new-session <bool>', 'start a new job rather than go on with the one at --state-path', parseBoolean, true)
+    .option('--preserve-hardlinks <bool>', 'keep hard links as links', parseBoolean, false)
+    .option('--state-path <string>', 'directory for the state of the job (required)')
+    .option('--cap-mbps <float>', 'cap the rate, in megabits per second; 0: no cap', parsePositive, 0)
+    .option('--concurrency-count <uint32>', 'number of requests in flight (default: adapted to the service)', parseUint32)
+    .option('--retry-window <duration>', 'how long to wait for a service that does not answer, such as 90s or 6h (default: without end)', parseDuration)
+    .option('--output-type <string>', `form of the output: ${OUTPUT_TYPES.join(', ')}`, parseChoice(OUTPUT_TYPES, (value) => value.toLowerCase()), 'text')
+    .option('--output-level <string>', `how much is said: ${OUTPUT_LEVELS.join(', ')}`, parseChoice(OUTPUT_LEVELS, (value) => value.toLowerCase()), 'default')
+    .addHelpText('after', EXAMPLES);
+}
+
+/**
+ * Runs `load clfs`.
+ *
+ * @returns exit code: 0 only when everything arrived
+ * @throws UsageError
+ */
+export async function runLoad(name: string, argv: readonly string[]): Promise<number> {
+  const command = loadCommand(name);
+  command.parse(normalizeBooleans(argv, BOOLEANS), { from: 'user' });
+  const flags = command.opts<Flags>();
+  const messages = openMessages(flags.outputType, flags.outputLevel, process.stdout);
+  if (command.args.length !== 2) throw new UsageError('please pass two arguments: the path to the local source data, and the URL to the container');
+  const [source, destination] = command.args;
+  const output = new LoadOutput(messages);
+  const stop = stopOnSignals();
+  try {
+    if (!flags.statePath) throw new ClfsError('usage', 'please specify a state-path');
+    const summary = await load({
+      source,
+      destination,
+      statePath: flags.statePath,
+      newSession: flags.newSession,
+      compression: flags.compressionType,
+      preserveHardLinks: flags.preserveHardlinks,
+      maxErrors: flags.maxErrors,
+      capMbps: flags.capMbps,
+      concurrency: flags.concurrencyCount === 0 ? undefined : (flags.concurrencyCount ?? concurrencyFromEnvironment()),
+      logLevel: flags.logLevel,
+      retryWindowMs: flags.retryWindow,
+      signal: stop.signal,
+      onEvent: (event) => output.event(event),
+      onStart: (snapshot) => output.start(snapshot),
+    });
+    output.end(summary);
+    return summary.status === 'Completed' ? 0 : 1;
+  } catch (error) {
+    if (!(error instanceof ClfsError)) throw error;
+    messages.error(`Cannot start job due to error: ${redact(refusalText(error))}`);
+    return 1;
+  } finally {
+    stop.release();
+  }
+}
+
+function refusalText(error: ClfsError): string {
+  if (isClfsError(error, 'source')) return `the source cannot be accessed due to error: ${messageOf(error)}`;
+  return messageOf(error);
+}
+
+function concurrencyFromEnvironment(): number | undefined {
+  const value = process.env.AZCOPY_CONCURRENCY_VALUE;
+  if (value === undefined || value === '' || value.toUpperCase() === 'AUTO') return undefined;
+  const number = Number(value);
+  if (!Number.isInteger(number) || number < 1) throw new UsageError(`AZCOPY_CONCURRENCY_VALUE takes a whole number or AUTO, not ${JSON.stringify(value)}`);
+  return number;
+}
+
+/** The first signal stops the job so that it can be resumed; the second ends the process at once. */
+function stopOnSignals(): { readonly signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => {
+    // Without a terminal (nohup, a service) a hang-up is no wish of the user.
+    if (signal === 'SIGHUP' && !process.stdin.isTTY) return;
+    if (controller.signal.aborted) process.exit(1);
+    controller.abort();
+  };
+  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, onSignal);
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const signal of signals) process.off(signal, onSignal);
+    },
+  };
+}

@@ -1,0 +1,147 @@
+import { CommanderError } from 'commander';
+import { isClfsError, messageOf, redact, VERSION } from '../index.js';
+import { UsageError, usageText } from './arguments.js';
+import { passOn } from './next-azcopy.js';
+import type { Verb, VerbIo } from './verbs/verb.js';
+
+/** Names under which the program is called. */
+export type ProgramName = 'azcopy' | 'clfsload';
+
+const USAGE_FAILURE = 1;
+
+/** The reading verbs and where they are; loaded when they are called, so that the program starts fast. */
+const VERBS: Readonly<Record<string, { readonly summary: string; load(): Promise<Verb> }>> = {
+  ls: { summary: 'list a directory of a container', load: async () => (await import('./verbs/ls.js')).ls },
+  stat: { summary: 'show attributes, objects and links of entries', load: async () => (await import('./verbs/stat.js')).stat },
+  find: { summary: 'find entries by name, type, size, time or links', load: async () => (await import('./verbs/find.js')).find },
+  du: { summary: 'sum up bytes and entries of directories', load: async () => (await import('./verbs/du.js')).du },
+  cat: { summary: 'write the bytes of a file to standard output', load: async () => (await import('./verbs/cat.js')).cat },
+  info: { summary: 'tell what a container holds and who wrote it', load: async () => (await import('./verbs/info.js')).info },
+  manifest: { summary: 'print a line of JSON for each entry', load: async () => (await import('./verbs/manifest.js')).manifest },
+  verify: { summary: 'compare a container with its source or a manifest', load: async () => (await import('./verbs/verify.js')).verify },
+  fsck: { summary: 'check a container against the format', load: async () => (await import('./verbs/fsck.js')).fsck },
+  export: { summary: 'write the tree of a container to disk', load: async () => (await import('./verbs/export.js')).exportVerb },
+  status: { summary: 'show a load job: running, stopped or finished', load: async () => (await import('./verbs/status.js')).status },
+};
+
+/** Runs the program. @returns exit code */
+export async function main(name: ProgramName, argv: readonly string[]): Promise<number> {
+  if (name === 'azcopy') return azcopy(argv);
+  const [first, ...rest] = argv;
+  if (first === '--version' || first === '-v') return print(`clfsload ${VERSION}\n`);
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') return print(programHelp());
+  if (first === 'load') return guard('clfsload load', rest, runLoad);
+  return verb('clfsload', first, rest);
+}
+
+async function azcopy(argv: readonly string[]): Promise<number> {
+  const [first, second, ...rest] = argv;
+  if (first === 'load') {
+    if (second === 'clfs') return guard('azcopy load clfs', rest, runLoad);
+    if (second === undefined || second === '--help' || second === '-h') return print(loadHelp());
+    return complain(`unknown command "${second}" for "azcopy load"`);
+  }
+  if (first === 'clfs') {
+    if (second === undefined || second === '--help' || second === '-h') return print(verbsHelp('azcopy clfs'));
+    return verb('azcopy clfs', second, rest);
+  }
+  return passOn(argv);
+}
+
+async function runLoad(name: string, argv: readonly string[]): Promise<number> {
+  const command = await import('./load-command.js');
+  return command.runLoad(name, argv);
+}
+
+async function verb(program: string, name: string, argv: readonly string[]): Promise<number> {
+  const entry = VERBS[name];
+  if (!entry) return complain(`unknown command "${name}" for "${program}"${suggestion(name)}`, 2);
+  const controller = new AbortController();
+  process.on('SIGINT', () => controller.abort());
+  process.on('SIGTERM', () => controller.abort());
+  return guard(`${program} ${name}`, argv, async () => {
+    const { run, command: build } = await entry.load();
+    const command = build();
+    command.parse([...argv], { from: 'user' });
+    try {
+      return await run(command, createIo(controller.signal));
+    } catch (error) {
+      if (controller.signal.aborted) return 130;
+      if (error instanceof ClosedPipe) return 0;
+      if (!isClfsError(error)) throw error;
+      process.stderr.write(`${redact(messageOf(error))}\n`);
+      return 2;
+    }
+  }, 2);
+}
+
+/** Turns what is wrong with the command line into a message and an exit code. */
+async function guard(name: string, argv: readonly string[], run: (name: string, argv: readonly string[]) => Promise<number>, usageExit = USAGE_FAILURE): Promise<number> {
+  try {
+    return await run(name, argv);
+  } catch (error) {
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return 0;
+      return complain(`${usageText(error)}\nSee "${name} --help".`, usageExit);
+    }
+    if (error instanceof UsageError) return complain(error.message, usageExit);
+    throw error;
+  }
+}
+
+class ClosedPipe extends Error {}
+
+function createIo(signal: AbortSignal): VerbIo {
+  let closed = false;
+  process.stdout.on('error', () => {
+    closed = true;
+  });
+  let shownAt = performance.now();
+  return {
+    signal,
+    async write(bytes) {
+      if (closed) throw new ClosedPipe();
+      if (!process.stdout.write(bytes)) {
+        await new Promise<void>((resolve) => {
+          process.stdout.once('drain', resolve);
+          process.stdout.once('error', () => resolve());
+        });
+      }
+    },
+    complain: (text) => void process.stderr.write(`${redact(text)}\n`),
+    progress(text) {
+      const now = performance.now();
+      if (now - shownAt < 1000) return;
+      shownAt = now;
+      process.stderr.write(process.stderr.isTTY ? `\r${text().padEnd(60)}` : `${text()}\n`);
+    },
+  };
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return 0;
+}
+
+function complain(text: string, exit = USAGE_FAILURE): number {
+  process.stderr.write(`Error: ${redact(text)}\n`);
+  return exit;
+}
+
+function suggestion(name: string): string {
+  const near = Object.keys(VERBS).find((known) => known.startsWith(name.slice(0, 2)) || name.startsWith(known.slice(0, 3)));
+  return near ? `. Did you mean "${near}"?` : '';
+}
+
+function verbsHelp(program: string): string {
+  const lines = Object.entries(VERBS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  return `Read containers in the Avere Cloud FileSystem (CLFS) format.\n\nUsage:\n  ${program} [verb] [arguments] [flags]\n\nVerbs:\n${lines.join('\n')}\n\nUse "${program} [verb] --help" for more about a verb.\n`;
+}
+
+function loadHelp(): string {
+  return 'Load a local directory into a container in a special format.\n\nUsage:\n  azcopy load [command]\n\nAvailable Commands:\n  clfs        Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format\n\nUse "azcopy load clfs --help" for more about it.\n';
+}
+
+function programHelp(): string {
+  return `clfsload ${VERSION}: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload [verb] [arguments] [flags]\n\n${verbsHelp('clfsload').split('\n').slice(5).join('\n')}`;
+}

@@ -1,0 +1,60 @@
+import { type Attributes, ENTRY_TYPE_NAMES, type FoundInode, idHex, ObjectType, type Timestamp } from '../../index.js';
+
+const TYPE_LETTERS = ['?', '-', 'd', 'b', 'c', 'l', 's', 'p'];
+
+/** Mode as `ls -l` shows it, such as `drwxr-sr-t`. */
+export function modeText({ mode, type }: Pick<Attributes, 'mode' | 'type'>): string {
+  const bits = (shift: number, special: number, letter: string) => {
+    const execute = (mode >> shift) & 1;
+    const last = mode & special ? (execute ? letter : letter.toUpperCase()) : execute ? 'x' : '-';
+    return `${(mode >> shift) & 4 ? 'r' : '-'}${(mode >> shift) & 2 ? 'w' : '-'}${last}`;
+  };
+  return `${TYPE_LETTERS[type]}${bits(6, 0o4000, 's')}${bits(3, 0o2000, 's')}${bits(0, 0o1000, 't')}`;
+}
+
+/** A time in UTC with nanoseconds. */
+export function timeText(time: Timestamp): string {
+  const date = new Date(time.seconds * 1000).toISOString().slice(0, 19);
+  return `${date.replace('T', ' ')}.${String(time.nanoseconds).padStart(9, '0')}`;
+}
+
+/** Nanoseconds since 1970, as text. */
+export function timeNs(time: Timestamp): string {
+  return (BigInt(time.seconds) * 1_000_000_000n + BigInt(time.nanoseconds)).toString();
+}
+
+/** Bytes for people: 1.5K, 23M. */
+export function humanBytes(bytes: number): string {
+  const units = ['B', 'K', 'M', 'G', 'T', 'P', 'E'];
+  let value = bytes;
+  let unit = 0;
+  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
+  return unit === 0 ? String(bytes) : `${value < 10 ? value.toFixed(1) : Math.round(value)}${units[unit]}`;
+}
+
+/** Length of what the entry holds: a symlink's target, a file's bytes. */
+export function contentBytes({ inode }: FoundInode): bigint {
+  return inode.attributes.type === ObjectType.symlink ? BigInt(inode.data?.length ?? 0) : inode.attributes.lengthBytes;
+}
+
+/** Attributes as JSON fields; 64-bit values are strings. */
+export function attributeFields(found: FoundInode): Record<string, unknown> {
+  const a = found.inode.attributes;
+  return {
+    type: ENTRY_TYPE_NAMES[a.type],
+    mode: a.mode,
+    mode_text: modeText(a),
+    nlink: a.linkCount,
+    uid: a.uid,
+    gid: a.gid,
+    size: Number(contentBytes(found)),
+    rdev_major: a.deviceMajor,
+    rdev_minor: a.deviceMinor,
+    mtime_ns: timeNs(a.mtime),
+    ctime_ns: timeNs(a.ctime),
+    atime_ns: timeNs(a.atime),
+    inode: a.inodeNumber.toString(),
+    handle: idHex(found.id),
+    target_hex: a.type === ObjectType.symlink ? found.inode.data?.toString('hex') : undefined,
+  };
+}

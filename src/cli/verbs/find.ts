@@ -1,0 +1,93 @@
+import { InvalidArgumentError } from 'commander';
+import picomatch from 'picomatch';
+import { escapePath, type FoundInode, lookUp, messageOf, ObjectType, walk } from '../../index.js';
+import { attributeFields, contentBytes } from './entry-text.js';
+import { Exit, indexed, pathBytes, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+
+interface Flags {
+  readonly name?: (name: string) => boolean;
+  readonly type?: number;
+  readonly size?: (bytes: bigint) => boolean;
+  readonly newer?: bigint;
+  readonly links?: (count: bigint) => boolean;
+  readonly null?: boolean;
+}
+
+const TYPES: Record<string, number> = { f: ObjectType.regular, d: ObjectType.directory, l: ObjectType.symlink, b: ObjectType.block, c: ObjectType.char, p: ObjectType.fifo, s: ObjectType.socket };
+const UNITS: Record<string, bigint> = { '': 512n, b: 512n, c: 1n, k: 1024n, M: 1048576n, G: 1073741824n };
+
+/** `find`: paths that fulfil conditions. */
+export const find: Verb = {
+  name: 'find',
+  summary: 'find entries by name, type, size, time or links',
+  command: () =>
+    verbCommand('find', 'Print the paths of the entries that fulfil every condition, a line each.', "  clfsload find /path/to/container --type f --size +100M\n  clfsload find /path/to/container some/dir --name '*.dat' -0\n")
+      .argument('<container>')
+      .argument('[path]')
+      .option('--name <pattern>', 'name matches the shell pattern', (pattern) => picomatch(pattern, { dot: true }))
+      .option('--type <letter>', 'type: f, d, l, b, c, p or s', parseType)
+      .option('--size <n>', 'size as in find: +10M more, -4k less, 100c exactly', parseSize)
+      .option('--newer <time>', 'modified after this time (ISO 8601)', parseTime)
+      .option('--links <n>', 'number of links: 2, +1, -3', parseCount)
+      .option('-0, --null', 'raw paths, each ended by a NUL'),
+  run: (command, io) => withReader(command.args[0], io, async (open) => {
+    const flags = command.opts<Flags>();
+    const { reader } = await indexed(open, io);
+    const start = await lookUp(reader, pathBytes(command.args[1]));
+    let damaged = false;
+    for await (const { path: below, name, found, error } of walk(reader, start.found.id)) {
+      io.signal.throwIfAborted();
+      const path = below.length === 0 ? start.path : start.path.length === 0 ? below : Buffer.concat([start.path, Buffer.from('/'), below]);
+      if (!found) {
+        damaged = true;
+        io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+        continue;
+      }
+      if (!fulfils(found, name, flags)) continue;
+      const shown = path.length === 0 ? Buffer.from('.') : path;
+      if (wantsJson(command)) await io.write(`${JSON.stringify({ ...pathFields(shown), ...attributeFields(found) })}\n`);
+      else await io.write(flags.null ? Buffer.concat([shown, Buffer.from([0])]) : `${escapePath(shown)}\n`);
+    }
+    return damaged ? Exit.unchecked : Exit.ok;
+  }),
+};
+
+function fulfils(found: FoundInode, name: Uint8Array, flags: Flags): boolean {
+  const a = found.inode.attributes;
+  if (flags.type !== undefined && a.type !== flags.type) return false;
+  if (flags.name && !flags.name(Buffer.from(name).toString('utf8'))) return false;
+  if (flags.size && !flags.size(contentBytes(found))) return false;
+  if (flags.newer !== undefined && BigInt(a.mtime.seconds) * 1_000_000_000n + BigInt(a.mtime.nanoseconds) <= flags.newer) return false;
+  return !flags.links || flags.links(BigInt(a.linkCount));
+}
+
+function parseType(value: string): number {
+  const type = TYPES[value];
+  if (type === undefined) throw new InvalidArgumentError(`it takes one of ${Object.keys(TYPES).join(', ')}, not ${JSON.stringify(value)}`);
+  return type;
+}
+
+function parseSize(value: string): (bytes: bigint) => boolean {
+  const match = /^([+-]?)(\d+)([bckMG]?)$/.exec(value);
+  if (!match) throw new InvalidArgumentError(`it takes a number with an optional + or - before and c, k, M or G behind, not ${JSON.stringify(value)}`);
+  const unit = UNITS[match[3]];
+  const compare = comparison(match[1], BigInt(match[2]));
+  return (bytes) => compare((bytes + unit - 1n) / unit);
+}
+
+function parseCount(value: string): (count: bigint) => boolean {
+  const match = /^([+-]?)(\d+)$/.exec(value);
+  if (!match) throw new InvalidArgumentError(`it takes a number with an optional + or - before, not ${JSON.stringify(value)}`);
+  return comparison(match[1], BigInt(match[2]));
+}
+
+function comparison(sign: string, number: bigint): (value: bigint) => boolean {
+  if (sign === '+') return (value) => value > number;
+  return sign === '-' ? (value) => value < number : (value) => value === number;
+}
+
+function parseTime(value: string): bigint {
+  const ms = Date.parse(value);
+  if (Number.isNaN(ms)) throw new InvalidArgumentError(`it takes a time such as 2026-01-31T12:00:00Z, not ${JSON.stringify(value)}`);
+  return BigInt(ms) * 1_000_000n;
+}

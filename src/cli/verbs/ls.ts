@@ -1,0 +1,128 @@
+import type { Command } from 'commander';
+import { type ContainerReader, escapePath, type FoundInode, isClfsError, lookUp, messageOf, ObjectType } from '../../index.js';
+import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
+import { Exit, indexed, pathBytes, pathFields, type Verb, verbCommand, type VerbIo, wantsJson, withReader } from './verb.js';
+
+const FETCHED_AT_ONCE = 64;
+
+interface Flags {
+  readonly long?: boolean;
+  readonly recursive?: boolean;
+  readonly all?: boolean;
+  readonly null?: boolean;
+}
+
+/** `ls`: the entries of a directory, sorted by name. */
+export const ls: Verb = {
+  name: 'ls',
+  summary: 'list a directory of a container',
+  command: () =>
+    verbCommand('ls', 'List the entries of a directory in a container, like ls -l. Names that are not UTF-8 are shown with \\xNN.', '  clfsload ls /path/to/container\n  clfsload ls -lR "https://[account].blob.core.windows.net/[container]?[SAS]" some/dir\n')
+      .argument('<container>')
+      .argument('[path]')
+      .option('-l, --long', 'with mode, links, owner, size and time')
+      .option('-R, --recursive', 'and what is in the directories below')
+      .option('-a, --all', 'with . and .., and names that begin with a dot')
+      .option('-0, --null', 'raw names, each ended by a NUL'),
+  run: (command, io) => withReader(command.args[0], io, async (open) => {
+    const flags = command.opts<Flags>();
+    const reader = flags.recursive ? (await indexed(open, io)).reader : open.reader;
+    const start = await lookUp(reader, pathBytes(command.args[1]));
+    const listing = new Listing(reader, command, io);
+    if (start.found.inode.attributes.type !== ObjectType.directory) {
+      await io.write(listing.format({ name: start.path, path: start.path, found: start.found }));
+      return Exit.ok;
+    }
+    const pending: { path: Buffer; found: FoundInode }[] = [start];
+    let first = true;
+    for (let next = pending.pop(); next; next = pending.pop()) {
+      if (flags.recursive && !wantsJson(command) && !flags.null) await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
+      first = false;
+      const below = await listing.directory(next.path, next.found);
+      if (flags.recursive) pending.push(...below.reverse());
+    }
+    return listing.damaged ? Exit.unchecked : Exit.ok;
+  }),
+};
+
+interface Item {
+  readonly name: Buffer;
+  readonly path: Buffer;
+  readonly found: FoundInode | undefined;
+}
+
+class Listing {
+  damaged = false;
+  readonly #reader: ContainerReader;
+  readonly #flags: Flags;
+  readonly #json: boolean;
+  readonly #io: VerbIo;
+
+  constructor(reader: ContainerReader, command: Command, io: VerbIo) {
+    this.#reader = reader;
+    this.#flags = command.opts<Flags>();
+    this.#json = wantsJson(command);
+    this.#io = io;
+  }
+
+  /** Prints a directory. @returns the directories in it */
+  async directory(path: Buffer, found: FoundInode): Promise<{ path: Buffer; found: FoundInode }[]> {
+    const entries: { name: Buffer; handle: Uint8Array }[] = [];
+    try {
+      for await (const piece of this.#reader.entries(found)) {
+        for (const { name, handle } of piece) if (this.#flags.all || name[0] !== 0x2e) entries.push({ name: Buffer.from(name), handle });
+      }
+    } catch (error) {
+      this.#complain(path, error);
+    }
+    entries.sort((a, b) => Buffer.compare(a.name, b.name));
+    const directories: { path: Buffer; found: FoundInode }[] = [];
+    const needInodes = this.#flags.long || this.#flags.recursive || this.#json;
+    for (let at = 0; at < entries.length; at += FETCHED_AT_ONCE) {
+      this.#io.signal.throwIfAborted();
+      const batch = entries.slice(at, at + FETCHED_AT_ONCE);
+      const items = needInodes ? await Promise.all(batch.map((entry) => this.#item(path, entry))) : batch.map(({ name }) => ({ name, path: name, found: undefined }));
+      let text = '';
+      for (const item of items) {
+        if (this.#flags.null) await this.#io.write(Buffer.concat([this.#flags.recursive ? item.path : item.name, NUL]));
+        else text += this.format(item);
+        const dots = item.name.equals(DOT) || item.name.equals(DOT_DOT);
+        if (item.found?.inode.attributes.type === ObjectType.directory && !dots) directories.push({ path: item.path, found: item.found });
+      }
+      if (text !== '') await this.#io.write(text);
+    }
+    return directories;
+  }
+
+  format({ name, path, found }: Item): string {
+    if (this.#json) return `${JSON.stringify({ ...pathFields(path), ...(found ? attributeFields(found) : { error: 'unreadable' }) })}\n`;
+    const shown = escapePath(name);
+    if (!this.#flags.long) return `${shown}\n`;
+    if (!found) return `?????????? ${shown}\n`;
+    const a = found.inode.attributes;
+    const device = a.type === ObjectType.block || a.type === ObjectType.char;
+    const size = device ? `${a.deviceMajor}, ${a.deviceMinor}` : String(contentBytes(found));
+    const target = a.type === ObjectType.symlink ? ` -> ${escapePath(found.inode.data ?? Buffer.alloc(0))}` : '';
+    return `${modeText(a)} ${String(a.linkCount).padStart(3)} ${String(a.uid).padStart(5)} ${String(a.gid).padStart(5)} ${size.padStart(12)} ${timeText(a.mtime)} ${shown}${target}\n`;
+  }
+
+  async #item(directory: Buffer, { name, handle }: { name: Buffer; handle: Uint8Array }): Promise<Item> {
+    const path = directory.length === 0 ? name : Buffer.concat([directory, Buffer.from('/'), name]);
+    try {
+      return { name, path, found: await this.#reader.inode(handle) };
+    } catch (error) {
+      this.#complain(path, error);
+      return { name, path, found: undefined };
+    }
+  }
+
+  #complain(path: Buffer, error: unknown): void {
+    if (!isClfsError(error, 'format', 'not-found')) throw error;
+    this.damaged = true;
+    this.#io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+  }
+}
+
+const NUL = Buffer.from([0]);
+const DOT = Buffer.from('.');
+const DOT_DOT = Buffer.from('..');

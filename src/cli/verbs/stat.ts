@@ -1,0 +1,60 @@
+import { escapePath, type FoundInode, idHex, lookUp } from '../../index.js';
+import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
+import { Exit, pathBytes, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+
+/** Segments that are named in text; JSON has all. */
+const SHOWN_SEGMENTS = 16;
+
+/** `stat`: everything about entries. */
+export const stat: Verb = {
+  name: 'stat',
+  summary: 'show attributes, objects and links of entries',
+  command: () => verbCommand('stat', 'Show all attributes of entries, their handles, objects, segments and back pointers.', '  clfsload stat /path/to/container some/file\n').argument('<container>').argument('<path...>'),
+  run: (command, io) => withReader(command.args[0], io, async ({ reader }) => {
+    for (const text of command.args.slice(1)) {
+      const { found, path } = await lookUp(reader, pathBytes(text));
+      const segments: string[] = [];
+      for await (const { id } of reader.blocks(found)) segments.push(idHex(id));
+      if (wantsJson(command)) await io.write(`${JSON.stringify(jsonOf(path, found, segments))}\n`);
+      else await io.write(textOf(path, found, segments));
+    }
+    return Exit.ok;
+  }),
+};
+
+function jsonOf(path: Buffer, found: FoundInode, segments: readonly string[]): unknown {
+  const { inode, blob } = found;
+  return {
+    ...pathFields(path),
+    ...attributeFields(found),
+    fsid: inode.attributes.fsid.toString(),
+    container_id: inode.attributes.containerId.toString(),
+    object: blob.name,
+    version: blob.key.version,
+    stored_bytes: found.storedBytes,
+    compressed: found.compressed,
+    name_hex: Buffer.from(inode.name).toString('hex'),
+    back_pointers: inode.backPointers?.map(idHex),
+    segments,
+    indirect_roots: inode.blockMap.roots.map(idHex),
+  };
+}
+
+function textOf(path: Buffer, found: FoundInode, segments: readonly string[]): string {
+  const { inode, blob } = found;
+  const a = inode.attributes;
+  const lines = [
+    `  File: ${escapePath(path) || '.'}`,
+    `  Size: ${contentBytes(found)}   Links: ${a.linkCount}   Inode: ${a.inodeNumber}   Device: ${a.deviceMajor},${a.deviceMinor}`,
+    `Access: (${(a.mode & 0o7777).toString(8).padStart(4, '0')}/${modeText(a)})   Uid: ${a.uid}   Gid: ${a.gid}`,
+    `Access: ${timeText(a.atime)}`,
+    `Modify: ${timeText(a.mtime)}`,
+    `Change: ${timeText(a.ctime)}`,
+    `Handle: ${idHex(found.id)}`,
+    `Object: ${blob.name} (${found.storedBytes} bytes, ${found.compressed ? 'LZ4' : 'not compressed'})`,
+    ...(inode.backPointers ?? []).map((id) => `  Back: ${idHex(id)}`),
+    ...segments.slice(0, SHOWN_SEGMENTS).map((id, index) => `Segment ${index + 1}: ${id}`),
+  ];
+  if (segments.length > SHOWN_SEGMENTS) lines.push(`… and ${segments.length - SHOWN_SEGMENTS} further segments (--json names all)`);
+  return `${lines.join('\n')}\n`;
+}

@@ -1,0 +1,32 @@
+import { jobStatus } from '../../index.js';
+import { UsageError } from '../arguments.js';
+import { Exit, type Verb, verbCommand, wantsJson } from './verb.js';
+
+/** `status`: a job, without disturbing it. */
+export const status: Verb = {
+  name: 'status',
+  summary: 'show a load job: running, stopped or finished',
+  command: () => verbCommand('status', 'Show the job at a state path, also while it runs: counts, failures, and how to go on.', '  clfsload status --state-path=/path/to/state\n').option('--state-path <string>', 'state directory of the job (required)'),
+  async run(command, io) {
+    const { statePath } = command.opts<{ statePath?: string }>();
+    if (!statePath) throw new UsageError('please specify a state-path');
+    const job = jobStatus(statePath);
+    if (wantsJson(command)) {
+      await io.write(`${JSON.stringify(job)}\n`);
+      return Exit.ok;
+    }
+    const lines = [
+      `Job:       ${job.jobId} (${job.state}), session ${job.sessions}`,
+      `Source:    ${job.source}`,
+      `Container: ${job.container}`,
+      `Settings:  compression ${job.compression}, preserve hard links ${job.preserveHardLinks}`,
+      `Entries:   ${job.entriesDone} done, ${job.entriesFailed} failed, ${job.entriesOpen} known to be left`,
+      `Bytes:     ${job.bytesDone}`,
+      `Seen:      ${job.lastAlive ?? 'never'}`,
+      ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
+      ...(job.state === 'stopped' ? [`Go on with: azcopy load clfs "${job.source}" "${job.container}" --state-path="${statePath}" --new-session=false`] : []),
+    ];
+    await io.write(`${lines.join('\n')}\n`);
+    return Exit.ok;
+  },
+};

@@ -1,0 +1,66 @@
+import { Command } from 'commander';
+import { escapePath, type OpenReader, openReader } from '../../index.js';
+import { parseChoice, strict } from '../arguments.js';
+
+/** Exit codes of the reading verbs. */
+export const Exit = { ok: 0, found: 1, unchecked: 2, interrupted: 130 } as const;
+
+/** A verb of `azcopy clfs` and `clfsload`. */
+export interface Verb {
+  readonly name: string;
+  readonly summary: string;
+  command(): Command;
+  /** @returns exit code */
+  run(command: Command, io: VerbIo): Promise<number>;
+}
+
+/** Where a verb writes, and what stops it. */
+export interface VerbIo {
+  readonly signal: AbortSignal;
+  /** Writes to standard output, at the pace of whoever reads it. */
+  write(bytes: string | Uint8Array): Promise<void>;
+  /** A line on standard error. */
+  complain(text: string): void;
+  /** Where the work stands: shown on standard error now and then, once a second has gone by. */
+  progress(text: () => string): void;
+}
+
+/** A command with what every verb has. */
+export function verbCommand(name: string, description: string, examples: string): Command {
+  return strict(new Command(name))
+    .description(description)
+    .option('--json', 'one JSON object a line')
+    .option('--output-type <string>', 'text or json', parseChoice(['text', 'json'], (value) => value.toLowerCase()), 'text')
+    .addHelpText('after', `\nCONTAINER is a container URL with a SAS, a file:// URL, or the path of a directory of blobs.\n\nExamples:\n${examples}`);
+}
+
+/** Whether JSON is wanted. */
+export function wantsJson(command: Command): boolean {
+  const { json, outputType } = command.opts<{ json?: boolean; outputType: string }>();
+  return json === true || outputType === 'json';
+}
+
+/** Opens a container, gives it to `use`, and closes it. */
+export async function withReader<T>(container: string, io: VerbIo, use: (open: OpenReader) => Promise<T>): Promise<T> {
+  const open = openReader(container, { signal: io.signal });
+  try {
+    return await use(open);
+  } finally {
+    await open.close();
+  }
+}
+
+/** A path of the command line as bytes. */
+export function pathBytes(text: string | undefined): Buffer {
+  return Buffer.from(text ?? '');
+}
+
+/** JSON fields of a path: as text, and exactly. */
+export function pathFields(path: Uint8Array): { readonly path: string; readonly path_hex: string } {
+  return { path: escapePath(path), path_hex: Buffer.from(path).toString('hex') };
+}
+
+/** Lists the container by its verb's reader, with progress. */
+export function indexed(open: OpenReader, io: VerbIo) {
+  return open.index((blobs) => io.progress(() => `${blobs} blobs listed`));
+}

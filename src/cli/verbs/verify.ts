@@ -1,0 +1,88 @@
+import { createWriteStream } from 'node:fs';
+import { resolve } from 'node:path';
+import { InvalidArgumentError } from 'commander';
+import { escapePath, expectManifest, expectSource, openPosixSource, verify as compare, type VerifyLine } from '../../index.js';
+import { UsageError } from '../arguments.js';
+import { humanBytes } from './entry-text.js';
+import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+
+interface Flags {
+  readonly manifest?: string;
+  readonly content?: boolean;
+  readonly sample?: number;
+  readonly timeTolerance: bigint;
+  readonly report?: string;
+}
+
+/** `verify`: a container against its source. */
+export const verify: Verb = {
+  name: 'verify',
+  summary: 'compare a container with its source or a manifest',
+  command: () =>
+    verbCommand(
+      'verify',
+      'Compare a container with the tree that it was loaded from: type, mode, owner, size, device, modification time, link target, and links where the container has them. Lines begin with = same, + only in the source, - only in the container, * different, ! could not be checked.',
+      '  clfsload verify /path/to/source /path/to/container --content\n  clfsload verify --manifest tree.jsonl /path/to/container\n',
+    )
+      .argument('<source-and-container...>', 'SOURCE CONTAINER, or with --manifest CONTAINER')
+      .option('--manifest <file>', 'compare with a manifest in place of a source')
+      .option('--content', 'compare every byte of regular files')
+      .option('--sample <share>', 'compare the bytes of a share of the files, such as 5%', parseShare)
+      .option('--time-tolerance <time>', 'let modification times differ, such as 1us, 2s', parseTolerance, 0n)
+      .option('--report <file>', 'write a line for every entry to a file'),
+  run: (command, io) => {
+    const flags = command.opts<Flags>();
+    const wanted = flags.manifest === undefined ? 2 : 1;
+    if (command.args.length !== wanted) throw new UsageError(flags.manifest === undefined ? 'please pass two arguments: the source and the container' : 'please pass one argument with --manifest: the container');
+    return withReader(command.args[wanted - 1], io, async (open) => {
+      const expectation = flags.manifest === undefined ? expectSource(openPosixSource(Buffer.from(resolve(command.args[0])))) : await expectManifest(flags.manifest);
+      const report = flags.report === undefined ? undefined : createWriteStream(flags.report);
+      const pending: string[] = [];
+      try {
+        const { reader } = await indexed(open, io);
+        const summary = await compare(
+          expectation,
+          reader,
+          {
+            content: flags.content === true || flags.sample !== undefined,
+            sample: flags.sample ?? 1,
+            timeToleranceNs: flags.timeTolerance,
+            signal: io.signal,
+            onProgress: (entries, bytes) => io.progress(() => `${entries} entries the same, ${humanBytes(bytes)} compared`),
+          },
+          (line) => {
+            report?.write(textOf(line));
+            if (line.mark !== '=') pending.push(wantsJson(command) ? `${JSON.stringify({ mark: line.mark, ...pathFields(line.path), details: line.details })}\n` : textOf(line));
+          },
+        );
+        for (const line of pending) await io.write(line);
+        if (wantsJson(command)) await io.write(`${JSON.stringify({ summary })}\n`);
+        else {
+          await io.write(`${summary.same} same, ${summary.different} different, ${summary.missing} only in the source, ${summary.extra} only in the container, ${summary.unchecked} could not be checked; ${summary.contents} files compared byte by byte (${humanBytes(summary.bytes)})\n`);
+          if (summary.onlyRounding) await io.write('All differences are of times below one microsecond: the rounding of CLFSLoad. Compare with --time-tolerance 1us.\n');
+        }
+        if (summary.unchecked > 0) return Exit.unchecked;
+        return summary.different + summary.missing + summary.extra > 0 ? Exit.found : Exit.ok;
+      } finally {
+        expectation.close();
+        if (report) await new Promise<void>((done) => report.end(done));
+      }
+    });
+  },
+};
+
+function textOf({ mark, path, details }: VerifyLine): string {
+  return `${mark} ${escapePath(path) || '.'}${details.length > 0 ? `: ${details.join('; ')}` : ''}\n`;
+}
+
+function parseShare(value: string): number {
+  const match = /^(\d+(?:\.\d+)?)%$/.exec(value);
+  if (!match || Number(match[1]) > 100) throw new InvalidArgumentError(`it takes a share such as 5%, not ${JSON.stringify(value)}`);
+  return Number(match[1]) / 100;
+}
+
+function parseTolerance(value: string): bigint {
+  const match = /^(\d+)(ns|us|ms|s)?$/.exec(value);
+  if (!match) throw new InvalidArgumentError(`it takes a time such as 500ns, 1us, 2s, not ${JSON.stringify(value)}`);
+  return BigInt(match[1]) * { ns: 1n, us: 1000n, ms: 1_000_000n, s: 1_000_000_000n }[(match[2] ?? 'ns') as 'ns' | 'us' | 'ms' | 's'];
+}

@@ -1,0 +1,51 @@
+import { checkSas } from './container/azure/container-url.js';
+import type { Container } from './container/container.js';
+import { openContainer, parseContainer } from './container/open-container.js';
+import { Traffic } from './container/traffic.js';
+import { openLz4 } from './lz4/lz4.js';
+import { type ContainerIndex, createDirectFinder, indexContainer } from './namespace/object-finder.js';
+import { ContainerReader } from './namespace/reader.js';
+
+/** How a container is opened for reading. */
+export interface ReaderOptions {
+  /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
+  readonly retryWindowMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A container that is open for reading. To be closed. */
+export interface OpenReader {
+  readonly container: Container;
+  /** Finds each object by asking for it: for single paths. */
+  readonly reader: ContainerReader;
+  /** Lists the container, once, and reads by that listing: for whole trees. */
+  index(onPage?: (blobs: number) => void): Promise<{ readonly reader: ContainerReader; readonly index: ContainerIndex }>;
+  close(): Promise<void>;
+}
+
+const DEFAULT_RETRY_WINDOW_MS = 60_000;
+
+/**
+ * Opens a container for reading: a URL with a SAS, a `file://` URL, or the path of a directory of blobs.
+ *
+ * @throws ClfsError `usage`, `access-denied`, `container-missing`
+ */
+export function openReader(text: string, options: ReaderOptions = {}): OpenReader {
+  const { place, query } = parseContainer(text);
+  if (place.kind === 'azure') checkSas(query, Date.now());
+  const container = openContainer(
+    place,
+    { query, bearer: '' },
+    { retryWindowMs: options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS, traffic: new Traffic(1), signal: options.signal },
+  );
+  const lz4 = openLz4();
+  return {
+    container,
+    reader: new ContainerReader(container, createDirectFinder(container), lz4),
+    async index(onPage) {
+      const index = await indexContainer(container, onPage);
+      return { reader: new ContainerReader(container, index, lz4), index };
+    },
+    close: () => container.close(),
+  };
+}
