@@ -30,10 +30,10 @@ const DEFAULT_RETRY_WINDOW_MS = 60_000;
  *
  * @throws ClfsError `usage`, `access-denied`, `container-missing`
  */
-export function openReader(text: string, options: ReaderOptions = {}): OpenReader {
+export async function openReader(text: string, options: ReaderOptions = {}): Promise<OpenReader> {
   const { place, query } = parseContainer(text);
   if (place.kind === 'azure') checkSas(query, Date.now());
-  const container = openContainer(
+  const container = await openContainer(
     place,
     { query, bearer: '' },
     { retryWindowMs: options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS, traffic: new Traffic(1), signal: options.signal },

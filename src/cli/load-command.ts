@@ -98,7 +98,7 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
 }
 
 function refusalText(error: ClfsError): string {
-  if (isClfsError(error, 'source')) return `the source cannot be accessed due to error: ${messageOf(error)}`;
+  if (isClfsError(error, 'source')) return `the source cannot be accessed due to error: ${messageOf(error).replace('Cannot read the source ', '')}`;
   return messageOf(error);
 }
 

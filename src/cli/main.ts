@@ -1,5 +1,4 @@
 import { CommanderError } from 'commander';
-import { isClfsError, messageOf, redact, VERSION } from '../index.js';
 import { UsageError, usageText } from './arguments.js';
 import { passOn } from './next-azcopy.js';
 import type { Verb, VerbIo } from './verbs/verb.js';
@@ -28,7 +27,7 @@ const VERBS: Readonly<Record<string, { readonly summary: string; load(): Promise
 export async function main(name: ProgramName, argv: readonly string[]): Promise<number> {
   if (name === 'azcopy') return azcopy(argv);
   const [first, ...rest] = argv;
-  if (first === '--version' || first === '-v') return print(`clfsload ${VERSION}\n`);
+  if (first === '--version' || first === '-v') return print(`clfsload ${(await import('../index.js')).VERSION}\n`);
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') return print(programHelp());
   if (first === 'load') return guard('clfsload load', rest, runLoad);
   return verb('clfsload', first, rest);
@@ -60,6 +59,7 @@ async function verb(program: string, name: string, argv: readonly string[]): Pro
   process.on('SIGINT', () => controller.abort());
   process.on('SIGTERM', () => controller.abort());
   return guard(`${program} ${name}`, argv, async () => {
+    const { isClfsError, messageOf, redact } = await import('../index.js');
     const { run, command: build } = await entry.load();
     const command = build();
     command.parse([...argv], { from: 'user' });
@@ -108,7 +108,7 @@ function createIo(signal: AbortSignal): VerbIo {
         });
       }
     },
-    complain: (text) => void process.stderr.write(`${redact(text)}\n`),
+    complain: (text) => void process.stderr.write(`${text}\n`),
     progress(text) {
       const now = performance.now();
       if (now - shownAt < 1000) return;
@@ -124,7 +124,7 @@ function print(text: string): number {
 }
 
 function complain(text: string, exit = USAGE_FAILURE): number {
-  process.stderr.write(`Error: ${redact(text)}\n`);
+  process.stderr.write(`Error: ${text}\n`);
   return exit;
 }
 
@@ -143,5 +143,5 @@ function loadHelp(): string {
 }
 
 function programHelp(): string {
-  return `clfsload ${VERSION}: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload [verb] [arguments] [flags]\n\n${verbsHelp('clfsload').split('\n').slice(5).join('\n')}`;
+  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload [verb] [arguments] [flags]\n\n${verbsHelp('clfsload').split('\n').slice(5).join('\n')}`;
 }

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { AzureContainer } from './azure/azure-container.js';
 import type { Authorization, ServiceOptions } from './azure/blob-service.js';
 import { addressText, type ContainerAddress, parseContainerUrl } from './azure/container-url.js';
 import type { Container } from './container.js';
@@ -38,7 +37,9 @@ export function placeText(place: ContainerPlace): string {
 }
 
 /** Opens a container for one thread. @throws ClfsError as its implementation says */
-export function openContainer(place: ContainerPlace, authorization: Authorization, options: ServiceOptions & { readonly lateArrivalMs?: number }): Container {
+export async function openContainer(place: ContainerPlace, authorization: Authorization, options: ServiceOptions & { readonly lateArrivalMs?: number }): Promise<Container> {
   if (place.kind === 'local') return openLocalContainer(place.directory);
+  // The HTTP client takes most of the start-up time: it is loaded where it is needed.
+  const { AzureContainer } = await import('./azure/azure-container.js');
   return new AzureContainer(place.address, authorization, options);
 }

@@ -38,12 +38,12 @@ export interface OpenJob {
  *
  * @throws ClfsError `state`, `state-busy`; `container-not-empty`; whatever the container throws
  */
-export async function beginJob(wish: JobWish, openContainer: () => Container, lz4: Lz4, hooks: CommitHooks, random: (bytes: number) => Buffer = randomBytes): Promise<OpenJob & { readonly container: Container }> {
+export async function beginJob(wish: JobWish, openContainer: () => Container | Promise<Container>, lz4: Lz4, hooks: CommitHooks, random: (bytes: number) => Buffer = randomBytes): Promise<OpenJob & { readonly container: Container }> {
   const directory = claimNewState(wish.statePath);
   let state: JobState | undefined;
   let container: Container | undefined;
   try {
-    container = openContainer();
+    container = await openContainer();
     if (!(await isEmpty(container))) throw notEmpty(wish);
     state = createState(directory, newRecord(wish, random), hooks);
     await claimContainer(state, container, lz4, wish);
@@ -61,14 +61,14 @@ export async function beginJob(wish: JobWish, openContainer: () => Container, lz
  *
  * @throws ClfsError `state`, `state-busy`; `usage` when it was started with other arguments; `container-other`, `container-missing`
  */
-export async function resumeJob(wish: JobWish, openContainer: () => Container, lz4: Lz4, hooks: CommitHooks): Promise<OpenJob & { readonly container: Container }> {
+export async function resumeJob(wish: JobWish, openContainer: () => Container | Promise<Container>, lz4: Lz4, hooks: CommitHooks): Promise<OpenJob & { readonly container: Container }> {
   const directory = claimExistingState(wish.statePath);
   let state: JobState | undefined;
   let container: Container | undefined;
   try {
     state = openState(directory, hooks);
     requireSame(state.record, wish);
-    container = openContainer();
+    container = await openContainer();
     if (state.record.begun) await requireOwnBucket(state, container, lz4, wish);
     else await claimContainer(state, container, lz4, wish);
     return { state, directory, container };

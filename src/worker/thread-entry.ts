@@ -15,7 +15,7 @@ const setup = workerData as ThreadSetup;
 const traffic = new Traffic(setup.traffic, setup.slot);
 const authorization = { ...setup.authorization };
 const say = (message: FromThread) => port.postMessage(message);
-const container = openContainer(setup.place, authorization, {
+const container = await openContainer(setup.place, authorization, {
   retryWindowMs: setup.retryWindowMs,
   concurrency: setup.concurrency,
   traffic,

@@ -42,7 +42,7 @@ export function wantsJson(command: Command): boolean {
 
 /** Opens a container, gives it to `use`, and closes it. */
 export async function withReader<T>(container: string, io: VerbIo, use: (open: OpenReader) => Promise<T>): Promise<T> {
-  const open = openReader(container, { signal: io.signal });
+  const open = await openReader(container, { signal: io.signal });
   try {
     return await use(open);
   } finally {

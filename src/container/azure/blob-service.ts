@@ -204,7 +204,7 @@ export class BlobService {
           headersTimeout: (timeoutS + 5) * 1000,
           bodyTimeout: 60_000,
         } as Dispatcher.DispatchOptions,
-        new AnswerHandler(request.limitBytes ?? MOST_ERROR_BYTES, this.#controllers, resolve, reject),
+        new AnswerHandler(request, this.#controllers, resolve, reject),
       );
     });
   }
@@ -217,7 +217,7 @@ interface Trouble {
 }
 
 class AnswerHandler implements Dispatcher.DispatchHandler {
-  readonly #limitBytes: number;
+  readonly #request: BlobRequest;
   readonly #controllers: Set<{ abort(reason: Error): void }>;
   readonly #resolve: (answer: BlobAnswer) => void;
   readonly #reject: (error: unknown) => void;
@@ -227,8 +227,8 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
   #chunks: Buffer[] | undefined;
   #bytes = 0;
 
-  constructor(limitBytes: number, controllers: Set<{ abort(reason: Error): void }>, resolve: (answer: BlobAnswer) => void, reject: (error: unknown) => void) {
-    this.#limitBytes = limitBytes;
+  constructor(request: BlobRequest, controllers: Set<{ abort(reason: Error): void }>, resolve: (answer: BlobAnswer) => void, reject: (error: unknown) => void) {
+    this.#request = request;
     this.#controllers = controllers;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -246,8 +246,9 @@ class AnswerHandler implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#bytes += chunk.length;
-    if (this.#bytes > this.#limitBytes) {
-      controller.abort(new ClfsError('format', `The answer is longer than ${this.#limitBytes} bytes.`));
+    const limitBytes = this.#request.accept.includes(this.#status) ? (this.#request.limitBytes ?? MOST_ERROR_BYTES) : MOST_ERROR_BYTES;
+    if (this.#bytes > limitBytes) {
+      controller.abort(new ClfsError('format', `The blob ${this.#request.blob} is longer than the limit of ${limitBytes} bytes.`));
       return;
     }
     this.#chunks ??= [];

@@ -1,0 +1,65 @@
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Container } from '../src/container/container.js';
+import { MemoryContainer } from '../src/container/memory-container.js';
+import { openLocalContainer } from '../src/container/local-container.js';
+import { openContainer, parseContainer } from '../src/container/open-container.js';
+import { Traffic } from '../src/container/traffic.js';
+import { type Azurite, startAzurite } from './support/azurite.js';
+import { containerContract } from './support/container-contract.js';
+
+describe('a container in memory', () => containerContract(async () => new MemoryContainer()));
+
+describe('a container on disk', () => {
+  const base = mkdtempSync(join(tmpdir(), 'clfs-local-'));
+  afterAll(() => rmSync(base, { recursive: true, force: true }));
+  containerContract(async () => openLocalContainer(mkdtempSync(join(base, 'c-'))));
+
+  it('leaves no temporary file, and removes those of others', async () => {
+    const directory = mkdtempSync(join(base, 'c-'));
+    const container = openLocalContainer(directory);
+    await container.put('one', Buffer.from('1'));
+    await container.put('one', Buffer.from('2'));
+    await container.put('two', Buffer.from('2'), { onlyNew: true });
+    expect(readdirSync(directory).sort()).toEqual(['one', 'two']);
+    writeFileSync(join(directory, '.clfsload-put-left-over'), 'x');
+    await container.tidy();
+    expect(readdirSync(directory).sort()).toEqual(['one', 'two']);
+    await container.close();
+  });
+
+  it('refuses names that are no file names', async () => {
+    const container = openLocalContainer(mkdtempSync(join(base, 'c-')));
+    for (const name of ['', '.', '..', 'a/b', '../x', 'a\0b']) await expect(container.put(name, Buffer.alloc(1))).rejects.toMatchObject({ code: 'container' });
+    await container.close();
+  });
+});
+
+describe('a container of the Blob service', () => {
+  let azurite: Azurite;
+  let count = 0;
+  beforeAll(async () => {
+    azurite = await startAzurite();
+  });
+  afterAll(() => azurite.stop());
+  const open = async (url: string): Promise<Container> => {
+    const { place, query } = parseContainer(url);
+    return openContainer(place, { query, bearer: '' }, { retryWindowMs: 5000, traffic: new Traffic(1) });
+  };
+  containerContract(async () => open(await azurite.createContainer(`contract-${count++}`)));
+
+  it('says that a container is missing', async () => {
+    const container = await open(azurite.sasUrl('not-there'));
+    await expect(container.put('a', Buffer.alloc(1))).rejects.toMatchObject({ code: 'container-missing' });
+    await container.close();
+  });
+
+  it('says that access is denied', async () => {
+    await azurite.createContainer('denied');
+    const container = await open(azurite.sasUrl('denied', { permissions: 'r' }));
+    await expect(container.put('a', Buffer.alloc(1))).rejects.toMatchObject({ code: 'access-denied' });
+    await container.close();
+  });
+});

@@ -1,0 +1,24 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+
+const BIN = new URL('../../bin/', import.meta.url).pathname;
+
+/** How a run of the program ended. */
+export interface RunResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Starts one of the programs in `bin/`. The build must be there. */
+export function startProgram(name: 'azcopy' | 'clfsload' | 'CLFSLoad.py', args: readonly string[], env: NodeJS.ProcessEnv = {}): { readonly child: ChildProcess; readonly done: Promise<RunResult> } {
+  const child = spawn(process.execPath, [`${BIN}${name}`, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const output = { stdout: '', stderr: '' };
+  child.stdout?.setEncoding('latin1').on('data', (text: string) => void (output.stdout += text));
+  child.stderr?.setEncoding('latin1').on('data', (text: string) => void (output.stderr += text));
+  const done = new Promise<RunResult>((resolve) => child.on('close', (code) => resolve({ code, ...output })));
+  return { child, done };
+}
+
+export function runProgram(name: 'azcopy' | 'clfsload' | 'CLFSLoad.py', args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunResult> {
+  return startProgram(name, args, env).done;
+}
