@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { expectManifest } from '../src/audit/manifest.js';
-import { verify, type VerifyLine } from '../src/audit/verify.js';
+import { type VerifyLine, verify } from '../src/audit/verify.js';
 import { openLocalContainer } from '../src/container/local-container.js';
 import { openLz4 } from '../src/lz4/lz4.js';
 import { indexContainer } from '../src/namespace/object-finder.js';
@@ -31,7 +31,12 @@ describe.each(GOLDEN)('the reference container %s', (name) => {
     const options = { content: true, sample: 1, timeToleranceNs: 0n };
     const exact = await verify(await expectManifest(manifest), reader, options, () => undefined);
     expect(exact.onlyRounding).toBe(true);
-    const tolerant = await verify(await expectManifest(manifest), reader, { ...options, timeToleranceNs: 1000n }, (line) => void (line.mark === '=' || lines.push(line)));
+    const tolerant = await verify(
+      await expectManifest(manifest),
+      reader,
+      { ...options, timeToleranceNs: 1000n },
+      (line) => void (line.mark === '=' || lines.push(line)),
+    );
     expect(lines).toEqual([]);
     expect(tolerant.same).toBe(golden.manifest.length);
   });

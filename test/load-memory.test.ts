@@ -14,7 +14,10 @@ describe('load into a container in memory', () => {
   beforeAll(() => makeTree(source, { bulk: 1200, sizes: [0, 1, 599, 600, 601, 2600, 2601, 8600, 8601, 14600, 14601, 32601, 86600, 86601] }));
   afterAll(() => removeTree(base));
 
-  describe.each([['real', GEOMETRY], ['small', SMALL]] as const)('with %s sizes', (_, geometry) => {
+  describe.each([
+    ['real', GEOMETRY],
+    ['small', SMALL],
+  ] as const)('with %s sizes', (_, geometry) => {
     it.each([
       ['LZ4', false],
       ['LZ4', true],

@@ -1,11 +1,11 @@
 import { isClfsError, messageOf } from '../error.js';
 import { TREE_COUNT } from '../format/geometry.js';
-import { BLOCK_ID_BYTES, idHex, isNullId, ObjectType } from '../format/ids.js';
 import { hash64Hex } from '../format/hash.js';
+import { BLOCK_ID_BYTES, idHex, isNullId, ObjectType } from '../format/ids.js';
 import { indirectOffset } from '../format/segment.js';
 import type { BlockReference, FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
-import type { FsckContext } from './fsck.js';
+import type { FsckContext } from './fsck-context.js';
 
 /**
  * Goes over blocks 1 and on of an inode, checks the indirect blocks on the way, and that every segment is there once, under the
@@ -22,7 +22,8 @@ export async function* checkBlocks(context: FsckContext, entry: WalkedEntry, fou
       previousFull = false;
       continue;
     }
-    if (!previousFull) context.report('error', 'indirect-tree', entry.path, found.blob.name, `Indirect tree ${tree} is used although the one before it is not full.`);
+    if (!previousFull)
+      context.report('error', 'indirect-tree', entry.path, found.blob.name, `Indirect tree ${tree} is used although the one before it is not full.`);
     const before = block;
     for await (const id of leaves(context, entry, found, ownerHash, roots[tree], tree, 0)) {
       if (checkReference(context, entry, id, ObjectType.segment, ownerHash)) yield { block, id };
@@ -48,7 +49,8 @@ async function* leaves(
   try {
     const node = await context.reader.indirect(id, found.id);
     children = node.children;
-    if (node.owner.offset !== indirectOffset(tree, depth)) error('indirect-tree', `The indirect block says ${node.owner.offset}; it is in tree ${tree} at depth ${depth}.`);
+    if (node.owner.offset !== indirectOffset(tree, depth))
+      error('indirect-tree', `The indirect block says ${node.owner.offset}; it is in tree ${tree} at depth ${depth}.`);
   } catch (problem) {
     if (!isClfsError(problem, 'format', 'not-found')) throw problem;
     error('damaged-object', messageOf(problem));
@@ -57,7 +59,14 @@ async function* leaves(
   if (children.length > fanOut) error('indirect-tree', `The indirect block lists ${children.length} children.`);
   if (children.length === 0) {
     if (depth === 0) error('indirect-tree', 'The root of an indirect tree is empty.');
-    else context.report('warning', 'empty-indirect-block', entry.path, idHex(id), 'An indirect block is empty, as the reference loader writes one where a level comes out full.');
+    else
+      context.report(
+        'warning',
+        'empty-indirect-block',
+        entry.path,
+        idHex(id),
+        'An indirect block is empty, as the reference loader writes one where a level comes out full.',
+      );
   }
   if (depth === tree) yield* children;
   else for (const child of children) yield* leaves(context, entry, found, ownerHash, child, tree, depth + 1);
@@ -78,7 +87,8 @@ function checkReference(context: FsckContext, entry: WalkedEntry, id: Uint8Array
   }
   if (context.used.has(blob)) context.report('error', 'shared-block', entry.path, blob.name, `The ${what} is referred to more than once.`);
   context.used.add(blob);
-  if (blob.key.type !== type) context.report('error', 'type-mismatch', entry.path, blob.name, `The name has type ${blob.key.type}; it is referred to as a ${what}.`);
+  if (blob.key.type !== type)
+    context.report('error', 'type-mismatch', entry.path, blob.name, `The name has type ${blob.key.type}; it is referred to as a ${what}.`);
   if (blob.key.ownerHash !== ownerHash) context.report('error', 'owner', entry.path, blob.name, `The name of the ${what} has another owner than the inode.`);
   return true;
 }

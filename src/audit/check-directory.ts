@@ -3,7 +3,7 @@ import { bytesEqual, hintedType, idHex, ObjectType } from '../format/ids.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
 import { checkBlocks } from './check-blocks.js';
-import type { FsckContext } from './fsck.js';
+import type { FsckContext } from './fsck-context.js';
 
 /** Checks a directory's entries and segments. Source: clfs-format.md 6.4, 6.6 */
 export async function checkDirectory(context: FsckContext, entry: WalkedEntry, found: FoundInode): Promise<void> {
@@ -37,18 +37,26 @@ export async function checkDirectory(context: FsckContext, entry: WalkedEntry, f
       error('segment-kind', `Block ${block} (${idHex(id)}) of a directory is a segment of a file.`);
       continue;
     }
-    if (segment.owner.offset !== BigInt(directorySegmentOffset(block, reader.geometry))) error('segment-offset', `Block ${block} says that it begins at ${segment.owner.offset}.`);
+    if (segment.owner.offset !== BigInt(directorySegmentOffset(block, reader.geometry)))
+      error('segment-offset', `Block ${block} says that it begins at ${segment.owner.offset}.`);
     if (segment.owner.ctimeSeconds !== found.inode.attributes.ctime.seconds) {
       context.report('warning', 'segment-ctime', entry.path, idHex(id), `Block ${block} has another ctime than its inode.`);
     }
     if (segment.dirents.length === 0) error('piece-size', `Block ${block} is empty.`);
-    if (segment.dirents.length > directoryPieceCapacity(block, reader.geometry)) error('piece-size', `Block ${block} holds ${segment.dirents.length} bytes of entries.`);
+    if (segment.dirents.length > directoryPieceCapacity(block, reader.geometry))
+      error('piece-size', `Block ${block} holds ${segment.dirents.length} bytes of entries.`);
     lengthBytes += BigInt(4 + segment.dirents.length);
     look(decodeDirents(segment.dirents));
   }
   const { attributes } = found.inode;
   if (attributes.lengthBytes !== lengthBytes) {
-    context.report('warning', 'directory-length', entry.path, found.blob.name, `The length is ${attributes.lengthBytes}; the entries take ${lengthBytes}. The reference loader does so after an interruption.`);
+    context.report(
+      'warning',
+      'directory-length',
+      entry.path,
+      found.blob.name,
+      `The length is ${attributes.lengthBytes}; the entries take ${lengthBytes}. The reference loader does so after an interruption.`,
+    );
   }
   if (attributes.linkCount !== 2 + directories) error('link-count', `The link count is ${attributes.linkCount}, with ${directories} sub-directories.`);
 }

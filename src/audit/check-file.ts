@@ -4,7 +4,7 @@ import { fileSize } from '../namespace/content.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
 import { checkBlocks } from './check-blocks.js';
-import type { FsckContext } from './fsck.js';
+import type { FsckContext } from './fsck-context.js';
 
 const LONGEST_TARGET_BYTES = 1023;
 
@@ -21,15 +21,17 @@ export async function checkFile(context: FsckContext, entry: WalkedEntry, found:
   const target = inode.data;
   if (target) {
     if (target.length === 0 || target.includes(0)) error('symlink-target', 'The symlink has no target that can be one.');
-    if (target.length > LONGEST_TARGET_BYTES) warning('symlink-target', `The symlink's target has ${target.length} bytes; the cache reads ${LONGEST_TARGET_BYTES}.`);
+    if (target.length > LONGEST_TARGET_BYTES)
+      warning('symlink-target', `The symlink's target has ${target.length} bytes; the cache reads ${LONGEST_TARGET_BYTES}.`);
     // The reference loader counts characters.
     if (attributes.lengthBytes !== BigInt(target.length)) {
-      const characters = [...target.toString('utf8')].length;
+      const characters = Array.from(target.toString('utf8')).length;
       if (attributes.lengthBytes === BigInt(characters)) warning('symlink-length', 'The length counts characters, not bytes, as the reference loader does.');
       else error('length', `The length is ${attributes.lengthBytes}; the target has ${target.length} bytes.`);
     }
   } else if (attributes.lengthBytes !== 0n) error('length', `The length of a special file is ${attributes.lengthBytes}.`);
-  for await (const { block } of checkBlocks(context, entry, found)) error('block-map', `Block ${block} is there, where only regular files and directories have further blocks.`);
+  for await (const { block } of checkBlocks(context, entry, found))
+    error('block-map', `Block ${block} is there, where only regular files and directories have further blocks.`);
 }
 
 async function checkRegular(context: FsckContext, entry: WalkedEntry, found: FoundInode, error: (code: string, message: string) => void): Promise<void> {

@@ -3,7 +3,7 @@ import { bytesEqual, HANDLE_BYTES, hintedType, idHex, isRootId, isUsableHandle, 
 import { FIRST_VERSION } from '../format/names.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
-import type { FsckContext } from './fsck.js';
+import type { FsckContext } from './fsck-context.js';
 
 /** st_mode's type bits by object type. */
 const MODE_BITS = [0, 0o100000, 0o040000, 0o060000, 0o020000, 0o120000, 0o140000, 0o010000];
@@ -17,17 +17,26 @@ export function checkInode(context: FsckContext, entry: WalkedEntry, found: Foun
   const warning = (code: string, message: string) => context.report('warning', code, entry.path, blob.name, message);
   const directory = attributes.type === ObjectType.directory;
   if (blob.key.type !== attributes.type) error('type-mismatch', `The name says type ${blob.key.type}, the inode type ${attributes.type}.`);
-  if ((attributes.mode & 0o170000) !== MODE_BITS[attributes.type]) error('mode-type', `The mode ${attributes.mode.toString(8)} is not that of type ${attributes.type}.`);
+  if ((attributes.mode & 0o170000) !== MODE_BITS[attributes.type])
+    error('mode-type', `The mode ${attributes.mode.toString(8)} is not that of type ${attributes.type}.`);
   const hinted = hintedType(entry.handle);
   if (hinted !== attributes.type) warning('handle-type', `The handle hints at type ${hinted ?? 'none'}; the inode has type ${attributes.type}.`);
   if (blob.key.version < FIRST_VERSION) error('version', `The version ${blob.key.version} is below ${FIRST_VERSION}.`);
-  for (const [name, time] of [['mtime', attributes.mtime], ['ctime', attributes.ctime], ['atime', attributes.atime]] as const) {
+  for (const [name, time] of [
+    ['mtime', attributes.mtime],
+    ['ctime', attributes.ctime],
+    ['atime', attributes.atime],
+  ] as const) {
     if (time.nanoseconds >= NANOSECONDS) error('time', `The ${name} has ${time.nanoseconds} nanoseconds.`);
   }
-  if (attributes.flags !== 0 || attributes.dtime.seconds !== 0 || attributes.dtime.nanoseconds !== 0) warning('attributes', 'Flags or a deletion time are set, which no loader does.');
-  if (attributes.usedBytes !== attributes.lengthBytes) warning('used-bytes', `The used bytes (${attributes.usedBytes}) are not the length (${attributes.lengthBytes}).`);
-  if (context.load && (attributes.fsid !== context.load.fsid || attributes.containerId !== context.load.containerId)) error('load-ids', 'The fsid or container id is not the root\'s.');
-  if (attributes.type !== ObjectType.block && attributes.type !== ObjectType.char && (attributes.deviceMajor !== 0 || attributes.deviceMinor !== 0)) warning('device', 'A device number is set on what is no device.');
+  if (attributes.flags !== 0 || attributes.dtime.seconds !== 0 || attributes.dtime.nanoseconds !== 0)
+    warning('attributes', 'Flags or a deletion time are set, which no loader does.');
+  if (attributes.usedBytes !== attributes.lengthBytes)
+    warning('used-bytes', `The used bytes (${attributes.usedBytes}) are not the length (${attributes.lengthBytes}).`);
+  if (context.load && (attributes.fsid !== context.load.fsid || attributes.containerId !== context.load.containerId))
+    error('load-ids', "The fsid or container id is not the root's.");
+  if (attributes.type !== ObjectType.block && attributes.type !== ObjectType.char && (attributes.deviceMajor !== 0 || attributes.deviceMinor !== 0))
+    warning('device', 'A device number is set on what is no device.');
   const { direct, roots, firstSegmentBytes, segmentBytes } = inode.blockMap;
   const { geometry } = context.reader;
   if (firstSegmentBytes !== geometry.firstSegmentBytes || segmentBytes !== (directory ? geometry.directorySegmentBytes : geometry.fileSegmentBytes)) {
@@ -35,7 +44,8 @@ export function checkInode(context: FsckContext, entry: WalkedEntry, found: Foun
   }
   if (direct.length === 0 || !bytesEqual(direct[0], entry.handle)) error('block-map', 'Block 0 of the block map is not the inode itself.');
   if (direct.length > geometry.directBlocks) error('block-map', `The block map has ${direct.length} direct blocks.`);
-  if (direct.length < geometry.directBlocks && roots.some((root) => root.some((byte) => byte !== 0))) error('block-map', 'Indirect trees are used although direct blocks are free.');
+  if (direct.length < geometry.directBlocks && roots.some((root) => root.some((byte) => byte !== 0)))
+    error('block-map', 'Indirect trees are used although direct blocks are free.');
   checkHandle(entry, warning);
   if (directory) checkDirectoryOwner(entry, found, error);
   else checkBackPointers(context, entry, found, error, warning);
@@ -51,7 +61,8 @@ function checkHandle(entry: WalkedEntry, warning: Say): void {
     warning('handle-form', `The handle ${idHex(handle)} is not of the form that loaders give.`);
     return;
   }
-  if (!isUsableHandle(handle) || view.readBigUInt64LE(16) === 0n || view.readBigUInt64LE(8) < BigInt(RESERVED_SEQUENCES)) warning('handle-form', `The handle ${idHex(handle)} is one that loaders do not give.`);
+  if (!isUsableHandle(handle) || view.readBigUInt64LE(16) === 0n || view.readBigUInt64LE(8) < BigInt(RESERVED_SEQUENCES))
+    warning('handle-form', `The handle ${idHex(handle)} is one that loaders do not give.`);
 }
 
 function checkDirectoryOwner(entry: WalkedEntry, found: FoundInode, error: Say): void {
@@ -63,13 +74,15 @@ function checkDirectoryOwner(entry: WalkedEntry, found: FoundInode, error: Say):
 function checkBackPointers(context: FsckContext, entry: WalkedEntry, found: FoundInode, error: Say, warning: Say): void {
   const { inode, blob } = found;
   const backPointers = inode.backPointers ?? [];
-  if (inode.attributes.linkCount !== backPointers.length) error('link-count', `The link count is ${inode.attributes.linkCount}, with ${backPointers.length} back pointers.`);
+  if (inode.attributes.linkCount !== backPointers.length)
+    error('link-count', `The link count is ${inode.attributes.linkCount}, with ${backPointers.length} back pointers.`);
   if (backPointers.length === 0) {
     error('back-pointers', 'The inode has no back pointer.');
     return;
   }
   if (blob.key.ownerHash !== hash64Hex(backPointers[0])) error('owner', 'The name has another owner than the first back pointer.');
-  if (targetManagerOf(backPointers[0]) !== entry.handle[4]) warning('source-manager', 'The handle has another source manager than the directory of its first back pointer.');
+  if (targetManagerOf(backPointers[0]) !== entry.handle[4])
+    warning('source-manager', 'The handle has another source manager than the directory of its first back pointer.');
   const named = bytesEqual(inode.name, entry.name);
   const id = idHex(entry.handle);
   const known = context.links.get(id);
@@ -80,7 +93,13 @@ function checkBackPointers(context: FsckContext, entry: WalkedEntry, found: Foun
   }
   if (backPointers.length === 1 && bytesEqual(backPointers[0], entry.parent)) {
     if (context.linkedOnce(blob)) {
-      context.links.set(id, { path: entry.path, name: blob.name, backPointers: backPointers.map(idHex), named: true, referrers: [idHex(entry.parent), idHex(entry.parent)] });
+      context.links.set(id, {
+        path: entry.path,
+        name: blob.name,
+        backPointers: backPointers.map(idHex),
+        named: true,
+        referrers: [idHex(entry.parent), idHex(entry.parent)],
+      });
       return;
     }
     if (!named) warning('name-record', 'The NAME record is not the name of its directory entry.');

@@ -7,7 +7,9 @@ import { walk } from '../namespace/walk.js';
 import type { ManifestEntry } from './manifest.js';
 
 /** A line of a manifest, or an entry that could not be read. */
-export type ManifestItem = { readonly entry: ManifestEntry; readonly path?: undefined; readonly error?: undefined } | { readonly path: Buffer; readonly error: ClfsError; readonly entry?: undefined };
+export type ManifestItem =
+  | { readonly entry: ManifestEntry; readonly path?: undefined; readonly error?: undefined }
+  | { readonly path: Buffer; readonly error: ClfsError; readonly entry?: undefined };
 
 /**
  * Goes over a container's tree and says what is in it.

@@ -1,14 +1,15 @@
-import { type ClfsError, isClfsError, messageOf } from '../error.js';
+import type { ClfsError } from '../error.js';
 import { decodeBucket } from '../format/bucket.js';
 import { BUCKET_ID, ENTRY_TYPE_NAMES, idHex, isRootId, ObjectType, ROOT_ID } from '../format/ids.js';
 import { BUCKET_NAME } from '../format/names.js';
 import type { ContainerIndex, ObjectBlob } from '../namespace/object-finder.js';
 import type { ContainerReader } from '../namespace/reader.js';
-import { walk, type WalkedEntry } from '../namespace/walk.js';
+import { type WalkedEntry, walk } from '../namespace/walk.js';
 import { checkDirectory } from './check-directory.js';
 import { checkFile } from './check-file.js';
 import { checkInode } from './check-inode.js';
-import type { FindingSink, Severity } from './findings.js';
+import type { FindingSink } from './findings.js';
+import { type FsckContext, reportDamage } from './fsck-context.js';
 
 /** What is checked beyond the structure. */
 export interface FsckOptions {
@@ -27,32 +28,6 @@ export interface FsckSummary {
   readonly warnings: number;
   /** Whether some of it could not be read for reasons that are not the container's. */
   readonly incomplete: boolean;
-}
-
-/** State of one check. */
-export interface FsckContext {
-  readonly reader: ContainerReader;
-  readonly index: ContainerIndex;
-  readonly content: boolean;
-  /** Blobs that something refers to. */
-  readonly used: Set<ObjectBlob>;
-  /** Inodes with several links, or whose links are not as they should be: who refers to them. */
-  readonly links: Map<string, LinkTally>;
-  /** Whether an inode with one link was met before; remembers that it was. */
-  linkedOnce(blob: ObjectBlob): boolean;
-  /** Ids of the load that the root was written by. */
-  load: { readonly fsid: bigint; readonly containerId: bigint } | undefined;
-  report(severity: Severity, code: string, path: Uint8Array | undefined, object: string | undefined, message: string): void;
-}
-
-/** The links of an inode, as its directories and as it itself have them. */
-export interface LinkTally {
-  readonly path: Uint8Array;
-  readonly name: string;
-  readonly backPointers: readonly string[];
-  /** NAME of the inode matched one of the entries. */
-  named: boolean;
-  readonly referrers: string[];
 }
 
 /**
@@ -116,9 +91,11 @@ async function checkBucket(context: FsckContext): Promise<void> {
     try {
       const pairs = decodeBucket((await reader.fetch(blob.name)).body);
       for (const key of ['bucketCurrentNameVersion', 'bucketNameVersion', 'bucketObjVersion']) {
-        if (pairs.get(key) !== '2') report('error', 'bucket-pairs', undefined, blob.name, `The bucket object's ${key} is ${JSON.stringify(pairs.get(key))}, not "2".`);
+        if (pairs.get(key) !== '2')
+          report('error', 'bucket-pairs', undefined, blob.name, `The bucket object's ${key} is ${JSON.stringify(pairs.get(key))}, not "2".`);
       }
-      if (!UUID.test(pairs.get('bucketUUID') ?? '')) report('error', 'bucket-pairs', undefined, blob.name, 'The bucket object has no bucketUUID that is a UUID.');
+      if (!UUID.test(pairs.get('bucketUUID') ?? ''))
+        report('error', 'bucket-pairs', undefined, blob.name, 'The bucket object has no bucketUUID that is a UUID.');
       for (const [key, value] of pairs) if (/^logfile\d{3,}$/.test(key)) logs.add(value);
     } catch (error) {
       reportDamage(context, undefined, blob.name, error);
@@ -127,7 +104,8 @@ async function checkBucket(context: FsckContext): Promise<void> {
   const others = new Set(index.others.map(({ name }) => name));
   for (const name of logs) if (!others.has(name)) report('error', 'log-missing', undefined, name, 'The bucket object names a log file that is not there.');
   for (const name of others) {
-    if (!logs.has(name) && !name.startsWith('tmp')) report('warning', 'foreign-blob', undefined, name, 'A blob that is neither an object nor a log file that the bucket object names.');
+    if (!logs.has(name) && !name.startsWith('tmp'))
+      report('warning', 'foreign-blob', undefined, name, 'A blob that is neither an object nor a log file that the bucket object names.');
   }
 }
 
@@ -165,17 +143,26 @@ function reportUnread(context: FsckContext, entry: WalkedEntry): void {
   if (blob) context.used.add(blob);
   if (entry.path.length === 0 && isRootId(entry.handle) && error.code === 'not-found') {
     const unfinished = context.index.others.some(({ name }) => name.startsWith('tmp') && name.includes(idHex(ROOT_ID)));
-    context.report('error', 'no-root', undefined, id, unfinished ? 'The container has no root directory: its load was not finished (a temporary root is there).' : 'The container has no root directory: its load was not finished, or it is no CLFS container.');
+    context.report(
+      'error',
+      'no-root',
+      undefined,
+      id,
+      unfinished
+        ? 'The container has no root directory: its load was not finished (a temporary root is there).'
+        : 'The container has no root directory: its load was not finished, or it is no CLFS container.',
+    );
     return;
   }
-  const code = error.code === 'not-found' ? 'dangling-entry' : error.message.includes('more than once') ? 'directory-cycle' : error.message.includes('name cannot be one') ? 'bad-name' : 'damaged-object';
+  const code =
+    error.code === 'not-found'
+      ? 'dangling-entry'
+      : error.message.includes('more than once')
+        ? 'directory-cycle'
+        : error.message.includes('name cannot be one')
+          ? 'bad-name'
+          : 'damaged-object';
   context.report('error', code, entry.path, blob?.name ?? id, error.message);
-}
-
-/** Reports what a check threw about the container's bytes. @throws what it threw for other reasons */
-export function reportDamage(context: FsckContext, path: Uint8Array | undefined, object: string, error: unknown): void {
-  if (!isClfsError(error, 'format', 'not-found')) throw error;
-  context.report('error', error.code === 'not-found' ? 'missing-object' : 'damaged-object', path, object, messageOf(error));
 }
 
 function checkLinks({ links, report }: FsckContext): void {
@@ -183,7 +170,13 @@ function checkLinks({ links, report }: FsckContext): void {
     const wanted = [...backPointers].sort();
     const actual = [...referrers].sort();
     if (wanted.length !== actual.length || wanted.some((id, at) => id !== actual[at])) {
-      report('error', 'link-count', path, name, `The inode has back pointers to ${wanted.length} links; ${actual.length} directory entries refer to it${wanted.length === actual.length ? ', from other directories' : ''}.`);
+      report(
+        'error',
+        'link-count',
+        path,
+        name,
+        `The inode has back pointers to ${wanted.length} links; ${actual.length} directory entries refer to it${wanted.length === actual.length ? ', from other directories' : ''}.`,
+      );
     }
     if (!named) report('warning', 'name-record', path, name, 'The NAME record is that of none of its directory entries.');
   }

@@ -49,7 +49,7 @@ export function formatManifestEntry(entry: ManifestEntry): string {
 const TYPE_BY_MODE: Record<number, EntryType | undefined> = { 8: 1, 4: 2, 6: 3, 2: 4, 10: 5, 12: 6, 1: 7 };
 
 /** Reads one line of a manifest. @throws ClfsError `usage` */
-export function parseManifestEntry(line: string, number: number): ManifestEntry {
+function parseManifestEntry(line: string, number: number): ManifestEntry {
   try {
     // Numbers of 19 digits are exact as strings only.
     const fields = JSON.parse(line.replace(/"(ino|size|[a-z]+_ns)": ?(-?\d+)/g, '"$1":"$2"')) as Record<string, string | number | undefined>;

@@ -7,7 +7,7 @@ import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import type { Expectation, ExpectedContent, ExpectedDirectory, ExpectedEntry } from './expectation.js';
 
 /** How an entry came out: the same, only expected, only in the container, different, or not checked. */
-export type VerifyMark = '=' | '+' | '-' | '*' | '!';
+type VerifyMark = '=' | '+' | '-' | '*' | '!';
 
 /** One line of the report. */
 export interface VerifyLine {
@@ -55,7 +55,12 @@ const ROUNDING_NS = 1000n;
  *
  * @throws whatever the container throws beside `format` and `not-found`
  */
-export async function verify(expectation: Expectation, reader: ContainerReader, options: VerifyOptions, sink: (line: VerifyLine) => void): Promise<VerifySummary> {
+export async function verify(
+  expectation: Expectation,
+  reader: ContainerReader,
+  options: VerifyOptions,
+  sink: (line: VerifyLine) => void,
+): Promise<VerifySummary> {
   const comparison = new Comparison(expectation, reader, options, sink);
   await comparison.run();
   return comparison.summary();
@@ -202,7 +207,8 @@ class Comparison {
       if (expected.linkKey === undefined) return;
       const other = this.#inodeOfKey.get(expected.linkKey);
       // An inode that is full gives way to copies: then the links are spread over several.
-      if (other !== undefined && other !== id && found.inode.attributes.linkCount < MOST_LINKS) this.#noRounding(differences).push('not linked with another name of the same file');
+      if (other !== undefined && other !== id && found.inode.attributes.linkCount < MOST_LINKS)
+        this.#noRounding(differences).push('not linked with another name of the same file');
       else if (other === undefined) this.#inodeOfKey.set(expected.linkKey, id);
     }
   }
@@ -225,7 +231,8 @@ class Comparison {
         for (let at = 0; at < piece.length; at += buffer.length) {
           const part = piece.subarray(at, at + buffer.length);
           const count = expected.read(buffer.subarray(0, part.length), position);
-          if (count !== part.length || !buffer.subarray(0, count).equals(part)) return this.#contentDiffers(`content differs within the ${part.length} bytes from ${position} on`);
+          if (count !== part.length || !buffer.subarray(0, count).equals(part))
+            return this.#contentDiffers(`content differs within the ${part.length} bytes from ${position} on`);
           position += count;
         }
         this.#count(piece.length);

@@ -36,7 +36,8 @@ export function parseUint32(value: string): number {
 /** Value of a flag that is a number of 0 or more. */
 export function parsePositive(value: string): number {
   const number = Number(value);
-  if (value.trim() === '' || !Number.isFinite(number) || number < 0) throw new InvalidArgumentError(`it takes a number of 0 or more, not ${JSON.stringify(value)}`);
+  if (value.trim() === '' || !Number.isFinite(number) || number < 0)
+    throw new InvalidArgumentError(`it takes a number of 0 or more, not ${JSON.stringify(value)}`);
   return number;
 }
 

@@ -1,8 +1,8 @@
 import { Command } from 'commander';
-import { ClfsError, type Compression, isClfsError, load, LOG_LEVELS, type LogLevel, messageOf, redact } from '../index.js';
+import { ClfsError, type Compression, isClfsError, LOG_LEVELS, type LogLevel, load, messageOf, redact } from '../index.js';
 import { normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseUint32, strict, UsageError } from './arguments.js';
 import { LoadOutput } from './load-output.js';
-import { OUTPUT_LEVELS, OUTPUT_TYPES, openMessages, type OutputLevel, type OutputType } from './messages.js';
+import { OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType, openMessages } from './messages.js';
 
 const EXAMPLES = `
 Examples:
@@ -32,15 +32,27 @@ interface Flags {
 }
 
 /** The command itself: its flags, their defaults and help. */
-export function loadCommand(name: string): Command {
+function loadCommand(name: string): Command {
   return strict(new Command(name))
     .usage('[local dir] [container URL] [flags]')
-    .description('Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format.\n\nThe container is that of a URL with a SAS, or a directory on disk; it must be empty.')
+    .description(
+      'Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format.\n\nThe container is that of a URL with a SAS, or a directory on disk; it must be empty.',
+    )
     .argument('[source]', 'the directory to load')
     .argument('[container]', 'container URL with a SAS, file:// URL, or path of a directory')
     .allowExcessArguments(true)
-    .option('--compression-type <string>', 'compression of the objects: DISABLED or LZ4', parseChoice(['LZ4', 'DISABLED'], (value) => value.toUpperCase()), 'LZ4')
-    .option('--log-level <string>', `what the log file holds: ${LOG_LEVELS.join(', ')}`, parseChoice(LOG_LEVELS, (value) => value.toUpperCase()), 'INFO')
+    .option(
+      '--compression-type <string>',
+      'compression of the objects: DISABLED or LZ4',
+      parseChoice(['LZ4', 'DISABLED'], (value) => value.toUpperCase()),
+      'LZ4',
+    )
+    .option(
+      '--log-level <string>',
+      `what the log file holds: ${LOG_LEVELS.join(', ')}`,
+      parseChoice(LOG_LEVELS, (value) => value.toUpperCase()),
+      'INFO',
+    )
     .option('--max-errors <uint32>', 'failures of entries to tolerate; one more stops the job (default: 50)', parseUint32)
     .option('--new-session <bool>', 'start a new job rather than go on with the one at --state-path', parseBoolean, true)
     .option('--preserve-hardlinks <bool>', 'keep hard links as links', parseBoolean, false)
@@ -48,8 +60,18 @@ export function loadCommand(name: string): Command {
     .option('--cap-mbps <float>', 'cap the rate, in megabits per second; 0: no cap', parsePositive, 0)
     .option('--concurrency-count <uint32>', 'number of requests in flight (default: adapted to the service)', parseUint32)
     .option('--retry-window <duration>', 'how long to wait for a service that does not answer, such as 90s or 6h (default: without end)', parseDuration)
-    .option('--output-type <string>', `form of the output: ${OUTPUT_TYPES.join(', ')}`, parseChoice(OUTPUT_TYPES, (value) => value.toLowerCase()), 'text')
-    .option('--output-level <string>', `how much is said: ${OUTPUT_LEVELS.join(', ')}`, parseChoice(OUTPUT_LEVELS, (value) => value.toLowerCase()), 'default')
+    .option(
+      '--output-type <string>',
+      `form of the output: ${OUTPUT_TYPES.join(', ')}`,
+      parseChoice(OUTPUT_TYPES, (value) => value.toLowerCase()),
+      'text',
+    )
+    .option(
+      '--output-level <string>',
+      `how much is said: ${OUTPUT_LEVELS.join(', ')}`,
+      parseChoice(OUTPUT_LEVELS, (value) => value.toLowerCase()),
+      'default',
+    )
     .addHelpText('after', EXAMPLES);
 }
 

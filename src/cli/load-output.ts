@@ -57,7 +57,8 @@ export class LoadOutput {
   #progress(): void {
     const now = this.#snapshot?.();
     if (!now) return;
-    if (now.waitingSinceMs > 0 && !this.#toldWaiting) this.#messages.info('INFO: The service does not answer; waiting for it. Requests are repeated until it does.');
+    if (now.waitingSinceMs > 0 && !this.#toldWaiting)
+      this.#messages.info('INFO: The service does not answer; waiting for it. Requests are repeated until it does.');
     this.#toldWaiting = now.waitingSinceMs > 0;
     const deltaMs = now.elapsedMs - this.#last.elapsedMs;
     const megabits = deltaMs > 0 ? (Math.max(0, now.bytesDone - this.#last.bytes) * 8) / 1000 / deltaMs : 0;

@@ -58,25 +58,35 @@ async function verb(program: string, name: string, argv: readonly string[]): Pro
   const controller = new AbortController();
   process.on('SIGINT', () => controller.abort());
   process.on('SIGTERM', () => controller.abort());
-  return guard(`${program} ${name}`, argv, async () => {
-    const { isClfsError, messageOf, redact } = await import('../index.js');
-    const { run, command: build } = await entry.load();
-    const command = build();
-    command.parse([...argv], { from: 'user' });
-    try {
-      return await run(command, createIo(controller.signal));
-    } catch (error) {
-      if (controller.signal.aborted) return 130;
-      if (error instanceof ClosedPipe) return 0;
-      if (!isClfsError(error)) throw error;
-      process.stderr.write(`${redact(messageOf(error))}\n`);
-      return 2;
-    }
-  }, 2);
+  return guard(
+    `${program} ${name}`,
+    argv,
+    async () => {
+      const { isClfsError, messageOf, redact } = await import('../index.js');
+      const { run, command: build } = await entry.load();
+      const command = build();
+      command.parse([...argv], { from: 'user' });
+      try {
+        return await run(command, createIo(controller.signal));
+      } catch (error) {
+        if (controller.signal.aborted) return 130;
+        if (error instanceof ClosedPipe) return 0;
+        if (!isClfsError(error)) throw error;
+        process.stderr.write(`${redact(messageOf(error))}\n`);
+        return 2;
+      }
+    },
+    2,
+  );
 }
 
 /** Turns what is wrong with the command line into a message and an exit code. */
-async function guard(name: string, argv: readonly string[], run: (name: string, argv: readonly string[]) => Promise<number>, usageExit = USAGE_FAILURE): Promise<number> {
+async function guard(
+  name: string,
+  argv: readonly string[],
+  run: (name: string, argv: readonly string[]) => Promise<number>,
+  usageExit = USAGE_FAILURE,
+): Promise<number> {
   try {
     return await run(name, argv);
   } catch (error) {

@@ -1,5 +1,5 @@
 /** Types of the JSON lines, in azcopy's words. */
-export type MessageType = 'Init' | 'Info' | 'Progress' | 'EndOfJob' | 'Error';
+type MessageType = 'Init' | 'Info' | 'Progress' | 'EndOfJob' | 'Error';
 
 /** Where messages for the user go, and in which form. */
 export interface MessageOutput {

@@ -6,9 +6,7 @@ import type { Container } from './container.js';
 import { openLocalContainer } from './local-container.js';
 
 /** Which container, without its secret; plain data that can be handed to a thread. */
-export type ContainerPlace =
-  | { readonly kind: 'azure'; readonly address: ContainerAddress }
-  | { readonly kind: 'local'; readonly directory: string };
+export type ContainerPlace = { readonly kind: 'azure'; readonly address: ContainerAddress } | { readonly kind: 'local'; readonly directory: string };
 
 /** A container as a user named it. */
 export interface ParsedContainer {
@@ -37,7 +35,11 @@ export function placeText(place: ContainerPlace): string {
 }
 
 /** Opens a container for one thread. @throws ClfsError as its implementation says */
-export async function openContainer(place: ContainerPlace, authorization: Authorization, options: ServiceOptions & { readonly lateArrivalMs?: number }): Promise<Container> {
+export async function openContainer(
+  place: ContainerPlace,
+  authorization: Authorization,
+  options: ServiceOptions & { readonly lateArrivalMs?: number },
+): Promise<Container> {
   if (place.kind === 'local') return openLocalContainer(place.directory);
   // The HTTP client takes most of the start-up time: it is loaded where it is needed.
   const { AzureContainer } = await import('./azure/azure-container.js');

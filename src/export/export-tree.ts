@@ -8,7 +8,7 @@ import { restoreAttributes } from './restore-attributes.js';
 import { writeFile } from './write-file.js';
 
 /** What happens to what is there already. */
-export type Overwrite = 'never' | 'if-different' | 'always';
+type Overwrite = 'never' | 'if-different' | 'always';
 
 /** How a tree is written to disk. */
 export interface ExportOptions {
@@ -44,7 +44,8 @@ const PRIVATE_DIRECTORY = 0o700;
 export async function exportTree(reader: ContainerReader, start: FoundInode, directory: string, options: ExportOptions): Promise<ExportSummary> {
   const run = new Export(reader, options);
   const path = Buffer.from(directory);
-  if (start.inode.attributes.type !== ObjectType.directory) throw new ClfsError('usage', 'Only a directory can be exported; use "cat" for the bytes of a file.');
+  if (start.inode.attributes.type !== ObjectType.directory)
+    throw new ClfsError('usage', 'Only a directory can be exported; use "cat" for the bytes of a file.');
   let root: number;
   try {
     try {

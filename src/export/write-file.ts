@@ -10,7 +10,14 @@ const HOLE_BYTES = 65536;
 const ZEROS = Buffer.alloc(HOLE_BYTES);
 
 /** Writes the content of a regular file that is not there yet; nothing of it stays when it cannot be read whole. */
-export async function writeFile(reader: ContainerReader, found: FoundInode, at: number, name: Buffer, sparse: boolean, onBytes: (bytes: number) => void): Promise<void> {
+export async function writeFile(
+  reader: ContainerReader,
+  found: FoundInode,
+  at: number,
+  name: Buffer,
+  sparse: boolean,
+  onBytes: (bytes: number) => void,
+): Promise<void> {
   const fd = openAt(at, name, CREATE_FLAGS, PRIVATE_FILE);
   let complete = false;
   try {

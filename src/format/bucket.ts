@@ -1,5 +1,5 @@
 import { ClfsError } from '../error.js';
-import { decodeExtendedAttributes, encodeExtendedAttributes, type ExtendedAttributes } from './extattrs.js';
+import { decodeExtendedAttributes, type ExtendedAttributes, encodeExtendedAttributes } from './extattrs.js';
 import { decodeRecords, encodeRecord, RecordType } from './records.js';
 
 /**
@@ -16,7 +16,7 @@ export function encodeBucket(bucketUuid: string, logNames: readonly string[]): B
     ['bucketObjVersion', '2'],
     ['bucketUUID', bucketUuid],
   ]);
-  logNames.forEach((name, index) => pairs.set(`logfile${String(index + 1).padStart(3, '0')}`, name));
+  for (const [index, name] of logNames.entries()) pairs.set(`logfile${String(index + 1).padStart(3, '0')}`, name);
   return encodeBucketPairs(pairs);
 }
 

@@ -3,9 +3,9 @@ import { ClfsError } from '../error.js';
 /** Bytes of the envelope before the body. Source: clfs-format.md 4 */
 export const ENVELOPE_BYTES = 4;
 /** Uncompressed bytes of each LZ4 block but the last. */
-export const LZ4_BLOCK_BYTES = 262144;
+const LZ4_BLOCK_BYTES = 262144;
 /** Bytes before the first LZ4 block: envelope and frame header. */
-export const FRAME_START_BYTES = ENVELOPE_BYTES + 7;
+const FRAME_START_BYTES = ENVELOPE_BYTES + 7;
 const FRAME_HEADER = Buffer.from([0x04, 0x22, 0x4d, 0x18, 0x40, 0x50, 0x77]);
 const STORED_BIT = 0x80000000;
 const FRAME_MAGIC = 0x184d2204;
@@ -64,7 +64,7 @@ export function compressObject(object: Buffer, target: Buffer, lz4: Lz4): number
 }
 
 /** What the first bytes of a blob say. */
-export interface Envelope {
+interface Envelope {
   /** 0: not encrypted. */
   readonly encryption: number;
   /** 0: none, 1: LZ4. */
@@ -72,7 +72,7 @@ export interface Envelope {
 }
 
 /** @throws ClfsError `format` when there is no room for an envelope */
-export function decodeEnvelope(blob: Uint8Array): Envelope {
+function decodeEnvelope(blob: Uint8Array): Envelope {
   if (blob.length < ENVELOPE_BYTES) throw new ClfsError('format', `An object has ${blob.length} bytes: too short for its envelope.`);
   return { encryption: blob[0] | (blob[1] << 8), compression: blob[2] | (blob[3] << 8) };
 }
@@ -121,14 +121,18 @@ function decodeFrame(frame: Buffer, limitBytes: number, lz4: Lz4): DecodedObject
       at += block.bytes.length;
     } else {
       const end = Math.min(output.length, at + header.blockBytes);
-      const written = header.independent ? lz4.decompressBlock(block.bytes, output.subarray(at, end), 0, end - at) : lz4.decompressBlock(block.bytes, output, at, end);
+      const written = header.independent
+        ? lz4.decompressBlock(block.bytes, output.subarray(at, end), 0, end - at)
+        : lz4.decompressBlock(block.bytes, output, at, end);
       if (written < 0) throw new ClfsError('format', `Block at offset ${block.offset} of the LZ4 frame is malformed or expands beyond its bound.`);
       at += written;
     }
   }
-  if (header.contentBytes !== undefined && header.contentBytes !== BigInt(at)) throw new ClfsError('format', 'The LZ4 frame does not hold as many bytes as it says.');
+  if (header.contentBytes !== undefined && header.contentBytes !== BigInt(at))
+    throw new ClfsError('format', 'The LZ4 frame does not hold as many bytes as it says.');
   const body = output.subarray(0, at);
-  if (header.contentChecksum && frame.readUInt32LE(frame.length - 4) !== lz4.checksum(body)) throw new ClfsError('format', 'The content checksum of the LZ4 frame is wrong.');
+  if (header.contentChecksum && frame.readUInt32LE(frame.length - 4) !== lz4.checksum(body))
+    throw new ClfsError('format', 'The content checksum of the LZ4 frame is wrong.');
   return { body, compressed: true, storedBlocks };
 }
 
@@ -151,7 +155,8 @@ function decodeFrameHeader(frame: Buffer, lz4: Lz4): FrameHeader {
   const hasSize = (flags & 8) !== 0;
   const bytes = hasSize ? 15 : 7;
   if (frame.length < bytes) throw new ClfsError('format', 'The LZ4 frame ends in its header.');
-  if (((lz4.checksum(frame.subarray(4, bytes - 1)) >>> 8) & 0xff) !== frame[bytes - 1]) throw new ClfsError('format', 'The header checksum of the LZ4 frame is wrong.');
+  if (((lz4.checksum(frame.subarray(4, bytes - 1)) >>> 8) & 0xff) !== frame[bytes - 1])
+    throw new ClfsError('format', 'The header checksum of the LZ4 frame is wrong.');
   return {
     bytes,
     blockBytes: 1 << (8 + 2 * blockSize),

@@ -1,7 +1,7 @@
 import { ClfsError } from '../error.js';
 import { type Attributes, decodeAttributes, VATTR_RECORD_BYTES, writeAttributes } from './attributes.js';
 import { type BlockMap, blockMapRecordBytes, decodeBlockMap, writeBlockMap } from './block-map.js';
-import { decodeExtendedAttributes, encodeExtendedAttributes, type ExtendedAttributes } from './extattrs.js';
+import { decodeExtendedAttributes, type ExtendedAttributes, encodeExtendedAttributes } from './extattrs.js';
 import { ObjectType } from './ids.js';
 import {
   decodeRecords,

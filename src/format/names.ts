@@ -1,4 +1,4 @@
-import { hash64Hex, hex32, fnv1 } from './hash.js';
+import { fnv1, hash64Hex, hex32 } from './hash.js';
 import { BUCKET_ID, idHex, ObjectType } from './ids.js';
 
 /** Version of an object when it is first written. Source: clfs-format.md 3.2 */

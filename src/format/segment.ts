@@ -1,7 +1,17 @@
 import { ClfsError } from '../error.js';
 import { BLOCK_ID_BYTES } from './ids.js';
 import { decodeCounted, encodeData } from './inode.js';
-import { decodeRecords, encodeRecord, PayloadReader, type RawRecord, RECORD_HEADER_BYTES, RecordType, recordBytes, writeId, writeRecordFrame } from './records.js';
+import {
+  decodeRecords,
+  encodeRecord,
+  PayloadReader,
+  type RawRecord,
+  RECORD_HEADER_BYTES,
+  RecordType,
+  recordBytes,
+  writeId,
+  writeRecordFrame,
+} from './records.js';
 
 /** What a segment or indirect block says of the inode that it belongs to. Source: clfs-format.md 6.5 */
 export interface OwnerReference {

@@ -1,11 +1,11 @@
-import { DIRECTORY_MANAGERS, type EntryType, ObjectType } from '../format/ids.js';
-import { DirectoryStatus } from '../state/schema.js';
-import { ROOT_DIRECTORY } from '../state/directories.js';
 import { ClfsError } from '../error.js';
-import { MOST_LINKS } from '../worker/context.js';
-import type { EntryProblem, ListPart, ListResult } from '../worker/tasks.js';
-import { unpackAttributes } from '../worker/file-attributes.js';
+import { DIRECTORY_MANAGERS, type EntryType, ObjectType } from '../format/ids.js';
+import { ROOT_DIRECTORY } from '../state/directories.js';
+import { DirectoryStatus } from '../state/schema.js';
 import { escapePath } from '../text/escape-path.js';
+import { MOST_LINKS } from '../worker/context.js';
+import { unpackAttributes } from '../worker/file-attributes.js';
+import type { EntryProblem, ListPart, ListResult } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
 
@@ -53,7 +53,11 @@ export class ListingInProgress {
     for (const { name, type, device, inode, linkCount } of part.links) {
       const link = { directory: this.directory, name, fileSystem: state.fileSystemOf(device), inode, type: type as EntryType, linkCount };
       const { isNew, isCopy } = state.links.addLink(link, true, MOST_LINKS);
-      if (isCopy) context.log.write('WARNING', `${escapePath(context.entryPath(this.directory, name))}: more than ${MOST_LINKS} links: this one becomes a copy of its own`);
+      if (isCopy)
+        context.log.write(
+          'WARNING',
+          `${escapePath(context.entryPath(this.directory, name))}: more than ${MOST_LINKS} links: this one becomes a copy of its own`,
+        );
       if (isNew) this.#found++;
       this.#links++;
     }
@@ -75,7 +79,15 @@ export class ListingInProgress {
     }
     for (const failure of this.#failures) {
       const kind = failure.type === ObjectType.directory ? 'directory' : 'entry';
-      recordFailure(context, { kind, directory: this.directory, name: failure.name, type: failure.type, reason: failure.reason, message: failure.message, attempts: 1 });
+      recordFailure(context, {
+        kind,
+        directory: this.directory,
+        name: failure.name,
+        type: failure.type,
+        reason: failure.reason,
+        message: failure.message,
+        attempts: 1,
+      });
     }
     if (this.#chunks > 0) state.chunks.reveal(this.directory);
     if (this.#directories > 0) state.directories.revealChildren(this.directory);
@@ -88,7 +100,11 @@ export class ListingInProgress {
     state.directories.setListed(this.directory, result.attributes, this.#chunks + this.#directories + (hasLinks ? 1 : 0), hasLinks);
     if (record.parent !== 0) state.directories.addPending(record.parent, -1);
     context.progress.found += this.#found + this.#failures.length;
-    if (result.clampedTimes) context.log.write('WARNING', `${escapePath(context.entryPath(record.parent, record.name))}: a time before 1970 or after 2106 was moved to the nearest one that the format has`);
+    if (result.clampedTimes)
+      context.log.write(
+        'WARNING',
+        `${escapePath(context.entryPath(record.parent, record.name))}: a time before 1970 or after 2106 was moved to the nearest one that the format has`,
+      );
     return undefined;
   }
 

@@ -4,10 +4,10 @@ import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import type { ChunkRecord } from '../state/chunks.js';
 import type { LargeRecord } from '../state/large-files.js';
 import type { LinkGroupRecord, LinkRecord } from '../state/link-groups.js';
-import { unpackEntries } from '../worker/packed-entries.js';
-import { unpackAttributes } from '../worker/file-attributes.js';
-import type { DirectoryResult, EntryProblem, FilesResult } from '../worker/tasks.js';
 import { escapePath } from '../text/escape-path.js';
+import { unpackAttributes } from '../worker/file-attributes.js';
+import { unpackEntries } from '../worker/packed-entries.js';
+import type { DirectoryResult, EntryProblem, FilesResult } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
 
@@ -144,7 +144,14 @@ export function applyExamined(context: JobContext, large: LargeRecord, result: F
   }
   if (failure) {
     state.chunks.exclude(large.origin.chunk, large.origin.entry);
-    recordFailure(context, { kind: 'entry', directory: large.directory, name: large.sourceName, type: ObjectType.regular, ...failure, attempts: large.attempts });
+    recordFailure(context, {
+      kind: 'entry',
+      directory: large.directory,
+      name: large.sourceName,
+      type: ObjectType.regular,
+      ...failure,
+      attempts: large.attempts,
+    });
   } else countDone(context, 1, result.bytes);
   state.directories.addPending(large.directory, -1);
   return undefined;
@@ -174,7 +181,8 @@ function groupWritten(context: JobContext, group: LinkGroupRecord, generation: n
     const [first] = state.links.links(group.id);
     const owner = context.directory(first.directory).handle;
     state.leftovers.add({ name: encodeObjectName({ id: handle, type: group.type, owner, version: FIRST_VERSION + group.former.revision }) });
-    if (group.former.blocks > 1) state.leftovers.add({ owner: handle, sequence: group.sequence, generation: group.former.generation, blocks: group.former.blocks });
+    if (group.former.blocks > 1)
+      state.leftovers.add({ owner: handle, sequence: group.sequence, generation: group.former.generation, blocks: group.former.blocks });
   }
   state.links.setWritten(group.id, generation, blocks);
 }

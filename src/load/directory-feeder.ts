@@ -1,5 +1,5 @@
-import { FIRST_VERSION } from '../format/names.js';
 import type { EntryType } from '../format/ids.js';
+import { FIRST_VERSION } from '../format/names.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import type { DirectoryFill, DirectoryTask } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
@@ -82,4 +82,3 @@ function rootAttributes(context: JobContext): Map<string, string> {
     ['wipeEpoch', wipeEpoch],
   ]);
 }
-

@@ -87,7 +87,7 @@ export async function commit(context: JobContext, tools: FinishTools): Promise<v
 }
 
 /** Writes the bucket object in place. */
-export async function putBucket(container: Container, bucketUuid: string, logNames: readonly string[]): Promise<void> {
+async function putBucket(container: Container, bucketUuid: string, logNames: readonly string[]): Promise<void> {
   await container.put(BUCKET_NAME, bucketBlob(bucketUuid, logNames));
 }
 
@@ -141,7 +141,11 @@ async function requireOwnRoot(context: JobContext, tools: FinishTools): Promise<
 
 function* namesOf(leftover: Leftover, work: WorkContext): Generator<string> {
   if (leftover.name !== undefined) yield leftover.name;
-  else yield* blockNames({ sequence: leftover.sequence, generation: leftover.generation, handle: leftover.owner, blockCount: leftover.blocks, ctimeSeconds: 0 }, work);
+  else
+    yield* blockNames(
+      { sequence: leftover.sequence, generation: leftover.generation, handle: leftover.owner, blockCount: leftover.blocks, ctimeSeconds: 0 },
+      work,
+    );
 }
 
 function requireGoOn(signal: AbortSignal): void {

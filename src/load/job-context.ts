@@ -1,12 +1,12 @@
 import { type EntryType, ObjectType, ROOT_ID } from '../format/ids.js';
+import { FIRST_VERSION } from '../format/names.js';
 import type { JobLog } from '../log/job-log.js';
-import type { JobState } from '../state/job-state.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
-import type { LinkGroupRecord } from '../state/link-groups.js';
+import type { JobState } from '../state/job-state.js';
 import type { LargeRecord } from '../state/large-files.js';
+import type { LinkGroupRecord } from '../state/link-groups.js';
 import type { JobIds } from '../worker/job-ids.js';
 import type { DirectoryPlace, JobConstants, LargeFile } from '../worker/tasks.js';
-import { FIRST_VERSION } from '../format/names.js';
 import type { Progress } from './progress.js';
 
 /** Directories whose path and handle are kept at hand. */
@@ -74,7 +74,13 @@ export class JobContext {
   /** A large file as the tasks need it. */
   largeFile(record: LargeRecord): LargeFile {
     const directory = this.directory(record.directory);
-    const common = { place: directory.place, sourceName: record.sourceName, sequence: record.sequence, generation: record.generation, attributes: record.attributes };
+    const common = {
+      place: directory.place,
+      sourceName: record.sourceName,
+      sequence: record.sequence,
+      generation: record.generation,
+      attributes: record.attributes,
+    };
     if (record.origin.chunk !== undefined) {
       const handle = this.entryHandle(record.sequence, ObjectType.regular, directory.manager);
       return { ...common, handle, backPointers: [directory.handle], name: record.sourceName, version: FIRST_VERSION };

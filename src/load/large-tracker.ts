@@ -1,5 +1,5 @@
-import type { EntryProblem } from '../worker/tasks.js';
 import type { LargeRecord } from '../state/large-files.js';
+import type { EntryProblem } from '../worker/tasks.js';
 
 /** Segments that one task sends. */
 const SEGMENTS_A_TASK = 4;
@@ -7,7 +7,10 @@ const SEGMENTS_A_TASK = 4;
 const BOUND_STEP = 256;
 
 /** What a large file needs next. */
-export type LargeStep = { readonly kind: 'examine' } | { readonly kind: 'segments'; readonly first: number; readonly last: number } | { readonly kind: 'finish' };
+export type LargeStep =
+  | { readonly kind: 'examine' }
+  | { readonly kind: 'segments'; readonly first: number; readonly last: number }
+  | { readonly kind: 'finish' };
 
 /** Progress of one large file in this session. */
 export class LargeTracker {

@@ -17,11 +17,12 @@ import { openPosixSource } from '../source/posix-source.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
 import { requireApart } from '../state/state-directory.js';
+import { VERSION } from '../version.js';
 import { createContext, type WorkContext } from '../worker/context.js';
 import { createInlineRunner } from '../worker/inline-runner.js';
 import { JobIds } from '../worker/job-ids.js';
-import { createThreadRunner } from '../worker/thread-runner.js';
 import type { JobConstants } from '../worker/tasks.js';
+import { createThreadRunner } from '../worker/thread-runner.js';
 import { cleanUp, commit, commitRoot, type FinishTools } from './finish.js';
 import { JobContext } from './job-context.js';
 import { beginJob, type JobWish, type OpenJob, resumeJob } from './open-job.js';
@@ -30,7 +31,6 @@ import { type Phase, Progress } from './progress.js';
 import { retryFailures } from './repair.js';
 import { writeReports } from './reports.js';
 import { Scheduler } from './scheduler.js';
-import { VERSION } from '../version.js';
 
 const MOST_THREADS = 16;
 const DEFAULT_MAX_ERRORS = 50;
@@ -53,7 +53,11 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   const destination = parseContainer(options.destination);
   if (destination.place.kind === 'azure') checkSas(destination.query, Date.now());
   if (!options.statePath) throw new ClfsError('usage', 'please specify a state-path');
-  requirePathsApart(sourcePath, options.statePath, destination.place.kind === 'local' && !options.internals?.container ? destination.place.directory : undefined);
+  requirePathsApart(
+    sourcePath,
+    options.statePath,
+    destination.place.kind === 'local' && !options.internals?.container ? destination.place.directory : undefined,
+  );
   const source = openPosixSource(sourcePath);
   const lz4 = openLz4();
   const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism());
@@ -70,7 +74,8 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   let made: string | undefined;
   const open = () => {
     if (options.internals?.container) return options.internals.container;
-    if (destination.place.kind === 'local' && options.newSession !== false && makeLocalContainer(destination.place.directory)) made = destination.place.directory;
+    if (destination.place.kind === 'local' && options.newSession !== false && makeLocalContainer(destination.place.directory))
+      made = destination.place.directory;
     return openContainer(destination.place, authorization, serviceOptions);
   };
   const wish: JobWish = {
@@ -103,7 +108,13 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   };
   const work = createContext(constants, source, job.container, lz4);
   const log = openJobLog(job.directory.path, options.logLevel ?? 'INFO', redact);
-  const session = new Session(options, job, new JobContext(job.state, new JobIds(constants.secret, constants.containerId), constants, progress, log), work, lz4);
+  const session = new Session(
+    options,
+    job,
+    new JobContext(job.state, new JobIds(constants.secret, constants.containerId), constants, progress, log),
+    work,
+    lz4,
+  );
   const runner = (events: Scheduler['events']) =>
     options.internals?.container
       ? createInlineRunner(work, events)
@@ -155,7 +166,13 @@ class Session {
     };
   }
 
-  async run(createRunner: (events: Scheduler['events']) => ReturnType<typeof createInlineRunner>, container: string, root: Buffer, traffic: Traffic, signal: AbortSignal): Promise<LoadSummary> {
+  async run(
+    createRunner: (events: Scheduler['events']) => ReturnType<typeof createInlineRunner>,
+    container: string,
+    root: Buffer,
+    traffic: Traffic,
+    signal: AbortSignal,
+  ): Promise<LoadSummary> {
     const { state, directory } = this.#job;
     const { progress, log } = this.#context;
     const { record } = state;
@@ -168,7 +185,10 @@ class Session {
       jobId: record.jobId,
       logFile: directory.file('clfsload.log'),
     });
-    log.write('INFO', `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(root.toString())} to ${container}, clfsload ${VERSION}, Node ${process.version}`);
+    log.write(
+      'INFO',
+      `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(root.toString())} to ${container}, clfsload ${VERSION}, Node ${process.version}`,
+    );
     this.#enter('Init');
     let status: FinalStatus;
     let failure: unknown;
@@ -314,7 +334,9 @@ function requirePathsApart(source: Buffer, statePath: string, destination: strin
 function wrapState(error: unknown): unknown {
   if (error === undefined || error instanceof ClfsError) return error;
   const code = (error as { code?: string }).code ?? '';
-  if (code.includes('SQLITE')) return new ClfsError('state', `Cannot write the job state: ${messageOf(error)}. Make room or mend the disk, then go on with --new-session=false.`, { cause: error });
+  if (code.includes('SQLITE'))
+    return new ClfsError('state', `Cannot write the job state: ${messageOf(error)}. Make room or mend the disk, then go on with --new-session=false.`, {
+      cause: error,
+    });
   return error;
 }
-

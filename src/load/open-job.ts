@@ -1,12 +1,13 @@
 import { randomBytes } from 'node:crypto';
-import { ClfsError, isClfsError, messageOf } from '../error.js';
 import { type Container, isEmpty } from '../container/container.js';
 import { type ParsedContainer, placeText } from '../container/open-container.js';
+import { ClfsError, isClfsError, messageOf } from '../error.js';
 import { decodeBucket } from '../format/bucket.js';
 import { decodeObject, type Lz4 } from '../format/envelope.js';
 import { RESERVED_SEQUENCES, stampUuid, uuidText } from '../format/ids.js';
 import { BUCKET_NAME } from '../format/names.js';
-import { type CommitHooks, type JobRecord, JobState } from '../state/job-state.js';
+import type { JobRecord } from '../state/job-record.js';
+import { type CommitHooks, JobState } from '../state/job-state.js';
 import { claimExistingState, claimNewState, type StateDirectory } from '../state/state-directory.js';
 import { SECRET_BYTES } from '../worker/job-ids.js';
 import { bucketBlob } from './finish.js';
@@ -38,7 +39,13 @@ export interface OpenJob {
  *
  * @throws ClfsError `state`, `state-busy`; `container-not-empty`; whatever the container throws
  */
-export async function beginJob(wish: JobWish, openContainer: () => Container | Promise<Container>, lz4: Lz4, hooks: CommitHooks, random: (bytes: number) => Buffer = randomBytes): Promise<OpenJob & { readonly container: Container }> {
+export async function beginJob(
+  wish: JobWish,
+  openContainer: () => Container | Promise<Container>,
+  lz4: Lz4,
+  hooks: CommitHooks,
+  random: (bytes: number) => Buffer = randomBytes,
+): Promise<OpenJob & { readonly container: Container }> {
   const directory = claimNewState(wish.statePath);
   let state: JobState | undefined;
   let container: Container | undefined;
@@ -61,7 +68,12 @@ export async function beginJob(wish: JobWish, openContainer: () => Container | P
  *
  * @throws ClfsError `state`, `state-busy`; `usage` when it was started with other arguments; `container-other`, `container-missing`
  */
-export async function resumeJob(wish: JobWish, openContainer: () => Container | Promise<Container>, lz4: Lz4, hooks: CommitHooks): Promise<OpenJob & { readonly container: Container }> {
+export async function resumeJob(
+  wish: JobWish,
+  openContainer: () => Container | Promise<Container>,
+  lz4: Lz4,
+  hooks: CommitHooks,
+): Promise<OpenJob & { readonly container: Container }> {
   const directory = claimExistingState(wish.statePath);
   let state: JobState | undefined;
   let container: Container | undefined;
@@ -155,11 +167,16 @@ async function readBucketUuid(container: Container, lz4: Lz4): Promise<string | 
 
 function requireSame(record: JobRecord, wish: JobWish): void {
   const differ = (what: string, was: string, is: string) =>
-    new ClfsError('usage', `The job in ${JSON.stringify(wish.statePath)} was started with ${what} ${was}, not ${is}. Go on with the same arguments, or start a new job.`);
+    new ClfsError(
+      'usage',
+      `The job in ${JSON.stringify(wish.statePath)} was started with ${what} ${was}, not ${is}. Go on with the same arguments, or start a new job.`,
+    );
   const source = wish.source.toString('hex');
-  if (record.sourceHex !== source) throw differ('source', JSON.stringify(Buffer.from(record.sourceHex, 'hex').toString()), JSON.stringify(wish.source.toString()));
+  if (record.sourceHex !== source)
+    throw differ('source', JSON.stringify(Buffer.from(record.sourceHex, 'hex').toString()), JSON.stringify(wish.source.toString()));
   if (record.compress !== wish.compress) throw differ('compression', record.compress ? 'LZ4' : 'DISABLED', wish.compress ? 'LZ4' : 'DISABLED');
-  if (record.preserveHardLinks !== wish.preserveHardLinks) throw differ('--preserve-hardlinks', String(record.preserveHardLinks), String(wish.preserveHardLinks));
+  if (record.preserveHardLinks !== wish.preserveHardLinks)
+    throw differ('--preserve-hardlinks', String(record.preserveHardLinks), String(wish.preserveHardLinks));
 }
 
 function notEmpty(wish: JobWish): ClfsError {

@@ -47,7 +47,7 @@ export interface LoadOptions {
 }
 
 /** Parts of a load that tests replace. */
-export interface LoadInternals {
+interface LoadInternals {
   readonly geometry?: Geometry;
   readonly clock?: Clock;
   /** Runs everything in the calling thread, with this container. */
@@ -59,7 +59,14 @@ export interface LoadInternals {
 
 /** Something that happened. */
 export type LoadEvent =
-  | { readonly kind: 'configuration'; readonly compression: Compression; readonly preserveHardLinks: boolean; readonly newSession: boolean; readonly jobId: string; readonly logFile: string }
+  | {
+      readonly kind: 'configuration';
+      readonly compression: Compression;
+      readonly preserveHardLinks: boolean;
+      readonly newSession: boolean;
+      readonly jobId: string;
+      readonly logFile: string;
+    }
   | { readonly kind: 'phase'; readonly phase: Phase }
   | { readonly kind: 'message'; readonly text: string };
 

@@ -1,15 +1,14 @@
-import type { EntryType } from '../format/ids.js';
 import type { FailureKind } from '../state/failures.js';
+import { escapePath } from '../text/escape-path.js';
 import type { EntryProblem } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
-import { escapePath } from '../text/escape-path.js';
 
 /** An entry that failed. */
 export interface FailedEntry extends EntryProblem {
   readonly kind: FailureKind;
   readonly directory: number;
   readonly name: Uint8Array;
-  readonly type: EntryType | number;
+  readonly type: number;
   readonly group?: number;
 }
 

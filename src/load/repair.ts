@@ -70,4 +70,3 @@ function retry(state: JobState, failure: FailureRecord, packers: Map<number, Ent
       return;
   }
 }
-

@@ -203,7 +203,12 @@ export class Scheduler {
   #checkFailures(): void {
     const { sessionFailures } = this.#context.progress;
     if (sessionFailures <= this.#maxErrors || this.#stopping) return;
-    this.#stop(new ClfsError('entry', `${sessionFailures} entries failed, more than --max-errors=${this.#maxErrors} allows. Mend what problems.txt names, then go on with --new-session=false.`));
+    this.#stop(
+      new ClfsError(
+        'entry',
+        `${sessionFailures} entries failed, more than --max-errors=${this.#maxErrors} allows. Mend what problems.txt names, then go on with --new-session=false.`,
+      ),
+    );
   }
 
   #submit(claim: Claim, task: Task, units: number, wantedLane: number | undefined): void {
@@ -298,7 +303,11 @@ export class Scheduler {
       const limit = LISTINGS_A_LANE * this.#lanes.length - this.#listings;
       for (const id of limit > 0 ? state.directories.claimFound(limit) : []) {
         this.#listings++;
-        give({ claim: { kind: 'list', listing: new ListingInProgress(id, this.#context) }, task: { kind: 'list', place: this.#context.directory(id).place }, units: LIST_UNITS });
+        give({
+          claim: { kind: 'list', listing: new ListingInProgress(id, this.#context) },
+          task: { kind: 'list', place: this.#context.directory(id).place },
+          units: LIST_UNITS,
+        });
       }
     }
     while (room > 0 && this.#large.size < MOST_LARGE) {
@@ -320,7 +329,8 @@ export class Scheduler {
         if (!step) break;
         const { record } = large;
         if (step.kind === 'examine') give({ claim: { kind: 'examine', large }, task: this.#examineTask(large), units: 1 });
-        else if (step.kind === 'finish') give({ claim: { kind: 'finish', large }, task: { kind: 'finish-large', file: this.#context.largeFile(record) }, units: DIRECTORY_UNITS });
+        else if (step.kind === 'finish')
+          give({ claim: { kind: 'finish', large }, task: { kind: 'finish-large', file: this.#context.largeFile(record) }, units: DIRECTORY_UNITS });
         else {
           const bound = large.boundFor(step.last);
           if (bound !== undefined) {
@@ -328,7 +338,11 @@ export class Scheduler {
             large.record = { ...record, boundBlocks: bound };
           }
           const { first, last } = step;
-          give({ claim: { kind: 'segments', large, first, last }, task: { kind: 'segments', file: this.#context.largeFile(record), first, last }, units: SEGMENTS_UNITS });
+          give({
+            claim: { kind: 'segments', large, first, last },
+            task: { kind: 'segments', file: this.#context.largeFile(record), first, last },
+            units: SEGMENTS_UNITS,
+          });
         }
       }
       if (room() <= 0) return;

@@ -55,9 +55,6 @@ export function openJobLog(directory: string, threshold: LogLevel, redact: (text
   };
 }
 
-/** A log that is kept nowhere. */
-export const noLog: JobLog = { write: () => undefined, parts: () => [Buffer.from('no log was kept\n')], close: () => undefined };
-
 function numbered(number: number): string {
   return `clfsload.${number}.log`;
 }

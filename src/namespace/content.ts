@@ -20,7 +20,8 @@ export async function* readContent(reader: ContainerReader, found: FoundInode, o
   const end = Math.min(sizeBytes, length === undefined ? sizeBytes : offset + length);
   if (offset >= end) return;
   const firstBytes = Math.min(sizeBytes, firstSegmentBytes);
-  if (data.length !== firstBytes) throw new ClfsError('format', `${found.blob.name} holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`);
+  if (data.length !== firstBytes)
+    throw new ClfsError('format', `${found.blob.name} holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`);
   if (offset < firstBytes) yield data.subarray(offset, Math.min(end, firstBytes));
   const first = offset < firstSegmentBytes ? 1 : 1 + Math.floor((offset - firstSegmentBytes) / fileSegmentBytes);
   const last = fileBlockCount(end, reader.geometry) - 1;
@@ -54,7 +55,9 @@ async function readSegment(reader: ContainerReader, found: FoundInode, block: nu
   const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
   const wanted = Math.min(fileSegmentBytes, sizeBytes - start);
   if (segment.kind !== 'file') throw new ClfsError('format', `Block ${block} of ${found.blob.name} is a directory's segment.`);
-  if (segment.data.length !== wanted) throw new ClfsError('format', `Block ${block} of ${found.blob.name} has ${segment.data.length} bytes in place of ${wanted}.`);
-  if (segment.owner.offset !== BigInt(start)) throw new ClfsError('format', `Block ${block} of ${found.blob.name} says that it begins at ${segment.owner.offset}, not at ${start}.`);
+  if (segment.data.length !== wanted)
+    throw new ClfsError('format', `Block ${block} of ${found.blob.name} has ${segment.data.length} bytes in place of ${wanted}.`);
+  if (segment.owner.offset !== BigInt(start))
+    throw new ClfsError('format', `Block ${block} of ${found.blob.name} says that it begins at ${segment.owner.offset}, not at ${start}.`);
   return segment.data;
 }

@@ -44,7 +44,8 @@ function* components(path: Uint8Array): Generator<Uint8Array> {
     const slash = bytes.indexOf(0x2f, at);
     const end = slash < 0 ? bytes.length : slash;
     const component = bytes.subarray(at, end);
-    if (isDotDot(component)) throw new ClfsError('usage', `The path ${JSON.stringify(bytes.toString())} holds "..": name the entry from the root of the container.`);
+    if (isDotDot(component))
+      throw new ClfsError('usage', `The path ${JSON.stringify(bytes.toString())} holds "..": name the entry from the root of the container.`);
     if (component.length > 0 && !isDot(component)) yield component;
     at = end + 1;
   }

@@ -1,6 +1,6 @@
 import type { Container } from '../container/container.js';
-import { idHex, NOT_FINAL_OWNER } from '../format/ids.js';
 import { hash64Hex } from '../format/hash.js';
+import { idHex, NOT_FINAL_OWNER } from '../format/ids.js';
 import { decodeObjectName, objectNamePrefix, type ParsedName } from '../format/names.js';
 
 /** One blob that is an object's version. */
@@ -23,7 +23,7 @@ const NOT_FINAL_HASH = hash64Hex(NOT_FINAL_OWNER);
  *
  * Source: clfs-format.md 3.4
  */
-export function counts(first: ObjectBlob, second: ObjectBlob): boolean {
+function counts(first: ObjectBlob, second: ObjectBlob): boolean {
   if (first.key.version !== second.key.version) return first.key.version > second.key.version;
   const firstFinal = first.key.ownerHash !== NOT_FINAL_HASH;
   const secondFinal = second.key.ownerHash !== NOT_FINAL_HASH;

@@ -1,13 +1,12 @@
 import type { Container } from '../container/container.js';
 import { ClfsError, isClfsError } from '../error.js';
-import { isNullId } from '../format/ids.js';
 import { indirectPath } from '../format/block-map.js';
-import { decodeDirents, type DirectoryEntry } from '../format/dirents.js';
-import { decodeObject, type DecodedObject, type Lz4 } from '../format/envelope.js';
+import { type DirectoryEntry, decodeDirents } from '../format/dirents.js';
+import { type DecodedObject, decodeObject, type Lz4 } from '../format/envelope.js';
 import { GEOMETRY, type Geometry, TREE_COUNT } from '../format/geometry.js';
-import { idHex, ObjectType } from '../format/ids.js';
+import { idHex, isNullId, ObjectType } from '../format/ids.js';
 import { decodeInode, type Inode } from '../format/inode.js';
-import { decodeSegment, type DirectorySegment, type FileSegment, type IndirectBlock } from '../format/segment.js';
+import { type DirectorySegment, decodeSegment, type FileSegment, type IndirectBlock } from '../format/segment.js';
 import type { ObjectBlob, ObjectFinder } from './object-finder.js';
 
 /** Most bytes that one object of a sane container has, uncompressed: a file segment and its records, with room to spare. */
@@ -66,7 +65,10 @@ export class ContainerReader {
   }
 
   /** @throws ClfsError `not-found`; `format`, also when it is a segment of another kind or owner */
-  async segment(id: Uint8Array, owner: Uint8Array): Promise<{ readonly segment: FileSegment | DirectorySegment; readonly storedBytes: number; readonly compressed: boolean }> {
+  async segment(
+    id: Uint8Array,
+    owner: Uint8Array,
+  ): Promise<{ readonly segment: FileSegment | DirectorySegment; readonly storedBytes: number; readonly compressed: boolean }> {
     const blob = await this.#find(id, 'segment');
     const { body, storedBytes, compressed } = await this.fetch(blob.name);
     const segment = inBlob(blob.name, () => decodeSegment(body));
@@ -156,7 +158,8 @@ export class ContainerReader {
 }
 
 function requireOwner(name: string, actual: Uint8Array, expected: Uint8Array): void {
-  if (Buffer.compare(actual, expected) !== 0) throw new ClfsError('format', `The object ${name} belongs to ${idHex(actual)}, not to ${idHex(expected)} that refers to it.`);
+  if (Buffer.compare(actual, expected) !== 0)
+    throw new ClfsError('format', `The object ${name} belongs to ${idHex(actual)}, not to ${idHex(expected)} that refers to it.`);
 }
 
 function missingBlock(found: FoundInode, block: number): ClfsError {

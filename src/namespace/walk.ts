@@ -71,7 +71,11 @@ async function* children(reader: ContainerReader, directory: FoundInode, path: B
         const reference = { path: join(path, name), name, handle, parent: directory.id };
         const entry = isSafeName(name)
           ? read(reader, reference)
-          : Promise.resolve({ ...reference, found: undefined, error: new ClfsError('format', `The directory ${directory.blob.name} has an entry whose name cannot be one.`) });
+          : Promise.resolve({
+              ...reference,
+              found: undefined,
+              error: new ClfsError('format', `The directory ${directory.blob.name} has an entry whose name cannot be one.`),
+            });
         entry.catch(() => undefined);
         ahead.push(entry);
       }

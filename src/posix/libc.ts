@@ -13,7 +13,6 @@ const statx = c.func('int statx(int, const void *, int, uint32_t, void *)');
 const pread = c.func('int64_t pread64(int, void *, size_t, int64_t)');
 const closeFd = c.func('int close(int)');
 const readlinkat = c.func('int64_t readlinkat(int, const void *, void *, size_t)');
-const lseek = c.func('int64_t lseek64(int, int64_t, int)');
 const syscall = c.func('int64_t syscall(int64_t, int, void *, size_t)');
 const syncfs = c.func('int syncfs(int)');
 const flock = c.func('int flock(int, int)');
@@ -22,7 +21,6 @@ const mkdirat = c.func('int mkdirat(int, const void *, uint32_t)');
 const symlinkat = c.func('int symlinkat(const void *, int, const void *)');
 const linkat = c.func('int linkat(int, const void *, int, const void *, int)');
 const unlinkat = c.func('int unlinkat(int, const void *, int)');
-const renameat = c.func('int renameat(int, const void *, int, const void *)');
 const utimensat = c.func('int utimensat(int, const void *, const void *, int)');
 const fchownat = c.func('int fchownat(int, const void *, uint32_t, uint32_t, int)');
 const fchmod = c.func('int fchmod(int, uint32_t)');
@@ -35,8 +33,6 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC = 0x7ff;
-const SEEK_DATA = 3;
-const SEEK_HOLE = 4;
 const LOCK_EXCLUSIVE_NOW = 6;
 const EMPTY_PATH = Buffer.from([0]);
 const ARM = process.arch === 'arm64';
@@ -220,18 +216,6 @@ function decodeRawEntries(bytes: Buffer): RawEntry[] {
   return entries;
 }
 
-/** Offset of the next data at or after `position`; undefined when only a hole follows or the file system cannot tell. */
-export function nextData(fd: number, position: number): number | undefined {
-  const offset = Number(lseek(fd, position, SEEK_DATA));
-  return offset < 0 ? undefined : offset;
-}
-
-/** Offset of the next hole at or after `position`: at the latest the end of the file. */
-export function nextHole(fd: number, position: number): number | undefined {
-  const offset = Number(lseek(fd, position, SEEK_HOLE));
-  return offset < 0 ? undefined : offset;
-}
-
 /** Makes everything written to the file system of `fd` durable. @throws PosixError */
 export function syncFileSystem(fd: number): void {
   if (syncfs(fd) < 0) failed('sync');
@@ -278,11 +262,6 @@ export function makeLink(fromAt: number, fromName: Uint8Array, at: number, name:
 /** @throws PosixError */
 export function removeAt(at: number, name: Uint8Array, directory = false): void {
   if (unlinkat(at, cString(name), directory ? AT_REMOVEDIR : 0) < 0) failed('remove');
-}
-
-/** @throws PosixError */
-export function renameAt(at: number, from: Uint8Array, to: Uint8Array): void {
-  if (renameat(at, cString(from), at, cString(to)) < 0) failed('rename');
 }
 
 /** A time to set: whole seconds, possibly negative, and nanoseconds. */

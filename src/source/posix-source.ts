@@ -1,19 +1,6 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { EntryType } from '../format/ids.js';
-import {
-  CURRENT_DIRECTORY,
-  close,
-  type FileStatus,
-  Open,
-  openAt,
-  PosixError,
-  readAt,
-  readEntries,
-  readLinkAt,
-  S_IFMT,
-  statAt,
-  statFd,
-} from '../posix/libc.js';
+import { CURRENT_DIRECTORY, close, type FileStatus, Open, openAt, PosixError, readAt, readEntries, readLinkAt, S_IFMT, statAt, statFd } from '../posix/libc.js';
 import {
   type DirectoryIdentity,
   entryFailure,
@@ -225,4 +212,3 @@ function directoryFailure(error: unknown): ClfsError {
 function reasonText(error: unknown): string {
   return messageOf(error).replace(/^(open|stat|list|read|readlink): /, '');
 }
-

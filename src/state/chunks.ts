@@ -87,7 +87,7 @@ export class Chunks {
   exclude(id: number, index: number): void {
     const before = decodeIndices(this.#excluded.get<{ excluded: Uint8Array | null }>(id)?.excluded ?? null);
     const bytes = Buffer.alloc((before.length + 1) * 2);
-    [...before, index].forEach((value, at) => bytes.writeUInt16LE(value, at * 2));
+    for (const [at, value] of [...before, index].entries()) bytes.writeUInt16LE(value, at * 2);
     this.#exclude.run(bytes, id);
   }
 

@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+
 type Sqlite = typeof import('@photostructure/sqlite');
 
 /** An open database. */

@@ -75,7 +75,10 @@ export class Directories {
       `INSERT OR IGNORE INTO directory (parent, name, file_system, inode, sequence, manager, status, pending, links, revision) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)`,
     );
     this.#get = new Statement(db, 'SELECT * FROM directory WHERE id = ?');
-    this.#found = new Statement(db, `UPDATE directory SET status = ${S.listing} WHERE id IN (SELECT id FROM directory WHERE status = ${S.found} ORDER BY id DESC LIMIT ?) RETURNING id`);
+    this.#found = new Statement(
+      db,
+      `UPDATE directory SET status = ${S.listing} WHERE id IN (SELECT id FROM directory WHERE status = ${S.found} ORDER BY id DESC LIMIT ?) RETURNING id`,
+    );
     this.#ready = new Statement(
       db,
       `UPDATE directory SET status = ${S.writing} WHERE id IN (SELECT id FROM directory WHERE status = ${S.ready} AND id <> ${ROOT_DIRECTORY} ORDER BY id LIMIT ?) RETURNING id`,
@@ -107,7 +110,10 @@ export class Directories {
       db,
       `UPDATE directory SET links = 0, pending = pending - 1, status = CASE WHEN pending = 1 AND status = ${S.waiting} THEN ${S.ready} ELSE status END WHERE links = 1`,
     );
-    this.#former = new Statement(db, 'SELECT written_revision AS revision, written_blocks AS blocks FROM directory WHERE id = ? AND written_revision IS NOT NULL');
+    this.#former = new Statement(
+      db,
+      'SELECT written_revision AS revision, written_blocks AS blocks FROM directory WHERE id = ? AND written_revision IS NOT NULL',
+    );
     this.#unfinished = new Statement(db, `SELECT count(*) AS n FROM directory WHERE status IN (${S.found}, ${S.listing})`);
     this.#waitsForLinks = new Statement(db, 'SELECT 1 FROM directory WHERE id = ? AND links = 1');
     this.#setLinks = new Statement(db, 'UPDATE directory SET links = 1 WHERE id = ?');
@@ -180,7 +186,11 @@ export class Directories {
   }
 
   /** Sub-directories that were not failed, by ascending id. */
-  children(parent: number, afterId: number, limit: number): readonly { readonly id: number; readonly name: Uint8Array; readonly sequence: number; readonly manager: number }[] {
+  children(
+    parent: number,
+    afterId: number,
+    limit: number,
+  ): readonly { readonly id: number; readonly name: Uint8Array; readonly sequence: number; readonly manager: number }[] {
     return this.#children.all(parent, afterId, limit);
   }
 
@@ -218,5 +228,16 @@ export class Directories {
 
 function decode(row: Row): DirectoryRecord {
   const { id, parent, name, sequence, manager, status, revision } = row;
-  return { id, parent, name, fileSystem: row.file_system, inode: fromU64(row.inode), sequence, manager, status, revision, attributes: row.attributes ?? undefined };
+  return {
+    id,
+    parent,
+    name,
+    fileSystem: row.file_system,
+    inode: fromU64(row.inode),
+    sequence,
+    manager,
+    status,
+    revision,
+    attributes: row.attributes ?? undefined,
+  };
 }

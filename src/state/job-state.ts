@@ -2,42 +2,12 @@ import { Chunks } from './chunks.js';
 import { type Database, openDatabase, Statement } from './database.js';
 import { Directories } from './directories.js';
 import { Failures } from './failures.js';
+import type { JobRecord } from './job-record.js';
 import { LargeFiles } from './large-files.js';
 import { Leftovers } from './leftovers.js';
-import { countOpenEntries } from './peek.js';
 import { LinkGroups } from './link-groups.js';
+import { countOpenEntries } from './peek.js';
 import { checkTables, createTables, DirectoryStatus, LinkStatus, WorkStatus } from './schema.js';
-
-/** What is the same for a job from first to last, and what its end needs. No secret of the service is in it. */
-export interface JobRecord {
-  readonly program: string;
-  /** Absolute path of the source, hex. */
-  readonly sourceHex: string;
-  /** Container without its SAS. */
-  readonly container: string;
-  readonly bucketUuid: string;
-  readonly compress: boolean;
-  readonly preserveHardLinks: boolean;
-  readonly containerId: number;
-  readonly fsid: number;
-  /** Key of the job's ids. */
-  readonly secretHex: string;
-  readonly massUuid: string;
-  readonly wipeEpoch: string;
-  readonly jobId: string;
-  readonly startedMs: number;
-  /** Whether the bucket object was created. */
-  readonly begun: boolean;
-  /** Whether the end of the job has begun: the root may be there. */
-  readonly committing: boolean;
-  /** Whether the root has been written. */
-  readonly committed: boolean;
-  /** Final status of the latest session; empty while one runs. */
-  readonly finalStatus: string;
-  readonly sessions: number;
-  /** Names of the log blobs that the bucket object lists. */
-  readonly logNames: readonly string[];
-}
 
 /** Counts of a job over all its sessions. */
 export interface JobCounters {
@@ -87,7 +57,14 @@ export class JobState {
     this.#setCounters = new Statement(db, 'UPDATE job SET done = ?, bytes = ?, alive_ms = ?');
     this.#setNext = new Statement(db, 'UPDATE job SET next_sequence = ?, next_manager = ?');
     this.#addFileSystem = new Statement(db, 'INSERT INTO file_system (number, device) VALUES (?, ?)');
-    const row = db.prepare('SELECT * FROM job').get() as { record: string; next_sequence: number; next_manager: number; done: number; bytes: number; alive_ms: number };
+    const row = db.prepare('SELECT * FROM job').get() as {
+      record: string;
+      next_sequence: number;
+      next_manager: number;
+      done: number;
+      bytes: number;
+      alive_ms: number;
+    };
     this.#record = JSON.parse(row.record) as JobRecord;
     this.#nextSequence = row.next_sequence;
     this.#nextManager = row.next_manager;
@@ -249,5 +226,7 @@ export class JobState {
 }
 
 function configure(db: Database, journal: 'WAL' | 'DELETE'): void {
-  db.exec(`PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216;`);
+  db.exec(
+    `PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216;`,
+  );
 }

@@ -2,7 +2,7 @@ import type { Database } from './database.js';
 import { Statement } from './database.js';
 
 /** Where a large file belongs. */
-export type LargeOrigin = { readonly chunk: number; readonly entry: number; readonly group?: undefined } | { readonly group: number; readonly chunk?: undefined };
+type LargeOrigin = { readonly chunk: number; readonly entry: number; readonly group?: undefined } | { readonly group: number; readonly chunk?: undefined };
 
 /** A file of many segments that is being loaded. */
 export interface LargeRecord {
@@ -97,5 +97,17 @@ export class LargeFiles {
 function decode(row: Row): LargeRecord {
   const origin: LargeOrigin = row.chunk === null ? { group: row.link_group ?? 0 } : { chunk: row.chunk, entry: row.entry ?? 0 };
   const { id, directory, sequence, generation, attempts, attributes, blocks } = row;
-  return { id, origin, directory, sourceName: row.source_name, sequence, generation, attempts, attributes, blocks, doneBlocks: row.done_blocks, boundBlocks: row.bound_blocks };
+  return {
+    id,
+    origin,
+    directory,
+    sourceName: row.source_name,
+    sequence,
+    generation,
+    attempts,
+    attributes,
+    blocks,
+    doneBlocks: row.done_blocks,
+    boundBlocks: row.bound_blocks,
+  };
 }

@@ -121,7 +121,14 @@ export class LinkGroups {
    * @returns the group, and whether it is new
    */
   addLink(
-    link: { readonly directory: number; readonly name: Uint8Array; readonly fileSystem: number; readonly inode: bigint; readonly type: EntryType; readonly linkCount: number },
+    link: {
+      readonly directory: number;
+      readonly name: Uint8Array;
+      readonly fileSystem: number;
+      readonly inode: bigint;
+      readonly type: EntryType;
+      readonly linkCount: number;
+    },
     hidden: boolean,
     mostLinks: number,
   ): { readonly group: LinkGroupRecord; readonly isNew: boolean; readonly isCopy: boolean } {
@@ -194,7 +201,11 @@ export class LinkGroups {
   }
 
   /** Links of a directory whose inodes are done. */
-  ofDirectory(directory: number, afterId: number, limit: number): readonly { readonly id: number; readonly name: Uint8Array; readonly sequence: number; readonly type: number; readonly manager: number }[] {
+  ofDirectory(
+    directory: number,
+    afterId: number,
+    limit: number,
+  ): readonly { readonly id: number; readonly name: Uint8Array; readonly sequence: number; readonly type: number; readonly manager: number }[] {
     return this.#ofDirectory.all(directory, afterId, limit);
   }
 
@@ -215,8 +226,18 @@ export class LinkGroups {
 function decode(row: Row): LinkGroupRecord {
   const { id, sequence, manager, generation, revision, status } = row;
   const former =
-    row.written_revision === null
-      ? undefined
-      : { revision: row.written_revision, generation: row.written_generation ?? 0, blocks: row.written_blocks ?? 1 };
-  return { id, fileSystem: row.file_system, inode: fromU64(row.inode), type: row.type as EntryType, sequence, manager, generation, revision, status, suspect: row.suspect !== 0, former };
+    row.written_revision === null ? undefined : { revision: row.written_revision, generation: row.written_generation ?? 0, blocks: row.written_blocks ?? 1 };
+  return {
+    id,
+    fileSystem: row.file_system,
+    inode: fromU64(row.inode),
+    type: row.type as EntryType,
+    sequence,
+    manager,
+    generation,
+    revision,
+    status,
+    suspect: row.suspect !== 0,
+    former,
+  };
 }

@@ -1,6 +1,6 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { Database } from './database.js';
-import type { JobRecord } from './job-state.js';
+import type { JobRecord } from './job-record.js';
 import { checkTables, DirectoryStatus, WorkStatus } from './schema.js';
 
 /** What a look at a job's database tells. */

@@ -2,7 +2,7 @@ import { ClfsError } from '../error.js';
 import type { Database } from './database.js';
 
 /** Version of the tables; a state of another version is refused. */
-export const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 1;
 
 /** Life of a directory. */
 export const DirectoryStatus = {
@@ -96,11 +96,19 @@ export function checkTables(database: Database, path: string): void {
     version = (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
     damage = (database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }).quick_check;
   } catch (cause) {
-    throw new ClfsError('state', `Cannot use the job state ${where}: it is not a database, or is damaged. Start a new job with another --state-path and an empty container.`, { cause });
+    throw new ClfsError(
+      'state',
+      `Cannot use the job state ${where}: it is not a database, or is damaged. Start a new job with another --state-path and an empty container.`,
+      { cause },
+    );
   }
   if (version === 0) throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
   if (version !== SCHEMA_VERSION) {
-    throw new ClfsError('state', `The job state ${where} is of version ${version}; this program uses version ${SCHEMA_VERSION}. Go on with the version of clfsload that began it.`);
+    throw new ClfsError(
+      'state',
+      `The job state ${where} is of version ${version}; this program uses version ${SCHEMA_VERSION}. Go on with the version of clfsload that began it.`,
+    );
   }
-  if (damage !== 'ok') throw new ClfsError('state', `The job state ${where} is damaged: ${damage}. Start a new job with another --state-path and an empty container.`);
+  if (damage !== 'ok')
+    throw new ClfsError('state', `The job state ${where} is damaged: ${damage}. Start a new job with another --state-path and an empty container.`);
 }

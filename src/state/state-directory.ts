@@ -35,7 +35,10 @@ export function claimNewState(statePath: string): StateDirectory {
   if (!made) {
     const names = listState(path);
     if (names.includes(DATABASE_FILE)) {
-      throw new ClfsError('state', `The state directory ${quoted} holds a job already. Go on with it by --new-session=false, or name another --state-path for a new one.`);
+      throw new ClfsError(
+        'state',
+        `The state directory ${quoted} holds a job already. Go on with it by --new-session=false, or name another --state-path for a new one.`,
+      );
     }
     if (names.length > 0) throw new ClfsError('state', `The state directory ${quoted} is not empty. Name an empty one, or one that does not exist yet.`);
   }
@@ -54,8 +57,10 @@ export function claimExistingState(statePath: string): StateDirectory {
   const path = resolve(statePath);
   const quoted = JSON.stringify(path);
   const names = listState(path);
-  if (names.length === 0) throw new ClfsError('state', `The state directory ${quoted} is empty: there is no job to go on with. Leave out --new-session=false to start one.`);
-  if (!names.includes(DATABASE_FILE)) throw new ClfsError('state', `The state directory ${quoted} holds no job of this program. Name the --state-path that the job was started with.`);
+  if (names.length === 0)
+    throw new ClfsError('state', `The state directory ${quoted} is empty: there is no job to go on with. Leave out --new-session=false to start one.`);
+  if (!names.includes(DATABASE_FILE))
+    throw new ClfsError('state', `The state directory ${quoted} holds no job of this program. Name the --state-path that the job was started with.`);
   return hold(path, () => undefined);
 }
 
@@ -89,8 +94,10 @@ export function isStateHeld(statePath: string): boolean {
 export function requireApart(first: { readonly what: string; readonly path: string }, second: { readonly what: string; readonly path: string }): void {
   const a = realOrResolved(first.path);
   const b = realOrResolved(second.path);
-  if (isInside(a, b)) throw new ClfsError('usage', `The ${first.what} ${JSON.stringify(a)} is inside the ${second.what} ${JSON.stringify(b)}. Keep them apart.`);
-  if (isInside(b, a)) throw new ClfsError('usage', `The ${second.what} ${JSON.stringify(b)} is inside the ${first.what} ${JSON.stringify(a)}. Keep them apart.`);
+  if (isInside(a, b))
+    throw new ClfsError('usage', `The ${first.what} ${JSON.stringify(a)} is inside the ${second.what} ${JSON.stringify(b)}. Keep them apart.`);
+  if (isInside(b, a))
+    throw new ClfsError('usage', `The ${second.what} ${JSON.stringify(b)} is inside the ${first.what} ${JSON.stringify(a)}. Keep them apart.`);
 }
 
 function isInside(path: string, parent: string): boolean {

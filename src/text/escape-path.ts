@@ -7,7 +7,9 @@ export function escapePath(path: Uint8Array): string {
   const valid = Buffer.from(text, 'utf8').equals(bytes);
   if (valid) {
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-    return text.replace(/[\u0000-\u001f\u007f\\]/g, (character) => (character === '\\' ? '\\\\' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`));
+    return text.replace(/[\u0000-\u001f\u007f\\]/g, (character) =>
+      character === '\\' ? '\\\\' : `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`,
+    );
   }
   return [...splitUtf8(bytes)].join('');
 }

@@ -38,7 +38,9 @@ export async function putIndirectBlocks(owner: BlockOwner, context: WorkContext)
     const children: Uint8Array[] = [];
     for (let i = 0; i < node.childCount; i++) {
       const place = node.firstChild + i;
-      children.push(node.deepest ? context.ids.segment(sequence, generation, place) : context.ids.indirect(sequence, generation, node.tree, node.depth + 1, place));
+      children.push(
+        node.deepest ? context.ids.segment(sequence, generation, place) : context.ids.indirect(sequence, generation, node.tree, node.depth + 1, place),
+      );
     }
     const id = context.ids.indirect(sequence, generation, node.tree, node.depth, node.index);
     const body = encodeSegment({ kind: 'indirect', children, owner: { ctimeSeconds, offset: indirectOffset(node.tree, node.depth), handle } });
@@ -53,6 +55,11 @@ export function* blockNames(owner: BlockOwner, context: Pick<WorkContext, 'ids' 
     yield encodeObjectName({ id: context.ids.segment(sequence, generation, block), type: ObjectType.segment, owner: handle, version: FIRST_VERSION });
   }
   for (const { tree, depth, index } of indirectNodes(owner.blockCount, context.constants.geometry)) {
-    yield encodeObjectName({ id: context.ids.indirect(sequence, generation, tree, depth, index), type: ObjectType.indirect, owner: handle, version: FIRST_VERSION });
+    yield encodeObjectName({
+      id: context.ids.indirect(sequence, generation, tree, depth, index),
+      type: ObjectType.indirect,
+      owner: handle,
+      version: FIRST_VERSION,
+    });
   }
 }

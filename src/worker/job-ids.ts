@@ -1,5 +1,5 @@
 import { type Cipher, createCipheriv } from 'node:crypto';
-import { encodeFileHandle, type EntryType, isUsableHandle, stampUuid } from '../format/ids.js';
+import { type EntryType, encodeFileHandle, isUsableHandle, stampUuid } from '../format/ids.js';
 
 /** Bytes of the secret that a job's ids are made with. */
 export const SECRET_BYTES = 16;

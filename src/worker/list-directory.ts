@@ -48,7 +48,13 @@ async function listOnce(directory: SourceDirectory, context: WorkContext, sink: 
       const attributes = look ? lookAt(directory, entry) : undefined;
       if (attributes instanceof ClfsError) {
         if (attributes.reason === 'entry-vanished' && !reportVanished) complete = false;
-        else part.failures.push({ name: entry.name, type: entry.type ?? ObjectType.regular, reason: attributes.reason as FailureReason, message: attributes.message });
+        else
+          part.failures.push({
+            name: entry.name,
+            type: entry.type ?? ObjectType.regular,
+            reason: attributes.reason as FailureReason,
+            message: attributes.message,
+          });
         continue;
       }
       const type = attributes?.type ?? entry.type ?? ObjectType.regular;

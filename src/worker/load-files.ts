@@ -118,7 +118,8 @@ async function loadEntry(directory: SourceDirectory, item: Item, context: WorkCo
       const before = checked(file.attributes(), item);
       const outcome = await loadRegular(file, before, item, context, result);
       if (outcome) return outcome;
-      if (attempt === MOST_ATTEMPTS) throw Object.assign(entryFailure('entry-changed', `it changed each of the ${MOST_ATTEMPTS} times that it was read`), { attempts: attempt });
+      if (attempt === MOST_ATTEMPTS)
+        throw Object.assign(entryFailure('entry-changed', `it changed each of the ${MOST_ATTEMPTS} times that it was read`), { attempts: attempt });
     }
   } finally {
     file.close();
@@ -207,12 +208,14 @@ async function loadSpecial(directory: SourceDirectory, item: Item, context: Work
 
 function checked(attributes: SourceAttributes, item: Item): SourceAttributes {
   if (attributes.type !== item.type) throw entryFailure('entry-type-changed', 'its type is not the one that it was listed with');
-  if (item.expectedInode !== undefined && attributes.inode !== item.expectedInode) throw entryFailure('entry-changed', 'another file has taken its place since it was listed');
+  if (item.expectedInode !== undefined && attributes.inode !== item.expectedInode)
+    throw entryFailure('entry-changed', 'another file has taken its place since it was listed');
   return attributes;
 }
 
 function warnOfTimes(attributes: SourceAttributes, item: Item, result: ResultBuilder): void {
-  if (hasClampedTime(attributes)) result.warnings.push({ index: item.index, text: 'a time before 1970 or after 2106 was moved to the nearest one that the format has' });
+  if (hasClampedTime(attributes))
+    result.warnings.push({ index: item.index, text: 'a time before 1970 or after 2106 was moved to the nearest one that the format has' });
 }
 
 function segmentName(context: WorkContext, item: Pick<LinkedTask, 'sequence' | 'generation' | 'handle'>): string {

@@ -35,7 +35,13 @@ export interface ListPart {
   readonly chunks: readonly { readonly count: number; readonly entries: Uint8Array }[];
   readonly directories: readonly { readonly name: Uint8Array; readonly device: string; readonly inode: bigint }[];
   /** Entries with several links, when those are preserved. */
-  readonly links: readonly { readonly name: Uint8Array; readonly type: EntryType; readonly device: string; readonly inode: bigint; readonly linkCount: number }[];
+  readonly links: readonly {
+    readonly name: Uint8Array;
+    readonly type: EntryType;
+    readonly device: string;
+    readonly inode: bigint;
+    readonly linkCount: number;
+  }[];
   readonly failures: readonly { readonly name: Uint8Array; readonly type: EntryType; readonly reason: FailureReason; readonly message: string }[];
 }
 
@@ -85,7 +91,7 @@ export interface LargeFile {
 }
 
 /** What was found out about a file that turned out to be large. */
-export interface LargeFinding {
+interface LargeFinding {
   readonly index: number;
   readonly attributes: Uint8Array;
   readonly sizeBytes: number;

@@ -34,6 +34,12 @@ port.on('message', (message: ToThread) => {
   const { number, task } = message;
   execute(task, context, { part: (part) => say({ kind: 'part', number, part }) }).then(
     (result) => say({ kind: 'done', number, result }),
-    (error: unknown) => say({ kind: 'failed', number, code: isClfsError(error) ? error.code : 'worker', message: isClfsError(error) ? error.message : String((error as Error)?.stack ?? messageOf(error)) }),
+    (error: unknown) =>
+      say({
+        kind: 'failed',
+        number,
+        code: isClfsError(error) ? error.code : 'worker',
+        message: isClfsError(error) ? error.message : String((error as Error)?.stack ?? messageOf(error)),
+      }),
   );
 });

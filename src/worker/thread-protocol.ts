@@ -20,7 +20,9 @@ export interface ThreadSetup {
 }
 
 /** What the main thread says. */
-export type ToThread = { readonly kind: 'task'; readonly number: number; readonly task: Task } | { readonly kind: 'authorize'; readonly authorization: Authorization };
+export type ToThread =
+  | { readonly kind: 'task'; readonly number: number; readonly task: Task }
+  | { readonly kind: 'authorize'; readonly authorization: Authorization };
 
 /** What a thread says. Errors travel as code and message: a class does not survive the way. */
 export type FromThread =

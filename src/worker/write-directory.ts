@@ -1,5 +1,5 @@
-import { directoryEntryBytes, directoryPieceCapacity, directorySegmentOffset, writeDirectoryEntry } from '../format/dirents.js';
 import { NO_ROOTS } from '../format/block-map.js';
+import { directoryEntryBytes, directoryPieceCapacity, directorySegmentOffset, writeDirectoryEntry } from '../format/dirents.js';
 import { ObjectType, targetManagerOf } from '../format/ids.js';
 import { encodeInode } from '../format/inode.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
@@ -36,7 +36,8 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
       if (full) await full;
     }
   }
-  for (const { name, sequence, manager: target } of task.directories) await pieces.add(name, context.ids.handle(sequence, ObjectType.directory, manager, target));
+  for (const { name, sequence, manager: target } of task.directories)
+    await pieces.add(name, context.ids.handle(sequence, ObjectType.directory, manager, target));
   for (const { name, handle } of task.links) await pieces.add(name, handle);
   if (task.last) {
     const { firstPiece, blockCount, lengthBytes } = await pieces.end();

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createServer } from 'node:net';
-import { ContainerSASPermissions, ContainerClient, generateBlobSASQueryParameters, SASProtocol, StorageSharedKeyCredential } from '@azure/storage-blob';
+import { ContainerClient, ContainerSASPermissions, generateBlobSASQueryParameters, SASProtocol, StorageSharedKeyCredential } from '@azure/storage-blob';
 
 const ACCOUNT = 'devstoreaccount1';
 /** The emulator's published key. */
@@ -31,9 +31,13 @@ export async function freePort(): Promise<number> {
 export async function startAzurite(): Promise<Azurite> {
   const port = await freePort();
   const main = new URL('../../node_modules/azurite/dist/src/blob/main.js', import.meta.url).pathname;
-  const child: ChildProcess = spawn(process.execPath, [main, '--blobPort', String(port), '--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', '--silent'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child: ChildProcess = spawn(
+    process.execPath,
+    [main, '--blobPort', String(port), '--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', '--silent'],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   const credential = new StorageSharedKeyCredential(ACCOUNT, KEY);
   const base = `http://127.0.0.1:${port}/${ACCOUNT}`;
   const client = (name: string) => new ContainerClient(`${base}/${name}`, credential);

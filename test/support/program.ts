@@ -10,11 +10,19 @@ export interface RunResult {
 }
 
 /** Starts one of the programs in `bin/`. The build must be there. */
-export function startProgram(name: 'azcopy' | 'clfsload' | 'CLFSLoad.py', args: readonly string[], env: NodeJS.ProcessEnv = {}): { readonly child: ChildProcess; readonly done: Promise<RunResult> } {
+export function startProgram(
+  name: 'azcopy' | 'clfsload' | 'CLFSLoad.py',
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): { readonly child: ChildProcess; readonly done: Promise<RunResult> } {
   const child = spawn(process.execPath, [`${BIN}${name}`, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   const output = { stdout: '', stderr: '' };
-  child.stdout?.setEncoding('latin1').on('data', (text: string) => void (output.stdout += text));
-  child.stderr?.setEncoding('latin1').on('data', (text: string) => void (output.stderr += text));
+  child.stdout?.setEncoding('latin1').on('data', (text: string) => {
+    output.stdout += text;
+  });
+  child.stderr?.setEncoding('latin1').on('data', (text: string) => {
+    output.stderr += text;
+  });
   const done = new Promise<RunResult>((resolve) => child.on('close', (code) => resolve({ code, ...output })));
   return { child, done };
 }

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, linkSync, mkdirSync, openSync, closeSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import { chmodSync, closeSync, linkSync, mkdirSync, openSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
-import { CURRENT_DIRECTORY, makeNode, openAt, Open, setOwner, setTimes, close, makeDirectory, makeSymlink } from '../../src/posix/libc.js';
+import { CURRENT_DIRECTORY, close, makeDirectory, makeNode, makeSymlink, Open, openAt, setOwner, setTimes } from '../../src/posix/libc.js';
 
 export const isRoot = process.getuid?.() === 0;
 
 /** A deterministic stream of numbers below 2^32. */
-export function randomNumbers(seed: number): () => number {
+function randomNumbers(seed: number): () => number {
   let state = seed >>> 0 || 1;
   return () => {
     state ^= state << 13;
@@ -18,7 +18,7 @@ export function randomNumbers(seed: number): () => number {
 }
 
 /** Bytes of which about half compress. */
-export function someBytes(length: number, seed: number): Buffer {
+function someBytes(length: number, seed: number): Buffer {
   const next = randomNumbers(seed + 1);
   const bytes = Buffer.alloc(length);
   for (let at = 0; at < length; at += 64) {
@@ -35,7 +35,7 @@ export async function makeTree(root: string, options: { readonly bulk?: number; 
   mkdirSync(root, { recursive: true });
   const sizes = options.sizes ?? [0, 1, 16383, 16384, 16385, 20000, 16384 + 8388608 - 1, 16384 + 8388608, 16384 + 8388608 + 1, 16384 + 2 * 8388608 + 5];
   mkdirSync(join(root, 'sizes'));
-  sizes.forEach((size, index) => writeFileSync(join(root, 'sizes', `size-${size}`), someBytes(size, index)));
+  for (const [index, size] of sizes.entries()) writeFileSync(join(root, 'sizes', `size-${size}`), someBytes(size, index));
   writeFileSync(join(root, 'sizes', 'random'), Buffer.from(Array.from({ length: 30000 }, (_, i) => Math.imul(i * i + 7, 2654435761) >>> 11)));
   const sparse = join(root, 'sizes', 'sparse');
   const fd = openSync(sparse, 'w');
@@ -74,7 +74,14 @@ function makeLinks(root: string): void {
 function makeNames(root: string): void {
   mkdirSync(join(root, 'names'));
   const at = openAt(CURRENT_DIRECTORY, path(join(root, 'names')), Open.readOnly | Open.directory);
-  for (const name of [Buffer.from([0xff, 0xfe, 0x41]), Buffer.from('new\nline'), Buffer.from('back\\slash'), Buffer.from('ünïcode'), Buffer.from('n'.repeat(255)), Buffer.from(' ')]) {
+  for (const name of [
+    Buffer.from([0xff, 0xfe, 0x41]),
+    Buffer.from('new\nline'),
+    Buffer.from('back\\slash'),
+    Buffer.from('ünïcode'),
+    Buffer.from('n'.repeat(255)),
+    Buffer.from(' '),
+  ]) {
     close(openAt(at, name, Open.create | Open.writeOnly, 0o644));
   }
   makeDirectory(at, Buffer.from([0xe9, 0x20]), 0o755);
@@ -97,7 +104,14 @@ function makeNames(root: string): void {
 
 function makeTimes(root: string): void {
   mkdirSync(join(root, 'times'));
-  const times = [[1_600_000_000, 123_456_789], [1, 1], [2 ** 31, 999_999_999], [2 ** 32 - 1, 5], [-5, 7], [2 ** 33, 1]];
+  const times = [
+    [1_600_000_000, 123_456_789],
+    [1, 1],
+    [2 ** 31, 999_999_999],
+    [2 ** 32 - 1, 5],
+    [-5, 7],
+    [2 ** 33, 1],
+  ];
   times.forEach(([seconds, nanoseconds], index) => {
     const file = join(root, 'times', `time-${index}`);
     writeFileSync(file, String(seconds));
@@ -131,7 +145,6 @@ async function makeSpecials(root: string): Promise<void> {
 export function countEntries(root: string): number {
   return Number(execFileSync('sh', ['-c', 'find "$1" -printf x | wc -c', 'sh', root]).toString());
 }
-
 
 /** Removes a tree, also one whose paths are longer than Node can name. */
 export function removeTree(root: string): void {

@@ -7,19 +7,25 @@ export const cat: Verb = {
   name: 'cat',
   summary: 'write the bytes of a file to standard output',
   command: () =>
-    verbCommand('cat', 'Write the bytes of a regular file to standard output. Only the segments that are needed are fetched.', '  clfsload cat /path/to/container some/file > file\n  clfsload cat /path/to/container some/file --offset 1000000 --length 100\n')
+    verbCommand(
+      'cat',
+      'Write the bytes of a regular file to standard output. Only the segments that are needed are fetched.',
+      '  clfsload cat /path/to/container some/file > file\n  clfsload cat /path/to/container some/file --offset 1000000 --length 100\n',
+    )
       .argument('<container>')
       .argument('<path>')
       .option('--offset <bytes>', 'begin here', parsePositive, 0)
       .option('--length <bytes>', 'write at most this many', parsePositive),
-  run: (command, io) => withReader(command.args[0], io, async ({ reader }) => {
-    const { offset, length } = command.opts<{ offset: number; length?: number }>();
-    const { found, path } = await lookUp(reader, pathBytes(command.args[1]));
-    if (found.inode.attributes.type !== ObjectType.regular) throw new ClfsError('usage', `Cannot write ${JSON.stringify(path.toString())}: it is not a regular file.`);
-    for await (const piece of readContent(reader, found, Math.floor(offset), length === undefined ? undefined : Math.floor(length))) {
-      io.signal.throwIfAborted();
-      await io.write(piece);
-    }
-    return Exit.ok;
-  }),
+  run: (command, io) =>
+    withReader(command.args[0], io, async ({ reader }) => {
+      const { offset, length } = command.opts<{ offset: number; length?: number }>();
+      const { found, path } = await lookUp(reader, pathBytes(command.args[1]));
+      if (found.inode.attributes.type !== ObjectType.regular)
+        throw new ClfsError('usage', `Cannot write ${JSON.stringify(path.toString())}: it is not a regular file.`);
+      for await (const piece of readContent(reader, found, Math.floor(offset), length === undefined ? undefined : Math.floor(length))) {
+        io.signal.throwIfAborted();
+        await io.write(piece);
+      }
+      return Exit.ok;
+    }),
 };

@@ -1,4 +1,4 @@
-import { escapePath, ENTRY_TYPE_NAMES, lookUp, messageOf, ObjectType, walk, type ContainerReader, type FoundInode, idHex } from '../../index.js';
+import { type ContainerReader, ENTRY_TYPE_NAMES, escapePath, type FoundInode, idHex, lookUp, messageOf, ObjectType, walk } from '../../index.js';
 import { parseUint32 } from '../arguments.js';
 import { contentBytes, humanBytes } from './entry-text.js';
 import { Exit, indexed, pathBytes, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
@@ -20,55 +20,65 @@ export const du: Verb = {
   name: 'du',
   summary: 'sum up bytes and entries of directories',
   command: () =>
-    verbCommand('du', 'Print, for each directory, the bytes of the files in it and below, the bytes stored for them, the ratio, and the number of entries. A file with several links counts once.', '  clfsload du -sh /path/to/container\n  clfsload du --max-depth 1 /path/to/container some/dir\n')
+    verbCommand(
+      'du',
+      'Print, for each directory, the bytes of the files in it and below, the bytes stored for them, the ratio, and the number of entries. A file with several links counts once.',
+      '  clfsload du -sh /path/to/container\n  clfsload du --max-depth 1 /path/to/container some/dir\n',
+    )
       .argument('<container>')
       .argument('[path]')
       .option('-s, --summarize', 'the total only')
       .option('-h, --human', 'sizes such as 1.5K, 23M')
       .option('--max-depth <n>', 'directories down to this depth', parseUint32)
       .helpOption('--help', 'display help for command'),
-  run: (command, io) => withReader(command.args[0], io, async (open) => {
-    const flags = command.opts<Flags>();
-    const { reader } = await indexed(open, io);
-    const start = await lookUp(reader, pathBytes(command.args[1]));
-    const depthLimit = flags.summarize ? 0 : (flags.maxDepth ?? Number.POSITIVE_INFINITY);
-    const usages = new Map<string, Usage>();
-    const counted = new Set<string>();
-    let damaged = false;
-    for await (const { path, found, error } of walk(reader, start.found.id)) {
-      io.signal.throwIfAborted();
-      if (!found) {
-        damaged = true;
-        io.complain(`${escapePath(path)}: ${messageOf(error)}`);
-        continue;
+  run: (command, io) =>
+    withReader(command.args[0], io, async (open) => {
+      const flags = command.opts<Flags>();
+      const { reader } = await indexed(open, io);
+      const start = await lookUp(reader, pathBytes(command.args[1]));
+      const depthLimit = flags.summarize ? 0 : (flags.maxDepth ?? Number.POSITIVE_INFINITY);
+      const usages = new Map<string, Usage>();
+      const counted = new Set<string>();
+      let damaged = false;
+      for await (const { path, found, error } of walk(reader, start.found.id)) {
+        io.signal.throwIfAborted();
+        if (!found) {
+          damaged = true;
+          io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+          continue;
+        }
+        const isDirectory = found.inode.attributes.type === ObjectType.directory;
+        if (found.inode.attributes.linkCount > 1 && !isDirectory) {
+          if (counted.has(idHex(found.id))) continue;
+          counted.add(idHex(found.id));
+        }
+        const stored = await storedBytes(reader, found);
+        for (const directory of directoriesOf(path, isDirectory, depthLimit)) {
+          const usage = usages.get(directory) ?? { apparent: 0, stored: 0, types: {} };
+          usages.set(directory, usage);
+          if (!isDirectory) usage.apparent += Number(contentBytes(found));
+          usage.stored += stored;
+          const type = ENTRY_TYPE_NAMES[found.inode.attributes.type];
+          usage.types[type] = (usage.types[type] ?? 0) + 1;
+        }
       }
-      const isDirectory = found.inode.attributes.type === ObjectType.directory;
-      if (found.inode.attributes.linkCount > 1 && !isDirectory) {
-        if (counted.has(idHex(found.id))) continue;
-        counted.add(idHex(found.id));
+      for (const [key, usage] of [...usages].sort(([a], [b]) => (a < b ? -1 : 1))) {
+        const path = Buffer.from(key, 'latin1');
+        const ratio = usage.stored === 0 ? 0 : usage.apparent / usage.stored;
+        if (wantsJson(command))
+          await io.write(
+            `${JSON.stringify({ ...pathFields(path), apparent_bytes: usage.apparent, stored_bytes: usage.stored, ratio, entries: usage.types })}\n`,
+          );
+        else {
+          const bytes = (value: number) => (flags.human ? humanBytes(value) : String(value)).padStart(flags.human ? 6 : 14);
+          const types = Object.entries(usage.types)
+            .map(([type, count]) => `${count} ${type}`)
+            .join(', ');
+          await io.write(`${bytes(usage.apparent)} ${bytes(usage.stored)} ${ratio.toFixed(2).padStart(7)}  ${escapePath(path) || '.'}  (${types})\n`);
+        }
       }
-      const stored = await storedBytes(reader, found);
-      for (const directory of directoriesOf(path, isDirectory, depthLimit)) {
-        const usage = usages.get(directory) ?? { apparent: 0, stored: 0, types: {} };
-        usages.set(directory, usage);
-        if (!isDirectory) usage.apparent += Number(contentBytes(found));
-        usage.stored += stored;
-        const type = ENTRY_TYPE_NAMES[found.inode.attributes.type];
-        usage.types[type] = (usage.types[type] ?? 0) + 1;
-      }
-    }
-    for (const [key, usage] of [...usages].sort(([a], [b]) => (a < b ? -1 : 1))) {
-      const path = Buffer.from(key, 'latin1');
-      const ratio = usage.stored === 0 ? 0 : usage.apparent / usage.stored;
-      if (wantsJson(command)) await io.write(`${JSON.stringify({ ...pathFields(path), apparent_bytes: usage.apparent, stored_bytes: usage.stored, ratio, entries: usage.types })}\n`);
-      else {
-        const bytes = (value: number) => (flags.human ? humanBytes(value) : String(value)).padStart(flags.human ? 6 : 14);
-        const types = Object.entries(usage.types).map(([type, count]) => `${count} ${type}`).join(', ');
-        await io.write(`${bytes(usage.apparent)} ${bytes(usage.stored)} ${ratio.toFixed(2).padStart(7)}  ${escapePath(path) || '.'}  (${types})\n`);
-      }
-    }
-    return damaged ? Exit.unchecked : Exit.ok;
-  }),
+      return damaged ? Exit.unchecked : Exit.ok;
+    }),
 };
 
 /** Directories, by path, whose totals an entry is part of. */

@@ -19,7 +19,7 @@ export function timeText(time: Timestamp): string {
 }
 
 /** Nanoseconds since 1970, as text. */
-export function timeNs(time: Timestamp): string {
+function timeNs(time: Timestamp): string {
   return (BigInt(time.seconds) * 1_000_000_000n + BigInt(time.nanoseconds)).toString();
 }
 

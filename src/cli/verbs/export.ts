@@ -16,7 +16,11 @@ export const exportVerb: Verb = {
   name: 'export',
   summary: 'write the tree of a container to disk',
   command: () =>
-    verbCommand('export', 'Write the tree of a container, or the part below a path, into a directory: content, modes, owners (as root), times, links, devices and fifos (as root). An export that was interrupted goes on when it is repeated.', '  clfsload export /path/to/container /path/to/directory\n  clfsload export /path/to/container some/dir /path/to/directory --sparse\n')
+    verbCommand(
+      'export',
+      'Write the tree of a container, or the part below a path, into a directory: content, modes, owners (as root), times, links, devices and fifos (as root). An export that was interrupted goes on when it is repeated.',
+      '  clfsload export /path/to/container /path/to/directory\n  clfsload export /path/to/container some/dir /path/to/directory --sparse\n',
+    )
       .argument('<container>')
       .argument('<path-and-directory...>', '[PATH] DIRECTORY')
       .option('--overwrite <when>', `what happens to entries that are there: ${OVERWRITE.join(', ')}`, parseChoice(OVERWRITE), 'if-different')

@@ -13,7 +13,15 @@ interface Flags {
   readonly null?: boolean;
 }
 
-const TYPES: Record<string, number> = { f: ObjectType.regular, d: ObjectType.directory, l: ObjectType.symlink, b: ObjectType.block, c: ObjectType.char, p: ObjectType.fifo, s: ObjectType.socket };
+const TYPES: Record<string, number> = {
+  f: ObjectType.regular,
+  d: ObjectType.directory,
+  l: ObjectType.symlink,
+  b: ObjectType.block,
+  c: ObjectType.char,
+  p: ObjectType.fifo,
+  s: ObjectType.socket,
+};
 const UNITS: Record<string, bigint> = { '': 512n, b: 512n, c: 1n, k: 1024n, M: 1048576n, G: 1073741824n };
 
 /** `find`: paths that fulfil conditions. */
@@ -21,7 +29,11 @@ export const find: Verb = {
   name: 'find',
   summary: 'find entries by name, type, size, time or links',
   command: () =>
-    verbCommand('find', 'Print the paths of the entries that fulfil every condition, a line each.', "  clfsload find /path/to/container --type f --size +100M\n  clfsload find /path/to/container some/dir --name '*.dat' -0\n")
+    verbCommand(
+      'find',
+      'Print the paths of the entries that fulfil every condition, a line each.',
+      "  clfsload find /path/to/container --type f --size +100M\n  clfsload find /path/to/container some/dir --name '*.dat' -0\n",
+    )
       .argument('<container>')
       .argument('[path]')
       .option('--name <pattern>', 'name matches the shell pattern', (pattern) => picomatch(pattern, { dot: true }))
@@ -30,26 +42,27 @@ export const find: Verb = {
       .option('--newer <time>', 'modified after this time (ISO 8601)', parseTime)
       .option('--links <n>', 'number of links: 2, +1, -3', parseCount)
       .option('-0, --null', 'raw paths, each ended by a NUL'),
-  run: (command, io) => withReader(command.args[0], io, async (open) => {
-    const flags = command.opts<Flags>();
-    const { reader } = await indexed(open, io);
-    const start = await lookUp(reader, pathBytes(command.args[1]));
-    let damaged = false;
-    for await (const { path: below, name, found, error } of walk(reader, start.found.id)) {
-      io.signal.throwIfAborted();
-      const path = below.length === 0 ? start.path : start.path.length === 0 ? below : Buffer.concat([start.path, Buffer.from('/'), below]);
-      if (!found) {
-        damaged = true;
-        io.complain(`${escapePath(path)}: ${messageOf(error)}`);
-        continue;
+  run: (command, io) =>
+    withReader(command.args[0], io, async (open) => {
+      const flags = command.opts<Flags>();
+      const { reader } = await indexed(open, io);
+      const start = await lookUp(reader, pathBytes(command.args[1]));
+      let damaged = false;
+      for await (const { path: below, name, found, error } of walk(reader, start.found.id)) {
+        io.signal.throwIfAborted();
+        const path = below.length === 0 ? start.path : start.path.length === 0 ? below : Buffer.concat([start.path, Buffer.from('/'), below]);
+        if (!found) {
+          damaged = true;
+          io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+          continue;
+        }
+        if (!fulfils(found, name, flags)) continue;
+        const shown = path.length === 0 ? Buffer.from('.') : path;
+        if (wantsJson(command)) await io.write(`${JSON.stringify({ ...pathFields(shown), ...attributeFields(found) })}\n`);
+        else await io.write(flags.null ? Buffer.concat([shown, Buffer.from([0])]) : `${escapePath(shown)}\n`);
       }
-      if (!fulfils(found, name, flags)) continue;
-      const shown = path.length === 0 ? Buffer.from('.') : path;
-      if (wantsJson(command)) await io.write(`${JSON.stringify({ ...pathFields(shown), ...attributeFields(found) })}\n`);
-      else await io.write(flags.null ? Buffer.concat([shown, Buffer.from([0])]) : `${escapePath(shown)}\n`);
-    }
-    return damaged ? Exit.unchecked : Exit.ok;
-  }),
+      return damaged ? Exit.unchecked : Exit.ok;
+    }),
 };
 
 function fulfils(found: FoundInode, name: Uint8Array, flags: Flags): boolean {

@@ -1,4 +1,4 @@
-import { escapePath, type Finding, fsck as check } from '../../index.js';
+import { fsck as check, escapePath, type Finding } from '../../index.js';
 import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 /** `fsck`: a container against itself. */
@@ -6,29 +6,37 @@ export const fsck: Verb = {
   name: 'fsck',
   summary: 'check a container against the format',
   command: () =>
-    verbCommand('fsck', 'Check a container against itself and the format, read-only. Errors hide or harm data; warnings harm nobody.', '  clfsload fsck /path/to/container\n  clfsload fsck --content --json "https://[account].blob.core.windows.net/[container]?[SAS]"\n')
+    verbCommand(
+      'fsck',
+      'Check a container against itself and the format, read-only. Errors hide or harm data; warnings harm nobody.',
+      '  clfsload fsck /path/to/container\n  clfsload fsck --content --json "https://[account].blob.core.windows.net/[container]?[SAS]"\n',
+    )
       .argument('<container>')
       .option('--content', 'read the segments of files too')
       .option('--strict', 'exit with 1 for warnings too'),
-  run: (command, io) => withReader(command.args[0], io, async (open) => {
-    const flags = command.opts<{ content?: boolean; strict?: boolean }>();
-    const json = wantsJson(command);
-    const { reader, index } = await indexed(open, io);
-    const pending: string[] = [];
-    const summary = await check(
-      reader,
-      index,
-      { content: flags.content === true, signal: io.signal, onProgress: (entries) => io.progress(() => `${entries} entries checked`) },
-      (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
-    );
-    for (const line of pending) await io.write(line);
-    if (json) await io.write(`${JSON.stringify({ summary })}\n`);
-    else {
-      await io.write(`${summary.entries} entries and ${summary.objects} objects checked: ${summary.errors} errors, ${summary.warnings} warnings\n`);
-      if (summary.errors > 0) await io.write('Errors: load the tree again into an empty container if the source is there; else "export" saves what can be read. docs/errors.md explains each code.\n');
-    }
-    return summary.errors > 0 || (flags.strict && summary.warnings > 0) ? Exit.found : Exit.ok;
-  }),
+  run: (command, io) =>
+    withReader(command.args[0], io, async (open) => {
+      const flags = command.opts<{ content?: boolean; strict?: boolean }>();
+      const json = wantsJson(command);
+      const { reader, index } = await indexed(open, io);
+      const pending: string[] = [];
+      const summary = await check(
+        reader,
+        index,
+        { content: flags.content === true, signal: io.signal, onProgress: (entries) => io.progress(() => `${entries} entries checked`) },
+        (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
+      );
+      for (const line of pending) await io.write(line);
+      if (json) await io.write(`${JSON.stringify({ summary })}\n`);
+      else {
+        await io.write(`${summary.entries} entries and ${summary.objects} objects checked: ${summary.errors} errors, ${summary.warnings} warnings\n`);
+        if (summary.errors > 0)
+          await io.write(
+            'Errors: load the tree again into an empty container if the source is there; else "export" saves what can be read. docs/errors.md explains each code.\n',
+          );
+      }
+      return summary.errors > 0 || (flags.strict && summary.warnings > 0) ? Exit.found : Exit.ok;
+    }),
 };
 
 function textOf({ severity, code, path, object, message }: Finding): string {

@@ -6,29 +6,40 @@ import { Exit, indexed, type Verb, verbCommand, wantsJson, withReader } from './
 export const info: Verb = {
   name: 'info',
   summary: 'tell what a container holds and who wrote it',
-  command: () => verbCommand('info', 'Tell whether a load was finished, who wrote the container as far as can be told, and what objects it has.', '  clfsload info /path/to/container\n').argument('<container>'),
-  run: (command, io) => withReader(command.args[0], io, async (open) => {
-    const { reader, index } = await indexed(open, io);
-    const report = await inspectContainer(reader, index);
-    if (wantsJson(command)) {
-      await io.write(`${JSON.stringify(report)}\n`);
+  command: () =>
+    verbCommand(
+      'info',
+      'Tell whether a load was finished, who wrote the container as far as can be told, and what objects it has.',
+      '  clfsload info /path/to/container\n',
+    ).argument('<container>'),
+  run: (command, io) =>
+    withReader(command.args[0], io, async (open) => {
+      const { reader, index } = await indexed(open, io);
+      const report = await inspectContainer(reader, index);
+      if (wantsJson(command)) {
+        await io.write(`${JSON.stringify(report)}\n`);
+        return Exit.ok;
+      }
+      const list = (counts: Readonly<Record<string, number>>) =>
+        Object.entries(counts)
+          .map(([key, count]) => `${count} ${key}`)
+          .join(', ');
+      const { lz4, none, encryptedOrUnknown, sampled } = report.compression;
+      const lines = [
+        `Finished:     ${report.finished ? 'yes' : 'no: there is no root directory'}`,
+        `Written by:   ${report.writer}`,
+        `Bucket UUID:  ${report.bucketUuid ?? 'no bucket object'}`,
+        `Mass UUID:    ${report.massUuid ?? '-'}`,
+        `Container id: ${report.containerId ?? '-'}   fsid: ${report.fsid ?? '-'}`,
+        `Objects:      ${list(report.objects) || 'none'}`,
+        `Stored:       ${humanBytes(report.storedBytes)} (${report.storedBytes} bytes)`,
+        `Versions:     ${Object.entries(report.versions)
+          .map(([version, count]) => `${version}: ${count}`)
+          .join(', ')}${report.supersededObjects > 0 ? `; ${report.supersededObjects} superseded` : ''}`,
+        `Compression:  of ${sampled} looked into, ${lz4} LZ4, ${none} none, ${encryptedOrUnknown} encrypted or unknown`,
+        `Other blobs:  ${report.otherBlobs}${report.logFiles.length > 0 ? `; log files ${report.logFiles.join(', ')}` : ''}`,
+      ];
+      await io.write(`${lines.join('\n')}\n`);
       return Exit.ok;
-    }
-    const list = (counts: Readonly<Record<string, number>>) => Object.entries(counts).map(([key, count]) => `${count} ${key}`).join(', ');
-    const { lz4, none, encryptedOrUnknown, sampled } = report.compression;
-    const lines = [
-      `Finished:     ${report.finished ? 'yes' : 'no: there is no root directory'}`,
-      `Written by:   ${report.writer}`,
-      `Bucket UUID:  ${report.bucketUuid ?? 'no bucket object'}`,
-      `Mass UUID:    ${report.massUuid ?? '-'}`,
-      `Container id: ${report.containerId ?? '-'}   fsid: ${report.fsid ?? '-'}`,
-      `Objects:      ${list(report.objects) || 'none'}`,
-      `Stored:       ${humanBytes(report.storedBytes)} (${report.storedBytes} bytes)`,
-      `Versions:     ${Object.entries(report.versions).map(([version, count]) => `${version}: ${count}`).join(', ')}${report.supersededObjects > 0 ? `; ${report.supersededObjects} superseded` : ''}`,
-      `Compression:  of ${sampled} looked into, ${lz4} LZ4, ${none} none, ${encryptedOrUnknown} encrypted or unknown`,
-      `Other blobs:  ${report.otherBlobs}${report.logFiles.length > 0 ? `; log files ${report.logFiles.join(', ')}` : ''}`,
-    ];
-    await io.write(`${lines.join('\n')}\n`);
-    return Exit.ok;
-  }),
+    }),
 };

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { type ContainerReader, escapePath, type FoundInode, isClfsError, lookUp, messageOf, ObjectType } from '../../index.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
-import { Exit, indexed, pathBytes, pathFields, type Verb, verbCommand, type VerbIo, wantsJson, withReader } from './verb.js';
+import { Exit, indexed, pathBytes, pathFields, type Verb, type VerbIo, verbCommand, wantsJson, withReader } from './verb.js';
 
 const FETCHED_AT_ONCE = 64;
 
@@ -17,32 +17,37 @@ export const ls: Verb = {
   name: 'ls',
   summary: 'list a directory of a container',
   command: () =>
-    verbCommand('ls', 'List the entries of a directory in a container, like ls -l. Names that are not UTF-8 are shown with \\xNN.', '  clfsload ls /path/to/container\n  clfsload ls -lR "https://[account].blob.core.windows.net/[container]?[SAS]" some/dir\n')
+    verbCommand(
+      'ls',
+      'List the entries of a directory in a container, like ls -l. Names that are not UTF-8 are shown with \\xNN.',
+      '  clfsload ls /path/to/container\n  clfsload ls -lR "https://[account].blob.core.windows.net/[container]?[SAS]" some/dir\n',
+    )
       .argument('<container>')
       .argument('[path]')
       .option('-l, --long', 'with mode, links, owner, size and time')
       .option('-R, --recursive', 'and what is in the directories below')
       .option('-a, --all', 'with . and .., and names that begin with a dot')
       .option('-0, --null', 'raw names, each ended by a NUL'),
-  run: (command, io) => withReader(command.args[0], io, async (open) => {
-    const flags = command.opts<Flags>();
-    const reader = flags.recursive ? (await indexed(open, io)).reader : open.reader;
-    const start = await lookUp(reader, pathBytes(command.args[1]));
-    const listing = new Listing(reader, command, io);
-    if (start.found.inode.attributes.type !== ObjectType.directory) {
-      await io.write(listing.format({ name: start.path, path: start.path, found: start.found }));
-      return Exit.ok;
-    }
-    const pending: { path: Buffer; found: FoundInode }[] = [start];
-    let first = true;
-    for (let next = pending.pop(); next; next = pending.pop()) {
-      if (flags.recursive && !wantsJson(command) && !flags.null) await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
-      first = false;
-      const below = await listing.directory(next.path, next.found);
-      if (flags.recursive) pending.push(...below.reverse());
-    }
-    return listing.damaged ? Exit.unchecked : Exit.ok;
-  }),
+  run: (command, io) =>
+    withReader(command.args[0], io, async (open) => {
+      const flags = command.opts<Flags>();
+      const reader = flags.recursive ? (await indexed(open, io)).reader : open.reader;
+      const start = await lookUp(reader, pathBytes(command.args[1]));
+      const listing = new Listing(reader, command, io);
+      if (start.found.inode.attributes.type !== ObjectType.directory) {
+        await io.write(listing.format({ name: start.path, path: start.path, found: start.found }));
+        return Exit.ok;
+      }
+      const pending: { path: Buffer; found: FoundInode }[] = [start];
+      let first = true;
+      for (let next = pending.pop(); next; next = pending.pop()) {
+        if (flags.recursive && !wantsJson(command) && !flags.null) await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
+        first = false;
+        const below = await listing.directory(next.path, next.found);
+        if (flags.recursive) pending.push(...below.reverse());
+      }
+      return listing.damaged ? Exit.unchecked : Exit.ok;
+    }),
 };
 
 interface Item {
@@ -81,7 +86,9 @@ class Listing {
     for (let at = 0; at < entries.length; at += FETCHED_AT_ONCE) {
       this.#io.signal.throwIfAborted();
       const batch = entries.slice(at, at + FETCHED_AT_ONCE);
-      const items = needInodes ? await Promise.all(batch.map((entry) => this.#item(path, entry))) : batch.map(({ name }) => ({ name, path: name, found: undefined }));
+      const items = needInodes
+        ? await Promise.all(batch.map((entry) => this.#item(path, entry)))
+        : batch.map(({ name }) => ({ name, path: name, found: undefined }));
       let text = '';
       for (const item of items) {
         if (this.#flags.null) await this.#io.write(Buffer.concat([this.#flags.recursive ? item.path : item.name, NUL]));

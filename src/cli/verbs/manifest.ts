@@ -6,24 +6,29 @@ export const manifest: Verb = {
   name: 'manifest',
   summary: 'print a line of JSON for each entry',
   command: () =>
-    verbCommand('manifest', 'Print one line of JSON for each entry: type, mode, owner, times, size, link group, and with --hash the SHA-256 of files. "verify --manifest" takes it.', '  clfsload manifest --hash /path/to/container > tree.jsonl\n  clfsload manifest --sha256sum /path/to/container | (cd /restored && sha256sum -c)\n')
+    verbCommand(
+      'manifest',
+      'Print one line of JSON for each entry: type, mode, owner, times, size, link group, and with --hash the SHA-256 of files. "verify --manifest" takes it.',
+      '  clfsload manifest --hash /path/to/container > tree.jsonl\n  clfsload manifest --sha256sum /path/to/container | (cd /restored && sha256sum -c)\n',
+    )
       .argument('<container>')
       .option('--hash', 'with the SHA-256 of regular files')
       .option('--sha256sum', 'lines for "sha256sum -c" in place of JSON'),
-  run: (command, io) => withReader(command.args[0], io, async (open) => {
-    const flags = command.opts<{ hash?: boolean; sha256sum?: boolean }>();
-    const { reader } = await indexed(open, io);
-    let damaged = false;
-    for await (const { entry, path, error } of createManifest(reader, flags.hash === true || flags.sha256sum === true)) {
-      io.signal.throwIfAborted();
-      if (error) {
-        damaged = true;
-        io.complain(`${escapePath(path)}: ${messageOf(error)}`);
-      } else if (!flags.sha256sum) await io.write(`${formatManifestEntry(entry)}\n`);
-      else if (entry.type === ObjectType.regular && entry.sha256) await io.write(sumLine(entry.path, entry.sha256));
-    }
-    return damaged ? Exit.unchecked : Exit.ok;
-  }),
+  run: (command, io) =>
+    withReader(command.args[0], io, async (open) => {
+      const flags = command.opts<{ hash?: boolean; sha256sum?: boolean }>();
+      const { reader } = await indexed(open, io);
+      let damaged = false;
+      for await (const { entry, path, error } of createManifest(reader, flags.hash === true || flags.sha256sum === true)) {
+        io.signal.throwIfAborted();
+        if (error) {
+          damaged = true;
+          io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+        } else if (!flags.sha256sum) await io.write(`${formatManifestEntry(entry)}\n`);
+        else if (entry.type === ObjectType.regular && entry.sha256) await io.write(sumLine(entry.path, entry.sha256));
+      }
+      return damaged ? Exit.unchecked : Exit.ok;
+    }),
 };
 
 /** A backslash before the sum tells `sha256sum` that the name is escaped. */

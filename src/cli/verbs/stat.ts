@@ -9,17 +9,21 @@ const SHOWN_SEGMENTS = 16;
 export const stat: Verb = {
   name: 'stat',
   summary: 'show attributes, objects and links of entries',
-  command: () => verbCommand('stat', 'Show all attributes of entries, their handles, objects, segments and back pointers.', '  clfsload stat /path/to/container some/file\n').argument('<container>').argument('<path...>'),
-  run: (command, io) => withReader(command.args[0], io, async ({ reader }) => {
-    for (const text of command.args.slice(1)) {
-      const { found, path } = await lookUp(reader, pathBytes(text));
-      const segments: string[] = [];
-      for await (const { id } of reader.blocks(found)) segments.push(idHex(id));
-      if (wantsJson(command)) await io.write(`${JSON.stringify(jsonOf(path, found, segments))}\n`);
-      else await io.write(textOf(path, found, segments));
-    }
-    return Exit.ok;
-  }),
+  command: () =>
+    verbCommand('stat', 'Show all attributes of entries, their handles, objects, segments and back pointers.', '  clfsload stat /path/to/container some/file\n')
+      .argument('<container>')
+      .argument('<path...>'),
+  run: (command, io) =>
+    withReader(command.args[0], io, async ({ reader }) => {
+      for (const text of command.args.slice(1)) {
+        const { found, path } = await lookUp(reader, pathBytes(text));
+        const segments: string[] = [];
+        for await (const { id } of reader.blocks(found)) segments.push(idHex(id));
+        if (wantsJson(command)) await io.write(`${JSON.stringify(jsonOf(path, found, segments))}\n`);
+        else await io.write(textOf(path, found, segments));
+      }
+      return Exit.ok;
+    }),
 };
 
 function jsonOf(path: Buffer, found: FoundInode, segments: readonly string[]): unknown {

@@ -6,7 +6,12 @@ import { Exit, type Verb, verbCommand, wantsJson } from './verb.js';
 export const status: Verb = {
   name: 'status',
   summary: 'show a load job: running, stopped or finished',
-  command: () => verbCommand('status', 'Show the job at a state path, also while it runs: counts, failures, and how to go on.', '  clfsload status --state-path=/path/to/state\n').option('--state-path <string>', 'state directory of the job (required)'),
+  command: () =>
+    verbCommand(
+      'status',
+      'Show the job at a state path, also while it runs: counts, failures, and how to go on.',
+      '  clfsload status --state-path=/path/to/state\n',
+    ).option('--state-path <string>', 'state directory of the job (required)'),
   async run(command, io) {
     const { statePath } = command.opts<{ statePath?: string }>();
     if (!statePath) throw new UsageError('please specify a state-path');

@@ -30,7 +30,12 @@ export function verbCommand(name: string, description: string, examples: string)
   return strict(new Command(name))
     .description(description)
     .option('--json', 'one JSON object a line')
-    .option('--output-type <string>', 'text or json', parseChoice(['text', 'json'], (value) => value.toLowerCase()), 'text')
+    .option(
+      '--output-type <string>',
+      'text or json',
+      parseChoice(['text', 'json'], (value) => value.toLowerCase()),
+      'text',
+    )
     .addHelpText('after', `\nCONTAINER is a container URL with a SAS, a file:// URL, or the path of a directory of blobs.\n\nExamples:\n${examples}`);
 }
 

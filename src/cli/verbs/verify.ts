@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
-import { escapePath, expectManifest, expectSource, openPosixSource, verify as compare, type VerifyLine } from '../../index.js';
+import { verify as compare, escapePath, expectManifest, expectSource, openPosixSource, type VerifyLine } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { humanBytes } from './entry-text.js';
 import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
@@ -33,9 +33,13 @@ export const verify: Verb = {
   run: (command, io) => {
     const flags = command.opts<Flags>();
     const wanted = flags.manifest === undefined ? 2 : 1;
-    if (command.args.length !== wanted) throw new UsageError(flags.manifest === undefined ? 'please pass two arguments: the source and the container' : 'please pass one argument with --manifest: the container');
+    if (command.args.length !== wanted)
+      throw new UsageError(
+        flags.manifest === undefined ? 'please pass two arguments: the source and the container' : 'please pass one argument with --manifest: the container',
+      );
     return withReader(command.args[wanted - 1], io, async (open) => {
-      const expectation = flags.manifest === undefined ? expectSource(openPosixSource(Buffer.from(resolve(command.args[0])))) : await expectManifest(flags.manifest);
+      const expectation =
+        flags.manifest === undefined ? expectSource(openPosixSource(Buffer.from(resolve(command.args[0])))) : await expectManifest(flags.manifest);
       const report = flags.report === undefined ? undefined : createWriteStream(flags.report);
       const pending: string[] = [];
       try {
@@ -52,14 +56,18 @@ export const verify: Verb = {
           },
           (line) => {
             report?.write(textOf(line));
-            if (line.mark !== '=') pending.push(wantsJson(command) ? `${JSON.stringify({ mark: line.mark, ...pathFields(line.path), details: line.details })}\n` : textOf(line));
+            if (line.mark !== '=')
+              pending.push(wantsJson(command) ? `${JSON.stringify({ mark: line.mark, ...pathFields(line.path), details: line.details })}\n` : textOf(line));
           },
         );
         for (const line of pending) await io.write(line);
         if (wantsJson(command)) await io.write(`${JSON.stringify({ summary })}\n`);
         else {
-          await io.write(`${summary.same} same, ${summary.different} different, ${summary.missing} only in the source, ${summary.extra} only in the container, ${summary.unchecked} could not be checked; ${summary.contents} files compared byte by byte (${humanBytes(summary.bytes)})\n`);
-          if (summary.onlyRounding) await io.write('All differences are of times below one microsecond: the rounding of CLFSLoad. Compare with --time-tolerance 1us.\n');
+          await io.write(
+            `${summary.same} same, ${summary.different} different, ${summary.missing} only in the source, ${summary.extra} only in the container, ${summary.unchecked} could not be checked; ${summary.contents} files compared byte by byte (${humanBytes(summary.bytes)})\n`,
+          );
+          if (summary.onlyRounding)
+            await io.write('All differences are of times below one microsecond: the rounding of CLFSLoad. Compare with --time-tolerance 1us.\n');
         }
         if (summary.unchecked > 0) return Exit.unchecked;
         return summary.different + summary.missing + summary.extra > 0 ? Exit.found : Exit.ok;

@@ -1,6 +1,6 @@
 import { ClfsError, messageOf } from '../../error.js';
 import type { BlobInfo, Container, PutOptions } from '../container.js';
-import { BlobService, type Authorization, type ServiceOptions } from './blob-service.js';
+import { type Authorization, BlobService, type ServiceOptions } from './blob-service.js';
 import type { ContainerAddress } from './container-url.js';
 
 const LIST_LIMIT_BYTES = 64 * 1048576;

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../clock.js';
 import { AdaptiveConcurrency } from '../concurrency.js';
 import { PACED_PIECE_BYTES, type RateLimit } from '../rate-limit.js';
 import type { Traffic } from '../traffic.js';
-import { type ContainerAddress, addressText, redact } from './container-url.js';
+import { addressText, type ContainerAddress, redact } from './container-url.js';
 
 /** Version of the service's protocol that is spoken. */
 const SERVICE_VERSION = '2021-12-02';
@@ -125,13 +125,18 @@ export class BlobService {
     if (this.#failing++ === 0) this.#options.traffic.set('waitingSince', begun);
     try {
       for (let attempt = 1; ; attempt++) {
-        if (this.#clock.now() - begun > this.#options.retryWindowMs) {
-          throw new ClfsError('service-unavailable', `No usable answer from ${addressText(this.#address)} for ${attempt} tries: ${trouble.text}.`, { cause: trouble.cause });
+        const leftMs = this.#options.retryWindowMs - (this.#clock.now() - begun);
+        if (leftMs <= 0) {
+          throw new ClfsError('service-unavailable', `No usable answer from ${addressText(this.#address)} for ${attempt} tries: ${trouble.text}.`, {
+            cause: trouble.cause,
+          });
         }
         const backOffMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 16)) * (0.5 + Math.random());
-        const delayMs = Math.max(backOffMs, trouble.retryAfterMs);
+        const delayMs = Math.min(Math.max(backOffMs, trouble.retryAfterMs), leftMs);
         this.#options.traffic.add('retries', 1);
-        this.#options.onRetry?.(`${request.method} ${request.blob || 'container'}: ${trouble.text}; trying again in ${(delayMs / 1000).toFixed(1)} s (try ${attempt + 1})`);
+        this.#options.onRetry?.(
+          `${request.method} ${request.blob || 'container'}: ${trouble.text}; trying again in ${(delayMs / 1000).toFixed(1)} s (try ${attempt + 1})`,
+        );
         await this.#clock.sleep(delayMs, this.#options.signal);
         const result = await this.#try(request, attempt + 1);
         if (result.final) return result.final;
@@ -177,7 +182,10 @@ export class BlobService {
     }
     if (status === 404) throw new ClfsError('not-found', `There is no blob ${request.blob} in ${where}.`);
     if (status === 401 || status === 403) {
-      throw new ClfsError('access-denied', `${where} refused access (${text}). Check that the SAS has not expired and grants reading, writing, listing and deleting.`);
+      throw new ClfsError(
+        'access-denied',
+        `${where} refused access (${text}). Check that the SAS has not expired and grants reading, writing, listing and deleting.`,
+      );
     }
     if (status === 412 || (status === 409 && code === 'BlobAlreadyExists')) throw new ClfsError('exists', `The blob ${request.blob} exists (${text}).`);
     throw new ClfsError('service', `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)}`.trim());
@@ -289,7 +297,11 @@ function requestTimeoutS(request: BlobRequest, attempt: number): number {
 /** Faults of the set-up that no repetition mends. */
 function isPermanent(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  return code.startsWith('ERR_TLS_') || code.startsWith('CERT_') || ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'EPROTO'].includes(code);
+  return (
+    code.startsWith('ERR_TLS_') ||
+    code.startsWith('CERT_') ||
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'EPROTO'].includes(code)
+  );
 }
 
 function connectionText(error: unknown): string {

@@ -55,7 +55,8 @@ export function parseContainerUrl(text: string): ParsedContainerUrl {
   if (segments.length < wanted) throw notAContainer(text, pathStyle ? 'it names no account and container' : 'it names no container');
   if (segments.length > wanted) throw notAContainer(text, 'it names a blob in the container, not the container');
   const container = decodeURIComponent(segments[wanted - 1]);
-  if (!CONTAINER_NAME.test(container)) throw notAContainer(text, `${JSON.stringify(container)} is no container name (3 to 63 lower-case letters, digits and hyphens)`);
+  if (!CONTAINER_NAME.test(container))
+    throw notAContainer(text, `${JSON.stringify(container)} is no container name (3 to 63 lower-case letters, digits and hyphens)`);
   const account = pathStyle ? segments[0] : host.split('.')[0];
   return { address: { origin: url.origin, path: `/${segments.join('/')}`, account, container }, query: url.search.replace(/^\?/, '') };
 }

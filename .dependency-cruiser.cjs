@@ -1,0 +1,37 @@
+/** The layers of docs/design.md: each folder, and what it may import beside itself, error.ts and version.ts. */
+const LAYERS = {
+  format: [],
+  lz4: ['format'],
+  posix: [],
+  text: [],
+  log: [],
+  source: ['format', 'posix'],
+  container: ['posix'],
+  state: ['format', 'posix'],
+  worker: ['format', 'source', 'container', 'lz4'],
+  load: ['format', 'source', 'container', 'state', 'worker', 'log', 'lz4', 'text'],
+  namespace: ['format', 'container'],
+  audit: ['format', 'container', 'source', 'namespace'],
+  export: ['format', 'container', 'namespace', 'posix'],
+  cli: [],
+};
+const SHARED = 'error|version';
+
+module.exports = {
+  forbidden: [
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    ...Object.entries(LAYERS).map(([layer, allowed]) => ({
+      name: `${layer}-imports`,
+      severity: 'error',
+      from: { path: `^src/${layer}/`, pathNot: '\\.test\\.ts$' },
+      to: { path: '^src/', pathNot: layer === 'cli' ? '^src/(cli/|index\\.ts)' : `^src/((${[layer, ...allowed].join('|')})/|(${SHARED})\\.ts)` },
+    })),
+    { name: 'no-test-code', severity: 'error', from: { path: '^src/', pathNot: '\\.test\\.ts$' }, to: { path: '^test/' } },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node'], extensions: ['.ts', '.js'] },
+  },
+};

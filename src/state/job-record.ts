@@ -1,0 +1,30 @@
+/** What is the same for a job from first to last, and what its end needs. No secret of the service is in it. */
+export interface JobRecord {
+  readonly program: string;
+  /** Absolute path of the source, hex. */
+  readonly sourceHex: string;
+  /** Container without its SAS. */
+  readonly container: string;
+  readonly bucketUuid: string;
+  readonly compress: boolean;
+  readonly preserveHardLinks: boolean;
+  readonly containerId: number;
+  readonly fsid: number;
+  /** Key of the job's ids. */
+  readonly secretHex: string;
+  readonly massUuid: string;
+  readonly wipeEpoch: string;
+  readonly jobId: string;
+  readonly startedMs: number;
+  /** Whether the bucket object was created. */
+  readonly begun: boolean;
+  /** Whether the end of the job has begun: the root may be there. */
+  readonly committing: boolean;
+  /** Whether the root has been written. */
+  readonly committed: boolean;
+  /** Final status of the latest session; empty while one runs. */
+  readonly finalStatus: string;
+  readonly sessions: number;
+  /** Names of the log blobs that the bucket object lists. */
+  readonly logNames: readonly string[];
+}
