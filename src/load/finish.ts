@@ -75,11 +75,10 @@ export async function commit(context: JobContext, tools: FinishTools): Promise<v
   const { state, log } = context;
   const { container } = tools.work;
   const logs = log.parts();
-  const session = state.record.sessions;
-  const names = logs.map((_, index) => `clfsload-${state.record.jobId.slice(0, 8)}-${session}-${index + 1}.log`);
-  const logNames = [...state.record.logNames.filter((name) => !names.includes(name)), ...names];
+  // The log of a job grows over its sessions: each writes the same blobs again.
+  const logNames = logs.map((_, index) => `clfsload-${state.record.jobId.slice(0, 8)}-${index + 1}.log`);
   state.transact(() => state.update({ logNames, committing: true }));
-  for (const [index, bytes] of logs.entries()) await container.put(names[index], bytes);
+  for (const [index, bytes] of logs.entries()) await container.put(logNames[index], bytes);
   await putBucket(container, state.record.bucketUuid, logNames);
   await container.flush();
   requireGoOn(tools.signal);
@@ -101,7 +100,7 @@ export function bucketBlob(bucketUuid: string, logNames: readonly string[]): Buf
  *
  * @throws ClfsError `container-other` when another load's root is there
  */
-export async function commitRoot(context: JobContext, tools: FinishTools): Promise<void> {
+async function commitRoot(context: JobContext, tools: FinishTools): Promise<void> {
   const { state } = context;
   const root = state.directories.get(ROOT_DIRECTORY);
   if (root.status === DirectoryStatus.written) {

@@ -23,7 +23,7 @@ import { createInlineRunner } from '../worker/inline-runner.js';
 import { JobIds } from '../worker/job-ids.js';
 import type { JobConstants } from '../worker/tasks.js';
 import { createThreadRunner } from '../worker/thread-runner.js';
-import { cleanUp, commit, commitRoot, type FinishTools } from './finish.js';
+import { cleanUp, commit, type FinishTools } from './finish.js';
 import { JobContext } from './job-context.js';
 import { beginJob, type JobWish, type OpenJob, resumeJob } from './open-job.js';
 import type { FinalStatus, LoadOptions, LoadSummary } from './options.js';
@@ -58,7 +58,8 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     options.statePath,
     destination.place.kind === 'local' && !options.internals?.container ? destination.place.directory : undefined,
   );
-  const source = openPosixSource(sourcePath);
+  const opened = openPosixSource(sourcePath);
+  const source = options.internals?.wrapSource?.(opened) ?? opened;
   const lz4 = openLz4();
   const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism());
   const traffic = new Traffic(threads + 1);
@@ -269,8 +270,8 @@ class Session {
     }
     this.#bindFileSystems(device);
     await this.#work.container.tidy();
-    // A root that may be there already is brought to its end before anything in it is repaired.
-    if (state.record.committing && !state.record.committed) await commitRoot(this.#context, this.#tools);
+    // An end that had begun is brought to its end before anything is repaired: the root may be there already.
+    if (state.record.committing && !state.record.committed) await commit(this.#context, this.#tools);
     const retried = state.transact(() => retryFailures(state));
     if (retried > 0) this.#say(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
     progress.begin(state.counters, state.failures.count(), state.openEntries(), traffic);

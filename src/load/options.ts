@@ -2,6 +2,7 @@ import type { Clock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
 import type { Geometry } from '../format/geometry.js';
 import type { LogLevel } from '../log/job-log.js';
+import type { SourceTree } from '../source/source-tree.js';
 import type { CommitHooks } from '../state/job-state.js';
 import type { Phase, ProgressSnapshot } from './progress.js';
 
@@ -53,6 +54,8 @@ interface LoadInternals {
   /** Runs everything in the calling thread, with this container. */
   readonly container?: Container;
   readonly hooks?: CommitHooks;
+  /** Stands between the loader and its source. */
+  readonly wrapSource?: (source: SourceTree) => SourceTree;
   /** Draws the job's random bytes. */
   readonly random?: (bytes: number) => Buffer;
 }

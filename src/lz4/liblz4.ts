@@ -5,28 +5,19 @@ import type { Lz4 } from '../format/envelope.js';
 const { h32Raw } = await xxhash();
 const DICTIONARY_BYTES = 65536;
 
+/** Bound once a thread: a foreign function stays bound for good. */
+const library = bind();
+
 /**
  * The system's liblz4 through a foreign-function call: linked blocks, straight into the caller's buffer.
  *
  * @returns undefined where the library is not installed
  */
 export function openLiblz4(): Lz4 | undefined {
-  let library: ReturnType<typeof koffi.load>;
-  try {
-    library = koffi.load('liblz4.so.1');
-  } catch {
-    return undefined;
-  }
-  const initStream = library.func('void *LZ4_initStream(void *stream, size_t size)');
-  const compress = library.func(
-    'int LZ4_compress_fast_continue(void *stream, const void *source, void *target, int sourceSize, int targetSize, int acceleration)',
-  );
-  const decompress = library.func(
-    'int LZ4_decompress_safe_usingDict(const void *source, void *target, int sourceSize, int targetSize, const void *dictionary, int dictionarySize)',
-  );
-  const sizeOfStream = library.func('int LZ4_sizeofState()');
+  if (!library) return undefined;
+  const { initStream, compress, decompress, sizeOfState } = library;
   // Not from Buffer's pool: liblz4 wants the state aligned.
-  const stream = Buffer.from(new ArrayBuffer(sizeOfStream() + 64));
+  const stream = Buffer.from(new ArrayBuffer(sizeOfState() + 64));
   return {
     // A cleared state, not LZ4_resetStream_fast: its left-over table changes the bytes, and equal input shall give equal output.
     startFrame() {
@@ -40,4 +31,20 @@ export function openLiblz4(): Lz4 | undefined {
     },
     checksum: (bytes) => h32Raw(bytes, 0),
   };
+}
+
+function bind() {
+  try {
+    const lib = koffi.load('liblz4.so.1');
+    return {
+      initStream: lib.func('void *LZ4_initStream(void *stream, size_t size)'),
+      compress: lib.func('int LZ4_compress_fast_continue(void *stream, const void *source, void *target, int sourceSize, int targetSize, int acceleration)'),
+      decompress: lib.func(
+        'int LZ4_decompress_safe_usingDict(const void *source, void *target, int sourceSize, int targetSize, const void *dictionary, int dictionarySize)',
+      ),
+      sizeOfState: lib.func('int LZ4_sizeofState()'),
+    };
+  } catch {
+    return undefined;
+  }
 }

@@ -18,7 +18,7 @@ function randomNumbers(seed: number): () => number {
 }
 
 /** Bytes of which about half compress. */
-function someBytes(length: number, seed: number): Buffer {
+export function someBytes(length: number, seed: number): Buffer {
   const next = randomNumbers(seed + 1);
   const bytes = Buffer.alloc(length);
   for (let at = 0; at < length; at += 64) {
