@@ -29,6 +29,7 @@ interface Flags {
   readonly outputLevel: OutputLevel;
   readonly concurrencyCount?: number;
   readonly retryWindow?: number;
+  readonly lateArrival?: number;
 }
 
 /** The command itself: its flags, their defaults and help. */
@@ -60,6 +61,7 @@ function loadCommand(name: string): Command {
     .option('--cap-mbps <float>', 'cap the rate, in megabits per second; 0: no cap', parsePositive, 0)
     .option('--concurrency-count <uint32>', 'number of requests in flight (default: adapted to the service)', parseUint32)
     .option('--retry-window <duration>', 'how long to wait for a service that does not answer, such as 90s or 6h (default: without end)', parseDuration)
+    .option('--late-arrival <duration>', 'how long a request that was given up may still take effect at the service (default: 2m)', parseDuration)
     .option(
       '--output-type <string>',
       `form of the output: ${OUTPUT_TYPES.join(', ')}`,
@@ -104,6 +106,7 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
       concurrency: flags.concurrencyCount === 0 ? undefined : (flags.concurrencyCount ?? concurrencyFromEnvironment()),
       logLevel: flags.logLevel,
       retryWindowMs: flags.retryWindow,
+      lateArrivalMs: flags.lateArrival,
       signal: stop.signal,
       onEvent: (event) => output.event(event),
       onStart: (snapshot) => output.start(snapshot),

@@ -45,7 +45,7 @@ export interface Container {
   ready(): Promise<void> | undefined;
   /** Longest time, in milliseconds, after which a put that was given up can still take effect. */
   readonly lateArrivalMs: number;
-  /** When the last put was given up without a certain end, in milliseconds since 1970; 0 when none was. */
+  /** Until when a put that was given up without a certain end can take effect, in milliseconds since 1970; 0 when there is none. */
   readonly lastUncertainPutMs: number;
   close(): Promise<void>;
 }

@@ -29,8 +29,8 @@ export interface FinishTools {
   readonly lz4: Lz4;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** When a session that was killed, and may have had puts under way, was last alive, in milliseconds since 1970; 0 for none. */
-  readonly crashedAtMs: number;
+  /** Until when puts of earlier sessions can still take effect, in milliseconds since 1970. */
+  readonly uncertainUntilMs: number;
 }
 
 /**
@@ -44,8 +44,7 @@ export async function cleanUp(context: JobContext, tools: FinishTools): Promise<
   for (;;) {
     const page = state.leftovers.list(LEFTOVERS_A_TASK);
     if (page.length === 0) return;
-    const crashEnd = tools.crashedAtMs > 0 ? tools.crashedAtMs + container.lateArrivalMs : 0;
-    const waitMs = Math.max(crashEnd, container.lastUncertainPutMs) - tools.clock.now();
+    const waitMs = Math.max(tools.uncertainUntilMs, container.lastUncertainPutMs) - tools.clock.now();
     if (waitMs > 0) {
       context.log.write('INFO', `waiting ${Math.ceil(waitMs / 1000)} s until no put that was given up can still arrive`);
       await tools.clock.sleep(waitMs, tools.signal);

@@ -163,7 +163,7 @@ class Session {
       lz4,
       clock: options.internals?.clock ?? systemClock,
       signal: options.signal ?? new AbortController().signal,
-      crashedAtMs: job.state.record.sessions > 0 && job.state.record.finalStatus === '' ? job.state.aliveMs : 0,
+      uncertainUntilMs: uncertainUntil(job),
     };
   }
 
@@ -193,6 +193,7 @@ class Session {
     this.#enter('Init');
     let status: FinalStatus;
     let failure: unknown;
+    let scheduler: Scheduler | undefined;
     const runnerHolder: { close?: () => Promise<void> } = {};
     try {
       if (this.#isFinished()) {
@@ -205,7 +206,7 @@ class Session {
       await this.#prepare(traffic);
       this.#options.onStart?.(() => progress.snapshot(this.#tools.clock.now()));
       this.#enter('Transfer');
-      const scheduler = new Scheduler(this.#context, this.#options.maxErrors ?? DEFAULT_MAX_ERRORS, () => this.#enter('Reconcile'));
+      scheduler = new Scheduler(this.#context, this.#options.maxErrors ?? DEFAULT_MAX_ERRORS, () => this.#enter('Reconcile'));
       const runner = createRunner(scheduler.events);
       runnerHolder.close = () => runner.close();
       await scheduler.run(runner, signal);
@@ -231,8 +232,10 @@ class Session {
     progress.phase = 'Done';
     try {
       if (failure !== undefined) writeReports(this.#context, root, directory.file);
-      const clean = failure === undefined || isClfsError(failure, 'cancelled', 'entry');
-      state.transact(() => state.update({ finalStatus: clean ? status : '' }));
+      // Without a final status the next session reckons with puts that are still under way.
+      const settled = failure === undefined || scheduler?.settled === true;
+      const uncertainUntilMs = Math.max(this.#tools.uncertainUntilMs, this.#work.container.lastUncertainPutMs);
+      state.transact(() => state.update({ finalStatus: settled ? status : '', uncertainUntilMs }));
     } catch (error) {
       failure ??= error;
       status = 'Failed';
@@ -310,6 +313,13 @@ class Session {
     const { filesDone, filesFailed, bytesDone, retries, throttled, requests } = this.#context.progress.snapshot(this.#tools.clock.now());
     return `${filesDone} entries done, ${filesFailed} failed, ${bytesDone} bytes; ${requests} requests, ${retries} retries, ${throttled} throttled`;
   }
+}
+
+/** A session that was killed may have had puts under way when it was last alive. */
+function uncertainUntil({ state, container }: OpenJob & { readonly container: Container }): number {
+  const { sessions, finalStatus, uncertainUntilMs } = state.record;
+  const killed = sessions > 0 && finalStatus === '';
+  return Math.max(uncertainUntilMs, killed && state.aliveMs > 0 ? state.aliveMs + container.lateArrivalMs : 0);
 }
 
 function absolutePath(source: string | Uint8Array): Buffer {

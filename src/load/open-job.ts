@@ -114,6 +114,7 @@ function newRecord(wish: JobWish, random: (bytes: number) => Buffer): JobRecord 
     committed: false,
     finalStatus: '',
     sessions: 0,
+    uncertainUntilMs: 0,
     logNames: [],
   };
 }

@@ -86,7 +86,7 @@ export class Scheduler {
     return {
       part: (task, part) => this.#receive({ kind: 'part', task, part }),
       done: (task, result) => this.#receive({ kind: 'done', task, result }),
-      failed: (_task, error) => this.#end(error),
+      failed: (task, error) => this.#fail(task, error),
       log: (text) => this.#context.log.write('WARNING', text),
     };
   }
@@ -133,6 +133,24 @@ export class Scheduler {
       this.#timer = undefined;
       this.#pump();
     }, delayMs);
+  }
+
+  /** Whether nothing was under way when the run ended: no put of this session can take effect any more. */
+  get settled(): boolean {
+    return this.#running.size === 0;
+  }
+
+  /** A task has ended the job. What else runs is waited for: most of it meets the same end, and then nothing is uncertain. */
+  #fail(task: number, error: unknown): void {
+    const running = this.#running.get(task);
+    if (!running) {
+      this.#end(error);
+      return;
+    }
+    this.#running.delete(task);
+    this.#lanes[running.lane] -= running.units;
+    this.#stop(error);
+    if (this.#running.size === 0) this.#schedule(0);
   }
 
   /** Ends the run at once. */

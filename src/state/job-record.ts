@@ -25,6 +25,8 @@ export interface JobRecord {
   /** Final status of the latest session; empty while one runs. */
   readonly finalStatus: string;
   readonly sessions: number;
+  /** Until when puts of the sessions before can still take effect, in milliseconds since 1970. */
+  readonly uncertainUntilMs: number;
   /** Names of the log blobs that the bucket object lists. */
   readonly logNames: readonly string[];
 }

@@ -21,6 +21,8 @@ export interface JobCounters {
 export interface CommitHooks {
   before?(): void;
   after?(): void;
+  /** The time, in milliseconds since 1970. */
+  now?(): number;
 }
 
 /** The state of one job: the only writer of its database. */
@@ -82,8 +84,7 @@ export class JobState {
     const db = openDatabase(path);
     try {
       configure(db, journal);
-      createTables(db);
-      db.prepare('INSERT INTO job VALUES (1, ?, ?, 1, 0, 0, 0)').run(JSON.stringify(record), firstSequence);
+      createTables(db, () => db.prepare('INSERT INTO job VALUES (1, ?, ?, 1, 0, 0, 0)').run(JSON.stringify(record), firstSequence));
       return new JobState(db, hooks);
     } catch (error) {
       db.close();
@@ -128,7 +129,7 @@ export class JobState {
     try {
       const result = change();
       if (this.#nextSequence !== saved.next || this.#nextManager !== saved.manager) this.#setNext.run(this.#nextSequence, this.#nextManager);
-      this.#aliveMs = Date.now();
+      this.#aliveMs = this.#hooks.now?.() ?? Date.now();
       this.#setCounters.run(this.#counters.done, this.#counters.bytes, this.#aliveMs);
       this.#hooks.before?.();
       this.#db.exec('COMMIT');

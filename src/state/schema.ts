@@ -82,9 +82,16 @@ CREATE UNIQUE INDEX failure_entry ON failure (directory, name);
 CREATE TABLE leftover (id INTEGER PRIMARY KEY, name TEXT, owner BLOB, sequence INTEGER, generation INTEGER, blocks INTEGER) STRICT;
 `;
 
-/** Makes the tables in an empty database. */
-export function createTables(database: Database): void {
-  database.exec(`BEGIN; ${TABLES} PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+/** Makes the tables in an empty database, and what `fill` puts into them: all of it or, after a crash, nothing. */
+export function createTables(database: Database, fill: () => void): void {
+  database.exec(`BEGIN; ${TABLES}`);
+  fill();
+  database.exec(`PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+}
+
+/** Whether a database holds a job: not so when a process died while it made one. */
+export function holdsJob(database: Database): boolean {
+  return (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version !== 0;
 }
 
 /** @throws ClfsError `state` when the tables are missing, damaged, or of another version */

@@ -2,6 +2,8 @@ import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, rmSync, stat
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
 import { fileSystemMagic, tryLock } from '../posix/libc.js';
+import { type Database, openDatabase } from './database.js';
+import { holdsJob } from './schema.js';
 
 const DATABASE_FILE = 'job.db';
 const LOCK_FILE = 'lock';
@@ -34,18 +36,44 @@ export function claimNewState(statePath: string): StateDirectory {
   const quoted = JSON.stringify(path);
   if (!made) {
     const names = listState(path);
+    const foreign = names.some((name) => !OWN_FILES.test(name));
+    // What a process left that died before its job had begun does not count.
+    if (!foreign && !isJobRecorded(path, names)) return holdNew(path, made);
     if (names.includes(DATABASE_FILE)) {
       throw new ClfsError(
         'state',
         `The state directory ${quoted} holds a job already. Go on with it by --new-session=false, or name another --state-path for a new one.`,
       );
     }
-    if (names.length > 0) throw new ClfsError('state', `The state directory ${quoted} is not empty. Name an empty one, or one that does not exist yet.`);
+    throw new ClfsError('state', `The state directory ${quoted} is not empty. Name an empty one, or one that does not exist yet.`);
   }
-  return hold(path, () => {
-    for (const name of readdirSync(path)) if (OWN_FILES.test(name)) rmSync(join(path, name), { force: true });
+  return holdNew(path, made);
+}
+
+function holdNew(path: string, made: boolean): StateDirectory {
+  const clear = (keep?: string) => {
+    for (const name of readdirSync(path)) if (OWN_FILES.test(name) && name !== keep) rmSync(join(path, name), { force: true });
+  };
+  const directory = hold(path, () => {
+    clear();
     if (made) rmSync(path, { recursive: true, force: true });
   });
+  clear(LOCK_FILE);
+  return directory;
+}
+
+/** @throws nothing: a database that cannot be read counts as a job, which is never removed */
+function isJobRecorded(path: string, names: readonly string[]): boolean {
+  if (!names.includes(DATABASE_FILE)) return names.some((name) => name !== LOCK_FILE);
+  let db: Database | undefined;
+  try {
+    db = openDatabase(join(path, DATABASE_FILE), true);
+    return holdsJob(db);
+  } catch {
+    return true;
+  } finally {
+    db?.close();
+  }
 }
 
 /**

@@ -35,6 +35,7 @@ export class FaultyWorld {
   ) {
     this.#callFault = fault.call;
     this.#commitFault = fault.commit;
+    this.container = this.#container();
   }
 
   readonly clock: Clock = {
@@ -55,23 +56,31 @@ export class FaultyWorld {
       if (this.#commitFault.fault === 'error') throw new ClfsError('state', 'the disk is full');
       if (this.#commitFault.fault === 'crash before') this.#crash();
     },
+    now: () => this.#nowMs,
     after: () => {
       if (this.commits === this.#commitFault?.at && this.#commitFault.fault === 'crash after') this.#crash();
     },
   };
 
-  readonly container: Container = {
-    put: (name: string, body: Uint8Array, options?: PutOptions) => this.#call(async () => this.store.put(name, body, options), name, body, options),
-    get: (name: string, limitBytes: number) => this.#call(async () => this.store.get(name, limitBytes)),
-    list: (prefix: string) => this.#list(prefix),
-    delete: (name: string) => this.#call(async () => this.store.delete(name)),
-    flush: async () => undefined,
-    tidy: async () => undefined,
-    ready: () => undefined,
-    close: async () => undefined,
-    lateArrivalMs: LATE_MS,
-    lastUncertainPutMs: 0,
-  };
+  readonly container: Container;
+  #container(): Container {
+    const uncertain = () => this.#uncertainUntilMs;
+    return {
+      put: (name: string, body: Uint8Array, options?: PutOptions) => this.#call(async () => this.store.put(name, body, options), name, body, options),
+      get: (name: string, limitBytes: number) => this.#call(async () => this.store.get(name, limitBytes)),
+      list: (prefix: string) => this.#list(prefix),
+      delete: (name: string) => this.#call(async () => this.store.delete(name)),
+      flush: async () => undefined,
+      tidy: async () => undefined,
+      ready: () => undefined,
+      close: async () => undefined,
+      lateArrivalMs: LATE_MS,
+      get lastUncertainPutMs() {
+        return uncertain();
+      },
+    };
+  }
+  #uncertainUntilMs = 0;
 
   /** The process is started again. Time has gone by, but not enough for late puts to be out of the way. */
   revive(): void {
@@ -109,6 +118,7 @@ export class FaultyWorld {
           // Every other one arrives early in the next session, the rest at the last moment.
           this.#late.push({ name, body: Buffer.from(body), afterCall: number % 2 === 0 ? number + 3 : Number.POSITIVE_INFINITY });
         }
+        this.#uncertainUntilMs = this.#nowMs + LATE_MS;
         throw new ClfsError('service-unavailable', 'the service did not answer in time');
       case 'crash before':
         return this.#crash();

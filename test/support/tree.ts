@@ -6,7 +6,7 @@ import { CURRENT_DIRECTORY, close, makeDirectory, makeNode, makeSymlink, Open, o
 export const isRoot = process.getuid?.() === 0;
 
 /** A deterministic stream of numbers below 2^32. */
-function randomNumbers(seed: number): () => number {
+export function randomNumbers(seed: number): () => number {
   let state = seed >>> 0 || 1;
   return () => {
     state ^= state << 13;
