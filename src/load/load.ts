@@ -206,7 +206,9 @@ class Session {
       await this.#prepare(traffic);
       this.#options.onStart?.(() => progress.snapshot(this.#tools.clock.now()));
       this.#enter('Transfer');
-      scheduler = new Scheduler(this.#context, this.#options.maxErrors ?? DEFAULT_MAX_ERRORS, () => this.#enter('Reconcile'));
+      scheduler = new Scheduler(this.#context, this.#options.maxErrors ?? DEFAULT_MAX_ERRORS, this.#options.concurrency !== undefined, () =>
+        this.#enter('Reconcile'),
+      );
       const runner = createRunner(scheduler.events);
       runnerHolder.close = () => runner.close();
       await scheduler.run(runner, signal);

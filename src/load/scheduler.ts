@@ -10,6 +10,7 @@ import { ListingInProgress } from './apply-listing.js';
 import { applyChunk, applyDirectoryWritten, applyExamined, applyLargeDone, applyLargeFailure, applyLinked, applySegments } from './apply-results.js';
 import { DirectoryFeeder } from './directory-feeder.js';
 import type { JobContext } from './job-context.js';
+import { LaneCount } from './lane-count.js';
 import { LargeTracker } from './large-tracker.js';
 
 /** Work that a lane has at once, in units of about one small file. */
@@ -59,10 +60,12 @@ type Event =
 export class Scheduler {
   readonly #context: JobContext;
   readonly #maxErrors: number;
+  readonly #allLanes: boolean;
   readonly #onReconcile: () => void;
   #runner: TaskRunner | undefined;
   readonly #running = new Map<number, Running>();
   readonly #lanes: number[] = [];
+  #laneCount = new LaneCount(1, true);
   #events: Event[] = [];
   #taskNumber = 0;
   #backlog = 0;
@@ -74,8 +77,12 @@ export class Scheduler {
   #stopping: unknown;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
 
-  /** @param onReconcile called once, when linked inodes begin to be written */
-  constructor(context: JobContext, maxErrors: number, onReconcile: () => void) {
+  /**
+   * @param allLanes use every lane from the start
+   * @param onReconcile called once, when linked inodes begin to be written
+   */
+  constructor(context: JobContext, maxErrors: number, allLanes: boolean, onReconcile: () => void) {
+    this.#allLanes = allLanes;
     this.#context = context;
     this.#maxErrors = maxErrors;
     this.#onReconcile = onReconcile;
@@ -99,6 +106,7 @@ export class Scheduler {
   async run(runner: TaskRunner, signal: AbortSignal): Promise<void> {
     this.#runner = runner;
     this.#lanes.push(...new Array<number>(runner.lanes).fill(0));
+    this.#laneCount = new LaneCount(runner.lanes, this.#allLanes);
     const { state } = this.#context;
     this.#backlog = state.chunks.backlogEntries();
     for (let after = 0; ; ) {
@@ -230,11 +238,16 @@ export class Scheduler {
   }
 
   #submit(claim: Claim, task: Task, units: number, wantedLane: number | undefined): void {
-    const lane = wantedLane ?? this.#lanes.indexOf(Math.min(...this.#lanes));
+    const lane = wantedLane ?? this.#freestLane();
     const number = ++this.#taskNumber;
     this.#lanes[lane] += units;
     this.#running.set(number, { claim, lane, units });
     this.#runner?.submit(lane, number, task);
+  }
+
+  #freestLane(): number {
+    const active = this.#lanes.slice(0, this.#laneCount.active);
+    return active.indexOf(Math.min(...active));
   }
 
   /** Records an event; inside a transaction. */
@@ -305,7 +318,7 @@ export class Scheduler {
   /** Gives the lanes work while they have room; inside a transaction. */
   #plan(next: Planned[]): void {
     const { state } = this.#context;
-    let room = this.#lanes.reduce((sum, units) => sum + Math.max(0, LANE_UNITS - units), 0) - next.reduce((sum, { units }) => sum + units, 0);
+    let room = this.#room() - next.reduce((sum, { units }) => sum + units, 0);
     const give = (planned: Planned) => {
       next.push(planned);
       room -= planned.units;
@@ -338,6 +351,14 @@ export class Scheduler {
       for (const group of groups) this.#giveGroup(group, give);
       if (groups.length === 0) break;
     }
+  }
+
+  /** Units that the active lanes can take; more lanes become active when those are full and processors idle. */
+  #room(): number {
+    const room = () => this.#lanes.slice(0, this.#laneCount.active).reduce((sum, units) => sum + Math.max(0, LANE_UNITS - units), 0);
+    if (this.#large.size > 0) this.#laneCount.useAll();
+    if (room() < LANE_UNITS / 2) this.#laneCount.consider();
+    return room();
   }
 
   #planLarge(room: () => number, give: (planned: Planned) => void): void {

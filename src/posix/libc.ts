@@ -104,7 +104,6 @@ export interface FileStatus {
   readonly linkCount: number;
   readonly inode: bigint;
   readonly sizeBytes: bigint;
-  readonly allocatedBytes: bigint;
   readonly mtimeSeconds: number;
   readonly mtimeNanoseconds: number;
   readonly ctimeSeconds: number;
@@ -128,7 +127,6 @@ function decodeStatus(): FileStatus {
     linkCount: b.readUInt32LE(16),
     inode: b.readBigUInt64LE(32),
     sizeBytes: b.readBigUInt64LE(40),
-    allocatedBytes: b.readBigUInt64LE(48) * 512n,
     atimeSeconds: signed64(64),
     atimeNanoseconds: b.readUInt32LE(72),
     ctimeSeconds: signed64(96),
@@ -137,8 +135,16 @@ function decodeStatus(): FileStatus {
     mtimeNanoseconds: b.readUInt32LE(120),
     specialMajor: b.readUInt32LE(128),
     specialMinor: b.readUInt32LE(132),
-    device: `${b.readUInt32LE(136)}:${b.readUInt32LE(140)}`,
+    device: deviceText(b.readUInt32LE(136), b.readUInt32LE(140)),
   };
+}
+
+let latestDevice = { major: -1, minor: -1, text: '' };
+
+/** A tree has few devices: the text of the latest one is kept. */
+function deviceText(major: number, minor: number): string {
+  if (major !== latestDevice.major || minor !== latestDevice.minor) latestDevice = { major, minor, text: `${major}:${minor}` };
+  return latestDevice.text;
 }
 
 function signed64(at: number): number {

@@ -13,9 +13,11 @@ const THREAD_LIMITS = { maxYoungGenerationSizeMb: 16 };
  */
 export function createThreadRunner(lanes: number, setup: Omit<ThreadSetup, 'slot'>, events: RunnerEvents): TaskRunner {
   let closed = false;
-  const threads = Array.from({ length: lanes }, (_, lane) => {
+  const threads: (Worker | undefined)[] = new Array<Worker | undefined>(lanes).fill(undefined);
+  let authorization = setup.authorization;
+  const start = (lane: number) => {
     // Slot 0 is the main thread's own.
-    const workerData: ThreadSetup = { ...setup, slot: lane + 1 };
+    const workerData: ThreadSetup = { ...setup, authorization, slot: lane + 1 };
     const thread = new Worker(new URL('./thread-entry.js', import.meta.url), { workerData, resourceLimits: THREAD_LIMITS });
     const died = (reason: string, cause?: unknown) => {
       if (!closed) events.failed(-1, new ClfsError('worker', `A worker thread ended: ${reason}. The job can be resumed with --new-session=false.`, { cause }));
@@ -31,19 +33,24 @@ export function createThreadRunner(lanes: number, setup: Omit<ThreadSetup, 'slot
       else events.failed(message.number, new ClfsError(message.code, message.message));
     });
     return thread;
-  });
-  const tell = (lane: number, message: ToThread) => threads[lane].postMessage(message);
+  };
+  // A thread is started when it gets its first task: most small loads need one only.
+  const tell = (lane: number, message: ToThread) => {
+    threads[lane] ??= start(lane);
+    threads[lane].postMessage(message);
+  };
   return {
     lanes,
     submit(lane, number, task) {
       tell(lane, { kind: 'task', number, task });
     },
-    authorize(authorization) {
-      for (let lane = 0; lane < lanes; lane++) tell(lane, { kind: 'authorize', authorization });
+    authorize(renewed) {
+      authorization = renewed;
+      for (const thread of threads) thread?.postMessage({ kind: 'authorize', authorization } satisfies ToThread);
     },
     async close() {
       closed = true;
-      await Promise.all(threads.map((thread) => thread.terminate()));
+      await Promise.all(threads.map((thread) => thread?.terminate()));
     },
   };
 }

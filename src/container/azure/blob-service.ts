@@ -193,7 +193,9 @@ export class BlobService {
 
   #dispatch(request: BlobRequest, timeoutS: number): Promise<BlobAnswer> {
     const { body, blob } = request;
-    const query = [request.query, body ? `timeout=${timeoutS}` : undefined, this.#authorization.query].filter((part) => part).join('&');
+    let { query } = this.#authorization;
+    if (body) query = query === '' ? `timeout=${timeoutS}` : `timeout=${timeoutS}&${query}`;
+    if (request.query) query = query === '' ? request.query : `${request.query}&${query}`;
     const headers = ['x-ms-version', SERVICE_VERSION, ...(request.headers ?? [])];
     if (body) headers.push('content-length', String(body.length));
     if (this.#authorization.bearer) headers.push('authorization', `Bearer ${this.#authorization.bearer}`);
