@@ -117,7 +117,12 @@ describe('entries that an ordinary user may not read', () => {
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as Record<string, unknown>);
-    expect(lines.map((line) => line.reason).sort()).toEqual(['directory-unreadable', 'directory-unreadable', 'directory-unreadable', 'entry-unreadable']);
+    expect(lines.map((line) => String(line.reason)).sort()).toEqual([
+      'directory-unreadable',
+      'directory-unreadable',
+      'directory-unreadable',
+      'entry-unreadable',
+    ]);
     expect(
       lines.every((line) => line.attempts === 1 && typeof line.time === 'string' && line.path_hex === Buffer.from(String(line.path)).toString('hex')),
     ).toBe(true);

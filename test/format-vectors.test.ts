@@ -109,7 +109,16 @@ function timestamp(text: string): Timestamp {
   return { seconds: Number(seconds), nanoseconds: Number(nanoseconds) };
 }
 
-const TYPE_BY_FORMAT_BITS: Record<number, EntryType> = { 7: 1, 4: 2, 6: 3, 2: 4, 9: 5, 11: 6, 1: 7 };
+/** By `mode >> 12`. */
+const TYPE_BY_FORMAT_BITS = new Map<number, EntryType>([
+  [8, 1],
+  [4, 2],
+  [6, 3],
+  [2, 4],
+  [10, 5],
+  [12, 6],
+  [1, 7],
+]);
 
 function encodeVector(v: Vector): Buffer {
   const i = v.inputs;
@@ -124,7 +133,7 @@ function encodeVector(v: Vector): Buffer {
     if (entries) return encodeSegment({ kind: 'directory', dirents: encodeDirents(entries), owner });
     return encodeSegment({ kind: 'file', data: Buffer.from(i.data), owner });
   }
-  const type = TYPE_BY_FORMAT_BITS[i.mode >> 12];
+  const type = TYPE_BY_FORMAT_BITS.get(i.mode >> 12) as EntryType;
   const data = i.dataHex !== undefined ? hex(i.dataHex) : i.data !== undefined ? Buffer.from(i.data) : undefined;
   const back = i.backPointersHex?.map(hex) ?? (i.parentHex ? [hex(i.parentHex)] : undefined);
   return encodeInode({

@@ -67,7 +67,8 @@ function isJobRecorded(path: string, names: readonly string[]): boolean {
   if (!names.includes(DATABASE_FILE)) return names.some((name) => name !== LOCK_FILE);
   let db: Database | undefined;
   try {
-    db = openDatabase(join(path, DATABASE_FILE), true);
+    // Not read-only: that would leave the files of a write-ahead log behind.
+    db = openDatabase(join(path, DATABASE_FILE));
     return holdsJob(db);
   } catch {
     return true;

@@ -50,7 +50,7 @@ export function createThreadRunner(lanes: number, setup: Omit<ThreadSetup, 'slot
     },
     async close() {
       closed = true;
-      await Promise.all(threads.map((thread) => thread?.terminate()));
+      await Promise.all(threads.map((thread) => thread?.terminate() ?? Promise.resolve(0)));
     },
   };
 }

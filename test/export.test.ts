@@ -1,0 +1,108 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { MemoryContainer } from '../src/container/memory-container.js';
+import { exportTree } from '../src/export/export-tree.js';
+import { encodeDirents } from '../src/format/dirents.js';
+import { ENVELOPE_BYTES } from '../src/format/envelope.js';
+import { ROOT_ID } from '../src/format/ids.js';
+import { decodeInode, encodeInode } from '../src/format/inode.js';
+import { load } from '../src/load/load.js';
+import { openLz4 } from '../src/lz4/lz4.js';
+import { createDirectFinder } from '../src/namespace/object-finder.js';
+import { ContainerReader } from '../src/namespace/reader.js';
+import { expectFaithful } from './support/check.js';
+import { runProgram } from './support/program.js';
+import { isRoot, makeTree, removeTree } from './support/tree.js';
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-export-'));
+afterAll(() => removeTree(base));
+
+describe('export', () => {
+  const source = join(base, 'source');
+  const container = join(base, 'container');
+  beforeAll(async () => {
+    await makeTree(source, { bulk: 300 });
+    const run = await runProgram('clfsload', [
+      'load',
+      source,
+      container,
+      `--state-path=${join(base, 'state')}`,
+      '--preserve-hardlinks',
+      '--compression-type=LZ4',
+    ]);
+    expect(run.code).toBe(0);
+  });
+
+  it.skipIf(!isRoot)('writes a tree that loads to the same container content (as root)', async () => {
+    const target = join(base, 'exported');
+    const run = await runProgram('clfsload', ['export', container, target, '--sparse']);
+    expect(run.stderr).toBe('');
+    expect(run.code).toBe(0);
+    const verify = await runProgram('clfsload', ['verify', target, container, '--content']);
+    // The source's times before 1970 and after 2106 come back as what the format holds.
+    expect(verify.stdout).toMatch(/ 0 different, 0 only in the source, 0 only in the container, 0 could not be checked/);
+    const again = new MemoryContainer();
+    const summary = await load({
+      source: target,
+      destination: '/unused',
+      statePath: join(base, 'state-again'),
+      preserveHardLinks: true,
+      internals: { container: again },
+    });
+    expect(summary.status).toBe('Completed');
+    await expectFaithful(target, again);
+    expect(statSync(join(target, 'sizes', 'sparse')).blocks).toBeLessThan(200_000 / 512 + 40_000);
+  });
+
+  it('goes on where it was interrupted, and leaves alone what is there', async () => {
+    const target = join(base, 'repeated');
+    expect((await runProgram('clfsload', ['export', container, 'bulk0', target])).stdout).toContain('301 entries written');
+    writeFileSync(join(target, 'file-39'), 'cut off');
+    const second = await runProgram('clfsload', ['export', container, 'bulk0', target]);
+    expect(second.stdout).toMatch(/^2 entries written .*299 there already, 0 failed/);
+    expect(readFileSync(join(target, 'file-39'), 'utf8')).toBe('0/39'.repeat(39));
+    writeFileSync(join(target, 'file-38'), 'mine');
+    expect((await runProgram('clfsload', ['export', container, 'bulk0', target, '--overwrite=never'])).code).toBe(0);
+    expect(readFileSync(join(target, 'file-38'), 'utf8')).toBe('mine');
+  });
+
+  it('does not follow symlinks that lie in the target', async () => {
+    const target = join(base, 'trapped');
+    const outside = join(base, 'outside');
+    mkdirSync(target);
+    mkdirSync(outside);
+    symlinkSync(outside, join(target, 'deep0'));
+    symlinkSync(join(outside, 'file'), join(target, 'bulk0'));
+    await runProgram('clfsload', ['export', container, target]);
+    expect(readdirSync(outside)).toEqual([]);
+    expect(readFileSync(join(target, 'deep0', 'a', 'b', 'c', 'leaf'), 'utf8')).toBe('leaf 0');
+  });
+
+  it('writes nothing for names that would lead out of the target', async () => {
+    const hostile = new MemoryContainer();
+    const tree = join(base, 'plain');
+    mkdirSync(tree);
+    writeFileSync(join(tree, 'good'), 'good');
+    await load({ source: tree, destination: '/unused', statePath: join(base, 'state-hostile'), compression: 'DISABLED', internals: { container: hostile } });
+    const [rootName] = [...hostile.blobs.keys()].filter((name) => name.startsWith('00000064'));
+    const root = decodeInode((hostile.blobs.get(rootName) as Buffer).subarray(ENVELOPE_BYTES));
+    const [good] = [...hostile.blobs.keys()].filter((name) => /\.0001\.[0-9A-F]{16}\./.test(name));
+    const handle = Buffer.from(good.split('_')[1].split('.')[0], 'hex');
+    const names = ['..', '.', 'a/b', '../escaped', '/tmp/absolute', 'nul\0name', 'good', 'good'].map((name) => ({ name: Buffer.from(name), handle }));
+    const dirents = encodeDirents([{ name: Buffer.from('.'), handle: ROOT_ID }, { name: Buffer.from('..'), handle: ROOT_ID }, ...names]);
+    hostile.blobs.set(rootName, Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), encodeInode({ ...root, dirents })]));
+    const reader = new ContainerReader(hostile, createDirectFinder(hostile), openLz4());
+    const target = join(base, 'hostile');
+    const failures: string[] = [];
+    const summary = await exportTree(reader, await reader.inode(ROOT_ID), target, {
+      overwrite: 'if-different',
+      sparse: false,
+      onFailure: (path) => failures.push(path.toString()),
+    });
+    expect(readdirSync(target)).toEqual(['good']);
+    expect(summary.failed).toBe(failures.length);
+    expect(failures.sort()).toEqual(['../escaped', '/tmp/absolute', 'a/b', 'good', 'nul\0name']);
+  });
+});
