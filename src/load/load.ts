@@ -22,7 +22,7 @@ import { createContext, type WorkContext } from '../worker/context.js';
 import { createInlineRunner } from '../worker/inline-runner.js';
 import { JobIds } from '../worker/job-ids.js';
 import type { JobConstants } from '../worker/tasks.js';
-import { createThreadRunner } from '../worker/thread-runner.js';
+import { createThreadRunner, startThread } from '../worker/thread-runner.js';
 import { cleanUp, commit, type FinishTools } from './finish.js';
 import { JobContext } from './job-context.js';
 import { beginJob, type JobWish, type OpenJob, resumeJob } from './open-job.js';
@@ -87,11 +87,14 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     preserveHardLinks: options.preserveHardLinks ?? false,
     program: VERSION,
   };
+  // Threads take as long to start as the job takes to open.
+  const thread = options.internals?.container ? undefined : startThread();
   let job: OpenJob & { readonly container: Container };
   try {
     const hooks = options.internals?.hooks ?? {};
     job = options.newSession === false ? await resumeJob(wish, open, lz4, hooks) : await beginJob(wish, open, lz4, hooks, options.internals?.random);
   } catch (error) {
+    await thread?.terminate();
     source.close();
     if (made !== undefined) rmSync(made, { recursive: true, force: true });
     throw error;
@@ -117,10 +120,11 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     lz4,
   );
   const runner = (events: Scheduler['events']) =>
-    options.internals?.container
+    thread === undefined
       ? createInlineRunner(work, events)
       : createThreadRunner(
           threads,
+          thread,
           {
             source: sourcePath,
             place: destination.place,
@@ -137,6 +141,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   try {
     return await session.run(runner, placeText(destination.place), sourcePath, traffic, signal);
   } finally {
+    await thread?.terminate();
     log.close();
     job.state.close();
     source.close();

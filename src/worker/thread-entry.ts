@@ -1,45 +1,55 @@
-import { parentPort, workerData } from 'node:worker_threads';
+import { parentPort } from 'node:worker_threads';
+import type { Authorization } from '../container/azure/blob-service.js';
 import { openContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
 import { Traffic } from '../container/traffic.js';
 import { isClfsError, messageOf } from '../error.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { openPosixSource } from '../source/posix-source.js';
-import { createContext } from './context.js';
+import { createContext, type WorkContext } from './context.js';
 import { execute } from './execute.js';
+import type { Task } from './tasks.js';
 import type { FromThread, ThreadSetup, ToThread } from './thread-protocol.js';
 
 if (!parentPort) throw new Error('This file is the entry of a worker thread.');
 const port = parentPort;
-const setup = workerData as ThreadSetup;
-const traffic = new Traffic(setup.traffic, setup.slot);
-const authorization = { ...setup.authorization };
-const say = (message: FromThread) => port.postMessage(message);
-const container = await openContainer(setup.place, authorization, {
-  retryWindowMs: setup.retryWindowMs,
-  concurrency: setup.concurrency,
-  traffic,
-  rateLimit: setup.capMbps > 0 ? createRateLimit(setup.capMbps, traffic) : undefined,
-  lateArrivalMs: setup.lateArrivalMs,
-  onRetry: (text) => say({ kind: 'log', text }),
-});
-const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
-const context = createContext(constants, openPosixSource(setup.source), container, openLz4());
+const authorization: Authorization = { query: '', bearer: '' };
+let context: Promise<WorkContext> | undefined;
 
 port.on('message', (message: ToThread) => {
-  if (message.kind === 'authorize') {
-    Object.assign(authorization, message.authorization);
-    return;
-  }
-  const { number, task } = message;
-  execute(task, context, { part: (part) => say({ kind: 'part', number, part }) }).then(
-    (result) => say({ kind: 'done', number, result }),
-    (error: unknown) =>
-      say({
-        kind: 'failed',
-        number,
-        code: isClfsError(error) ? error.code : 'worker',
-        message: isClfsError(error) ? error.message : String((error as Error)?.stack ?? messageOf(error)),
-      }),
-  );
+  if (message.kind === 'setup') {
+    Object.assign(authorization, message.setup.authorization);
+    context = setUp(message.setup);
+    context.catch(() => undefined);
+  } else if (message.kind === 'authorize') Object.assign(authorization, message.authorization);
+  else void run(message.number, message.task);
 });
+
+function say(message: FromThread): void {
+  port.postMessage(message);
+}
+
+async function setUp(setup: ThreadSetup): Promise<WorkContext> {
+  const traffic = new Traffic(setup.traffic, setup.slot);
+  const container = await openContainer(setup.place, authorization, {
+    retryWindowMs: setup.retryWindowMs,
+    concurrency: setup.concurrency,
+    traffic,
+    rateLimit: setup.capMbps > 0 ? createRateLimit(setup.capMbps, traffic) : undefined,
+    lateArrivalMs: setup.lateArrivalMs,
+    onRetry: (text) => say({ kind: 'log', text }),
+  });
+  const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
+  return createContext(constants, openPosixSource(setup.source), container, openLz4());
+}
+
+async function run(number: number, task: Task): Promise<void> {
+  try {
+    if (!context) throw new Error('A task came before the set-up.');
+    const result = await execute(task, await context, { part: (part) => say({ kind: 'part', number, part }) });
+    say({ kind: 'done', number, result });
+  } catch (error) {
+    const ours = isClfsError(error);
+    say({ kind: 'failed', number, code: ours ? error.code : 'worker', message: ours ? error.message : String((error as Error)?.stack ?? messageOf(error)) });
+  }
+}

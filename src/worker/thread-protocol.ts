@@ -3,7 +3,7 @@ import type { ContainerPlace } from '../container/open-container.js';
 import type { ErrorCode } from '../error.js';
 import type { JobConstants, ListPart, Task, TaskResult } from './tasks.js';
 
-/** What a thread is started with. */
+/** What a thread needs to know before its first task. */
 export interface ThreadSetup {
   readonly slot: number;
   readonly source: Uint8Array;
@@ -19,8 +19,9 @@ export interface ThreadSetup {
   readonly lateArrivalMs: number | undefined;
 }
 
-/** What the main thread says. */
+/** What the main thread says; the set-up comes first. */
 export type ToThread =
+  | { readonly kind: 'setup'; readonly setup: ThreadSetup }
   | { readonly kind: 'task'; readonly number: number; readonly task: Task }
   | { readonly kind: 'authorize'; readonly authorization: Authorization };
 

@@ -2,7 +2,7 @@ import { connect, createServer, type Server, type Socket } from 'node:net';
 import { randomNumbers } from './tree.js';
 
 /** What the proxy does to a request. */
-export const PROXY_FAULTS = ['reset before', 'reset after', 'stall', 'truncate', 'garbage', '503', '500', 'delay'] as const;
+const PROXY_FAULTS = ['reset before', 'reset after', 'stall', 'truncate', 'garbage', '503', '500', 'delay'] as const;
 
 /** A proxy that lets most requests pass, and does something to the rest. */
 export interface FaultyProxy {
