@@ -12,15 +12,15 @@ export type Row = Record<string, Value>;
 
 const require = createRequire(import.meta.url);
 
-/** Opens a database file with the SQLite that Node has built in (from 22.13 on), or the bundled one. @throws whatever SQLite throws */
+/** Opens a database file with the SQLite that Node has built in (from 24 on), or the bundled one. @throws whatever SQLite throws */
 export function openDatabase(path: string, readOnly = false): Database {
   const { DatabaseSync } = sqlite();
   return new DatabaseSync(path, { readOnly, timeout: 5000 });
 }
 
 function sqlite(): Sqlite {
-  const [major, minor] = process.versions.node.split('.').map(Number);
-  if (major > 22 || (major === 22 && minor >= 13)) return require('node:sqlite') as Sqlite;
+  // Node 22 has it too, and warns at every start that it is experimental.
+  if (Number(process.versions.node.split('.')[0]) >= 24) return require('node:sqlite') as Sqlite;
   return require('@photostructure/sqlite') as Sqlite;
 }
 
