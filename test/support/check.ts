@@ -32,7 +32,7 @@ export async function findingsOf(container: Container, geometry: Geometry = GEOM
 }
 
 /** Everything in which a container differs from a source tree. */
-async function differencesOf(source: string, container: Container, geometry: Geometry = GEOMETRY): Promise<VerifyLine[]> {
+export async function differencesOf(source: string, container: Container, geometry: Geometry = GEOMETRY): Promise<VerifyLine[]> {
   const index = await indexContainer(container);
   const expectation = expectSource(openPosixSource(Buffer.from(source)));
   const lines: VerifyLine[] = [];
