@@ -92,6 +92,54 @@ describe('a network that harms a tenth of the requests', () => {
   });
 });
 
+describe('a container that is taken away', () => {
+  it('is noticed before the commit when it was emptied meanwhile', async () => {
+    count++;
+    const source = place('emptied');
+    await makeTree(source, { bulk: 50, sizes: [10] });
+    const container = new MemoryContainer();
+    let emptied = false;
+    const wrapSource = (tree: SourceTree): SourceTree => ({
+      ...tree,
+      openDirectory(path, expected) {
+        if (path.length > 0 && !emptied) {
+          emptied = true;
+          container.blobs.clear();
+        }
+        return tree.openDirectory(path, expected);
+      },
+    });
+    const summary = await load({ source, destination: '/unused', statePath: place('state-emptied'), internals: { container, wrapSource } });
+    expect(emptied).toBe(true);
+    expect(summary.status).toBe('Failed');
+    expect(summary.error).toMatchObject({ code: 'container-other' });
+    expect([...container.blobs.keys()].some((name) => name.startsWith('00000064'))).toBe(false);
+  });
+
+  it('stops the job at once when it is deleted, and a second signal ends the program at once', async () => {
+    const azurite = await startAzurite();
+    try {
+      const source = place('deleted');
+      await makeTree(source, { bulk: 1500, sizes: [10] });
+      const url = await azurite.createContainer('deleted');
+      const args = ['load', source, url, `--state-path=${place('state-deleted')}`];
+      const { child, done } = startProgram('clfsload', args);
+      await new Promise<void>((resolve) => child.stdout?.on('data', (text: string) => text.includes('Transfer') && resolve()));
+      await azurite.client('deleted').delete();
+      const run = await done;
+      expect(run.stdout).toMatch(/The job stopped: The container .* does not exist/);
+      expect(run.code).toBe(1);
+      const again = startProgram('clfsload', ['load', source, await azurite.createContainer('signals'), `--state-path=${place('state-signals')}`]);
+      await new Promise<void>((resolve) => again.child.stdout?.on('data', (text: string) => text.includes('Transfer') && resolve()));
+      again.child.kill('SIGINT');
+      again.child.kill('SIGINT');
+      expect((await again.done).code).toBe(1);
+    } finally {
+      await azurite.stop();
+    }
+  });
+});
+
 describe('entries that an ordinary user may not read', () => {
   it('are counted, named, left out, and repaired later', async () => {
     count++;

@@ -1,11 +1,9 @@
 import type { Clock } from '../container/clock.js';
-import type { Container } from '../container/container.js';
 import { ClfsError, isClfsError } from '../error.js';
-import { encodeBucket } from '../format/bucket.js';
-import { decodeObject, ENVELOPE_BYTES, type Lz4 } from '../format/envelope.js';
+import { decodeObject, type Lz4 } from '../format/envelope.js';
 import { ObjectType, ROOT_ID } from '../format/ids.js';
 import { decodeInode } from '../format/inode.js';
-import { BUCKET_NAME, encodeObjectName, FIRST_VERSION } from '../format/names.js';
+import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import type { Leftover } from '../state/leftovers.js';
 import { DirectoryStatus } from '../state/schema.js';
@@ -14,6 +12,7 @@ import { execute } from '../worker/execute.js';
 import { blockNames } from '../worker/indirect-blocks.js';
 import type { DirectoryResult } from '../worker/tasks.js';
 import { applyDirectoryWritten } from './apply-results.js';
+import { putBucket, requireOwnBucket } from './bucket-object.js';
 import { DirectoryFeeder } from './directory-feeder.js';
 import type { JobContext } from './job-context.js';
 
@@ -73,6 +72,8 @@ export async function cleanUp(context: JobContext, tools: FinishTools): Promise<
 export async function commit(context: JobContext, tools: FinishTools): Promise<void> {
   const { state, log } = context;
   const { container } = tools.work;
+  // A container that was deleted and made again meanwhile lacks what was put before.
+  await requireOwnBucket(container, tools.lz4, state.record.bucketUuid, state.record.container);
   const logs = log.parts();
   // The log of a job grows over its sessions: each writes the same blobs again.
   const logNames = logs.map((_, index) => `clfsload-${state.record.jobId.slice(0, 8)}-${index + 1}.log`);
@@ -82,16 +83,6 @@ export async function commit(context: JobContext, tools: FinishTools): Promise<v
   await container.flush();
   requireGoOn(tools.signal);
   await commitRoot(context, tools);
-}
-
-/** Writes the bucket object in place. */
-async function putBucket(container: Container, bucketUuid: string, logNames: readonly string[]): Promise<void> {
-  await container.put(BUCKET_NAME, bucketBlob(bucketUuid, logNames));
-}
-
-/** The bucket object's blob: never compressed. */
-export function bucketBlob(bucketUuid: string, logNames: readonly string[]): Buffer {
-  return Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), encodeBucket(bucketUuid, logNames)]);
 }
 
 /**

@@ -2,17 +2,14 @@ import { randomBytes } from 'node:crypto';
 import { type Container, isEmpty } from '../container/container.js';
 import { type ParsedContainer, placeText } from '../container/open-container.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
-import { decodeBucket } from '../format/bucket.js';
-import { decodeObject, type Lz4 } from '../format/envelope.js';
+import type { Lz4 } from '../format/envelope.js';
 import { RESERVED_SEQUENCES, stampUuid, uuidText } from '../format/ids.js';
-import { BUCKET_NAME } from '../format/names.js';
 import type { JobRecord } from '../state/job-record.js';
 import { type CommitHooks, JobState } from '../state/job-state.js';
 import { claimExistingState, claimNewState, type StateDirectory } from '../state/state-directory.js';
 import { SECRET_BYTES } from '../worker/job-ids.js';
-import { bucketBlob } from './finish.js';
+import { putBucket, readBucketUuid, requireOwnBucket } from './bucket-object.js';
 
-const BUCKET_LIMIT_BYTES = 1048576;
 const U32 = 0x1_0000_0000;
 
 /** What a job is asked to be; a resumed one must have been started so. */
@@ -81,7 +78,7 @@ export async function resumeJob(
     state = openState(directory, hooks);
     requireSame(state.record, wish);
     container = await openContainer();
-    if (state.record.begun) await requireOwnBucket(state, container, lz4, wish);
+    if (state.record.begun) await requireOwnBucket(container, lz4, state.record.bucketUuid, placeText(wish.destination.place));
     else await claimContainer(state, container, lz4, wish);
     return { state, directory, container };
   } catch (error) {
@@ -139,31 +136,13 @@ function openState(directory: StateDirectory, hooks: CommitHooks): JobState {
 /** Creates the bucket object: of two jobs that want one empty container, the first one to do so has it. */
 async function claimContainer(state: JobState, container: Container, lz4: Lz4, wish: JobWish): Promise<void> {
   try {
-    await container.put(BUCKET_NAME, bucketBlob(state.record.bucketUuid, []), { onlyNew: true });
+    await putBucket(container, state.record.bucketUuid, [], true);
   } catch (error) {
     if (!isClfsError(error, 'exists')) throw error;
     if ((await readBucketUuid(container, lz4)) !== state.record.bucketUuid) throw notEmpty(wish);
   }
   await container.flush();
   state.transact(() => state.update({ begun: true }));
-}
-
-async function requireOwnBucket(state: JobState, container: Container, lz4: Lz4, wish: JobWish): Promise<void> {
-  const uuid = await readBucketUuid(container, lz4);
-  if (uuid === state.record.bucketUuid) return;
-  const where = JSON.stringify(placeText(wish.destination.place));
-  const what = uuid === undefined ? 'has no bucket object: it was emptied or made again, or is another one' : 'belongs to another load';
-  throw new ClfsError('container-other', `The container ${where} ${what}. Go on with the container of the job, or start a new job.`);
-}
-
-async function readBucketUuid(container: Container, lz4: Lz4): Promise<string | undefined> {
-  try {
-    const blob = await container.get(BUCKET_NAME, BUCKET_LIMIT_BYTES);
-    return decodeBucket(decodeObject(blob, BUCKET_LIMIT_BYTES, lz4).body).get('bucketUUID');
-  } catch (error) {
-    if (isClfsError(error, 'not-found')) return undefined;
-    throw error;
-  }
 }
 
 function requireSame(record: JobRecord, wish: JobWish): void {
