@@ -8,6 +8,7 @@ export { expectSource } from './audit/source-expectation.js';
 export { type VerifyLine, type VerifyOptions, type VerifySummary, verify } from './audit/verify.js';
 export { redact } from './container/azure/container-url.js';
 export { ClfsError, type ErrorCode, isClfsError, messageOf } from './error.js';
+export { exportTar } from './export/export-tar.js';
 export { type ExportOptions, type ExportSummary, exportTree } from './export/export-tree.js';
 export type { Attributes, Timestamp } from './format/attributes.js';
 export { ENTRY_TYPE_NAMES, idHex, ObjectType } from './format/ids.js';

@@ -112,7 +112,7 @@ export interface FileStatus {
   readonly atimeNanoseconds: number;
   readonly specialMajor: number;
   readonly specialMinor: number;
-  /** Device of the file system, `major:minor`. */
+  /** Device of the file system that it is on, `major:minor`; may change at a remount. */
   readonly device: string;
 }
 

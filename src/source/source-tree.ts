@@ -1,26 +1,10 @@
 import { ClfsError } from '../error.js';
 import type { EntryType } from '../format/ids.js';
+import type { FileStatus } from '../posix/libc.js';
 
 /** Attributes of an entry of the source, as lstat gives them. */
-export interface SourceAttributes {
-  /** st_mode, type bits included. */
-  readonly mode: number;
+export interface SourceAttributes extends FileStatus {
   readonly type: EntryType;
-  readonly uid: number;
-  readonly gid: number;
-  readonly linkCount: number;
-  readonly inode: bigint;
-  readonly sizeBytes: bigint;
-  readonly mtimeSeconds: number;
-  readonly mtimeNanoseconds: number;
-  readonly ctimeSeconds: number;
-  readonly ctimeNanoseconds: number;
-  readonly atimeSeconds: number;
-  readonly atimeNanoseconds: number;
-  readonly specialMajor: number;
-  readonly specialMinor: number;
-  /** Device of the file system that it is on, `major:minor`; may change at a remount. */
-  readonly device: string;
 }
 
 /** Which directory a path must lead to. */

@@ -1,14 +1,16 @@
+import { open } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { escapePath, exportTree, lookUp, messageOf } from '../../index.js';
+import { ClfsError, escapePath, exportTar, exportTree, lookUp, messageOf } from '../../index.js';
 import { parseChoice, UsageError } from '../arguments.js';
 import { humanBytes } from './entry-text.js';
-import { Exit, indexed, pathBytes, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+import { Exit, indexed, pathBytes, pathFields, type Verb, type VerbIo, verbCommand, wantsJson, withReader } from './verb.js';
 
 const OVERWRITE = ['never', 'if-different', 'always'] as const;
 
 interface Flags {
   readonly overwrite: (typeof OVERWRITE)[number];
   readonly sparse?: boolean;
+  readonly tar?: string;
 }
 
 /** `export`: a container's tree back to disk. */
@@ -19,28 +21,60 @@ export const exportVerb: Verb = {
     verbCommand(
       'export',
       'Write the tree of a container, or the part below a path, into a directory: content, modes, owners (as root), times, links, devices and fifos (as root). An export that was interrupted goes on when it is repeated.',
-      '  clfsload export /path/to/container /path/to/directory\n  clfsload export /path/to/container some/dir /path/to/directory --sparse\n',
+      '  clfsload export /path/to/container /path/to/directory\n  clfsload export /path/to/container some/dir /path/to/directory --sparse\n  clfsload export /path/to/container --tar - | ssh host tar xpf - -C /restored\n',
     )
       .argument('<container>')
-      .argument('<path-and-directory...>', '[PATH] DIRECTORY')
+      .argument('[path-and-directory...]', '[PATH] DIRECTORY, or with --tar [PATH]')
       .option('--overwrite <when>', `what happens to entries that are there: ${OVERWRITE.join(', ')}`, parseChoice(OVERWRITE), 'if-different')
-      .option('--sparse', 'leave holes where files have runs of zeros'),
+      .option('--sparse', 'leave holes where files have runs of zeros')
+      .option('--tar <file>', 'write a POSIX tar to a file, or with - to standard output, in place of a directory'),
   run: (command, io) => {
-    if (command.args.length > 3) throw new UsageError('please pass the container, optionally a path in it, and the directory to write to');
-    return withReader(command.args[0], io, async (open) => {
-      const flags = command.opts<Flags>();
-      const { reader } = await indexed(open, io);
-      const start = await lookUp(reader, pathBytes(command.args.length === 3 ? command.args[1] : undefined));
-      const summary = await exportTree(reader, start.found, resolve(command.args[command.args.length - 1]), {
-        overwrite: flags.overwrite,
-        sparse: flags.sparse === true,
+    const flags = command.opts<Flags>();
+    const given = command.args.length - (flags.tar === undefined ? 2 : 1);
+    if (given < 0 || given > 1) throw new UsageError('please pass the container, optionally a path in it, and the directory to write to or --tar');
+    return withReader(command.args[0], io, async (container) => {
+      const { reader } = await indexed(container, io);
+      const start = await lookUp(reader, pathBytes(given === 1 ? command.args[1] : undefined));
+      const options = {
         signal: io.signal,
-        onProgress: (entries, bytes) => io.progress(() => `${entries} entries, ${humanBytes(bytes)} written`),
-        onFailure: (path, error) => io.complain(`${escapePath(path) || '.'}: ${messageOf(error)}`),
-      });
-      if (wantsJson(command)) await io.write(`${JSON.stringify({ ...pathFields(start.path), ...summary })}\n`);
-      else await io.write(`${summary.written} entries written (${humanBytes(summary.bytes)}), ${summary.skipped} there already, ${summary.failed} failed\n`);
+        onProgress: (entries: number, bytes: number) => io.progress(() => `${entries} entries, ${humanBytes(bytes)} written`),
+        onFailure: (path: Buffer, error: Error) => io.complain(`${escapePath(path) || '.'}: ${messageOf(error)}`),
+      };
+      const summary =
+        flags.tar === undefined
+          ? await exportTree(reader, start.found, resolve(command.args[command.args.length - 1]), {
+              ...options,
+              overwrite: flags.overwrite,
+              sparse: flags.sparse === true,
+            })
+          : await toTar(flags.tar, io, (write) => exportTar(reader, start.found, write, options));
+      const text = wantsJson(command)
+        ? `${JSON.stringify({ ...pathFields(start.path), ...summary })}\n`
+        : `${summary.written} entries written (${humanBytes(summary.bytes)}), ${summary.skipped} there already, ${summary.failed} failed\n`;
+      if (flags.tar === '-') io.complain(text.trim());
+      else await io.write(text);
       return summary.failed > 0 ? Exit.found : Exit.ok;
     });
   },
 };
+
+/** Gives `use` a way to write to the file, or to standard output. */
+async function toTar<T>(file: string, io: VerbIo, use: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>): Promise<T> {
+  if (file === '-') return use((bytes) => io.write(bytes));
+  const handle = await openFile(file);
+  try {
+    return await use(async (bytes) => {
+      for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten;
+    });
+  } finally {
+    await handle.close();
+  }
+}
+
+async function openFile(file: string) {
+  try {
+    return await open(file, 'w');
+  } catch (cause) {
+    throw new ClfsError('usage', `Cannot write ${JSON.stringify(file)}: ${messageOf(cause)}.`, { cause });
+  }
+}
