@@ -177,27 +177,28 @@ export class Scheduler {
 
   #pump(): void {
     if (!this.#settle) return;
+    try {
+      this.#turn();
+    } catch (error) {
+      this.#end(error);
+    }
+  }
+
+  #turn(): void {
     const begun = performance.now();
     const events = this.#events;
     this.#events = [];
-    let planned: Planned[];
-    let quiet: boolean;
-    try {
-      planned = this.#context.state.transact(() => {
-        const next: Planned[] = [];
-        for (const event of events) this.#apply(event, next);
-        this.#checkFailures();
-        if (!this.#stopping) this.#plan(next);
-        return next;
-      });
-      quiet = planned.length === 0 && this.#running.size === 0;
-    } catch (error) {
-      this.#end(error);
-      return;
-    }
+    const planned = this.#context.state.transact(() => {
+      const next: Planned[] = [];
+      for (const event of events) this.#apply(event, next);
+      this.#checkFailures();
+      if (!this.#stopping) this.#plan(next);
+      return next;
+    });
     for (const { claim, task, units, lane } of planned) this.#submit(claim, task, units, lane);
+    const quiet = this.#running.size === 0;
     if (this.#stopping) {
-      if (this.#running.size === 0) this.#end(this.#stopping);
+      if (quiet) this.#end(this.#stopping);
       return;
     }
     if (quiet) this.#advance();
