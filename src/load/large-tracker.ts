@@ -12,7 +12,7 @@ export type LargeStep =
   | { readonly kind: 'segments'; readonly first: number; readonly last: number }
   | { readonly kind: 'finish' };
 
-/** Progress of one large file in this session. */
+/** Progress of one large file in the current session. */
 export class LargeTracker {
   record: LargeRecord;
   #next: number;

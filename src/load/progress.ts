@@ -16,9 +16,9 @@ export interface ProgressSnapshot {
   readonly scanning: boolean;
   /** Bytes of file data done, those of earlier sessions included. */
   readonly bytesDone: number;
-  /** Bytes of file data done in this session. */
+  /** Bytes of file data done in the current session. */
   readonly sessionBytes: number;
-  /** Bytes sent in requests in this session, repeated ones included. */
+  /** Bytes sent in requests in the current session, repeated ones included. */
   readonly bytesOnWire: number;
   readonly requests: number;
   readonly retries: number;
@@ -35,7 +35,7 @@ export class Progress {
   found = 0;
   done = 0;
   failed = 0;
-  /** Failures of this session: what `--max-errors` counts. */
+  /** Failures of the current session: what `--max-errors` counts. */
   sessionFailures = 0;
   bytes = 0;
   scanning = true;

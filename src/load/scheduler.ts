@@ -143,7 +143,7 @@ export class Scheduler {
     }, delayMs);
   }
 
-  /** Whether nothing was under way when the run ended: no put of this session can take effect any more. */
+  /** Whether nothing was under way when the run ended: no put of the current session can take effect any more. */
   get settled(): boolean {
     return this.#running.size === 0;
   }

@@ -170,7 +170,7 @@ export class JobState {
     return manager;
   }
 
-  /** Number of a file system by its device in this session, recorded when it is new; inside a transaction. */
+  /** Number of a file system by its device in the current session, recorded when it is new; inside a transaction. */
   fileSystemOf(device: string): number {
     const known = this.#fileSystems.get(device);
     if (known !== undefined) return known;
@@ -180,13 +180,13 @@ export class JobState {
     return next;
   }
 
-  /** Device of a file system in this session; undefined when it has not been met. */
+  /** Device of a file system in the current session; undefined when it has not been met. */
   deviceOf(fileSystem: number): string | undefined {
     for (const [device, number] of this.#fileSystems) if (number === fileSystem) return device;
     return undefined;
   }
 
-  /** Says which device a recorded file system has in this session. */
+  /** Says which device a recorded file system has in the current session. */
   bindFileSystem(fileSystem: number, device: string): void {
     this.#fileSystems.set(device, fileSystem);
   }
