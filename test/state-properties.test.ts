@@ -32,6 +32,7 @@ const RECORD: JobRecord = {
   jobId: '',
   startedMs: 0,
   begun: true,
+  readsBack: true,
   committing: false,
   committed: false,
   finalStatus: '',

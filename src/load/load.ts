@@ -196,6 +196,7 @@ class Session {
       `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(root.toString())} to ${container}, clfsload ${VERSION}, Node ${process.version}`,
     );
     this.#enter('Init');
+    if (!record.readsBack) log.write('WARNING', 'the service does not give back what was put into it: the container cannot be checked before the commit');
     let status: FinalStatus;
     let failure: unknown;
     let scheduler: Scheduler | undefined;

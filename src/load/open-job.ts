@@ -78,6 +78,7 @@ export async function resumeJob(
     state = openState(directory, hooks);
     requireSame(state.record, wish);
     container = await openContainer();
+    if (state.record.begun && !state.record.readsBack) return { state, directory, container };
     if (state.record.begun) await requireOwnBucket(container, lz4, state.record.bucketUuid, placeText(wish.destination.place));
     else await claimContainer(state, container, lz4, wish);
     return { state, directory, container };
@@ -107,6 +108,7 @@ function newRecord(wish: JobWish, random: (bytes: number) => Buffer): JobRecord 
     jobId: uuid(),
     startedMs: Date.now(),
     begun: false,
+    readsBack: true,
     committing: false,
     committed: false,
     finalStatus: '',
@@ -142,7 +144,8 @@ async function claimContainer(state: JobState, container: Container, lz4: Lz4, w
     if ((await readBucketUuid(container, lz4)) !== state.record.bucketUuid) throw notEmpty(wish);
   }
   await container.flush();
-  state.transact(() => state.update({ begun: true }));
+  const readsBack = (await readBucketUuid(container, lz4)) === state.record.bucketUuid;
+  state.transact(() => state.update({ begun: true, readsBack }));
 }
 
 function requireSame(record: JobRecord, wish: JobWish): void {

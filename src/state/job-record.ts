@@ -18,6 +18,8 @@ export interface JobRecord {
   readonly startedMs: number;
   /** Whether the bucket object was created. */
   readonly begun: boolean;
+  /** Whether the service gives back what was put: one that swallows it (a test sink) cannot be checked later. */
+  readonly readsBack: boolean;
   /** Whether the end of the job has begun: the root may be there. */
   readonly committing: boolean;
   /** Whether the root has been written. */
