@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs';
+import { rmdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { basename, resolve } from 'node:path';
 import { checkSas, redact } from '../container/azure/container-url.js';
@@ -96,7 +96,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   } catch (error) {
     await thread?.terminate();
     source.close();
-    if (made !== undefined) rmSync(made, { recursive: true, force: true });
+    if (made !== undefined) removeIfEmpty(made);
     throw error;
   }
   // From here on an outage is waited for.
@@ -328,6 +328,15 @@ function uncertainUntil({ state, container }: OpenJob & { readonly container: Co
   const { sessions, finalStatus, uncertainUntilMs } = state.record;
   const killed = sessions > 0 && finalStatus === '';
   return Math.max(uncertainUntilMs, killed && state.aliveMs > 0 ? state.aliveMs + container.lateArrivalMs : 0);
+}
+
+/** Takes back a directory that was made for a job which was refused; another job may have won it meanwhile. */
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // It is not empty: somebody uses it.
+  }
 }
 
 function absolutePath(source: string | Uint8Array): Buffer {
