@@ -230,6 +230,7 @@ describe('a source that changes', () => {
     let left = times;
     const wrapFile = (file: SourceFile): SourceFile => ({
       attributes: () => file.attributes(),
+      isUnchanged: (before) => file.isUnchanged(before),
       read(target, position) {
         if (left > 0) {
           left--;

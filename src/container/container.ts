@@ -25,7 +25,7 @@ export interface Container {
    *
    * @throws ClfsError `exists` with `onlyNew` when there is one; a retried create can meet itself: read back and compare
    */
-  put(name: string, body: Uint8Array, options?: PutOptions): Promise<void>;
+  put(name: string, body: Uint8Array, options?: PutOptions): Promise<unknown>;
   /**
    * Reads a blob.
    *

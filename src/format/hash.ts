@@ -36,10 +36,34 @@ export function murmur2(bytes: Uint8Array): number {
 
 /** `fnv1` and `murmur2` of an id as 16 upper-case hex digits. */
 export function hash64Hex(id: Uint8Array): string {
-  return hex32(fnv1(id)) + hex32(murmur2(id));
+  return digits.toString('latin1', 0, writeHash64(digits, 0, id));
 }
 
 /** 8 upper-case hex digits of a u32. */
 export function hex32(value: number): string {
-  return (value + 0x1_0000_0000).toString(16).slice(1).toUpperCase();
+  return digits.toString('latin1', 0, writeHex32(digits, 0, value));
 }
+
+/** Writes what {@link hash64Hex} returns, as ASCII, and returns the offset behind it. */
+export function writeHash64(target: Buffer, at: number, id: Uint8Array): number {
+  return writeHex32(target, writeHex32(target, at, fnv1(id)), murmur2(id));
+}
+
+/** Writes bytes as upper-case hex digits, as ASCII, and returns the offset behind them. */
+export function writeHex(target: Buffer, at: number, bytes: Uint8Array): number {
+  let p = at;
+  for (let i = 0; i < bytes.length; i++) {
+    target[p++] = HEX_DIGITS[bytes[i] >> 4];
+    target[p++] = HEX_DIGITS[bytes[i] & 15];
+  }
+  return p;
+}
+
+function writeHex32(target: Buffer, at: number, value: number): number {
+  let p = at;
+  for (let shift = 28; shift >= 0; shift -= 4) target[p++] = HEX_DIGITS[(value >>> shift) & 15];
+  return p;
+}
+
+const HEX_DIGITS = Buffer.from('0123456789ABCDEF');
+const digits = Buffer.alloc(16);

@@ -1,5 +1,5 @@
-import { fnv1, hash64Hex, hex32 } from './hash.js';
-import { BUCKET_ID, idHex, ObjectType } from './ids.js';
+import { fnv1, hash64Hex, hex32, writeHash64, writeHex } from './hash.js';
+import { BUCKET_ID, HANDLE_BYTES, idHex, ObjectType } from './ids.js';
 
 /** Version of an object when it is first written. Source: clfs-format.md 3.2 */
 export const FIRST_VERSION = 9;
@@ -26,13 +26,24 @@ export function encodeObjectName(key: ObjectKey): string {
 /** {@link encodeObjectName} with the owner's hash given: one hash for all the entries of a directory. */
 export function encodeObjectNameHashed(id: Uint8Array, type: number, ownerHash: string, version: number): string {
   const tail = version === FIRST_VERSION ? '00000000009' : String(version).padStart(11, '0');
-  return `${hash64Hex(id)}_${idHex(id)}.${type < 10 ? `000${type}` : `00${type}`}.${ownerHash}.${tail}.FFFFFFFF.0002`;
+  return `${objectNamePrefix(id)}${type < 10 ? `000${type}` : `00${type}`}.${ownerHash}.${tail}.FFFFFFFF.0002`;
 }
 
 /** Prefix that every name of an id begins with, whatever its version, type and owner. */
 export function objectNamePrefix(id: Uint8Array): string {
-  return `${hash64Hex(id)}_${idHex(id)}.`;
+  // A damaged container may hold an id of any length.
+  if (id.length > HANDLE_BYTES) return `${hash64Hex(id)}_${idHex(id)}.`;
+  let at = writeHash64(prefix, 0, id);
+  prefix[at++] = UNDERSCORE;
+  at = writeHex(prefix, at, id);
+  prefix[at++] = DOT;
+  return prefix.toString('latin1', 0, at);
 }
+
+/** Room for the prefix of a name whose id is a file handle. */
+const prefix = Buffer.alloc(18 + 2 * HANDLE_BYTES);
+const UNDERSCORE = 0x5f;
+const DOT = 0x2e;
 
 /** Name of an object in name version 1. Source: clfs-format.md 3.3 */
 export function encodeObjectNameV1(id: Uint8Array, version: number): string {

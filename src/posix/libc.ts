@@ -172,6 +172,20 @@ export function statFd(fd: number): FileStatus {
   return decodeStatus();
 }
 
+/** Whether inode, size, modification and change time of an open file are still those of `before`. @throws PosixError */
+export function isSameStatus(fd: number, before: FileStatus): boolean {
+  if (statx(fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC, statusBuffer) < 0) failed('stat');
+  const b = statusBuffer;
+  return (
+    before.mtimeNanoseconds === b.readUInt32LE(120) &&
+    before.ctimeNanoseconds === b.readUInt32LE(104) &&
+    before.mtimeSeconds === signed64(112) &&
+    before.ctimeSeconds === signed64(96) &&
+    before.sizeBytes === b.readBigUInt64LE(40) &&
+    before.inode === b.readBigUInt64LE(32)
+  );
+}
+
 /** Reads into `target` from `position`. @returns bytes read, 0 at the end. @throws PosixError */
 export function readAt(fd: number, target: Buffer, position: number): number {
   const count = Number(pread(fd, target, target.length, position));

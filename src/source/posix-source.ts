@@ -1,6 +1,20 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { EntryType } from '../format/ids.js';
-import { CURRENT_DIRECTORY, close, type FileStatus, Open, openAt, PosixError, readAt, readEntries, readLinkAt, S_IFMT, statAt, statFd } from '../posix/libc.js';
+import {
+  CURRENT_DIRECTORY,
+  close,
+  type FileStatus,
+  isSameStatus,
+  Open,
+  openAt,
+  PosixError,
+  readAt,
+  readEntries,
+  readLinkAt,
+  S_IFMT,
+  statAt,
+  statFd,
+} from '../posix/libc.js';
 import {
   type DirectoryIdentity,
   entryFailure,
@@ -161,6 +175,14 @@ class PosixFile implements SourceFile {
   attributes(): SourceAttributes {
     try {
       return attributes(statFd(this.#fd));
+    } catch (error) {
+      throw fileFailure(error);
+    }
+  }
+
+  isUnchanged(before: SourceAttributes): boolean {
+    try {
+      return isSameStatus(this.#fd, before);
     } catch (error) {
       throw fileFailure(error);
     }

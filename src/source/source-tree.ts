@@ -61,6 +61,8 @@ export interface SourceDirectory {
 export interface SourceFile {
   /** fstat. @throws ClfsError `entry`: `entry-unreadable` */
   attributes(): SourceAttributes;
+  /** Whether inode, size, modification and change time are still those of `before`. @throws ClfsError `entry`: `entry-unreadable` */
+  isUnchanged(before: SourceAttributes): boolean;
   /**
    * Reads from `position` until `target` is full or the file ends.
    *

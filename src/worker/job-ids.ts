@@ -4,6 +4,8 @@ import { type EntryType, encodeFileHandle, isUsableHandle, stampUuid } from '../
 /** Bytes of the secret that a job's ids are made with. */
 export const SECRET_BYTES = 16;
 const BLOCK_BYTES = 16;
+/** Handles come in runs of sequence numbers: their blocks are drawn so many at once. */
+const DRAWN_AT_ONCE = 64;
 const HANDLE_DOMAIN = 0;
 const SEGMENT_DOMAIN = 1;
 const INDIRECT_DOMAIN = 16;
@@ -17,6 +19,9 @@ export class JobIds {
   readonly #cipher: Cipher;
   readonly #containerId: number;
   readonly #input = Buffer.alloc(BLOCK_BYTES);
+  readonly #runInput = Buffer.alloc(BLOCK_BYTES * DRAWN_AT_ONCE);
+  #run: Buffer = Buffer.alloc(0);
+  #runFirst = 0;
 
   /** @param secret {@link SECRET_BYTES} bytes, drawn once per job */
   constructor(secret: Uint8Array, containerId: number) {
@@ -27,7 +32,7 @@ export class JobIds {
   /** Handle of the inode with this sequence number. */
   handle(sequence: number, type: EntryType, sourceManager: number, targetManager: number): Buffer {
     for (let redraw = 0; ; redraw++) {
-      const random = this.#draw(sequence, 0, 0, HANDLE_DOMAIN, redraw).readBigUInt64LE(0);
+      const random = redraw === 0 ? this.#drawHandle(sequence) : this.#draw(sequence, 0, 0, HANDLE_DOMAIN, redraw).readBigUInt64LE(0);
       if (random === 0n) continue;
       const handle = encodeFileHandle({ containerId: this.#containerId, sourceManager, targetManager, type, sequence: BigInt(sequence), random });
       if (isUsableHandle(handle)) return handle;
@@ -42,6 +47,19 @@ export class JobIds {
   /** Id of an indirect block. */
   indirect(sequence: number, generation: number, tree: number, depth: number, index: number): Buffer {
     return stampUuid(this.#draw(sequence, index, generation, INDIRECT_DOMAIN + tree * 4 + depth, 0));
+  }
+
+  #drawHandle(sequence: number): bigint {
+    let at = (sequence - this.#runFirst) * BLOCK_BYTES;
+    if (at < 0 || at >= this.#run.length) {
+      const input = this.#runInput;
+      // All but the sequence number is 0, the domain too.
+      for (let i = 0; i < DRAWN_AT_ONCE; i++) input.writeUIntLE(sequence + i, i * BLOCK_BYTES, 6);
+      this.#run = this.#cipher.update(input);
+      this.#runFirst = sequence;
+      at = 0;
+    }
+    return this.#run.readBigUInt64LE(at);
   }
 
   #draw(sequence: number, index: number, generation: number, domain: number, redraw: number): Buffer {

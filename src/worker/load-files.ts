@@ -165,7 +165,7 @@ async function loadRegular(file: SourceFile, before: SourceAttributes, item: Ite
       if (file.read(target.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + segmentBytes + 1), firstBytes) !== segmentBytes) return undefined;
       segment.seal(buildSegment(target, segmentBytes, attributes.ctime.seconds, firstBytes, item.handle));
     }
-    if (!isUnchanged(before, file.attributes())) return undefined;
+    if (!file.isUnchanged(before)) return undefined;
     kept = true;
     if (segment) result.track(segment.send(segmentName(context, item)));
     result.track(inode.send(item.objectName));

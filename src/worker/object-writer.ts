@@ -96,13 +96,15 @@ export class ObjectDraft {
   }
 
   /** Sends the sealed object, and gives its room back. */
-  async send(name: string, onlyNew = false): Promise<void> {
+  send(name: string, onlyNew = false): Promise<void> {
     if (!this.#blob) throw new Error('An object is sent before it is sealed.');
-    try {
-      await this.#writer.container.put(name, this.#blob, onlyNew ? { onlyNew } : undefined);
-    } finally {
-      this.drop();
-    }
+    return this.#writer.container.put(name, this.#blob, onlyNew ? ONLY_NEW : undefined).then(
+      () => this.drop(),
+      (error: unknown) => {
+        this.drop();
+        throw error;
+      },
+    );
   }
 
   /** Gives the room back. */
@@ -110,3 +112,5 @@ export class ObjectDraft {
     this.#writer.release(this.#held);
   }
 }
+
+const ONLY_NEW = { onlyNew: true };

@@ -25,8 +25,8 @@ export class AzureContainer implements Container {
     return this.#options.traffic.lastUncertainPutMs;
   }
 
-  async put(name: string, body: Uint8Array, options?: PutOptions): Promise<void> {
-    await this.#service.send({ method: 'PUT', blob: name, body, headers: options?.onlyNew ? CREATE_HEADERS : PUT_HEADERS, accept: CREATED });
+  put(name: string, body: Uint8Array, options?: PutOptions): Promise<unknown> {
+    return this.#service.send({ method: 'PUT', blob: name, body, headers: options?.onlyNew ? CREATE_HEADERS : PUT_HEADERS, accept: CREATED });
   }
 
   async get(name: string, limitBytes: number): Promise<Buffer> {

@@ -107,21 +107,32 @@ export class BlobService {
    *
    * @throws ClfsError as `Container` says; `exists` for 409 and 412 on a conditional create
    */
-  async send(request: BlobRequest): Promise<BlobAnswer> {
+  send(request: BlobRequest): Promise<BlobAnswer> {
     const wait = this.#concurrency.acquire();
-    if (wait) await wait;
-    let roundTripMs: number | undefined;
-    try {
+    return wait ? wait.then(() => this.#sendNow(request)) : this.#sendNow(request);
+  }
+
+  /** One promise for a request that succeeds at once, as nearly all do: each layer of promises is seen in the time of a small file. */
+  #sendNow(request: BlobRequest): Promise<BlobAnswer> {
+    return new Promise((resolve, reject) => {
       const begun = performance.now();
-      const first = await this.#try(request, 1);
-      if (first.final) {
-        roundTripMs = performance.now() - begun;
-        return first.final;
-      }
-      return await this.#repeat(request, first.trouble);
-    } finally {
-      this.#concurrency.release(roundTripMs);
-    }
+      const again = (trouble: Trouble) =>
+        this.#repeat(request, trouble)
+          .finally(() => this.#concurrency.release())
+          .then(resolve, reject);
+      const fail = (error: unknown) => {
+        this.#concurrency.release();
+        reject(error as Error);
+      };
+      this.#try(request, 1, {
+        final: (answer) => {
+          this.#concurrency.release(performance.now() - begun);
+          resolve(answer);
+        },
+        trouble: again,
+        error: fail,
+      });
+    });
   }
 
   /** Resolves when a request would not have to wait long; undefined when that is now. */
@@ -152,8 +163,10 @@ export class BlobService {
           `${request.method} ${request.blob || 'container'}: ${trouble.text}; trying again in ${(delayMs / 1000).toFixed(1)} s (try ${attempt + 1})`,
         );
         await this.#clock.sleep(delayMs, this.#options.signal);
-        const result = await this.#try(request, attempt + 1);
-        if (result.final) return result.final;
+        const result = await new Promise<{ final: BlobAnswer } | { trouble: Trouble }>((resolve, reject) =>
+          this.#try(request, attempt + 1, { final: (final) => resolve({ final }), trouble: (next) => resolve({ trouble: next }), error: reject }),
+        );
+        if ('final' in result) return result.final;
         trouble = result.trouble;
       }
     } finally {
@@ -161,23 +174,39 @@ export class BlobService {
     }
   }
 
-  async #try(request: BlobRequest, attempt: number): Promise<{ final: BlobAnswer; trouble?: undefined } | { final?: undefined; trouble: Trouble }> {
-    if (this.#options.signal?.aborted) throw new ClfsError('cancelled', 'The job was stopped.');
-    let answer: BlobAnswer;
+  /** Sends a request once; tells exactly one of `outcome`. */
+  #try(request: BlobRequest, attempt: number, outcome: Outcome): void {
     const timeoutS = requestTimeoutS(request, attempt);
-    try {
-      answer = await this.#dispatch(request, timeoutS);
-    } catch (error) {
-      if (error instanceof ClfsError) throw error;
-      if (this.#options.signal?.aborted) throw new ClfsError('cancelled', 'The job was stopped.', { cause: error });
-      if (isPermanent(error)) throw new ClfsError('service', `Cannot reach ${addressText(this.#address)}: ${connectionText(error)}.`, { cause: error });
+    const uncertain = () => {
       if (request.method === 'PUT') this.#options.traffic.set('uncertainPut', this.#clock.now() + timeoutS * 1000);
-      return { trouble: { text: connectionText(error), retryAfterMs: 0, cause: error } };
-    }
-    if (request.accept.includes(answer.status)) return { final: answer };
-    const trouble = this.#judge(request, answer);
-    if (request.method === 'PUT' && answer.status >= 500) this.#options.traffic.set('uncertainPut', this.#clock.now() + timeoutS * 1000);
-    return { trouble };
+    };
+    const onAnswer = (answer: BlobAnswer) => {
+      if (request.accept.includes(answer.status)) {
+        outcome.final(answer);
+        return;
+      }
+      let trouble: Trouble;
+      try {
+        trouble = this.#judge(request, answer);
+      } catch (error) {
+        outcome.error(error);
+        return;
+      }
+      if (answer.status >= 500) uncertain();
+      outcome.trouble(trouble);
+    };
+    const onError = (error: unknown) => {
+      if (error instanceof ClfsError) outcome.error(error);
+      else if (this.#options.signal?.aborted) outcome.error(new ClfsError('cancelled', 'The job was stopped.', { cause: error }));
+      else if (isPermanent(error)) {
+        outcome.error(new ClfsError('service', `Cannot reach ${addressText(this.#address)}: ${connectionText(error)}.`, { cause: error }));
+      } else {
+        uncertain();
+        outcome.trouble({ text: connectionText(error), retryAfterMs: 0, cause: error });
+      }
+    };
+    if (this.#options.signal?.aborted) onError(new ClfsError('cancelled', 'The job was stopped.'));
+    else this.#dispatch(request, timeoutS, onAnswer, onError);
   }
 
   /** What a refused request means: something to try again, or an error that is thrown. */
@@ -205,7 +234,7 @@ export class BlobService {
     throw new ClfsError('service', `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)}`.trim());
   }
 
-  #dispatch(request: BlobRequest, timeoutS: number): Promise<BlobAnswer> {
+  #dispatch(request: BlobRequest, timeoutS: number, onAnswer: (answer: BlobAnswer) => void, onError: (error: unknown) => void): void {
     const { body, blob } = request;
     let { query } = this.#authorization;
     if (body) query = query === '' ? `timeout=${timeoutS}` : `timeout=${timeoutS}&${query}`;
@@ -217,21 +246,26 @@ export class BlobService {
     const { traffic, rateLimit } = this.#options;
     traffic.add('requests', 1);
     traffic.add('bytesSent', path.length + 300 + (body?.length ?? 0));
-    return new Promise((resolve, reject) => {
-      this.#dispatcher.dispatch(
-        {
-          origin: this.#address.origin,
-          path,
-          method: request.method,
-          headers,
-          body: body && rateLimit ? paced(body, rateLimit) : ((body as Buffer | undefined) ?? null),
-          headersTimeout: (timeoutS + 5) * 1000,
-          bodyTimeout: 60_000,
-        } as Dispatcher.DispatchOptions,
-        new AnswerHandler(request, this.#controllers, resolve, reject),
-      );
-    });
+    this.#dispatcher.dispatch(
+      {
+        origin: this.#address.origin,
+        path,
+        method: request.method,
+        headers,
+        body: body && rateLimit ? paced(body, rateLimit) : ((body as Buffer | undefined) ?? null),
+        headersTimeout: (timeoutS + 5) * 1000,
+        bodyTimeout: 60_000,
+      } as Dispatcher.DispatchOptions,
+      new AnswerHandler(request, this.#controllers, onAnswer, onError),
+    );
   }
+}
+
+/** What becomes of one try. */
+interface Outcome {
+  final(answer: BlobAnswer): void;
+  trouble(trouble: Trouble): void;
+  error(error: unknown): void;
 }
 
 interface Trouble {
