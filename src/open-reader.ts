@@ -1,7 +1,7 @@
-import { checkSas } from './container/azure/container-url.js';
 import type { Container } from './container/container.js';
 import { openContainer, parseContainer } from './container/open-container.js';
 import { Traffic } from './container/traffic.js';
+import { type IdentityOptions, openIdentity } from './identity/identity.js';
 import { openLz4 } from './lz4/lz4.js';
 import { type ContainerIndex, createDirectFinder, indexContainer } from './namespace/object-finder.js';
 import { ContainerReader } from './namespace/reader.js';
@@ -11,6 +11,8 @@ export interface ReaderOptions {
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
   readonly retryWindowMs?: number;
   readonly signal?: AbortSignal;
+  /** How to be let in where the URL has no SAS. */
+  readonly identity?: IdentityOptions;
 }
 
 /** A container that is open for reading. To be closed. */
@@ -26,18 +28,18 @@ export interface OpenReader {
 const DEFAULT_RETRY_WINDOW_MS = 60_000;
 
 /**
- * Opens a container for reading: a URL with a SAS, a `file://` URL, or the path of a directory of blobs.
+ * Opens a container for reading: a URL, a `file://` URL, or the path of a directory of blobs.
  *
  * @throws ClfsError `usage`, `access-denied`, `container-missing`
  */
 export async function openReader(text: string, options: ReaderOptions = {}): Promise<OpenReader> {
-  const { place, query } = parseContainer(text);
-  if (place.kind === 'azure') checkSas(query, Date.now());
-  const container = await openContainer(
-    place,
-    { query, bearer: '' },
-    { retryWindowMs: options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS, traffic: new Traffic(1), signal: options.signal },
-  );
+  const parsed = parseContainer(text);
+  const identity = await openIdentity(parsed, options.identity);
+  const container = await openContainer(parsed.place, identity.authorization, {
+    retryWindowMs: options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS,
+    traffic: new Traffic(1),
+    signal: options.signal,
+  });
   const lz4 = openLz4();
   return {
     container,
@@ -46,6 +48,9 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
       const index = await indexContainer(container, onPage);
       return { reader: new ContainerReader(container, index, lz4), index };
     },
-    close: () => container.close(),
+    async close() {
+      identity.close();
+      await container.close();
+    },
   };
 }

@@ -98,7 +98,7 @@ describe('the state against a model', () => {
             running.clear();
           }
           expect(state.chunks.backlogEntries()).toBe([...pending.keys()].reduce((sum, id) => sum + (counts.get(id) ?? 0), 0));
-          expect(state.counters).toEqual({ done: 0, bytes: 0 });
+          expect(state.counters).toEqual({ done: 0, bytes: 0, excluded: 0 });
         }
         state.close();
         for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });

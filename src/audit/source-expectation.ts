@@ -11,7 +11,7 @@ export function expectSource(source: SourceTree): Expectation {
       return {
         self,
         *names() {
-          for (const batch of directory.list()) for (const { name } of batch) yield name;
+          for (const batch of directory.list()) for (const { name, excluded } of batch) if (!excluded) yield name;
         },
         entry(name) {
           const attributes = directory.attributesOf(name);

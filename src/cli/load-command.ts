@@ -1,8 +1,10 @@
 import { Command } from 'commander';
-import { ClfsError, type Compression, isClfsError, LOG_LEVELS, type LogLevel, load, messageOf, redact } from '../index.js';
-import { normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseUint32, strict, UsageError } from './arguments.js';
+import { ClfsError, type Compression, dryRun, isClfsError, LOG_LEVELS, type LogLevel, load, messageOf, parseSelection, redact } from '../index.js';
+import { containerArgument, normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseUint32, strict, UsageError } from './arguments.js';
+import { dryRunFields, dryRunText } from './dry-run-text.js';
 import { LoadOutput } from './load-output.js';
 import { OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType, openMessages } from './messages.js';
+import { stopOnSignals } from './stop-on-signals.js';
 
 const EXAMPLES = `
 Examples:
@@ -10,12 +12,17 @@ Examples:
     azcopy load clfs "/path/to/dir" "https://[account].blob.core.windows.net/[container]?[SAS]" --state-path="/path/to/state/path"
   Go on with a job that was stopped:
     azcopy load clfs "/path/to/dir" "https://[account].blob.core.windows.net/[container]?[SAS]" --state-path="/path/to/state/path" --new-session=false
+  Size a load, and leave out what need not go with it:
+    azcopy load clfs "/path/to/dir" "https://[account].blob.core.windows.net/[container]?[SAS]" --dry-run --exclude-path="cache;tmp" --exclude-pattern="*.o"
+  Keep the SAS off the command line, or log in with Entra ID:
+    CLFS_URL="https://[account].blob.core.windows.net/[container]?[SAS]" azcopy load clfs "/path/to/dir" env:CLFS_URL --state-path="/path/to/state/path"
+    AZCOPY_AUTO_LOGIN_TYPE=AZCLI azcopy load clfs "/path/to/dir" "https://[account].blob.core.windows.net/[container]" --state-path="/path/to/state/path"
   Load into a container on disk, keeping hard links:
     clfsload load /path/to/dir /path/to/container --state-path=/path/to/state --preserve-hardlinks
 `;
 
 /** Flags that are true or false. */
-const BOOLEANS = ['--new-session', '--preserve-hardlinks'];
+const BOOLEANS = ['--new-session', '--preserve-hardlinks', '--one-file-system', '--estimate', '--dry-run'];
 
 interface Flags {
   readonly compressionType: Compression;
@@ -28,19 +35,25 @@ interface Flags {
   readonly outputType: OutputType;
   readonly outputLevel: OutputLevel;
   readonly concurrencyCount?: number;
+  readonly excludePath: string;
+  readonly excludePattern: string;
+  readonly oneFileSystem: boolean;
+  readonly dryRun: boolean;
+  readonly estimate: boolean;
+  readonly trustedMicrosoftSuffixes: string;
   readonly retryWindow?: number;
   readonly lateArrival?: number;
 }
 
 /** The command itself: its flags, their defaults and help. */
-function loadCommand(name: string): Command {
+export function loadCommand(name: string): Command {
   return strict(new Command(name))
     .usage('[local dir] [container URL] [flags]')
     .description(
-      'Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format.\n\nThe container is that of a URL with a SAS, or a directory on disk; it must be empty.',
+      'Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format.\n\nThe container must be empty. It is named by its URL, with a SAS or with the identity that AZCOPY_AUTO_LOGIN_TYPE names, or is a directory on disk.',
     )
     .argument('[source]', 'the directory to load')
-    .argument('[container]', 'container URL with a SAS, file:// URL, or path of a directory')
+    .argument('[container]', 'container URL, file:// URL or path of a directory; env:NAME and @FILE take it from the environment or a file')
     .allowExcessArguments(true)
     .option(
       '--compression-type <string>',
@@ -60,6 +73,12 @@ function loadCommand(name: string): Command {
     .option('--state-path <string>', 'directory for the state of the job (required)')
     .option('--cap-mbps <float>', 'cap the rate, in megabits per second; 0: no cap', parsePositive, 0)
     .option('--concurrency-count <uint32>', 'number of requests in flight (default: adapted to the service)', parseUint32)
+    .option('--exclude-path <string>', 'paths below the source to leave out, with what is below them: "logs;cache/old"', '')
+    .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
+    .option('--one-file-system <bool>', 'leave mount points below the source empty', parseBoolean, false)
+    .option('--dry-run <bool>', 'size the job and stop: nothing is written, no state is needed', parseBoolean, false)
+    .option('--estimate <bool>', 'size the source beside the load, to foretell its end', parseBoolean, true)
+    .option('--trusted-microsoft-suffixes <string>', 'further domains that Entra ID tokens may be sent to, semicolon-separated', '')
     .option('--retry-window <duration>', 'how long to wait for a service that does not answer, such as 90s or 6h (default: without end)', parseDuration)
     .option('--late-arrival <duration>', 'how long a request that was given up may still take effect at the service (default: 2m)', parseDuration)
     .option(
@@ -89,10 +108,26 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
   const flags = command.opts<Flags>();
   const messages = openMessages(flags.outputType, flags.outputLevel, process.stdout);
   if (command.args.length !== 2) throw new UsageError('please pass two arguments: the path to the local source data, and the URL to the container');
-  const [source, destination] = command.args;
+  const [source] = command.args;
+  const destination = containerArgument(command.args[1]);
   const output = new LoadOutput(messages);
   const stop = stopOnSignals();
   try {
+    const selection = parseSelection(flags.excludePath, flags.excludePattern, flags.oneFileSystem);
+    if (flags.dryRun) {
+      const size = await dryRun({
+        source,
+        selection,
+        preserveHardLinks: flags.preserveHardlinks,
+        signal: stop.signal,
+        onSize:
+          process.stdout.isTTY && flags.outputType === 'text'
+            ? ({ entries, bytes }) => messages.progress(`${entries} entries, ${bytes} bytes found`, undefined, '')
+            : undefined,
+      });
+      messages.report(dryRunText(size, flags.capMbps), dryRunFields(size, flags.capMbps));
+      return 0;
+    }
     if (!flags.statePath) throw new ClfsError('usage', 'please specify a state-path');
     const summary = await load({
       source,
@@ -101,10 +136,14 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
       newSession: flags.newSession,
       compression: flags.compressionType,
       preserveHardLinks: flags.preserveHardlinks,
+      selection,
+      estimate: flags.estimate,
+      identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: (text) => messages.info(`INFO: ${text}`) },
       maxErrors: flags.maxErrors,
       capMbps: flags.capMbps,
       concurrency: flags.concurrencyCount === 0 ? undefined : (flags.concurrencyCount ?? concurrencyFromEnvironment()),
       logLevel: flags.logLevel,
+      logDirectory: process.env.AZCOPY_LOG_LOCATION || undefined,
       retryWindowMs: flags.retryWindow,
       lateArrivalMs: flags.lateArrival,
       signal: stop.signal,
@@ -133,23 +172,4 @@ function concurrencyFromEnvironment(): number | undefined {
   const number = Number(value);
   if (!Number.isInteger(number) || number < 1) throw new UsageError(`AZCOPY_CONCURRENCY_VALUE takes a whole number or AUTO, not ${JSON.stringify(value)}`);
   return number;
-}
-
-/** The first signal stops the job so that it can be resumed; the second ends the process at once. */
-function stopOnSignals(): { readonly signal: AbortSignal; release(): void } {
-  const controller = new AbortController();
-  const onSignal = (signal: NodeJS.Signals) => {
-    // Without a terminal (nohup, a service) a hang-up is no wish of the user.
-    if (signal === 'SIGHUP' && !process.stdin.isTTY) return;
-    if (controller.signal.aborted) process.exit(1);
-    controller.abort();
-  };
-  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
-  for (const signal of signals) process.on(signal, onSignal);
-  return {
-    signal: controller.signal,
-    release: () => {
-      for (const signal of signals) process.off(signal, onSignal);
-    },
-  };
 }

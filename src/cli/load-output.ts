@@ -1,18 +1,18 @@
 import type { FinalStatus, LoadEvent, LoadSummary, ProgressSnapshot } from '../index.js';
 import { messageOf, redact, VERSION } from '../index.js';
+import { durationText } from './dry-run-text.js';
+import { endFields, megabitsPerSecond, ProgressMeter, secondsLeft, WAITING } from './load-fields.js';
 import type { MessageOutput } from './messages.js';
 
 /** Time between two progress lines. Source: azcopy-contract.md 2 */
 const PROGRESS_MS = 2000;
-/** Before this much is done an estimate of the end means nothing. */
-const ETA_AFTER_MS = 10_000;
 
 /** Shows a load as azcopy showed it. */
 export class LoadOutput {
   readonly #messages: MessageOutput;
   #timer: NodeJS.Timeout | undefined;
   #snapshot: (() => ProgressSnapshot) | undefined;
-  #last: { readonly bytes: number; readonly elapsedMs: number } = { bytes: 0, elapsedMs: 0 };
+  readonly #meter = new ProgressMeter();
   #toldWaiting = false;
 
   constructor(messages: MessageOutput) {
@@ -42,53 +42,32 @@ export class LoadOutput {
     const { info } = this.#messages;
     if (error !== undefined) info(`INFO: The job stopped: ${redact(messageOf(error))}`);
     if (progress.retries > 0) info(`INFO: ${progress.retries} requests were repeated; the service asked for less ${progress.throttled} times.`);
+    if (progress.filesExcluded > 0) info(`INFO: ${progress.filesExcluded} entries were left out, as the flags say; what is below them is not counted.`);
     if (summary.problemsFile) info(`INFO: What failed is listed in ${summary.problemsFile}; go on with --new-session=false to try it again.`);
-    this.#messages.endOfJob(summaryText(status, progress), {
-      elapsed: progress.elapsedMs / 1000,
-      files_completed_failed: progress.filesFailed,
-      files_completed_success: progress.filesDone,
-      files_skipped: 0,
-      files_total: progress.filesTotal,
-      final_job_status: status,
-      total_bytes_transferred: progress.bytesDone,
-    });
+    this.#messages.endOfJob(summaryText(status, progress), endFields(summary));
   }
 
   #progress(): void {
     const now = this.#snapshot?.();
     if (!now) return;
-    if (now.waitingSinceMs > 0 && !this.#toldWaiting)
-      this.#messages.info('INFO: The service does not answer; waiting for it. Requests are repeated until it does.');
+    if (now.waitingSinceMs > 0 && !this.#toldWaiting) this.#messages.info(`INFO: ${WAITING}`);
     this.#toldWaiting = now.waitingSinceMs > 0;
-    const deltaMs = now.elapsedMs - this.#last.elapsedMs;
-    const megabits = deltaMs > 0 ? (Math.max(0, now.bytesDone - this.#last.bytes) * 8) / 1000 / deltaMs : 0;
-    this.#last = { bytes: now.bytesDone, elapsedMs: now.elapsedMs };
-    const percent = percentOf(now);
-    const left = now.filesTotal - now.filesDone - now.filesFailed;
-    const rate = now.elapsedMs > ETA_AFTER_MS && !now.scanning ? now.filesDone / now.elapsedMs : 0;
-    const report = Math.round(Date.now() / 1000);
-    const counts = `${now.filesDone} Done, ${now.filesFailed} Failed, ${left} Pending, 0 Skipped, ${now.filesTotal} Total`;
-    this.#messages.progress(`${percent.toFixed(1)} %, ${counts}${now.scanning ? ' (scanning)' : ''}, Throughput (Mb/s): ${megabits.toFixed(1)}`, {
-      elapsed: now.elapsedMs / 1000,
-      files_completed_failed: now.filesFailed,
-      files_completed_success: now.filesDone,
-      files_pending: left,
-      files_skipped: 0,
-      files_total: now.filesTotal,
-      pct_complete: percent,
-      phase: now.phase,
-      throughput_Mbps: megabits,
-      throughput_delta_secs: deltaMs / 1000,
-      time_eta: rate > 0 ? report + Math.round(left / rate / 1000) : null,
-      time_report: report,
-    });
+    const fields = this.#meter.fields(now);
+    const counts = `${now.filesDone} Done, ${now.filesFailed} Failed, ${fields.files_pending} Pending, 0 Skipped, ${now.filesTotal} Total`;
+    const line = `${fields.pct_complete.toFixed(1)} %, ${counts}, Throughput (Mb/s): ${fields.throughput_Mbps.toFixed(1)}`;
+    this.#messages.progress(line, fields, detailsText(now));
   }
 }
 
-/** Never 100 before the end. */
-function percentOf(now: ProgressSnapshot): number {
-  if (now.filesTotal === 0) return 0;
-  return Math.min(99.9, (100 * (now.filesDone + now.filesFailed)) / now.filesTotal);
+function detailsText(now: ProgressSnapshot): string {
+  const parts: string[] = [now.phase];
+  const leftSeconds = secondsLeft(now);
+  if (now.scanning) parts.push('totals still growing');
+  parts.push(`overall ${megabitsPerSecond(now.sessionBytes, now.elapsedMs).toFixed(1)} Mb/s`);
+  if (leftSeconds !== undefined) parts.push(`${durationText(leftSeconds)} left`);
+  if (now.retries > 0) parts.push(`${now.retries} retries`);
+  if (now.throttled > 0) parts.push(`${now.throttled} throttled`);
+  return ` (${parts.join(', ')})`;
 }
 
 function summaryText(status: FinalStatus, progress: ProgressSnapshot): string {

@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander';
+import { Command, CommanderError } from 'commander';
 import { UsageError, usageText } from './arguments.js';
 import { passOn } from './next-azcopy.js';
 import type { Verb, VerbIo } from './verbs/verb.js';
@@ -21,10 +21,26 @@ const VERBS: Readonly<Record<string, { readonly summary: string; load(): Promise
   fsck: { summary: 'check a container against the format', load: async () => (await import('./verbs/fsck.js')).fsck },
   export: { summary: 'write the tree of a container to disk', load: async () => (await import('./verbs/export.js')).exportVerb },
   status: { summary: 'show a load job: running, stopped or finished', load: async () => (await import('./verbs/status.js')).status },
+  completion: {
+    summary: 'print a completion script for bash or zsh',
+    load: async () => (await import('./verbs/completion.js')).completionVerb(allCommands),
+  },
 };
+
+/** Every command of clfsload, the load first: for completion and for docs/commands.md. */
+export async function allCommands(): Promise<readonly Command[]> {
+  const { loadCommand } = await import('./load-command.js');
+  const verbs = await Promise.all(Object.values(VERBS).map(async (verb) => (await verb.load()).command()));
+  return [loadCommand('load'), ...verbs];
+}
 
 /** Runs the program. @returns exit code */
 export async function main(name: ProgramName, argv: readonly string[]): Promise<number> {
+  if (argv.some((arg) => /sig=/i.test(arg))) {
+    // What the process is called is for every user of the machine to see.
+    const { redact } = await import('../index.js');
+    process.title = redact([name, ...argv].join(' '));
+  }
   if (name === 'azcopy') return azcopy(argv);
   const [first, ...rest] = argv;
   if (first === '--version' || first === '-v') return print(`clfsload ${(await import('../index.js')).VERSION}\n`);
@@ -64,7 +80,7 @@ async function verb(program: string, name: string, argv: readonly string[]): Pro
     async () => {
       const { isClfsError, messageOf, redact } = await import('../index.js');
       const { run, command: build } = await entry.load();
-      const command = build();
+      const command = build().name(`${program} ${name}`);
       command.parse([...argv], { from: 'user' });
       try {
         return await run(command, createIo(controller.signal));
@@ -90,13 +106,17 @@ async function guard(
   try {
     return await run(name, argv);
   } catch (error) {
-    if (error instanceof CommanderError) {
-      if (error.exitCode === 0) return 0;
-      return complain(`${usageText(error)}\nSee "${name} --help".`, usageExit);
-    }
-    if (error instanceof UsageError) return complain(error.message, usageExit);
-    throw error;
+    if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (!(error instanceof CommanderError || error instanceof UsageError)) throw error;
+    const text = error instanceof CommanderError ? `${usageText(error)}\nSee "${name} --help".` : error.message;
+    if (wantsJsonErrors(argv)) (await import('./messages.js')).openMessages('json', 'default', process.stdout).error(`Error: ${text}`);
+    return complain(text, usageExit);
   }
+}
+
+/** Whether a command line that cannot be understood asks for JSON. */
+function wantsJsonErrors(argv: readonly string[]): boolean {
+  return argv.some((arg, at) => /^--output-type=json$/i.test(arg) || (arg === '--output-type' && /^json$/i.test(argv[at + 1] ?? '')));
 }
 
 class ClosedPipe extends Error {}
@@ -138,9 +158,17 @@ function complain(text: string, exit = USAGE_FAILURE): number {
   return exit;
 }
 
+/** What a mistyped verb may have meant. */
 function suggestion(name: string): string {
-  const near = Object.keys(VERBS).find((known) => known.startsWith(name.slice(0, 2)) || name.startsWith(known.slice(0, 3)));
-  return near ? `. Did you mean "${near}"?` : '';
+  const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
+  for (const verb of [...Object.keys(VERBS), 'load']) program.command(verb);
+  try {
+    program.parse([name], { from: 'user' });
+  } catch (error) {
+    const match = /\(Did you mean (?:one of )?(.*)\?\)/.exec((error as Error).message);
+    if (match) return `. Did you mean "${match[1]}"?`;
+  }
+  return '';
 }
 
 function verbsHelp(program: string): string {

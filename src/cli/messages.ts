@@ -9,9 +9,11 @@ export interface MessageOutput {
   error(text: string): void;
   /** Where the job is logged: in JSON only. */
   init(content: unknown): void;
-  /** @param text for a line that is rewritten in place @param content for JSON */
-  progress(text: string, content: unknown): void;
+  /** @param text for a line that is rewritten in place @param content for JSON @param details that follow where there is room */
+  progress(text: string, content: unknown, details: string): void;
   endOfJob(text: string, content: unknown): void;
+  /** A result that is no end of a job: in JSON an Info whose content is JSON. */
+  report(text: string, content: unknown): void;
 }
 
 /** Forms of output, as `--output-type` names them. */
@@ -32,13 +34,13 @@ export function openMessages(type: OutputType, level: OutputLevel, stream: NodeJ
   const write = (text: string) => {
     if (open) stream.write(text);
   };
-  const output = type === 'none' || level === 'quiet' ? silent() : type === 'json' ? json(write) : text(write, stream.isTTY === true);
+  const output = type === 'none' || level === 'quiet' ? silent() : type === 'json' ? json(write) : text(write, stream);
   return level === 'essential' ? { ...output, progress: () => undefined } : output;
 }
 
 function silent(): MessageOutput {
   const nothing = () => undefined;
-  return { info: nothing, error: nothing, init: nothing, progress: nothing, endOfJob: nothing };
+  return { info: nothing, error: nothing, init: nothing, progress: nothing, endOfJob: nothing, report: nothing };
 }
 
 function json(write: (text: string) => void): MessageOutput {
@@ -52,29 +54,37 @@ function json(write: (text: string) => void): MessageOutput {
     init: (content) => say('Init', JSON.stringify(content)),
     progress: (_text, content) => say('Progress', JSON.stringify(content)),
     endOfJob: (_text, content) => say('EndOfJob', JSON.stringify(content)),
+    report: (_text, content) => say('Info', JSON.stringify(content)),
   };
 }
 
 /** On a terminal the progress line is rewritten in place, and messages are printed over it; elsewhere each is a line. */
-function text(write: (text: string) => void, terminal: boolean): MessageOutput {
+function text(write: (text: string) => void, stream: NodeJS.WriteStream): MessageOutput {
+  const terminal = stream.isTTY === true;
   let line = '';
   const over = (message: string) => {
     if (!terminal || line === '') write(`${message}\n`);
     else write(`\r${message.padEnd(line.length)}\n\r${line}`);
   };
+  const end = (message: string) => {
+    write(`${terminal && line !== '' ? '\n' : ''}${message}\n`);
+    line = '';
+  };
   return {
     info: over,
     error: over,
     init: () => undefined,
-    progress(message) {
-      if (!terminal) write(`${message}\n`);
-      else write(`\r${message.padEnd(line.length)}`);
-      line = message;
+    progress(message, _content, details) {
+      if (!terminal) write(`${message}${details}\n`);
+      else {
+        // A line that wraps could not be rewritten: details that do not fit are left out.
+        const shown = message.length + details.length < stream.columns ? message + details : message;
+        write(`\r${shown.padEnd(line.length)}`);
+        line = shown;
+      }
     },
-    endOfJob(message) {
-      write(`${terminal && line !== '' ? '\n' : ''}${message}\n`);
-      line = '';
-    },
+    endOfJob: end,
+    report: end,
   };
 }
 

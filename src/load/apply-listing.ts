@@ -16,6 +16,7 @@ export class ListingInProgress {
   #directories = 0;
   #links = 0;
   #found = 0;
+  #excluded = 0;
   #failures: ListPart['failures'][number][] = [];
   readonly #linksBefore: boolean;
 
@@ -62,6 +63,7 @@ export class ListingInProgress {
       this.#links++;
     }
     this.#failures.push(...part.failures);
+    this.#excluded += part.excluded;
   }
 
   /** The listing is complete: what it found counts; inside a transaction. @returns what the directory itself failed with */
@@ -99,6 +101,8 @@ export class ListingInProgress {
     const hasLinks = this.#links > 0 || this.#linksBefore;
     state.directories.setListed(this.directory, result.attributes, this.#chunks + this.#directories + (hasLinks ? 1 : 0), hasLinks);
     if (record.parent !== 0) state.directories.addPending(record.parent, -1);
+    if (this.#excluded > 0) state.countExcluded(this.#excluded);
+    context.progress.excluded += this.#excluded;
     context.progress.found += this.#found + this.#failures.length;
     if (result.clampedTimes)
       context.log.write(
@@ -117,6 +121,7 @@ export class ListingInProgress {
     this.#directories = 0;
     this.#links = 0;
     this.#found = 0;
+    this.#excluded = 0;
     this.#failures = [];
   }
 

@@ -1,3 +1,4 @@
+import { selectionText } from '../source/selection.js';
 import { openDatabase } from '../state/database.js';
 import { readJobState } from '../state/peek.js';
 import { findDatabase, isStateHeld } from '../state/state-directory.js';
@@ -17,7 +18,13 @@ export interface JobStatus {
   readonly entriesFailed: number;
   /** Known and not done; more may be found while directories remain to be listed. */
   readonly entriesOpen: number;
+  readonly entriesExcluded: number;
+  /** The flags by which entries are left out; empty for none. */
+  readonly selection: string;
   readonly bytesDone: number;
+  /** Means over the latest session. */
+  readonly entriesPerSecond: number;
+  readonly megabitsPerSecond: number;
   /** When it last recorded something. */
   readonly lastAlive: string | undefined;
   /** Empty while it runs, or when it was killed. */
@@ -34,7 +41,9 @@ export function jobStatus(statePath: string): JobStatus {
   const running = isStateHeld(statePath);
   const db = openDatabase(path, true);
   try {
-    const { record, done, bytes, aliveMs, failures, open } = readJobState(db, path);
+    const { record, done, bytes, excluded, aliveMs, failures, open } = readJobState(db, path);
+    const { sessionStart } = record;
+    const seconds = (aliveMs - sessionStart.ms) / 1000;
     const finished = record.committed && record.finalStatus === 'Completed';
     return {
       jobId: record.jobId,
@@ -47,7 +56,11 @@ export function jobStatus(statePath: string): JobStatus {
       entriesDone: done,
       entriesFailed: failures,
       entriesOpen: open,
+      entriesExcluded: excluded,
+      selection: selectionText(record.selection),
       bytesDone: bytes,
+      entriesPerSecond: seconds > 0 ? (done - sessionStart.done) / seconds : 0,
+      megabitsPerSecond: seconds > 0 ? ((bytes - sessionStart.bytes) * 8) / 1e6 / seconds : 0,
       lastAlive: aliveMs === 0 ? undefined : new Date(aliveMs).toISOString(),
       finalStatus: record.finalStatus,
     };

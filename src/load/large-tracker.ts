@@ -1,4 +1,5 @@
 import type { LargeRecord } from '../state/large-files.js';
+import { unpackAttributes } from '../worker/file-attributes.js';
 import type { EntryProblem } from '../worker/tasks.js';
 
 /** Segments that one task sends. */
@@ -21,13 +22,15 @@ export class LargeTracker {
   readonly #beyond = new Map<number, number>();
   #doneBlocks: number;
   #failed: EntryProblem | undefined;
-  #examined: boolean;
+  readonly #examined: boolean;
+  readonly #sizeBytes: number;
 
   constructor(record: LargeRecord) {
     this.record = record;
     this.#doneBlocks = record.doneBlocks;
     this.#next = record.doneBlocks + 1;
     this.#examined = record.blocks > 0;
+    this.#sizeBytes = this.#examined ? Number(unpackAttributes(record.attributes).lengthBytes) : 0;
   }
 
   get doneBlocks(): number {
@@ -41,6 +44,13 @@ export class LargeTracker {
   /** What one of its tasks failed with; the others are only waited for. */
   get failed(): EntryProblem | undefined {
     return this.#failed;
+  }
+
+  /** Bytes of it that are not recorded as sent. */
+  openBytes(firstSegmentBytes: number, segmentBytes: number): number {
+    if (!this.#examined) return 0;
+    const sent = this.#doneBlocks > 0 ? Math.min(this.#sizeBytes - firstSegmentBytes, this.#doneBlocks * segmentBytes) : 0;
+    return this.#sizeBytes - sent;
   }
 
   /** What can be done now; counts as running from here on. */

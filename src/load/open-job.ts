@@ -4,6 +4,7 @@ import { type ParsedContainer, placeText } from '../container/open-container.js'
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
 import { RESERVED_SEQUENCES, stampUuid, uuidText } from '../format/ids.js';
+import { type Selection, selectionText } from '../source/selection.js';
 import type { JobRecord } from '../state/job-record.js';
 import { type CommitHooks, JobState } from '../state/job-state.js';
 import { claimExistingState, claimNewState, type StateDirectory } from '../state/state-directory.js';
@@ -20,6 +21,7 @@ export interface JobWish {
   readonly statePath: string;
   readonly compress: boolean;
   readonly preserveHardLinks: boolean;
+  readonly selection: Selection;
   readonly program: string;
 }
 
@@ -100,6 +102,7 @@ function newRecord(wish: JobWish, random: (bytes: number) => Buffer): JobRecord 
     bucketUuid: uuid(),
     compress: wish.compress,
     preserveHardLinks: wish.preserveHardLinks,
+    selection: wish.selection,
     containerId: u32(),
     fsid: u32(),
     secretHex: random(SECRET_BYTES).toString('hex'),
@@ -113,6 +116,7 @@ function newRecord(wish: JobWish, random: (bytes: number) => Buffer): JobRecord 
     committed: false,
     finalStatus: '',
     sessions: 0,
+    sessionStart: { ms: 0, done: 0, bytes: 0 },
     uncertainUntilMs: 0,
     logNames: [],
   };
@@ -160,6 +164,9 @@ function requireSame(record: JobRecord, wish: JobWish): void {
   if (record.compress !== wish.compress) throw differ('compression', record.compress ? 'LZ4' : 'DISABLED', wish.compress ? 'LZ4' : 'DISABLED');
   if (record.preserveHardLinks !== wish.preserveHardLinks)
     throw differ('--preserve-hardlinks', String(record.preserveHardLinks), String(wish.preserveHardLinks));
+  const was = selectionText(record.selection);
+  const is = selectionText(wish.selection);
+  if (was !== is) throw differ('the choice', was || 'everything', is || 'everything');
 }
 
 function notEmpty(wish: JobWish): ClfsError {

@@ -1,7 +1,9 @@
 import type { Clock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
 import type { Geometry } from '../format/geometry.js';
+import type { IdentityOptions } from '../identity/identity.js';
 import type { LogLevel } from '../log/job-log.js';
+import type { Selection } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
 import type { CommitHooks } from '../state/job-state.js';
 import type { Phase, ProgressSnapshot } from './progress.js';
@@ -23,6 +25,8 @@ export interface LoadOptions {
   readonly compression?: Compression;
   /** One inode for a file with several links, in place of one a path. Default false. */
   readonly preserveHardLinks?: boolean;
+  /** What of the source is left out. Default: nothing. */
+  readonly selection?: Selection;
   /** Failures that are tolerated; one more stops the job. Default 50. */
   readonly maxErrors?: number;
   /** Megabits per second on the wire; 0 (default): no cap. */
@@ -31,12 +35,20 @@ export interface LoadOptions {
   readonly concurrency?: number;
   /** Worker threads; default: the number of processors, at most 16. */
   readonly threads?: number;
+  /** Size the tree beside the load, once it has taken a while, so that the end can be foretold. Default true. */
+  readonly estimate?: boolean;
+  /** Entries and bytes that are known to be there: in place of sizing. */
+  readonly knownSize?: { readonly entries: number; readonly bytes: number };
+  /** Directory for the log file, which is named by the job's id there. Default: `clfsload.log` in the state directory. */
+  readonly logDirectory?: string;
   /** What the log file holds. Default INFO. */
   readonly logLevel?: LogLevel;
   /** How long an unreachable service is waited for, in milliseconds. Default: without end. */
   readonly retryWindowMs?: number;
   /** Longest time that the service may go on with a put which was given up, in milliseconds. Default 120,000. */
   readonly lateArrivalMs?: number;
+  /** How to be let in where the URL has no SAS. */
+  readonly identity?: Pick<IdentityOptions, 'trustedSuffixes' | 'onPrompt'>;
   /** Stops the job, so that it can be resumed. */
   readonly signal?: AbortSignal;
   /** Told of what happens now and then: never called often. */

@@ -9,13 +9,19 @@ export interface ProgressSnapshot {
   /** Entries done, those of earlier sessions included; directories count. */
   readonly filesDone: number;
   readonly filesFailed: number;
+  /** Entries left out by the user's choice; what is below an excluded directory is not counted. */
+  readonly filesExcluded: number;
   readonly filesPending: number;
-  /** All entries known so far. */
+  /** All entries known so far: those of the sizing pass when it knows more. */
   readonly filesTotal: number;
-  /** Whether directories remain to be listed: the total still grows. */
+  /** Whether the totals still grow: neither the listing nor the sizing pass has seen everything. */
   readonly scanning: boolean;
   /** Bytes of file data done, those of earlier sessions included. */
   readonly bytesDone: number;
+  /** Bytes of file data in all, as far as they are known: those done, those left of large files, or what the sizing pass found. */
+  readonly bytesTotal: number;
+  /** Entries done in the current session. */
+  readonly sessionFiles: number;
   /** Bytes of file data done in the current session. */
   readonly sessionBytes: number;
   /** Bytes sent in requests in the current session, repeated ones included. */
@@ -35,12 +41,17 @@ export class Progress {
   found = 0;
   done = 0;
   failed = 0;
+  excluded = 0;
   /** Failures of the current session: what `--max-errors` counts. */
   sessionFailures = 0;
   bytes = 0;
   scanning = true;
+  /** Bytes that are left of the large files which are known. */
+  openLargeBytes: () => number = () => 0;
+  #sized: { readonly entries: number; readonly bytes: number; readonly complete: boolean } | undefined;
   readonly #begunMs: number;
   #bytesBefore = 0;
+  #doneBefore = 0;
   #traffic: Traffic | undefined;
 
   constructor(nowMs: number) {
@@ -48,26 +59,37 @@ export class Progress {
   }
 
   /** Counts what earlier sessions did. */
-  begin(counters: { readonly done: number; readonly bytes: number }, failed: number, open: number, traffic: Traffic): void {
+  begin(counters: { readonly done: number; readonly bytes: number; readonly excluded: number }, failed: number, open: number, traffic: Traffic): void {
     this.done = counters.done;
     this.bytes = counters.bytes;
     this.#bytesBefore = counters.bytes;
+    this.#doneBefore = counters.done;
     this.failed = failed;
+    this.excluded = counters.excluded;
     this.found = counters.done + failed + open;
     this.#traffic = traffic;
   }
 
+  /** Takes what the sizing pass has found so far. */
+  setSized(entries: number, bytes: number, complete: boolean): void {
+    this.#sized = { entries, bytes, complete };
+  }
+
   snapshot(nowMs: number): ProgressSnapshot {
     const traffic = this.#traffic?.totals();
-    const total = Math.max(this.found, this.done + this.failed);
+    // A tree that grows while it is loaded can hold more than it had when it was sized.
+    const total = Math.max(this.found, this.done + this.failed, this.scanning ? (this.#sized?.entries ?? 0) : 0);
     return {
       phase: this.phase,
       filesDone: this.done,
       filesFailed: this.failed,
+      filesExcluded: this.excluded,
       filesPending: total - this.done - this.failed,
       filesTotal: total,
-      scanning: this.scanning,
+      scanning: this.scanning && this.#sized?.complete !== true,
       bytesDone: this.bytes,
+      bytesTotal: Math.max(this.bytes + this.openLargeBytes(), this.#sized?.bytes ?? 0),
+      sessionFiles: this.done - this.#doneBefore,
       sessionBytes: this.bytes - this.#bytesBefore,
       bytesOnWire: traffic?.bytesSent ?? 0,
       requests: traffic?.requests ?? 0,

@@ -105,6 +105,12 @@ export class Scheduler {
    */
   async run(runner: TaskRunner, signal: AbortSignal): Promise<void> {
     this.#runner = runner;
+    const { firstSegmentBytes, fileSegmentBytes } = this.#context.constants.geometry;
+    this.#context.progress.openLargeBytes = () => {
+      let bytes = 0;
+      for (const large of this.#large.values()) bytes += large.openBytes(firstSegmentBytes, fileSegmentBytes);
+      return bytes;
+    };
     this.#lanes.push(...new Array<number>(runner.lanes).fill(0));
     this.#laneCount = new LaneCount(runner.lanes, this.#allLanes);
     const { state } = this.#context;

@@ -1,5 +1,5 @@
-import { closeSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { basename, dirname } from 'node:path';
 
 /** Levels of the job log, in azcopy's words, most talkative first. */
 export const LOG_LEVELS = ['DEBUG', 'INFO', 'WARNING', 'ERROR'] as const;
@@ -17,15 +17,15 @@ export interface JobLog {
 const ROTATE_BYTES = 16 * 1048576;
 /** Files that are kept; the oldest goes first. */
 const KEPT_FILES = 8;
-const FILE = 'clfsload.log';
 
 /**
  * Opens the log file of a job, at its end if there is one.
  *
+ * @param path of the file; the directory is made when it is not there
  * @param redact takes secrets out of every line
  */
-export function openJobLog(directory: string, threshold: LogLevel, redact: (text: string) => string): JobLog {
-  const path = join(directory, FILE);
+export function openJobLog(path: string, threshold: LogLevel, redact: (text: string) => string): JobLog {
+  mkdirSync(dirname(path), { recursive: true });
   let fd: number | undefined = openSync(path, 'a');
   let size = statSync(path).size;
   const lowest = LOG_LEVELS.indexOf(threshold);
@@ -36,7 +36,7 @@ export function openJobLog(directory: string, threshold: LogLevel, redact: (text
       try {
         if (size > ROTATE_BYTES) {
           closeSync(fd);
-          rotate(directory);
+          rotate(path);
           fd = openSync(path, 'a');
           size = 0;
         }
@@ -46,7 +46,7 @@ export function openJobLog(directory: string, threshold: LogLevel, redact: (text
       }
     },
     parts() {
-      return [...rotated(directory).map((number) => join(directory, numbered(number))), path].map((file) => readFileSync(file));
+      return [...rotated(path).map((number) => numbered(path, number)), path].map((file) => readFileSync(file));
     },
     close() {
       if (fd !== undefined) closeSync(fd);
@@ -55,18 +55,21 @@ export function openJobLog(directory: string, threshold: LogLevel, redact: (text
   };
 }
 
-function numbered(number: number): string {
-  return `clfsload.${number}.log`;
+function numbered(path: string, number: number): string {
+  return path.replace(/\.log$/, `.${number}.log`);
 }
 
 /** Numbers of the files put aside, the oldest first. */
-function rotated(directory: string): number[] {
-  const numbers = readdirSync(directory).map((name) => Number(/^clfsload\.(\d+)\.log$/.exec(name)?.[1] ?? Number.NaN));
+function rotated(path: string): number[] {
+  const prefix = basename(path).slice(0, -'log'.length);
+  const numbers = readdirSync(dirname(path)).map((name) =>
+    name.startsWith(prefix) ? Number(/^(\d+)\.log$/.exec(name.slice(prefix.length))?.[1] ?? Number.NaN) : Number.NaN,
+  );
   return numbers.filter((number) => !Number.isNaN(number)).sort((a, b) => a - b);
 }
 
-function rotate(directory: string): void {
-  const numbers = rotated(directory);
-  renameSync(join(directory, FILE), join(directory, numbered((numbers.at(-1) ?? 0) + 1)));
-  for (const number of numbers.slice(0, Math.max(0, numbers.length + 2 - KEPT_FILES))) unlinkSync(join(directory, numbered(number)));
+function rotate(path: string): void {
+  const numbers = rotated(path);
+  renameSync(path, numbered(path, (numbers.at(-1) ?? 0) + 1));
+  for (const number of numbers.slice(0, Math.max(0, numbers.length + 2 - KEPT_FILES))) unlinkSync(numbered(path, number));
 }

@@ -19,6 +19,8 @@ export interface ListedEntry {
   readonly name: Buffer;
   /** undefined: the file system does not tell; ask {@link SourceDirectory.attributesOf}. */
   readonly type: EntryType | undefined;
+  /** Left out by the user's choice. */
+  readonly excluded?: boolean;
 }
 
 /**

@@ -8,6 +8,8 @@ export interface JobRecord {
   readonly bucketUuid: string;
   readonly compress: boolean;
   readonly preserveHardLinks: boolean;
+  /** What of the source is left out; as `Selection` has it. */
+  readonly selection: { readonly excludePaths: readonly string[]; readonly excludePatterns: readonly string[]; readonly oneFileSystem: boolean };
   readonly containerId: number;
   readonly fsid: number;
   /** Key of the job's ids. */
@@ -27,6 +29,8 @@ export interface JobRecord {
   /** Final status of the latest session; empty while one runs. */
   readonly finalStatus: string;
   readonly sessions: number;
+  /** When the latest session began, in milliseconds since 1970, and what was done by then. */
+  readonly sessionStart: { readonly ms: number; readonly done: number; readonly bytes: number };
   /** Until when puts of the sessions before can still take effect, in milliseconds since 1970. */
   readonly uncertainUntilMs: number;
   /** Names of the log blobs that the bucket object lists. */

@@ -15,6 +15,8 @@ export interface JobCounters {
   readonly done: number;
   /** Bytes of file data done. */
   readonly bytes: number;
+  /** Entries left out by the user's choice. */
+  readonly excluded: number;
 }
 
 /** Hooks for tests: called around every commit. */
@@ -56,7 +58,7 @@ export class JobState {
     this.failures = new Failures(db);
     this.leftovers = new Leftovers(db);
     this.#setRecord = new Statement(db, 'UPDATE job SET record = ?');
-    this.#setCounters = new Statement(db, 'UPDATE job SET done = ?, bytes = ?, alive_ms = ?');
+    this.#setCounters = new Statement(db, 'UPDATE job SET done = ?, bytes = ?, excluded = ?, alive_ms = ?');
     this.#setNext = new Statement(db, 'UPDATE job SET next_sequence = ?, next_manager = ?');
     this.#addFileSystem = new Statement(db, 'INSERT INTO file_system (number, device) VALUES (?, ?)');
     const row = db.prepare('SELECT * FROM job').get() as {
@@ -65,12 +67,13 @@ export class JobState {
       next_manager: number;
       done: number;
       bytes: number;
+      excluded: number;
       alive_ms: number;
     };
     this.#record = JSON.parse(row.record) as JobRecord;
     this.#nextSequence = row.next_sequence;
     this.#nextManager = row.next_manager;
-    this.#counters = { done: row.done, bytes: row.bytes };
+    this.#counters = { done: row.done, bytes: row.bytes, excluded: row.excluded };
     this.#aliveMs = row.alive_ms;
   }
 
@@ -84,7 +87,7 @@ export class JobState {
     const db = openDatabase(path);
     try {
       configure(db, journal);
-      createTables(db, () => db.prepare('INSERT INTO job VALUES (1, ?, ?, 1, 0, 0, 0)').run(JSON.stringify(record), firstSequence));
+      createTables(db, () => db.prepare('INSERT INTO job VALUES (1, ?, ?, 1, 0, 0, 0, 0)').run(JSON.stringify(record), firstSequence));
       return new JobState(db, hooks);
     } catch (error) {
       db.close();
@@ -130,7 +133,7 @@ export class JobState {
       const result = change();
       if (this.#nextSequence !== saved.next || this.#nextManager !== saved.manager) this.#setNext.run(this.#nextSequence, this.#nextManager);
       this.#aliveMs = this.#hooks.now?.() ?? Date.now();
-      this.#setCounters.run(this.#counters.done, this.#counters.bytes, this.#aliveMs);
+      this.#setCounters.run(this.#counters.done, this.#counters.bytes, this.#counters.excluded, this.#aliveMs);
       this.#hooks.before?.();
       this.#db.exec('COMMIT');
       this.#hooks.after?.();
@@ -153,7 +156,12 @@ export class JobState {
 
   /** Adds to the counters; inside a transaction. */
   count(done: number, bytes: number): void {
-    this.#counters = { done: this.#counters.done + done, bytes: this.#counters.bytes + bytes };
+    this.#counters = { ...this.#counters, done: this.#counters.done + done, bytes: this.#counters.bytes + bytes };
+  }
+
+  /** Counts entries that were left out; inside a transaction. */
+  countExcluded(entries: number): void {
+    this.#counters = { ...this.#counters, excluded: this.#counters.excluded + entries };
   }
 
   /** Hands out sequence numbers; inside a transaction. @returns the first of them */

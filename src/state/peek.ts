@@ -8,6 +8,7 @@ export interface JobPeek {
   readonly record: JobRecord;
   readonly done: number;
   readonly bytes: number;
+  readonly excluded: number;
   readonly aliveMs: number;
   readonly failures: number;
   readonly open: number;
@@ -17,9 +18,23 @@ export interface JobPeek {
 export function readJobState(db: Database, path: string): JobPeek {
   checkTables(db, path);
   try {
-    const job = db.prepare('SELECT record, done, bytes, alive_ms FROM job').get() as { record: string; done: number; bytes: number; alive_ms: number };
+    const job = db.prepare('SELECT record, done, bytes, excluded, alive_ms FROM job').get() as {
+      record: string;
+      done: number;
+      bytes: number;
+      excluded: number;
+      alive_ms: number;
+    };
     const failures = (db.prepare('SELECT count(*) AS n FROM failure WHERE retrying = 0').get() as { n: number }).n;
-    return { record: JSON.parse(job.record) as JobRecord, done: job.done, bytes: job.bytes, aliveMs: job.alive_ms, failures, open: countOpenEntries(db) };
+    return {
+      record: JSON.parse(job.record) as JobRecord,
+      done: job.done,
+      bytes: job.bytes,
+      excluded: job.excluded,
+      aliveMs: job.alive_ms,
+      failures,
+      open: countOpenEntries(db),
+    };
   } catch (cause) {
     throw new ClfsError('state', `Cannot read the job state ${JSON.stringify(path)}: ${messageOf(cause)}.`, { cause });
   }

@@ -44,6 +44,10 @@ async function listOnce(directory: SourceDirectory, context: WorkContext, sink: 
   let complete = true;
   for (const batch of directory.list()) {
     for (const entry of batch) {
+      if (entry.excluded) {
+        part.excluded++;
+        continue;
+      }
       const look = entry.type === undefined || entry.type === ObjectType.directory || preserveHardLinks;
       const attributes = look ? lookAt(directory, entry) : undefined;
       if (attributes instanceof ClfsError) {
@@ -72,7 +76,7 @@ async function listOnce(directory: SourceDirectory, context: WorkContext, sink: 
     }
   }
   if (packer.count > 0) part.chunks.push(packer.take());
-  if (part.entries > 0 || part.failures.length > 0 || part.restart) sink.part(part);
+  if (part.entries > 0 || part.failures.length > 0 || part.excluded > 0 || part.restart) sink.part(part);
   return complete;
 }
 
@@ -82,6 +86,7 @@ class PartBuilder implements ListPart {
   readonly directories: ListPart['directories'][number][] = [];
   readonly links: ListPart['links'][number][] = [];
   readonly failures: ListPart['failures'][number][] = [];
+  excluded = 0;
   entries = 0;
 
   constructor(restart: boolean) {

@@ -32,6 +32,8 @@ export interface ListTask {
 export interface ListPart {
   /** Earlier parts of this listing are void: the directory changed while it was listed. */
   readonly restart: boolean;
+  /** Entries that the user's choice leaves out. */
+  readonly excluded: number;
   readonly chunks: readonly { readonly count: number; readonly entries: Uint8Array }[];
   readonly directories: readonly { readonly name: Uint8Array; readonly device: string; readonly inode: bigint }[];
   /** Entries with several links, when those are preserved. */

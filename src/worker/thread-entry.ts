@@ -6,6 +6,7 @@ import { Traffic } from '../container/traffic.js';
 import { isClfsError, messageOf } from '../error.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { openPosixSource } from '../source/posix-source.js';
+import { selectFrom } from '../source/selection.js';
 import { createContext, type WorkContext } from './context.js';
 import { execute } from './execute.js';
 import type { Task } from './tasks.js';
@@ -40,7 +41,7 @@ async function setUp(setup: ThreadSetup): Promise<WorkContext> {
     onRetry: (text) => say({ kind: 'log', text }),
   });
   const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
-  return createContext(constants, openPosixSource(setup.source), container, openLz4());
+  return createContext(constants, selectFrom(openPosixSource(setup.source), setup.selection), container, openLz4());
 }
 
 async function run(number: number, task: Task): Promise<void> {

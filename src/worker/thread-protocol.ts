@@ -1,12 +1,14 @@
 import type { Authorization } from '../container/azure/blob-service.js';
 import type { ContainerPlace } from '../container/open-container.js';
 import type { ErrorCode } from '../error.js';
+import type { Selection } from '../source/selection.js';
 import type { JobConstants, ListPart, Task, TaskResult } from './tasks.js';
 
 /** What a thread needs to know before its first task. */
 export interface ThreadSetup {
   readonly slot: number;
   readonly source: Uint8Array;
+  readonly selection: Selection;
   readonly place: ContainerPlace;
   readonly authorization: Authorization;
   readonly constants: JobConstants;

@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { ContainerClient, ContainerSASPermissions, generateBlobSASQueryParameters, SASProtocol, StorageSharedKeyCredential } from '@azure/storage-blob';
+import type { TestCertificate } from './certificate.js';
 
-const ACCOUNT = 'devstoreaccount1';
+export const ACCOUNT = 'devstoreaccount1';
 /** The emulator's published key. */
-const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
+export const KEY = 'Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==';
 
 /** A running emulator of the Blob service. */
 export interface Azurite {
@@ -28,19 +29,29 @@ export async function freePort(): Promise<number> {
   });
 }
 
-export async function startAzurite(): Promise<Azurite> {
+/** @param tls serve https with this certificate, and take Entra ID tokens */
+export async function startAzurite(tls?: TestCertificate): Promise<Azurite> {
   const port = await freePort();
   const main = new URL('../../node_modules/azurite/dist/src/blob/main.js', import.meta.url).pathname;
   const child: ChildProcess = spawn(
     process.execPath,
-    [main, '--blobPort', String(port), '--inMemoryPersistence', '--skipApiVersionCheck', '--disableTelemetry', '--silent'],
+    [
+      main,
+      '--blobPort',
+      String(port),
+      '--inMemoryPersistence',
+      '--skipApiVersionCheck',
+      '--disableTelemetry',
+      '--silent',
+      ...(tls ? ['--oauth', 'basic', '--cert', tls.certFile, '--key', tls.keyFile] : []),
+    ],
     {
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
   const credential = new StorageSharedKeyCredential(ACCOUNT, KEY);
-  const base = `http://127.0.0.1:${port}/${ACCOUNT}`;
-  const client = (name: string) => new ContainerClient(`${base}/${name}`, credential);
+  const base = `${tls ? 'https' : 'http'}://127.0.0.1:${port}/${ACCOUNT}`;
+  const client = (name: string) => new ContainerClient(`${base}/${name}`, credential, tls ? { tlsOptions: { ca: tls.certificate } } : {});
   await untilReady(port, child);
   const sasUrl: Azurite['sasUrl'] = (name, options = {}) => {
     const sas = generateBlobSASQueryParameters(
@@ -74,12 +85,18 @@ export async function startAzurite(): Promise<Azurite> {
 async function untilReady(port: number, child: ChildProcess): Promise<void> {
   for (let attempt = 0; attempt < 300; attempt++) {
     if (child.exitCode !== null) throw new Error(`Azurite ended with ${child.exitCode}.`);
-    try {
-      await fetch(`http://127.0.0.1:${port}/`);
-      return;
-    } catch {
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    if (await answers(port)) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error('Azurite did not come up.');
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.on('error', () => resolve(false));
+  });
 }

@@ -15,7 +15,8 @@ export function startProgram(
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
 ): { readonly child: ChildProcess; readonly done: Promise<RunResult> } {
-  const child = spawn(process.execPath, [`${BIN}${name}`, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const [command, ...before] = name === 'CLFSLoad.py' ? [`${BIN}${name}`] : [process.execPath, `${BIN}${name}`];
+  const child = spawn(command, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
   const output = { stdout: '', stderr: '' };
   child.stdout?.setEncoding('latin1').on('data', (text: string) => {
     output.stdout += text;
@@ -25,6 +26,17 @@ export function startProgram(
   });
   const done = new Promise<RunResult>((resolve) => child.on('close', (code) => resolve({ code, ...output })));
   return { child, done };
+}
+
+/** Runs one of the programs on a pseudo-terminal of 200 columns; its output, standard error included, is what a terminal would get. */
+export function runOnTerminal(name: 'azcopy' | 'clfsload', args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunResult> {
+  const quoted = [process.execPath, `${BIN}${name}`, ...args].map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(' ');
+  const child = spawn('script', ['-qfec', `stty cols 200; ${quoted}`, '/dev/null'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  let stdout = '';
+  child.stdout.setEncoding('latin1').on('data', (text: string) => {
+    stdout += text;
+  });
+  return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr: '' })));
 }
 
 export function runProgram(name: 'azcopy' | 'clfsload' | 'CLFSLoad.py', args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunResult> {

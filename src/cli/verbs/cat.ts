@@ -17,7 +17,7 @@ export const cat: Verb = {
       .option('--offset <bytes>', 'begin here', parsePositive, 0)
       .option('--length <bytes>', 'write at most this many', parsePositive),
   run: (command, io) =>
-    withReader(command.args[0], io, async ({ reader }) => {
+    withReader(command, command.args[0], io, async ({ reader }) => {
       const { offset, length } = command.opts<{ offset: number; length?: number }>();
       const { found, path } = await lookUp(reader, pathBytes(command.args[1]));
       if (found.inode.attributes.type !== ObjectType.regular)

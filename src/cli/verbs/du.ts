@@ -32,7 +32,7 @@ export const du: Verb = {
       .option('--max-depth <n>', 'directories down to this depth', parseUint32)
       .helpOption('--help', 'display help for command'),
   run: (command, io) =>
-    withReader(command.args[0], io, async (open) => {
+    withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
       const { reader } = await indexed(open, io);
       const start = await lookUp(reader, pathBytes(command.args[1]));

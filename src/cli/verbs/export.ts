@@ -32,7 +32,7 @@ export const exportVerb: Verb = {
     const flags = command.opts<Flags>();
     const given = command.args.length - (flags.tar === undefined ? 2 : 1);
     if (given < 0 || given > 1) throw new UsageError('please pass the container, optionally a path in it, and the directory to write to or --tar');
-    return withReader(command.args[0], io, async (container) => {
+    return withReader(command, command.args[0], io, async (container) => {
       const { reader } = await indexed(container, io);
       const start = await lookUp(reader, pathBytes(given === 1 ? command.args[1] : undefined));
       const options = {

@@ -43,7 +43,7 @@ export const find: Verb = {
       .option('--links <n>', 'number of links: 2, +1, -3', parseCount)
       .option('-0, --null', 'raw paths, each ended by a NUL'),
   run: (command, io) =>
-    withReader(command.args[0], io, async (open) => {
+    withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
       const { reader } = await indexed(open, io);
       const start = await lookUp(reader, pathBytes(command.args[1]));

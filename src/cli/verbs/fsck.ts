@@ -15,7 +15,7 @@ export const fsck: Verb = {
       .option('--content', 'read the segments of files too')
       .option('--strict', 'exit with 1 for warnings too'),
   run: (command, io) =>
-    withReader(command.args[0], io, async (open) => {
+    withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<{ content?: boolean; strict?: boolean }>();
       const json = wantsJson(command);
       const { reader, index } = await indexed(open, io);

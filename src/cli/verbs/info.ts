@@ -13,7 +13,7 @@ export const info: Verb = {
       '  clfsload info /path/to/container\n',
     ).argument('<container>'),
   run: (command, io) =>
-    withReader(command.args[0], io, async (open) => {
+    withReader(command, command.args[0], io, async (open) => {
       const { reader, index } = await indexed(open, io);
       const report = await inspectContainer(reader, index);
       if (wantsJson(command)) {

@@ -29,7 +29,7 @@ export const ls: Verb = {
       .option('-a, --all', 'with . and .., and names that begin with a dot')
       .option('-0, --null', 'raw names, each ended by a NUL'),
   run: (command, io) =>
-    withReader(command.args[0], io, async (open) => {
+    withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
       const reader = flags.recursive ? (await indexed(open, io)).reader : open.reader;
       const start = await lookUp(reader, pathBytes(command.args[1]));

@@ -15,7 +15,7 @@ export const manifest: Verb = {
       .option('--hash', 'with the SHA-256 of regular files')
       .option('--sha256sum', 'lines for "sha256sum -c" in place of JSON'),
   run: (command, io) =>
-    withReader(command.args[0], io, async (open) => {
+    withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<{ hash?: boolean; sha256sum?: boolean }>();
       const { reader } = await indexed(open, io);
       let damaged = false;

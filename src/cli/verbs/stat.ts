@@ -14,7 +14,7 @@ export const stat: Verb = {
       .argument('<container>')
       .argument('<path...>'),
   run: (command, io) =>
-    withReader(command.args[0], io, async ({ reader }) => {
+    withReader(command, command.args[0], io, async ({ reader }) => {
       for (const text of command.args.slice(1)) {
         const { found, path } = await lookUp(reader, pathBytes(text));
         const segments: string[] = [];

@@ -1,13 +1,13 @@
 import { jobStatus } from '../../index.js';
 import { UsageError } from '../arguments.js';
-import { Exit, type Verb, verbCommand, wantsJson } from './verb.js';
+import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 
 /** `status`: a job, without disturbing it. */
 export const status: Verb = {
   name: 'status',
   summary: 'show a load job: running, stopped or finished',
   command: () =>
-    verbCommand(
+    plainCommand(
       'status',
       'Show the job at a state path, also while it runs: counts, failures, and how to go on.',
       '  clfsload status --state-path=/path/to/state\n',
@@ -26,10 +26,16 @@ export const status: Verb = {
       `Container: ${job.container}`,
       `Settings:  compression ${job.compression}, preserve hard links ${job.preserveHardLinks}`,
       `Entries:   ${job.entriesDone} done, ${job.entriesFailed} failed, ${job.entriesOpen} known to be left`,
+      ...(job.selection === '' ? [] : [`Left out:  ${job.entriesExcluded} entries, by ${job.selection}`]),
       `Bytes:     ${job.bytesDone}`,
+      `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
       `Seen:      ${job.lastAlive ?? 'never'}`,
       ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
-      ...(job.state === 'stopped' ? [`Go on with: azcopy load clfs "${job.source}" "${job.container}" --state-path="${statePath}" --new-session=false`] : []),
+      ...(job.state === 'stopped'
+        ? [
+            `Go on with: azcopy load clfs "${job.source}" "${job.container}" --state-path="${statePath}" --new-session=false${job.compression === 'LZ4' ? '' : ' --compression-type=DISABLED'}${job.preserveHardLinks ? ' --preserve-hardlinks' : ''}${job.selection === '' ? '' : ` ${job.selection}`}`,
+          ]
+        : []),
     ];
     await io.write(`${lines.join('\n')}\n`);
     return Exit.ok;

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { escapePath, type OpenReader, openReader } from '../../index.js';
-import { parseChoice, strict } from '../arguments.js';
+import { containerArgument, parseChoice, strict } from '../arguments.js';
 
 /** Exit codes of the reading verbs. */
 export const Exit = { ok: 0, found: 1, unchecked: 2, interrupted: 130 } as const;
@@ -25,8 +25,18 @@ export interface VerbIo {
   progress(text: () => string): void;
 }
 
-/** A command with what every verb has. */
+/** A command with what every verb has that reads a container. */
 export function verbCommand(name: string, description: string, examples: string): Command {
+  return plainCommand(name, description, examples)
+    .option('--trusted-microsoft-suffixes <string>', 'further domains that Entra ID tokens may be sent to, semicolon-separated')
+    .addHelpText(
+      'after',
+      '\nCONTAINER is a container URL (with a SAS, or with the identity that AZCOPY_AUTO_LOGIN_TYPE names), a file:// URL, or the path of a directory of\nblobs; env:NAME and @FILE take it from the environment or a file.',
+    );
+}
+
+/** A command with what every verb has. */
+export function plainCommand(name: string, description: string, examples: string): Command {
   return strict(new Command(name))
     .description(description)
     .option('--json', 'one JSON object a line')
@@ -36,7 +46,7 @@ export function verbCommand(name: string, description: string, examples: string)
       parseChoice(['text', 'json'], (value) => value.toLowerCase()),
       'text',
     )
-    .addHelpText('after', `\nCONTAINER is a container URL with a SAS, a file:// URL, or the path of a directory of blobs.\n\nExamples:\n${examples}`);
+    .addHelpText('after', `\nExamples:\n${examples.trimEnd()}`);
 }
 
 /** Whether JSON is wanted. */
@@ -46,8 +56,9 @@ export function wantsJson(command: Command): boolean {
 }
 
 /** Opens a container, gives it to `use`, and closes it. */
-export async function withReader<T>(container: string, io: VerbIo, use: (open: OpenReader) => Promise<T>): Promise<T> {
-  const open = await openReader(container, { signal: io.signal });
+export async function withReader<T>(command: Command, container: string, io: VerbIo, use: (open: OpenReader) => Promise<T>): Promise<T> {
+  const { trustedMicrosoftSuffixes: trustedSuffixes } = command.opts<{ trustedMicrosoftSuffixes?: string }>();
+  const open = await openReader(containerArgument(container), { signal: io.signal, identity: { trustedSuffixes, onPrompt: io.complain } });
   try {
     return await use(open);
   } finally {

@@ -1,7 +1,7 @@
 import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
-import { verify as compare, escapePath, expectManifest, expectSource, openPosixSource, type VerifyLine } from '../../index.js';
+import { verify as compare, escapePath, expectManifest, expectSource, openPosixSource, parseSelection, selectFrom, type VerifyLine } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { humanBytes } from './entry-text.js';
 import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
@@ -10,8 +10,11 @@ interface Flags {
   readonly manifest?: string;
   readonly content?: boolean;
   readonly sample?: number;
-  readonly timeTolerance: bigint;
+  readonly timeTolerance?: bigint;
   readonly report?: string;
+  readonly excludePath: string;
+  readonly excludePattern: string;
+  readonly oneFileSystem?: boolean;
 }
 
 /** `verify`: a container against its source. */
@@ -28,7 +31,10 @@ export const verify: Verb = {
       .option('--manifest <file>', 'compare with a manifest in place of a source')
       .option('--content', 'compare every byte of regular files')
       .option('--sample <share>', 'compare the bytes of a share of the files, such as 5%', parseShare)
-      .option('--time-tolerance <time>', 'let modification times differ, such as 1us, 2s', parseTolerance, 0n)
+      .option('--time-tolerance <time>', 'let modification times differ, such as 1us, 2s (default: 0)', parseTolerance)
+      .option('--exclude-path <string>', 'what the load left out: paths below the source, semicolon-separated', '')
+      .option('--exclude-pattern <string>', 'what the load left out: wildcards for names, semicolon-separated', '')
+      .option('--one-file-system', 'as the load: mount points below the source are empty')
       .option('--report <file>', 'write a line for every entry to a file'),
   run: (command, io) => {
     const flags = command.opts<Flags>();
@@ -37,9 +43,8 @@ export const verify: Verb = {
       throw new UsageError(
         flags.manifest === undefined ? 'please pass two arguments: the source and the container' : 'please pass one argument with --manifest: the container',
       );
-    return withReader(command.args[wanted - 1], io, async (open) => {
-      const expectation =
-        flags.manifest === undefined ? expectSource(openPosixSource(Buffer.from(resolve(command.args[0])))) : await expectManifest(flags.manifest);
+    return withReader(command, command.args[wanted - 1], io, async (open) => {
+      const expectation = flags.manifest === undefined ? expectSource(openSelected(command.args[0], flags)) : await expectManifest(flags.manifest);
       const report = flags.report === undefined ? undefined : createWriteStream(flags.report);
       const pending: string[] = [];
       try {
@@ -50,7 +55,7 @@ export const verify: Verb = {
           {
             content: flags.content === true || flags.sample !== undefined,
             sample: flags.sample ?? 1,
-            timeToleranceNs: flags.timeTolerance,
+            timeToleranceNs: flags.timeTolerance ?? 0n,
             signal: io.signal,
             onProgress: (entries, bytes) => io.progress(() => `${entries} entries the same, ${humanBytes(bytes)} compared`),
           },
@@ -78,6 +83,10 @@ export const verify: Verb = {
     });
   },
 };
+
+function openSelected(source: string, { excludePath, excludePattern, oneFileSystem }: Flags) {
+  return selectFrom(openPosixSource(Buffer.from(resolve(source))), parseSelection(excludePath, excludePattern, oneFileSystem === true));
+}
 
 function textOf({ mark, path, details }: VerifyLine): string {
   return `${mark} ${escapePath(path) || '.'}${details.length > 0 ? `: ${details.join('; ')}` : ''}\n`;

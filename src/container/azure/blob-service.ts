@@ -16,6 +16,8 @@ const REQUEST_TIMEOUT_S_PER_MIB = 10;
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 30_000;
 const RETRIED_STATUS = new Set([408, 429, 500, 502, 503, 504]);
+/** How long a refused token is given to be renewed. */
+const TOKEN_RENEWAL_MS = 30_000;
 const MOST_ERROR_BYTES = 65536;
 
 const require = createRequire(import.meta.url);
@@ -116,10 +118,11 @@ export class BlobService {
   #sendNow(request: BlobRequest): Promise<BlobAnswer> {
     return new Promise((resolve, reject) => {
       const begun = performance.now();
-      const again = (trouble: Trouble) =>
+      const again = (trouble: Trouble) => {
         this.#repeat(request, trouble)
           .finally(() => this.#concurrency.release())
           .then(resolve, reject);
+      };
       const fail = (error: unknown) => {
         this.#concurrency.release();
         reject(error as Error);
@@ -151,6 +154,7 @@ export class BlobService {
     try {
       for (let attempt = 1; ; attempt++) {
         const leftMs = this.#options.retryWindowMs - (this.#clock.now() - begun);
+        if (trouble.refusal && this.#clock.now() - begun > TOKEN_RENEWAL_MS) throw trouble.refusal;
         if (leftMs <= 0) {
           throw new ClfsError('service-unavailable', `No usable answer from ${addressText(this.#address)} for ${attempt} tries: ${trouble.text}.`, {
             cause: trouble.cause,
@@ -225,10 +229,16 @@ export class BlobService {
     }
     if (status === 404) throw new ClfsError('not-found', `There is no blob ${request.blob} in ${where}.`);
     if (status === 401 || status === 403) {
-      throw new ClfsError(
-        'access-denied',
-        `${where} refused access (${text}). Check that the SAS has not expired and grants reading, writing, listing and deleting.`,
-      );
+      const { bearer } = this.#authorization;
+      const advice =
+        bearer === ''
+          ? 'Check that the SAS has not expired and grants reading, writing, listing and deleting.'
+          : 'Check that the identity has the role "Storage Blob Data Contributor".';
+      const refusal = new ClfsError('access-denied', `${where} refused access (${text}). ${advice}`);
+      // A token that has just expired is about to be replaced by its owner.
+      if (bearer !== '' && (status === 401 || code === 'AuthenticationFailed' || code === 'InvalidAuthenticationInfo'))
+        return { text, retryAfterMs: 0, cause: undefined, refusal };
+      throw refusal;
     }
     if (status === 412 || (status === 409 && code === 'BlobAlreadyExists')) throw new ClfsError('exists', `The blob ${request.blob} exists (${text}).`);
     throw new ClfsError('service', `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)}`.trim());
@@ -272,6 +282,8 @@ interface Trouble {
   readonly text: string;
   readonly retryAfterMs: number;
   readonly cause: unknown;
+  /** An answer that is worth few repetitions: the error that it becomes. */
+  readonly refusal?: ClfsError;
 }
 
 class AnswerHandler implements Dispatcher.DispatchHandler {

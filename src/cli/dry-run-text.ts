@@ -1,0 +1,57 @@
+import { type DryRun, ENTRY_TYPE_NAMES, escapePath } from '../index.js';
+import { humanBytes } from './verbs/entry-text.js';
+
+/** Rate for which the time is told when no cap is given, in megabits per second. */
+const USUAL_MBPS = 1000;
+
+/** What a dry run found, for people. */
+export function dryRunText(run: DryRun, capMbps: number): string {
+  const mbps = capMbps || USUAL_MBPS;
+  const types = ENTRY_TYPE_NAMES.map((name, type) => ({ name, count: run.types[type] ?? 0 })).filter(({ count }) => count > 0);
+  return [
+    'This was a dry run: nothing has been written.',
+    '',
+    `Entries: ${run.entries} (${types.map(({ name, count }) => `${count} ${name}`).join(', ')})`,
+    `Bytes of file data: ${run.bytes} (${humanBytes(run.bytes)})`,
+    `Objects to be written: ${run.objects}`,
+    `PUT requests: ${run.puts}`,
+    `Hard-link groups: ${run.linkGroups} (${run.linkNames} names)`,
+    `Unreadable entries: ${run.unreadable}`,
+    `Excluded entries: ${run.excluded}`,
+    `Time at ${mbps} Mb/s, uncompressed: ${durationText(seconds(run, mbps))}`,
+    'Largest directories:',
+    ...run.largest.map(({ path, entries }) => `  ${entries} entries  ${escapePath(path) || '.'}`),
+  ].join('\n');
+}
+
+/** The same as an object. */
+export function dryRunFields(run: DryRun, capMbps: number): Record<string, unknown> {
+  const mbps = capMbps || USUAL_MBPS;
+  return {
+    entries: run.entries,
+    entries_by_type: Object.fromEntries(ENTRY_TYPE_NAMES.map((name, type) => [name, run.types[type] ?? 0]).filter(([name]) => name !== '')),
+    bytes: run.bytes,
+    objects: run.objects,
+    put_requests: run.puts,
+    hard_link_groups: run.linkGroups,
+    hard_link_names: run.linkNames,
+    unreadable: run.unreadable,
+    excluded: run.excluded,
+    rate_Mbps: mbps,
+    seconds_at_rate: seconds(run, mbps),
+    largest_directories: run.largest.map(({ path, entries }) => ({ path: escapePath(path) || '.', path_hex: Buffer.from(path).toString('hex'), entries })),
+  };
+}
+
+function seconds(run: DryRun, mbps: number): number {
+  return Math.ceil((run.bytesOnWire * 8) / (mbps * 1_000_000));
+}
+
+/** A length of time for people: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`. */
+export function durationText(totalSeconds: number): string {
+  const minutes = Math.round(totalSeconds / 60);
+  if (totalSeconds < 90) return `${Math.round(totalSeconds)} s`;
+  if (minutes < 90) return `${minutes} min`;
+  if (minutes < 2880) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`;
+}

@@ -1,0 +1,18 @@
+/** The first signal stops the job so that it can be resumed; the second ends the process at once. */
+export function stopOnSignals(): { readonly signal: AbortSignal; release(): void } {
+  const controller = new AbortController();
+  const onSignal = (signal: NodeJS.Signals) => {
+    // Without a terminal (nohup, a service) a hang-up is no wish of the user.
+    if (signal === 'SIGHUP' && !process.stdin.isTTY) return;
+    if (controller.signal.aborted) process.exit(1);
+    controller.abort();
+  };
+  const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];
+  for (const signal of signals) process.on(signal, onSignal);
+  return {
+    signal: controller.signal,
+    release: () => {
+      for (const signal of signals) process.off(signal, onSignal);
+    },
+  };
+}

@@ -1,0 +1,54 @@
+import { resolve } from 'node:path';
+import { ClfsError } from '../error.js';
+import { GEOMETRY } from '../format/geometry.js';
+import { openPosixSource } from '../source/posix-source.js';
+import { EVERYTHING, type Selection } from '../source/selection.js';
+import type { TreeSize } from '../worker/size-tree.js';
+import { startSizer } from '../worker/sizer-thread.js';
+
+/** Requests of a load beside one PUT an object: the bucket object twice, and the log. */
+const FURTHER_PUTS = 3;
+/** Bytes on the wire of an object beside the file data in it: the request's head and the object's own. */
+const BYTES_AN_OBJECT = 1000;
+
+/** What to size. */
+export interface DryRunOptions {
+  readonly source: string | Uint8Array;
+  readonly preserveHardLinks?: boolean;
+  readonly selection?: Selection;
+  readonly signal?: AbortSignal;
+  /** Told now and then how far it is. */
+  readonly onSize?: (size: TreeSize) => void;
+}
+
+/** What a load would do. */
+export interface DryRun extends TreeSize {
+  /** PUT requests, those repeated not counted. */
+  readonly puts: number;
+  /** Bytes that go over the wire when nothing can be compressed. */
+  readonly bytesOnWire: number;
+}
+
+/**
+ * Sizes a load without doing it: nothing is written, no container is asked.
+ *
+ * @throws ClfsError `source`; `cancelled`
+ */
+export async function dryRun(options: DryRunOptions): Promise<DryRun> {
+  const source = typeof options.source === 'string' ? Buffer.from(resolve(options.source)) : options.source;
+  openPosixSource(source).close();
+  const { signal, onSize } = options;
+  const setup = { source, selection: options.selection ?? EVERYTHING, preserveHardLinks: options.preserveHardLinks ?? false, geometry: GEOMETRY };
+  const sizer = startSizer(setup, (size) => onSize?.(size));
+  const cancelled = new Promise<never>((_resolve, reject) => {
+    const abort = () => reject(new ClfsError('cancelled', 'The sizing was stopped.'));
+    if (signal?.aborted) abort();
+    signal?.addEventListener('abort', abort);
+  });
+  try {
+    const size = await Promise.race([sizer.done, cancelled]);
+    return { ...size, puts: size.objects + FURTHER_PUTS, bytesOnWire: size.bytes + size.objects * BYTES_AN_OBJECT };
+  } finally {
+    await sizer.stop();
+  }
+}

@@ -1,0 +1,94 @@
+import picomatch from 'picomatch';
+import { ClfsError } from '../error.js';
+import type { DirectoryIdentity, ListedEntry, SourceDirectory, SourceTree } from './source-tree.js';
+
+/** What of a tree is left out. */
+export interface Selection {
+  /** Paths below the root, components joined by `/`; an excluded directory takes with it what is below it. */
+  readonly excludePaths: readonly string[];
+  /** Wildcards (`*`, `?`, `[a-z]`) for the names of entries, directories too. */
+  readonly excludePatterns: readonly string[];
+  /** Leave out what is in directories of other file systems than the root's; the directories themselves stay, as mount points. */
+  readonly oneFileSystem: boolean;
+}
+
+/** Nothing is left out. */
+export const EVERYTHING: Selection = { excludePaths: [], excludePatterns: [], oneFileSystem: false };
+
+/**
+ * Reads `--exclude-path` and `--exclude-pattern`: semicolon-separated, as azcopy copy takes them.
+ *
+ * @throws ClfsError `usage` on a path that does not stay below the root, or a pattern with a `/`
+ */
+export function parseSelection(paths: string, patterns: string, oneFileSystem: boolean): Selection {
+  const split = (text: string) => text.split(';').filter((part) => part !== '');
+  const excludePaths = split(paths).map((given) => {
+    const parts = given.split('/').filter((part) => part !== '' && part !== '.');
+    if (parts.length === 0 || parts.includes('..') || given.startsWith('/'))
+      throw new ClfsError('usage', `--exclude-path takes paths below the source, such as "logs;cache/old", not ${JSON.stringify(given)}.`);
+    return parts.join('/');
+  });
+  const excludePatterns = split(patterns);
+  for (const pattern of excludePatterns) {
+    if (pattern.includes('/'))
+      throw new ClfsError('usage', `--exclude-pattern takes patterns for names, such as "*.tmp;core.*", not ${JSON.stringify(pattern)}. See --exclude-path.`);
+  }
+  return { excludePaths: [...new Set(excludePaths)].sort(), excludePatterns: [...new Set(excludePatterns)].sort(), oneFileSystem };
+}
+
+/** Whether something can be left out at all. */
+function isSelective({ excludePaths, excludePatterns, oneFileSystem }: Selection): boolean {
+  return oneFileSystem || excludePaths.length + excludePatterns.length > 0;
+}
+
+/** A view of `source` whose listings mark what `selection` leaves out. */
+export function selectFrom(source: SourceTree, selection: Selection): SourceTree {
+  if (!isSelective(selection)) return source;
+  const paths = new Set(selection.excludePaths.map((path) => Buffer.from(path).toString('latin1')));
+  const matches = selection.excludePatterns.map((pattern) => picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true }));
+  let rootDevice: string | undefined;
+  const isForeign = (directory: SourceDirectory): boolean => {
+    if (!selection.oneFileSystem) return false;
+    if (rootDevice === undefined) {
+      const root = source.openDirectory(Buffer.alloc(0));
+      rootDevice = root.attributes().device;
+      root.close();
+    }
+    return directory.attributes().device !== rootDevice;
+  };
+  const isExcluded = (prefix: string, name: Buffer): boolean => {
+    if (paths.has(`${prefix}${name.toString('latin1')}`)) return true;
+    if (matches.length === 0) return false;
+    const text = name.toString('utf8');
+    return matches.some((match) => match(text));
+  };
+  return {
+    openDirectory(path: Buffer, expected?: DirectoryIdentity): SourceDirectory {
+      const directory = source.openDirectory(path, expected);
+      const prefix = path.length === 0 ? '' : `${path.toString('latin1')}/`;
+      return {
+        *list() {
+          const foreign = isForeign(directory);
+          for (const batch of directory.list())
+            yield batch.map((entry): ListedEntry => (foreign || isExcluded(prefix, entry.name) ? { ...entry, excluded: true } : entry));
+        },
+        attributes: () => directory.attributes(),
+        attributesOf: (name) => directory.attributesOf(name),
+        readLink: (name) => directory.readLink(name),
+        openFile: (name) => directory.openFile(name),
+        close: () => directory.close(),
+      };
+    },
+    close: () => source.close(),
+  };
+}
+
+/** A selection as the flags that make it; empty for everything. */
+export function selectionText({ excludePaths, excludePatterns, oneFileSystem }: Selection): string {
+  const flags = [
+    ...(excludePaths.length > 0 ? [`--exclude-path=${JSON.stringify(excludePaths.join(';'))}`] : []),
+    ...(excludePatterns.length > 0 ? [`--exclude-pattern=${JSON.stringify(excludePatterns.join(';'))}`] : []),
+    ...(oneFileSystem ? ['--one-file-system'] : []),
+  ];
+  return flags.join(' ');
+}

@@ -1,0 +1,14 @@
+import type { Geometry } from '../format/geometry.js';
+import type { Selection } from '../source/selection.js';
+import type { TreeSize } from './size-tree.js';
+
+/** What a sizing thread is given: its workerData. */
+export interface SizeSetup {
+  readonly source: Uint8Array;
+  readonly selection: Selection;
+  readonly preserveHardLinks: boolean;
+  readonly geometry: Geometry;
+}
+
+/** What a sizing thread says: now and then how far it is, and at the end all of it. */
+export type FromSizer = { readonly kind: 'size'; readonly size: TreeSize; readonly complete: boolean } | { readonly kind: 'failed'; readonly message: string };

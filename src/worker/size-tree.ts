@@ -1,0 +1,216 @@
+import { setImmediate } from 'node:timers/promises';
+import { ClfsError } from '../error.js';
+import { indirectNodes } from '../format/block-map.js';
+import { directoryEntryBytes, directoryPieceCapacity } from '../format/dirents.js';
+import { fileBlockCount, type Geometry, maximumBlockCount } from '../format/geometry.js';
+import { BLOCK_ID_BYTES, type EntryType, HANDLE_BYTES, ObjectType } from '../format/ids.js';
+import type { SourceAttributes, SourceDirectory, SourceTree } from '../source/source-tree.js';
+
+/** Directories with the most entries that are named. */
+const LARGEST_SHOWN = 10;
+/** Entries after which the caller gets its turn. */
+const TURN_ENTRIES = 512;
+
+/** What a load of a tree would write. */
+export interface TreeSize {
+  /** Entries that would be loaded, the root included; a linked inode counts once where links are preserved. */
+  readonly entries: number;
+  /** By type, at the place of its number. */
+  readonly types: readonly number[];
+  /** Bytes of file data. */
+  readonly bytes: number;
+  /** Objects of the tree: inodes, segments and indirect blocks. */
+  readonly objects: number;
+  /** Inodes with several links, and their names in the tree; 0 unless links are preserved. */
+  readonly linkGroups: number;
+  readonly linkNames: number;
+  readonly unreadable: number;
+  readonly excluded: number;
+  /** The directories with the most entries, largest first. */
+  readonly largest: readonly { readonly path: Uint8Array; readonly entries: number }[];
+}
+
+/**
+ * Goes over a tree without reading any file.
+ *
+ * Only what lstat tells is known: a file that lists but cannot be opened counts as if it could.
+ *
+ * @throws ClfsError `source` when the root cannot be read
+ */
+export async function sizeTree(
+  source: SourceTree,
+  preserveHardLinks: boolean,
+  geometry: Geometry,
+  onProgress: (size: TreeSize) => void = () => undefined,
+  signal?: AbortSignal,
+): Promise<TreeSize> {
+  const sizer = new Sizer(source, preserveHardLinks, geometry);
+  for (let turn = 0; sizer.step(); turn++) {
+    if (turn % TURN_ENTRIES !== 0) continue;
+    await setImmediate();
+    signal?.throwIfAborted();
+    onProgress(sizer.size());
+  }
+  return sizer.size();
+}
+
+class Sizer {
+  readonly #source: SourceTree;
+  readonly #preserveHardLinks: boolean;
+  readonly #geometry: Geometry;
+  readonly #types = new Array<number>(8).fill(0);
+  readonly #seen = new Set<string>();
+  readonly #seenDirectories = new Set<string>();
+  readonly #open: Buffer[] = [Buffer.alloc(0)];
+  #listing: Generator<void> | undefined;
+  #bytes = 0;
+  #objects = 0;
+  #linkNames = 0;
+  #unreadable = 0;
+  #excluded = 0;
+  #largest: { path: Uint8Array; entries: number }[] = [];
+
+  constructor(source: SourceTree, preserveHardLinks: boolean, geometry: Geometry) {
+    this.#source = source;
+    this.#preserveHardLinks = preserveHardLinks;
+    this.#geometry = geometry;
+  }
+
+  /** Looks at one entry more. @returns false at the end */
+  step(): boolean {
+    if (this.#listing) {
+      if (!this.#listing.next().done) return true;
+      this.#listing = undefined;
+    }
+    const path = this.#open.pop();
+    if (path === undefined) return false;
+    this.#listing = this.#directory(path);
+    return true;
+  }
+
+  size(): TreeSize {
+    return {
+      entries: this.#types.reduce((sum, count) => sum + count),
+      types: [...this.#types],
+      bytes: this.#bytes,
+      objects: this.#objects,
+      linkGroups: this.#seen.size,
+      linkNames: this.#linkNames,
+      unreadable: this.#unreadable,
+      excluded: this.#excluded,
+      largest: [...this.#largest],
+    };
+  }
+
+  *#directory(path: Buffer): Generator<void> {
+    let directory: SourceDirectory | undefined;
+    // As they are written: files first, then directories, then linked names.
+    const filesFirst: [number[], number[], number[]] = [[], [], []];
+    let entries = 0;
+    try {
+      directory = this.#source.openDirectory(path);
+      const self = directory.attributes();
+      const identity = `${self.device}/${self.inode}`;
+      if (this.#seenDirectories.has(identity)) throw new ClfsError('entry', 'it is in the tree by another path already', { reason: 'directory-reached-twice' });
+      this.#seenDirectories.add(identity);
+      for (const batch of directory.list()) {
+        for (const { name, excluded } of batch) {
+          if (excluded) {
+            this.#excluded++;
+            continue;
+          }
+          const attributes = lookAt(directory, name);
+          if (!attributes) this.#unreadable++;
+          else {
+            entries++;
+            filesFirst[this.#entry(path, name, attributes)].push(name.length);
+          }
+          yield;
+        }
+      }
+      this.#types[ObjectType.directory]++;
+      this.#objects += this.#directoryObjects(path, filesFirst);
+      this.#remember(path, entries);
+    } catch (error) {
+      if (!(error instanceof ClfsError) || error.code !== 'entry') throw error;
+      if (path.length === 0) throw new ClfsError('source', `Cannot read the source: ${error.message}.`, { cause: error });
+      this.#unreadable++;
+    } finally {
+      directory?.close();
+    }
+  }
+
+  /** @returns 0 for a file, 1 for a directory, 2 for one of several names */
+  #entry(path: Buffer, name: Buffer, attributes: SourceAttributes): 0 | 1 | 2 {
+    const { type } = attributes;
+    if (type === ObjectType.directory) {
+      this.#open.push(path.length === 0 ? name : Buffer.concat([path, SLASH, name]));
+      return 1;
+    }
+    const linked = this.#preserveHardLinks && attributes.linkCount > 1;
+    if (linked) {
+      this.#linkNames++;
+      const identity = `${attributes.device}/${attributes.inode}`;
+      if (this.#seen.has(identity)) return 2;
+      this.#seen.add(identity);
+    }
+    this.#inode(type, Number(attributes.sizeBytes));
+    return linked ? 2 : 0;
+  }
+
+  #inode(type: EntryType, sizeBytes: number): void {
+    if (type === ObjectType.regular) {
+      const blocks = fileBlockCount(sizeBytes, this.#geometry);
+      if (blocks > maximumBlockCount(this.#geometry)) {
+        this.#unreadable++;
+        return;
+      }
+      this.#bytes += sizeBytes;
+      this.#objects += this.#objectsOf(blocks);
+    } else this.#objects++;
+    this.#types[type]++;
+  }
+
+  #directoryObjects(path: Buffer, names: readonly (readonly number[])[]): number {
+    // The root has the short id of its own; it is its own parent, and that of the directories in it.
+    const own = path.length === 0 ? BLOCK_ID_BYTES : HANDLE_BYTES;
+    const parent = path.includes(0x2f) ? HANDLE_BYTES : BLOCK_ID_BYTES;
+    let block = 0;
+    let filled = directoryEntryBytes(1, own) + directoryEntryBytes(2, parent);
+    for (const list of names) {
+      for (const nameBytes of list) {
+        const bytes = directoryEntryBytes(nameBytes, HANDLE_BYTES);
+        if (filled + bytes > directoryPieceCapacity(block, this.#geometry)) {
+          block++;
+          filled = 0;
+        }
+        filled += bytes;
+      }
+    }
+    return this.#objectsOf(block + 1);
+  }
+
+  /** Objects of an inode of so many blocks. */
+  #objectsOf(blocks: number): number {
+    if (blocks <= this.#geometry.directBlocks) return blocks;
+    let indirect = 0;
+    for (const _node of indirectNodes(blocks, this.#geometry)) indirect++;
+    return blocks + indirect;
+  }
+
+  #remember(path: Uint8Array, entries: number): void {
+    if (this.#largest.length === LARGEST_SHOWN && entries <= this.#largest[LARGEST_SHOWN - 1].entries) return;
+    this.#largest = [...this.#largest, { path, entries }].sort((a, b) => b.entries - a.entries).slice(0, LARGEST_SHOWN);
+  }
+}
+
+const SLASH = Buffer.from('/');
+
+function lookAt(directory: SourceDirectory, name: Buffer): SourceAttributes | undefined {
+  try {
+    return directory.attributesOf(name);
+  } catch (error) {
+    if (error instanceof ClfsError && error.code === 'entry') return undefined;
+    throw error;
+  }
+}
