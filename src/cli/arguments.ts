@@ -90,7 +90,7 @@ export function strict(command: Command): Command {
 export function usageText(error: { readonly code: string; readonly message: string }): string {
   const text = error.message.replace(/^error: /, '');
   const unknown = /^unknown option '([^']*)'/.exec(text);
-  if (unknown) return `unknown flag: ${unknown[1]}${/\(Did you mean[^)]*\)/.exec(text)?.[0].replace(/^/, ' ') ?? ''}`;
+  if (unknown) return `unknown flag: ${unknown[1].replace(/=.*/s, '')}${/\(Did you mean[^)]*\)/.exec(text)?.[0].replace(/^/, ' ') ?? ''}`;
   const missing = /^option '([^']*)' argument missing/.exec(text);
   if (missing) return `flag needs an argument: ${missing[1].split(' ')[0]}`;
   const invalid = /^option '([^']*)' argument '(.*)' is invalid\. (.*)$/s.exec(text);

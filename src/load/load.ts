@@ -111,7 +111,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     geometry: options.internals?.geometry ?? GEOMETRY,
   };
   const setup: SizeSetup = { source: sourcePath, selection, preserveHardLinks: constants.preserveHardLinks, geometry: constants.geometry };
-  const work = createContext(constants, source, job.container, lz4);
+  const work = createContext(constants, source, job.container, lz4, traffic);
   const logFile = options.logDirectory === undefined ? job.directory.file('clfsload.log') : join(resolve(options.logDirectory), `${record.jobId}.log`);
   log = openJobLog(logFile, options.logLevel ?? 'INFO', redact);
   const session = new Session(

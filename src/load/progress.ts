@@ -49,6 +49,8 @@ export class Progress {
   /** Bytes that are left of the large files which are known. */
   openLargeBytes: () => number = () => 0;
   #sized: { readonly entries: number; readonly bytes: number; readonly complete: boolean } | undefined;
+  /** Files of tasks that have reported: what was counted of them as they arrived counts no more. */
+  #reported = { files: 0, bytes: 0 };
   readonly #begunMs: number;
   #bytesBefore = 0;
   #doneBefore = 0;
@@ -70,6 +72,16 @@ export class Progress {
     this.#traffic = traffic;
   }
 
+  /** A task that loaded files has reported. */
+  report(files: number, bytes: number): void {
+    this.#reported = { files: this.#reported.files + files, bytes: this.#reported.bytes + bytes };
+  }
+
+  /** From here on only what is recorded counts. */
+  settle(): void {
+    this.report(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  }
+
   /** Takes what the sizing pass has found so far. */
   setSized(entries: number, bytes: number, complete: boolean): void {
     this.#sized = { entries, bytes, complete };
@@ -77,20 +89,23 @@ export class Progress {
 
   snapshot(nowMs: number): ProgressSnapshot {
     const traffic = this.#traffic?.totals();
+    // A chunk that is under way has files that are at the service.
+    const done = this.done + Math.max(0, (traffic?.filesPut ?? 0) - this.#reported.files);
+    const bytes = this.bytes + Math.max(0, (traffic?.bytesPut ?? 0) - this.#reported.bytes);
     // A tree that grows while it is loaded can hold more than it had when it was sized.
-    const total = Math.max(this.found, this.done + this.failed, this.scanning ? (this.#sized?.entries ?? 0) : 0);
+    const total = Math.max(this.found, done + this.failed, this.scanning ? (this.#sized?.entries ?? 0) : 0);
     return {
       phase: this.phase,
-      filesDone: this.done,
+      filesDone: done,
       filesFailed: this.failed,
       filesExcluded: this.excluded,
-      filesPending: total - this.done - this.failed,
+      filesPending: total - done - this.failed,
       filesTotal: total,
       scanning: this.scanning && this.#sized?.complete !== true,
-      bytesDone: this.bytes,
-      bytesTotal: Math.max(this.bytes + this.openLargeBytes(), this.#sized?.bytes ?? 0),
-      sessionFiles: this.done - this.#doneBefore,
-      sessionBytes: this.bytes - this.#bytesBefore,
+      bytesDone: bytes,
+      bytesTotal: Math.max(bytes + this.openLargeBytes(), this.#sized?.bytes ?? 0),
+      sessionFiles: done - this.#doneBefore,
+      sessionBytes: bytes - this.#bytesBefore,
       bytesOnWire: traffic?.bytesSent ?? 0,
       requests: traffic?.requests ?? 0,
       retries: traffic?.retries ?? 0,

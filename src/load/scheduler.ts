@@ -269,6 +269,7 @@ export class Scheduler {
     this.#running.delete(event.task);
     this.#lanes[lane] -= units;
     const { result } = event;
+    if (result.kind === 'files') this.#context.progress.report(result.done, result.bytes);
     switch (claim.kind) {
       case 'list':
         this.#listings--;

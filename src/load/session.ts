@@ -110,6 +110,7 @@ export class Session {
     }
     await runnerHolder.close?.();
     progress.phase = 'Done';
+    progress.settle();
     try {
       if (failure !== undefined) writeReports(this.#context, root, directory.file);
       // Without a final status the next session reckons with puts that are still under way.

@@ -40,13 +40,13 @@ export function readJobState(db: Database, path: string): JobPeek {
   }
 }
 
-/** Entries known and neither done nor failed. */
+/** Entries known and neither done nor failed; what is only written again counts as done. */
 export function countOpenEntries(db: Database): number {
   const D = DirectoryStatus;
   const W = WorkStatus;
   const sql = `SELECT (SELECT coalesce(sum(count), 0) FROM chunk WHERE status IN (${W.pending}, ${W.running}))
     + (SELECT count(*) FROM large WHERE link_group IS NULL)
-    + (SELECT count(*) FROM link_group WHERE status IN (${W.pending}, ${W.running}))
-    + (SELECT count(*) FROM directory WHERE status NOT IN (${D.written}, ${D.failed}, ${D.hidden})) AS n`;
+    + (SELECT count(*) FROM link_group WHERE status IN (${W.pending}, ${W.running}) AND written_revision IS NULL)
+    + (SELECT count(*) FROM directory WHERE status NOT IN (${D.written}, ${D.failed}, ${D.hidden}) AND written_revision IS NULL) AS n`;
   return (db.prepare(sql).get() as { n: number }).n;
 }

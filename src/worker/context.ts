@@ -1,4 +1,5 @@
 import type { Container } from '../container/container.js';
+import type { Traffic } from '../container/traffic.js';
 import type { Lz4 } from '../format/envelope.js';
 import { type Geometry, maximumBlockCount } from '../format/geometry.js';
 import { inodeHeadBytes } from '../format/inode.js';
@@ -14,15 +15,17 @@ export interface WorkContext {
   readonly source: SourceTree;
   readonly container: Container;
   readonly writer: ObjectWriter;
+  /** Where files are counted as they arrive. */
+  readonly traffic: Traffic;
 }
 
 /** The most back pointers of one inode. Source: clfs-format.md 6.6 */
 export const MOST_LINKS = 1023;
 
 /** @param lz4 used when the job compresses */
-export function createContext(constants: JobConstants, source: SourceTree, container: Container, lz4: Lz4): WorkContext {
+export function createContext(constants: JobConstants, source: SourceTree, container: Container, lz4: Lz4, traffic: Traffic): WorkContext {
   const writer = new ObjectWriter(container, constants.compress ? lz4 : undefined, largestObjectBytes(constants.geometry));
-  return { constants, ids: new JobIds(constants.secret, constants.containerId), source, container, writer };
+  return { constants, ids: new JobIds(constants.secret, constants.containerId), source, container, writer, traffic };
 }
 
 /** No object of a job is larger: a whole segment, or an inode with every direct block, every link and a full first piece. */

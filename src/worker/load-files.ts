@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Traffic } from '../container/traffic.js';
 import { fileBlockCount, maximumBlockCount } from '../format/geometry.js';
 import { hash64Hex } from '../format/hash.js';
 import { type EntryType, ObjectType, targetManagerOf } from '../format/ids.js';
@@ -20,7 +21,7 @@ const TURN_ENTRIES = 8;
 
 /** Loads the entries of a chunk; large files are only found out about. */
 export async function loadFiles(task: FilesTask, context: WorkContext): Promise<FilesResult> {
-  const result = new ResultBuilder();
+  const result = new ResultBuilder(context.traffic);
   const directoryHandle = Buffer.from(task.directoryHandle);
   const ownerHash = hash64Hex(directoryHandle);
   const manager = targetManagerOf(directoryHandle);
@@ -63,7 +64,7 @@ export async function loadFiles(task: FilesTask, context: WorkContext): Promise<
 
 /** Loads an inode that has several links, by the first of its paths that can be read. */
 export async function loadLinked(task: LinkedTask, context: WorkContext): Promise<FilesResult> {
-  const result = new ResultBuilder();
+  const result = new ResultBuilder(context.traffic);
   const handle = Buffer.from(task.handle);
   const objectName = encodeObjectName({ id: handle, type: task.type, owner: task.backPointers[0], version: task.version });
   let problem: unknown;
@@ -168,9 +169,7 @@ async function loadRegular(file: SourceFile, before: SourceAttributes, item: Ite
     if (!file.isUnchanged(before)) return undefined;
     kept = true;
     if (segment) result.track(segment.send(segmentName(context, item)));
-    result.track(inode.send(item.objectName));
-    result.done++;
-    result.bytes += sizeBytes;
+    result.trackEntry(inode.send(item.objectName), sizeBytes);
     warnOfTimes(before, item, result);
     return segment ? 'segment' : 'inode';
   } finally {
@@ -196,8 +195,7 @@ async function loadSpecial(directory: SourceDirectory, item: Item, context: Work
     const buffer = draft.buffer();
     if (target) buffer.set(target, layout.dataAt);
     draft.seal(buildInode(buffer, layout, item, attributes, target?.length, context.constants.geometry));
-    result.track(draft.send(item.objectName));
-    result.done++;
+    result.trackEntry(draft.send(item.objectName), 0);
     if (target && target.length > LONGEST_TARGET_BYTES) {
       result.warnings.push({ index: item.index, text: `its symlink target has ${target.length} bytes; the cache reads ${LONGEST_TARGET_BYTES}` });
     }
@@ -230,14 +228,32 @@ class ResultBuilder {
   readonly warnings: FilesResult['warnings'][number][] = [];
   readonly leftovers: string[] = [];
   broken: unknown;
+  readonly #traffic: Traffic;
   #outstanding = 0;
   #settled: (() => void) | undefined;
 
+  constructor(traffic: Traffic) {
+    this.#traffic = traffic;
+  }
+
+  /** {@link track}s the put of an entry's inode: when all of them have ended well, the entry is done. */
+  trackEntry(put: Promise<void>, bytes: number): void {
+    this.done++;
+    this.bytes += bytes;
+    this.track(put, bytes);
+  }
+
   /** Keeps an eye on a put; an error of one ends the task once all have ended. */
-  track(put: Promise<void>): void {
+  track(put: Promise<void>, entryBytes?: number): void {
     this.#outstanding++;
     put.then(
-      () => this.#ended(),
+      () => {
+        if (entryBytes !== undefined) {
+          this.#traffic.add('filesPut', 1);
+          this.#traffic.add('bytesPut', entryBytes);
+        }
+        this.#ended();
+      },
       (error: unknown) => {
         this.broken ??= error;
         this.#ended();

@@ -41,7 +41,7 @@ async function setUp(setup: ThreadSetup): Promise<WorkContext> {
     onRetry: (text) => say({ kind: 'log', text }),
   });
   const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
-  return createContext(constants, selectFrom(openPosixSource(setup.source), setup.selection), container, openLz4());
+  return createContext(constants, selectFrom(openPosixSource(setup.source), setup.selection), container, openLz4(), traffic);
 }
 
 async function run(number: number, task: Task): Promise<void> {

@@ -28,10 +28,10 @@ export function startProgram(
   return { child, done };
 }
 
-/** Runs one of the programs on a pseudo-terminal of 200 columns; its output, standard error included, is what a terminal would get. */
-export function runOnTerminal(name: 'azcopy' | 'clfsload', args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunResult> {
+/** Runs one of the programs on a pseudo-terminal; its output, standard error included, is what a terminal would get. */
+export function runOnTerminal(name: 'azcopy' | 'clfsload', args: readonly string[], columns = 200): Promise<RunResult> {
   const quoted = [process.execPath, `${BIN}${name}`, ...args].map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(' ');
-  const child = spawn('script', ['-qfec', `stty cols 200; ${quoted}`, '/dev/null'], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const child = spawn('script', ['-qfec', `stty cols ${columns}; ${quoted}`, '/dev/null'], { stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   child.stdout.setEncoding('latin1').on('data', (text: string) => {
     stdout += text;
