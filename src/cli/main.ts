@@ -153,8 +153,9 @@ function print(text: string): number {
   return 0;
 }
 
-function complain(text: string, exit = USAGE_FAILURE): number {
-  process.stderr.write(`Error: ${text}\n`);
+async function complain(text: string, exit = USAGE_FAILURE): Promise<number> {
+  const shown = /sig/i.test(text) ? (await import('../index.js')).redact(text) : text;
+  process.stderr.write(`Error: ${shown}\n`);
   return exit;
 }
 

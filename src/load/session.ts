@@ -65,7 +65,7 @@ export class Session {
     });
     log.write(
       'INFO',
-      `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(root.toString())} to ${container}, clfsload ${VERSION}, Node ${process.version}`,
+      `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(root.toString())} to ${container}, clfsload ${VERSION}, Node ${process.version}; at most ${this.#options.maxErrors ?? DEFAULT_MAX_ERRORS} failures are tolerated`,
     );
     this.#enter('Init');
     if (!record.readsBack) log.write('WARNING', 'the service does not give back what was put into it: the container cannot be checked before the commit');
