@@ -29,14 +29,19 @@ export async function freePort(): Promise<number> {
   });
 }
 
-/** @param tls serve https with this certificate, and take Entra ID tokens */
-export async function startAzurite(tls?: TestCertificate): Promise<Azurite> {
+/**
+ * @param tls serve https with this certificate, and take Entra ID tokens
+ * @param host address to listen at
+ */
+export async function startAzurite(tls?: TestCertificate, host: '127.0.0.1' | '::' = '127.0.0.1'): Promise<Azurite> {
   const port = await freePort();
   const main = new URL('../../node_modules/azurite/dist/src/blob/main.js', import.meta.url).pathname;
   const child: ChildProcess = spawn(
     process.execPath,
     [
       main,
+      '--blobHost',
+      host,
       '--blobPort',
       String(port),
       '--inMemoryPersistence',
@@ -52,7 +57,7 @@ export async function startAzurite(tls?: TestCertificate): Promise<Azurite> {
   const credential = new StorageSharedKeyCredential(ACCOUNT, KEY);
   const base = `${tls ? 'https' : 'http'}://127.0.0.1:${port}/${ACCOUNT}`;
   const client = (name: string) => new ContainerClient(`${base}/${name}`, credential, tls ? { tlsOptions: { ca: tls.certificate } } : {});
-  await untilReady(port, child);
+  await untilReady(host, port, child);
   const sasUrl: Azurite['sasUrl'] = (name, options = {}) => {
     const sas = generateBlobSASQueryParameters(
       {
@@ -82,18 +87,18 @@ export async function startAzurite(tls?: TestCertificate): Promise<Azurite> {
   };
 }
 
-async function untilReady(port: number, child: ChildProcess): Promise<void> {
+async function untilReady(host: string, port: number, child: ChildProcess): Promise<void> {
   for (let attempt = 0; attempt < 300; attempt++) {
     if (child.exitCode !== null) throw new Error(`Azurite ended with ${child.exitCode}.`);
-    if (await answers(port)) return;
+    if (await answers(host, port)) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
   throw new Error('Azurite did not come up.');
 }
 
-function answers(port: number): Promise<boolean> {
+function answers(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
+    const socket = connect(port, host, () => {
       socket.destroy();
       resolve(true);
     });

@@ -32,7 +32,7 @@ export function redact(text: string): string {
     .replace(/(AccountKey|client_secret|client_assertion)=[^&;\s"']+/gi, '$1=-REDACTED-');
 }
 
-const CONTAINER_NAME = /^(?:\$root|\$web|\$logs|[a-z0-9](?:-?[a-z0-9]){2,62})$/;
+const CONTAINER_NAME = /^(?:\$root|\$web|\$logs|(?=.{3,63}$)[a-z0-9](?:-?[a-z0-9])*)$/;
 
 /**
  * Takes a container URL apart: `https://ACCOUNT.host/CONTAINER?SAS`, or with the account in the path where the host is an
