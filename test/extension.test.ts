@@ -21,7 +21,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await azurite.stop();
-  await removeTree(base);
+  removeTree(base);
 });
 
 /** The five arguments, into a new container. */

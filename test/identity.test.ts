@@ -24,7 +24,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await azurite.stop();
   authority.server.close();
-  await removeTree(base);
+  removeTree(base);
 });
 
 /** Gives out tokens as Entra ID does, as far as the emulator looks at them. */

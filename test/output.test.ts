@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await azurite.stop();
-  await removeTree(base);
+  removeTree(base);
 });
 
 /** Takes out what differs from run to run. */

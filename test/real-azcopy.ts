@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await azurite.stop();
-  await removeTree(base);
+  removeTree(base);
 });
 
 function install(version: string): string {

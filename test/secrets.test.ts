@@ -18,7 +18,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await azurite.stop();
-  await removeTree(base);
+  removeTree(base);
 });
 
 /** The signature of a URL in each form that it could be written in. */

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import type { ClfsError } from '../error.js';
-import { idHex, ObjectType } from '../format/ids.js';
+import { ObjectType } from '../format/ids.js';
+import { type ManifestEntry, toManifestEntry } from '../manifest/manifest-entry.js';
 import { readContent } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
-import type { ManifestEntry } from './manifest.js';
 
 /** A line of a manifest, or an entry that could not be read. */
 export type ManifestItem =
@@ -27,23 +27,12 @@ export async function* createManifest(reader: ContainerReader, hash: boolean): A
 }
 
 async function toEntry(reader: ContainerReader, path: Buffer, found: FoundInode, hash: boolean): Promise<ManifestEntry> {
-  const a = found.inode.attributes;
-  const regular = a.type === ObjectType.regular;
-  return {
-    path: path.length === 0 ? Buffer.from('.') : path,
-    type: a.type,
-    mode: a.mode,
-    uid: a.uid,
-    gid: a.gid,
-    sizeBytes: regular ? a.lengthBytes : BigInt(found.inode.data?.length ?? 0),
-    deviceMajor: a.deviceMajor,
-    deviceMinor: a.deviceMinor,
-    mtimeNs: BigInt(a.mtime.seconds) * 1_000_000_000n + BigInt(a.mtime.nanoseconds),
-    linkCount: a.linkCount,
-    linkGroup: a.type !== ObjectType.directory && a.linkCount > 1 ? idHex(found.id) : undefined,
-    target: a.type === ObjectType.symlink ? found.inode.data : undefined,
-    sha256: regular && hash ? await contentHash(reader, found) : undefined,
-  };
+  const { attributes, data } = found.inode;
+  return toManifestEntry(path, attributes, {
+    handle: found.id,
+    target: attributes.type === ObjectType.symlink ? data : undefined,
+    sha256: attributes.type === ObjectType.regular && hash ? await contentHash(reader, found) : undefined,
+  });
 }
 
 async function contentHash(reader: ContainerReader, found: FoundInode): Promise<string> {

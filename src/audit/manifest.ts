@@ -1,50 +1,10 @@
 import { createReadStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { ClfsError, messageOf } from '../error.js';
-import { ENTRY_TYPE_NAMES, type EntryType, ObjectType } from '../format/ids.js';
+import { type EntryType, ObjectType } from '../format/ids.js';
+import type { ManifestEntry } from '../manifest/manifest-entry.js';
 import { entryFailure } from '../source/source-tree.js';
 import { clampNs, type Expectation, type ExpectedEntry } from './expectation.js';
-
-/** One line of a manifest. */
-export interface ManifestEntry {
-  /** Below the root, joined by `/`; `.` for the root. */
-  readonly path: Uint8Array;
-  readonly type: EntryType;
-  /** st_mode, type bits included. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly sizeBytes: bigint;
-  readonly deviceMajor: number;
-  readonly deviceMinor: number;
-  readonly mtimeNs: bigint;
-  readonly linkCount: number;
-  /** Tells which lines are links of one file. */
-  readonly linkGroup: string | undefined;
-  readonly target: Uint8Array | undefined;
-  readonly sha256: string | undefined;
-}
-
-/** The line of an entry, without its end. Times are strings: JSON's numbers end at 2^53. */
-export function formatManifestEntry(entry: ManifestEntry): string {
-  const path = Buffer.from(entry.path);
-  return JSON.stringify({
-    path: path.toString('utf8'),
-    path_hex: path.toString('hex'),
-    type: ENTRY_TYPE_NAMES[entry.type],
-    mode: entry.mode,
-    nlink: entry.linkCount,
-    uid: entry.uid,
-    gid: entry.gid,
-    size: Number(entry.sizeBytes),
-    rdev_major: entry.deviceMajor,
-    rdev_minor: entry.deviceMinor,
-    mtime_ns: entry.mtimeNs.toString(),
-    link_group: entry.linkGroup,
-    target_hex: entry.target && Buffer.from(entry.target).toString('hex'),
-    sha256: entry.sha256,
-  });
-}
 
 const TYPE_BY_MODE: Record<number, EntryType | undefined> = { 8: 1, 4: 2, 6: 3, 2: 4, 10: 5, 12: 6, 1: 7 };
 

@@ -38,6 +38,7 @@ interface Flags {
   readonly excludePath: string;
   readonly excludePattern: string;
   readonly oneFileSystem: boolean;
+  readonly manifest?: string;
   readonly dryRun: boolean;
   readonly estimate: boolean;
   readonly trustedMicrosoftSuffixes: string;
@@ -76,6 +77,7 @@ export function loadCommand(name: string): Command {
     .option('--exclude-path <string>', 'paths below the source to leave out, with what is below them: "logs;cache/old"', '')
     .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
     .option('--one-file-system <bool>', 'leave mount points below the source empty', parseBoolean, false)
+    .option('--manifest <file>', 'write a line of JSON for every entry, with the SHA-256 of files, to a file when the load is complete')
     .option('--dry-run <bool>', 'size the job and stop: nothing is written, no state is needed', parseBoolean, false)
     .option('--estimate <bool>', 'size the source beside the load, to foretell its end', parseBoolean, true)
     .option('--trusted-microsoft-suffixes <string>', 'further domains that Entra ID tokens may be sent to, semicolon-separated', '')
@@ -137,6 +139,7 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
       compression: flags.compressionType,
       preserveHardLinks: flags.preserveHardlinks,
       selection,
+      manifest: flags.manifest,
       estimate: flags.estimate,
       identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: (text) => messages.info(`INFO: ${text}`) },
       maxErrors: flags.maxErrors,

@@ -7,7 +7,7 @@ import type { LinkGroupRecord, LinkRecord } from '../state/link-groups.js';
 import { escapePath } from '../text/escape-path.js';
 import { unpackAttributes } from '../worker/file-attributes.js';
 import { unpackEntries } from '../worker/packed-entries.js';
-import type { DirectoryResult, EntryProblem, FilesResult } from '../worker/tasks.js';
+import type { DirectoryResult, EntryProblem, FilesResult, LargeResult } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
 
@@ -40,6 +40,7 @@ export function applyChunk(context: JobContext, chunk: ChunkRecord, result: File
   for (const { index, text } of result.warnings) context.log.write('WARNING', `${escapePath(context.entryPath(chunk.directory, names[index].name))}: ${text}`);
   for (const name of result.leftovers) state.leftovers.add({ name });
   state.chunks.finish(chunk.id);
+  context.manifest?.append(result.manifest);
   countDone(context, result.done, result.bytes);
   state.directories.addPending(chunk.directory, large.length - 1);
   return large;
@@ -48,6 +49,7 @@ export function applyChunk(context: JobContext, chunk: ChunkRecord, result: File
 /** Records what became of a linked inode; inside a transaction. */
 export function applyLinked(context: JobContext, group: LinkGroupRecord, links: readonly LinkRecord[], result: FilesResult): LargeRecord | undefined {
   const { state } = context;
+  context.manifest?.append(result.manifest);
   for (const name of result.leftovers) state.leftovers.add({ name });
   for (const { text } of result.warnings) context.log.write('WARNING', `${escapePath(context.entryPath(links[0].directory, links[0].name))}: ${text}`);
   const [failure] = result.failures;
@@ -85,8 +87,9 @@ export function applySegments(context: JobContext, large: LargeRecord, grownBloc
 }
 
 /** The inode of a large file is there; inside a transaction. */
-export function applyLargeDone(context: JobContext, large: LargeRecord, bytes: number): void {
+export function applyLargeDone(context: JobContext, large: LargeRecord, { bytes, manifest }: LargeResult): void {
   const { state } = context;
+  context.manifest?.append(manifest);
   state.large.delete(large.id);
   if (large.origin.chunk !== undefined) {
     countDone(context, 1, bytes);
@@ -131,6 +134,7 @@ export function applyExamined(context: JobContext, large: LargeRecord, result: F
   const [finding] = result.large;
   const [failure] = result.failures;
   state.large.delete(large.id);
+  context.manifest?.append(result.manifest);
   for (const name of result.leftovers) state.leftovers.add({ name });
   if (finding) return state.large.add({ ...large, attributes: finding.attributes, blocks: fileBlockCount(finding.sizeBytes, context.constants.geometry) });
   if (large.origin.chunk === undefined) {
@@ -160,6 +164,7 @@ export function applyExamined(context: JobContext, large: LargeRecord, result: F
 /** A directory's object is there; inside a transaction. */
 export function applyDirectoryWritten(context: JobContext, id: number, result: DirectoryResult): void {
   const { state } = context;
+  context.manifest?.append(result.manifest);
   const former = state.directories.former(id);
   const record = state.directories.get(id);
   const handle = context.directory(id).handle;

@@ -46,6 +46,7 @@ export class DirectoryFeeder {
     const last = this.#stage === 'end';
     return {
       kind: 'directory',
+      path: facts.path,
       sequence: record.sequence,
       handle: facts.handle,
       parentHandle: root ? facts.handle : context.directory(record.parent).handle,

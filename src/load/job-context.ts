@@ -7,6 +7,7 @@ import type { LargeRecord } from '../state/large-files.js';
 import type { LinkGroupRecord } from '../state/link-groups.js';
 import type { JobIds } from '../worker/job-ids.js';
 import type { DirectoryPlace, JobConstants, LargeFile } from '../worker/tasks.js';
+import type { ManifestFile } from './manifest-file.js';
 import type { Progress } from './progress.js';
 
 /** Directories whose path and handle are kept at hand. */
@@ -28,14 +29,17 @@ export class JobContext {
   readonly constants: JobConstants;
   readonly progress: Progress;
   readonly log: JobLog;
+  /** Where the lines of the manifest go; undefined when none is wanted. */
+  readonly manifest: ManifestFile | undefined;
   readonly #cache = new Map<number, DirectoryFacts>();
 
-  constructor(state: JobState, ids: JobIds, constants: JobConstants, progress: Progress, log: JobLog) {
+  constructor(state: JobState, ids: JobIds, constants: JobConstants, progress: Progress, log: JobLog, manifest?: ManifestFile) {
     this.state = state;
     this.ids = ids;
     this.constants = constants;
     this.progress = progress;
     this.log = log;
+    this.manifest = manifest;
   }
 
   directory(id: number): DirectoryFacts {
@@ -83,12 +87,14 @@ export class JobContext {
     };
     if (record.origin.chunk !== undefined) {
       const handle = this.entryHandle(record.sequence, ObjectType.regular, directory.manager);
-      return { ...common, handle, backPointers: [directory.handle], name: record.sourceName, version: FIRST_VERSION };
+      const paths = [joinPath(directory.path, record.sourceName)];
+      return { ...common, paths, handle, backPointers: [directory.handle], name: record.sourceName, version: FIRST_VERSION };
     }
     const group = this.state.links.get(record.origin.group);
     const links = this.state.links.links(group.id);
     const backPointers = links.map((link) => this.directory(link.directory).handle);
-    return { ...common, handle: this.groupHandle(group), backPointers, name: links[0].name, version: FIRST_VERSION + group.revision };
+    const paths = links.map((link) => joinPath(this.directory(link.directory).path, link.name));
+    return { ...common, paths, handle: this.groupHandle(group), backPointers, name: links[0].name, version: FIRST_VERSION + group.revision };
   }
 
   entryHandle(sequence: number, type: EntryType, manager: number): Buffer {

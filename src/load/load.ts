@@ -24,6 +24,7 @@ import type { SizeSetup } from '../worker/size-protocol.js';
 import type { JobConstants } from '../worker/tasks.js';
 import { createThreadRunner, startThread } from '../worker/thread-runner.js';
 import { JobContext } from './job-context.js';
+import { ManifestFile } from './manifest-file.js';
 import { beginJob, type JobWish, type OpenJob, resumeJob } from './open-job.js';
 import type { LoadOptions, LoadSummary } from './options.js';
 import { Progress } from './progress.js';
@@ -84,6 +85,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     compress: (options.compression ?? 'LZ4') === 'LZ4',
     preserveHardLinks: options.preserveHardLinks ?? false,
     selection,
+    manifest: options.manifest !== undefined,
     program: VERSION,
   };
   // Threads take as long to start as the job takes to open.
@@ -108,17 +110,19 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     fsid: record.fsid,
     compress: record.compress,
     preserveHardLinks: record.preserveHardLinks,
+    manifest: record.manifestBytes !== undefined,
     geometry: options.internals?.geometry ?? GEOMETRY,
   };
   const setup: SizeSetup = { source: sourcePath, selection, preserveHardLinks: constants.preserveHardLinks, geometry: constants.geometry };
   const work = createContext(constants, source, job.container, lz4, traffic);
   const logFile = options.logDirectory === undefined ? job.directory.file('clfsload.log') : join(resolve(options.logDirectory), `${record.jobId}.log`);
   log = openJobLog(logFile, options.logLevel ?? 'INFO', redact);
+  const manifest = constants.manifest ? new ManifestFile((name) => job.directory.file(name), job.state) : undefined;
   const session = new Session(
     options,
     logFile,
     job,
-    new JobContext(job.state, new JobIds(constants.secret, constants.containerId), constants, progress, log),
+    new JobContext(job.state, new JobIds(constants.secret, constants.containerId), constants, progress, log, manifest),
     work,
     lz4,
   );
@@ -156,6 +160,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     identity.close();
     await thread?.terminate();
     log.close();
+    manifest?.close();
     job.state.close();
     source.close();
     await job.container.close();

@@ -22,6 +22,7 @@ export interface JobWish {
   readonly compress: boolean;
   readonly preserveHardLinks: boolean;
   readonly selection: Selection;
+  readonly manifest: boolean;
   readonly program: string;
 }
 
@@ -103,6 +104,8 @@ function newRecord(wish: JobWish, random: (bytes: number) => Buffer): JobRecord 
     compress: wish.compress,
     preserveHardLinks: wish.preserveHardLinks,
     selection: wish.selection,
+    manifestBytes: wish.manifest ? 0 : undefined,
+    repaired: false,
     containerId: u32(),
     fsid: u32(),
     secretHex: random(SECRET_BYTES).toString('hex'),
@@ -164,6 +167,7 @@ function requireSame(record: JobRecord, wish: JobWish): void {
   if (record.compress !== wish.compress) throw differ('compression', record.compress ? 'LZ4' : 'DISABLED', wish.compress ? 'LZ4' : 'DISABLED');
   if (record.preserveHardLinks !== wish.preserveHardLinks)
     throw differ('--preserve-hardlinks', String(record.preserveHardLinks), String(wish.preserveHardLinks));
+  if ((record.manifestBytes !== undefined) !== wish.manifest) throw differ('--manifest', String(record.manifestBytes !== undefined), String(wish.manifest));
   const was = selectionText(record.selection);
   const is = selectionText(wish.selection);
   if (was !== is) throw differ('the choice', was || 'everything', is || 'everything');

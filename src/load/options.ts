@@ -27,6 +27,8 @@ export interface LoadOptions {
   readonly preserveHardLinks?: boolean;
   /** What of the source is left out. Default: nothing. */
   readonly selection?: Selection;
+  /** File that gets a line for every entry, as `manifest --hash` prints it. Default: none. */
+  readonly manifest?: string;
   /** Failures that are tolerated; one more stops the job. Default 50. */
   readonly maxErrors?: number;
   /** Megabits per second on the wire; 0 (default): no cap. */

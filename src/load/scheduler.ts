@@ -307,12 +307,12 @@ export class Scheduler {
       if (next) this.#large.set(next.id, new LargeTracker(next));
       return;
     }
-    const { failure, bytes } = result as LargeResult;
+    const { failure } = result as LargeResult;
     if (failure && !large.failed) large.setFailed(failure);
     if (!large.failed) {
       if (claim.kind === 'segments') applySegments(this.#context, record, large.setDone(claim.first, claim.last), large.doneBlocks);
       else {
-        applyLargeDone(this.#context, record, bytes);
+        applyLargeDone(this.#context, record, result as LargeResult);
         this.#large.delete(record.id);
       }
       return;

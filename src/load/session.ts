@@ -1,4 +1,4 @@
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { systemClock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
 import type { Traffic } from '../container/traffic.js';
@@ -79,6 +79,7 @@ export class Session {
         progress.scanning = false;
         this.#options.onStart?.(() => progress.snapshot(this.#tools.clock.now()));
         this.#say('This job is finished already: everything is in the container.');
+        await this.#writeManifest();
         return { status: 'Completed', progress: progress.snapshot(this.#tools.clock.now()), error: undefined, problemsFile: undefined };
       }
       await this.#prepare(traffic);
@@ -102,6 +103,7 @@ export class Session {
       // A root that was written again leaves its former version.
       await cleanUp(this.#context, this.#tools);
       await this.#work.container.tidy();
+      await this.#writeManifest();
       status = state.failures.count() > 0 ? 'CompletedWithErrors' : 'Completed';
     } catch (error) {
       failure = error;
@@ -124,6 +126,11 @@ export class Session {
     log.write('INFO', `final status: ${status}`);
     const problemsFile = progress.failed > 0 ? directory.file('problems.txt') : undefined;
     return { status, progress: progress.snapshot(this.#tools.clock.now()), error: wrapState(failure), problemsFile };
+  }
+
+  async #writeManifest(): Promise<void> {
+    const { manifest } = this.#options;
+    if (manifest !== undefined) await this.#context.manifest?.copyTo(resolve(manifest), this.#job.state.record.repaired);
   }
 
   #isFinished(): boolean {
@@ -157,7 +164,11 @@ export class Session {
     await this.#work.container.tidy();
     // An end that had begun is brought to its end before anything is repaired: the root may be there already.
     if (state.record.committing && !state.record.committed) await commit(this.#context, this.#tools);
-    const retried = state.transact(() => retryFailures(state));
+    const retried = state.transact(() => {
+      const count = retryFailures(state);
+      if (count > 0) state.update({ repaired: true });
+      return count;
+    });
     if (retried > 0) this.#say(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
     progress.begin(state.counters, state.failures.count(), state.openEntries(), traffic);
   }

@@ -10,6 +10,10 @@ export interface JobRecord {
   readonly preserveHardLinks: boolean;
   /** What of the source is left out; as `Selection` has it. */
   readonly selection: { readonly excludePaths: readonly string[]; readonly excludePatterns: readonly string[]; readonly oneFileSystem: boolean };
+  /** Length of the manifest so far; undefined when none is written. */
+  readonly manifestBytes: number | undefined;
+  /** Whether something that had failed was tried again. */
+  readonly repaired: boolean;
   readonly containerId: number;
   readonly fsid: number;
   /** Key of the job's ids. */

@@ -46,6 +46,7 @@ export class JobState {
   #nextManager: number;
   #counters: JobCounters;
   #aliveMs: number;
+  #beforeCommit: () => void = () => undefined;
   readonly #fileSystems = new Map<string, number>();
 
   private constructor(db: Database, hooks: CommitHooks) {
@@ -134,6 +135,7 @@ export class JobState {
       if (this.#nextSequence !== saved.next || this.#nextManager !== saved.manager) this.#setNext.run(this.#nextSequence, this.#nextManager);
       this.#aliveMs = this.#hooks.now?.() ?? Date.now();
       this.#setCounters.run(this.#counters.done, this.#counters.bytes, this.#counters.excluded, this.#aliveMs);
+      this.#beforeCommit();
       this.#hooks.before?.();
       this.#db.exec('COMMIT');
       this.#hooks.after?.();
@@ -146,6 +148,11 @@ export class JobState {
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  /** Has `prepare` called at the end of every transaction, as part of it. */
+  beforeCommit(prepare: () => void): void {
+    this.#beforeCommit = prepare;
   }
 
   /** Changes the record; inside a transaction. */

@@ -8,6 +8,7 @@ import { entryFailure, type SourceAttributes, type SourceDirectory, type SourceF
 import { buildInode, buildSegment, type InodeIdentity, layoutInode, SEGMENT_DATA_AT, segmentObjectBytes } from './build-inode.js';
 import type { WorkContext } from './context.js';
 import { hasClampedTime, isUnchanged, packAttributes, toAttributes } from './file-attributes.js';
+import { joinPath, manifestLines, newHash } from './manifest-lines.js';
 import type { ObjectDraft } from './object-writer.js';
 import { unpackEntries } from './packed-entries.js';
 import { problemOf } from './problem.js';
@@ -26,6 +27,7 @@ export async function loadFiles(task: FilesTask, context: WorkContext): Promise<
   const ownerHash = hash64Hex(directoryHandle);
   const manager = targetManagerOf(directoryHandle);
   const backPointers = [directoryHandle];
+  const { manifest } = context.constants;
   let directory: SourceDirectory | undefined;
   let unusable: unknown;
   try {
@@ -40,7 +42,19 @@ export async function loadFiles(task: FilesTask, context: WorkContext): Promise<
       const sequence = task.firstSequence + index;
       const handle = context.ids.handle(sequence, type, manager, manager);
       const objectName = encodeObjectNameHashed(handle, type, ownerHash, FIRST_VERSION);
-      const item: Item = { index, sequence, type, handle, backPointers, name, sourceName: name, objectName, generation: 0, candidate: 0 };
+      const item: Item = {
+        index,
+        sequence,
+        type,
+        handle,
+        backPointers,
+        name,
+        sourceName: name,
+        objectName,
+        generation: 0,
+        candidate: 0,
+        paths: manifest ? [joinPath(task.place.path, name)] : undefined,
+      };
       const segmentLeftover = () => result.leftovers.push(segmentName(context, item));
       try {
         if (!directory) throw unusable;
@@ -67,10 +81,11 @@ export async function loadLinked(task: LinkedTask, context: WorkContext): Promis
   const result = new ResultBuilder(context.traffic);
   const handle = Buffer.from(task.handle);
   const objectName = encodeObjectName({ id: handle, type: task.type, owner: task.backPointers[0], version: task.version });
+  const paths = context.constants.manifest ? task.candidates.map(({ place, name }) => joinPath(place.path, name)) : undefined;
   let problem: unknown;
   let loaded = false;
   for (const [candidate, { place, name }] of task.candidates.entries()) {
-    const item: Item = { ...task, index: 0, handle, sourceName: Buffer.from(name), objectName, candidate, expectedInode: task.inode };
+    const item: Item = { ...task, index: 0, handle, sourceName: Buffer.from(name), objectName, candidate, expectedInode: task.inode, paths };
     let directory: SourceDirectory | undefined;
     try {
       directory = context.source.openDirectory(Buffer.from(place.path), place);
@@ -104,6 +119,8 @@ interface Item extends InodeIdentity {
   readonly generation: number;
   readonly candidate: number;
   readonly expectedInode?: bigint;
+  /** For the manifest: all its paths. */
+  readonly paths?: readonly Uint8Array[];
 }
 
 type Outcome = 'inode' | 'segment' | 'large';
@@ -160,16 +177,19 @@ async function loadRegular(file: SourceFile, before: SourceAttributes, item: Ite
     const buffer = inode.buffer();
     const expectedBytes = segment ? firstBytes : firstBytes + 1;
     if (file.read(buffer.subarray(layout.dataAt, layout.dataAt + expectedBytes), 0) !== firstBytes) return undefined;
+    const hash = item.paths && newHash().update(buffer.subarray(layout.dataAt, layout.dataAt + firstBytes));
     inode.seal(buildInode(buffer, layout, item, attributes, firstBytes, geometry));
     if (segment) {
       const target = segment.buffer();
       if (file.read(target.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + segmentBytes + 1), firstBytes) !== segmentBytes) return undefined;
+      hash?.update(target.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + segmentBytes));
       segment.seal(buildSegment(target, segmentBytes, attributes.ctime.seconds, firstBytes, item.handle));
     }
     if (!file.isUnchanged(before)) return undefined;
     kept = true;
     if (segment) result.track(segment.send(segmentName(context, item)));
     result.trackEntry(inode.send(item.objectName), sizeBytes);
+    if (item.paths) result.manifest.push(...manifestLines(item.paths, attributes, { handle: item.handle, sha256: hash?.digest('hex') }));
     warnOfTimes(before, item, result);
     return segment ? 'segment' : 'inode';
   } finally {
@@ -196,6 +216,7 @@ async function loadSpecial(directory: SourceDirectory, item: Item, context: Work
     if (target) buffer.set(target, layout.dataAt);
     draft.seal(buildInode(buffer, layout, item, attributes, target?.length, context.constants.geometry));
     result.trackEntry(draft.send(item.objectName), 0);
+    if (item.paths) result.manifest.push(...manifestLines(item.paths, attributes, { handle: item.handle, target }));
     if (target && target.length > LONGEST_TARGET_BYTES) {
       result.warnings.push({ index: item.index, text: `its symlink target has ${target.length} bytes; the cache reads ${LONGEST_TARGET_BYTES}` });
     }
@@ -227,6 +248,7 @@ class ResultBuilder {
   readonly large: FilesResult['large'][number][] = [];
   readonly warnings: FilesResult['warnings'][number][] = [];
   readonly leftovers: string[] = [];
+  readonly manifest: string[] = [];
   broken: unknown;
   readonly #traffic: Traffic;
   #outstanding = 0;
@@ -268,8 +290,8 @@ class ResultBuilder {
   }
 
   value(): FilesResult {
-    const { done, bytes, failures, large, warnings, leftovers } = this;
-    return { kind: 'files', done, bytes, failures, large, warnings, leftovers };
+    const { done, bytes, failures, large, warnings, leftovers, manifest } = this;
+    return { kind: 'files', done, bytes, failures, large, warnings, leftovers, manifest };
   }
 
   #ended(): void {

@@ -8,6 +8,7 @@ import { buildInode, buildSegment, layoutInode, SEGMENT_DATA_AT, segmentObjectBy
 import type { WorkContext } from './context.js';
 import { toAttributes, unpackAttributes } from './file-attributes.js';
 import { directBlocks, indirectRoots, putIndirectBlocks } from './indirect-blocks.js';
+import { hashFile, manifestLines } from './manifest-lines.js';
 import { problemOf } from './problem.js';
 import type { FinishLargeTask, LargeFile, LargeResult, SegmentsTask } from './tasks.js';
 
@@ -43,7 +44,7 @@ export function loadSegments(task: SegmentsTask, context: WorkContext): Promise<
       await Promise.allSettled(puts);
     }
     await Promise.all(puts);
-    return bytes;
+    return { bytes, manifest: [] };
   });
 }
 
@@ -53,6 +54,8 @@ export function finishLarge(task: FinishLargeTask, context: WorkContext): Promis
     const { geometry } = context.constants;
     const { handle, sequence, generation, backPointers, version } = task.file;
     const owner = { sequence, generation, handle, blockCount: fileBlockCount(sizeBytes, geometry), ctimeSeconds: attributes.ctime.seconds };
+    const hash = context.constants.manifest ? await hashFile(file, sizeBytes) : undefined;
+    const written = { ...attributes, linkCount: backPointers.length };
     await putIndirectBlocks(owner, context);
     const layout = layoutInode(task.file, directBlocks(owner, context), geometry.firstSegmentBytes);
     const draft = await context.writer.reserve(layout.sizeBytes);
@@ -60,7 +63,6 @@ export function finishLarge(task: FinishLargeTask, context: WorkContext): Promis
       const buffer = draft.buffer();
       const data = buffer.subarray(layout.dataAt, layout.dataAt + geometry.firstSegmentBytes);
       if (file.read(data, 0) !== data.length || file.read(Buffer.alloc(1), sizeBytes) !== 0) throw changed();
-      const written = { ...attributes, linkCount: backPointers.length };
       draft.seal(buildInode(buffer, layout, task.file, written, data.length, geometry, indirectRoots(owner, context)));
       requireUnchanged(file, attributes);
     } catch (error) {
@@ -68,14 +70,14 @@ export function finishLarge(task: FinishLargeTask, context: WorkContext): Promis
       throw error;
     }
     await draft.send(encodeObjectName({ id: handle, type: ObjectType.regular, owner: backPointers[0], version }));
-    return geometry.firstSegmentBytes;
+    return { bytes: geometry.firstSegmentBytes, manifest: hash === undefined ? [] : manifestLines(task.file.paths, written, { handle, sha256: hash }) };
   });
 }
 
 async function withLargeFile(
   large: LargeFile,
   context: WorkContext,
-  use: (file: SourceFile, attributes: Attributes, sizeBytes: number) => Promise<number>,
+  use: (file: SourceFile, attributes: Attributes, sizeBytes: number) => Promise<{ readonly bytes: number; readonly manifest: readonly string[] }>,
 ): Promise<LargeResult> {
   try {
     const directory = context.source.openDirectory(Buffer.from(large.place.path), large.place);
@@ -84,9 +86,9 @@ async function withLargeFile(
       try {
         const attributes = unpackAttributes(large.attributes);
         requireUnchanged(file, attributes);
-        const bytes = await use(file, attributes, Number(attributes.lengthBytes));
+        const { bytes, manifest } = await use(file, attributes, Number(attributes.lengthBytes));
         await context.container.flush();
-        return { kind: 'large', failure: undefined, bytes };
+        return { kind: 'large', failure: undefined, bytes, manifest };
       } finally {
         file.close();
       }
@@ -94,7 +96,7 @@ async function withLargeFile(
       directory.close();
     }
   } catch (error) {
-    return { kind: 'large', failure: problemOf(error, 1), bytes: 0 };
+    return { kind: 'large', failure: problemOf(error, 1), bytes: 0, manifest: [] };
   }
 }
 

@@ -11,6 +11,8 @@ export interface JobConstants {
   readonly fsid: number;
   readonly compress: boolean;
   readonly preserveHardLinks: boolean;
+  /** Whether every entry gets a line of a manifest, with the hash of its bytes. */
+  readonly manifest: boolean;
   readonly geometry: Geometry;
 }
 
@@ -90,6 +92,8 @@ export interface LargeFile {
   readonly generation: number;
   /** VATTR record with the attributes that the file must keep. */
   readonly attributes: Uint8Array;
+  /** All its paths below the root. */
+  readonly paths: readonly Uint8Array[];
 }
 
 /** What was found out about a file that turned out to be large. */
@@ -111,6 +115,8 @@ export interface FilesResult {
   readonly warnings: readonly { readonly index: number; readonly text: string }[];
   /** Blobs that a process which died may have left, and that nothing refers to now. */
   readonly leftovers: readonly string[];
+  /** Lines of the manifest. */
+  readonly manifest: readonly string[];
 }
 
 /** Loads one inode that has several links. Answers with a {@link FilesResult} whose only index is 0. */
@@ -148,11 +154,14 @@ export interface LargeResult {
   readonly kind: 'large';
   readonly failure: EntryProblem | undefined;
   readonly bytes: number;
+  readonly manifest: readonly string[];
 }
 
 /** Writes part of a directory's entries, and with `last` the directory. */
 export interface DirectoryTask {
   readonly kind: 'directory';
+  /** Below the root. */
+  readonly path: Uint8Array;
   readonly sequence: number;
   readonly handle: Uint8Array;
   readonly parentHandle: Uint8Array;
@@ -187,6 +196,7 @@ export interface DirectoryFill {
 export interface DirectoryResult {
   readonly kind: 'directory';
   readonly fill: DirectoryFill;
+  readonly manifest: readonly string[];
 }
 
 /** Removes blobs. */

@@ -7,6 +7,7 @@ import { encodeSegment } from '../format/segment.js';
 import type { WorkContext } from './context.js';
 import { unpackAttributes } from './file-attributes.js';
 import { type BlockOwner, directBlocks, indirectRoots, putIndirectBlocks } from './indirect-blocks.js';
+import { manifestLines } from './manifest-lines.js';
 import { unpackEntries } from './packed-entries.js';
 import type { DirectoryFill, DirectoryResult, DirectoryTask } from './tasks.js';
 
@@ -23,6 +24,7 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
   const { geometry } = context.constants;
   const attributes = unpackAttributes(task.attributes);
   const manager = targetManagerOf(task.handle);
+  const manifest: string[] = [];
   const pieces = new PieceFiller(task, context, attributes.ctime.seconds);
   if (task.from.block === 0 && task.from.piece.length === 0) {
     await pieces.add(DOT, task.handle);
@@ -44,8 +46,10 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
     const owner: BlockOwner = { sequence: task.sequence, generation: task.generation, handle: task.handle, blockCount, ctimeSeconds: attributes.ctime.seconds };
     await putIndirectBlocks(owner, context);
     const root = task.extendedAttributes !== undefined;
+    const written = { ...attributes, lengthBytes: BigInt(lengthBytes), usedBytes: BigInt(lengthBytes), linkCount: 2 + task.subdirectoryCount };
+    if (context.constants.manifest) manifest.push(...manifestLines([task.path], written, { handle: task.handle }));
     const inode = encodeInode({
-      attributes: { ...attributes, lengthBytes: BigInt(lengthBytes), usedBytes: BigInt(lengthBytes), linkCount: 2 + task.subdirectoryCount },
+      attributes: written,
       blockMap: {
         firstSegmentBytes: geometry.firstSegmentBytes,
         segmentBytes: geometry.directorySegmentBytes,
@@ -65,7 +69,7 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
     await context.writer.putBody(name, inode, task.onlyNew);
   } else await pieces.settle();
   await context.container.flush();
-  return { kind: 'directory', fill: pieces.fill() };
+  return { kind: 'directory', fill: pieces.fill(), manifest };
 }
 
 const DOT = Buffer.from('.');

@@ -56,7 +56,9 @@ export async function startAzurite(tls?: TestCertificate, host: '127.0.0.1' | ':
   );
   const credential = new StorageSharedKeyCredential(ACCOUNT, KEY);
   const base = `${tls ? 'https' : 'http'}://127.0.0.1:${port}/${ACCOUNT}`;
-  const client = (name: string) => new ContainerClient(`${base}/${name}`, credential, tls ? { tlsOptions: { ca: tls.certificate } } : {});
+  // The SDK hands these on to its transport, and does not declare them.
+  const options: object = tls ? { tlsOptions: { ca: tls.certificate } } : {};
+  const client = (name: string) => new ContainerClient(`${base}/${name}`, credential, options);
   await untilReady(host, port, child);
   const sasUrl: Azurite['sasUrl'] = (name, options = {}) => {
     const sas = generateBlobSASQueryParameters(

@@ -1,0 +1,35 @@
+import { createHash, type Hash } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
+import type { Attributes } from '../format/attributes.js';
+import { formatManifestEntry, type ManifestFacts, toManifestEntry } from '../manifest/manifest-entry.js';
+import type { SourceFile } from '../source/source-tree.js';
+
+const PIECE_BYTES = 1048576;
+const SLASH = Buffer.from('/');
+
+/** The line of each path of an inode. */
+export function manifestLines(paths: readonly Uint8Array[], attributes: Attributes, facts: ManifestFacts): string[] {
+  return paths.map((path) => formatManifestEntry(toManifestEntry(path, attributes, facts)));
+}
+
+export function joinPath(directory: Uint8Array, name: Uint8Array): Uint8Array {
+  return directory.length === 0 ? name : Buffer.concat([directory, SLASH, name]);
+}
+
+export function newHash(): Hash {
+  return createHash('sha256');
+}
+
+/** Reads a whole file for its SHA-256; its segments were read by several threads, in no order. */
+export async function hashFile(file: SourceFile, sizeBytes: number): Promise<string> {
+  const hash = newHash();
+  const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes));
+  for (let at = 0; at < sizeBytes; ) {
+    const count = file.read(piece, at);
+    if (count === 0) break;
+    hash.update(piece.subarray(0, count));
+    at += count;
+    await setImmediate();
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,94 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runProgram, startProgram } from './support/program.js';
+import { isRoot, makeTree, removeTree } from './support/tree.js';
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-load-manifest-'));
+const source = join(base, 'source');
+let number = 0;
+const fresh = (name: string) => join(base, `${name}-${++number}`);
+beforeAll(async () => {
+  chmodSync(base, 0o755);
+  await makeTree(source, { bulk: 2000 });
+});
+afterAll(() => removeTree(base));
+
+/** What the container says of itself, sorted as the load's manifest is not. */
+async function expectSame(file: string, container: string): Promise<void> {
+  const read = await runProgram('clfsload', ['manifest', '--hash', container]);
+  expect(read.code).toBe(0);
+  const sorted = (text: string) => text.trimEnd().split('\n').sort();
+  expect(sorted(readFileSync(file, 'latin1'))).toEqual(sorted(read.stdout));
+}
+
+describe('load --manifest', () => {
+  it.each(['--preserve-hardlinks', '--preserve-hardlinks=false'])('says what the container holds, %s', async (links) => {
+    const container = fresh('container');
+    const file = fresh('manifest');
+    const state = fresh('state');
+    const args = ['load', source, container, `--state-path=${state}`, links, `--manifest=${file}`];
+    expect((await runProgram('clfsload', args)).code).toBe(0);
+    await expectSame(file, container);
+    expect((await runProgram('clfsload', ['verify', '--manifest', file, container, '--content'])).code).toBe(0);
+    // Asked for again, elsewhere.
+    const again = fresh('manifest');
+    await runProgram('clfsload', [...args.slice(0, -1), `--manifest=${again}`, '--new-session=false']);
+    expect(readFileSync(again)).toEqual(readFileSync(file));
+    const without = await runProgram('clfsload', [...args.slice(0, -1), '--new-session=false']);
+    expect(without.stdout).toContain('was started with --manifest true, not false');
+  });
+
+  it('is whole after kills', async () => {
+    const container = fresh('container');
+    const file = fresh('manifest');
+    const args = ['load', source, container, `--state-path=${fresh('state')}`, '--preserve-hardlinks', `--manifest=${file}`];
+    for (let kill = 0; kill < 8; kill++) {
+      const { child, done } = startProgram('clfsload', [...args, ...(kill === 0 ? [] : ['--new-session=false'])]);
+      const wait = async () => {
+        // Killed when so much more has been written.
+        for (let at = 0; at < 500 && child.exitCode === null; at++) {
+          if (entriesIn(container) > (kill + 1) * 180) return;
+          await new Promise((resolve) => setTimeout(resolve, 2));
+        }
+      };
+      await wait();
+      child.kill('SIGKILL');
+      await done;
+    }
+    expect((await runProgram('clfsload', [...args, '--new-session=false', '--late-arrival=0s'])).stdout).toContain('Final Job Status: Completed\n');
+    await expectSame(file, container);
+  });
+
+  it.runIf(isRoot)('has one line for what was repaired', async () => {
+    const own = fresh('own');
+    mkdirSync(own);
+    chmodSync(own, 0o777);
+    const bad = join(source, 'bulk0', 'file-7');
+    chmodSync(bad, 0o600);
+    const program = new URL('../bin/clfsload', import.meta.url).pathname;
+    const ordinary = (...flags: string[]) => {
+      const args = ['load', join(source, 'bulk0'), join(own, 'container'), `--state-path=${own}/state`, `--manifest=${own}/manifest`, ...flags];
+      try {
+        return execFileSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, program, ...args], { encoding: 'utf8' });
+      } catch (error) {
+        return (error as { stdout: string }).stdout;
+      }
+    };
+    expect(ordinary()).toContain('CompletedWithErrors');
+    await expectSame(join(own, 'manifest'), join(own, 'container'));
+    chmodSync(bad, 0o644);
+    expect(ordinary('--new-session=false')).toContain('Final Job Status: Completed\n');
+    await expectSame(join(own, 'manifest'), join(own, 'container'));
+  });
+});
+
+function entriesIn(container: string): number {
+  try {
+    return readdirSync(container).length;
+  } catch {
+    return 0;
+  }
+}
