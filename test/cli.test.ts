@@ -133,6 +133,7 @@ describe('the reading verbs, on a reference container', () => {
     expect(found.stdout.trim().split('\n').length).toBe(golden.manifest.length);
     const files = golden.manifest.filter(({ sha256 }) => sha256 !== undefined);
     expect((await verb('find', golden.blobs, '--type', 'f')).stdout.trim().split('\n').length).toBe(files.length);
+    expect((await verb('find', golden.blobs, '-type', 'f', '-size', '-1')).stdout).toBe((await verb('find', golden.blobs, '--type=f', '--size=-1')).stdout);
     const listed = (await verb('ls', '-R', '-a', '--json', golden.blobs)).stdout
       .trim()
       .split('\n')

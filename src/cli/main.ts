@@ -79,9 +79,9 @@ async function verb(program: string, name: string, argv: readonly string[]): Pro
     argv,
     async () => {
       const { isClfsError, messageOf, redact } = await import('../index.js');
-      const { run, command: build } = await entry.load();
+      const { run, command: build, normalize } = await entry.load();
       const command = build().name(`${program} ${name}`);
-      command.parse([...argv], { from: 'user' });
+      command.parse(normalize?.(argv) ?? [...argv], { from: 'user' });
       try {
         return await run(command, createIo(controller.signal));
       } catch (error) {

@@ -15,7 +15,13 @@ export interface GoldenEntry {
 }
 
 /** Unpacks a reference container; `remove` deletes it again. */
-export function unpackGolden(name: string): { blobs: string; manifestText: string; manifest: readonly GoldenEntry[]; remove(): void } {
+export function unpackGolden(name: string): {
+  blobs: string;
+  manifestText: string;
+  manifest: readonly GoldenEntry[];
+  lineOf(pathHex: string): string;
+  remove(): void;
+} {
   const directory = mkdtempSync(join(tmpdir(), 'clfs-golden-'));
   execFileSync('tar', ['xzf', new URL(`../fixtures/${name}.tar.gz`, import.meta.url).pathname, '-C', directory]);
   const manifestText = readFileSync(join(directory, 'manifest.jsonl'), 'utf8');
@@ -23,5 +29,7 @@ export function unpackGolden(name: string): { blobs: string; manifestText: strin
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as GoldenEntry);
-  return { blobs: join(directory, 'blobs'), manifestText, manifest, remove: () => rmSync(directory, { recursive: true, force: true }) };
+  const lines = new Map(manifestText.split('\n').map((line) => [/"path_hex": ?"([0-9a-f]*)"/.exec(line)?.[1], line]));
+  const lineOf = (pathHex: string) => lines.get(pathHex) ?? '';
+  return { blobs: join(directory, 'blobs'), manifestText, manifest, lineOf, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }

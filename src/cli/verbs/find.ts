@@ -32,7 +32,7 @@ export const find: Verb = {
     verbCommand(
       'find',
       'Print the paths of the entries that fulfil every condition, a line each.',
-      "  clfsload find /path/to/container --type f --size +100M\n  clfsload find /path/to/container some/dir --name '*.dat' -0\n",
+      "  clfsload find /path/to/container --type f --size +100M\n  clfsload find /path/to/container some/dir -name '*.dat' -0\n",
     )
       .argument('<container>')
       .argument('[path]')
@@ -42,6 +42,8 @@ export const find: Verb = {
       .option('--newer <time>', 'modified after this time (ISO 8601)', parseTime)
       .option('--links <n>', 'number of links: 2, +1, -3', parseCount)
       .option('-0, --null', 'raw paths, each ended by a NUL'),
+  // As find(1) has them.
+  normalize: (argv) => argv.map((arg) => (/^-(name|type|size|newer|links)(=|$)/.test(arg) ? `-${arg}` : arg)),
   run: (command, io) =>
     withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();

@@ -10,6 +10,8 @@ export interface Verb {
   readonly name: string;
   readonly summary: string;
   command(): Command;
+  /** Brings arguments that are written in another usual way into the form that the command takes. */
+  normalize?(argv: readonly string[]): string[];
   /** @returns exit code */
   run(command: Command, io: VerbIo): Promise<number>;
 }
