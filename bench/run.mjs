@@ -1,178 +1,22 @@
 // Compares `clfsload load` with real azcopy's `copy` against a fast sink, alternating, and prints a table of medians.
 //
-//   npm run bench                 cases S L L0 R W T Z V, 5 rounds
+//   npm run bench                 every case but N; a quarter of an hour
 //   npm run bench -- --short      S L Z, 1 round, for information in CI
 //   npm run bench -- S L          some cases
+//   npm run bench -- N            a link of 1 Gbit/s between two network namespaces (as root)
+//   node bench/stages.mjs         each stage alone
 //
-// Needs nginx-extras (the sink), libsecret-1-0 (azcopy) and room on /dev/shm. azcopy 10.32.2 is taken from npm into bench/.cache.
-import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync, closeSync, chmodSync } from 'node:fs';
+// Needs nginx-extras (the sink), libsecret-1-0 (azcopy) and room on /dev/shm (8 GB for M). azcopy 10.32.2 is taken from npm into bench/.cache.
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { loadavg } from 'node:os';
-import { join } from 'node:path';
+import { CASES } from './cases.mjs';
+import { args, azcopy, cache, PORT, rounds, short, sink, work } from './harness.mjs';
+import { SCALE_CASES } from './scale-cases.mjs';
 
-const here = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
-const work = '/dev/shm/clfsload-bench';
-const sinkHome = join(work, 'sink');
-const sink = (...args) => execFileSync('bash', [join(here, 'sink/sink.sh'), ...args], { env: { ...process.env, SINK_HOME: sinkHome } }).toString();
-const cache = join(here, '.cache');
-const azcopy = join(cache, 'node_modules/@azure-tools/azcopy-linux/dist/bin/azcopy_linux_amd64');
-const PORT = 10180;
-const url = (port = PORT, scheme = 'http') => `${scheme}://127.0.0.1:${port}/devstoreaccount1/bench?sv=2021-12-02&sr=c&sp=racwdl&sig=c2luaw%3D%3D`;
-const args = process.argv.slice(2);
-const short = args.includes('--short');
 const wanted = args.filter((arg) => !arg.startsWith('--'));
-const rounds = short ? 1 : 5;
-
-/** A seeded stream of numbers below 2^32. */
-function numbers(seed) {
-  let state = seed;
-  return () => (state = (Math.imul(state, 1664525) + 1013904223) >>> 0);
-}
-
-function fixture(name, fill) {
-  const path = join(work, 'fixtures', name);
-  if (!existsSync(path)) {
-    mkdirSync(path, { recursive: true });
-    fill(path);
-  }
-  return path;
-}
-
-const smallFiles = () =>
-  fixture('S', (path) => {
-    const next = numbers(1);
-    for (let d = 0; d < 200; d++) {
-      mkdirSync(join(path, `d${d}`));
-      for (let f = 0; f < 100; f++) {
-        const bytes = Buffer.alloc(4096, 'some compressible text here..... ');
-        for (let i = 0; i < 2048; i++) bytes[i] = next() >>> 24;
-        writeFileSync(join(path, `d${d}`, `f${f}`), bytes);
-      }
-    }
-  });
-
-/** Words drawn from a fixed list: LZ4 about halves it. */
-const text = () =>
-  fixture('L', (path) => {
-    const next = numbers(3);
-    const words = Array.from({ length: 6000 }, () => Array.from({ length: 2 + ((next() >>> 16) % 10) }, () => String.fromCharCode(97 + ((next() >>> 16) % 26))).join(''));
-    for (let file = 0; file < 4; file++) {
-      const fd = openSync(join(path, `text-${file}`), 'w');
-      let left = 268435456;
-      while (left > 0) {
-        let line = '';
-        while (line.length < 1 << 20) line += `${words[(next() >>> 8) % words.length]} `;
-        left -= writeSync(fd, line.slice(0, Math.min(line.length, left)));
-      }
-      closeSync(fd);
-    }
-  });
-
-const random = () => fixture('R', (path) => [0, 1].forEach((file) => execFileSync('sh', ['-c', `head -c 268435456 /dev/urandom > '${join(path, `random-${file}`)}'`])));
-const nothing = () => fixture('E', () => undefined);
-
-/** Runs a program; its seconds, CPU seconds and peak memory by /proc. */
-function timed(command, commandArgs, env = {}) {
-  return new Promise((resolve) => {
-    const begun = performance.now();
-    const child = spawn('bash', ['-c', 'TIMEFORMAT="%R %U %S"; time "$@" >/dev/null 2>&1; echo "rc=$?" >&2', 'bash', command, ...commandArgs], { env: { ...process.env, ...env }, stdio: ['ignore', 'ignore', 'pipe'] });
-    let output = '';
-    let peak = 0;
-    child.stderr.on('data', (bytes) => (output += bytes));
-    const watch = setInterval(() => {
-      for (const pid of children(child.pid)) {
-        const match = /VmHWM:\s+(\d+)/.exec(read(`/proc/${pid}/status`));
-        if (match) peak = Math.max(peak, Number(match[1]) / 1024);
-      }
-    }, 20);
-    child.on('close', () => {
-      clearInterval(watch);
-      const [real, user, system] = output.trim().split('\n').find((line) => /^[\d.]+ [\d.]+ [\d.]+$/.test(line)).split(' ').map(Number);
-      resolve({ seconds: real, cpu: user + system, peak, begun, ok: output.includes('rc=0') });
-    });
-  });
-}
-const read = (path) => {
-  try {
-    return readFileSync(path, 'latin1');
-  } catch {
-    return '';
-  }
-};
-const children = (pid) => read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean);
-
-async function runOurs(source, { flags = [], port = PORT, scheme = 'http' } = {}) {
-  sink('container', 'bench');
-  rmSync(join(work, 'state'), { recursive: true, force: true });
-  const run = await timed(process.execPath, [join(here, '../bin/clfsload'), 'load', source, url(port, scheme), `--state-path=${join(work, 'state')}`, ...flags], { NODE_EXTRA_CA_CERTS: join(sinkHome, 'tls.pem') });
-  if (!run.ok) throw new Error('clfsload failed');
-  return run;
-}
-
-/** azcopy's own wall time comes in steps of 2 s: the time to its last blob counts. */
-async function runAzcopy(source) {
-  sink('container', 'bench');
-  const begun = Date.now();
-  const run = await timed(azcopy, ['copy', source, url(), '--recursive', '--from-to', 'LocalBlob', '--check-length=false', '--output-level', 'quiet'], { AZCOPY_LOG_LOCATION: join(work, 'azlog'), AZCOPY_JOB_PLAN_LOCATION: join(work, 'azplan') });
-  if (!run.ok) throw new Error('azcopy failed');
-  let last = 0;
-  for (const entry of readdirSync(join(sinkHome, 'blobs/devstoreaccount1/bench'), { recursive: true, withFileTypes: true })) {
-    if (entry.isFile()) last = Math.max(last, statSync(join(entry.parentPath, entry.name)).mtimeMs);
-  }
-  return { ...run, seconds: (last - begun) / 1000 };
-}
-
-async function runVerb(verbArgs) {
-  const run = await timed(process.execPath, [join(here, '../bin/clfsload'), ...verbArgs]);
-  if (!run.ok) throw new Error(`clfsload ${verbArgs[0]} failed`);
-  return run;
-}
-
-const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)];
-
-async function compare(name, source, size, unit, options) {
-  const ours = [];
-  const theirs = [];
-  for (let round = 0; round < rounds; round++) {
-    if (options?.azcopy !== false) theirs.push(await runAzcopy(source));
-    ours.push(await runOurs(source, options));
-  }
-  const rate = (runs) => size / median(runs.map((run) => run.seconds));
-  const row = { case: name, clfsload: `${rate(ours).toFixed(0)} ${unit}`, azcopy: '-', ratio: '-', 'CPU s': median(ours.map((run) => run.cpu)).toFixed(2), 'azcopy CPU s': '-', 'RSS MB': median(ours.map((run) => run.peak)).toFixed(0) };
-  if (theirs.length > 0) Object.assign(row, { azcopy: `${rate(theirs).toFixed(0)} ${unit}`, ratio: (rate(ours) / rate(theirs)).toFixed(2), 'azcopy CPU s': median(theirs.map((run) => run.cpu)).toFixed(2) });
-  return row;
-}
-
-const CASES = {
-  S: () => compare('S', smallFiles(), 20000, 'files/s'),
-  L: () => compare('L', text(), 1024, 'MiB/s'),
-  L0: () => compare('L0', text(), 1024, 'MiB/s', { flags: ['--compression-type=DISABLED'] }),
-  R: () => compare('R', random(), 512, 'MiB/s'),
-  W: () => compare('W', smallFiles(), 20000, 'files/s', { port: PORT + 1, azcopy: false }),
-  T: () => compare('T', smallFiles(), 20000, 'files/s', { port: PORT + 2, scheme: 'https', azcopy: false }),
-  async Z() {
-    const help = [];
-    const empty = [];
-    for (let round = 0; round < Math.max(3, rounds); round++) {
-      help.push((await runVerb(['--help'])).seconds);
-      for (const path of ['local', 'local-state']) rmSync(join(work, path), { recursive: true, force: true });
-      empty.push((await runVerb(['load', nothing(), join(work, 'local'), `--state-path=${join(work, 'local-state')}`])).seconds);
-    }
-    return { case: 'Z', clfsload: `--help ${(median(help) * 1000).toFixed(0)} ms, empty load ${(median(empty) * 1000).toFixed(0)} ms` };
-  },
-  async V() {
-    await runOurs(text());
-    const verify = [];
-    const exported = [];
-    for (let round = 0; round < Math.min(3, rounds); round++) {
-      verify.push((await runVerb(['verify', text(), url(), '--content'])).seconds);
-      rmSync(join(work, 'exported'), { recursive: true, force: true });
-      exported.push((await runVerb(['export', url(), join(work, 'exported')])).seconds);
-    }
-    rmSync(join(work, 'exported'), { recursive: true, force: true });
-    return { case: 'V', clfsload: `verify --content ${(1024 / median(verify)).toFixed(0)} MiB/s, export ${(1024 / median(exported)).toFixed(0)} MiB/s` };
-  },
-};
+const all = { ...CASES, ...SCALE_CASES };
+const names = wanted.length > 0 ? wanted : short ? ['S', 'L', 'Z'] : Object.keys(all).filter((name) => name !== 'N');
 
 if (!existsSync(azcopy)) {
   mkdirSync(cache, { recursive: true });
@@ -182,11 +26,10 @@ if (!existsSync(azcopy)) {
 mkdirSync(work, { recursive: true });
 sink('start', String(PORT));
 console.log(`load average before: ${loadavg().map((load) => load.toFixed(2)).join(' ')}; Node ${process.version}; rounds: ${rounds}`);
-const names = wanted.length > 0 ? wanted : short ? ['S', 'L', 'Z'] : Object.keys(CASES);
 const rows = [];
 try {
   for (const name of names) {
-    rows.push(await CASES[name]());
+    rows.push(await all[name]());
     console.log(JSON.stringify(rows.at(-1)));
   }
 } finally {
