@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { ClfsError } from '../error.js';
 import type { Authorization, ServiceOptions } from './azure/blob-service.js';
 import { addressText, type ContainerAddress, parseContainerUrl } from './azure/container-url.js';
 import type { Container } from './container.js';
@@ -25,6 +26,7 @@ export function parseContainer(text: string): ParsedContainer {
     const { address, query } = parseContainerUrl(text);
     return { place: { kind: 'azure', address }, query };
   }
+  if (text.trim() === '') throw new ClfsError('usage', 'The container is empty text: name it by a URL or the path of a directory.');
   const directory = /^file:\/\//i.test(text) ? fileURLToPath(text) : text;
   return { place: { kind: 'local', directory: resolve(directory) }, query: '' };
 }

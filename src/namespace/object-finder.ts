@@ -10,6 +10,28 @@ export interface ObjectBlob {
   readonly key: ParsedName;
 }
 
+/** A blob of a listing: as small as can be, since there can be many millions. What its name says is taken from it whenever asked for. */
+class ListedBlob implements ObjectBlob {
+  readonly name: string;
+  readonly sizeBytes: number;
+
+  constructor(name: string, sizeBytes: number) {
+    this.name = name;
+    this.sizeBytes = sizeBytes;
+  }
+
+  get key(): ParsedName {
+    const key = decodeObjectName(this.name);
+    if (!key) throw new Error(`${this.name} is no object's name.`);
+    return key;
+  }
+}
+
+/** A copy that does not keep alive the text which it was cut from: a page of a listing. */
+function compact(text: string): string {
+  return Buffer.from(text, 'latin1').toString('latin1');
+}
+
 /** Finds the blob that counts for an id. */
 export interface ObjectFinder {
   /** @returns undefined when no blob has the id */
@@ -76,7 +98,7 @@ export async function indexContainer(container: Container, onPage?: (blobs: numb
         others.push({ name, sizeBytes });
         continue;
       }
-      const blob = { name, sizeBytes, key };
+      const blob = new ListedBlob(compact(name), sizeBytes);
       const hex = idHex(key.id);
       const known = objects.get(hex);
       if (!known) objects.set(hex, blob);

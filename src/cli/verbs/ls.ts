@@ -82,13 +82,10 @@ class Listing {
     }
     entries.sort((a, b) => Buffer.compare(a.name, b.name));
     const directories: { path: Buffer; found: FoundInode }[] = [];
-    const needInodes = this.#flags.long || this.#flags.recursive || this.#json;
     for (let at = 0; at < entries.length; at += FETCHED_AT_ONCE) {
       this.#io.signal.throwIfAborted();
       const batch = entries.slice(at, at + FETCHED_AT_ONCE);
-      const items = needInodes
-        ? await Promise.all(batch.map((entry) => this.#item(path, entry)))
-        : batch.map(({ name }) => ({ name, path: name, found: undefined }));
+      const items = await Promise.all(batch.map((entry) => this.#item(path, entry)));
       let text = '';
       for (const item of items) {
         if (this.#flags.null) await this.#io.write(Buffer.concat([this.#flags.recursive ? item.path : item.name, NUL]));
@@ -116,11 +113,20 @@ class Listing {
   async #item(directory: Buffer, { name, handle }: { name: Buffer; handle: Uint8Array }): Promise<Item> {
     const path = directory.length === 0 ? name : Buffer.concat([directory, Buffer.from('/'), name]);
     try {
+      if (!(await this.#isLookedInto(handle))) return { name, path, found: undefined };
       return { name, path, found: await this.#reader.inode(handle) };
     } catch (error) {
       this.#complain(path, error);
       return { name, path, found: undefined };
     }
+  }
+
+  /** Names alone need no inodes, and below a directory only those of directories; of what is not in the container nothing is known. */
+  async #isLookedInto(handle: Uint8Array): Promise<boolean> {
+    if (this.#flags.long || this.#json) return true;
+    if (!this.#flags.recursive) return false;
+    const blob = await this.#reader.finder.find(handle);
+    return blob === undefined || blob.key.type === ObjectType.directory || blob.key.nameVersion === 1;
   }
 
   #complain(path: Buffer, error: unknown): void {

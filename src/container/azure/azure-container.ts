@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { ClfsError, messageOf } from '../../error.js';
 import type { BlobInfo, Container, PutOptions } from '../container.js';
 import { type Authorization, BlobService, type ServiceOptions } from './blob-service.js';
@@ -35,14 +36,23 @@ export class AzureContainer implements Container {
   }
 
   async *list(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
-    let marker = '';
-    do {
-      const query = `restype=container&comp=list&maxresults=5000&prefix=${encodeURIComponent(prefix)}${marker === '' ? '' : `&marker=${encodeURIComponent(marker)}`}`;
-      const { body } = await this.#service.send({ method: 'GET', blob: '', query, accept: OK, limitBytes: LIST_LIMIT_BYTES });
-      const page = await decodeListing(body);
-      yield page.blobs;
-      marker = page.nextMarker;
-    } while (marker !== '');
+    let xml = await this.#page(prefix, '');
+    for (let first = true; ; first = false) {
+      const marker = await decodeMarker(xml);
+      // Whoever wants a second page wants them all: the next one is on its way while this one is taken apart.
+      const next = marker === '' || first ? undefined : this.#page(prefix, marker);
+      next?.catch(() => undefined);
+      if (next) await setImmediate();
+      yield await decodeListing(xml);
+      if (marker === '') return;
+      xml = await (next ?? this.#page(prefix, marker));
+    }
+  }
+
+  async #page(prefix: string, marker: string): Promise<Buffer> {
+    const query = `restype=container&comp=list&maxresults=5000&prefix=${encodeURIComponent(prefix)}${marker === '' ? '' : `&marker=${encodeURIComponent(marker)}`}`;
+    const { body } = await this.#service.send({ method: 'GET', blob: '', query, accept: OK, limitBytes: LIST_LIMIT_BYTES });
+    return body;
   }
 
   async delete(name: string): Promise<void> {
@@ -71,34 +81,43 @@ const CREATED = [201];
 const OK = [200];
 const ACCEPTED = [202];
 
-interface ListingPage {
-  readonly blobs: readonly BlobInfo[];
-  readonly nextMarker: string;
-}
-
 interface ListingXml {
-  EnumerationResults?: {
-    Blobs?: '' | { Blob?: { Name: string | { '#text': string }; Properties?: { 'Content-Length'?: string } }[] };
-    NextMarker?: string;
+  readonly EnumerationResults?: {
+    readonly Blobs?: '' | { readonly Blob?: readonly { readonly Name: string | { '#text': string }; readonly Properties?: { 'Content-Length'?: string } }[] };
+    readonly NextMarker?: string;
   };
 }
 
-async function decodeListing(xml: Buffer): Promise<ListingPage> {
+const MARKER_AT_END = /<NextMarker>[^<]*<\/NextMarker>\s*(?=<\/EnumerationResults>\s*$)/;
+/** A marker and the end of a listing fit into so much. */
+const MARKER_TAIL_BYTES = 16384;
+
+/** The marker of the next page alone, from the end of a listing; empty on the last page. */
+async function decodeMarker(xml: Buffer): Promise<string> {
+  const tail = MARKER_AT_END.exec(xml.toString('utf8', Math.max(0, xml.length - MARKER_TAIL_BYTES)))?.[0];
+  const results = await parseXml(tail === undefined ? xml.toString('utf8') : `<EnumerationResults>${tail}</EnumerationResults>`);
+  return results.NextMarker ?? '';
+}
+
+async function decodeListing(xml: Buffer): Promise<readonly BlobInfo[]> {
+  const { Blobs } = await parseXml(xml.toString('utf8'));
+  const blobs = Blobs ? (Blobs.Blob ?? []) : [];
+  return blobs.map((blob) => ({
+    name: typeof blob.Name === 'string' ? blob.Name : blob.Name['#text'],
+    sizeBytes: Number(blob.Properties?.['Content-Length'] ?? 0),
+  }));
+}
+
+async function parseXml(text: string): Promise<NonNullable<ListingXml['EnumerationResults']>> {
   const { XMLParser } = await import('fast-xml-parser');
   const parser = new XMLParser({ parseTagValue: false, ignoreAttributes: true, isArray: (name) => name === 'Blob', processEntities: true });
-  let results: ListingXml['EnumerationResults'];
+  let results: ListingXml['EnumerationResults'] | '' | undefined;
   try {
-    results = (parser.parse(xml.toString('utf8')) as ListingXml).EnumerationResults;
+    ({ EnumerationResults: results } = parser.parse(text) as { EnumerationResults?: ListingXml['EnumerationResults'] | '' });
   } catch (error) {
     throw new ClfsError('service', `The service sent a listing that is not XML: ${messageOf(error)}.`, { cause: error });
   }
-  if (!results) throw new ClfsError('service', 'The service sent something else than a listing. Is the URL that of a container of Azure Blob Storage?');
-  const blobs = results.Blobs ? (results.Blobs.Blob ?? []) : [];
-  return {
-    blobs: blobs.map((blob) => ({
-      name: typeof blob.Name === 'string' ? blob.Name : blob.Name['#text'],
-      sizeBytes: Number(blob.Properties?.['Content-Length'] ?? 0),
-    })),
-    nextMarker: results.NextMarker ?? '',
-  };
+  if (results === undefined)
+    throw new ClfsError('service', 'The service sent something else than a listing. Is the URL that of a container of Azure Blob Storage?');
+  return results === '' ? {} : results;
 }
