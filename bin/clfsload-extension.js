@@ -1,3 +1,3 @@
-import { runExtension } from '../dist/cli/extension.js';
+import { runExtension } from '../dist/programs/extension.js';
 
 process.exitCode = await runExtension(process.argv.slice(2));

@@ -1,0 +1,24 @@
+// Joins what tsc has made into a few files for the programs in bin/: half of a small load's time went into finding and loading some 250 modules,
+// in each thread. The library (dist/index.js) stays as tsc has made it. What is native, or seldom needed and large, stays outside.
+import { build } from 'esbuild';
+
+const dist = new URL('../dist/', import.meta.url).pathname;
+await build({
+  entryPoints: {
+    main: `${dist}cli/main.js`,
+    extension: `${dist}cli/extension.js`,
+    'thread-entry': `${dist}worker/thread-entry.js`,
+    'size-entry': `${dist}worker/size-entry.js`,
+  },
+  outdir: `${dist}programs`,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node20',
+  external: ['koffi', '@photostructure/sqlite', 'lz4-napi', '@azure/*', 'undici'],
+  // CommonJS parts ask for Node's own modules by require.
+  banner: { js: "import { createRequire as createRequireForBundle } from 'node:module';\nconst require = createRequireForBundle(import.meta.url);" },
+  legalComments: 'none',
+  logLevel: 'warning',
+});
