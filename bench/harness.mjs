@@ -44,18 +44,21 @@ export const smallFiles = () =>
     }
   });
 
-/** Words drawn from a fixed list: LZ4 about halves it. */
+/** Words and phrases, some much more often than others: LZ4 halves it. */
 export const text = () =>
-  fixture('L', (path) => {
+  fixture('text', (path) => {
     const next = numbers(3);
+    const share = () => (next() >>> 8) / 2 ** 24;
     const words = Array.from({ length: 6000 }, () => Array.from({ length: 2 + ((next() >>> 16) % 10) }, () => String.fromCharCode(97 + ((next() >>> 16) % 26))).join(''));
+    const word = () => words[Math.floor(words.length * share() ** 3)];
+    const phrases = Array.from({ length: 400 }, () => Array.from({ length: 3 + Math.floor(share() * 5) }, word).join(' '));
     for (let file = 0; file < 4; file++) {
       const fd = openSync(join(path, `text-${file}`), 'w');
       let left = 268435456;
       while (left > 0) {
-        let line = '';
-        while (line.length < 1 << 20) line += `${words[(next() >>> 8) % words.length]} `;
-        left -= writeSync(fd, line.slice(0, Math.min(line.length, left)));
+        let piece = '';
+        while (piece.length < 1 << 20) piece += `${share() < 0.2 ? phrases[Math.floor(phrases.length * share() ** 2)] : word()} `;
+        left -= writeSync(fd, piece.slice(0, Math.min(piece.length, left)));
       }
       closeSync(fd);
     }
@@ -63,6 +66,9 @@ export const text = () =>
 
 export const random = () => fixture('R', (path) => [0, 1].forEach((file) => execFileSync('sh', ['-c', `head -c 268435456 /dev/urandom > '${join(path, `random-${file}`)}'`])));
 export const nothing = () => fixture('E', () => undefined);
+
+/** A tree with hard links to each file of another, four times. */
+export const fourfold = (name, source) => fixture(`${name}-times-4`, (path) => [1, 2, 3, 4].forEach((copy) => execFileSync('cp', ['-al', source, join(path, `copy-${copy}`)])));
 
 /** Runs a program; its seconds, CPU seconds and peak memory by /proc. */
 export function timed(command, commandArgs, env = {}) {
