@@ -3,7 +3,7 @@ const LOWEST = 8;
 const HIGHEST = 256;
 const FIRST = 16;
 /** A round trip this short is no sign of a queue, however short others were: most of it is this thread's own work. */
-const SHORT_MS = 2;
+const SHORT_MS = 0.7;
 /** A round trip may grow by this factor over the shortest one seen before concurrency stops growing. */
 const TOLERANCE = 2;
 /** The shortest round trip is forgotten slowly, so that a route that became slower does not pin the limit. */

@@ -241,14 +241,15 @@ export class BlobService {
 
   #dispatch(request: BlobRequest, timeoutS: number, onAnswer: (answer: BlobAnswer) => void, onError: (error: unknown) => void): void {
     const { body, blob } = request;
+    const { traffic, rateLimit } = this.#options;
     let { query } = this.#authorization;
     if (body) query = query === '' ? `timeout=${timeoutS}` : `timeout=${timeoutS}&${query}`;
     if (request.query) query = query === '' ? request.query : `${request.query}&${query}`;
     const headers = ['x-ms-version', SERVICE_VERSION, ...(request.headers ?? [])];
-    if (body) headers.push('content-length', String(body.length));
+    // A body of known length gets its content-length from the client.
+    if (body && rateLimit) headers.push('content-length', String(body.length));
     if (this.#authorization.bearer) headers.push('authorization', `Bearer ${this.#authorization.bearer}`);
     const path = `${this.#address.path}${blob === '' ? '' : `/${encodeURIComponent(blob)}`}${query === '' ? '' : `?${query}`}`;
-    const { traffic, rateLimit } = this.#options;
     traffic.add('requests', 1);
     traffic.add('bytesSent', path.length + 300 + (body?.length ?? 0));
     this.#dispatcher.dispatch(
