@@ -1,6 +1,6 @@
-import { rmdirSync } from 'node:fs';
+import { constants as access, accessSync, existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { redact } from '../container/azure/container-url.js';
 import { systemClock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
@@ -8,7 +8,7 @@ import { makeLocalContainer } from '../container/local-container.js';
 import { openContainer, parseContainer, placeText } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
 import { Traffic } from '../container/traffic.js';
-import { ClfsError } from '../error.js';
+import { ClfsError, messageOf } from '../error.js';
 import { GEOMETRY } from '../format/geometry.js';
 import { openIdentity } from '../identity/identity.js';
 import { type JobLog, openJobLog } from '../log/job-log.js';
@@ -55,6 +55,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     options.statePath,
     destination.place.kind === 'local' && !options.internals?.container ? destination.place.directory : undefined,
   );
+  requireWritable(options);
   const opened = openPosixSource(sourcePath);
   const selection = options.selection ?? EVERYTHING;
   const source = selectFrom(options.internals?.wrapSource?.(opened) ?? opened, selection);
@@ -63,7 +64,10 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   const traffic = new Traffic(threads + 1);
   const signal = options.signal ?? new AbortController().signal;
   let log: JobLog | undefined;
-  const identity = await openIdentity(destination, { ...options.identity, onTrouble: (text) => log?.write('WARNING', redact(text)) });
+  const identity = await openIdentity(destination, { ...options.identity, onTrouble: (text) => log?.write('WARNING', redact(text)) }).catch((error) => {
+    source.close();
+    throw error;
+  });
   const serviceOptions = {
     retryWindowMs: FIRST_RETRY_WINDOW_MS,
     traffic,
@@ -181,6 +185,22 @@ function absolutePath(source: string | Uint8Array): Buffer {
   if (typeof source === 'string') return Buffer.from(resolve(source));
   const bytes = Buffer.from(source);
   return bytes[0] === 0x2f ? bytes : Buffer.concat([Buffer.from(`${resolve('.')}/`), bytes]);
+}
+
+/** What is written outside the state directory is found out about before anything begins. @throws ClfsError `usage` */
+function requireWritable({ logDirectory, manifest }: LoadOptions): void {
+  const check = (what: string, directory: string, prepare?: () => unknown) => {
+    try {
+      prepare?.();
+      accessSync(directory, access.W_OK);
+    } catch (error) {
+      throw new ClfsError('usage', `Cannot write the ${what} to ${JSON.stringify(directory)}: ${messageOf(error)}.`, { cause: error });
+    }
+  };
+  if (logDirectory !== undefined) {
+    check('log', logDirectory, () => existsSync(logDirectory) || mkdirSync(logDirectory));
+  }
+  if (manifest !== undefined) check('manifest', dirname(resolve(manifest)));
 }
 
 function requirePathsApart(source: Buffer, statePath: string, destination: string | undefined): void {

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readdirSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
 /** Levels of the job log, in azcopy's words, most talkative first. */
@@ -21,11 +21,10 @@ const KEPT_FILES = 8;
 /**
  * Opens the log file of a job, at its end if there is one.
  *
- * @param path of the file; the directory is made when it is not there
+ * @param path of the file, in a directory that is there
  * @param redact takes secrets out of every line
  */
 export function openJobLog(path: string, threshold: LogLevel, redact: (text: string) => string): JobLog {
-  mkdirSync(dirname(path), { recursive: true });
   let fd: number | undefined = openSync(path, 'a');
   let size = statSync(path).size;
   const lowest = LOG_LEVELS.indexOf(threshold);

@@ -2,12 +2,14 @@ import { createRequire } from 'node:module';
 import type { Dispatcher, Pool } from 'undici';
 // The pool alone loads in 22 ms, the whole of undici (with fetch, WebSocket, caches) in 55, in each thread.
 import UndiciPool from 'undici/lib/dispatcher/pool.js';
-import { ClfsError, messageOf } from '../../error.js';
+import { ClfsError } from '../../error.js';
 import { type Clock, systemClock } from '../clock.js';
 import { AdaptiveConcurrency } from '../concurrency.js';
 import { PACED_PIECE_BYTES, type RateLimit } from '../rate-limit.js';
 import type { Traffic } from '../traffic.js';
-import { addressText, type ContainerAddress, redact } from './container-url.js';
+import { AnswerHandler, type BlobAnswer, type BlobRequest } from './answer-handler.js';
+import { connectionText, errorCode, errorMessage, isPermanent, retryAfterMs } from './answer-text.js';
+import { addressText, type ContainerAddress } from './container-url.js';
 
 /** Version of the service's protocol that is spoken. */
 const SERVICE_VERSION = '2021-12-02';
@@ -20,7 +22,6 @@ const LONGEST_DELAY_MS = 30_000;
 const RETRIED_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 /** How long a refused token is given to be renewed. */
 const TOKEN_RENEWAL_MS = 30_000;
-const MOST_ERROR_BYTES = 65536;
 
 /** All of undici is loaded for a proxy only. */
 function createProxied(options: Pool.Options): Dispatcher {
@@ -48,30 +49,6 @@ export interface ServiceOptions {
   readonly signal?: AbortSignal;
   /** Told of every try that failed and will be repeated. */
   readonly onRetry?: (text: string) => void;
-}
-
-/** One request, relative to the container. */
-export interface BlobRequest {
-  readonly method: 'PUT' | 'GET' | 'HEAD' | 'DELETE';
-  /** Blob name, not encoded; empty for the container itself. */
-  readonly blob: string;
-  /** Query fields, encoded, without `?`. */
-  readonly query?: string;
-  /** Names and values in turn. */
-  readonly headers?: readonly string[];
-  readonly body?: Uint8Array;
-  /** Statuses that are an answer; all others are errors. */
-  readonly accept: readonly number[];
-  /** Most bytes of an answer that are taken; more is an error `format`. */
-  readonly limitBytes?: number;
-}
-
-/** An accepted answer. */
-export interface BlobAnswer {
-  readonly status: number;
-  /** Names in lower case. */
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  readonly body: Buffer;
 }
 
 /** Requests to one container, with retries, adaptive concurrency and a rate limit. */
@@ -282,62 +259,6 @@ interface Trouble {
   readonly refusal?: ClfsError;
 }
 
-class AnswerHandler implements Dispatcher.DispatchHandler {
-  readonly #request: BlobRequest;
-  readonly #controllers: Set<{ abort(reason: Error): void }>;
-  readonly #resolve: (answer: BlobAnswer) => void;
-  readonly #reject: (error: unknown) => void;
-  #controller: Dispatcher.DispatchController | undefined;
-  #status = 0;
-  #headers: BlobAnswer['headers'] = {};
-  #chunks: Buffer[] | undefined;
-  #bytes = 0;
-
-  constructor(request: BlobRequest, controllers: Set<{ abort(reason: Error): void }>, resolve: (answer: BlobAnswer) => void, reject: (error: unknown) => void) {
-    this.#request = request;
-    this.#controllers = controllers;
-    this.#resolve = resolve;
-    this.#reject = reject;
-  }
-
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    this.#controllers.add(controller);
-  }
-
-  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: BlobAnswer['headers']): void {
-    this.#status = status;
-    this.#headers = headers;
-  }
-
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#bytes += chunk.length;
-    const limitBytes = this.#request.accept.includes(this.#status) ? (this.#request.limitBytes ?? MOST_ERROR_BYTES) : MOST_ERROR_BYTES;
-    if (this.#bytes > limitBytes) {
-      controller.abort(new ClfsError('format', `The blob ${this.#request.blob} is longer than the limit of ${limitBytes} bytes.`));
-      return;
-    }
-    this.#chunks ??= [];
-    this.#chunks.push(chunk);
-  }
-
-  onResponseEnd(): void {
-    this.#done();
-    this.#resolve({ status: this.#status, headers: this.#headers, body: this.#chunks ? Buffer.concat(this.#chunks) : EMPTY });
-  }
-
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#done();
-    this.#reject(error);
-  }
-
-  #done(): void {
-    if (this.#controller) this.#controllers.delete(this.#controller);
-  }
-}
-
-const EMPTY = Buffer.alloc(0);
-
 async function* paced(body: Uint8Array, rateLimit: RateLimit): AsyncGenerator<Uint8Array> {
   for (let at = 0; at < body.length; at += PACED_PIECE_BYTES) {
     const piece = body.subarray(at, at + PACED_PIECE_BYTES);
@@ -350,41 +271,4 @@ async function* paced(body: Uint8Array, rateLimit: RateLimit): AsyncGenerator<Ui
 function requestTimeoutS(request: BlobRequest, attempt: number): number {
   const mebibytes = Math.ceil((request.body?.length ?? 0) / 1048576);
   return (REQUEST_TIMEOUT_S + REQUEST_TIMEOUT_S_PER_MIB * mebibytes) * Math.min(attempt, 4);
-}
-
-/** Faults of the set-up that no repetition mends. */
-function isPermanent(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  return (
-    code.startsWith('ERR_TLS_') ||
-    code.startsWith('CERT_') ||
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'EPROTO'].includes(code)
-  );
-}
-
-function connectionText(error: unknown): string {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return 'the service did not answer in time';
-  if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'the service did not accept a connection in time';
-  const message = error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error);
-  return redact(message || String((error as NodeJS.ErrnoException).code ?? error));
-}
-
-function retryAfterMs(answer: BlobAnswer, nowMs: number): number {
-  const value = answer.headers['retry-after'];
-  if (typeof value !== 'string') return 0;
-  const seconds = Number(value);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - nowMs;
-  return Number.isFinite(ms) && ms > 0 ? Math.min(ms, 600_000) : 0;
-}
-
-function errorCode(answer: BlobAnswer): string | undefined {
-  const header = answer.headers['x-ms-error-code'];
-  if (typeof header === 'string') return header;
-  return /<Code>([A-Za-z0-9]+)<\/Code>/.exec(answer.body.toString('latin1', 0, 4096))?.[1];
-}
-
-function errorMessage(answer: BlobAnswer): string {
-  const text = /<Message>([^<]*)<\/Message>/.exec(answer.body.toString('utf8', 0, 4096))?.[1] ?? '';
-  return redact(text.split('\n')[0]);
 }

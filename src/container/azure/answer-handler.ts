@@ -1,0 +1,85 @@
+import type { Dispatcher } from 'undici';
+import { ClfsError } from '../../error.js';
+
+const MOST_ERROR_BYTES = 65536;
+
+/** One request, relative to the container. */
+export interface BlobRequest {
+  readonly method: 'PUT' | 'GET' | 'HEAD' | 'DELETE';
+  /** Blob name, not encoded; empty for the container itself. */
+  readonly blob: string;
+  /** Query fields, encoded, without `?`. */
+  readonly query?: string;
+  /** Names and values in turn. */
+  readonly headers?: readonly string[];
+  readonly body?: Uint8Array;
+  /** Statuses that are an answer; all others are errors. */
+  readonly accept: readonly number[];
+  /** Most bytes of an answer that are taken; more is an error `format`. */
+  readonly limitBytes?: number;
+}
+
+/** An accepted answer. */
+export interface BlobAnswer {
+  readonly status: number;
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: Buffer;
+}
+
+/** Collects the answer to one request, of a bounded length. */
+export class AnswerHandler implements Dispatcher.DispatchHandler {
+  readonly #request: BlobRequest;
+  readonly #controllers: Set<{ abort(reason: Error): void }>;
+  readonly #resolve: (answer: BlobAnswer) => void;
+  readonly #reject: (error: unknown) => void;
+  #controller: Dispatcher.DispatchController | undefined;
+  #status = 0;
+  #headers: BlobAnswer['headers'] = {};
+  #chunks: Buffer[] | undefined;
+  #bytes = 0;
+
+  constructor(request: BlobRequest, controllers: Set<{ abort(reason: Error): void }>, resolve: (answer: BlobAnswer) => void, reject: (error: unknown) => void) {
+    this.#request = request;
+    this.#controllers = controllers;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    this.#controllers.add(controller);
+  }
+
+  onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: BlobAnswer['headers']): void {
+    this.#status = status;
+    this.#headers = headers;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#bytes += chunk.length;
+    const limitBytes = this.#request.accept.includes(this.#status) ? (this.#request.limitBytes ?? MOST_ERROR_BYTES) : MOST_ERROR_BYTES;
+    if (this.#bytes > limitBytes) {
+      controller.abort(new ClfsError('format', `The blob ${this.#request.blob} is longer than the limit of ${limitBytes} bytes.`));
+      return;
+    }
+    this.#chunks ??= [];
+    this.#chunks.push(chunk);
+  }
+
+  onResponseEnd(): void {
+    this.#done();
+    this.#resolve({ status: this.#status, headers: this.#headers, body: this.#chunks ? Buffer.concat(this.#chunks) : EMPTY });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#done();
+    this.#reject(error);
+  }
+
+  #done(): void {
+    if (this.#controller) this.#controllers.delete(this.#controller);
+  }
+}
+
+const EMPTY = Buffer.alloc(0);
