@@ -1,8 +1,10 @@
 // Joins what tsc has made into a few files for the programs in bin/: half of a small load's time went into finding and loading some 250 modules,
 // in each thread. The library (dist/index.js) stays as tsc has made it. What is native, or seldom needed and large, stays outside.
+import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const dist = new URL('../dist/', import.meta.url).pathname;
+rmSync(`${dist}programs`, { recursive: true, force: true });
 await build({
   entryPoints: {
     main: `${dist}cli/main.js`,

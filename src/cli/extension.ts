@@ -1,10 +1,11 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { ClfsError, LOG_LEVELS, type LoadEvent, type LoadSummary, type LogLevel, load, messageOf, redact, VERSION } from '../index.js';
+import { ClfsError, LOG_LEVELS, type LoadEvent, type LoadSummary, type LogLevel, messageOf, redact, VERSION } from '../index.js';
 import { parseChoice, parsePositive, parseUint32, strict, usageText } from './arguments.js';
 import { endFields, ProgressMeter, WAITING } from './load-fields.js';
 import { LoadOutput } from './load-output.js';
 import { openMessages } from './messages.js';
 import { stopOnSignals } from './stop-on-signals.js';
+import { type LoadListener, tellLoad } from './tell-load.js';
 
 const PROGRESS_MS = 2000;
 const ACCOUNT_NAME = /^[a-z0-9]{3,24}$/;
@@ -26,11 +27,7 @@ interface Flags {
   readonly new?: boolean;
 }
 
-/** What of a load is told to whom. */
-interface ExtensionOutput {
-  event(event: LoadEvent): void;
-  start(snapshot: Parameters<LoadOutput['start']>[0]): void;
-  end(summary: LoadSummary): void;
+interface ExtensionOutput extends LoadListener {
   error(text: string): void;
 }
 
@@ -89,28 +86,26 @@ export async function runExtension(argv: readonly string[]): Promise<number> {
   const output = azcopy ? new AzcopyOutput() : ownOutput();
   const stop = stopOnSignals();
   try {
-    const summary = await load({
-      statePath: args[0],
-      source: args[1],
-      destination: containerUrl(args[2], args[3], args[4]),
-      newSession: flags.new === true,
-      compression: flags.compression,
-      preserveHardLinks: flags.preserve_hardlinks,
-      maxErrors: azcopy ? (flags.retry_errors[1] ?? flags.max_errors) : flags.max_errors === 0 ? NO_LIMIT : flags.max_errors,
-      concurrency: flags.worker_thread_count || undefined,
-      estimate: azcopy || flags.dry_run === true,
-      knownSize:
-        flags.dry_run_count === undefined && flags.dry_run_gb === undefined
-          ? undefined
-          : { entries: Math.ceil(flags.dry_run_count ?? 0), bytes: Math.ceil((flags.dry_run_gb ?? 0) * BYTES_A_GB) },
-      logLevel: flags.log_level,
-      logDirectory: process.env.AZCOPY_LOG_LOCATION || undefined,
-      signal: stop.signal,
-      onEvent: (event) => output.event(event),
-      onStart: (snapshot) => output.start(snapshot),
-    });
-    output.end(summary);
-    return summary.status === 'Completed' ? 0 : 1;
+    return await tellLoad(
+      {
+        statePath: args[0],
+        source: args[1],
+        destination: containerUrl(args[2], args[3], args[4]),
+        newSession: flags.new === true,
+        compression: flags.compression,
+        preserveHardLinks: flags.preserve_hardlinks,
+        maxErrors: azcopy ? (flags.retry_errors[1] ?? flags.max_errors) : flags.max_errors === 0 ? NO_LIMIT : flags.max_errors,
+        concurrency: flags.worker_thread_count || undefined,
+        estimate: azcopy || flags.dry_run === true,
+        knownSize:
+          flags.dry_run_count === undefined && flags.dry_run_gb === undefined
+            ? undefined
+            : { entries: Math.ceil(flags.dry_run_count ?? 0), bytes: Math.ceil((flags.dry_run_gb ?? 0) * BYTES_A_GB) },
+        logLevel: flags.log_level,
+        signal: stop.signal,
+      },
+      output,
+    );
   } catch (error) {
     if (!(error instanceof ClfsError)) throw error;
     output.error(messageOf(error));

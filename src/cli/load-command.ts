@@ -1,10 +1,11 @@
 import { Command } from 'commander';
-import { ClfsError, type Compression, dryRun, isClfsError, LOG_LEVELS, type LogLevel, load, messageOf, parseSelection, redact } from '../index.js';
+import { ClfsError, type Compression, dryRun, isClfsError, LOG_LEVELS, type LogLevel, messageOf, parseSelection, redact } from '../index.js';
 import { containerArgument, normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseUint32, strict, UsageError } from './arguments.js';
 import { dryRunFields, dryRunText } from './dry-run-text.js';
 import { LoadOutput } from './load-output.js';
 import { OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType, openMessages } from './messages.js';
 import { stopOnSignals } from './stop-on-signals.js';
+import { tellLoad } from './tell-load.js';
 
 const EXAMPLES = `
 Examples:
@@ -131,30 +132,28 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
       return 0;
     }
     if (!flags.statePath) throw new ClfsError('usage', 'please specify a state-path');
-    const summary = await load({
-      source,
-      destination,
-      statePath: flags.statePath,
-      newSession: flags.newSession,
-      compression: flags.compressionType,
-      preserveHardLinks: flags.preserveHardlinks,
-      selection,
-      manifest: flags.manifest,
-      estimate: flags.estimate,
-      identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: (text) => messages.info(`INFO: ${text}`) },
-      maxErrors: flags.maxErrors,
-      capMbps: flags.capMbps,
-      concurrency: flags.concurrencyCount === 0 ? undefined : (flags.concurrencyCount ?? concurrencyFromEnvironment()),
-      logLevel: flags.logLevel,
-      logDirectory: process.env.AZCOPY_LOG_LOCATION || undefined,
-      retryWindowMs: flags.retryWindow,
-      lateArrivalMs: flags.lateArrival,
-      signal: stop.signal,
-      onEvent: (event) => output.event(event),
-      onStart: (snapshot) => output.start(snapshot),
-    });
-    output.end(summary);
-    return summary.status === 'Completed' ? 0 : 1;
+    return await tellLoad(
+      {
+        source,
+        destination,
+        statePath: flags.statePath,
+        newSession: flags.newSession,
+        compression: flags.compressionType,
+        preserveHardLinks: flags.preserveHardlinks,
+        selection,
+        manifest: flags.manifest,
+        estimate: flags.estimate,
+        identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: (text) => messages.info(`INFO: ${text}`) },
+        maxErrors: flags.maxErrors,
+        capMbps: flags.capMbps,
+        concurrency: flags.concurrencyCount === 0 ? undefined : (flags.concurrencyCount ?? concurrencyFromEnvironment()),
+        logLevel: flags.logLevel,
+        retryWindowMs: flags.retryWindow,
+        lateArrivalMs: flags.lateArrival,
+        signal: stop.signal,
+      },
+      output,
+    );
   } catch (error) {
     if (!(error instanceof ClfsError)) throw error;
     messages.error(`Cannot start job due to error: ${redact(refusalText(error))}`);

@@ -1,47 +1,65 @@
 import { cpus } from 'node:os';
 
-/** Time over which idle processors are looked at. */
-const LOOK_MS = 400;
-/** A further lane is worth its cost when this much of a processor is idle. */
-const IDLE_PROCESSORS = 0.7;
+/** Time over which idle processors are looked at, and how many of them make a further lane worth its cost. */
+const SMALL_WORK = { lookMs: 400, idleProcessors: 0.7 };
+/** Large files keep a lane busy from the start, and what is compiled for them is little. */
+const LARGE_WORK = { lookMs: 100, idleProcessors: 0.6 };
+
+/** How long the main thread's own lane works: a small load is done before a thread would have paid for its start. */
+const OWN_LANE_MS = 3000;
 
 /**
- * Decides how many lanes get work: one at first, more while lanes are full and processors idle. A thread that only competes for
- * a busy processor costs its start-up and memory, and brings nothing.
+ * Decides which lanes get work. One at first, more while lanes are full and processors idle: a thread that only competes for a
+ * busy processor costs its start-up and memory, and brings nothing. The first lane is the main thread's own; after a while
+ * only threads work, so that a slow file system does not hold up what the main thread is for.
  */
 export class LaneCount {
-  readonly #most: number;
-  #active: number;
-  #lookedAtMs = Number.NEGATIVE_INFINITY;
-  #times = { idle: 0, total: 0, processors: 0 };
+  readonly #lanes: number;
+  readonly #ownLaneUntilMs: number;
+  #count: number;
+  #lookedAtMs = performance.now();
+  #times = processorTimes();
 
-  /** @param all use all lanes from the start */
-  constructor(most: number, all: boolean) {
-    this.#most = most;
-    this.#active = all ? most : 1;
+  /**
+   * @param lanes the main thread's own, and those of threads
+   * @param all use as many as there are threads from the start
+   */
+  constructor(lanes: number, all: boolean) {
+    this.#lanes = lanes;
+    this.#ownLaneUntilMs = performance.now() + OWN_LANE_MS;
+    this.#count = all ? this.#most : 1;
   }
 
-  get active(): number {
-    return this.#active;
+  /** First lane that gets work, and the one behind the last. */
+  get active(): { readonly first: number; readonly end: number } {
+    const first = this.#lanes > 1 && performance.now() > this.#ownLaneUntilMs ? 1 : 0;
+    return { first, end: first + this.#count };
   }
 
-  /** There is work that keeps every processor busy. */
-  useAll(): void {
-    this.#active = this.#most;
-  }
-
-  /** Called when the active lanes are full. */
-  consider(): void {
-    if (this.#active === this.#most) return;
+  /**
+   * Called when the active lanes are full.
+   *
+   * @param large there are large files to work on
+   * @returns after how many milliseconds to ask again (0: there are more lanes now); undefined: all lanes are active
+   */
+  consider(large: boolean): number | undefined {
+    if (this.#count === this.#most) return undefined;
+    const { lookMs, idleProcessors } = large ? LARGE_WORK : SMALL_WORK;
     const now = performance.now();
-    if (now - this.#lookedAtMs < LOOK_MS) return;
-    const times = processorTimes();
-    const first = this.#times.processors === 0;
-    const total = times.total - this.#times.total;
-    const idle = total === 0 ? 0 : ((times.idle - this.#times.idle) / total) * times.processors;
+    const leftMs = this.#lookedAtMs + lookMs - now;
+    if (leftMs > 0) return leftMs;
+    const before = this.#times;
     this.#lookedAtMs = now;
-    this.#times = times;
-    if (!first && idle >= IDLE_PROCESSORS) this.#active = Math.min(this.#most, this.#active + Math.max(1, Math.floor(idle / 2)));
+    this.#times = processorTimes();
+    const { idle, total, processors } = this.#times;
+    const idleNow = ((idle - before.idle) / Math.max(1, total - before.total)) * processors;
+    if (idleNow < idleProcessors) return lookMs;
+    this.#count = Math.min(this.#most, this.#count + Math.max(1, Math.floor(large ? idleNow : idleNow / 2)));
+    return 0;
+  }
+
+  get #most(): number {
+    return Math.max(1, this.#lanes - 1);
   }
 }
 

@@ -20,9 +20,11 @@ import { VERSION } from '../version.js';
 import { createContext } from '../worker/context.js';
 import { createInlineRunner } from '../worker/inline-runner.js';
 import { JobIds } from '../worker/job-ids.js';
+import { joinRunners } from '../worker/joined-runner.js';
+import { type LaneSetup, openLane } from '../worker/open-lane.js';
 import type { SizeSetup } from '../worker/size-protocol.js';
 import type { JobConstants } from '../worker/tasks.js';
-import { createThreadRunner, startThread } from '../worker/thread-runner.js';
+import { createThreadRunner } from '../worker/thread-runner.js';
 import { JobContext } from './job-context.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type JobWish, type OpenJob, resumeJob } from './open-job.js';
@@ -61,7 +63,8 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   const source = selectFrom(options.internals?.wrapSource?.(opened) ?? opened, selection);
   const lz4 = openLz4();
   const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism());
-  const traffic = new Traffic(threads + 1);
+  // The first place is this thread's own, the second that of its lane.
+  const traffic = new Traffic(threads + 2);
   const signal = options.signal ?? new AbortController().signal;
   let log: JobLog | undefined;
   const identity = await openIdentity(destination, { ...options.identity, onTrouble: (text) => log?.write('WARNING', redact(text)) }).catch((error) => {
@@ -92,14 +95,11 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     manifest: options.manifest !== undefined,
     program: VERSION,
   };
-  // Threads take as long to start as the job takes to open.
-  const thread = options.internals?.container ? undefined : startThread();
   let job: OpenJob & { readonly container: Container };
   try {
     const hooks = options.internals?.hooks ?? {};
     job = options.newSession === false ? await resumeJob(wish, open, lz4, hooks) : await beginJob(wish, open, lz4, hooks, options.internals?.random);
   } catch (error) {
-    await thread?.terminate();
     identity.close();
     source.close();
     if (made !== undefined) removeIfEmpty(made);
@@ -130,30 +130,25 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     work,
     lz4,
   );
-  const sizing = options.estimate === false || options.knownSize || thread === undefined ? undefined : sizeBeside(setup, progress);
+  const sizing = options.estimate === false || options.knownSize || options.internals?.container ? undefined : sizeBeside(setup, progress);
   if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
-  const createRunner = (events: Scheduler['events']) =>
-    thread === undefined
-      ? createInlineRunner(work, events)
-      : createThreadRunner(
-          threads,
-          thread,
-          {
-            source: sourcePath,
-            selection,
-            place: destination.place,
-            authorization: identity.authorization,
-            constants,
-            traffic: traffic.memory,
-            retryWindowMs: options.retryWindowMs ?? Number.POSITIVE_INFINITY,
-            concurrency: options.concurrency === undefined ? undefined : Math.max(1, Math.round(options.concurrency / threads)),
-            capMbps: options.capMbps ?? 0,
-            lateArrivalMs: options.lateArrivalMs,
-          },
-          events,
-        );
-  const runner = (events: Scheduler['events']) => {
-    const created = createRunner(events);
+  const lane: LaneSetup = {
+    source: sourcePath,
+    selection,
+    place: destination.place,
+    constants,
+    retryWindowMs: options.retryWindowMs ?? Number.POSITIVE_INFINITY,
+    concurrency: options.concurrency === undefined ? undefined : Math.max(1, Math.round(options.concurrency / threads)),
+    capMbps: options.capMbps ?? 0,
+    lateArrivalMs: options.lateArrivalMs,
+  };
+  const runner = async (events: Scheduler['events']) => {
+    if (options.internals?.container) return createInlineRunner(work, events);
+    const own = await openLane(lane, identity.authorization, new Traffic(traffic.memory, 1), events.log);
+    const created = joinRunners(
+      createInlineRunner(own, events, () => own.container.close()),
+      createThreadRunner(threads, { ...lane, authorization: identity.authorization, traffic: traffic.memory }, events),
+    );
     identity.onRenewed((authorization) => created.authorize(authorization));
     return created;
   };
@@ -162,7 +157,6 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   } finally {
     sizing?.stop();
     identity.close();
-    await thread?.terminate();
     log.close();
     manifest?.close();
     job.state.close();

@@ -74,6 +74,7 @@ export class Scheduler {
   #scanComplete = false;
   #linksReleased = false;
   #timer: NodeJS.Timeout | undefined;
+  #lookTimer: NodeJS.Timeout | undefined;
   #stopping: unknown;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
 
@@ -132,6 +133,7 @@ export class Scheduler {
     } finally {
       signal.removeEventListener('abort', abort);
       clearTimeout(this.#timer);
+      clearTimeout(this.#lookTimer);
       this.#settle = undefined;
     }
   }
@@ -253,8 +255,9 @@ export class Scheduler {
   }
 
   #freestLane(): number {
-    const active = this.#lanes.slice(0, this.#laneCount.active);
-    return active.indexOf(Math.min(...active));
+    const { first, end } = this.#laneCount.active;
+    const active = this.#lanes.slice(first, end);
+    return first + active.indexOf(Math.min(...active));
   }
 
   /** Records an event; inside a transaction. */
@@ -331,7 +334,10 @@ export class Scheduler {
       next.push(planned);
       room -= planned.units;
     };
-    if (room <= 0) return;
+    if (room <= 0) {
+      this.#considerLanes(room);
+      return;
+    }
     for (const id of state.directories.claimReady(Math.ceil(room / DIRECTORY_UNITS))) {
       const feeder = new DirectoryFeeder(id);
       give({ claim: { kind: 'directory', feeder }, task: feeder.next(this.#context, undefined), units: DIRECTORY_UNITS });
@@ -359,14 +365,25 @@ export class Scheduler {
       for (const group of groups) this.#giveGroup(group, give);
       if (groups.length === 0) break;
     }
+    this.#considerLanes(room);
   }
 
-  /** Units that the active lanes can take; more lanes become active when those are full and processors idle. */
+  /** Units that the active lanes can take. */
   #room(): number {
-    const room = () => this.#lanes.slice(0, this.#laneCount.active).reduce((sum, units) => sum + Math.max(0, LANE_UNITS - units), 0);
-    if (this.#large.size > 0) this.#laneCount.useAll();
-    if (room() < LANE_UNITS / 2) this.#laneCount.consider();
-    return room();
+    const { first, end } = this.#laneCount.active;
+    return this.#lanes.slice(first, end).reduce((sum, units) => sum + Math.max(0, LANE_UNITS - units), 0);
+  }
+
+  /** More lanes become active when those that are have enough to do and processors are idle. */
+  #considerLanes(room: number): void {
+    if (room >= LANE_UNITS / 2 || this.#lookTimer !== undefined) return;
+    const againMs = this.#laneCount.consider(this.#large.size > 0);
+    if (againMs === undefined) return;
+    // The end of a task may be far: it is not waited for.
+    this.#lookTimer = setTimeout(() => {
+      this.#lookTimer = undefined;
+      this.#pump();
+    }, againMs);
   }
 
   #planLarge(room: () => number, give: (planned: Planned) => void): void {

@@ -45,7 +45,7 @@ export class Session {
   }
 
   async run(
-    createRunner: (events: Scheduler['events']) => TaskRunner,
+    createRunner: (events: Scheduler['events']) => Promise<TaskRunner>,
     container: string,
     root: Buffer,
     traffic: Traffic,
@@ -88,7 +88,7 @@ export class Session {
       scheduler = new Scheduler(this.#context, this.#options.maxErrors ?? DEFAULT_MAX_ERRORS, this.#options.concurrency !== undefined, () =>
         this.#enter('Reconcile'),
       );
-      const runner = createRunner(scheduler.events);
+      const runner = await createRunner(scheduler.events);
       runnerHolder.close = () => runner.close();
       await scheduler.run(runner, signal);
       await runner.close();

@@ -1,24 +1,14 @@
 import type { Authorization } from '../container/azure/blob-service.js';
-import type { ContainerPlace } from '../container/open-container.js';
 import type { ErrorCode } from '../error.js';
-import type { Selection } from '../source/selection.js';
-import type { JobConstants, ListPart, Task, TaskResult } from './tasks.js';
+import type { LaneSetup } from './open-lane.js';
+import type { ListPart, Task, TaskResult } from './tasks.js';
 
 /** What a thread needs to know before its first task. */
-export interface ThreadSetup {
-  readonly slot: number;
-  readonly source: Uint8Array;
-  readonly selection: Selection;
-  readonly place: ContainerPlace;
+export interface ThreadSetup extends LaneSetup {
   readonly authorization: Authorization;
-  readonly constants: JobConstants;
   readonly traffic: SharedArrayBuffer;
-  readonly retryWindowMs: number;
-  /** Requests in flight of this thread; undefined: adapted. */
-  readonly concurrency: number | undefined;
-  /** Megabits per second of all threads together; 0: no cap. */
-  readonly capMbps: number;
-  readonly lateArrivalMs: number | undefined;
+  /** The thread's own place in the memory of `traffic`. */
+  readonly slot: number;
 }
 
 /** What the main thread says; the set-up comes first. */

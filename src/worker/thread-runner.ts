@@ -6,25 +6,19 @@ import type { FromThread, ThreadSetup, ToThread } from './thread-protocol.js';
 /** Young objects of a thread live for microseconds; a small nursery keeps its memory down. */
 const THREAD_LIMITS = { maxYoungGenerationSizeMb: 16 };
 
-/** Starts a thread that loads its modules while the caller gets ready; it is to be given to a runner, or terminated. */
-export function startThread(): Worker {
-  return new Worker(new URL('./thread-entry.js', import.meta.url), { resourceLimits: THREAD_LIMITS });
-}
-
 /**
- * Runs tasks in worker threads, one lane each.
+ * Runs tasks in worker threads, one lane each; a thread is started when it gets its first task.
  *
- * The first lane's thread runs already, the others are started when they get their first task: most small loads need one only.
  * A thread that dies is reported as the failure of one of its tasks; the job then stops, it never hangs.
  */
-export function createThreadRunner(lanes: number, first: Worker, setup: Omit<ThreadSetup, 'slot'>, events: RunnerEvents): TaskRunner {
+export function createThreadRunner(lanes: number, setup: Omit<ThreadSetup, 'slot'>, events: RunnerEvents): TaskRunner {
   let closed = false;
   const threads: (Worker | undefined)[] = new Array<Worker | undefined>(lanes).fill(undefined);
   let authorization = setup.authorization;
   const start = (lane: number) => {
-    // Slot 0 is the main thread's own.
-    const thread = lane === 0 ? first : startThread();
-    thread.postMessage({ kind: 'setup', setup: { ...setup, authorization, slot: lane + 1 } } satisfies ToThread);
+    // Slots 0 and 1 are the main thread's own.
+    const thread = new Worker(new URL('./thread-entry.js', import.meta.url), { resourceLimits: THREAD_LIMITS });
+    thread.postMessage({ kind: 'setup', setup: { ...setup, authorization, slot: lane + 2 } } satisfies ToThread);
     const died = (reason: string, cause?: unknown) => {
       if (!closed) events.failed(-1, new ClfsError('worker', `A worker thread ended: ${reason}. The job can be resumed with --new-session=false.`, { cause }));
     };
@@ -55,7 +49,7 @@ export function createThreadRunner(lanes: number, first: Worker, setup: Omit<Thr
     },
     async close() {
       closed = true;
-      await Promise.all([first, ...threads].map((thread) => thread?.terminate() ?? Promise.resolve(0)));
+      await Promise.all(threads.map((thread) => thread?.terminate() ?? Promise.resolve(0)));
     },
   };
 }

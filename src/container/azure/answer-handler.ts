@@ -30,26 +30,20 @@ export interface BlobAnswer {
 /** Collects the answer to one request, of a bounded length. */
 export class AnswerHandler implements Dispatcher.DispatchHandler {
   readonly #request: BlobRequest;
-  readonly #controllers: Set<{ abort(reason: Error): void }>;
   readonly #resolve: (answer: BlobAnswer) => void;
   readonly #reject: (error: unknown) => void;
-  #controller: Dispatcher.DispatchController | undefined;
   #status = 0;
   #headers: BlobAnswer['headers'] = {};
   #chunks: Buffer[] | undefined;
   #bytes = 0;
 
-  constructor(request: BlobRequest, controllers: Set<{ abort(reason: Error): void }>, resolve: (answer: BlobAnswer) => void, reject: (error: unknown) => void) {
+  constructor(request: BlobRequest, resolve: (answer: BlobAnswer) => void, reject: (error: unknown) => void) {
     this.#request = request;
-    this.#controllers = controllers;
     this.#resolve = resolve;
     this.#reject = reject;
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller;
-    this.#controllers.add(controller);
-  }
+  onRequestStart(): void {}
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: BlobAnswer['headers']): void {
     this.#status = status;
@@ -68,17 +62,11 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#done();
     this.#resolve({ status: this.#status, headers: this.#headers, body: this.#chunks ? Buffer.concat(this.#chunks) : EMPTY });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#done();
     this.#reject(error);
-  }
-
-  #done(): void {
-    if (this.#controller) this.#controllers.delete(this.#controller);
   }
 }
 

@@ -59,7 +59,7 @@ export class BlobService {
   readonly #clock: Clock;
   readonly #dispatcher: Dispatcher;
   readonly #concurrency: AdaptiveConcurrency;
-  readonly #controllers = new Set<{ abort(reason: Error): void }>();
+  readonly #stopped = new AbortController();
   #failing = 0;
 
   constructor(address: ContainerAddress, authorization: Authorization, options: ServiceOptions) {
@@ -71,9 +71,7 @@ export class BlobService {
     const pool = { pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } };
     const proxied = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'].some((name) => process.env[name]);
     this.#dispatcher = proxied ? createProxied(pool) : new UndiciPool(address.origin, pool);
-    options.signal?.addEventListener('abort', () => {
-      for (const controller of this.#controllers) controller.abort(new ClfsError('cancelled', 'The job was stopped.'));
-    });
+    options.signal?.addEventListener('abort', () => void this.close());
   }
 
   /**
@@ -115,8 +113,10 @@ export class BlobService {
     return this.#concurrency.ready();
   }
 
+  /** Ends what is under way, with `cancelled`; nothing can be sent any more. */
   async close(): Promise<void> {
-    await this.#dispatcher.destroy();
+    this.#stopped.abort();
+    await this.#dispatcher.destroy(stopped());
   }
 
   async #repeat(request: BlobRequest, firstTrouble: Trouble): Promise<BlobAnswer> {
@@ -138,7 +138,7 @@ export class BlobService {
         this.#options.onRetry?.(
           `${request.method} ${request.blob || 'container'}: ${trouble.text}; trying again in ${(delayMs / 1000).toFixed(1)} s (try ${attempt + 1})`,
         );
-        await this.#clock.sleep(delayMs, this.#options.signal);
+        await this.#clock.sleep(delayMs, this.#stopped.signal);
         const result = await new Promise<{ final: BlobAnswer } | { trouble: Trouble }>((resolve, reject) =>
           this.#try(request, attempt + 1, { final: (final) => resolve({ final }), trouble: (next) => resolve({ trouble: next }), error: reject }),
         );
@@ -153,6 +153,7 @@ export class BlobService {
   /** Sends a request once; tells exactly one of `outcome`. */
   #try(request: BlobRequest, attempt: number, outcome: Outcome): void {
     const timeoutS = requestTimeoutS(request, attempt);
+    // A put without an answer may still take effect for a while.
     const uncertain = () => {
       if (request.method === 'PUT') this.#options.traffic.set('uncertainPut', this.#clock.now() + timeoutS * 1000);
     };
@@ -172,8 +173,10 @@ export class BlobService {
       outcome.trouble(trouble);
     };
     const onError = (error: unknown) => {
-      if (error instanceof ClfsError) outcome.error(error);
-      else if (this.#options.signal?.aborted) outcome.error(new ClfsError('cancelled', 'The job was stopped.', { cause: error }));
+      if (this.#stopped.signal.aborted) {
+        uncertain();
+        outcome.error(stopped());
+      } else if (error instanceof ClfsError) outcome.error(error);
       else if (isPermanent(error)) {
         outcome.error(new ClfsError('service', `Cannot reach ${addressText(this.#address)}: ${connectionText(error)}.`, { cause: error }));
       } else {
@@ -181,7 +184,7 @@ export class BlobService {
         outcome.trouble({ text: connectionText(error), retryAfterMs: 0, cause: error });
       }
     };
-    if (this.#options.signal?.aborted) onError(new ClfsError('cancelled', 'The job was stopped.'));
+    if (this.#stopped.signal.aborted) outcome.error(stopped());
     else this.#dispatch(request, timeoutS, onAnswer, onError);
   }
 
@@ -237,11 +240,15 @@ export class BlobService {
         headers,
         body: body && rateLimit ? paced(body, rateLimit) : ((body as Buffer | undefined) ?? null),
         headersTimeout: (timeoutS + 5) * 1000,
-        bodyTimeout: 60_000,
+        bodyTimeout: (timeoutS + 5) * 1000,
       } as Dispatcher.DispatchOptions,
-      new AnswerHandler(request, this.#controllers, onAnswer, onError),
+      new AnswerHandler(request, onAnswer, onError),
     );
   }
+}
+
+function stopped(): ClfsError {
+  return new ClfsError('cancelled', 'The job was stopped.');
 }
 
 /** What becomes of one try. */

@@ -1,0 +1,26 @@
+import { type LoadEvent, type LoadOptions, type LoadSummary, load } from '../index.js';
+import type { LoadOutput } from './load-output.js';
+
+/** Whom a load is told to. */
+export interface LoadListener {
+  event(event: LoadEvent): void;
+  start(snapshot: Parameters<LoadOutput['start']>[0]): void;
+  end(summary: LoadSummary): void;
+}
+
+/**
+ * Loads, and tells of it as it goes.
+ *
+ * @returns exit code: 0 only when everything arrived
+ * @throws ClfsError when the job is refused before it begins
+ */
+export async function tellLoad(options: LoadOptions, listener: LoadListener): Promise<number> {
+  const summary = await load({
+    ...options,
+    logDirectory: process.env.AZCOPY_LOG_LOCATION || undefined,
+    onEvent: (event) => listener.event(event),
+    onStart: (snapshot) => listener.start(snapshot),
+  });
+  listener.end(summary);
+  return summary.status === 'Completed' ? 0 : 1;
+}
