@@ -18,7 +18,7 @@ await build({
   format: 'esm',
   platform: 'node',
   target: 'node20',
-  external: ['koffi', '@photostructure/sqlite', 'lz4-napi', '@azure/*', 'undici'],
+  external: ['koffi', '@photostructure/sqlite', 'lz4-napi', '@azure/*'],
   // CommonJS parts ask for Node's own modules by require.
   banner: { js: "import { createRequire as createRequireForBundle } from 'node:module';\nconst require = createRequireForBundle(import.meta.url);" },
   legalComments: 'none',

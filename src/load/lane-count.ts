@@ -3,7 +3,10 @@ import { cpus } from 'node:os';
 /** Time over which idle processors are looked at, and how many of them make a further lane worth its cost. */
 const SMALL_WORK = { lookMs: 400, idleProcessors: 0.7 };
 /** Large files keep a lane busy from the start, and what is compiled for them is little. */
-const LARGE_WORK = { lookMs: 100, idleProcessors: 0.6 };
+const LARGE_WORK = { lookMs: 60, idleProcessors: 0.6 };
+
+/** Large files of so much keep every processor busy for seconds: no need to look. */
+const MUCH_BYTES = 4 * 2 ** 30;
 
 /** How long the main thread's own lane works: a small load is done before a thread would have paid for its start. */
 const OWN_LANE_MS = 3000;
@@ -15,7 +18,7 @@ const OWN_LANE_MS = 3000;
  */
 export class LaneCount {
   readonly #lanes: number;
-  readonly #ownLaneUntilMs: number;
+  readonly #begunMs = performance.now();
   #count: number;
   #lookedAtMs = performance.now();
   #times = processorTimes();
@@ -26,24 +29,28 @@ export class LaneCount {
    */
   constructor(lanes: number, all: boolean) {
     this.#lanes = lanes;
-    this.#ownLaneUntilMs = performance.now() + OWN_LANE_MS;
     this.#count = all ? this.#most : 1;
   }
 
   /** First lane that gets work, and the one behind the last. */
   get active(): { readonly first: number; readonly end: number } {
-    const first = this.#lanes > 1 && performance.now() > this.#ownLaneUntilMs ? 1 : 0;
+    const first = this.#lanes > 1 && performance.now() - this.#begunMs > OWN_LANE_MS ? 1 : 0;
     return { first, end: first + this.#count };
   }
 
   /**
    * Called when the active lanes are full.
    *
-   * @param large there are large files to work on
+   * @param largeBytes of large files that are to be sent
    * @returns after how many milliseconds to ask again (0: there are more lanes now); undefined: all lanes are active
    */
-  consider(large: boolean): number | undefined {
+  consider(largeBytes: number): number | undefined {
     if (this.#count === this.#most) return undefined;
+    if (largeBytes > MUCH_BYTES) {
+      this.#count = this.#most;
+      return 0;
+    }
+    const large = largeBytes > 0;
     const { lookMs, idleProcessors } = large ? LARGE_WORK : SMALL_WORK;
     const now = performance.now();
     const leftMs = this.#lookedAtMs + lookMs - now;

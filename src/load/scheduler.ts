@@ -106,12 +106,7 @@ export class Scheduler {
    */
   async run(runner: TaskRunner, signal: AbortSignal): Promise<void> {
     this.#runner = runner;
-    const { firstSegmentBytes, fileSegmentBytes } = this.#context.constants.geometry;
-    this.#context.progress.openLargeBytes = () => {
-      let bytes = 0;
-      for (const large of this.#large.values()) bytes += large.openBytes(firstSegmentBytes, fileSegmentBytes);
-      return bytes;
-    };
+    this.#context.progress.openLargeBytes = () => this.#largeBytes();
     this.#lanes.push(...new Array<number>(runner.lanes).fill(0));
     this.#laneCount = new LaneCount(runner.lanes, this.#allLanes);
     const { state } = this.#context;
@@ -377,13 +372,21 @@ export class Scheduler {
   /** More lanes become active when those that are have enough to do and processors are idle. */
   #considerLanes(room: number): void {
     if (room >= LANE_UNITS / 2 || this.#lookTimer !== undefined) return;
-    const againMs = this.#laneCount.consider(this.#large.size > 0);
+    const againMs = this.#laneCount.consider(this.#largeBytes());
     if (againMs === undefined) return;
     // The end of a task may be far: it is not waited for.
     this.#lookTimer = setTimeout(() => {
       this.#lookTimer = undefined;
       this.#pump();
     }, againMs);
+  }
+
+  /** Bytes of large files that are not recorded as sent. */
+  #largeBytes(): number {
+    const { firstSegmentBytes, fileSegmentBytes } = this.#context.constants.geometry;
+    let bytes = 0;
+    for (const large of this.#large.values()) bytes += large.openBytes(firstSegmentBytes, fileSegmentBytes);
+    return bytes;
   }
 
   #planLarge(room: () => number, give: (planned: Planned) => void): void {
