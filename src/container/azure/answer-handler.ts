@@ -43,6 +43,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     this.#reject = reject;
   }
 
+  /** Tells the client that this handler is of its present kind. */
   onRequestStart(): void {}
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: BlobAnswer['headers']): void {
