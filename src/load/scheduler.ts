@@ -205,6 +205,7 @@ export class Scheduler {
       return;
     }
     if (quiet) this.#advance();
+    else this.#considerLanes();
     // What arrived meanwhile waits long enough that commits do not eat up this thread.
     if (this.#events.length > 0) this.#schedule(Math.max(SHORTEST_PAUSE_MS, (performance.now() - begun) * (1 / COMMIT_SHARE - 1)));
   }
@@ -329,10 +330,7 @@ export class Scheduler {
       next.push(planned);
       room -= planned.units;
     };
-    if (room <= 0) {
-      this.#considerLanes(room);
-      return;
-    }
+    if (room <= 0) return;
     for (const id of state.directories.claimReady(Math.ceil(room / DIRECTORY_UNITS))) {
       const feeder = new DirectoryFeeder(id);
       give({ claim: { kind: 'directory', feeder }, task: feeder.next(this.#context, undefined), units: DIRECTORY_UNITS });
@@ -360,7 +358,6 @@ export class Scheduler {
       for (const group of groups) this.#giveGroup(group, give);
       if (groups.length === 0) break;
     }
-    this.#considerLanes(room);
   }
 
   /** Units that the active lanes can take. */
@@ -370,8 +367,8 @@ export class Scheduler {
   }
 
   /** More lanes become active when those that are have enough to do and processors are idle. */
-  #considerLanes(room: number): void {
-    if (room >= LANE_UNITS / 2 || this.#lookTimer !== undefined) return;
+  #considerLanes(): void {
+    if (this.#lookTimer !== undefined || this.#room() >= LANE_UNITS / 2) return;
     const againMs = this.#laneCount.consider(this.#largeBytes());
     if (againMs === undefined) return;
     // The end of a task may be far: it is not waited for.
