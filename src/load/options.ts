@@ -70,6 +70,8 @@ interface LoadInternals {
   readonly hooks?: CommitHooks;
   /** Stands between the loader and its source. */
   readonly wrapSource?: (source: SourceTree) => SourceTree;
+  /** Neither guards removals nor checks the listing before the commit: what must hold by construction is tested without its net. */
+  readonly unchecked?: boolean;
   /** Draws the job's random bytes. */
   readonly random?: (bytes: number) => Buffer;
 }

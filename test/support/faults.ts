@@ -1,4 +1,4 @@
-import type { Clock } from '../../src/container/clock.js';
+import { type Clock, systemClock } from '../../src/container/clock.js';
 import type { BlobInfo, Container, PutOptions } from '../../src/container/container.js';
 import { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError } from '../../src/error.js';
@@ -40,6 +40,8 @@ export class FaultyWorld {
 
   readonly clock: Clock = {
     now: () => this.#nowMs,
+    monotonic: () => this.#nowMs,
+    after: systemClock.after,
     // What was given up arrives at the last moment at which it can.
     sleep: async (delayMs) => {
       await this.#arrive(Number.POSITIVE_INFINITY);
