@@ -11,12 +11,15 @@ export type ErrorCode =
   | 'container-missing' // the container does not exist (any more)
   | 'container-not-empty' // a new job found something in its container
   | 'container-other' // the container belongs to another job
+  | 'container-differs' // before the commit, the container does not hold exactly what the job put
+  | 'unsafe-removal' // a removal was refused, since it would have taken away what counts
   | 'access-denied' // the service refused the credential
   | 'service' // the service answered something that no retry mends
   | 'service-unavailable' // no usable answer within the retry window
   | 'not-found' // a blob, or a path in a container, does not exist
   | 'exists' // a conditional create found the blob there
   | 'entry' // one entry of the source cannot be loaded; see `reason`
+  | 'open-files' // the process, or the machine, has no further file descriptor
   | 'cancelled' // the caller's signal was aborted
   | 'worker'; // a thread died
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { Tally } from '../src/books/tally.js';
 import { MemoryContainer } from '../src/container/memory-container.js';
 import { load } from '../src/load/load.js';
 import type { SourceAttributes, SourceTree } from '../src/source/source-tree.js';
@@ -41,8 +42,12 @@ const RECORD: JobRecord = {
   committed: false,
   finalStatus: '',
   sessions: 1,
-  uncertainUntilMs: 0,
+  settled: true,
   logNames: [],
+  formerLogNames: [],
+  encoder: '',
+  books: true,
+  notChecked: '',
 };
 
 type Step = { readonly kind: 'add' | 'claim' | 'finish' | 'crash' | 'fail'; readonly value: number };
@@ -50,59 +55,62 @@ type Step = { readonly kind: 'add' | 'claim' | 'finish' | 'crash' | 'fail'; read
 describe('the state against a model', () => {
   const step: fc.Arbitrary<Step> = fc.record({ kind: fc.constantFrom('add', 'claim', 'finish', 'crash', 'fail'), value: fc.nat(20) });
 
-  it('every chunk is claimed once a session, none is lost, done stays done', () => {
+  it('every chunk is claimed once, none is lost, none is offered again under its names', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
         const path = place('model');
         let state = JobState.create(path, RECORD, 1001, 'WAL');
-        const pending = new Map<number, boolean>();
-        const running = new Map<number, boolean>();
+        const pending = new Set<number>();
+        const running = new Set<number>();
         const counts = new Map<number, number>();
         let nextId = 1;
         let sequences = 1001;
+        const chunk = (firstSequence: number, count: number) => ({ directory: 1, firstSequence, count, entries: Buffer.alloc(3) });
         for (const { kind, value } of steps) {
           if (kind === 'add') {
             const size = value + 1;
             const first = state.transact(() => {
               const sequence = state.takeSequences(size);
-              state.chunks.add(1, sequence, size, Buffer.alloc(3), false);
+              state.chunks.add(chunk(sequence, size));
               return sequence;
             });
             expect(first).toBe(sequences);
             sequences += size;
             counts.set(nextId, size);
-            pending.set(nextId++, false);
+            pending.add(nextId++);
           } else if (kind === 'claim') {
             const claimed = state.transact(() => state.chunks.claim(value));
             expect(claimed.length).toBe(Math.min(value, pending.size));
-            for (const { id, suspect } of claimed) {
-              expect(suspect).toBe(pending.get(id));
-              pending.delete(id);
-              running.set(id, suspect);
+            for (const { id } of claimed) {
+              expect(pending.delete(id)).toBe(true);
+              running.add(id);
             }
           } else if (kind === 'finish' && running.size > 0) {
-            const id = [...running.keys()][value % running.size];
-            state.transact(() => state.chunks.finish(id));
+            const id = [...running][value % running.size];
+            state.transact(() => state.chunks.finish(id, undefined));
             running.delete(id);
           } else if (kind === 'fail') {
             // A transaction that throws leaves no trace.
             expect(() =>
               state.transact(() => {
                 state.takeSequences(value);
-                state.chunks.add(1, 1, 1, Buffer.alloc(1), false);
+                state.chunks.add(chunk(1, 1));
                 state.count(5, 5);
+                const tally = new Tally();
+                tally.add(1, 'a', 1);
+                state.addObjects(tally);
                 throw new Error('no');
               }),
             ).toThrow('no');
           } else if (kind === 'crash') {
             state.close();
             state = JobState.open(path, 'WAL');
-            state.transact(() => state.reclaim());
-            for (const id of running.keys()) pending.set(id, true);
-            running.clear();
+            state.transact(() => state.reclaimListings());
           }
-          expect(state.chunks.backlogEntries()).toBe([...pending.keys()].reduce((sum, id) => sum + (counts.get(id) ?? 0), 0));
+          expect(state.chunks.backlogEntries()).toBe([...pending].reduce((sum, id) => sum + (counts.get(id) ?? 0), 0));
+          expect([...state.chunks.running(0, 1000)].map(({ id }) => id)).toEqual([...running].sort((a, b) => a - b));
           expect(state.counters).toEqual({ done: 0, bytes: 0, excluded: 0 });
+          expect(state.tally.isEmpty).toBe(true);
         }
         state.close();
         for (const suffix of ['', '-wal', '-shm']) rmSync(path + suffix, { force: true });
@@ -117,7 +125,7 @@ describe('the state against a model', () => {
     const db = openDatabase(path);
     db.exec('PRAGMA user_version = 99');
     db.close();
-    expect(() => JobState.open(path, 'DELETE')).toThrow(/is of version 99; this program uses version 1/);
+    expect(() => JobState.open(path, 'DELETE')).toThrow(/is of version 99; this program uses version 2/);
   });
 });
 

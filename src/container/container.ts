@@ -35,6 +35,8 @@ export interface Container {
   get(name: string, limitBytes: number): Promise<Buffer>;
   /** Blobs whose names begin with `prefix`, in no promised order, page by page. */
   list(prefix: string): AsyncIterable<readonly BlobInfo[]>;
+  /** Whether a listing by a prefix costs what it finds, so that parts of a container are listed side by side. */
+  readonly listsByPrefix: boolean;
   /** Removes a blob; one that is not there counts as removed. */
   delete(name: string): Promise<void>;
   /** Makes every put and delete that has returned durable. */

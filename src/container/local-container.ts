@@ -39,6 +39,7 @@ export function makeLocalContainer(directory: string): boolean {
 }
 
 class LocalContainer implements Container {
+  readonly listsByPrefix = false;
   readonly lateArrivalMs = 0;
   readonly lastUncertainPutMs = 0;
   readonly #directory: string;

@@ -4,6 +4,7 @@ import type { Container, PutOptions } from './container.js';
 /** A container in memory: for tests. */
 export class MemoryContainer implements Container {
   readonly blobs = new Map<string, Buffer>();
+  readonly listsByPrefix = true;
   readonly lateArrivalMs = 0;
   readonly lastUncertainPutMs = 0;
 

@@ -1,4 +1,4 @@
-const FIELDS = ['requests', 'bytesSent', 'retries', 'throttled', 'waitingSince', 'uncertainPut', 'filesPut', 'bytesPut'] as const;
+const FIELDS = ['requests', 'bytesSent', 'retries', 'throttled', 'waitingSince', 'uncertainPut'] as const;
 type Field = (typeof FIELDS)[number];
 
 /** Counters of all threads together. */
@@ -11,9 +11,6 @@ export interface TrafficTotals {
   readonly throttled: number;
   /** Since when every request of some thread fails, in milliseconds since 1970; 0 when none does. */
   readonly waitingSince: number;
-  /** Files of chunks that are at the service, and their bytes: reported as done once their chunk is. */
-  readonly filesPut: number;
-  readonly bytesPut: number;
 }
 
 /**
@@ -37,7 +34,7 @@ export class Traffic {
     this.#slot = slot;
   }
 
-  add(field: 'requests' | 'bytesSent' | 'retries' | 'throttled' | 'filesPut' | 'bytesPut', amount: number): void {
+  add(field: 'requests' | 'bytesSent' | 'retries' | 'throttled', amount: number): void {
     this.#values[this.#slot * FIELDS.length + FIELDS.indexOf(field)] += amount;
   }
 
@@ -57,8 +54,6 @@ export class Traffic {
       bytesSent: sum('bytesSent'),
       retries: sum('retries'),
       throttled: sum('throttled'),
-      filesPut: sum('filesPut'),
-      bytesPut: sum('bytesPut'),
       waitingSince: this.#fold('waitingSince', (a, b) => (a === 0 ? b : b === 0 ? a : Math.min(a, b))),
     };
   }

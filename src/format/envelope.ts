@@ -12,6 +12,8 @@ const FRAME_MAGIC = 0x184d2204;
 
 /** The LZ4 block functions that the codec needs; `lz4/` implements them. */
 export interface Lz4 {
+  /** Library and version: another one may build other bytes. */
+  readonly name: string;
   /** Begins a frame: what was compressed before is no dictionary any more. */
   startFrame(): void;
   /**

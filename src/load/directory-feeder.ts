@@ -1,7 +1,8 @@
+import { Tally } from '../books/tally.js';
 import type { EntryType } from '../format/ids.js';
 import { FIRST_VERSION } from '../format/names.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
-import type { DirectoryFill, DirectoryTask } from '../worker/tasks.js';
+import type { DirectoryFill, DirectoryResult, DirectoryTask } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 
 /** Rows of a directory that go into one task. */
@@ -13,6 +14,8 @@ type Stage = 'files' | 'directories' | 'links' | 'end';
 /** Hands out what a directory's object is made of, a bounded part at a time. */
 export class DirectoryFeeder {
   readonly directory: number;
+  /** Of what its tasks have put so far. */
+  readonly tally = new Tally();
   #stage: Stage = 'files';
   #after = 0;
   #fill: DirectoryFill = { block: 0, piece: new Uint8Array(0), firstPiece: undefined, lengthBytes: 0 };
@@ -26,9 +29,19 @@ export class DirectoryFeeder {
     return this.#stage === 'end';
   }
 
-  /** @param fill what the task before brought; undefined for the first */
-  next(context: JobContext, fill: DirectoryFill | undefined): DirectoryTask {
-    if (fill) this.#fill = fill;
+  /** Blocks so far, block 0 included. */
+  get blocks(): number {
+    return this.#fill.block + 1;
+  }
+
+  /** Takes what a task has brought. */
+  take(result: DirectoryResult): void {
+    this.#fill = result.fill;
+    this.tally.plus(Tally.decode(result.tally));
+  }
+
+  /** The next task; what the one before brought has been taken. */
+  next(context: JobContext): DirectoryTask {
     const { state } = context;
     const record = state.directories.get(this.directory);
     const facts = context.directory(this.directory);
@@ -55,7 +68,6 @@ export class DirectoryFeeder {
       version: FIRST_VERSION + record.revision,
       generation: record.revision,
       extendedAttributes: root ? rootAttributes(context) : undefined,
-      onlyNew: root && record.revision === 0,
       subdirectoryCount: last ? state.directories.countChildren(this.directory) : 0,
       from: this.#fill,
       files,

@@ -1,10 +1,12 @@
+import type { Clock } from '../container/clock.js';
 import { type EntryType, ObjectType, ROOT_ID } from '../format/ids.js';
-import { FIRST_VERSION } from '../format/names.js';
+import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import type { JobLog } from '../log/job-log.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import type { JobState } from '../state/job-state.js';
 import type { LargeRecord } from '../state/large-files.js';
-import type { LinkGroupRecord } from '../state/link-groups.js';
+import type { LinkGroupRecord, WrittenGroup } from '../state/link-groups.js';
+import { unpackAttributes } from '../worker/file-attributes.js';
 import type { JobIds } from '../worker/job-ids.js';
 import type { DirectoryPlace, JobConstants, LargeFile } from '../worker/tasks.js';
 import type { ManifestFile } from './manifest-file.js';
@@ -29,12 +31,23 @@ export class JobContext {
   readonly constants: JobConstants;
   readonly progress: Progress;
   readonly log: JobLog;
+  readonly clock: Clock;
   /** Where the lines of the manifest go; undefined when none is wanted. */
   readonly manifest: ManifestFile | undefined;
   readonly #cache = new Map<number, DirectoryFacts>();
 
-  constructor(state: JobState, ids: JobIds, constants: JobConstants, progress: Progress, log: JobLog, manifest?: ManifestFile) {
+  constructor(parts: {
+    readonly state: JobState;
+    readonly ids: JobIds;
+    readonly constants: JobConstants;
+    readonly progress: Progress;
+    readonly log: JobLog;
+    readonly clock: Clock;
+    readonly manifest: ManifestFile | undefined;
+  }) {
+    const { state, ids, constants, progress, log, clock, manifest } = parts;
     this.state = state;
+    this.clock = clock;
     this.ids = ids;
     this.constants = constants;
     this.progress = progress;
@@ -73,6 +86,32 @@ export class JobContext {
 
   groupHandle(group: Pick<LinkGroupRecord, 'sequence' | 'type' | 'manager'>): Buffer {
     return this.ids.handle(group.sequence, group.type, group.manager, group.manager);
+  }
+
+  /** Name of a group's inode, in the revision that is claimed. */
+  groupName(group: LinkGroupRecord): string {
+    return this.#nameOfGroup(group, FIRST_VERSION + group.revision);
+  }
+
+  /** Name of a group's inode that counts: what version 0.1.0 wrote is known by its revision. */
+  writtenName(group: LinkGroupRecord, { name }: WrittenGroup): string {
+    const revision = /^revision (\d+)$/.exec(name);
+    return revision ? this.#nameOfGroup(group, FIRST_VERSION + Number(revision[1])) : name;
+  }
+
+  #nameOfGroup(group: LinkGroupRecord, version: number): string {
+    const [first] = this.state.links.links(group.id);
+    const owner = this.directory(first.directory).handle;
+    return encodeObjectName({ id: this.groupHandle(group), type: group.type, owner, version });
+  }
+
+  /** Bytes that blocks 1 … `blocks` of a large file count for; 0 when the inode counts already and is written again. */
+  segmentBytes(large: LargeRecord, blocks: number): number {
+    if (blocks <= 0) return 0;
+    if (large.origin.chunk === undefined && this.state.links.get(large.origin.group).written) return 0;
+    const { firstSegmentBytes, fileSegmentBytes } = this.constants.geometry;
+    const size = Number(unpackAttributes(large.attributes).lengthBytes);
+    return Math.min(size - firstSegmentBytes, blocks * fileSegmentBytes);
   }
 
   /** A large file as the tasks need it. */

@@ -21,7 +21,7 @@ export class LaneCount {
   readonly #begunMs = performance.now();
   #count: number;
   #lookedAtMs = performance.now();
-  #times = processorTimes();
+  #times: ReturnType<typeof processorTimes> | undefined;
 
   /**
    * @param lanes the main thread's own, and those of threads
@@ -30,6 +30,7 @@ export class LaneCount {
   constructor(lanes: number, all: boolean) {
     this.#lanes = lanes;
     this.#count = all ? this.#most : 1;
+    if (this.#count < this.#most) this.#times = processorTimes();
   }
 
   /** First lane that gets work, and the one behind the last. */
@@ -55,10 +56,10 @@ export class LaneCount {
     const now = performance.now();
     const leftMs = this.#lookedAtMs + lookMs - now;
     if (leftMs > 0) return leftMs;
-    const before = this.#times;
+    const { idle, total, processors } = processorTimes();
+    const before = this.#times ?? { idle, total };
     this.#lookedAtMs = now;
-    this.#times = processorTimes();
-    const { idle, total, processors } = this.#times;
+    this.#times = { idle, total, processors };
     const idleNow = ((idle - before.idle) / Math.max(1, total - before.total)) * processors;
     if (idleNow < idleProcessors) return lookMs;
     this.#count = Math.min(this.#most, this.#count + Math.max(1, Math.floor(large ? idleNow : idleNow / 2)));

@@ -1,3 +1,4 @@
+import { Tally } from '../books/tally.js';
 import type { LargeRecord } from '../state/large-files.js';
 import { unpackAttributes } from '../worker/file-attributes.js';
 import type { EntryProblem } from '../worker/tasks.js';
@@ -8,33 +9,22 @@ const SEGMENTS_A_TASK = 4;
 const BOUND_STEP = 256;
 
 /** What a large file needs next. */
-export type LargeStep =
-  | { readonly kind: 'examine' }
-  | { readonly kind: 'segments'; readonly first: number; readonly last: number }
-  | { readonly kind: 'finish' };
+export type LargeStep = { readonly kind: 'segments'; readonly first: number; readonly last: number } | { readonly kind: 'finish' };
 
 /** Progress of one large file in the current session. */
 export class LargeTracker {
   record: LargeRecord;
   #next: number;
   #running = 0;
-  /** Ranges that are done beyond the first gap: first block by last block. */
-  readonly #beyond = new Map<number, number>();
-  #doneBlocks: number;
+  /** Blocks that are done beyond the first gap, with their tallies. */
+  readonly #beyond = new Map<number, Uint8Array>();
   #failed: EntryProblem | undefined;
-  readonly #examined: boolean;
   readonly #sizeBytes: number;
 
   constructor(record: LargeRecord) {
     this.record = record;
-    this.#doneBlocks = record.doneBlocks;
     this.#next = record.doneBlocks + 1;
-    this.#examined = record.blocks > 0;
-    this.#sizeBytes = this.#examined ? Number(unpackAttributes(record.attributes).lengthBytes) : 0;
-  }
-
-  get doneBlocks(): number {
-    return this.#doneBlocks;
+    this.#sizeBytes = Number(unpackAttributes(record.attributes).lengthBytes);
   }
 
   get idle(): boolean {
@@ -48,34 +38,31 @@ export class LargeTracker {
 
   /** Bytes of it that are not recorded as sent. */
   openBytes(firstSegmentBytes: number, segmentBytes: number): number {
-    if (!this.#examined) return 0;
-    const sent = this.#doneBlocks > 0 ? Math.min(this.#sizeBytes - firstSegmentBytes, this.#doneBlocks * segmentBytes) : 0;
-    return this.#sizeBytes - sent;
+    const { doneBlocks } = this.record;
+    return this.#sizeBytes - (doneBlocks > 0 ? Math.min(this.#sizeBytes - firstSegmentBytes, doneBlocks * segmentBytes) : 0);
   }
 
   /** What can be done now; counts as running from here on. */
   take(): LargeStep | undefined {
     if (this.#failed) return undefined;
     const last = this.record.blocks - 1;
-    if (!this.#examined) {
-      if (this.#running > 0) return undefined;
-      this.#running++;
-      return { kind: 'examine' };
-    }
     if (this.#next <= last) {
       const first = this.#next;
       this.#next = Math.min(first + SEGMENTS_A_TASK, last + 1);
       this.#running++;
       return { kind: 'segments', first, last: this.#next - 1 };
     }
-    if (this.#running > 0 || this.#doneBlocks < last) return undefined;
+    if (this.#running > 0 || this.record.doneBlocks < last) return undefined;
     this.#running++;
     return { kind: 'finish' };
   }
 
-  /** Bound to record before blocks up to `last` are sent; undefined when the recorded one will do. */
-  boundFor(last: number): number | undefined {
-    return last <= this.record.boundBlocks ? undefined : Math.min(last + BOUND_STEP, this.record.blocks - 1);
+  /** Bound to record before a step is begun; undefined when the recorded one will do. */
+  boundFor(step: LargeStep): number | undefined {
+    const { blocks, boundBlocks } = this.record;
+    const needed = step.kind === 'finish' ? blocks : step.last;
+    if (needed <= boundBlocks) return undefined;
+    return step.kind === 'finish' ? blocks : Math.min(needed + BOUND_STEP, blocks - 1);
   }
 
   ended(): void {
@@ -83,17 +70,22 @@ export class LargeTracker {
   }
 
   setFailed(problem: EntryProblem): void {
-    this.#failed = problem;
+    this.#failed ??= problem;
   }
 
-  /** A range is at the service. @returns blocks by which the unbroken beginning grew */
-  setDone(first: number, last: number): number {
-    const before = this.#doneBlocks;
-    this.#beyond.set(first, last);
-    for (let end = this.#beyond.get(this.#doneBlocks + 1); end !== undefined; end = this.#beyond.get(this.#doneBlocks + 1)) {
-      this.#beyond.delete(this.#doneBlocks + 1);
-      this.#doneBlocks = end;
+  /**
+   * Blocks are at the service.
+   *
+   * @returns how far the unbroken beginning reaches now, and the tally of what it grew by; undefined when it did not grow
+   */
+  setDone(blocks: readonly { readonly block: number; readonly tally: Uint8Array }[]): { readonly doneBlocks: number; readonly tally: Tally } | undefined {
+    for (const { block, tally } of blocks) this.#beyond.set(block, tally);
+    const grown = new Tally();
+    let { doneBlocks } = this.record;
+    for (let tally = this.#beyond.get(doneBlocks + 1); tally; tally = this.#beyond.get(doneBlocks + 1)) {
+      grown.plus(Tally.decode(tally));
+      this.#beyond.delete(++doneBlocks);
     }
-    return this.#doneBlocks - before;
+    return doneBlocks > this.record.doneBlocks ? { doneBlocks, tally: grown } : undefined;
   }
 }

@@ -5,7 +5,7 @@ import { redact } from '../container/azure/container-url.js';
 import { systemClock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
 import { makeLocalContainer } from '../container/local-container.js';
-import { openContainer, parseContainer, placeText } from '../container/open-container.js';
+import { openContainer, parseContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
 import { Traffic } from '../container/traffic.js';
 import { ClfsError, messageOf } from '../error.js';
@@ -30,7 +30,6 @@ import { ManifestFile } from './manifest-file.js';
 import { beginJob, type JobWish, type OpenJob, resumeJob } from './open-job.js';
 import type { LoadOptions, LoadSummary } from './options.js';
 import { Progress } from './progress.js';
-import type { Scheduler } from './scheduler.js';
 import { Session } from './session.js';
 import { sizeBeside } from './size-beside.js';
 
@@ -48,7 +47,7 @@ const FIRST_RETRY_WINDOW_MS = 15_000;
  */
 export async function load(options: LoadOptions): Promise<LoadSummary> {
   const clock = options.internals?.clock ?? systemClock;
-  const progress = new Progress(clock.now());
+  const progress = new Progress(clock);
   const sourcePath = absolutePath(options.source);
   const destination = parseContainer(options.destination);
   if (!options.statePath) throw new ClfsError('usage', 'please specify a state-path');
@@ -118,18 +117,19 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     geometry: options.internals?.geometry ?? GEOMETRY,
   };
   const setup: SizeSetup = { source: sourcePath, selection, preserveHardLinks: constants.preserveHardLinks, geometry: constants.geometry };
-  const work = createContext(constants, source, job.container, lz4, traffic);
+  const work = createContext(constants, source, job.container, lz4, 1, clock);
   const logFile = options.logDirectory === undefined ? job.directory.file('clfsload.log') : join(resolve(options.logDirectory), `${record.jobId}.log`);
   log = openJobLog(logFile, options.logLevel ?? 'INFO', redact);
   const manifest = constants.manifest ? new ManifestFile((name) => job.directory.file(name), job.state) : undefined;
-  const session = new Session(
-    options,
-    logFile,
-    job,
-    new JobContext(job.state, new JobIds(constants.secret, constants.containerId), constants, progress, log, manifest),
-    work,
-    lz4,
-  );
+  const context = new JobContext({
+    state: job.state,
+    ids: new JobIds(constants.secret, constants.containerId),
+    constants,
+    progress,
+    log,
+    clock,
+    manifest,
+  });
   const sizing = options.estimate === false || options.knownSize || options.internals?.container ? undefined : sizeBeside(setup, progress);
   if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
   const lane: LaneSetup = {
@@ -141,19 +141,24 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     concurrency: options.concurrency === undefined ? undefined : Math.max(1, Math.round(options.concurrency / threads)),
     capMbps: options.capMbps ?? 0,
     lateArrivalMs: options.lateArrivalMs,
+    lanes: threads + 1,
   };
-  const runner = async (events: Scheduler['events']) => {
-    if (options.internals?.container) return createInlineRunner(work, events);
-    const own = await openLane(lane, identity.authorization, new Traffic(traffic.memory, 1), events.log);
+  const openRunner = async () => {
+    if (options.internals?.container) return createInlineRunner(work);
+    const onLog = (text: string) => log?.write('WARNING', text);
+    const own = await openLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
     const created = joinRunners(
-      createInlineRunner(own, events, () => own.container.close()),
-      createThreadRunner(threads, { ...lane, authorization: identity.authorization, traffic: traffic.memory }, events),
+      createInlineRunner(own, () => own.container.close()),
+      createThreadRunner(threads, { ...lane, authorization: identity.authorization, traffic: traffic.memory }, onLog),
     );
     identity.onRenewed((authorization) => created.authorize(authorization));
     return created;
   };
   try {
-    return await session.run(runner, placeText(destination.place), sourcePath, traffic, signal);
+    const runner = await openRunner();
+    const warnings: readonly string[] = [];
+    const parts = { options, logFile, job, context, work, runner, lz4, traffic, signal, root: sourcePath, warnings };
+    return await new Session(parts).run();
   } finally {
     sizing?.stop();
     identity.close();

@@ -1,7 +1,8 @@
-import { closeSync, createReadStream, createWriteStream, fdatasyncSync, ftruncateSync, openSync, renameSync, writeSync } from 'node:fs';
+import { closeSync, createReadStream, createWriteStream, fdatasyncSync, ftruncateSync, openSync, renameSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { ClfsError, messageOf } from '../error.js';
+import { writeWhole } from '../posix/write-whole.js';
 import type { JobState } from '../state/job-state.js';
 
 const NAME = 'manifest.jsonl';
@@ -31,7 +32,7 @@ export class ManifestFile {
   /** Adds lines; inside a transaction. */
   append(lines: readonly string[]): void {
     if (lines.length === 0) return;
-    this.#bytes += writeSync(this.#fd, `${lines.join('\n')}\n`);
+    this.#bytes += writeWhole(this.#fd, Buffer.from(`${lines.join('\n')}\n`));
     this.#dirty = true;
   }
 

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { type Container, isEmpty } from '../container/container.js';
+import { existsSync } from 'node:fs';
+import type { Container } from '../container/container.js';
 import { type ParsedContainer, placeText } from '../container/open-container.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
 import { RESERVED_SEQUENCES, stampUuid, uuidText } from '../format/ids.js';
+import { BUCKET_NAME } from '../format/names.js';
 import { type Selection, selectionText } from '../source/selection.js';
 import type { JobRecord } from '../state/job-record.js';
 import { type CommitHooks, JobState } from '../state/job-state.js';
@@ -49,17 +51,34 @@ export async function beginJob(
   const directory = claimNewState(wish.statePath);
   let state: JobState | undefined;
   let container: Container | undefined;
+  let takenOver = false;
   try {
     container = await openContainer();
-    if (!(await isEmpty(container))) throw notEmpty(wish);
-    state = createState(directory, newRecord(wish, random), hooks);
+    const record = newRecord(wish, random);
+    // A job that never began may have its bucket object there: it is taken over, and that object with it.
+    const before = existsSync(directory.databasePath) ? openState(directory, hooks) : undefined;
+    takenOver = before !== undefined;
+    if (before) before.transact(() => before.update({ ...record, bucketUuid: before.record.bucketUuid }));
+    state = before ?? createState(directory, record, hooks);
+    await requireUnused(container, lz4, state.record.bucketUuid, wish);
     await claimContainer(state, container, lz4, wish);
     return { state, directory, container };
   } catch (error) {
     state?.close();
     await container?.close();
-    directory.discard();
+    // Where it is not known whether the bucket object is there, its UUID is kept for the next start.
+    const uncertain = isClfsError(error, 'service-unavailable', 'service', 'container', 'cancelled');
+    if (state && (uncertain || takenOver)) directory.release();
+    else directory.discard();
     throw error;
+  }
+}
+
+/** @throws ClfsError `container-not-empty` when there is anything but the job's own bucket object */
+async function requireUnused(container: Container, lz4: Lz4, bucketUuid: string, wish: JobWish): Promise<void> {
+  for await (const page of container.list('')) {
+    for (const { name } of page) if (name !== BUCKET_NAME) throw notEmpty(wish);
+    if (page.length > 0 && (await readBucketUuid(container, lz4)) !== bucketUuid) throw notEmpty(wish);
   }
 }
 
@@ -120,8 +139,12 @@ function newRecord(wish: JobWish, random: (bytes: number) => Buffer): JobRecord 
     finalStatus: '',
     sessions: 0,
     sessionStart: { ms: 0, done: 0, bytes: 0 },
-    uncertainUntilMs: 0,
+    settled: true,
     logNames: [],
+    formerLogNames: [],
+    encoder: '',
+    books: true,
+    notChecked: '',
   };
 }
 

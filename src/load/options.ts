@@ -49,6 +49,8 @@ export interface LoadOptions {
   readonly retryWindowMs?: number;
   /** Longest time that the service may go on with a put which was given up, in milliseconds. Default 120,000. */
   readonly lateArrivalMs?: number;
+  /** Compare the container's listing with what was put, before the job commits. Default true. */
+  readonly checkListing?: boolean;
   /** How to be let in where the URL has no SAS. */
   readonly identity?: Pick<IdentityOptions, 'trustedSuffixes' | 'onPrompt'>;
   /** Stops the job, so that it can be resumed. */
@@ -100,4 +102,6 @@ export interface LoadSummary {
   readonly error: unknown;
   /** Where the reports of failures are; undefined when nothing failed. */
   readonly problemsFile: string | undefined;
+  /** `checked`, or `not checked: ` and why, when the job has been committed: whether the container's listing was what it put. */
+  readonly listing: string | undefined;
 }

@@ -1,4 +1,6 @@
+import type { Clock } from '../container/clock.js';
 import type { Traffic } from '../container/traffic.js';
+import type { JobCounters } from '../state/job-state.js';
 
 /** Phases of a load, in order; Reconcile and Cleanup only when they have work. */
 export type Phase = 'Init' | 'Transfer' | 'Reconcile' | 'Cleanup' | 'Finalize' | 'Done';
@@ -39,47 +41,38 @@ export interface ProgressSnapshot {
 export class Progress {
   phase: Phase = 'Init';
   found = 0;
-  done = 0;
   failed = 0;
-  excluded = 0;
   /** Failures of the current session: what `--max-errors` counts. */
   sessionFailures = 0;
-  bytes = 0;
   scanning = true;
   /** Bytes that are left of the large files which are known. */
   openLargeBytes: () => number = () => 0;
   #sized: { readonly entries: number; readonly bytes: number; readonly complete: boolean } | undefined;
-  /** Files of tasks that have reported: what was counted of them as they arrived counts no more. */
-  #reported = { files: 0, bytes: 0 };
+  readonly #clock: Clock;
   readonly #begunMs: number;
   #bytesBefore = 0;
   #doneBefore = 0;
+  #counters: () => JobCounters = () => ({ done: 0, bytes: 0, excluded: 0 });
   #traffic: Traffic | undefined;
 
-  constructor(nowMs: number) {
-    this.#begunMs = nowMs;
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#begunMs = clock.monotonic();
   }
 
-  /** Counts what earlier sessions did. */
-  begin(counters: { readonly done: number; readonly bytes: number; readonly excluded: number }, failed: number, open: number, traffic: Traffic): void {
-    this.done = counters.done;
-    this.bytes = counters.bytes;
-    this.#bytesBefore = counters.bytes;
-    this.#doneBefore = counters.done;
+  /**
+   * Counts what earlier sessions did.
+   *
+   * @param counters what is recorded: the one truth of what is done
+   */
+  begin(counters: () => JobCounters, failed: number, open: number, traffic: Traffic): void {
+    const { done, bytes } = counters();
+    this.#counters = counters;
+    this.#bytesBefore = bytes;
+    this.#doneBefore = done;
     this.failed = failed;
-    this.excluded = counters.excluded;
-    this.found = counters.done + failed + open;
+    this.found = done + failed + open;
     this.#traffic = traffic;
-  }
-
-  /** A task that loaded files has reported. */
-  report(files: number, bytes: number): void {
-    this.#reported = { files: this.#reported.files + files, bytes: this.#reported.bytes + bytes };
-  }
-
-  /** From here on only what is recorded counts. */
-  settle(): void {
-    this.report(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
   }
 
   /** Takes what the sizing pass has found so far. */
@@ -87,18 +80,16 @@ export class Progress {
     this.#sized = { entries, bytes, complete };
   }
 
-  snapshot(nowMs: number): ProgressSnapshot {
+  snapshot(): ProgressSnapshot {
     const traffic = this.#traffic?.totals();
-    // A chunk that is under way has files that are at the service.
-    const done = this.done + Math.max(0, (traffic?.filesPut ?? 0) - this.#reported.files);
-    const bytes = this.bytes + Math.max(0, (traffic?.bytesPut ?? 0) - this.#reported.bytes);
+    const { done, bytes, excluded } = this.#counters();
     // A tree that grows while it is loaded can hold more than it had when it was sized.
     const total = Math.max(this.found, done + this.failed, this.scanning ? (this.#sized?.entries ?? 0) : 0);
     return {
       phase: this.phase,
       filesDone: done,
       filesFailed: this.failed,
-      filesExcluded: this.excluded,
+      filesExcluded: excluded,
       filesPending: total - done - this.failed,
       filesTotal: total,
       scanning: this.scanning && this.#sized?.complete !== true,
@@ -111,7 +102,7 @@ export class Progress {
       retries: traffic?.retries ?? 0,
       throttled: traffic?.throttled ?? 0,
       waitingSinceMs: traffic?.waitingSince ?? 0,
-      elapsedMs: nowMs - this.#begunMs,
+      elapsedMs: this.#clock.monotonic() - this.#begunMs,
     };
   }
 }

@@ -1,7 +1,8 @@
-import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from 'node:fs';
-import type { JobState } from '../state/job-state.js';
+import { closeSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
+import { writeWhole } from '../posix/write-whole.js';
 import { escapePath } from '../text/escape-path.js';
 import type { JobContext } from './job-context.js';
+import { pages } from './tries.js';
 
 const PAGE = 1000;
 
@@ -19,36 +20,23 @@ export function writeReports(context: JobContext, root: Uint8Array, file: (name:
     return;
   }
   writeAtomically(problems, (write) => {
-    for (const { paths } of failedPaths(context, root)) for (const path of paths) write(Buffer.concat([path, NEWLINE]));
+    for (const { path } of failures(context, root)) write(Buffer.concat([path, NEWLINE]));
   });
   writeAtomically(details, (write) => {
-    for (const { failure, paths } of failedPaths(context, root)) {
-      for (const path of paths) {
-        const { reason, message, attempts, timeMs } = failure;
-        const line = { path: escapePath(path), path_hex: path.toString('hex'), reason, message, attempts, time: new Date(timeMs).toISOString() };
-        write(Buffer.from(`${JSON.stringify(line)}\n`));
-      }
+    for (const { path, reason, message, attempts, timeMs } of failures(context, root)) {
+      const time = new Date(timeMs).toISOString();
+      const line = { path: escapePath(path), path_hex: path.toString('hex'), reason, message, attempts, time };
+      write(Buffer.from(`${JSON.stringify(line)}\n`));
     }
   });
 }
 
 const NEWLINE = Buffer.from('\n');
 
-function* failedPaths(context: JobContext, root: Uint8Array) {
-  const { state } = context;
-  for (let after = 0; ; ) {
-    const page = state.failures.list(after, PAGE);
-    for (const failure of page) {
-      const names = failure.kind === 'group' && failure.group !== undefined ? namesOf(state, failure.group) : [failure];
-      yield { failure, paths: names.map(({ directory, name }) => absolutePath(root, context.entryPath(directory, name))) };
-    }
-    if (page.length < PAGE) return;
-    after = page[page.length - 1].id;
+function* failures(context: JobContext, root: Uint8Array) {
+  for (const failure of pages((after) => context.state.failures.list(after, PAGE))) {
+    yield { ...failure, path: absolutePath(root, context.entryPath(failure.directory, failure.name)) };
   }
-}
-
-function namesOf(state: JobState, group: number): readonly { readonly directory: number; readonly name: Uint8Array }[] {
-  return state.links.links(group);
 }
 
 function absolutePath(root: Uint8Array, path: Uint8Array): Buffer {
@@ -60,7 +48,7 @@ function writeAtomically(path: string, fill: (write: (bytes: Buffer) => void) =>
   const temporary = `${path}.new`;
   const fd = openSync(temporary, 'w');
   try {
-    fill((bytes) => writeSync(fd, bytes));
+    fill((bytes) => writeWhole(fd, bytes));
     fsyncSync(fd);
   } finally {
     closeSync(fd);

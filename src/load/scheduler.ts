@@ -1,17 +1,44 @@
 import { ClfsError } from '../error.js';
-import { ObjectType } from '../format/ids.js';
 import { FIRST_VERSION } from '../format/names.js';
 import type { ChunkRecord } from '../state/chunks.js';
+import type { FailureRecord } from '../state/failures.js';
 import type { LinkGroupRecord, LinkRecord } from '../state/link-groups.js';
-import { EntryPacker } from '../worker/packed-entries.js';
+import { errorOf, stopped } from '../worker/breakage.js';
 import type { RunnerEvents, TaskRunner } from '../worker/runner.js';
-import type { DirectoryResult, FilesResult, LargeResult, LinkedTask, ListPart, ListResult, Task, TaskResult } from '../worker/tasks.js';
-import { ListingInProgress } from './apply-listing.js';
-import { applyChunk, applyDirectoryWritten, applyExamined, applyLargeDone, applyLargeFailure, applyLinked, applySegments } from './apply-results.js';
+import type {
+  Breakage,
+  DirectoryResult,
+  FilesPart,
+  FilesResult,
+  FinishLargeResult,
+  LinkedResult,
+  LinkedTask,
+  ListPart,
+  ListResult,
+  LookResult,
+  SegmentsPart,
+  SegmentsResult,
+  Task,
+  TaskPart,
+  TaskResult,
+} from '../worker/tasks.js';
 import { DirectoryFeeder } from './directory-feeder.js';
 import type { JobContext } from './job-context.js';
 import { LaneCount } from './lane-count.js';
-import { LargeTracker } from './large-tracker.js';
+import { type LargeStep, LargeTracker } from './large-tracker.js';
+import { ListingInProgress } from './record-listing.js';
+import {
+  type ChunkUnderWay,
+  chunkUnderWay,
+  recordDirectoryWritten,
+  recordFiles,
+  recordFilesPart,
+  recordLargeDone,
+  recordLargeFailure,
+  recordLinked,
+  recordSegments,
+} from './record-results.js';
+import { pages, takeNames } from './tries.js';
 
 /** Work that a lane has at once, in units of about one small file. */
 const LANE_UNITS = 1024;
@@ -23,15 +50,25 @@ const MOST_LARGE = 256;
 /** Share of the main thread's time that may go into making the state durable. */
 const COMMIT_SHARE = 0.25;
 const SHORTEST_PAUSE_MS = 2;
-/** How long a stop waits for what is running. */
-const STOP_WAIT_MS = 5000;
+/** How long a stop waits for what is under way, and then for what lanes tell of it when it is cut off. */
+const STOP_WAIT_MS = 3500;
+const ABANDON_WAIT_MS = 1500;
+/** How often a job that nothing happens in says that it is alive. */
+const BEAT_MS = 10_000;
+/** Failed entries that are looked at by one task. */
+const NAMES_A_LOOK = 4096;
 
 type Claim =
   | { readonly kind: 'list'; readonly listing: ListingInProgress }
-  | { readonly kind: 'files'; readonly chunk: ChunkRecord }
+  | {
+      readonly kind: 'look';
+      readonly listing: ListingInProgress;
+      readonly looked: readonly FailureRecord[];
+      readonly more: boolean;
+    }
+  | { readonly kind: 'files'; readonly chunk: ChunkUnderWay }
   | { readonly kind: 'linked'; readonly group: LinkGroupRecord; readonly links: readonly LinkRecord[] }
-  | { readonly kind: 'examine' | 'finish'; readonly large: LargeTracker }
-  | { readonly kind: 'segments'; readonly large: LargeTracker; readonly first: number; readonly last: number }
+  | { readonly kind: LargeStep['kind']; readonly large: LargeTracker }
   | { readonly kind: 'directory'; readonly feeder: DirectoryFeeder };
 
 interface Running {
@@ -49,8 +86,10 @@ interface Planned {
 }
 
 type Event =
-  | { readonly kind: 'part'; readonly task: number; readonly part: ListPart }
+  | { readonly kind: 'part'; readonly task: number; readonly part: TaskPart }
   | { readonly kind: 'done'; readonly task: number; readonly result: TaskResult };
+
+type Timer = ReturnType<JobContext['clock']['after']>;
 
 /**
  * Brings everything of a job but the root directory into the container.
@@ -73,9 +112,11 @@ export class Scheduler {
   readonly #large = new Map<number, LargeTracker>();
   #scanComplete = false;
   #linksReleased = false;
-  #timer: NodeJS.Timeout | undefined;
-  #lookTimer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
+  #lookTimer: Timer | undefined;
+  #beatTimer: Timer | undefined;
   #stopping: unknown;
+  #abandoned = false;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
 
   /**
@@ -89,13 +130,11 @@ export class Scheduler {
     this.#onReconcile = onReconcile;
   }
 
-  /** What a runner is to be made with. */
-  get events(): RunnerEvents {
+  get #told(): RunnerEvents {
     return {
       part: (task, part) => this.#receive({ kind: 'part', task, part }),
       done: (task, result) => this.#receive({ kind: 'done', task, result }),
       failed: (task, error) => this.#fail(task, error),
-      log: (text) => this.#context.log.write('WARNING', text),
     };
   }
 
@@ -106,31 +145,42 @@ export class Scheduler {
    */
   async run(runner: TaskRunner, signal: AbortSignal): Promise<void> {
     this.#runner = runner;
+    runner.start(this.#told);
     this.#context.progress.openLargeBytes = () => this.#largeBytes();
     this.#lanes.push(...new Array<number>(runner.lanes).fill(0));
     this.#laneCount = new LaneCount(runner.lanes, this.#allLanes);
     const { state } = this.#context;
     this.#backlog = state.chunks.backlogEntries();
-    for (let after = 0; ; ) {
-      const page = state.large.list(after, 1000);
-      for (const record of page) this.#large.set(record.id, new LargeTracker(record));
-      if (page.length < 1000) break;
-      after = page[page.length - 1].id;
-    }
-    const abort = () => this.#stop(new ClfsError('cancelled', 'The job was stopped. Go on with it by --new-session=false.'));
+    // Those of linked inodes wait until the scan is complete: it may bring further names of them.
+    this.#takeLarge(({ origin }) => origin.chunk !== undefined);
+    const abort = () => this.#stop(stopped());
     if (signal.aborted) abort();
     signal.addEventListener('abort', abort);
     try {
       await new Promise<void>((resolve, reject) => {
         this.#settle = { resolve, reject };
+        this.#beat();
         this.#pump();
       });
     } finally {
       signal.removeEventListener('abort', abort);
-      clearTimeout(this.#timer);
-      clearTimeout(this.#lookTimer);
+      for (const timer of [this.#timer, this.#lookTimer, this.#beatTimer]) timer?.cancel();
       this.#settle = undefined;
     }
+  }
+
+  #takeLarge(which: (record: LargeTracker['record']) => boolean): void {
+    for (const record of pages((after) => this.#context.state.large.list(after, 1000))) {
+      if (which(record)) this.#large.set(record.id, new LargeTracker(record));
+    }
+  }
+
+  /** A job in which nothing is recorded for a while, since the service is away, is alive all the same. */
+  #beat(): void {
+    this.#beatTimer = this.#context.clock.after(BEAT_MS, () => {
+      this.#pump();
+      if (this.#settle) this.#beat();
+    });
   }
 
   #receive(event: Event): void {
@@ -140,15 +190,15 @@ export class Scheduler {
 
   #schedule(delayMs: number): void {
     if (this.#timer !== undefined || !this.#settle) return;
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#context.clock.after(delayMs, () => {
       this.#timer = undefined;
       this.#pump();
-    }, delayMs);
+    });
   }
 
   /** Whether nothing was under way when the run ended: no put of the current session can take effect any more. */
   get settled(): boolean {
-    return this.#running.size === 0;
+    return this.#running.size === 0 && !this.#abandoned;
   }
 
   /** A task has ended the job. What else runs is waited for: most of it meets the same end, and then nothing is uncertain. */
@@ -174,7 +224,14 @@ export class Scheduler {
   #stop(reason: unknown): void {
     if (this.#stopping) return;
     this.#stopping = reason;
-    setTimeout(() => this.#end(reason), STOP_WAIT_MS).unref();
+    this.#runner?.stop();
+    const { clock } = this.#context;
+    clock.after(STOP_WAIT_MS, () => {
+      if (!this.#settle) return;
+      this.#abandoned = true;
+      this.#runner?.abandon();
+      clock.after(ABANDON_WAIT_MS, () => this.#end(reason));
+    });
     this.#schedule(0);
   }
 
@@ -188,7 +245,7 @@ export class Scheduler {
   }
 
   #turn(): void {
-    const begun = performance.now();
+    const begun = this.#context.clock.monotonic();
     const events = this.#events;
     this.#events = [];
     const planned = this.#context.state.transact(() => {
@@ -198,7 +255,8 @@ export class Scheduler {
       if (!this.#stopping) this.#plan(next);
       return next;
     });
-    for (const { claim, task, units, lane } of planned) this.#submit(claim, task, units, lane);
+    // What goes on in several tasks is begun anew by the next session.
+    if (!this.#stopping) for (const { claim, task, units, lane } of planned) this.#submit(claim, task, units, lane);
     const quiet = this.#running.size === 0;
     if (this.#stopping) {
       if (quiet) this.#end(this.#stopping);
@@ -207,7 +265,7 @@ export class Scheduler {
     if (quiet) this.#advance();
     else this.#considerLanes();
     // What arrived meanwhile waits long enough that commits do not eat up this thread.
-    if (this.#events.length > 0) this.#schedule(Math.max(SHORTEST_PAUSE_MS, (performance.now() - begun) * (1 / COMMIT_SHARE - 1)));
+    if (this.#events.length > 0) this.#schedule(Math.max(SHORTEST_PAUSE_MS, (this.#context.clock.monotonic() - begun) * (1 / COMMIT_SHARE - 1)));
   }
 
   /** Nothing runs and nothing can be given out: the next stage, or the end. */
@@ -217,7 +275,8 @@ export class Scheduler {
       if (state.directories.hasUnlisted()) throw new Error('Directories remain to be listed, and nothing lists them.');
       this.#scanComplete = true;
       progress.scanning = false;
-      if (state.links.openCount() > 0) this.#onReconcile();
+      this.#takeLarge(({ origin }) => origin.chunk === undefined);
+      if (state.links.hasOpen()) this.#onReconcile();
       this.#schedule(0);
       return;
     }
@@ -262,64 +321,96 @@ export class Scheduler {
     if (!running) return;
     const { claim, lane, units } = running;
     if (event.kind === 'part') {
-      if (claim.kind === 'list') claim.listing.addPart(event.part, this.#context);
+      this.#applyPart(claim, event.part);
       return;
     }
     this.#running.delete(event.task);
     this.#lanes[lane] -= units;
     const { result } = event;
-    if (result.kind === 'files') this.#context.progress.report(result.done, result.bytes);
     switch (claim.kind) {
       case 'list':
         this.#listings--;
         claim.listing.finish(result as ListResult, this.#context);
         this.#backlog = -1;
         return;
-      case 'files':
-        for (const record of applyChunk(this.#context, claim.chunk, result as FilesResult)) this.#large.set(record.id, new LargeTracker(record));
+      case 'look':
+        this.#listings--;
+        claim.listing.finishLook(result as LookResult, claim.looked, claim.more, this.#context);
+        this.#backlog = -1;
         return;
+      case 'files': {
+        const { broken } = result as FilesResult;
+        const found = recordFiles(this.#context, claim.chunk, result as FilesResult);
+        for (const record of found) this.#large.set(record.id, new LargeTracker(record));
+        this.#break(broken);
+        return;
+      }
       case 'linked': {
-        const record = applyLinked(this.#context, claim.group, claim.links, result as FilesResult);
+        const linked = result as LinkedResult;
+        const record = recordLinked(this.#context, claim.group, claim.links, linked);
         if (record) this.#large.set(record.id, new LargeTracker(record));
+        if (linked.outcome === 'broken') this.#break(linked.broken);
         return;
       }
       case 'directory':
         this.#applyDirectory(claim.feeder, result as DirectoryResult, next, lane);
         return;
-      default:
-        this.#applyLarge(claim, result);
+      case 'segments':
+        this.#applySegments(claim.large, result as SegmentsResult);
+        return;
+      case 'finish':
+        this.#applyFinish(claim.large, result as FinishLargeResult);
     }
+  }
+
+  #applyPart(claim: Claim, part: TaskPart): void {
+    if (claim.kind === 'list' || claim.kind === 'look') claim.listing.addPart(part as ListPart, this.#context);
+    else if (claim.kind === 'files') recordFilesPart(this.#context, claim.chunk, part as FilesPart);
+    else if (claim.kind === 'segments') this.#segmentsDone(claim.large, part as SegmentsPart);
+  }
+
+  /** A task was ended by something that is not the source's: what of it is acknowledged is recorded, and the job stops. */
+  #break(broken: Breakage | undefined): void {
+    if (broken) this.#stop(errorOf(broken));
   }
 
   #applyDirectory(feeder: DirectoryFeeder, result: DirectoryResult, next: Planned[], lane: number): void {
-    if (!feeder.complete) next.push({ claim: { kind: 'directory', feeder }, task: feeder.next(this.#context, result.fill), units: DIRECTORY_UNITS, lane });
-    else applyDirectoryWritten(this.#context, feeder.directory, result);
+    feeder.take(result);
+    this.#context.manifest?.append(result.manifest);
+    if (feeder.complete) recordDirectoryWritten(this.#context, feeder.directory, feeder.blocks, feeder.tally);
+    else next.push({ claim: { kind: 'directory', feeder }, task: feeder.next(this.#context), units: DIRECTORY_UNITS, lane });
   }
 
-  #applyLarge(claim: Extract<Claim, { large: LargeTracker }>, result: TaskResult): void {
-    const { large } = claim;
-    const { record } = large;
+  #segmentsDone(large: LargeTracker, { blocks }: SegmentsPart): void {
+    const grown = large.setDone(blocks);
+    if (grown) large.record = recordSegments(this.#context, large.record, grown.doneBlocks, grown.tally);
+  }
+
+  #applySegments(large: LargeTracker, result: SegmentsResult): void {
     large.ended();
-    if (claim.kind === 'examine') {
-      this.#large.delete(record.id);
-      const next = applyExamined(this.#context, record, result as FilesResult);
-      if (next) this.#large.set(next.id, new LargeTracker(next));
-      return;
+    this.#segmentsDone(large, result);
+    if (result.failure) large.setFailed(result.failure);
+    this.#break(result.broken);
+    this.#endFailed(large);
+  }
+
+  #applyFinish(large: LargeTracker, result: FinishLargeResult): void {
+    large.ended();
+    if (result.failure) large.setFailed(result.failure);
+    else if (!result.broken) {
+      recordLargeDone(this.#context, large.record, result);
+      this.#large.delete(large.record.id);
     }
-    const { failure } = result as LargeResult;
-    if (failure && !large.failed) large.setFailed(failure);
-    if (!large.failed) {
-      if (claim.kind === 'segments') applySegments(this.#context, record, large.setDone(claim.first, claim.last), large.doneBlocks);
-      else {
-        applyLargeDone(this.#context, record, result as LargeResult);
-        this.#large.delete(record.id);
-      }
-      return;
-    }
+    this.#break(result.broken);
+    this.#endFailed(large);
+  }
+
+  /** A large file that could not be read on is given up once none of its tasks runs. */
+  #endFailed(large: LargeTracker): void {
     if (!large.idle || !large.failed) return;
-    this.#large.delete(record.id);
-    const next = applyLargeFailure(this.#context, record, large.doneBlocks, large.failed);
-    if (next) this.#large.set(next.id, new LargeTracker(next));
+    this.#large.delete(large.record.id);
+    recordLargeFailure(this.#context, large.record, large.failed);
+    this.#backlog = -1;
   }
 
   /** Gives the lanes work while they have room; inside a transaction. */
@@ -333,16 +424,17 @@ export class Scheduler {
     if (room <= 0) return;
     for (const id of state.directories.claimReady(Math.ceil(room / DIRECTORY_UNITS))) {
       const feeder = new DirectoryFeeder(id);
-      give({ claim: { kind: 'directory', feeder }, task: feeder.next(this.#context, undefined), units: DIRECTORY_UNITS });
+      give({ claim: { kind: 'directory', feeder }, task: feeder.next(this.#context), units: DIRECTORY_UNITS });
     }
     this.#planLarge(() => room, give);
+    if (!this.#scanComplete) this.#planLooks(give);
     if (this.#backlog < 0) this.#backlog = state.chunks.backlogEntries();
     if (!this.#scanComplete && this.#backlog < BACKLOG_ENTRIES) {
       const limit = LISTINGS_A_LANE * this.#lanes.length - this.#listings;
       for (const id of limit > 0 ? state.directories.claimFound(limit) : []) {
         this.#listings++;
         give({
-          claim: { kind: 'list', listing: new ListingInProgress(id, this.#context) },
+          claim: { kind: 'list', listing: new ListingInProgress(id) },
           task: { kind: 'list', place: this.#context.directory(id).place },
           units: LIST_UNITS,
         });
@@ -372,10 +464,10 @@ export class Scheduler {
     const againMs = this.#laneCount.consider(this.#largeBytes());
     if (againMs === undefined) return;
     // The end of a task may be far: it is not waited for.
-    this.#lookTimer = setTimeout(() => {
+    this.#lookTimer = this.#context.clock.after(againMs, () => {
       this.#lookTimer = undefined;
       this.#pump();
-    }, againMs);
+    });
   }
 
   /** Bytes of large files that are not recorded as sent. */
@@ -392,44 +484,55 @@ export class Scheduler {
         const step = large.take();
         if (!step) break;
         const { record } = large;
-        if (step.kind === 'examine') give({ claim: { kind: 'examine', large }, task: this.#examineTask(large), units: 1 });
-        else if (step.kind === 'finish')
-          give({ claim: { kind: 'finish', large }, task: { kind: 'finish-large', file: this.#context.largeFile(record) }, units: DIRECTORY_UNITS });
-        else {
-          const bound = large.boundFor(step.last);
-          if (bound !== undefined) {
-            this.#context.state.large.setBound(record.id, bound);
-            large.record = { ...record, boundBlocks: bound };
-          }
+        const bound = large.boundFor(step);
+        if (bound !== undefined) {
+          this.#context.state.large.setBound(record.id, bound);
+          large.record = { ...record, boundBlocks: bound };
+        }
+        const file = this.#context.largeFile(record);
+        if (step.kind === 'finish') {
+          give({ claim: { kind: 'finish', large }, task: { kind: 'finish-large', file }, units: DIRECTORY_UNITS });
+        } else {
           const { first, last } = step;
-          give({
-            claim: { kind: 'segments', large, first, last },
-            task: { kind: 'segments', file: this.#context.largeFile(record), first, last },
-            units: SEGMENTS_UNITS,
-          });
+          give({ claim: { kind: 'segments', large }, task: { kind: 'segments', file, first, last }, units: SEGMENTS_UNITS });
         }
       }
       if (room() <= 0) return;
     }
   }
 
+  /** Has failed entries of earlier sessions looked at. */
+  #planLooks(give: (planned: Planned) => void): void {
+    const { state } = this.#context;
+    const limit = LISTINGS_A_LANE * this.#lanes.length - this.#listings;
+    for (const id of limit > 0 ? state.directories.claimLook(limit) : []) {
+      this.#listings++;
+      const wanted = state.failures.wanted(id, NAMES_A_LOOK + 1);
+      const looked = wanted.slice(0, NAMES_A_LOOK);
+      give({
+        claim: { kind: 'look', listing: new ListingInProgress(id), looked, more: wanted.length > looked.length },
+        task: { kind: 'look', place: this.#context.directory(id).place, names: looked.map(({ name }) => name) },
+        units: LIST_UNITS,
+      });
+    }
+  }
+
   #giveChunk(chunk: ChunkRecord, give: (planned: Planned) => void): void {
     const directory = this.#context.directory(chunk.directory);
     this.#backlog -= chunk.count;
-    const { firstSequence, entries, suspect } = chunk;
+    const { firstSequence, count, entries } = chunk;
     give({
-      claim: { kind: 'files', chunk },
-      task: { kind: 'files', place: directory.place, directoryHandle: directory.handle, firstSequence, entries, suspect },
-      units: chunk.count + 1,
+      claim: { kind: 'files', chunk: chunkUnderWay(chunk) },
+      task: { kind: 'files', place: directory.place, directoryHandle: directory.handle, firstSequence, count, entries },
+      units: count + 1,
     });
   }
 
   #giveGroup(claimed: LinkGroupRecord, give: (planned: Planned) => void): void {
-    const { state } = this.#context;
-    const links = state.links.links(claimed.id);
-    if (claimed.sequence === 0) state.links.identify(claimed.id, state.takeSequences(1), this.#context.directory(links[0].directory).manager);
-    const group = state.links.get(claimed.id);
-    give({ claim: { kind: 'linked', group, links }, task: this.#linkedTask(group, links), units: 2 + links.length });
+    const links = this.#context.state.links.links(claimed.id);
+    const group = takeNames(this.#context, claimed);
+    const claim = { kind: 'linked', group, links } as const;
+    give({ claim, task: this.#linkedTask(group, links), units: 2 + links.length });
   }
 
   #linkedTask(group: LinkGroupRecord, links: readonly LinkRecord[]): LinkedTask {
@@ -442,25 +545,10 @@ export class Scheduler {
       backPointers: directories.map((directory) => directory.handle),
       name: links[0].name,
       version: FIRST_VERSION + group.revision,
-      generation: group.generation,
-      candidates: links.map((link, index) => ({ place: directories[index].place, name: link.name })),
+      generation: group.revision,
+      candidates: links.map(({ name, written }, index) => ({ place: directories[index].place, name, written })),
       inode: group.inode,
-      suspect: group.suspect,
     };
-  }
-
-  /** A large file that changed is looked at again, as if it were met for the first time. */
-  #examineTask(large: LargeTracker): Task {
-    const { record } = large;
-    if (record.origin.chunk === undefined) {
-      const group = this.#context.state.links.get(record.origin.group);
-      return { ...this.#linkedTask(group, this.#context.state.links.links(group.id)), suspect: true };
-    }
-    const directory = this.#context.directory(record.directory);
-    const packer = new EntryPacker();
-    packer.add(ObjectType.regular, record.sourceName);
-    const { entries } = packer.take();
-    return { kind: 'files', place: directory.place, directoryHandle: directory.handle, firstSequence: record.sequence, entries, suspect: true };
   }
 }
 

@@ -1,5 +1,4 @@
 import { basename, resolve } from 'node:path';
-import { systemClock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
 import type { Traffic } from '../container/traffic.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
@@ -9,182 +8,236 @@ import { DirectoryStatus } from '../state/schema.js';
 import { VERSION } from '../version.js';
 import type { WorkContext } from '../worker/context.js';
 import type { TaskRunner } from '../worker/runner.js';
-import { cleanUp, commit, type FinishTools } from './finish.js';
+import { cleanUp } from './clean-up.js';
+import { commit } from './commit.js';
+import type { EndTools } from './end-tools.js';
+import { LeftoverGuard } from './guard.js';
 import type { JobContext } from './job-context.js';
 import type { OpenJob } from './open-job.js';
 import type { FinalStatus, LoadOptions, LoadSummary } from './options.js';
 import type { Phase } from './progress.js';
-import { retryFailures } from './repair.js';
 import { writeReports } from './reports.js';
+import { restoreEntries } from './restore-entries.js';
+import { retryFailures } from './retry-failures.js';
 import { Scheduler } from './scheduler.js';
+import { giveUpLostTries } from './tries.js';
 
 const DEFAULT_MAX_ERRORS = 50;
 
+/** What a session works with. */
+export interface SessionParts {
+  readonly options: LoadOptions;
+  readonly logFile: string;
+  readonly job: OpenJob & { readonly container: Container };
+  readonly context: JobContext;
+  /** A context of the calling thread. */
+  readonly work: WorkContext;
+  readonly runner: TaskRunner;
+  readonly lz4: Lz4;
+  readonly traffic: Traffic;
+  readonly signal: AbortSignal;
+  /** Absolute path of the source. */
+  readonly root: Buffer;
+  /** What is said before the job begins. */
+  readonly warnings: readonly string[];
+}
+
 /** One run of a job, from its state to its summary. */
 export class Session {
-  readonly #options: LoadOptions;
-  readonly #logFile: string;
-  readonly #job: OpenJob & { readonly container: Container };
-  readonly #context: JobContext;
-  readonly #tools: FinishTools;
-  readonly #work: WorkContext;
+  readonly #parts: SessionParts;
+  readonly #tools: EndTools;
 
-  constructor(options: LoadOptions, logFile: string, job: OpenJob & { readonly container: Container }, context: JobContext, work: WorkContext, lz4: Lz4) {
-    this.#options = options;
-    this.#logFile = logFile;
-    this.#job = job;
-    this.#context = context;
-    this.#work = work;
+  constructor(parts: SessionParts) {
+    const { options, job, context, work, runner, lz4, signal } = parts;
+    this.#parts = parts;
+    const { sessions, settled } = job.state.record;
+    const { clock } = context;
     this.#tools = {
       work,
+      runner,
       lz4,
-      clock: options.internals?.clock ?? systemClock,
-      signal: options.signal ?? new AbortController().signal,
-      uncertainUntilMs: uncertainUntil(job),
+      clock,
+      signal,
+      // When a process died is not known: its last puts may be as young as this session.
+      uncertainUntilMs: sessions > 0 && !settled ? clock.monotonic() + job.container.lateArrivalMs : 0,
+      guarded: options.internals?.unchecked !== true,
+      noCheck: options.checkListing === false ? 'it was turned off' : options.internals?.unchecked ? 'a test turned it off' : '',
     };
   }
 
-  async run(
-    createRunner: (events: Scheduler['events']) => Promise<TaskRunner>,
-    container: string,
-    root: Buffer,
-    traffic: Traffic,
-    signal: AbortSignal,
-  ): Promise<LoadSummary> {
-    const { state, directory } = this.#job;
-    const { progress, log } = this.#context;
-    const { record } = state;
-    const { onEvent, newSession } = this.#options;
-    onEvent?.({
-      kind: 'configuration',
-      compression: record.compress ? 'LZ4' : 'DISABLED',
-      preserveHardLinks: record.preserveHardLinks,
-      newSession: newSession !== false,
-      jobId: record.jobId,
-      logFile: this.#logFile,
-    });
-    log.write(
-      'INFO',
-      `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(root.toString())} to ${container}, clfsload ${VERSION}, Node ${process.version}; at most ${this.#options.maxErrors ?? DEFAULT_MAX_ERRORS} failures are tolerated`,
-    );
-    this.#enter('Init');
-    if (!record.readsBack) log.write('WARNING', 'the service does not give back what was put into it: the container cannot be checked before the commit');
+  async run(): Promise<LoadSummary> {
+    const { options, job, context, work, signal, root, runner } = this.#parts;
+    const { state, directory } = job;
+    const { progress, log } = context;
+    this.#introduce();
     let status: FinalStatus;
     let failure: unknown;
     let scheduler: Scheduler | undefined;
-    const runnerHolder: { close?: () => Promise<void> } = {};
     try {
       if (this.#isFinished()) {
-        progress.begin(state.counters, 0, 0, traffic);
+        progress.begin(() => state.counters, 0, 0, this.#parts.traffic);
         progress.scanning = false;
-        this.#options.onStart?.(() => progress.snapshot(this.#tools.clock.now()));
+        options.onStart?.(() => progress.snapshot());
         this.#say('This job is finished already: everything is in the container.');
         await this.#writeManifest();
-        return { status: 'Completed', progress: progress.snapshot(this.#tools.clock.now()), error: undefined, problemsFile: undefined };
+        return this.#summary('Completed', undefined);
       }
-      await this.#prepare(traffic);
-      this.#options.onStart?.(() => progress.snapshot(this.#tools.clock.now()));
+      await this.#prepare();
+      options.onStart?.(() => progress.snapshot());
       this.#enter('Transfer');
-      scheduler = new Scheduler(this.#context, this.#options.maxErrors ?? DEFAULT_MAX_ERRORS, this.#options.concurrency !== undefined, () =>
-        this.#enter('Reconcile'),
-      );
-      const runner = await createRunner(scheduler.events);
-      runnerHolder.close = () => runner.close();
+      scheduler = new Scheduler(context, options.maxErrors ?? DEFAULT_MAX_ERRORS, options.concurrency !== undefined, () => this.#enter('Reconcile'));
       await scheduler.run(runner, signal);
-      await runner.close();
-      runnerHolder.close = undefined;
-      if (state.leftovers.list(1).length > 0) this.#enter('Cleanup');
-      await cleanUp(this.#context, this.#tools);
+      if (state.leftovers.hasAny()) this.#enter('Cleanup');
+      await cleanUp(context, this.#tools);
       this.#enter('Finalize');
       state.transact(() => state.failures.dropResolved());
-      writeReports(this.#context, root, directory.file);
+      progress.failed = state.failures.count();
+      writeReports(context, root, directory.file);
       log.write('INFO', this.#totals());
-      await commit(this.#context, this.#tools);
+      await commit(context, this.#tools);
       // A root that was written again leaves its former version.
-      await cleanUp(this.#context, this.#tools);
-      await this.#work.container.tidy();
+      await cleanUp(context, this.#tools);
+      await work.container.tidy();
       await this.#writeManifest();
       status = state.failures.count() > 0 ? 'CompletedWithErrors' : 'Completed';
+      const { notChecked } = state.record;
+      if (notChecked !== '') {
+        this.#say(`The listing of the container was not checked: ${notChecked}. Check it by "clfsload fsck --content" with the container.`);
+      }
     } catch (error) {
       failure = error;
       status = isClfsError(error, 'cancelled') || signal.aborted ? 'Cancelled' : 'Failed';
       log.write('ERROR', `${status}: ${error instanceof ClfsError ? error.message : String((error as Error)?.stack ?? error)}`);
     }
-    await runnerHolder.close?.();
+    await runner.close();
     progress.phase = 'Done';
-    progress.settle();
     try {
-      if (failure !== undefined) writeReports(this.#context, root, directory.file);
-      // Without a final status the next session reckons with puts that are still under way.
-      const settled = failure === undefined || scheduler?.settled === true;
-      const uncertainUntilMs = Math.max(this.#tools.uncertainUntilMs, this.#work.container.lastUncertainPutMs);
-      state.transact(() => state.update({ finalStatus: settled ? status : '', uncertainUntilMs }));
+      progress.failed = state.failures.count() + state.failures.retryingCount();
+      if (failure !== undefined) writeReports(context, root, directory.file);
+      const quiet = failure === undefined || scheduler?.settled === true;
+      const late = Math.max(this.#tools.uncertainUntilMs, work.container.lastUncertainPutMs);
+      const settled = quiet && late <= context.clock.monotonic();
+      state.transact(() => state.update({ finalStatus: status, settled }));
     } catch (error) {
       failure ??= error;
       status = 'Failed';
     }
     log.write('INFO', `final status: ${status}`);
-    const problemsFile = progress.failed > 0 ? directory.file('problems.txt') : undefined;
-    return { status, progress: progress.snapshot(this.#tools.clock.now()), error: wrapState(failure), problemsFile };
+    return this.#summary(status, wrapState(failure));
+  }
+
+  #summary(status: FinalStatus, error: unknown): LoadSummary {
+    const { job, context } = this.#parts;
+    const problemsFile = context.progress.failed > 0 ? job.directory.file('problems.txt') : undefined;
+    const { committed, notChecked } = job.state.record;
+    const listing = committed ? (notChecked === '' ? 'checked' : `not checked: ${notChecked}`) : undefined;
+    return { status, progress: context.progress.snapshot(), error, problemsFile, listing };
+  }
+
+  /** Says what runs, before anything happens. */
+  #introduce(): void {
+    const { options, logFile, job, context, root, warnings } = this.#parts;
+    const { record } = job.state;
+    options.onEvent?.({
+      kind: 'configuration',
+      compression: record.compress ? 'LZ4' : 'DISABLED',
+      preserveHardLinks: record.preserveHardLinks,
+      newSession: options.newSession !== false,
+      jobId: record.jobId,
+      logFile,
+    });
+    const maxErrors = options.maxErrors ?? DEFAULT_MAX_ERRORS;
+    context.log.write(
+      'INFO',
+      `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(root.toString())} to ${record.container}, clfsload ${VERSION}, Node ${process.version}; at most ${maxErrors} failures are tolerated`,
+    );
+    this.#enter('Init');
+    for (const text of warnings) {
+      context.log.write('WARNING', text);
+      options.onEvent?.({ kind: 'message', text });
+    }
+    if (!record.readsBack) {
+      context.log.write('WARNING', 'the service does not give back what was put into it: nothing can be checked or removed');
+    }
   }
 
   async #writeManifest(): Promise<void> {
-    const { manifest } = this.#options;
-    if (manifest !== undefined) await this.#context.manifest?.copyTo(resolve(manifest), this.#job.state.record.repaired);
+    const { options, context, job } = this.#parts;
+    if (options.manifest !== undefined) {
+      await context.manifest?.copyTo(resolve(options.manifest), job.state.record.repaired);
+    }
   }
 
   #isFinished(): boolean {
-    const { state } = this.#job;
+    const { state } = this.#parts.job;
     return state.record.committed && state.record.finalStatus === 'Completed';
   }
 
-  /** Brings the state to where a session begins: claimed work is free again, failures are to be tried again. */
-  async #prepare(traffic: Traffic): Promise<void> {
-    const { state } = this.#job;
-    const { progress } = this.#context;
+  /** Brings the state to where a session begins: lost tries are given up, failures are to be tried again. */
+  async #prepare(): Promise<void> {
+    const { job, context, work, traffic } = this.#parts;
+    const { state } = job;
+    const { progress } = context;
     const first = state.record.sessions === 0;
-    const root = this.#work.source.openDirectory(Buffer.alloc(0));
+    const root = work.source.openDirectory(Buffer.alloc(0));
     const { device, inode } = root.attributes();
     root.close();
+    const encoder = `${VERSION} ${state.record.compress ? this.#tools.lz4.name : 'uncompressed'}`;
+    const { encoder: before, sessions } = state.record;
     state.transact(() => {
       const { done, bytes } = state.counters;
-      state.update({ sessions: state.record.sessions + 1, sessionStart: { ms: this.#tools.clock.now(), done, bytes }, finalStatus: '' });
-      state.reclaim();
+      const sessionStart = { ms: context.clock.now(), done, bytes };
+      state.update({ sessions: sessions + 1, sessionStart, finalStatus: '', settled: false, encoder });
       if (first) {
         const name = rootName(Buffer.from(state.record.sourceHex, 'hex'));
         const fileSystem = state.fileSystemOf(device);
-        state.directories.add({ parent: 0, name, fileSystem, inode, sequence: 0, manager: 0, status: DirectoryStatus.found });
-      }
+        const status = DirectoryStatus.found;
+        state.directories.add({ parent: 0, name, fileSystem, inode, sequence: 0, manager: 0, status });
+      } else giveUpLostTries(context, encoder === before);
     });
     if (first) {
-      progress.begin(state.counters, 0, 1, traffic);
+      progress.begin(() => state.counters, 0, 1, traffic);
       return;
     }
     this.#bindFileSystems(device);
-    await this.#work.container.tidy();
+    await work.container.tidy();
     // An end that had begun is brought to its end before anything is repaired: the root may be there already.
-    if (state.record.committing && !state.record.committed) await commit(this.#context, this.#tools);
+    if (this.#isCommitting()) {
+      await cleanUp(context, this.#tools);
+      await commit(context, this.#tools);
+    }
+    if (!state.record.books) await restoreEntries(context, new LeftoverGuard(context, this.#tools));
     const retried = state.transact(() => {
       const count = retryFailures(state);
       if (count > 0) state.update({ repaired: true });
       return count;
     });
     if (retried > 0) this.#say(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
-    progress.begin(state.counters, state.failures.count(), state.openEntries(), traffic);
+    progress.begin(() => state.counters, state.failures.count(), state.openEntries() + retried, traffic);
+  }
+
+  /** Whether a session before had brought the job to its end: nothing has changed since. */
+  #isCommitting(): boolean {
+    const { state } = this.#parts.job;
+    if (state.rootSeals.get()) return true;
+    const { committing, committed } = state.record;
+    const { status } = state.directories.get(ROOT_DIRECTORY);
+    return committing && !committed && (status === DirectoryStatus.ready || status === DirectoryStatus.written);
   }
 
   /** Device numbers change at a reboot or remount: each recorded file system is looked up anew. */
   #bindFileSystems(rootDevice: string): void {
-    const { state } = this.#job;
+    const { job, context, work } = this.#parts;
+    const { state } = job;
     state.bindFileSystem(0, rootDevice);
     for (const { fileSystem, directory } of state.fileSystemAnchors()) {
       if (fileSystem === 0 || directory === ROOT_DIRECTORY) continue;
       try {
-        const { path, place } = this.#context.directory(directory);
-        const opened = this.#work.source.openDirectory(path, { device: undefined, inode: place.inode });
+        const { path, place } = context.directory(directory);
+        const opened = work.source.openDirectory(path, { device: undefined, inode: place.inode });
         state.bindFileSystem(fileSystem, opened.attributes().device);
         opened.close();
-        this.#context.forgetDirectory(directory);
+        context.forgetDirectory(directory);
       } catch (error) {
         if (!isClfsError(error, 'entry')) throw error;
       }
@@ -192,27 +245,21 @@ export class Session {
   }
 
   #enter(phase: Phase): void {
-    this.#context.progress.phase = phase;
-    this.#context.log.write('INFO', `${phase} phase has started`);
-    this.#options.onEvent?.({ kind: 'phase', phase });
+    const { options, context } = this.#parts;
+    context.progress.phase = phase;
+    context.log.write('INFO', `${phase} phase has started`);
+    options.onEvent?.({ kind: 'phase', phase });
   }
 
   #say(text: string): void {
-    this.#context.log.write('INFO', text);
-    this.#options.onEvent?.({ kind: 'message', text });
+    this.#parts.context.log.write('INFO', text);
+    this.#parts.options.onEvent?.({ kind: 'message', text });
   }
 
   #totals(): string {
-    const { filesDone, filesFailed, bytesDone, retries, throttled, requests } = this.#context.progress.snapshot(this.#tools.clock.now());
+    const { filesDone, filesFailed, bytesDone, retries, throttled, requests } = this.#parts.context.progress.snapshot();
     return `${filesDone} entries done, ${filesFailed} failed, ${bytesDone} bytes; ${requests} requests, ${retries} retries, ${throttled} throttled`;
   }
-}
-
-/** A session that was killed may have had puts under way when it was last alive. */
-function uncertainUntil({ state, container }: OpenJob & { readonly container: Container }): number {
-  const { sessions, finalStatus, uncertainUntilMs } = state.record;
-  const killed = sessions > 0 && finalStatus === '';
-  return Math.max(uncertainUntilMs, killed && state.aliveMs > 0 ? state.aliveMs + container.lateArrivalMs : 0);
 }
 
 function rootName(source: Buffer): Buffer {
@@ -222,7 +269,7 @@ function rootName(source: Buffer): Buffer {
 /** Trouble of the database as an error that tells what to do. */
 function wrapState(error: unknown): unknown {
   if (error === undefined || error instanceof ClfsError) return error;
-  const code = (error as { code?: string }).code ?? '';
+  const code = String((error as { code?: unknown }).code ?? '');
   if (code.includes('SQLITE'))
     return new ClfsError('state', `Cannot write the job state: ${messageOf(error)}. Make room or mend the disk, then go on with --new-session=false.`, {
       cause: error,

@@ -15,10 +15,11 @@ const library = bind();
  */
 export function openLiblz4(): Lz4 | undefined {
   if (!library) return undefined;
-  const { initStream, compress, decompress, sizeOfState } = library;
+  const { initStream, compress, decompress, sizeOfState, version } = library;
   // Not from Buffer's pool: liblz4 wants the state aligned.
   const stream = Buffer.from(new ArrayBuffer(sizeOfState() + 64));
   return {
+    name: `liblz4 ${version}`,
     // A cleared state, not LZ4_resetStream_fast: its left-over table changes the bytes, and equal input shall give equal output.
     startFrame() {
       initStream(stream, stream.length);
@@ -42,6 +43,7 @@ function bind() {
       decompress: lib.func(
         'int LZ4_decompress_safe_usingDict(const void *source, void *target, int sourceSize, int targetSize, const void *dictionary, int dictionarySize)',
       ),
+      version: lib.func('const char *LZ4_versionString()')() as string,
       sizeOfState: lib.func('int LZ4_sizeofState()'),
     };
   } catch {

@@ -9,7 +9,9 @@ const SIZE_PREFIX_BYTES = 4;
 /** lz4-napi, where liblz4 is not installed: each block on its own, through a copy. Slower; valid for every reader. */
 export function openNapiLz4(): Lz4 {
   const napi = createRequire(import.meta.url)('lz4-napi') as typeof import('lz4-napi');
+  const { version } = createRequire(import.meta.url)('lz4-napi/package.json') as { version: string };
   return {
+    name: `lz4-napi ${version}`,
     startFrame: () => undefined,
     compressBlock(source, target) {
       const block = napi.compressSync(source).subarray(SIZE_PREFIX_BYTES);

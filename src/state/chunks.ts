@@ -1,3 +1,4 @@
+import { BitSet } from '../books/bit-set.js';
 import type { Database } from './database.js';
 import { Statement } from './database.js';
 import { WorkStatus } from './schema.js';
@@ -10,8 +11,14 @@ export interface ChunkRecord {
   readonly count: number;
   /** Packed entries. */
   readonly entries: Uint8Array;
-  /** Whether a session that ended may have sent some of it. */
-  readonly suspect: boolean;
+  /** Tries in the current session that ended because a file changed. */
+  readonly attempts: number;
+}
+
+/** A chunk whose outcome is not known as a whole. */
+export interface OpenChunk extends ChunkRecord {
+  /** Entries that are at the service. */
+  readonly acknowledged: BitSet;
 }
 
 /** A chunk for its directory's object. */
@@ -19,7 +26,8 @@ export interface ChunkEntries {
   readonly id: number;
   readonly firstSequence: number;
   readonly entries: Uint8Array;
-  readonly excluded: readonly number[];
+  /** Bits of the entries that are left out. */
+  readonly leftOut: Uint8Array | undefined;
 }
 
 interface Row {
@@ -28,67 +36,103 @@ interface Row {
   first_sequence: number;
   count: number;
   entries: Uint8Array;
-  suspect: number;
-  excluded: Uint8Array | null;
+  attempts: number;
+  acknowledged: Uint8Array | null;
+  left_out: Uint8Array | null;
 }
 
-/** The chunks of a job. */
+/**
+ * The chunks of a job.
+ *
+ * A chunk is claimed once. What of it is not acknowledged when its try ends goes on in another chunk, with sequence numbers, and so
+ * with names, of its own.
+ */
 export class Chunks {
   readonly #insert: Statement;
   readonly #claim: Statement;
   readonly #finish: Statement;
-  readonly #excluded: Statement;
-  readonly #exclude: Statement;
+  readonly #get: Statement;
+  readonly #running: Statement;
+  readonly #acknowledge: Statement;
+  readonly #leaveOut: Statement;
   readonly #ofDirectory: Statement;
   readonly #reveal: Statement;
   readonly #dropHidden: Statement;
   readonly #drop: Statement;
   readonly #backlog: Statement;
+  readonly #at: Statement;
+  readonly #anywhere: Statement;
+  readonly #hasRows: Statement;
+  readonly #resetAttempts: Statement;
 
   constructor(db: Database) {
     const S = WorkStatus;
-    this.#insert = new Statement(db, 'INSERT INTO chunk (directory, first_sequence, count, entries, status, suspect) VALUES (?, ?, ?, ?, ?, 0)');
+    this.#insert = new Statement(db, 'INSERT INTO chunk (directory, first_sequence, count, entries, status, attempts) VALUES (?, ?, ?, ?, ?, ?)');
     this.#claim = new Statement(
       db,
       `UPDATE chunk SET status = ${S.running} WHERE id IN (SELECT id FROM chunk WHERE status = ${S.pending} ORDER BY id LIMIT ?)
-       RETURNING id, directory, first_sequence, count, entries, suspect`,
+       RETURNING id, directory, first_sequence, count, entries, attempts`,
     );
-    this.#finish = new Statement(db, `UPDATE chunk SET status = ${S.done} WHERE id = ?`);
-    this.#excluded = new Statement(db, 'SELECT excluded FROM chunk WHERE id = ?');
-    this.#exclude = new Statement(db, 'UPDATE chunk SET excluded = ? WHERE id = ?');
-    this.#ofDirectory = new Statement(db, 'SELECT id, first_sequence, entries, excluded FROM chunk WHERE directory = ? AND id > ? ORDER BY id LIMIT ?');
+    this.#finish = new Statement(db, `UPDATE chunk SET status = ${S.done}, acknowledged = NULL, left_out = ? WHERE id = ?`);
+    this.#get = new Statement(db, 'SELECT * FROM chunk WHERE id = ?');
+    this.#running = new Statement(db, `SELECT * FROM chunk WHERE status = ${S.running} AND id > ? ORDER BY id LIMIT ?`);
+    this.#acknowledge = new Statement(db, 'UPDATE chunk SET acknowledged = ? WHERE id = ?');
+    this.#leaveOut = new Statement(db, 'UPDATE chunk SET left_out = ? WHERE id = ?');
+    this.#ofDirectory = new Statement(db, 'SELECT id, first_sequence, entries, left_out FROM chunk WHERE directory = ? AND id > ? ORDER BY id LIMIT ?');
     this.#reveal = new Statement(db, `UPDATE chunk SET status = ${S.pending} WHERE directory = ? AND status = ${S.hidden}`);
     this.#dropHidden = new Statement(db, `DELETE FROM chunk WHERE directory = ? AND status = ${S.hidden}`);
     this.#drop = new Statement(db, 'DELETE FROM chunk WHERE directory = ?');
     this.#backlog = new Statement(db, `SELECT coalesce(sum(count), 0) AS n FROM chunk WHERE status IN (${S.pending}, ${S.hidden})`);
+    this.#at = new Statement(db, 'SELECT * FROM chunk WHERE directory = ?1 AND first_sequence <= ?2 AND first_sequence + count > ?2');
+    this.#anywhere = new Statement(db, 'SELECT * FROM chunk WHERE first_sequence <= ?1 AND first_sequence + count > ?1');
+    this.#hasRows = new Statement(db, 'SELECT 1 FROM chunk WHERE directory = ? LIMIT 1');
+    this.#resetAttempts = new Statement(db, 'UPDATE chunk SET attempts = 0 WHERE attempts <> 0');
   }
 
-  add(directory: number, firstSequence: number, count: number, entries: Uint8Array, hidden: boolean): void {
-    this.#insert.run(directory, firstSequence, count, entries, hidden ? WorkStatus.hidden : WorkStatus.pending);
+  add(chunk: Omit<ChunkRecord, 'id' | 'attempts'> & { readonly attempts?: number }, hidden = false): void {
+    const { directory, firstSequence, count, entries, attempts } = chunk;
+    const status = hidden ? WorkStatus.hidden : WorkStatus.pending;
+    this.#insert.run(directory, firstSequence, count, entries, status, attempts ?? 0);
   }
 
-  /** Moves up to `limit` chunks from pending to running. After a crash every running chunk is offered again. */
+  /** Records entries that are at the service already. */
+  addDone({ directory, firstSequence, count, entries }: Omit<ChunkRecord, 'id' | 'attempts'>): void {
+    this.#insert.run(directory, firstSequence, count, entries, WorkStatus.done, 0);
+  }
+
+  /** Moves up to `limit` chunks from pending to running. */
   claim(limit: number): readonly ChunkRecord[] {
-    return this.#claim.all<Row>(limit).map((row) => ({
-      id: row.id,
-      directory: row.directory,
-      firstSequence: row.first_sequence,
-      count: row.count,
-      entries: row.entries,
-      suspect: row.suspect !== 0,
-    }));
+    return this.#claim.all<Row>(limit).map(decode);
   }
 
-  finish(id: number): void {
-    this.#finish.run(id);
+  get(id: number): OpenChunk {
+    const row = this.#get.get<Row>(id);
+    if (!row) throw new Error(`The state has no chunk ${id}.`);
+    return decodeOpen(row);
   }
 
-  /** Leaves an entry out of its directory. */
-  exclude(id: number, index: number): void {
-    const before = decodeIndices(this.#excluded.get<{ excluded: Uint8Array | null }>(id)?.excluded ?? null);
-    const bytes = Buffer.alloc((before.length + 1) * 2);
-    for (const [at, value] of [...before, index].entries()) bytes.writeUInt16LE(value, at * 2);
-    this.#exclude.run(bytes, id);
+  /** Chunks that were claimed and are not finished, by ascending id. */
+  running(afterId: number, limit: number): readonly OpenChunk[] {
+    return this.#running.all<Row>(afterId, limit).map(decodeOpen);
+  }
+
+  /** Records entries that are at the service while others are under way. */
+  acknowledge(id: number, acknowledged: BitSet): void {
+    this.#acknowledge.run(acknowledged.bytes, id);
+  }
+
+  /** Its try has ended. @param leftOut entries that this chunk does not bring into the directory */
+  finish(id: number, leftOut: BitSet | undefined): void {
+    this.#finish.run(leftOut?.bytes ?? null, id);
+  }
+
+  /** Leaves one entry more out of the directory. */
+  leaveOut(id: number, index: number): void {
+    const row = this.#get.get<Row>(id);
+    if (!row) throw new Error(`The state has no chunk ${id}.`);
+    const bits = new BitSet(row.count, row.left_out);
+    bits.add(index);
+    this.#leaveOut.run(bits.bytes, id);
   }
 
   /** Chunks of a directory by ascending id. */
@@ -97,8 +141,19 @@ export class Chunks {
       id: row.id,
       firstSequence: row.first_sequence,
       entries: row.entries,
-      excluded: decodeIndices(row.excluded),
+      leftOut: row.left_out ?? undefined,
     }));
+  }
+
+  /** Whether an entry of this sequence number is, or will be, in its directory. @param directory undefined: any, by a slow search */
+  counts(directory: number | undefined, sequence: number): boolean {
+    const rows = directory === undefined ? this.#anywhere.all<Row>(sequence) : this.#at.all<Row>(directory, sequence);
+    return rows.some((row) => row.left_out === null || !new BitSet(row.count, row.left_out).has(sequence - row.first_sequence));
+  }
+
+  /** Whether the entries of a directory are still recorded. */
+  hasRows(directory: number): boolean {
+    return this.#hasRows.get(directory) !== undefined;
   }
 
   reveal(directory: number): void {
@@ -113,15 +168,21 @@ export class Chunks {
     this.#drop.run(directory);
   }
 
+  resetAttempts(): void {
+    this.#resetAttempts.run();
+  }
+
   /** Entries that wait to be loaded. */
   backlogEntries(): number {
     return this.#backlog.get<{ n: number }>()?.n ?? 0;
   }
 }
 
-function decodeIndices(bytes: Uint8Array | null): number[] {
-  if (!bytes) return [];
-  const indices: number[] = [];
-  for (let at = 0; at < bytes.length; at += 2) indices.push(bytes[at] | (bytes[at + 1] << 8));
-  return indices;
+function decode(row: Row): ChunkRecord {
+  const { id, directory, count, entries, attempts } = row;
+  return { id, directory, firstSequence: row.first_sequence, count, entries, attempts };
+}
+
+function decodeOpen(row: Row): OpenChunk {
+  return { ...decode(row), acknowledged: new BitSet(row.count, row.acknowledged) };
 }

@@ -24,12 +24,20 @@ function sqlite(): Sqlite {
   return require('@photostructure/sqlite') as Sqlite;
 }
 
-/** A prepared statement with the few calls that are used. */
+/** A statement that is prepared when it is used first, with the few calls that are used. */
 export class Statement {
-  readonly #statement: InstanceType<Sqlite['StatementSync']>;
+  readonly #database: Database;
+  readonly #sql: string;
+  #prepared: InstanceType<Sqlite['StatementSync']> | undefined;
 
   constructor(database: Database, sql: string) {
-    this.#statement = database.prepare(sql);
+    this.#database = database;
+    this.#sql = sql;
+  }
+
+  get #statement(): InstanceType<Sqlite['StatementSync']> {
+    this.#prepared ??= this.#database.prepare(this.#sql);
+    return this.#prepared;
   }
 
   /** @returns rows changed */

@@ -1,6 +1,6 @@
 import type { Database } from './database.js';
 import { Statement } from './database.js';
-import { DirectoryStatus } from './schema.js';
+import { DirectoryStatus, LookStatus } from './schema.js';
 import { fromU64, toU64 } from './u64.js';
 
 /** Id of the root directory. */
@@ -20,6 +20,7 @@ export interface DirectoryRecord {
   /** Target directory manager. */
   readonly manager: number;
   readonly status: number;
+  /** The latest one that was claimed for writing; -1 for none. */
   readonly revision: number;
   /** VATTR record; undefined before it is listed. */
   readonly attributes: Uint8Array | undefined;
@@ -38,19 +39,35 @@ interface Row {
   attributes: Uint8Array | null;
 }
 
-/** What was in the container of a directory before it was written again. */
-export interface FormerVersion {
+/** What counts of a directory in the container. */
+export interface WrittenDirectory {
   readonly revision: number;
   readonly blocks: number;
+  /** `Tally.encode`'s; null for what version 0.1.0 wrote. */
+  readonly tally: Uint8Array | null;
 }
 
-/** The directories of a job. */
+/**
+ * The directories of a job.
+ *
+ * Each claim for writing takes the next revision, whose names nobody has had.
+ */
 export class Directories {
   readonly #insert: Statement;
   readonly #get: Statement;
   readonly #found: Statement;
   readonly #ready: Statement;
+  readonly #writing: Statement;
   readonly #setStatus: Statement;
+  readonly #claimRoot: Statement;
+  readonly #look: Statement;
+  readonly #setLook: Statement;
+  readonly #isLookedAt: Statement;
+  readonly #delete: Statement;
+  readonly #recount: Statement;
+  readonly #reconsider: Statement;
+  readonly #contentBytes: Statement;
+  readonly #withSequence: Statement;
   readonly #listed: Statement;
   readonly #less: Statement;
   readonly #children: Statement;
@@ -59,20 +76,20 @@ export class Directories {
   readonly #reveal: Statement;
   readonly #dropHidden: Statement;
   readonly #releaseLinks: Statement;
-  readonly #former: Statement;
+  readonly #current: Statement;
   readonly #countChildren: Statement;
   readonly #unfinished: Statement;
   readonly #atIdentity: Statement;
   readonly #identify: Statement;
   readonly #waitsForLinks: Statement;
   readonly #setLinks: Statement;
-  readonly #findFailed: Statement;
 
   constructor(db: Database) {
     const S = DirectoryStatus;
     this.#insert = new Statement(
       db,
-      `INSERT OR IGNORE INTO directory (parent, name, file_system, inode, sequence, manager, status, pending, links, revision) VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, 0)`,
+      `INSERT OR IGNORE INTO directory (parent, name, file_system, inode, sequence, manager, status, pending, links, revision)
+       VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, -1)`,
     );
     this.#get = new Statement(db, 'SELECT * FROM directory WHERE id = ?');
     this.#found = new Statement(
@@ -81,12 +98,43 @@ export class Directories {
     );
     this.#ready = new Statement(
       db,
-      `UPDATE directory SET status = ${S.writing} WHERE id IN (SELECT id FROM directory WHERE status = ${S.ready} AND id <> ${ROOT_DIRECTORY} ORDER BY id LIMIT ?) RETURNING id`,
+      `UPDATE directory SET status = ${S.writing}, revision = revision + 1
+       WHERE id IN (SELECT id FROM directory WHERE status = ${S.ready} AND id <> ${ROOT_DIRECTORY} ORDER BY id LIMIT ?) RETURNING id`,
+    );
+    this.#claimRoot = new Statement(db, `UPDATE directory SET status = ${S.writing}, revision = revision + 1 WHERE id = ${ROOT_DIRECTORY}`);
+    this.#writing = new Statement(db, `SELECT * FROM directory WHERE status = ${S.writing} AND id > ? ORDER BY id LIMIT ?`);
+    this.#look = new Statement(
+      db,
+      `UPDATE directory SET look = ${LookStatus.running} WHERE id IN (SELECT id FROM directory WHERE look = ${LookStatus.wanted} LIMIT ?) RETURNING id`,
+    );
+    this.#setLook = new Statement(db, 'UPDATE directory SET look = ? WHERE id = ?');
+    this.#isLookedAt = new Statement(db, `SELECT 1 FROM directory WHERE id = ? AND look <> ${LookStatus.none}`);
+    this.#delete = new Statement(db, 'DELETE FROM directory WHERE id = ?');
+    this.#withSequence = new Statement(db, 'SELECT id FROM directory WHERE sequence = ?');
+    this.#contentBytes = new Statement(
+      db,
+      `SELECT (SELECT coalesce(sum(length(entries) + 28 * count), 0) FROM chunk WHERE directory = ?1)
+         + (SELECT coalesce(sum(length(name) + 30), 0) FROM directory WHERE parent = ?1)
+         + (SELECT coalesce(sum(length(name) + 30), 0) FROM link WHERE directory = ?1) AS n`,
+    );
+    // What it waits for is counted anew when a session begins.
+    this.#recount = new Statement(
+      db,
+      `UPDATE directory SET pending = (SELECT count(*) FROM chunk WHERE chunk.directory = directory.id AND chunk.status IN (0, 1))
+         + (SELECT count(*) FROM large WHERE large.directory = directory.id AND large.link_group IS NULL)
+         + (SELECT count(*) FROM directory AS child WHERE child.parent = directory.id AND child.status IN (${S.found}, ${S.listing}))
+         + links + (look <> 0) WHERE status IN (${S.waiting}, ${S.ready})`,
+    );
+    this.#reconsider = new Statement(
+      db,
+      `UPDATE directory SET status = CASE WHEN pending = 0 THEN ${S.ready} ELSE ${S.waiting} END
+       WHERE status IN (${S.waiting}, ${S.ready})`,
     );
     this.#setStatus = new Statement(db, 'UPDATE directory SET status = ? WHERE id = ?');
     this.#listed = new Statement(
       db,
-      `UPDATE directory SET attributes = ?, pending = ?, links = ?, status = CASE WHEN ? = 0 THEN ${S.ready} ELSE ${S.waiting} END WHERE id = ?`,
+      `UPDATE directory SET attributes = ?, pending = ?, links = ?,
+       status = CASE WHEN ? = 0 THEN ${S.ready} ELSE ${S.waiting} END WHERE id = ?`,
     );
     this.#less = new Statement(
       db,
@@ -94,15 +142,14 @@ export class Directories {
     );
     this.#children = new Statement(
       db,
-      `SELECT id, name, sequence, manager FROM directory WHERE parent = ? AND id > ? AND status NOT IN (${S.failed}, ${S.hidden}) ORDER BY id LIMIT ?`,
+      `SELECT id, name, sequence, manager FROM directory WHERE parent = ? AND id > ? AND status <> ${S.hidden} ORDER BY id LIMIT ?`,
     );
-    this.#countChildren = new Statement(db, `SELECT count(*) AS n FROM directory WHERE parent = ? AND status NOT IN (${S.failed}, ${S.hidden})`);
-    this.#written = new Statement(db, `UPDATE directory SET status = ${S.written}, written_revision = revision, written_blocks = ? WHERE id = ?`);
-    // A directory that is written already is written again, as the next revision.
+    this.#countChildren = new Statement(db, `SELECT count(*) AS n FROM directory WHERE parent = ? AND status <> ${S.hidden}`);
+    this.#written = new Statement(db, `UPDATE directory SET status = ${S.written}, written_revision = revision, written_blocks = ?, tally = ? WHERE id = ?`);
     this.#reopen = new Statement(
       db,
-      `UPDATE directory SET pending = pending + ?1, revision = CASE WHEN status = ${S.written} THEN written_revision + 1 ELSE revision END,
-       status = CASE WHEN status IN (${S.written}, ${S.ready}, ${S.writing}) THEN ${S.waiting} ELSE status END WHERE id = ?2`,
+      `UPDATE directory SET pending = pending + ?1,
+       status = CASE WHEN status IN (${S.written}, ${S.ready}) THEN ${S.waiting} ELSE status END WHERE id = ?2`,
     );
     this.#reveal = new Statement(db, `UPDATE directory SET status = ${S.found} WHERE parent = ? AND status = ${S.hidden}`);
     this.#dropHidden = new Statement(db, `DELETE FROM directory WHERE parent = ? AND status = ${S.hidden}`);
@@ -110,14 +157,14 @@ export class Directories {
       db,
       `UPDATE directory SET links = 0, pending = pending - 1, status = CASE WHEN pending = 1 AND status = ${S.waiting} THEN ${S.ready} ELSE status END WHERE links = 1`,
     );
-    this.#former = new Statement(
+    this.#current = new Statement(
       db,
-      'SELECT written_revision AS revision, written_blocks AS blocks FROM directory WHERE id = ? AND written_revision IS NOT NULL',
+      `SELECT written_revision AS revision, written_blocks AS blocks, tally FROM directory
+       WHERE id = ? AND written_revision IS NOT NULL`,
     );
-    this.#unfinished = new Statement(db, `SELECT count(*) AS n FROM directory WHERE status IN (${S.found}, ${S.listing})`);
+    this.#unfinished = new Statement(db, `SELECT 1 FROM directory WHERE status IN (${S.found}, ${S.listing}) OR look <> ${LookStatus.none} LIMIT 1`);
     this.#waitsForLinks = new Statement(db, 'SELECT 1 FROM directory WHERE id = ? AND links = 1');
     this.#setLinks = new Statement(db, 'UPDATE directory SET links = 1 WHERE id = ?');
-    this.#findFailed = new Statement(db, `SELECT id FROM directory WHERE parent = ? AND name = ? AND status = ${S.failed}`);
     this.#identify = new Statement(db, 'UPDATE directory SET file_system = ?, inode = ? WHERE id = ?');
     this.#atIdentity = new Statement(db, 'SELECT id FROM directory WHERE file_system = ? AND inode = ?');
   }
@@ -141,9 +188,55 @@ export class Directories {
     return this.#found.all<{ id: number }>(limit).map((row) => row.id);
   }
 
-  /** Takes directories to be written; never the root. */
+  /** Takes directories to be written, each as its next revision; never the root. */
   claimReady(limit: number): readonly number[] {
     return this.#ready.all<{ id: number }>(limit).map((row) => row.id);
+  }
+
+  /** Takes the root to be written, as its next revision. */
+  claimRoot(): void {
+    this.#claimRoot.run();
+  }
+
+  /** Directories that were claimed for writing and are not written, by ascending id. */
+  writing(afterId: number, limit: number): readonly DirectoryRecord[] {
+    return this.#writing.all<Row>(afterId, limit).map(decode);
+  }
+
+  /** Takes directories in which failed entries are to be looked at again. */
+  claimLook(limit: number): readonly number[] {
+    return this.#look.all<{ id: number }>(limit).map((row) => row.id);
+  }
+
+  /** @param status one of `LookStatus` */
+  setLook(id: number, status: number): void {
+    this.#setLook.run(status, id);
+  }
+
+  /** Whether failed entries of it are to be looked at already. */
+  isLookedAt(id: number): boolean {
+    return this.#isLookedAt.get(id) !== undefined;
+  }
+
+  /** Forgets a directory that could not be listed. */
+  delete(id: number): void {
+    this.#delete.run(id);
+  }
+
+  /** Counts anew what each directory waits for. */
+  recount(): void {
+    this.#recount.run();
+    this.#reconsider.run();
+  }
+
+  /** Bytes of the entries that are recorded for a directory, `.` and `..` excepted. */
+  contentBytes(id: number): number {
+    return this.#contentBytes.get<{ n: number }>(id)?.n ?? 0;
+  }
+
+  /** Directory of a sequence number, by a slow search. */
+  withSequence(sequence: number): number | undefined {
+    return this.#withSequence.get<{ id: number }>(sequence)?.id;
   }
 
   /** Gives a directory its identity. @returns false when another one has it */
@@ -168,7 +261,7 @@ export class Directories {
     this.#less.run(change, id);
   }
 
-  /** Makes a directory wait for `more` further things, and be written again if it was written. */
+  /** Makes a directory wait for `more` further things; one that is written is written again. */
   reopen(id: number, more: number): void {
     this.#reopen.run(more, id);
   }
@@ -180,12 +273,7 @@ export class Directories {
     this.#setLinks.run(id);
   }
 
-  /** Id of a sub-directory that failed. */
-  findFailed(parent: number, name: Uint8Array): number | undefined {
-    return this.#findFailed.get<{ id: number }>(parent, name)?.id;
-  }
-
-  /** Sub-directories that were not failed, by ascending id. */
+  /** Sub-directories by ascending id. */
   children(
     parent: number,
     afterId: number,
@@ -198,13 +286,14 @@ export class Directories {
     return this.#countChildren.get<{ n: number }>(parent)?.n ?? 0;
   }
 
-  setWritten(id: number, blocks: number): void {
-    this.#written.run(blocks, id);
+  /** @param tally of its objects, encoded */
+  setWritten(id: number, blocks: number, tally: Uint8Array): void {
+    this.#written.run(blocks, tally, id);
   }
 
-  /** What was written of it before; undefined when nothing was. */
-  former(id: number): FormerVersion | undefined {
-    return this.#former.get<{ revision: number; blocks: number }>(id);
+  /** What counts of it in the container; undefined when nothing does. */
+  written(id: number): WrittenDirectory | undefined {
+    return this.#current.get<{ revision: number; blocks: number; tally: Uint8Array | null }>(id);
   }
 
   revealChildren(parent: number): void {
@@ -220,9 +309,9 @@ export class Directories {
     this.#releaseLinks.run();
   }
 
-  /** Whether directories remain to be listed. */
+  /** Whether directories remain to be listed, or entries to be looked at again. */
   hasUnlisted(): boolean {
-    return (this.#unfinished.get<{ n: number }>()?.n ?? 0) > 0;
+    return this.#unfinished.get() !== undefined;
   }
 }
 

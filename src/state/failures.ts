@@ -1,91 +1,125 @@
 import type { Database } from './database.js';
 import { Statement } from './database.js';
+import { FailurePhase } from './schema.js';
 
-/** What failed: a plain entry, a directory that could not be listed, a linked file with all its names, or one more name of one that is there. */
-export type FailureKind = 'entry' | 'directory' | 'group' | 'link';
-
-/** A failure of the latest attempt. */
+/** An entry that failed in its latest attempt: a name in a directory. */
 export interface FailureRecord {
   readonly id: number;
-  readonly kind: FailureKind;
-  /** Directory that the entry is in; for kind `directory` its parent. */
+  /** Directory that the entry is in. */
   readonly directory: number;
   readonly name: Uint8Array;
-  /** Object type. */
+  /** Object type that it was known by. */
   readonly type: number;
-  readonly group: number | undefined;
   readonly reason: string;
   readonly message: string;
   /** Attempts of all sessions. */
   readonly attempts: number;
   readonly timeMs: number;
+  /** A further name of a linked file that failed: reported, and not counted. */
+  readonly further: boolean;
 }
 
 interface Row {
   id: number;
-  kind: string;
   directory: number;
   name: Uint8Array;
   type: number;
-  link_group: number | null;
   reason: string;
   message: string;
   attempts: number;
   time_ms: number;
+  further: number;
 }
 
-/** The failures of a job. */
+/**
+ * The failures of a job: failed → to be looked at again → under way → gone, or failed once more.
+ *
+ * A directory with a failure in it is not complete: its entries stay recorded, and it is written again when one of them succeeds.
+ */
 export class Failures {
   readonly #put: Statement;
   readonly #list: Statement;
   readonly #count: Statement;
   readonly #retry: Statement;
+  readonly #directories: Statement;
+  readonly #allDirectories: Statement;
   readonly #resolve: Statement;
   readonly #inDirectory: Statement;
+  readonly #wanted: Statement;
+  readonly #setUnderWay: Statement;
+  readonly #remove: Statement;
+  readonly #unresolved: Statement;
 
   constructor(db: Database) {
+    const P = FailurePhase;
     this.#put = new Statement(
       db,
-      `INSERT INTO failure (kind, directory, name, type, link_group, reason, message, attempts, time_ms, retrying) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0)
-       ON CONFLICT (directory, name) DO UPDATE SET kind = excluded.kind, type = excluded.type, link_group = excluded.link_group, reason = excluded.reason,
-       message = excluded.message, attempts = failure.attempts + excluded.attempts, time_ms = excluded.time_ms, retrying = 0`,
+      `INSERT INTO failure (directory, name, type, reason, message, attempts, time_ms, phase, further) VALUES (?, ?, ?, ?, ?, ?, ?, ${P.failed}, ?)
+       ON CONFLICT (directory, name) DO UPDATE SET type = excluded.type, reason = excluded.reason, message = excluded.message,
+       attempts = failure.attempts + excluded.attempts, time_ms = excluded.time_ms, phase = ${P.failed}, further = excluded.further`,
     );
-    this.#list = new Statement(db, 'SELECT * FROM failure WHERE id > ? AND retrying = 0 ORDER BY id LIMIT ?');
-    this.#count = new Statement(db, 'SELECT count(*) AS n FROM failure WHERE retrying = 0');
-    this.#retry = new Statement(db, 'UPDATE failure SET retrying = 1');
-    this.#resolve = new Statement(db, 'DELETE FROM failure WHERE retrying = 1');
+    this.#list = new Statement(db, `SELECT * FROM failure WHERE id > ? AND phase = ${P.failed} ORDER BY id LIMIT ?`);
+    this.#count = new Statement(db, `SELECT count(*) AS n FROM failure WHERE phase = ${P.failed} AND further = 0`);
+    this.#retry = new Statement(db, `UPDATE failure SET phase = ${P.wanted} WHERE phase = ${P.failed}`);
+    this.#directories = new Statement(db, `SELECT DISTINCT directory FROM failure WHERE phase = ${P.wanted} AND directory > ? ORDER BY directory LIMIT ?`);
+    this.#allDirectories = new Statement(db, 'SELECT DISTINCT directory FROM failure WHERE directory > ? ORDER BY directory LIMIT ?');
+    this.#resolve = new Statement(db, `DELETE FROM failure WHERE phase <> ${P.failed}`);
     this.#inDirectory = new Statement(db, 'SELECT 1 FROM failure WHERE directory = ? LIMIT 1');
+    this.#wanted = new Statement(db, `SELECT * FROM failure WHERE directory = ? AND phase = ${P.wanted} ORDER BY id LIMIT ?`);
+    this.#setUnderWay = new Statement(db, `UPDATE failure SET phase = ${P.underWay} WHERE id = ?`);
+    this.#remove = new Statement(db, 'DELETE FROM failure WHERE id = ?');
+    this.#unresolved = new Statement(db, `SELECT count(*) AS n FROM failure WHERE phase <> ${P.failed} AND further = 0`);
   }
 
   /** Records a failure, or the latest attempt of one. */
   put(failure: Omit<FailureRecord, 'id'>): void {
-    const { kind, directory, name, type, group, reason, message, attempts, timeMs } = failure;
-    this.#put.run(kind, directory, name, type, group ?? null, reason, message, attempts, timeMs);
+    const { directory, name, type, reason, message, attempts, timeMs, further } = failure;
+    this.#put.run(directory, name, type, reason, message, attempts, timeMs, further ? 1 : 0);
   }
 
   /** By ascending id; those that are being tried again are left out. */
   list(afterId: number, limit: number): readonly FailureRecord[] {
-    return this.#list.all<Row>(afterId, limit).map((row) => ({
-      id: row.id,
-      kind: row.kind as FailureKind,
-      directory: row.directory,
-      name: row.name,
-      type: row.type,
-      group: row.link_group ?? undefined,
-      reason: row.reason,
-      message: row.message,
-      attempts: row.attempts,
-      timeMs: row.time_ms,
-    }));
+    return this.#list.all<Row>(afterId, limit).map(decode);
   }
 
+  /** Failed entries; a linked file counts once, whatever number of names it has. */
   count(): number {
     return this.#count.get<{ n: number }>()?.n ?? 0;
   }
 
-  /** All of them are tried again. */
-  setRetrying(): void {
+  /** Entries that are being tried again. */
+  retryingCount(): number {
+    return this.#unresolved.get<{ n: number }>()?.n ?? 0;
+  }
+
+  /** All of them are to be looked at again. */
+  setWanted(): void {
     this.#retry.run();
+  }
+
+  /** Directories with entries to be looked at again, by ascending id. */
+  wantedDirectories(after: number, limit: number): readonly number[] {
+    return this.#directories.all<{ directory: number }>(after, limit).map((row) => row.directory);
+  }
+
+  /** Directories with failed entries, by ascending id. */
+  directories(after: number, limit: number): readonly number[] {
+    return this.#allDirectories.all<{ directory: number }>(after, limit).map((row) => row.directory);
+  }
+
+  /** Entries of a directory that are to be looked at again. */
+  wanted(directory: number, limit: number): readonly FailureRecord[] {
+    return this.#wanted.all<Row>(directory, limit).map(decode);
+  }
+
+  /** It was looked at again, and what was found is being loaded. */
+  setUnderWay(id: number): void {
+    this.#setUnderWay.run(id);
+  }
+
+  /** Its entry is not there any more. */
+  remove(id: number): void {
+    this.#remove.run(id);
   }
 
   /** Those that were tried again and did not fail again are none any more. */
@@ -96,4 +130,9 @@ export class Failures {
   inDirectory(directory: number): boolean {
     return this.#inDirectory.get(directory) !== undefined;
   }
+}
+
+function decode(row: Row): FailureRecord {
+  const { id, directory, name, type, reason, message, attempts } = row;
+  return { id, directory, name, type, reason, message, attempts, timeMs: row.time_ms, further: row.further !== 0 };
 }

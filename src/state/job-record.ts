@@ -35,8 +35,16 @@ export interface JobRecord {
   readonly sessions: number;
   /** When the latest session began, in milliseconds since 1970, and what was done by then. */
   readonly sessionStart: { readonly ms: number; readonly done: number; readonly bytes: number };
-  /** Until when puts of the sessions before can still take effect, in milliseconds since 1970. */
-  readonly uncertainUntilMs: number;
+  /** Whether no put of the sessions before can still take effect. */
+  readonly settled: boolean;
   /** Names of the log blobs that the bucket object lists. */
   readonly logNames: readonly string[];
+  /** Names of log blobs that it listed before, to be removed. */
+  readonly formerLogNames: readonly string[];
+  /** Program and LZ4 library that built the objects: the same ones build the same bytes again. */
+  readonly encoder: string;
+  /** Whether the job has a tally from its first object on; a job of 0.1.0 has none. */
+  readonly books: boolean;
+  /** Why the container's listing was not compared with the tally before the commit; empty when it was, or not yet. */
+  readonly notChecked: string;
 }

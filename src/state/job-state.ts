@@ -1,3 +1,4 @@
+import { Tally } from '../books/tally.js';
 import { Chunks } from './chunks.js';
 import { type Database, openDatabase, Statement } from './database.js';
 import { Directories } from './directories.js';
@@ -6,8 +7,10 @@ import type { JobRecord } from './job-record.js';
 import { LargeFiles } from './large-files.js';
 import { Leftovers } from './leftovers.js';
 import { LinkGroups } from './link-groups.js';
+import { migrate, SCHEMA_VERSION } from './migrations.js';
 import { countOpenEntries } from './peek.js';
-import { checkTables, createTables, DirectoryStatus, LinkStatus, WorkStatus } from './schema.js';
+import { RootSeals } from './root-seal.js';
+import { checkTables, createTables, DirectoryStatus, LinkStatus, LookStatus, WorkStatus } from './schema.js';
 
 /** Counts of a job over all its sessions. */
 export interface JobCounters {
@@ -35,6 +38,7 @@ export class JobState {
   readonly large: LargeFiles;
   readonly failures: Failures;
   readonly leftovers: Leftovers;
+  readonly rootSeals: RootSeals;
   readonly #db: Database;
   readonly #hooks: CommitHooks;
   readonly #setRecord: Statement;
@@ -45,6 +49,9 @@ export class JobState {
   #nextSequence: number;
   #nextManager: number;
   #counters: JobCounters;
+  #tally: Tally;
+  #encodedTally: Uint8Array;
+  #tallyChanged = false;
   #aliveMs: number;
   #beforeCommit: () => void = () => undefined;
   readonly #fileSystems = new Map<string, number>();
@@ -58,8 +65,9 @@ export class JobState {
     this.large = new LargeFiles(db);
     this.failures = new Failures(db);
     this.leftovers = new Leftovers(db);
+    this.rootSeals = new RootSeals(db);
     this.#setRecord = new Statement(db, 'UPDATE job SET record = ?');
-    this.#setCounters = new Statement(db, 'UPDATE job SET done = ?, bytes = ?, excluded = ?, alive_ms = ?');
+    this.#setCounters = new Statement(db, 'UPDATE job SET done = ?, bytes = ?, excluded = ?, alive_ms = ?, tally = ?');
     this.#setNext = new Statement(db, 'UPDATE job SET next_sequence = ?, next_manager = ?');
     this.#addFileSystem = new Statement(db, 'INSERT INTO file_system (number, device) VALUES (?, ?)');
     const row = db.prepare('SELECT * FROM job').get() as {
@@ -70,8 +78,11 @@ export class JobState {
       bytes: number;
       excluded: number;
       alive_ms: number;
+      tally: Uint8Array | null;
     };
-    this.#record = JSON.parse(row.record) as JobRecord;
+    this.#record = { ...BEFORE_BOOKS, ...(JSON.parse(row.record) as JobRecord) };
+    this.#tally = Tally.decode(row.tally);
+    this.#encodedTally = row.tally ?? new Uint8Array(0);
     this.#nextSequence = row.next_sequence;
     this.#nextManager = row.next_manager;
     this.#counters = { done: row.done, bytes: row.bytes, excluded: row.excluded };
@@ -88,7 +99,7 @@ export class JobState {
     const db = openDatabase(path);
     try {
       configure(db, journal);
-      createTables(db, () => db.prepare('INSERT INTO job VALUES (1, ?, ?, 1, 0, 0, 0, 0)').run(JSON.stringify(record), firstSequence));
+      createTables(db, () => db.prepare('INSERT INTO job VALUES (1, ?, ?, 1, 0, 0, 0, 0, NULL)').run(JSON.stringify(record), firstSequence));
       return new JobState(db, hooks);
     } catch (error) {
       db.close();
@@ -102,6 +113,7 @@ export class JobState {
     try {
       checkTables(db, path);
       configure(db, journal);
+      migrate(db);
       return new JobState(db, hooks);
     } catch (error) {
       db.close();
@@ -134,10 +146,14 @@ export class JobState {
       const result = change();
       if (this.#nextSequence !== saved.next || this.#nextManager !== saved.manager) this.#setNext.run(this.#nextSequence, this.#nextManager);
       this.#aliveMs = this.#hooks.now?.() ?? Date.now();
-      this.#setCounters.run(this.#counters.done, this.#counters.bytes, this.#counters.excluded, this.#aliveMs);
+      const tally = this.#tallyChanged ? this.#tally.encode() : this.#encodedTally;
+      const { done, bytes, excluded } = this.#counters;
+      this.#setCounters.run(done, bytes, excluded, this.#aliveMs, tally);
       this.#beforeCommit();
       this.#hooks.before?.();
       this.#db.exec('COMMIT');
+      this.#encodedTally = tally;
+      this.#tallyChanged = false;
       this.#hooks.after?.();
       return result;
     } catch (error) {
@@ -145,6 +161,8 @@ export class JobState {
       this.#nextSequence = saved.next;
       this.#nextManager = saved.manager;
       this.#counters = saved.counters;
+      if (this.#tallyChanged) this.#tally = Tally.decode(this.#encodedTally);
+      this.#tallyChanged = false;
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
@@ -159,6 +177,24 @@ export class JobState {
   update(change: Partial<JobRecord>): void {
     this.#record = { ...this.#record, ...change };
     this.#setRecord.run(JSON.stringify(this.#record));
+  }
+
+  /** Objects that count: what the container holds, the bucket object and logs apart. Not to be changed by the caller. */
+  get tally(): Tally {
+    return this.#tally;
+  }
+
+  /** Counts objects of a recorded result; inside a transaction. */
+  addObjects(tally: Tally): void {
+    this.#tally.plus(tally);
+    this.#tallyChanged = true;
+  }
+
+  /** Counts objects no more, which were superseded or given up; inside a transaction. Those of 0.1.0 were never counted. */
+  removeObjects(tally: Tally): void {
+    if (!this.#record.books) return;
+    this.#tally.minus(tally);
+    this.#tallyChanged = true;
   }
 
   /** Adds to the counters; inside a transaction. */
@@ -212,34 +248,34 @@ export class JobState {
   }
 
   /**
-   * Puts what a session that ended had claimed back to be done; inside a transaction.
+   * Throws listings away that a session which ended had not completed: nothing of them has been sent; inside a transaction.
    *
-   * Listings that were not complete are thrown away: nothing of them has been sent.
+   * What was claimed for writing is for `load/tries.ts`.
    */
-  reclaim(): void {
+  reclaimListings(): void {
     const D = DirectoryStatus;
-    const W = WorkStatus;
     this.#db.exec(`
       DELETE FROM directory WHERE status = ${D.hidden};
-      DELETE FROM chunk WHERE status = ${W.hidden};
+      DELETE FROM chunk WHERE status = ${WorkStatus.hidden};
       DELETE FROM link WHERE status = ${LinkStatus.hidden};
-      DELETE FROM link_group WHERE sequence = 0 AND id NOT IN (SELECT link_group FROM link);
+      DELETE FROM link_group WHERE status = ${WorkStatus.pending} AND written_name IS NULL AND id NOT IN (SELECT link_group FROM link);
       UPDATE directory SET status = ${D.found} WHERE status = ${D.listing};
-      UPDATE directory SET status = ${D.ready} WHERE status = ${D.writing};
-      UPDATE chunk SET status = ${W.pending}, suspect = 1 WHERE status = ${W.running};
-      UPDATE link_group SET status = ${W.pending}, suspect = 1 WHERE status = ${W.running};
+      UPDATE directory SET look = ${LookStatus.wanted} WHERE look = ${LookStatus.running};
     `);
   }
 
   /** Entries known and not yet done or failed: for the progress of a job that goes on. */
   openEntries(): number {
-    return countOpenEntries(this.#db);
+    return countOpenEntries(this.#db, SCHEMA_VERSION);
   }
 
   close(): void {
     this.#db.close();
   }
 }
+
+/** What a record of version 0.1.0 lacks. */
+const BEFORE_BOOKS = { settled: false, formerLogNames: [], encoder: '', books: false, notChecked: '' };
 
 function configure(db: Database, journal: 'WAL' | 'DELETE'): void {
   db.exec(

@@ -20,8 +20,10 @@ export interface LargeRecord {
   readonly blocks: number;
   /** Blocks 1 … this are at the service. */
   readonly doneBlocks: number;
-  /** Blocks above this have never been sent. */
+  /** Highest block that may have been put; `blocks` when the indirect blocks and the inode may have been, too. */
   readonly boundBlocks: number;
+  /** Of blocks 1 … `doneBlocks`, `Tally.encode`'s. */
+  readonly tally: Uint8Array | null;
 }
 
 interface Row {
@@ -38,6 +40,7 @@ interface Row {
   blocks: number;
   done_blocks: number;
   bound_blocks: number;
+  tally: Uint8Array | null;
 }
 
 /** The large files of a job. */
@@ -48,6 +51,8 @@ export class LargeFiles {
   readonly #progress: Statement;
   readonly #bound: Statement;
   readonly #delete: Statement;
+  readonly #ofGroup: Statement;
+  readonly #hasSequence: Statement;
 
   constructor(db: Database) {
     this.#insert = new Statement(
@@ -57,12 +62,14 @@ export class LargeFiles {
     );
     this.#get = new Statement(db, 'SELECT * FROM large WHERE id = ?');
     this.#all = new Statement(db, 'SELECT * FROM large WHERE id > ? ORDER BY id LIMIT ?');
-    this.#progress = new Statement(db, 'UPDATE large SET done_blocks = ? WHERE id = ?');
+    this.#progress = new Statement(db, 'UPDATE large SET done_blocks = ?, tally = ? WHERE id = ?');
     this.#bound = new Statement(db, 'UPDATE large SET bound_blocks = ? WHERE id = ?');
+    this.#ofGroup = new Statement(db, 'SELECT * FROM large WHERE link_group = ?');
+    this.#hasSequence = new Statement(db, 'SELECT 1 FROM large WHERE sequence = ?');
     this.#delete = new Statement(db, 'DELETE FROM large WHERE id = ?');
   }
 
-  add(file: Omit<LargeRecord, 'id' | 'doneBlocks' | 'boundBlocks'>): LargeRecord {
+  add(file: Omit<LargeRecord, 'id' | 'doneBlocks' | 'boundBlocks' | 'tally'>): LargeRecord {
     const { origin, directory, sourceName, sequence, generation, attempts, attributes, blocks } = file;
     const chunk = origin.chunk ?? null;
     const entry = origin.chunk === undefined ? null : origin.entry;
@@ -81,12 +88,24 @@ export class LargeFiles {
     return this.#all.all<Row>(afterId, limit).map(decode);
   }
 
-  setDone(id: number, blocks: number): void {
-    this.#progress.run(blocks, id);
+  /** @param tally of blocks 1 … `blocks`, encoded */
+  setDone(id: number, blocks: number, tally: Uint8Array): void {
+    this.#progress.run(blocks, tally, id);
   }
 
+  /** Records what is about to be put; see {@link LargeRecord.boundBlocks}. */
   setBound(id: number, blocks: number): void {
     this.#bound.run(blocks, id);
+  }
+
+  /** The file of a group of links; undefined when it is not under way. */
+  ofGroup(group: number): LargeRecord | undefined {
+    const row = this.#ofGroup.get<Row>(group);
+    return row && decode(row);
+  }
+
+  hasSequence(sequence: number): boolean {
+    return this.#hasSequence.get(sequence) !== undefined;
   }
 
   delete(id: number): void {
@@ -109,5 +128,6 @@ function decode(row: Row): LargeRecord {
     blocks,
     doneBlocks: row.done_blocks,
     boundBlocks: row.bound_blocks,
+    tally: row.tally,
   };
 }

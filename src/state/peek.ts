@@ -1,7 +1,7 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { Database } from './database.js';
 import type { JobRecord } from './job-record.js';
-import { checkTables, DirectoryStatus, WorkStatus } from './schema.js';
+import { checkTables, DirectoryStatus, FailurePhase, WorkStatus } from './schema.js';
 
 /** What a look at a job's database tells. */
 export interface JobPeek {
@@ -25,7 +25,9 @@ export function readJobState(db: Database, path: string): JobPeek {
       excluded: number;
       alive_ms: number;
     };
-    const failures = (db.prepare('SELECT count(*) AS n FROM failure WHERE retrying = 0').get() as { n: number }).n;
+    const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
+    const failed = version === 1 ? 'retrying = 0' : `phase = ${FailurePhase.failed} AND further = 0`;
+    const failures = (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${failed}`).get() as { n: number }).n;
     return {
       record: JSON.parse(job.record) as JobRecord,
       done: job.done,
@@ -33,20 +35,27 @@ export function readJobState(db: Database, path: string): JobPeek {
       excluded: job.excluded,
       aliveMs: job.alive_ms,
       failures,
-      open: countOpenEntries(db),
+      open: countOpenEntries(db, version),
     };
   } catch (cause) {
     throw new ClfsError('state', `Cannot read the job state ${JSON.stringify(path)}: ${messageOf(cause)}.`, { cause });
   }
 }
 
-/** Entries known and neither done nor failed; what is only written again counts as done. */
-export function countOpenEntries(db: Database): number {
+/**
+ * Entries known and neither done nor failed; what is only written again counts as done.
+ *
+ * @param version of the tables: a look at the state of an older program does not change it
+ */
+export function countOpenEntries(db: Database, version: number): number {
   const D = DirectoryStatus;
   const W = WorkStatus;
+  const FAILED_BEFORE_VERSION_2 = 6;
+  const groupIsNew = version === 1 ? 'written_revision IS NULL' : 'written_name IS NULL';
   const sql = `SELECT (SELECT coalesce(sum(count), 0) FROM chunk WHERE status IN (${W.pending}, ${W.running}))
     + (SELECT count(*) FROM large WHERE link_group IS NULL)
-    + (SELECT count(*) FROM link_group WHERE status IN (${W.pending}, ${W.running}) AND written_revision IS NULL)
-    + (SELECT count(*) FROM directory WHERE status NOT IN (${D.written}, ${D.failed}, ${D.hidden}) AND written_revision IS NULL) AS n`;
+    + (SELECT count(*) FROM link_group WHERE status IN (${W.pending}, ${W.running}) AND ${groupIsNew})
+    + (SELECT count(*) FROM directory WHERE status NOT IN (${D.written}, ${FAILED_BEFORE_VERSION_2}, ${D.hidden})
+         AND written_revision IS NULL) AS n`;
   return (db.prepare(sql).get() as { n: number }).n;
 }

@@ -1,8 +1,6 @@
 import { ClfsError } from '../error.js';
 import type { Database } from './database.js';
-
-/** Version of the tables; a state of another version is refused. */
-const SCHEMA_VERSION = 1;
+import { SCHEMA_VERSION } from './migrations.js';
 
 /** Life of a directory. */
 export const DirectoryStatus = {
@@ -13,19 +11,22 @@ export const DirectoryStatus = {
   waiting: 2,
   /** Everything in it is done or failed: its object can be written. */
   ready: 3,
+  /** Claimed for writing under its present revision. */
   writing: 4,
   written: 5,
-  failed: 6,
   /** Part of a listing that is not complete. */
   hidden: 7,
 } as const;
 
-/** Life of a chunk, of a group of links, and of a large file. */
+/** Whether failed entries of a directory are to be looked at again. */
+export const LookStatus = { none: 0, wanted: 1, running: 2 } as const;
+
+/** Life of a chunk and of a group of links. */
 export const WorkStatus = {
   pending: 0,
+  /** Claimed: its names may be used by puts. */
   running: 1,
   done: 2,
-  failed: 3,
   /** Part of a listing that is not complete. */
   hidden: 4,
 } as const;
@@ -39,35 +40,47 @@ export const LinkStatus = {
   written: 2,
 } as const;
 
+/** Life of a failure. */
+export const FailurePhase = {
+  failed: 0,
+  /** Its entry is to be looked at again. */
+  wanted: 1,
+  /** Its entry was looked at again, and what was found is being loaded. */
+  underWay: 2,
+} as const;
+
 /**
- * The tables. 64-bit unsigned numbers are blobs of 8 bytes: SQLite's integers end at 2^63-1.
+ * The tables. 64-bit unsigned numbers are blobs of 8 bytes: SQLite's integers end at 2^63-1. A `tally` is `Tally.encode`'s.
  *
- * job        one row: what is the same from first to last, as JSON, and the counters
- * directory  a row a directory, from found to the end of the job
- * chunk      entries of one directory that go to a thread together; gone when the directory is written
- * link_group a file with several links, and `link` each of its names
- * large      a file of many segments while it is loaded
- * failure    an entry that failed, in the latest attempt
- * leftover   blobs to be removed before the job commits
+ * job         one row: what is the same from first to last, as JSON, the counters, and the tally of what counts
+ * file_system a number for each device that was met
+ * directory   a row a directory, from found to the end of the job; `revision` is the last one that was claimed, -1 for none
+ * chunk       entries of one directory that go to a lane together; gone when the directory is written
+ * link_group  a file with several links, and `link` each of its names; `revision` as for directories
+ * large       a file of many segments while it is loaded
+ * failure     an entry that failed, in the latest attempt
+ * leftover    names that a lost or superseded try may have used: to be removed before the job commits
+ * root_seal   the root's inode, ready to be put: the commit point
  */
 const TABLES = `
 CREATE TABLE job (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL, next_sequence INTEGER NOT NULL, next_manager INTEGER NOT NULL,
-  done INTEGER NOT NULL, bytes INTEGER NOT NULL, excluded INTEGER NOT NULL, alive_ms INTEGER NOT NULL) STRICT;
+  done INTEGER NOT NULL, bytes INTEGER NOT NULL, excluded INTEGER NOT NULL, alive_ms INTEGER NOT NULL, tally BLOB) STRICT;
 CREATE TABLE file_system (number INTEGER PRIMARY KEY, device TEXT NOT NULL) STRICT;
 CREATE TABLE directory (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB NOT NULL, file_system INTEGER NOT NULL, inode BLOB NOT NULL,
   sequence INTEGER NOT NULL, manager INTEGER NOT NULL, status INTEGER NOT NULL, pending INTEGER NOT NULL, links INTEGER NOT NULL,
-  revision INTEGER NOT NULL, attributes BLOB, written_revision INTEGER, written_blocks INTEGER) STRICT;
+  revision INTEGER NOT NULL, attributes BLOB, written_revision INTEGER, written_blocks INTEGER, look INTEGER NOT NULL DEFAULT 0, tally BLOB) STRICT;
 CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode) WHERE inode <> x'0000000000000000';
 CREATE INDEX directory_parent ON directory (parent);
 CREATE INDEX directory_found ON directory (id) WHERE status = 0;
 CREATE INDEX directory_ready ON directory (id) WHERE status = 3;
+CREATE INDEX directory_look ON directory (id) WHERE look = 1;
 CREATE TABLE chunk (id INTEGER PRIMARY KEY, directory INTEGER NOT NULL, first_sequence INTEGER NOT NULL, count INTEGER NOT NULL, entries BLOB NOT NULL,
-  status INTEGER NOT NULL, suspect INTEGER NOT NULL, excluded BLOB) STRICT;
+  status INTEGER NOT NULL, attempts INTEGER NOT NULL, acknowledged BLOB, left_out BLOB) STRICT;
 CREATE INDEX chunk_directory ON chunk (directory);
 CREATE INDEX chunk_pending ON chunk (id) WHERE status = 0;
 CREATE TABLE link_group (id INTEGER PRIMARY KEY, file_system INTEGER NOT NULL, inode BLOB NOT NULL, copy INTEGER NOT NULL, type INTEGER NOT NULL,
-  link_count INTEGER NOT NULL, status INTEGER NOT NULL, suspect INTEGER NOT NULL, sequence INTEGER NOT NULL, manager INTEGER NOT NULL,
-  generation INTEGER NOT NULL, revision INTEGER NOT NULL, written_revision INTEGER, written_generation INTEGER, written_blocks INTEGER) STRICT;
+  status INTEGER NOT NULL, attempts INTEGER NOT NULL, sequence INTEGER NOT NULL, manager INTEGER NOT NULL, revision INTEGER NOT NULL,
+  written_name TEXT, written_generation INTEGER, written_blocks INTEGER, tally BLOB) STRICT;
 CREATE UNIQUE INDEX link_group_identity ON link_group (file_system, inode, copy);
 CREATE INDEX link_group_pending ON link_group (id) WHERE status = 0;
 CREATE TABLE link (id INTEGER PRIMARY KEY, link_group INTEGER NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL, status INTEGER NOT NULL) STRICT;
@@ -75,11 +88,14 @@ CREATE INDEX link_of_group ON link (link_group);
 CREATE INDEX link_of_directory ON link (directory);
 CREATE TABLE large (id INTEGER PRIMARY KEY, chunk INTEGER, entry INTEGER, link_group INTEGER, directory INTEGER NOT NULL, source_name BLOB NOT NULL,
   sequence INTEGER NOT NULL, generation INTEGER NOT NULL, attempts INTEGER NOT NULL, attributes BLOB NOT NULL, blocks INTEGER NOT NULL,
-  done_blocks INTEGER NOT NULL, bound_blocks INTEGER NOT NULL) STRICT;
-CREATE TABLE failure (id INTEGER PRIMARY KEY, kind TEXT NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL, type INTEGER NOT NULL, link_group INTEGER,
-  reason TEXT NOT NULL, message TEXT NOT NULL, attempts INTEGER NOT NULL, time_ms INTEGER NOT NULL, retrying INTEGER NOT NULL) STRICT;
+  done_blocks INTEGER NOT NULL, bound_blocks INTEGER NOT NULL, tally BLOB) STRICT;
+CREATE TABLE failure (id INTEGER PRIMARY KEY, directory INTEGER NOT NULL, name BLOB NOT NULL, type INTEGER NOT NULL, reason TEXT NOT NULL,
+  message TEXT NOT NULL, attempts INTEGER NOT NULL, time_ms INTEGER NOT NULL, phase INTEGER NOT NULL, further INTEGER NOT NULL) STRICT;
 CREATE UNIQUE INDEX failure_entry ON failure (directory, name);
-CREATE TABLE leftover (id INTEGER PRIMARY KEY, name TEXT, owner BLOB, sequence INTEGER, generation INTEGER, blocks INTEGER) STRICT;
+CREATE TABLE leftover (id INTEGER PRIMARY KEY, handle BLOB, version INTEGER, sequence INTEGER, generation INTEGER, segments INTEGER,
+  indirect_blocks INTEGER, kind TEXT NOT NULL, link_group INTEGER, directory INTEGER, name TEXT, refused TEXT) STRICT;
+CREATE TABLE root_seal (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, blocks INTEGER NOT NULL,
+  tally BLOB NOT NULL) STRICT;
 `;
 
 /** Makes the tables in an empty database, and what `fill` puts into them: all of it or, after a crash, nothing. */
@@ -110,7 +126,7 @@ export function checkTables(database: Database, path: string): void {
     );
   }
   if (version === 0) throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
-  if (version !== SCHEMA_VERSION) {
+  if (version > SCHEMA_VERSION) {
     throw new ClfsError(
       'state',
       `The job state ${where} is of version ${version}; this program uses version ${SCHEMA_VERSION}. Go on with the version of clfsload that began it.`,

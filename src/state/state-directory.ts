@@ -3,12 +3,13 @@ import { dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
 import { fileSystemMagic, tryLock } from '../posix/libc.js';
 import { type Database, openDatabase } from './database.js';
+import type { JobRecord } from './job-record.js';
 import { holdsJob } from './schema.js';
 
 const DATABASE_FILE = 'job.db';
 const LOCK_FILE = 'lock';
 /** Files that a job may leave in its state directory. */
-const OWN_FILES = /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|problems\.txt|failures\.jsonl)$/;
+const OWN_FILES = /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|problems\.txt|failures\.jsonl|manifest\.jsonl)$/;
 /** statfs numbers of network file systems: NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, 9p, FUSE, GPFS. */
 const NETWORK_FILE_SYSTEMS = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x01021997, 0x65735546, 0x47504653]);
 
@@ -26,7 +27,8 @@ export interface StateDirectory {
 }
 
 /**
- * Takes a directory for a new job: it must be empty, or not exist while its parent does.
+ * Takes a directory for a new job: it must be empty, or not exist while its parent does. One that holds a job which never began is taken
+ * as it is: the answer to the first request of that job may have been lost.
  *
  * @throws ClfsError `state` saying why it cannot be used, and how to go on when it holds a job; `state-busy`
  */
@@ -37,8 +39,9 @@ export function claimNewState(statePath: string): StateDirectory {
   if (!made) {
     const names = listState(path);
     const foreign = names.some((name) => !OWN_FILES.test(name));
+    if (!foreign && recorded(path, names) === 'not begun') return hold(path, () => clear(path));
     // What a process left that died before its job had begun does not count.
-    if (!foreign && !isJobRecorded(path, names)) return holdNew(path, made);
+    if (!foreign && recorded(path, names) === 'nothing') return holdNew(path, made);
     if (names.includes(DATABASE_FILE)) {
       throw new ClfsError(
         'state',
@@ -50,28 +53,31 @@ export function claimNewState(statePath: string): StateDirectory {
   return holdNew(path, made);
 }
 
+function clear(path: string, keep?: string): void {
+  for (const name of readdirSync(path)) if (OWN_FILES.test(name) && name !== keep) rmSync(join(path, name), { force: true });
+}
+
 function holdNew(path: string, made: boolean): StateDirectory {
-  const clear = (keep?: string) => {
-    for (const name of readdirSync(path)) if (OWN_FILES.test(name) && name !== keep) rmSync(join(path, name), { force: true });
-  };
   const directory = hold(path, () => {
-    clear();
+    clear(path);
     if (made) rmSync(path, { recursive: true, force: true });
   });
-  clear(LOCK_FILE);
+  clear(path, LOCK_FILE);
   return directory;
 }
 
-/** @throws nothing: a database that cannot be read counts as a job, which is never removed */
-function isJobRecorded(path: string, names: readonly string[]): boolean {
-  if (!names.includes(DATABASE_FILE)) return names.some((name) => name !== LOCK_FILE);
+/** What the database of a directory holds. One that cannot be read counts as a job, which is never removed. */
+function recorded(path: string, names: readonly string[]): 'nothing' | 'not begun' | 'job' {
+  if (!names.includes(DATABASE_FILE)) return names.some((name) => name !== LOCK_FILE) ? 'job' : 'nothing';
   let db: Database | undefined;
   try {
     // Not read-only: that would leave the files of a write-ahead log behind.
     db = openDatabase(join(path, DATABASE_FILE));
-    return holdsJob(db);
+    if (!holdsJob(db)) return 'nothing';
+    const { record } = db.prepare('SELECT record FROM job').get() as { record: string };
+    return (JSON.parse(record) as JobRecord).begun ? 'job' : 'not begun';
   } catch {
-    return true;
+    return 'job';
   } finally {
     db?.close();
   }

@@ -1,38 +1,80 @@
+import { type Clock, systemClock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
-import type { Traffic } from '../container/traffic.js';
 import type { Lz4 } from '../format/envelope.js';
 import { type Geometry, maximumBlockCount } from '../format/geometry.js';
 import { inodeHeadBytes } from '../format/inode.js';
+import { MOST_LINKS } from '../format/limits.js';
+import { type DescriptorPlaces, descriptorPlaces, isOutOfDescriptors, patiently } from '../posix/descriptors.js';
 import type { SourceTree } from '../source/source-tree.js';
 import { JobIds } from './job-ids.js';
 import { ObjectWriter } from './object-writer.js';
 import type { JobConstants } from './tasks.js';
 
-/** What the tasks of one thread share. */
+/** Directories that the tasks of one lane have open at once. */
+const MOST_OPEN_DIRECTORIES = 128;
+/** A directory, and a file or a second descriptor of the directory. */
+const DESCRIPTORS_A_PLACE = 2;
+
+/** Set when the job stops. */
+export interface StopState {
+  /** Tasks end what is under way and begin nothing new. */
+  asked: boolean;
+  /** Tasks do not wait for what is under way any more. */
+  abandoned: boolean;
+}
+
+/** What the tasks of one lane share. */
 export interface WorkContext {
   readonly constants: JobConstants;
   readonly ids: JobIds;
   readonly source: SourceTree;
   readonly container: Container;
   readonly writer: ObjectWriter;
-  /** Where files are counted as they arrive. */
-  readonly traffic: Traffic;
+  readonly clock: Clock;
+  /** A place is taken for each directory of the source that is open. */
+  readonly places: DescriptorPlaces;
+  readonly stop: StopState;
 }
 
-/** The most back pointers of one inode. Source: clfs-format.md 6.6 */
-export const MOST_LINKS = 1023;
-
-/** @param lz4 used when the job compresses */
-export function createContext(constants: JobConstants, source: SourceTree, container: Container, lz4: Lz4, traffic: Traffic): WorkContext {
+/**
+ * @param lz4 used when the job compresses
+ * @param lanes that share the descriptors of the process
+ */
+export function createContext(
+  constants: JobConstants,
+  source: SourceTree,
+  container: Container,
+  lz4: Lz4,
+  lanes: number,
+  clock: Clock = systemClock,
+): WorkContext {
   const writer = new ObjectWriter(container, constants.compress ? lz4 : undefined, largestObjectBytes(constants.geometry));
-  return { constants, ids: new JobIds(constants.secret, constants.containerId), source, container, writer, traffic };
+  const ids = new JobIds(constants.secret, constants.containerId);
+  // Half of what the process may open is for the source; the rest for connections, blobs and the state.
+  const places = descriptorPlaces(MOST_OPEN_DIRECTORIES, { sharers: 2 * lanes, each: DESCRIPTORS_A_PLACE });
+  return { constants, ids, source, container, writer, clock, places, stop: { asked: false, abandoned: false } };
+}
+
+/**
+ * Opens something of the source; waits while the process has no descriptor for it: that is no failure of an entry.
+ *
+ * @throws ClfsError `open-files` after half a minute; whatever `open` throws for other reasons
+ */
+export function openPatiently<T>(what: Uint8Array, open: () => T): T | Promise<T> {
+  try {
+    return open();
+  } catch (error) {
+    if (!isOutOfDescriptors(error)) throw error;
+    return patiently(Buffer.from(what).toString(), open);
+  }
 }
 
 /** No object of a job is larger: a whole segment, or an inode with every direct block, every link and a full first piece. */
 function largestObjectBytes(geometry: Geometry): number {
   const id = new Uint8Array(24);
   const direct = new Array<Uint8Array>(Math.min(geometry.directBlocks, maximumBlockCount(geometry))).fill(id);
-  const head = inodeHeadBytes({ backPointers: new Array<Uint8Array>(MOST_LINKS).fill(id), name: new Uint8Array(255) }, direct);
+  const identity = { backPointers: new Array<Uint8Array>(MOST_LINKS).fill(id), name: new Uint8Array(255) };
+  const head = inodeHeadBytes(identity, direct);
   const segment = Math.max(geometry.fileSegmentBytes, geometry.directorySegmentBytes);
   const indirect = geometry.fanOut * 18;
   return Math.max(head + geometry.firstSegmentBytes, segment, indirect, 65536) + 4096;

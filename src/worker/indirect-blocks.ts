@@ -1,3 +1,4 @@
+import type { Tally } from '../books/tally.js';
 import { indirectNodes, NO_ROOTS } from '../format/block-map.js';
 import { ObjectType } from '../format/ids.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
@@ -31,8 +32,8 @@ export function indirectRoots(owner: BlockOwner, context: WorkContext): readonly
   return roots;
 }
 
-/** Writes the indirect blocks of an inode, one after the other. */
-export async function putIndirectBlocks(owner: BlockOwner, context: WorkContext): Promise<void> {
+/** Writes the indirect blocks of an inode, one after the other. @param tally gets each one that is there */
+export async function putIndirectBlocks(owner: BlockOwner, context: WorkContext, tally: Tally): Promise<void> {
   const { sequence, generation, handle, ctimeSeconds } = owner;
   for (const node of indirectNodes(owner.blockCount, context.constants.geometry)) {
     const children: Uint8Array[] = [];
@@ -44,22 +45,30 @@ export async function putIndirectBlocks(owner: BlockOwner, context: WorkContext)
     }
     const id = context.ids.indirect(sequence, generation, node.tree, node.depth, node.index);
     const body = encodeSegment({ kind: 'indirect', children, owner: { ctimeSeconds, offset: indirectOffset(node.tree, node.depth), handle } });
-    await context.writer.putBody(encodeObjectName({ id, type: ObjectType.indirect, owner: handle, version: FIRST_VERSION }), body);
+    const name = encodeObjectName({ id, type: ObjectType.indirect, owner: handle, version: FIRST_VERSION });
+    tally.add(ObjectType.indirect, name, await context.writer.putBody(name, body));
   }
 }
 
-/** Names of the segments and indirect blocks of one generation of an inode. */
-export function* blockNames(owner: BlockOwner, context: Pick<WorkContext, 'ids' | 'constants'>): Generator<string> {
-  const { sequence, generation, handle } = owner;
-  for (let block = 1; block < owner.blockCount; block++) {
-    yield encodeObjectName({ id: context.ids.segment(sequence, generation, block), type: ObjectType.segment, owner: handle, version: FIRST_VERSION });
+/** The blocks that a try of an inode may have put. */
+export interface BlockRange {
+  readonly handle: Uint8Array;
+  readonly sequence: number;
+  readonly generation: number;
+  /** Segments 1 … this. */
+  readonly segments: number;
+  /** Indirect blocks of an inode of so many blocks, block 0 included; 0 for none. */
+  readonly indirectBlocks: number;
+}
+
+/** Names of the segments and indirect blocks in a range. */
+export function* blockNames(range: BlockRange, context: Pick<WorkContext, 'ids' | 'constants'>): Generator<string> {
+  const { sequence, generation, handle, segments, indirectBlocks } = range;
+  const name = (id: Uint8Array, type: number) => encodeObjectName({ id, type, owner: handle, version: FIRST_VERSION });
+  for (let block = 1; block <= segments; block++) {
+    yield name(context.ids.segment(sequence, generation, block), ObjectType.segment);
   }
-  for (const { tree, depth, index } of indirectNodes(owner.blockCount, context.constants.geometry)) {
-    yield encodeObjectName({
-      id: context.ids.indirect(sequence, generation, tree, depth, index),
-      type: ObjectType.indirect,
-      owner: handle,
-      version: FIRST_VERSION,
-    });
+  for (const { tree, depth, index } of indirectNodes(indirectBlocks, context.constants.geometry)) {
+    yield name(context.ids.indirect(sequence, generation, tree, depth, index), ObjectType.indirect);
   }
 }

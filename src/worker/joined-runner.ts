@@ -4,6 +4,10 @@ import type { TaskRunner } from './runner.js';
 export function joinRunners(first: TaskRunner, second: TaskRunner): TaskRunner {
   return {
     lanes: first.lanes + second.lanes,
+    start(events) {
+      first.start(events);
+      second.start(events);
+    },
     submit(lane, number, task) {
       if (lane < first.lanes) first.submit(lane, number, task);
       else second.submit(lane - first.lanes, number, task);
@@ -11,6 +15,14 @@ export function joinRunners(first: TaskRunner, second: TaskRunner): TaskRunner {
     authorize(authorization) {
       first.authorize(authorization);
       second.authorize(authorization);
+    },
+    stop() {
+      first.stop();
+      second.stop();
+    },
+    abandon() {
+      first.abandon();
+      second.abandon();
     },
     async close() {
       await Promise.all([first.close(), second.close()]);

@@ -1,24 +1,26 @@
 import { setImmediate } from 'node:timers/promises';
 import { ClfsError } from '../error.js';
-import { ObjectType } from '../format/ids.js';
+import { type EntryType, ObjectType } from '../format/ids.js';
 import type { FailureReason, ListedEntry, SourceAttributes, SourceDirectory } from '../source/source-tree.js';
-import type { WorkContext } from './context.js';
+import { openPatiently, type WorkContext } from './context.js';
 import { hasClampedTime, isUnchanged, packAttributes, toAttributes } from './file-attributes.js';
-import { EntryPacker } from './packed-entries.js';
+import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
 import { problemOf } from './problem.js';
-import type { ListPart, ListResult, ListTask, TaskSink } from './tasks.js';
+import type { ListPart, ListResult, ListTask, LookResult, LookTask, TaskSink } from './tasks.js';
 
-/** Entries that go to a thread, and are marked in the state, together. */
-const CHUNK_ENTRIES = 256;
 /** Entries after which a long listing is handed on and others get their turn. */
 const PART_ENTRIES = 8192;
 const MOST_ATTEMPTS = 3;
+/** Entries after which others get their turn. */
+const TURN_ENTRIES = 256;
 
 /** Lists a directory; again from the start, a few times, when it changes meanwhile. */
 export async function listDirectory(task: ListTask, context: WorkContext, sink: TaskSink): Promise<ListResult> {
+  const giveBack = await context.places.take();
   let directory: SourceDirectory | undefined;
   try {
-    directory = context.source.openDirectory(Buffer.from(task.place.path), task.place);
+    const path = Buffer.from(task.place.path);
+    directory = await openPatiently(path, () => context.source.openDirectory(path, task.place));
     let before = directory.attributes();
     for (let attempt = 1; ; attempt++) {
       const complete = await listOnce(directory, context, sink, attempt > 1, attempt === MOST_ATTEMPTS);
@@ -30,16 +32,46 @@ export async function listDirectory(task: ListTask, context: WorkContext, sink: 
       before = after;
     }
   } catch (error) {
-    return { kind: 'list', attributes: new Uint8Array(0), device: '', clampedTimes: false, failure: problemOf(error, 1) };
+    const failure = problemOf(error, 1);
+    return { kind: 'list', attributes: new Uint8Array(0), device: '', clampedTimes: false, failure };
   } finally {
     directory?.close();
+    giveBack();
+  }
+}
+
+/** Looks at entries that failed before, each anew: it may have another type now, other links, or be gone. */
+export async function lookAtEntries(task: LookTask, context: WorkContext, sink: TaskSink): Promise<LookResult> {
+  const giveBack = await context.places.take();
+  let directory: SourceDirectory | undefined;
+  try {
+    const path = Buffer.from(task.place.path);
+    directory = await openPatiently(path, () => context.source.openDirectory(path, task.place));
+    const part = new PartBuilder(false);
+    const vanished: number[] = [];
+    for (const [position, bytes] of task.names.entries()) {
+      const entry = { name: Buffer.from(bytes), type: undefined };
+      const attributes = lookAt(directory, entry);
+      if (attributes instanceof ClfsError) {
+        if (attributes.reason === 'entry-vanished') vanished.push(position);
+        else part.fail(entry, attributes);
+      } else part.add(entry.name, attributes, context);
+      if (position % TURN_ENTRIES === TURN_ENTRIES - 1) await setImmediate();
+    }
+    part.end();
+    sink.part(part);
+    return { kind: 'look', vanished, failure: undefined };
+  } catch (error) {
+    return { kind: 'look', vanished: [], failure: problemOf(error, 1) };
+  } finally {
+    directory?.close();
+    giveBack();
   }
 }
 
 /** @returns false when an entry vanished under the listing */
 async function listOnce(directory: SourceDirectory, context: WorkContext, sink: TaskSink, restart: boolean, reportVanished: boolean): Promise<boolean> {
   const { preserveHardLinks } = context.constants;
-  const packer = new EntryPacker();
   let part = new PartBuilder(restart);
   let complete = true;
   for (const batch of directory.list()) {
@@ -48,39 +80,30 @@ async function listOnce(directory: SourceDirectory, context: WorkContext, sink: 
         part.excluded++;
         continue;
       }
-      const look = entry.type === undefined || entry.type === ObjectType.directory || preserveHardLinks;
-      const attributes = look ? lookAt(directory, entry) : undefined;
-      if (attributes instanceof ClfsError) {
-        if (attributes.reason === 'entry-vanished' && !reportVanished) complete = false;
-        else
-          part.failures.push({
-            name: entry.name,
-            type: entry.type ?? ObjectType.regular,
-            reason: attributes.reason as FailureReason,
-            message: attributes.message,
-          });
+      const { type } = entry;
+      if (type !== undefined && type !== ObjectType.directory && !preserveHardLinks) {
+        part.addPlain(entry.name, type);
         continue;
       }
-      const type = attributes?.type ?? entry.type ?? ObjectType.regular;
-      if (attributes && type === ObjectType.directory) part.directories.push({ name: entry.name, device: attributes.device, inode: attributes.inode });
-      else if (attributes && preserveHardLinks && attributes.linkCount > 1) {
-        part.links.push({ name: entry.name, type, device: attributes.device, inode: attributes.inode, linkCount: attributes.linkCount });
-      } else packer.add(type, entry.name);
-      if (packer.count === CHUNK_ENTRIES) part.chunks.push(packer.take());
-      part.entries++;
+      const attributes = lookAt(directory, entry);
+      if (!(attributes instanceof ClfsError)) part.add(entry.name, attributes, context);
+      else if (attributes.reason === 'entry-vanished' && !reportVanished) complete = false;
+      else part.fail(entry, attributes);
     }
     if (part.entries >= PART_ENTRIES) {
+      part.end();
       sink.part(part);
       part = new PartBuilder(false);
       await setImmediate();
     }
   }
-  if (packer.count > 0) part.chunks.push(packer.take());
+  part.end();
   if (part.entries > 0 || part.failures.length > 0 || part.excluded > 0 || part.restart) sink.part(part);
   return complete;
 }
 
 class PartBuilder implements ListPart {
+  readonly kind = 'list';
   readonly restart: boolean;
   readonly chunks: { count: number; entries: Uint8Array }[] = [];
   readonly directories: ListPart['directories'][number][] = [];
@@ -89,8 +112,38 @@ class PartBuilder implements ListPart {
   excluded = 0;
   entries = 0;
 
+  readonly #packer = new EntryPacker();
+
   constructor(restart: boolean) {
     this.restart = restart;
+  }
+
+  add(name: Buffer, attributes: SourceAttributes, context: WorkContext): void {
+    const { type, device, inode } = attributes;
+    if (type === ObjectType.directory) this.directories.push({ name, device, inode });
+    else if (context.constants.preserveHardLinks && attributes.linkCount > 1) this.links.push({ name, type, device, inode });
+    else {
+      this.addPlain(name, type);
+      return;
+    }
+    this.entries++;
+  }
+
+  addPlain(name: Buffer, type: EntryType): void {
+    this.#packer.add(type, name);
+    if (this.#packer.count === CHUNK_ENTRIES) this.chunks.push(this.#packer.take());
+    this.entries++;
+  }
+
+  fail(entry: ListedEntry, error: ClfsError): void {
+    const { name, type } = entry;
+    const { message } = error;
+    this.failures.push({ name, type: type ?? ObjectType.regular, reason: error.reason as FailureReason, message });
+  }
+
+  /** Nothing more is added. */
+  end(): void {
+    if (this.#packer.count > 0) this.chunks.push(this.#packer.take());
   }
 }
 

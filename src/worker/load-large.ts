@@ -1,94 +1,168 @@
 import { setImmediate } from 'node:timers/promises';
+import { Tally } from '../books/tally.js';
+import { isClfsError } from '../error.js';
 import type { Attributes } from '../format/attributes.js';
 import { fileBlockCount } from '../format/geometry.js';
 import { ObjectType } from '../format/ids.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import { entryFailure, type SourceFile } from '../source/source-tree.js';
+import { breakageOf, stopped } from './breakage.js';
 import { buildInode, buildSegment, layoutInode, SEGMENT_DATA_AT, segmentObjectBytes } from './build-inode.js';
-import type { WorkContext } from './context.js';
+import { openPatiently, type WorkContext } from './context.js';
 import { toAttributes, unpackAttributes } from './file-attributes.js';
 import { directBlocks, indirectRoots, putIndirectBlocks } from './indirect-blocks.js';
 import { hashFile, manifestLines } from './manifest-lines.js';
 import { problemOf } from './problem.js';
-import type { FinishLargeTask, LargeFile, LargeResult, SegmentsTask } from './tasks.js';
+import { atMost, REPORT_MS, STOP_LOOK_MS } from './report.js';
+import type { Breakage, EntryProblem, FinishLargeResult, FinishLargeTask, LargeFile, SegmentsPart, SegmentsResult, SegmentsTask, TaskSink } from './tasks.js';
 
 /** Sends some segments of a large file. */
-export function loadSegments(task: SegmentsTask, context: WorkContext): Promise<LargeResult> {
-  return withLargeFile(task.file, context, async (file, attributes, sizeBytes) => {
+export async function loadSegments(task: SegmentsTask, context: WorkContext, sink: TaskSink): Promise<SegmentsResult> {
+  const segments = new SegmentsInProgress(context, sink);
+  const end = await withLargeFile(task.file, context, async (file, attributes, sizeBytes) => {
     const { firstSegmentBytes, fileSegmentBytes } = context.constants.geometry;
-    const handle = task.file.handle;
-    const puts: Promise<void>[] = [];
-    let bytes = 0;
-    try {
-      for (let block = task.first; block <= task.last; block++) {
-        const offset = firstSegmentBytes + (block - 1) * fileSegmentBytes;
-        const dataBytes = Math.min(fileSegmentBytes, sizeBytes - offset);
-        const draft = await context.writer.reserve(segmentObjectBytes(dataBytes, handle));
-        try {
-          const buffer = draft.buffer();
-          if (file.read(buffer.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + dataBytes), offset) !== dataBytes) throw changed();
-          draft.seal(buildSegment(buffer, dataBytes, attributes.ctime.seconds, offset, handle));
-          requireUnchanged(file, attributes);
-        } catch (error) {
-          draft.drop();
-          throw error;
-        }
-        const id = context.ids.segment(task.file.sequence, task.file.generation, block);
-        const put = draft.send(encodeObjectName({ id, type: ObjectType.segment, owner: handle, version: FIRST_VERSION }));
-        put.catch(() => undefined);
-        puts.push(put);
-        bytes += dataBytes;
-        await setImmediate();
+    const { handle, sequence, generation } = task.file;
+    for (let block = task.first; block <= task.last && !context.stop.asked; block++) {
+      const offset = firstSegmentBytes + (block - 1) * fileSegmentBytes;
+      const dataBytes = Math.min(fileSegmentBytes, sizeBytes - offset);
+      const draft = await context.writer.reserve(segmentObjectBytes(dataBytes, handle));
+      try {
+        const buffer = draft.buffer();
+        const data = buffer.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + dataBytes);
+        if (file.read(data, offset) !== dataBytes) throw changed();
+        draft.seal(buildSegment(buffer, dataBytes, attributes.ctime.seconds, offset, handle));
+        requireUnchanged(file, attributes);
+      } catch (error) {
+        draft.drop();
+        throw error;
       }
-    } finally {
-      await Promise.allSettled(puts);
+      const id = context.ids.segment(sequence, generation, block);
+      const name = encodeObjectName({ id, type: ObjectType.segment, owner: handle, version: FIRST_VERSION });
+      segments.track(block, name, draft.storedBytes, draft.send(name));
+      await segments.report();
+      await setImmediate();
     }
-    await Promise.all(puts);
-    return { bytes, manifest: [] };
   });
+  return segments.end(end);
+}
+
+/** Segments under way: which of them are acknowledged, and were not reported yet. */
+class SegmentsInProgress {
+  readonly #context: WorkContext;
+  readonly #sink: TaskSink;
+  #news: { readonly block: number; readonly tally: Uint8Array }[] = [];
+  #reportedMs: number;
+  #broken: Breakage | undefined;
+  readonly #puts: Promise<void>[] = [];
+
+  constructor(context: WorkContext, sink: TaskSink) {
+    this.#context = context;
+    this.#sink = sink;
+    this.#reportedMs = context.clock.monotonic();
+  }
+
+  track(block: number, name: string, storedBytes: number, put: Promise<void>): void {
+    const tracked = put.then(
+      () => {
+        const tally = new Tally();
+        tally.add(ObjectType.segment, name, storedBytes);
+        this.#news.push({ block, tally: tally.encode() });
+      },
+      (error: unknown) => {
+        this.#broken ??= breakageOf(error);
+      },
+    );
+    this.#puts.push(tracked);
+  }
+
+  /** Tells what is acknowledged, if the last time is a while ago. */
+  async report(): Promise<void> {
+    if (this.#news.length === 0 || this.#context.clock.monotonic() - this.#reportedMs < REPORT_MS) return;
+    const part = await this.#takeDurable();
+    if (part.blocks.length > 0) this.#sink.part(part);
+  }
+
+  async end(end: { readonly failure?: EntryProblem; readonly broken?: Breakage }): Promise<SegmentsResult> {
+    const { stop, clock } = this.#context;
+    let open = this.#puts.length;
+    for (const put of this.#puts) void put.then(() => open--);
+    while (open > 0 && !stop.abandoned) {
+      await atMost(clock, stop.asked ? STOP_LOOK_MS : REPORT_MS, Promise.all(this.#puts));
+      await this.report();
+    }
+    if (open > 0) this.#broken ??= breakageOf(stopped());
+    const part = await this.#takeDurable();
+    const broken = end.broken ?? this.#broken ?? (this.#context.stop.asked ? breakageOf(stopped()) : undefined);
+    return { ...part, failure: end.failure, broken };
+  }
+
+  async #takeDurable(): Promise<SegmentsPart> {
+    const blocks = this.#news;
+    this.#news = [];
+    this.#reportedMs = this.#context.clock.monotonic();
+    try {
+      await this.#context.container.flush();
+      return { kind: 'segments', blocks };
+    } catch (error) {
+      this.#broken ??= breakageOf(error);
+      return { kind: 'segments', blocks: [] };
+    }
+  }
 }
 
 /** Sends what refers to the segments: the indirect blocks and the inode. */
-export function finishLarge(task: FinishLargeTask, context: WorkContext): Promise<LargeResult> {
-  return withLargeFile(task.file, context, async (file, attributes, sizeBytes) => {
-    const { geometry } = context.constants;
+export async function finishLarge(task: FinishLargeTask, context: WorkContext): Promise<FinishLargeResult> {
+  const { geometry } = context.constants;
+  const tally = new Tally();
+  let manifest: readonly string[] = [];
+  const end = await withLargeFile(task.file, context, async (file, attributes, sizeBytes) => {
     const { handle, sequence, generation, backPointers, version } = task.file;
-    const owner = { sequence, generation, handle, blockCount: fileBlockCount(sizeBytes, geometry), ctimeSeconds: attributes.ctime.seconds };
-    const hash = context.constants.manifest ? await hashFile(file, sizeBytes) : undefined;
+    const blockCount = fileBlockCount(sizeBytes, geometry);
+    const owner = { sequence, generation, handle, blockCount, ctimeSeconds: attributes.ctime.seconds };
+    const hash = context.constants.manifest ? await hashFile(file, sizeBytes, context.stop) : undefined;
     const written = { ...attributes, linkCount: backPointers.length };
-    await putIndirectBlocks(owner, context);
+    await putIndirectBlocks(owner, context, tally);
     const layout = layoutInode(task.file, directBlocks(owner, context), geometry.firstSegmentBytes);
     const draft = await context.writer.reserve(layout.sizeBytes);
     try {
       const buffer = draft.buffer();
       const data = buffer.subarray(layout.dataAt, layout.dataAt + geometry.firstSegmentBytes);
       if (file.read(data, 0) !== data.length || file.read(Buffer.alloc(1), sizeBytes) !== 0) throw changed();
-      draft.seal(buildInode(buffer, layout, task.file, written, data.length, geometry, indirectRoots(owner, context)));
+      const roots = indirectRoots(owner, context);
+      draft.seal(buildInode(buffer, layout, task.file, written, data.length, geometry, roots));
       requireUnchanged(file, attributes);
     } catch (error) {
       draft.drop();
       throw error;
     }
-    await draft.send(encodeObjectName({ id: handle, type: ObjectType.regular, owner: backPointers[0], version }));
-    return { bytes: geometry.firstSegmentBytes, manifest: hash === undefined ? [] : manifestLines(task.file.paths, written, { handle, sha256: hash }) };
+    const name = encodeObjectName({ id: handle, type: ObjectType.regular, owner: backPointers[0], version });
+    tally.add(ObjectType.regular, name, draft.storedBytes);
+    await draft.send(name);
+    await context.container.flush();
+    if (hash !== undefined) manifest = manifestLines(task.file.paths, written, { handle, sha256: hash });
   });
+  const { failure, broken } = end;
+  const bytes = geometry.firstSegmentBytes;
+  return { kind: 'finish-large', failure, broken, bytes, tally: tally.encode(), manifest };
 }
 
 async function withLargeFile(
   large: LargeFile,
   context: WorkContext,
-  use: (file: SourceFile, attributes: Attributes, sizeBytes: number) => Promise<{ readonly bytes: number; readonly manifest: readonly string[] }>,
-): Promise<LargeResult> {
+  use: (file: SourceFile, attributes: Attributes, sizeBytes: number) => Promise<void>,
+): Promise<{ readonly failure?: EntryProblem; readonly broken?: Breakage }> {
+  const giveBack = await context.places.take();
   try {
-    const directory = context.source.openDirectory(Buffer.from(large.place.path), large.place);
+    const path = Buffer.from(large.place.path);
+    const directory = await openPatiently(path, () => context.source.openDirectory(path, large.place));
     try {
-      const file = directory.openFile(Buffer.from(large.sourceName));
+      const name = Buffer.from(large.sourceName);
+      const file = await openPatiently(name, () => directory.openFile(name));
       try {
         const attributes = unpackAttributes(large.attributes);
         requireUnchanged(file, attributes);
-        const { bytes, manifest } = await use(file, attributes, Number(attributes.lengthBytes));
-        await context.container.flush();
-        return { kind: 'large', failure: undefined, bytes, manifest };
+        await use(file, attributes, Number(attributes.lengthBytes));
+        return {};
       } finally {
         file.close();
       }
@@ -96,7 +170,9 @@ async function withLargeFile(
       directory.close();
     }
   } catch (error) {
-    return { kind: 'large', failure: problemOf(error, 1), bytes: 0, manifest: [] };
+    return isClfsError(error, 'entry') ? { failure: problemOf(error, 1) } : { broken: breakageOf(error) };
+  } finally {
+    giveBack();
   }
 }
 

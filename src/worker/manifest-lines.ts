@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Attributes } from '../format/attributes.js';
 import { formatManifestEntry, type ManifestFacts, toManifestEntry } from '../manifest/manifest-entry.js';
 import type { SourceFile } from '../source/source-tree.js';
+import { stopped } from './breakage.js';
 
 const PIECE_BYTES = 1048576;
 const SLASH = Buffer.from('/');
@@ -20,8 +21,12 @@ export function newHash(): Hash {
   return createHash('sha256');
 }
 
-/** Reads a whole file for its SHA-256; its segments were read by several threads, in no order. */
-export async function hashFile(file: SourceFile, sizeBytes: number): Promise<string> {
+/**
+ * Reads a whole file for its SHA-256; its segments were read by several threads, in no order.
+ *
+ * @throws ClfsError `cancelled` when the job stops
+ */
+export async function hashFile(file: SourceFile, sizeBytes: number, stop: { readonly asked: boolean }): Promise<string> {
   const hash = newHash();
   const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes));
   for (let at = 0; at < sizeBytes; ) {
@@ -30,6 +35,7 @@ export async function hashFile(file: SourceFile, sizeBytes: number): Promise<str
     hash.update(piece.subarray(0, count));
     at += count;
     await setImmediate();
+    if (stop.asked) throw stopped();
   }
   return hash.digest('hex');
 }

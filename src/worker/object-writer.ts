@@ -36,12 +36,14 @@ export class ObjectWriter {
     return output instanceof Promise ? output.then((buffer) => new ObjectDraft(this, buffer)) : new ObjectDraft(this, output);
   }
 
-  /** Sends an object whose body is at hand. */
-  async putBody(name: string, body: Uint8Array, onlyNew = false): Promise<void> {
+  /** Sends an object whose body is at hand. @returns length of its blob */
+  async putBody(name: string, body: Uint8Array, onlyNew = false): Promise<number> {
     const draft = await this.reserve(ENVELOPE_BYTES + body.length);
     draft.buffer().set(body, ENVELOPE_BYTES);
     draft.seal(ENVELOPE_BYTES + body.length);
+    const { storedBytes } = draft;
     await draft.send(name, onlyNew);
+    return storedBytes;
   }
 
   /** @internal */
@@ -93,6 +95,11 @@ export class ObjectDraft {
     const { blob, held } = this.#writer.finish(this.#held, length);
     this.#blob = blob;
     this.#held = held;
+  }
+
+  /** Length of the sealed blob. */
+  get storedBytes(): number {
+    return this.#blob?.length ?? 0;
   }
 
   /** Sends the sealed object, and gives its room back. */

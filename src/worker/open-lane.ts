@@ -20,6 +20,8 @@ export interface LaneSetup {
   /** Megabits per second of all lanes together; 0: no cap. */
   readonly capMbps: number;
   readonly lateArrivalMs: number | undefined;
+  /** Lanes of the process, which share its descriptors. */
+  readonly lanes: number;
 }
 
 /**
@@ -40,5 +42,6 @@ export async function openLane(setup: LaneSetup, authorization: Authorization, t
     onRetry,
   });
   const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
-  return createContext(constants, selectFrom(openPosixSource(setup.source), setup.selection), container, openLz4(), traffic);
+  const source = selectFrom(openPosixSource(setup.source), setup.selection);
+  return createContext(constants, source, container, openLz4(), setup.lanes);
 }

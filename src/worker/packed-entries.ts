@@ -1,5 +1,8 @@
 import type { EntryType } from '../format/ids.js';
 
+/** Entries that go to a lane, and are marked in the state, together. */
+export const CHUNK_ENTRIES = 256;
+
 /** Entries of one directory, not themselves directories, packed: per entry u8 type, u8 name length, name. */
 export type PackedEntries = Buffer;
 

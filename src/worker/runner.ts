@@ -1,24 +1,28 @@
 import type { Authorization } from '../container/azure/blob-service.js';
-import type { ListPart, Task, TaskResult } from './tasks.js';
+import type { Task, TaskPart, TaskResult } from './tasks.js';
 
 /** Told of what tasks do, by their number. Never called from inside {@link TaskRunner.submit}. */
 export interface RunnerEvents {
-  part(task: number, part: ListPart): void;
+  part(task: number, part: TaskPart): void;
   done(task: number, result: TaskResult): void;
-  /** The job has to stop: the container failed for good, or a thread died. */
+  /** The job has to stop: the container failed for good, or (task -1) a thread died. */
   failed(task: number, error: unknown): void;
-  /** Something for the job log. */
-  log(text: string): void;
 }
 
 /** Runs tasks: in threads, or in the caller's own. */
 export interface TaskRunner {
   /** Number of places that run tasks side by side. */
   readonly lanes: number;
+  /** Says who is told from here on; before the first task. Another one may take over while nothing runs. */
+  start(events: RunnerEvents): void;
   /** Gives a task to a lane, which may have several at once. */
   submit(lane: number, task: number, work: Task): void;
   /** Hands on a renewed SAS or token. */
   authorize(authorization: Authorization): void;
-  /** Stops what is running as soon as it can; unanswered tasks are never answered. */
+  /** Has tasks end what is under way and begin nothing new; each still tells its result. */
+  stop(): void;
+  /** Has requests under way given up, so that each task tells now what of it is acknowledged. */
+  abandon(): void;
+  /** Ends everything; unanswered tasks are never answered. */
   close(): Promise<void>;
 }

@@ -1,3 +1,4 @@
+import type { ErrorCode } from '../error.js';
 import type { ExtendedAttributes } from '../format/extattrs.js';
 import type { Geometry } from '../format/geometry.js';
 import type { EntryType } from '../format/ids.js';
@@ -24,14 +25,35 @@ export interface DirectoryPlace {
   readonly inode: bigint;
 }
 
+/** Why one entry failed. */
+export interface EntryProblem {
+  readonly reason: FailureReason;
+  readonly message: string;
+  readonly attempts: number;
+}
+
+/** Why a task ended early, for a reason that is not the source's: the job stops. */
+export interface Breakage {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
 /** Lists a directory. Its parts come through {@link TaskSink.part}, then a {@link ListResult}. */
 export interface ListTask {
   readonly kind: 'list';
   readonly place: DirectoryPlace;
 }
 
+/** Looks at entries that failed before as a listing would. Parts as for {@link ListTask}, then a {@link LookResult}. */
+export interface LookTask {
+  readonly kind: 'look';
+  readonly place: DirectoryPlace;
+  readonly names: readonly Uint8Array[];
+}
+
 /** Some of a directory's entries. */
 export interface ListPart {
+  readonly kind: 'list';
   /** Earlier parts of this listing are void: the directory changed while it was listed. */
   readonly restart: boolean;
   /** Entries that the user's choice leaves out. */
@@ -44,9 +66,13 @@ export interface ListPart {
     readonly type: EntryType;
     readonly device: string;
     readonly inode: bigint;
-    readonly linkCount: number;
   }[];
-  readonly failures: readonly { readonly name: Uint8Array; readonly type: EntryType; readonly reason: FailureReason; readonly message: string }[];
+  readonly failures: readonly {
+    readonly name: Uint8Array;
+    readonly type: EntryType;
+    readonly reason: FailureReason;
+    readonly message: string;
+  }[];
 }
 
 export interface ListResult {
@@ -59,11 +85,12 @@ export interface ListResult {
   readonly failure: EntryProblem | undefined;
 }
 
-/** Why an entry failed. */
-export interface EntryProblem {
-  readonly reason: FailureReason;
-  readonly message: string;
-  readonly attempts: number;
+export interface LookResult {
+  readonly kind: 'look';
+  /** Positions in {@link LookTask.names} of those that are not there any more. */
+  readonly vanished: readonly number[];
+  /** The directory cannot be used: nothing in it was looked at. */
+  readonly failure: EntryProblem | undefined;
 }
 
 /** Loads entries of one directory, directories and preserved links excepted. */
@@ -73,9 +100,41 @@ export interface FilesTask {
   readonly directoryHandle: Uint8Array;
   /** Sequence number of the first entry; the others count on. */
   readonly firstSequence: number;
+  readonly count: number;
   readonly entries: Uint8Array;
-  /** A process that died may have written some of them already, from other content. */
-  readonly suspect: boolean;
+}
+
+/** Entries that are at the service and were not reported before. */
+export interface FilesPart {
+  readonly kind: 'files';
+  /** Their bits: see `BitSet`. */
+  readonly acknowledged: Uint8Array;
+  readonly done: number;
+  /** Bytes of file data. */
+  readonly bytes: number;
+  /** Of their objects, `Tally.encode`'s. */
+  readonly tally: Uint8Array;
+  /** Lines of the manifest. */
+  readonly manifest: readonly string[];
+}
+
+/** What became of a chunk; what its parts told is not repeated. */
+export interface FilesResult extends FilesPart {
+  readonly failures: readonly ({ readonly index: number } & EntryProblem)[];
+  /** Entries that turned out to be large: nothing of them has been put. */
+  readonly large: readonly ({ readonly index: number } & LargeFinding)[];
+  readonly warnings: readonly { readonly index: number; readonly text: string }[];
+  /** Entries from this one on have not been begun. */
+  readonly begun: number;
+  /** Set when something that was begun was not acknowledged. */
+  readonly broken: Breakage | undefined;
+}
+
+/** What was found out about a file that turned out to be large. */
+interface LargeFinding {
+  /** VATTR record. */
+  readonly attributes: Uint8Array;
+  readonly sizeBytes: number;
 }
 
 /** A regular file of several segments, to be loaded piece by piece. */
@@ -96,30 +155,7 @@ export interface LargeFile {
   readonly paths: readonly Uint8Array[];
 }
 
-/** What was found out about a file that turned out to be large. */
-interface LargeFinding {
-  readonly index: number;
-  readonly attributes: Uint8Array;
-  readonly sizeBytes: number;
-  /** Which of a group's paths it can be read by. */
-  readonly candidate: number;
-}
-
-export interface FilesResult {
-  readonly kind: 'files';
-  readonly done: number;
-  /** Bytes of file data. */
-  readonly bytes: number;
-  readonly failures: readonly ({ readonly index: number } & EntryProblem)[];
-  readonly large: readonly LargeFinding[];
-  readonly warnings: readonly { readonly index: number; readonly text: string }[];
-  /** Blobs that a process which died may have left, and that nothing refers to now. */
-  readonly leftovers: readonly string[];
-  /** Lines of the manifest. */
-  readonly manifest: readonly string[];
-}
-
-/** Loads one inode that has several links. Answers with a {@link FilesResult} whose only index is 0. */
+/** Loads one inode that has several links. */
 export interface LinkedTask {
   readonly kind: 'linked';
   readonly sequence: number;
@@ -129,12 +165,35 @@ export interface LinkedTask {
   readonly name: Uint8Array;
   readonly version: number;
   readonly generation: number;
-  /** The paths to read it by, tried in order. */
-  readonly candidates: readonly { readonly place: DirectoryPlace; readonly name: Uint8Array }[];
+  /** Its names: each must lead to the inode now, and the first one that can be opened is read. */
+  readonly candidates: readonly {
+    readonly place: DirectoryPlace;
+    readonly name: Uint8Array;
+    /** Whether the inode that counts in the container has it already. */
+    readonly written: boolean;
+  }[];
   /** The inode that all of them must be. */
   readonly inode: bigint;
-  readonly suspect: boolean;
 }
+
+/** What became of a linked inode. Only with `written` has anything been put that counts. */
+export type LinkedResult = { readonly kind: 'linked' } & (
+  | {
+      readonly outcome: 'written';
+      readonly bytes: number;
+      readonly blocks: number;
+      readonly tally: Uint8Array;
+      readonly warnings: readonly string[];
+      readonly manifest: readonly string[];
+    }
+  | ({ readonly outcome: 'large'; readonly candidate: number; readonly warnings: readonly string[] } & LargeFinding)
+  /** These of its names do not lead to it any more; nothing has been put. */
+  | { readonly outcome: 'names'; readonly problems: readonly ({ readonly candidate: number } & EntryProblem)[] }
+  /** Names that count do not lead to it any more: the further ones cannot be shown to be the same file. */
+  | { readonly outcome: 'apart' }
+  | { readonly outcome: 'failed'; readonly problem: EntryProblem }
+  | { readonly outcome: 'broken'; readonly broken: Breakage }
+);
 
 /** Sends blocks `first` … `last` (1 is the first segment) of a large file. */
 export interface SegmentsTask {
@@ -144,16 +203,29 @@ export interface SegmentsTask {
   readonly last: number;
 }
 
+/** Segments that are at the service and were not reported before. */
+export interface SegmentsPart {
+  readonly kind: 'segments';
+  readonly blocks: readonly { readonly block: number; readonly tally: Uint8Array }[];
+}
+
+export interface SegmentsResult extends SegmentsPart {
+  readonly failure: EntryProblem | undefined;
+  readonly broken: Breakage | undefined;
+}
+
 /** Sends the indirect blocks and the inode of a large file, all its segments being there. */
 export interface FinishLargeTask {
   readonly kind: 'finish-large';
   readonly file: LargeFile;
 }
 
-export interface LargeResult {
-  readonly kind: 'large';
+export interface FinishLargeResult {
+  readonly kind: 'finish-large';
   readonly failure: EntryProblem | undefined;
+  readonly broken: Breakage | undefined;
   readonly bytes: number;
+  readonly tally: Uint8Array;
   readonly manifest: readonly string[];
 }
 
@@ -169,13 +241,16 @@ export interface DirectoryTask {
   readonly attributes: Uint8Array;
   readonly version: number;
   readonly generation: number;
+  /** Those of the root; undefined for others. The root's inode is not put: it comes back as {@link DirectoryResult.inode}. */
   readonly extendedAttributes: ExtendedAttributes | undefined;
-  /** Only if no blob has the inode's name: how a job commits. */
-  readonly onlyNew: boolean;
   /** Sub-directories that it links to, those of other parts included; counted with the last part. */
   readonly subdirectoryCount: number;
   readonly from: DirectoryFill;
-  readonly files: readonly { readonly firstSequence: number; readonly entries: Uint8Array; readonly excluded: readonly number[] }[];
+  readonly files: readonly {
+    readonly firstSequence: number;
+    readonly entries: Uint8Array;
+    readonly leftOut: Uint8Array | undefined;
+  }[];
   readonly directories: readonly { readonly name: Uint8Array; readonly sequence: number; readonly manager: number }[];
   readonly links: readonly { readonly name: Uint8Array; readonly handle: Uint8Array }[];
   readonly last: boolean;
@@ -197,22 +272,35 @@ export interface DirectoryResult {
   readonly kind: 'directory';
   readonly fill: DirectoryFill;
   readonly manifest: readonly string[];
+  /** Of what this task put, `Tally.encode`'s. */
+  readonly tally: Uint8Array;
+  /** The root's inode, not compressed, without an envelope. */
+  readonly inode: Uint8Array | undefined;
 }
 
-/** Removes blobs. */
-export interface DeleteTask {
-  readonly kind: 'delete';
-  readonly names: readonly string[];
+/** Lists the part of the container whose names begin with a prefix. */
+export interface SurveyTask {
+  readonly kind: 'survey';
+  readonly prefix: string;
+  /** A name that is told apart and not tallied. */
+  readonly apart: string;
 }
 
-export interface DeleteResult {
-  readonly kind: 'delete';
+/** What is in a part of the container. */
+export interface SurveyResult {
+  readonly kind: 'survey';
+  /** Of the objects, `Tally.encode`'s. */
+  readonly tally: Uint8Array;
+  /** Names of version 1 and such that are not those of objects; the first so many. */
+  readonly others: readonly string[];
+  readonly apartFound: boolean;
 }
 
-export type Task = ListTask | FilesTask | LinkedTask | SegmentsTask | FinishLargeTask | DirectoryTask | DeleteTask;
-export type TaskResult = ListResult | FilesResult | LargeResult | DirectoryResult | DeleteResult;
+export type Task = ListTask | LookTask | FilesTask | LinkedTask | SegmentsTask | FinishLargeTask | DirectoryTask | SurveyTask;
+export type TaskPart = ListPart | FilesPart | SegmentsPart;
+export type TaskResult = ListResult | LookResult | FilesResult | LinkedResult | SegmentsResult | FinishLargeResult | DirectoryResult | SurveyResult;
 
 /** Takes what a task says before its result. */
 export interface TaskSink {
-  part(part: ListPart): void;
+  part(part: TaskPart): void;
 }

@@ -20,11 +20,18 @@ port.on('message', (message: ToThread) => {
     context = openLane(setup, authorization, new Traffic(setup.traffic, setup.slot), (text) => say({ kind: 'log', text }));
     context.catch(() => undefined);
   } else if (message.kind === 'authorize') Object.assign(authorization, message.authorization);
-  else void run(message.number, message.task);
+  else if (message.kind === 'task') void run(message.number, message.task);
+  else context?.then((lane) => end(lane, message.kind)).catch(() => undefined);
 });
 
 function say(message: FromThread): void {
   port.postMessage(message);
+}
+
+function end(lane: WorkContext, how: 'stop' | 'abandon'): Promise<void> | undefined {
+  lane.stop.asked = true;
+  lane.stop.abandoned = how === 'abandon';
+  return lane.stop.abandoned ? lane.container.close() : undefined;
 }
 
 async function run(number: number, task: Task): Promise<void> {

@@ -1,3 +1,5 @@
+import { BitSet } from '../books/bit-set.js';
+import { Tally } from '../books/tally.js';
 import { NO_ROOTS } from '../format/block-map.js';
 import { directoryEntryBytes, directoryPieceCapacity, directorySegmentOffset, writeDirectoryEntry } from '../format/dirents.js';
 import { ObjectType, targetManagerOf } from '../format/ids.js';
@@ -16,7 +18,7 @@ const SEGMENTS_IN_FLIGHT = 8;
 
 /**
  * Fills a directory's pieces with entries and sends each that is full; with the last entries also the rest, the indirect blocks
- * and the inode.
+ * and the inode. The root's inode is handed back instead: it is what commits a job.
  *
  * Source: clfs-format.md 6.4
  */
@@ -25,15 +27,17 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
   const attributes = unpackAttributes(task.attributes);
   const manager = targetManagerOf(task.handle);
   const manifest: string[] = [];
-  const pieces = new PieceFiller(task, context, attributes.ctime.seconds);
+  const tally = new Tally();
+  let rootInode: Uint8Array | undefined;
+  const pieces = new PieceFiller(task, context, attributes.ctime.seconds, tally);
   if (task.from.block === 0 && task.from.piece.length === 0) {
     await pieces.add(DOT, task.handle);
     await pieces.add(DOT_DOT, task.parentHandle);
   }
-  for (const { firstSequence, entries, excluded } of task.files) {
-    const skip = new Set(excluded);
+  for (const { firstSequence, entries, leftOut } of task.files) {
+    const skip = leftOut && new BitSet(leftOut.length * 8, leftOut);
     for (const { index, type, name } of unpackEntries(entries)) {
-      if (skip.has(index)) continue;
+      if (skip?.has(index)) continue;
       const full = pieces.add(name, context.ids.handle(firstSequence + index, type, manager, manager));
       if (full) await full;
     }
@@ -44,7 +48,7 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
   if (task.last) {
     const { firstPiece, blockCount, lengthBytes } = await pieces.end();
     const owner: BlockOwner = { sequence: task.sequence, generation: task.generation, handle: task.handle, blockCount, ctimeSeconds: attributes.ctime.seconds };
-    await putIndirectBlocks(owner, context);
+    await putIndirectBlocks(owner, context, tally);
     const root = task.extendedAttributes !== undefined;
     const written = { ...attributes, lengthBytes: BigInt(lengthBytes), usedBytes: BigInt(lengthBytes), linkCount: 2 + task.subdirectoryCount };
     if (context.constants.manifest) manifest.push(...manifestLines([task.path], written, { handle: task.handle }));
@@ -63,13 +67,15 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
       extendedAttributes: task.extendedAttributes,
       otherRecords: [],
     });
-    // The root is what makes everything else count: all of that is durable before it.
-    if (root) await context.container.flush();
-    const name = encodeObjectName({ id: task.handle, type: ObjectType.directory, owner: task.parentHandle, version: task.version });
-    await context.writer.putBody(name, inode, task.onlyNew);
+    if (root) rootInode = inode;
+    else {
+      const { handle: id, parentHandle: owner, version } = task;
+      const name = encodeObjectName({ id, type: ObjectType.directory, owner, version });
+      tally.add(ObjectType.directory, name, await context.writer.putBody(name, inode));
+    }
   } else await pieces.settle();
   await context.container.flush();
-  return { kind: 'directory', fill: pieces.fill(), manifest };
+  return { kind: 'directory', fill: pieces.fill(), manifest, tally: tally.encode(), inode: rootInode };
 }
 
 const DOT = Buffer.from('.');
@@ -85,8 +91,10 @@ class PieceFiller {
   #firstPiece: Buffer | undefined;
   #lengthBytes: number;
   #puts: Promise<void>[] = [];
+  readonly #tally: Tally;
 
-  constructor(task: DirectoryTask, context: WorkContext, ctimeSeconds: number) {
+  constructor(task: DirectoryTask, context: WorkContext, ctimeSeconds: number, tally: Tally) {
+    this.#tally = tally;
     this.#task = task;
     this.#context = context;
     this.#ctimeSeconds = ctimeSeconds;
@@ -142,7 +150,8 @@ class PieceFiller {
     const offset = BigInt(directorySegmentOffset(this.#block, this.#context.constants.geometry));
     const body = encodeSegment({ kind: 'directory', dirents: payload, owner: { ctimeSeconds: this.#ctimeSeconds, offset, handle } });
     const id = this.#context.ids.segment(sequence, generation, this.#block);
-    const put = this.#context.writer.putBody(encodeObjectName({ id, type: ObjectType.segment, owner: handle, version: FIRST_VERSION }), body);
+    const name = encodeObjectName({ id, type: ObjectType.segment, owner: handle, version: FIRST_VERSION });
+    const put = this.#context.writer.putBody(name, body).then((bytes) => this.#tally.add(ObjectType.segment, name, bytes));
     put.catch(() => undefined);
     this.#puts.push(put);
   }

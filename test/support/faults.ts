@@ -77,6 +77,7 @@ export class FaultyWorld {
       ready: () => undefined,
       close: async () => undefined,
       lateArrivalMs: LATE_MS,
+      listsByPrefix: true,
       get lastUncertainPutMs() {
         return uncertain();
       },

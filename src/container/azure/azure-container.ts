@@ -12,6 +12,7 @@ const LATE_ARRIVAL_MS = 120_000;
 
 /** A container of Azure Blob Storage, or of a service that speaks its protocol. */
 export class AzureContainer implements Container {
+  readonly listsByPrefix = true;
   readonly lateArrivalMs: number;
   readonly #service: BlobService;
   readonly #options: ServiceOptions;

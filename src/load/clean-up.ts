@@ -1,0 +1,103 @@
+import { ClfsError } from '../error.js';
+import { objectNamePrefix } from '../format/names.js';
+import type { RecordedLeftover } from '../state/leftovers.js';
+import { blockNames } from '../worker/indirect-blocks.js';
+import { type EndTools, requireGoOn, waitForLatePuts } from './end-tools.js';
+import { LeftoverGuard, type Verdict, versionsOf } from './guard.js';
+import type { JobContext } from './job-context.js';
+import { judgeOld } from './old-leftovers.js';
+
+const LEFTOVERS_AT_ONCE = 64;
+const LOOKS_IN_FLIGHT = 16;
+const DELETES_IN_FLIGHT = 32;
+const REASONS_SHOWN = 3;
+
+/**
+ * Removes what lost and superseded tries have left, once no put of them can still arrive. Each is looked at first.
+ *
+ * @throws ClfsError `unsafe-removal` when a removal would take away what counts: it is left, and never tried again; `cancelled`;
+ * whatever the container throws
+ */
+export async function cleanUp(context: JobContext, tools: EndTools): Promise<void> {
+  const { state } = context;
+  // A service that does not give back what was put cannot be looked at: nothing is removed.
+  if (!state.record.readsBack) return;
+  if (state.leftovers.hasAny()) {
+    await waitForLatePuts(context, tools);
+    const guard = new LeftoverGuard(context, tools);
+    for (let after = 0; ; ) {
+      const page = state.leftovers.list(after, LEFTOVERS_AT_ONCE);
+      if (page.length === 0) break;
+      requireGoOn(tools.signal);
+      await cleanUpPage(context, tools, guard, page);
+      after = page[page.length - 1].id;
+    }
+  }
+  const refused = state.leftovers.refused(REASONS_SHOWN);
+  if (refused.length > 0) {
+    throw new ClfsError(
+      'unsafe-removal',
+      `The job wanted to remove what counts in the container, and has not done it: ${refused.join('; ')}. This is a fault of clfsload: please report it with the job's log. Check the container by "clfsload fsck", and load anew into an empty one.`,
+    );
+  }
+}
+
+async function cleanUpPage(context: JobContext, tools: EndTools, guard: LeftoverGuard, page: readonly RecordedLeftover[]): Promise<void> {
+  const { state, log } = context;
+  const { container } = tools.work;
+  const verdicts = await mapInFlight(page, LOOKS_IN_FLIGHT, (row) => judge(row, tools, guard));
+  const names = verdicts.flatMap((verdict) => ('remove' in verdict ? [verdict.remove] : []));
+  for (const generator of names) {
+    await inBatches(generator, DELETES_IN_FLIGHT, async (batch) => {
+      requireGoOn(tools.signal);
+      await Promise.all(batch.map((name) => container.delete(name)));
+    });
+  }
+  await container.flush();
+  state.transact(() => {
+    for (const [at, verdict] of verdicts.entries()) {
+      const { id, old } = page[at];
+      if ('refuse' in verdict && !old) {
+        log.write('ERROR', `a removal is refused: ${verdict.refuse}`);
+        state.leftovers.refuse(id, verdict.refuse);
+        continue;
+      }
+      if ('refuse' in verdict) log.write('WARNING', `a left-over that version 0.1.0 recorded stays: ${verdict.refuse}`);
+      state.leftovers.drop(id);
+    }
+  });
+}
+
+async function judge(row: RecordedLeftover, tools: EndTools, guard: LeftoverGuard): Promise<Verdict> {
+  if (row.old) return judgeOld(row.leftover, tools, guard);
+  const { leftover } = row;
+  const listed = await versionsOf(tools.work.container, leftover.handle);
+  const mine = listed.filter(({ key }) => key.version === leftover.version).map(({ name }) => name);
+  const reason = tools.guarded ? await guard.whyNot(leftover, listed, mine) : undefined;
+  if (reason !== undefined) return { refuse: `${objectNamePrefix(leftover.handle)}: ${reason}` };
+  return { remove: namesOf(mine, blockNames(leftover, tools.work)) };
+}
+
+function* namesOf(inodes: readonly string[], blocks: Iterable<string>): Generator<string> {
+  yield* inodes;
+  yield* blocks;
+}
+
+async function mapInFlight<T, R>(items: readonly T[], limit: number, map: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let at = 0; at < items.length; at += limit) {
+    results.push(...(await Promise.all(items.slice(at, at + limit).map(map))));
+  }
+  return results;
+}
+
+async function inBatches<T>(items: Iterable<T>, size: number, use: (batch: readonly T[]) => Promise<void>): Promise<void> {
+  let batch: T[] = [];
+  for (const item of items) {
+    batch.push(item);
+    if (batch.length < size) continue;
+    await use(batch);
+    batch = [];
+  }
+  if (batch.length > 0) await use(batch);
+}

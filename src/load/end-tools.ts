@@ -1,0 +1,40 @@
+import type { Clock } from '../container/clock.js';
+import type { Lz4 } from '../format/envelope.js';
+import { stopped } from '../worker/breakage.js';
+import type { WorkContext } from '../worker/context.js';
+import type { TaskRunner } from '../worker/runner.js';
+import type { JobContext } from './job-context.js';
+
+/** What the end of a job needs beside its state. */
+export interface EndTools {
+  /** A context of the calling thread. */
+  readonly work: WorkContext;
+  readonly runner: TaskRunner;
+  readonly lz4: Lz4;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  /** Until when puts of earlier sessions can still take effect, on the monotonic clock; 0 when none can. */
+  readonly uncertainUntilMs: number;
+  /** Whether each removal is guarded; not so where a test wants to see what holds without. */
+  readonly guarded: boolean;
+  /** Why the listing is not to be checked; empty when it is. */
+  readonly noCheck: string;
+}
+
+/** Waits until no put that was given up, in this session or an earlier one, can still arrive. @throws ClfsError `cancelled` */
+export async function waitForLatePuts(context: JobContext, tools: EndTools): Promise<void> {
+  const { work, clock, signal } = tools;
+  for (;;) {
+    requireGoOn(signal);
+    const waitMs = Math.max(tools.uncertainUntilMs, work.container.lastUncertainPutMs) - clock.monotonic();
+    if (waitMs <= 0) return;
+    const seconds = Math.ceil(waitMs / 1000);
+    context.log.write('INFO', `waiting ${seconds} s until no put that was given up can still arrive`);
+    await clock.sleep(waitMs, signal);
+  }
+}
+
+/** @throws ClfsError `cancelled` */
+export function requireGoOn(signal: AbortSignal): void {
+  if (signal.aborted) throw stopped();
+}
