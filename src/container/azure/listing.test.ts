@@ -16,7 +16,7 @@ const pageXml = (blobs: string, after = '<NextMarker />') =>
 const decode = (xml: string) => decodeListing(Buffer.from(xml));
 
 const escapeXml = (text: string) =>
-  [...text].map((char) => (/[&<>]/.test(char) || char < ' ' || char > '\ufffd' ? `&#x${char.codePointAt(0)?.toString(16)};` : char)).join('');
+  text.replace(/[\s\S]/gu, (char) => (/[&<>]/.test(char) || char < ' ' || char > '\ufffd' ? `&#x${char.codePointAt(0)?.toString(16)};` : char));
 
 const names = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((name) => !name.includes('\0'));
 
