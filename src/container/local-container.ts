@@ -40,7 +40,7 @@ export function makeLocalContainer(directory: string): boolean {
 
 class LocalContainer implements Container {
   readonly lateArrivalMs = 0;
-  readonly lastUncertainPutMs = 0;
+  readonly uncertainUntilMs = 0;
   readonly #directory: string;
   readonly #fd: number;
   readonly #temporary = `${TEMPORARY}${randomBytes(8).toString('hex')}-`;

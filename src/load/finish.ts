@@ -43,7 +43,7 @@ export async function cleanUp(context: JobContext, tools: FinishTools): Promise<
   for (;;) {
     const page = state.leftovers.list(LEFTOVERS_A_TASK);
     if (page.length === 0) return;
-    const waitMs = Math.max(tools.uncertainUntilMs, container.lastUncertainPutMs) - tools.clock.now();
+    const waitMs = Math.max(tools.uncertainUntilMs - tools.clock.now(), container.uncertainUntilMs - tools.clock.monotonic());
     if (waitMs > 0) {
       context.log.write('INFO', `waiting ${Math.ceil(waitMs / 1000)} s until no put that was given up can still arrive`);
       await tools.clock.sleep(waitMs, tools.signal);

@@ -117,7 +117,9 @@ export class Session {
       if (failure !== undefined) writeReports(this.#context, root, directory.file);
       // Without a final status the next session reckons with puts that are still under way.
       const settled = failure === undefined || scheduler?.settled === true;
-      const uncertainUntilMs = Math.max(this.#tools.uncertainUntilMs, this.#work.container.lastUncertainPutMs);
+      const { clock } = this.#tools;
+      const uncertainMs = Math.max(0, this.#work.container.uncertainUntilMs - clock.monotonic());
+      const uncertainUntilMs = Math.max(this.#tools.uncertainUntilMs, uncertainMs > 0 ? clock.now() + uncertainMs : 0);
       state.transact(() => state.update({ finalStatus: settled ? status : '', uncertainUntilMs }));
     } catch (error) {
       failure ??= error;

@@ -77,7 +77,7 @@ export class FaultyWorld {
       ready: () => undefined,
       close: async () => undefined,
       lateArrivalMs: LATE_MS,
-      get lastUncertainPutMs() {
+      get uncertainUntilMs() {
         return uncertain();
       },
     };

@@ -4,12 +4,13 @@ import type { BlobInfo, Container, PutOptions } from '../container.js';
 import { type Authorization, BlobService, type ServiceOptions } from './blob-service.js';
 import type { ContainerAddress } from './container-url.js';
 import { decodeListing } from './listing.js';
+import { longestPutMs } from './time-limits.js';
 
 const LIST_LIMIT_BYTES = 64 * 1048576;
 const PUT_HEADERS = ['x-ms-blob-type', 'BlockBlob'];
 const CREATE_HEADERS = [...PUT_HEADERS, 'if-none-match', '*'];
-/** Longest that a put which was given up may go on at the service: its own time limit there, or that of a gateway before it. */
-const LATE_ARRIVAL_MS = 120_000;
+/** The largest object of the format, a segment with its header. */
+const LARGEST_OBJECT_BYTES = 8 * 1048576 + 65536;
 
 /** A container of Azure Blob Storage, or of a service that speaks its protocol. */
 export class AzureContainer implements Container {
@@ -20,11 +21,11 @@ export class AzureContainer implements Container {
   constructor(address: ContainerAddress, authorization: Authorization, options: ServiceOptions & { readonly lateArrivalMs?: number }) {
     this.#service = new BlobService(address, authorization, options);
     this.#options = options;
-    this.lateArrivalMs = options.lateArrivalMs ?? LATE_ARRIVAL_MS;
+    this.lateArrivalMs = options.lateArrivalMs ?? longestPutMs(LARGEST_OBJECT_BYTES);
   }
 
-  get lastUncertainPutMs(): number {
-    return this.#options.traffic.lastUncertainPutMs;
+  get uncertainUntilMs(): number {
+    return this.#options.traffic.uncertainUntilMs;
   }
 
   put(name: string, body: Uint8Array, options?: PutOptions): Promise<unknown> {
