@@ -15,7 +15,7 @@ export interface ScriptedService {
   close(): Promise<void>;
 }
 
-export interface OpenOptions {
+interface OpenOptions {
   readonly clock?: Clock;
   readonly retryWindowMs?: number;
   readonly bearer?: string;
