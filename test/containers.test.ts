@@ -1,4 +1,5 @@
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -9,6 +10,29 @@ import { openContainer, parseContainer } from '../src/container/open-container.j
 import { Traffic } from '../src/container/traffic.js';
 import { type Azurite, startAzurite } from './support/azurite.js';
 import { containerContract } from './support/container-contract.js';
+
+/** A proxy that breaks each connection off after 100 KB of what is sent. */
+async function startCuttingProxy(target: number): Promise<{ readonly port: number; readonly cuts: () => number }> {
+  let cuts = 0;
+  const server = createServer((client) => {
+    const upstream = connect(target, '127.0.0.1');
+    let bytes = 0;
+    client.on('data', (chunk) => {
+      bytes += chunk.length;
+      if (bytes <= 100_000) upstream.write(chunk);
+      else if (!client.destroyed) {
+        cuts++;
+        client.resetAndDestroy();
+        upstream.resetAndDestroy();
+      }
+    });
+    upstream.pipe(client);
+    for (const socket of [client, upstream]) socket.on('error', () => undefined);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  server.unref();
+  return { port: (server.address() as { port: number }).port, cuts: () => cuts };
+}
 
 describe('a container in memory', () => containerContract(async () => new MemoryContainer()));
 
@@ -48,7 +72,16 @@ describe('a container of the Blob service', () => {
     const { place, query } = parseContainer(url);
     return openContainer(place, { query, bearer: '' }, { retryWindowMs: 5000, traffic: new Traffic(1) });
   };
-  containerContract(async () => open(await azurite.createContainer(`contract-${count++}`)));
+  containerContract(
+    async () => open(await azurite.createContainer(`contract-${count++}`)),
+    async () => {
+      const url = await azurite.createContainer(`contract-${count++}`);
+      const proxy = await startCuttingProxy(azurite.port);
+      const { place, query } = parseContainer(url.replace(`:${azurite.port}`, `:${proxy.port}`));
+      const breaking = await openContainer(place, { query, bearer: '' }, { retryWindowMs: 300, traffic: new Traffic(1) });
+      return { breaking, whole: await open(url), broken: proxy.cuts };
+    },
+  );
 
   it('says that a container is missing', async () => {
     const container = await open(azurite.sasUrl('not-there'));

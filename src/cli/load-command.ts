@@ -83,7 +83,7 @@ export function loadCommand(name: string): Command {
     .option('--estimate <bool>', 'size the source beside the load, to foretell its end', parseBoolean, true)
     .option('--trusted-microsoft-suffixes <string>', 'further domains that Entra ID tokens may be sent to, semicolon-separated', '')
     .option('--retry-window <duration>', 'how long to wait for a service that does not answer, such as 90s or 6h (default: without end)', parseDuration)
-    .option('--late-arrival <duration>', 'how long a request that was given up may still take effect at the service (default: 2m)', parseDuration)
+    .option('--late-arrival <duration>', 'how long a request that was given up may still take effect at the service (default: 235s)', parseDuration)
     .option(
       '--output-type <string>',
       `form of the output: ${OUTPUT_TYPES.join(', ')}`,

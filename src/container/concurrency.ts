@@ -1,3 +1,5 @@
+import { type Clock, systemClock } from './clock.js';
+
 /** Smallest and largest number of requests in flight that a thread adapts between. */
 const LOWEST = 8;
 const HIGHEST = 256;
@@ -10,28 +12,46 @@ const TOLERANCE = 2;
 const BASELINE_DRIFT = 1.02;
 /** Requests that may wait for a place before nothing more is prepared. */
 const WAITING_AHEAD = 16;
-const HOLD_AFTER_THROTTLE_MS = 2000;
+/** What was under way when concurrency was lowered may ask for it again: that is the same trouble. */
+const HOLD_MS = 2000;
+
+/** Bounds of an {@link AdaptiveConcurrency}. */
+export interface ConcurrencyOptions {
+  /** A number that stays, in place of an adapted one. */
+  readonly fixed?: number;
+  /** Never more than so many, be they fixed or adapted. */
+  readonly most?: number;
+  readonly clock?: Clock;
+}
 
 /**
  * Decides how many requests may be in flight: more while the round trip stays near its shortest, fewer when it climbs
- * (a queue builds up somewhere) and half as many when the service says that it is too much.
+ * (a queue builds up somewhere) and half as many when the service says that it is too much, or does not answer in time.
+ *
+ * A request keeps its place while it waits for its next try, so that nothing is prepared in vain; but before each try it waits until fewer
+ * than the limit of that moment are sending.
  */
 export class AdaptiveConcurrency {
   #limit: number;
   readonly #fixed: boolean;
-  #inFlight = 0;
+  readonly #most: number;
+  readonly #clock: Clock;
+  #places = 0;
+  #sending = 0;
   #peak = 0;
   #count = 0;
   #sumMs = 0;
   #shortestMs = Number.POSITIVE_INFINITY;
   #holdUntilMs = 0;
   readonly #waiting: (() => void)[] = [];
+  readonly #returning: (() => void)[] = [];
   readonly #blocked: (() => void)[] = [];
 
-  /** @param fixed a number that stays, in place of an adapted one */
-  constructor(fixed?: number) {
+  constructor({ fixed, most = Number.POSITIVE_INFINITY, clock = systemClock }: ConcurrencyOptions = {}) {
     this.#fixed = fixed !== undefined;
-    this.#limit = fixed ?? FIRST;
+    this.#most = Math.max(1, fixed === undefined ? Math.min(HIGHEST, most) : most);
+    this.#clock = clock;
+    this.#limit = Math.min(fixed ?? FIRST, this.#most);
   }
 
   get limit(): number {
@@ -40,11 +60,26 @@ export class AdaptiveConcurrency {
 
   /** Takes a place; the promise is undefined when one was free. */
   acquire(): Promise<void> | undefined {
-    if (this.#inFlight < this.limit) {
+    if (this.#mayEnter()) {
       this.#enter();
       return undefined;
     }
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** A try has failed, and its request waits for the next one. */
+  pause(): void {
+    this.#sending--;
+    this.#admit();
+  }
+
+  /** Ends a pause, when fewer than the limit are sending; the promise is undefined when that is now. */
+  resume(): Promise<void> | undefined {
+    if (this.#sending < this.limit) {
+      this.#sending++;
+      return undefined;
+    }
+    return new Promise((resolve) => this.#returning.push(resolve));
   }
 
   /** Resolves when a request would not have to wait long; undefined when that is now. */
@@ -55,31 +90,44 @@ export class AdaptiveConcurrency {
 
   /** @param roundTripMs of a request that succeeded at its first try; undefined: tells nothing of the route */
   release(roundTripMs?: number): void {
-    this.#inFlight--;
+    this.#places--;
+    this.#sending--;
     if (roundTripMs !== undefined && !this.#fixed) this.#learn(roundTripMs);
-    while (this.#inFlight < this.limit) {
-      const next = this.#waiting.shift();
-      if (!next) break;
-      this.#enter();
-      next();
-    }
+    this.#admit();
     if (this.#blocked.length > 0) this.#unblock();
+  }
+
+  #admit(): void {
+    while (this.#returning.length > 0 && this.#sending < this.limit) {
+      this.#sending++;
+      this.#returning.shift()?.();
+    }
+    while (this.#waiting.length > 0 && this.#mayEnter()) {
+      this.#enter();
+      this.#waiting.shift()?.();
+    }
+  }
+
+  #mayEnter(): boolean {
+    return this.#places < this.limit && this.#sending < this.limit;
   }
 
   #unblock(): void {
     while (this.#blocked.length > 0 && this.#waiting.length < WAITING_AHEAD) this.#blocked.shift()?.();
   }
 
-  /** The service asked for less. */
-  throttled(nowMs: number): void {
+  /** Less is asked for: by the service, by a request that took too long, or because descriptors have run out. */
+  lower(): void {
+    const nowMs = this.#clock.monotonic();
     if (this.#fixed || nowMs < this.#holdUntilMs) return;
     this.#limit = Math.max(1, this.#limit / 2);
-    this.#holdUntilMs = nowMs + HOLD_AFTER_THROTTLE_MS;
+    this.#holdUntilMs = nowMs + HOLD_MS;
   }
 
   #enter(): void {
-    this.#inFlight++;
-    if (this.#inFlight > this.#peak) this.#peak = this.#inFlight;
+    this.#places++;
+    this.#sending++;
+    if (this.#places > this.#peak) this.#peak = this.#places;
   }
 
   #learn(roundTripMs: number): void {
@@ -90,13 +138,14 @@ export class AdaptiveConcurrency {
     const meanMs = this.#sumMs / this.#count;
     const gradient = Math.min(1, Math.max(0.5, (TOLERANCE * Math.max(SHORT_MS, this.#shortestMs)) / meanMs));
     const used = this.#peak >= this.limit;
-    if ((used || gradient < 1) && Date.now() >= this.#holdUntilMs) {
+    if ((used || gradient < 1) && this.#clock.monotonic() >= this.#holdUntilMs) {
       const next = this.#limit * gradient + Math.sqrt(this.#limit);
-      this.#limit = Math.min(HIGHEST, Math.max(LOWEST, next));
+      // What was lowered below the lowest that a round trip can ask for grows again step by step, not at once.
+      this.#limit = Math.min(this.#most, Math.max(Math.min(LOWEST, this.#limit), next));
     }
     this.#shortestMs *= BASELINE_DRIFT;
     this.#count = 0;
     this.#sumMs = 0;
-    this.#peak = this.#inFlight;
+    this.#peak = this.#places;
   }
 }

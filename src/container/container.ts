@@ -47,8 +47,8 @@ export interface Container {
   ready(): Promise<void> | undefined;
   /** Longest time, in milliseconds, after which a put that was given up can still take effect. */
   readonly lateArrivalMs: number;
-  /** Until when a put that was given up without a certain end can take effect, in milliseconds since 1970; 0 when there is none. */
-  readonly lastUncertainPutMs: number;
+  /** Until when a put that was given up without a certain end can take effect, on the monotonic clock; 0 when there is none. */
+  readonly uncertainUntilMs: number;
   close(): Promise<void>;
 }
 

@@ -1,12 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, fsyncSync, linkSync, mkdirSync, opendirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, type Dir, fsyncSync, linkSync, mkdirSync, opendirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { ClfsError, messageOf } from '../error.js';
 import { syncFileSystem } from '../posix/libc.js';
+import { type Clock, systemClock } from './clock.js';
 import type { BlobInfo, Container, PutOptions } from './container.js';
 
 const TEMPORARY = '.clfsload-put-';
 const PAGE_ENTRIES = 1000;
+/** How long descriptors that have run out are waited for: others give theirs back in this time, or never. */
+const DESCRIPTORS_MS = 60_000;
+const LONGEST_DELAY_MS = 500;
+const NO_DESCRIPTORS = new Set(['EMFILE', 'ENFILE']);
 
 /**
  * A container that is a directory: one file a blob, named as the blob.
@@ -16,8 +22,8 @@ const PAGE_ENTRIES = 1000;
  *
  * @throws ClfsError `container-missing` when the directory does not exist; `container` when it cannot be used
  */
-export function openLocalContainer(directory: string): Container {
-  return new LocalContainer(directory);
+export function openLocalContainer(directory: string, clock: Clock = systemClock): Container {
+  return new LocalContainer(directory, clock);
 }
 
 /**
@@ -41,15 +47,20 @@ export function makeLocalContainer(directory: string): boolean {
 class LocalContainer implements Container {
   readonly listsByPrefix = false;
   readonly lateArrivalMs = 0;
-  readonly lastUncertainPutMs = 0;
+  readonly uncertainUntilMs = 0;
   readonly #directory: string;
+  /** The directory and a slash. */
+  readonly #prefix: Buffer;
   readonly #fd: number;
   readonly #temporary = `${TEMPORARY}${randomBytes(8).toString('hex')}-`;
   #serial = 0;
   #dirty = false;
+  readonly #clock: Clock;
 
-  constructor(directory: string) {
+  constructor(directory: string, clock: Clock) {
     this.#directory = directory;
+    this.#prefix = Buffer.from(`${directory}/`);
+    this.#clock = clock;
     try {
       if (!statSync(directory).isDirectory()) throw new ClfsError('container', `The container ${JSON.stringify(directory)} is not a directory.`);
       this.#fd = openSync(directory, 'r');
@@ -63,7 +74,7 @@ class LocalContainer implements Container {
     const temporary = join(this.#directory, `${this.#temporary}${this.#serial++}`);
     try {
       const replaces = !options?.onlyNew && exists(path);
-      writeWhole(temporary, body, replaces || options?.onlyNew === true);
+      await this.#withDescriptors(() => writeWhole(temporary, body, replaces || options?.onlyNew === true));
       if (options?.onlyNew) {
         try {
           linkSync(temporary, path);
@@ -84,7 +95,7 @@ class LocalContainer implements Container {
     try {
       const { size } = statSync(path);
       if (size > limitBytes) throw new ClfsError('format', `The blob ${name} has ${size} bytes, over the limit of ${limitBytes}.`);
-      return readFileSync(path);
+      return await this.#withDescriptors(() => readFileSync(path));
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new ClfsError('not-found', `There is no blob ${name}.`, { cause: error });
       throw this.#failure('read', name, error);
@@ -92,28 +103,36 @@ class LocalContainer implements Container {
   }
 
   async *list(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
-    let directory: ReturnType<typeof opendirSync>;
-    try {
-      directory = opendirSync(this.#directory, { bufferSize: 256 });
-    } catch (error) {
-      throw this.#failure('list', this.#directory, error);
-    }
+    const directory = await this.#openDirectory('list');
+    const wanted = Buffer.from(prefix).toString('latin1');
     try {
       let page: BlobInfo[] = [];
+      let entries = 0;
       for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
-        if (!entry.name.startsWith(prefix) || entry.name.startsWith(TEMPORARY)) continue;
-        const size = fileSize(join(this.#directory, entry.name));
-        if (size === undefined) continue;
-        page.push({ name: entry.name, sizeBytes: size });
+        // Whoever waits for a timer or a signal gets a turn, also where nothing begins with the prefix.
+        if (++entries % PAGE_ENTRIES === 0) await setImmediate();
+        if (!entry.name.startsWith(wanted) || entry.name.startsWith(TEMPORARY)) continue;
+        const blob = this.#info(entry.name);
+        if (blob) page.push(blob);
         if (page.length === PAGE_ENTRIES) {
           yield page;
           page = [];
         }
       }
       if (page.length > 0) yield page;
+    } catch (error) {
+      throw this.#failure('list', this.#directory, error);
     } finally {
       directory.closeSync();
     }
+  }
+
+  /** A blob as a listing shows it, by its name as bytes; undefined when it is no file, or has vanished in the meantime. */
+  #info(latin1: string): BlobInfo | undefined {
+    const bytes = Buffer.from(latin1, 'latin1');
+    const name = bytes.toString();
+    const status = statSync(Buffer.concat([this.#prefix, bytes]), { throwIfNoEntry: false });
+    return status?.isFile() ? { name, sizeBytes: status.size } : undefined;
   }
 
   async delete(name: string): Promise<void> {
@@ -140,11 +159,13 @@ class LocalContainer implements Container {
   }
 
   async tidy(): Promise<void> {
-    const directory = opendirSync(this.#directory);
+    const directory = await this.#openDirectory('tidy');
     try {
       for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
         if (entry.name.startsWith(TEMPORARY)) removeQuietly(join(this.#directory, entry.name));
       }
+    } catch (error) {
+      throw this.#failure('tidy', this.#directory, error);
     } finally {
       directory.closeSync();
     }
@@ -152,6 +173,29 @@ class LocalContainer implements Container {
 
   async close(): Promise<void> {
     closeSync(this.#fd);
+  }
+
+  /** Names are read as bytes, one character each: a foreign file is listed even if its name is no text. */
+  async #openDirectory(action: string): Promise<Dir> {
+    try {
+      return await this.#withDescriptors(() => opendirSync(this.#directory, { bufferSize: 256, encoding: 'latin1' }));
+    } catch (error) {
+      throw this.#failure(action, this.#directory, error);
+    }
+  }
+
+  /** Does what needs a descriptor; when they have run out, again once others may have given theirs back. */
+  async #withDescriptors<T>(work: () => T): Promise<T> {
+    const begun = this.#clock.monotonic();
+    for (let delayMs = 5; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
+      try {
+        return work();
+      } catch (error) {
+        const isLack = NO_DESCRIPTORS.has((error as NodeJS.ErrnoException).code ?? '');
+        if (!isLack || this.#clock.monotonic() - begun > DESCRIPTORS_MS) throw error;
+      }
+      await this.#clock.sleep(delayMs);
+    }
   }
 
   #path(name: string): string {
@@ -183,11 +227,6 @@ function writeWhole(path: string, body: Uint8Array, sync: boolean): void {
 
 function exists(path: string): boolean {
   return statSync(path, { throwIfNoEntry: false }) !== undefined;
-}
-
-function fileSize(path: string): number | undefined {
-  const status = statSync(path, { throwIfNoEntry: false });
-  return status?.isFile() ? status.size : undefined;
 }
 
 function removeQuietly(path: string): void {

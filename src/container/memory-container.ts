@@ -6,7 +6,7 @@ export class MemoryContainer implements Container {
   readonly blobs = new Map<string, Buffer>();
   readonly listsByPrefix = true;
   readonly lateArrivalMs = 0;
-  readonly lastUncertainPutMs = 0;
+  readonly uncertainUntilMs = 0;
 
   async put(name: string, body: Uint8Array, options?: PutOptions): Promise<void> {
     if (options?.onlyNew && this.blobs.has(name)) throw new ClfsError('exists', `The blob ${name} exists.`);

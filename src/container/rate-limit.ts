@@ -1,3 +1,4 @@
+import type { Clock } from './clock.js';
 import type { Traffic } from './traffic.js';
 
 /** Bytes after which a body is held up again: small enough that any ten seconds are within a few per cent of the cap. */
@@ -7,8 +8,15 @@ const BURST_NS = 100_000_000n;
 
 /** Holds the bytes that all threads send to a rate. */
 export interface RateLimit {
-  /** Waits until `bytes` more may be sent. */
-  take(bytes: number): Promise<void>;
+  /** How long so many bytes take at the rate, in milliseconds. */
+  durationMs(bytes: number): number;
+  /**
+   * Reserves the next free stretch of time on the wire. A request that has one sends alone, and all of its bytes within the stretch:
+   * its time limit need not count the others' turns.
+   *
+   * @returns milliseconds until the stretch begins; 0 when that is now
+   */
+  reserve(bytes: number): number;
 }
 
 /**
@@ -19,17 +27,25 @@ export interface RateLimit {
 export function createRateLimit(megabitsPerSecond: number, traffic: Traffic): RateLimit {
   const nanosecondsPerByte = 8000 / megabitsPerSecond;
   return {
-    async take(bytes) {
+    durationMs: (bytes) => (bytes * nanosecondsPerByte) / 1e6,
+    reserve(bytes) {
       const stretch = BigInt(Math.ceil(bytes * nanosecondsPerByte));
       for (;;) {
         const now = process.hrtime.bigint();
         const free = Atomics.load(traffic.wireFreeAt, 0);
         const start = free > now - BURST_NS ? free : now - BURST_NS;
-        if (Atomics.compareExchange(traffic.wireFreeAt, 0, free, start + stretch) !== free) continue;
-        const waitMs = Number(start - now) / 1e6;
-        if (waitMs > 1) await new Promise((resolve) => setTimeout(resolve, waitMs));
-        return;
+        if (Atomics.compareExchange(traffic.wireFreeAt, 0, free, start + stretch) === free) return Math.max(0, Number(start - now) / 1e6);
       }
     },
   };
+}
+
+/** A body in pieces, spread evenly over `durationMs` from now. */
+export async function* paced(body: Uint8Array, durationMs: number, clock: Clock): AsyncGenerator<Uint8Array> {
+  const begun = clock.monotonic();
+  for (let at = 0; at < body.length; at += PACED_PIECE_BYTES) {
+    const waitMs = begun + (durationMs * at) / body.length - clock.monotonic();
+    if (waitMs > 1) await clock.sleep(waitMs);
+    yield body.subarray(at, at + PACED_PIECE_BYTES);
+  }
 }

@@ -1,4 +1,4 @@
-const FIELDS = ['requests', 'bytesSent', 'retries', 'throttled', 'waitingSince', 'uncertainPut'] as const;
+const FIELDS = ['requests', 'bytesSent', 'retries', 'throttled', 'waitingSince', 'uncertainUntil'] as const;
 type Field = (typeof FIELDS)[number];
 
 /** Counters of all threads together. */
@@ -38,13 +38,24 @@ export class Traffic {
     this.#values[this.#slot * FIELDS.length + FIELDS.indexOf(field)] += amount;
   }
 
-  set(field: 'waitingSince' | 'uncertainPut', value: number): void {
-    this.#values[this.#slot * FIELDS.length + FIELDS.indexOf(field)] = value;
+  setWaitingSince(nowMs: number): void {
+    this.#values[this.#slot * FIELDS.length + FIELDS.indexOf('waitingSince')] = nowMs;
   }
 
-  /** Latest time at which any thread gave a put up without a certain end; 0 when none did. */
-  get lastUncertainPutMs(): number {
-    return this.#fold('uncertainPut', Math.max);
+  /** A put was given up, and can take effect until then. A small put must not hide a large one that lives longer. */
+  setUncertainUntil(monotonicMs: number): void {
+    const at = this.#slot * FIELDS.length + FIELDS.indexOf('uncertainUntil');
+    if (monotonicMs > this.#values[at]) this.#values[at] = monotonicMs;
+  }
+
+  /** Until when a put that any thread gave up can take effect, on the monotonic clock; 0 when there is none. */
+  get uncertainUntilMs(): number {
+    return this.#fold('uncertainUntil', Math.max);
+  }
+
+  /** Number of threads that can write. */
+  get slots(): number {
+    return Math.floor(this.#values.length / FIELDS.length);
   }
 
   totals(): TrafficTotals {

@@ -26,7 +26,7 @@ export async function waitForLatePuts(context: JobContext, tools: EndTools): Pro
   const { work, clock, signal } = tools;
   for (;;) {
     requireGoOn(signal);
-    const waitMs = Math.max(tools.uncertainUntilMs, work.container.lastUncertainPutMs) - clock.monotonic();
+    const waitMs = Math.max(tools.uncertainUntilMs, work.container.uncertainUntilMs) - clock.monotonic();
     if (waitMs <= 0) return;
     const seconds = Math.ceil(waitMs / 1000);
     context.log.write('INFO', `waiting ${seconds} s until no put that was given up can still arrive`);

@@ -47,7 +47,7 @@ export interface LoadOptions {
   readonly logLevel?: LogLevel;
   /** How long an unreachable service is waited for, in milliseconds. Default: without end. */
   readonly retryWindowMs?: number;
-  /** Longest time that the service may go on with a put which was given up, in milliseconds. Default 120,000. */
+  /** Longest time that the service may go on with a put which was given up, in milliseconds. Default 235,000. */
   readonly lateArrivalMs?: number;
   /** Compare the container's listing with what was put, before the job commits. Default true. */
   readonly checkListing?: boolean;

@@ -115,7 +115,7 @@ export class Session {
       progress.failed = state.failures.count() + state.failures.retryingCount();
       if (failure !== undefined) writeReports(context, root, directory.file);
       const quiet = failure === undefined || scheduler?.settled === true;
-      const late = Math.max(this.#tools.uncertainUntilMs, work.container.lastUncertainPutMs);
+      const late = Math.max(this.#tools.uncertainUntilMs, work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
       state.transact(() => state.update({ finalStatus: status, settled }));
     } catch (error) {

@@ -78,7 +78,7 @@ export class FaultyWorld {
       close: async () => undefined,
       lateArrivalMs: LATE_MS,
       listsByPrefix: true,
-      get lastUncertainPutMs() {
+      get uncertainUntilMs() {
         return uncertain();
       },
     };

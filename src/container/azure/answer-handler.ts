@@ -15,7 +15,7 @@ export interface BlobRequest {
   readonly body?: Uint8Array;
   /** Statuses that are an answer; all others are errors. */
   readonly accept: readonly number[];
-  /** Most bytes of an answer that are taken; more is an error `format`. */
+  /** Most bytes of an accepted answer that are taken; more is an error `format`. Of an error's answer the first 64 KiB are taken. */
   readonly limitBytes?: number;
 }
 
@@ -36,6 +36,8 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
   #headers: BlobAnswer['headers'] = {};
   #chunks: Buffer[] | undefined;
   #bytes = 0;
+  #settled = false;
+  #controller: Dispatcher.DispatchController | undefined;
 
   constructor(request: BlobRequest, resolve: (answer: BlobAnswer) => void, reject: (error: unknown) => void) {
     this.#request = request;
@@ -43,8 +45,17 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     this.#reject = reject;
   }
 
-  /** Tells the client that this handler is of its present kind. */
-  onRequestStart(): void {}
+  /** Breaks the request off. */
+  abort(error: Error): void {
+    this.#settle(() => this.#reject(error));
+    this.#controller?.abort(error);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller;
+    // The time was up before a connection was there.
+    if (this.#settled) controller.abort(new Error('the request was given up'));
+  }
 
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: BlobAnswer['headers']): void {
     this.#status = status;
@@ -52,22 +63,39 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#settled) return;
+    const isAccepted = this.#request.accept.includes(this.#status);
+    const limitBytes = isAccepted ? (this.#request.limitBytes ?? MOST_ERROR_BYTES) : MOST_ERROR_BYTES;
     this.#bytes += chunk.length;
-    const limitBytes = this.#request.accept.includes(this.#status) ? (this.#request.limitBytes ?? MOST_ERROR_BYTES) : MOST_ERROR_BYTES;
-    if (this.#bytes > limitBytes) {
-      controller.abort(new ClfsError('format', `The blob ${this.#request.blob} is longer than the limit of ${limitBytes} bytes.`));
-      return;
-    }
     this.#chunks ??= [];
-    this.#chunks.push(chunk);
+    if (this.#bytes <= limitBytes) {
+      this.#chunks.push(chunk);
+    } else if (isAccepted) {
+      controller.abort(new ClfsError('format', `${this.#what()} is longer than the limit of ${limitBytes} bytes.`));
+    } else {
+      // The page of an error says enough in its first bytes; what counts is its status.
+      this.#chunks.push(chunk.subarray(0, chunk.length - (this.#bytes - limitBytes)));
+      this.onResponseEnd();
+      controller.abort(new Error('the rest of an error page is not read'));
+    }
   }
 
   onResponseEnd(): void {
-    this.#resolve({ status: this.#status, headers: this.#headers, body: this.#chunks ? Buffer.concat(this.#chunks) : EMPTY });
+    this.#settle(() => this.#resolve({ status: this.#status, headers: this.#headers, body: this.#chunks ? Buffer.concat(this.#chunks) : EMPTY }));
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#reject(error);
+    this.#settle(() => this.#reject(error));
+  }
+
+  #settle(settle: () => void): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    settle();
+  }
+
+  #what(): string {
+    return this.#request.blob === '' ? 'The listing of the container' : `The blob ${this.#request.blob}`;
   }
 }
 

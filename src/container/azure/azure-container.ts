@@ -1,14 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
-import { ClfsError, messageOf } from '../../error.js';
+import { ClfsError } from '../../error.js';
 import type { BlobInfo, Container, PutOptions } from '../container.js';
 import { type Authorization, BlobService, type ServiceOptions } from './blob-service.js';
 import type { ContainerAddress } from './container-url.js';
+import { decodeListing } from './listing.js';
+import { longestPutMs } from './time-limits.js';
 
 const LIST_LIMIT_BYTES = 64 * 1048576;
 const PUT_HEADERS = ['x-ms-blob-type', 'BlockBlob'];
 const CREATE_HEADERS = [...PUT_HEADERS, 'if-none-match', '*'];
-/** Longest that a put which was given up may go on at the service: its own time limit there, or that of a gateway before it. */
-const LATE_ARRIVAL_MS = 120_000;
+/** The largest object of the format, a segment with its header. */
+const LARGEST_OBJECT_BYTES = 8 * 1048576 + 65536;
 
 /** A container of Azure Blob Storage, or of a service that speaks its protocol. */
 export class AzureContainer implements Container {
@@ -20,11 +22,11 @@ export class AzureContainer implements Container {
   constructor(address: ContainerAddress, authorization: Authorization, options: ServiceOptions & { readonly lateArrivalMs?: number }) {
     this.#service = new BlobService(address, authorization, options);
     this.#options = options;
-    this.lateArrivalMs = options.lateArrivalMs ?? LATE_ARRIVAL_MS;
+    this.lateArrivalMs = options.lateArrivalMs ?? longestPutMs(LARGEST_OBJECT_BYTES);
   }
 
-  get lastUncertainPutMs(): number {
-    return this.#options.traffic.lastUncertainPutMs;
+  get uncertainUntilMs(): number {
+    return this.#options.traffic.uncertainUntilMs;
   }
 
   put(name: string, body: Uint8Array, options?: PutOptions): Promise<unknown> {
@@ -37,14 +39,19 @@ export class AzureContainer implements Container {
   }
 
   async *list(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
-    let xml = await this.#page(prefix, '');
+    let marker = '';
+    let xml = await this.#page(prefix, marker);
     for (let first = true; ; first = false) {
-      const marker = await decodeMarker(xml);
-      // Whoever wants a second page wants them all: the next one is on its way while this one is taken apart.
+      const page = decodeListing(xml);
+      if (page.marker !== '' && page.marker === marker) throw wrongListing('each page leads to itself');
+      marker = page.marker;
+      // Whoever wants a second page wants them all: the next one is on its way while this one is used.
       const next = marker === '' || first ? undefined : this.#page(prefix, marker);
       next?.catch(() => undefined);
       if (next) await setImmediate();
-      yield await decodeListing(xml);
+      const foreign = page.blobs.find(({ name }) => !name.startsWith(prefix));
+      if (foreign) throw wrongListing(`${JSON.stringify(foreign.name)} does not begin with ${JSON.stringify(prefix)}`);
+      yield page.blobs;
       if (marker === '') return;
       xml = await (next ?? this.#page(prefix, marker));
     }
@@ -82,43 +89,6 @@ const CREATED = [201];
 const OK = [200];
 const ACCEPTED = [202];
 
-interface ListingXml {
-  readonly EnumerationResults?: {
-    readonly Blobs?: '' | { readonly Blob?: readonly { readonly Name: string | { '#text': string }; readonly Properties?: { 'Content-Length'?: string } }[] };
-    readonly NextMarker?: string;
-  };
-}
-
-const MARKER_AT_END = /<NextMarker>[^<]*<\/NextMarker>\s*(?=<\/EnumerationResults>\s*$)/;
-/** A marker and the end of a listing fit into so much. */
-const MARKER_TAIL_BYTES = 16384;
-
-/** The marker of the next page alone, from the end of a listing; empty on the last page. */
-async function decodeMarker(xml: Buffer): Promise<string> {
-  const tail = MARKER_AT_END.exec(xml.toString('utf8', Math.max(0, xml.length - MARKER_TAIL_BYTES)))?.[0];
-  const results = await parseXml(tail === undefined ? xml.toString('utf8') : `<EnumerationResults>${tail}</EnumerationResults>`);
-  return results.NextMarker ?? '';
-}
-
-async function decodeListing(xml: Buffer): Promise<readonly BlobInfo[]> {
-  const { Blobs } = await parseXml(xml.toString('utf8'));
-  const blobs = Blobs ? (Blobs.Blob ?? []) : [];
-  return blobs.map((blob) => ({
-    name: typeof blob.Name === 'string' ? blob.Name : blob.Name['#text'],
-    sizeBytes: Number(blob.Properties?.['Content-Length'] ?? 0),
-  }));
-}
-
-async function parseXml(text: string): Promise<NonNullable<ListingXml['EnumerationResults']>> {
-  const { XMLParser } = await import('fast-xml-parser');
-  const parser = new XMLParser({ parseTagValue: false, ignoreAttributes: true, isArray: (name) => name === 'Blob', processEntities: true });
-  let results: ListingXml['EnumerationResults'] | '' | undefined;
-  try {
-    ({ EnumerationResults: results } = parser.parse(text) as { EnumerationResults?: ListingXml['EnumerationResults'] | '' });
-  } catch (error) {
-    throw new ClfsError('service', `The service sent a listing that is not XML: ${messageOf(error)}.`, { cause: error });
-  }
-  if (results === undefined)
-    throw new ClfsError('service', 'The service sent something else than a listing. Is the URL that of a container of Azure Blob Storage?');
-  return results === '' ? {} : results;
+function wrongListing(why: string): ClfsError {
+  return new ClfsError('service', `Cannot use the listing that the service sent: ${why}. Does the service speak the protocol of Azure Blob Storage?`);
 }

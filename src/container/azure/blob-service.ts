@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createRequire } from 'node:module';
 import type { Dispatcher, Pool } from 'undici';
 // The pool alone loads in 22 ms, the whole of undici (with fetch, WebSocket, caches) in 55, in each thread.
@@ -5,23 +6,23 @@ import UndiciPool from 'undici/lib/dispatcher/pool.js';
 import { ClfsError } from '../../error.js';
 import { type Clock, systemClock } from '../clock.js';
 import { AdaptiveConcurrency } from '../concurrency.js';
-import { PACED_PIECE_BYTES, type RateLimit } from '../rate-limit.js';
+import { connectionBound } from '../connection-bound.js';
+import { PACED_PIECE_BYTES, paced, type RateLimit } from '../rate-limit.js';
 import type { Traffic } from '../traffic.js';
 import { AnswerHandler, type BlobAnswer, type BlobRequest } from './answer-handler.js';
-import { connectionText, errorCode, errorMessage, isPermanent, retryAfterMs } from './answer-text.js';
 import { addressText, type ContainerAddress } from './container-url.js';
+import { longestPacedMs, type TimeLimit, timeLimitOf } from './time-limits.js';
+import { type Trouble, timeOutError, troubleOfAnswer, troubleOfError } from './trouble.js';
 
 /** Version of the service's protocol that is spoken. */
 const SERVICE_VERSION = '2021-12-02';
 const CONNECT_TIMEOUT_MS = 10_000;
-/** Time that the service and the client give one request, and more for each MiB of body. */
-const REQUEST_TIMEOUT_S = 30;
-const REQUEST_TIMEOUT_S_PER_MIB = 10;
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 30_000;
-const RETRIED_STATUS = new Set([408, 429, 500, 502, 503, 504]);
-/** How long a refused token is given to be renewed. */
+/** How long a refused token is given to be renewed, from its first refusal. */
 const TOKEN_RENEWAL_MS = 30_000;
+/** Bytes of a request beside its body, of which the rate limit takes account. */
+const HEAD_BYTES = 600;
 
 /** All of undici is loaded for a proxy only. */
 function createProxied(options: Pool.Options): Dispatcher {
@@ -49,6 +50,8 @@ export interface ServiceOptions {
   readonly signal?: AbortSignal;
   /** Told of every try that failed and will be repeated. */
   readonly onRetry?: (text: string) => void;
+  /** For tests: by what the client's own time limits are multiplied. */
+  readonly timeLimitFactor?: number;
 }
 
 /** Requests to one container, with retries, adaptive concurrency and a rate limit. */
@@ -67,10 +70,13 @@ export class BlobService {
     this.#authorization = authorization;
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
-    this.#concurrency = new AdaptiveConcurrency(options.concurrency);
-    const pool = { pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS } };
+    const most = connectionBound(options.traffic.slots);
+    this.#concurrency = new AdaptiveConcurrency({ fixed: options.concurrency, most, clock: this.#clock });
+    const pool: Pool.Options = { pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS }, connections: Number.isFinite(most) ? most : null };
     const proxied = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'].some((name) => process.env[name]);
     this.#dispatcher = proxied ? createProxied(pool) : new UndiciPool(address.origin, pool);
+    // Each request that waits for its next try listens: they are many, and no leak.
+    setMaxListeners(0, this.#stopped.signal);
     options.signal?.addEventListener('abort', () => void this.close());
   }
 
@@ -88,24 +94,33 @@ export class BlobService {
   #sendNow(request: BlobRequest): Promise<BlobAnswer> {
     return new Promise((resolve, reject) => {
       const begun = performance.now();
-      const again = (trouble: Trouble) => {
-        this.#repeat(request, trouble)
-          .finally(() => this.#concurrency.release())
-          .then(resolve, reject);
-      };
-      const fail = (error: unknown) => {
-        this.#concurrency.release();
-        reject(error as Error);
-      };
-      this.#try(request, 1, {
+      const outcome: Outcome = {
         final: (answer) => {
           this.#concurrency.release(performance.now() - begun);
           resolve(answer);
         },
-        trouble: again,
-        error: fail,
-      });
+        trouble: (trouble) => {
+          this.#repeat(request, trouble)
+            .finally(() => this.#concurrency.release())
+            .then(resolve, reject);
+        },
+        error: (error) => {
+          this.#concurrency.release();
+          reject(error as Error);
+        },
+      };
+      const turn = this.#rateTurn(request);
+      if (turn) void turn.then(() => this.#try(request, 1, outcome));
+      else this.#try(request, 1, outcome);
     });
+  }
+
+  /** Waits for the request's stretch on the wire; undefined when it may send now. The time limits of the request begin after it. */
+  #rateTurn({ body }: BlobRequest): Promise<void> | undefined {
+    const { rateLimit } = this.#options;
+    if (!body || !rateLimit) return undefined;
+    const waitMs = rateLimit.reserve(body.length + HEAD_BYTES);
+    return waitMs > 1 ? this.#clock.sleep(waitMs, this.#stopped.signal) : undefined;
   }
 
   /** Resolves when a request would not have to wait long; undefined when that is now. */
@@ -120,25 +135,40 @@ export class BlobService {
   }
 
   async #repeat(request: BlobRequest, firstTrouble: Trouble): Promise<BlobAnswer> {
-    const begun = this.#clock.now();
+    const begun = this.#clock.monotonic();
     let trouble = firstTrouble;
-    if (this.#failing++ === 0) this.#options.traffic.set('waitingSince', begun);
+    let refusedSince: number | undefined;
+    let refusals = 0;
+    // Waiting for a turn, behind other requests or the rate limit, says nothing against the service.
+    let waitedMs = 0;
+    if (this.#failing++ === 0) this.#options.traffic.setWaitingSince(this.#clock.now());
     try {
       for (let attempt = 1; ; attempt++) {
-        const leftMs = this.#options.retryWindowMs - (this.#clock.now() - begun);
-        if (trouble.refusal && this.#clock.now() - begun > TOKEN_RENEWAL_MS) throw trouble.refusal;
+        const now = this.#clock.monotonic();
+        if (trouble.refusal) {
+          refusedSince ??= now;
+          refusals++;
+          if (now - refusedSince > TOKEN_RENEWAL_MS) throw trouble.refusal;
+        }
+        const leftMs = this.#options.retryWindowMs - (now - begun - waitedMs);
         if (leftMs <= 0) {
           throw new ClfsError('service-unavailable', `No usable answer from ${addressText(this.#address)} for ${attempt} tries: ${trouble.text}.`, {
             cause: trouble.cause,
           });
         }
-        const backOffMs = Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 16)) * (0.5 + Math.random());
+        // After long trouble of another kind, the first refusal is followed by a try soon: its time is short.
+        const backOffMs = backOff(trouble.refusal ? refusals : attempt);
         const delayMs = Math.min(Math.max(backOffMs, trouble.retryAfterMs), leftMs);
         this.#options.traffic.add('retries', 1);
         this.#options.onRetry?.(
           `${request.method} ${request.blob || 'container'}: ${trouble.text}; trying again in ${(delayMs / 1000).toFixed(1)} s (try ${attempt + 1})`,
         );
+        this.#concurrency.pause();
         await this.#clock.sleep(delayMs, this.#stopped.signal);
+        const slept = this.#clock.monotonic();
+        await this.#concurrency.resume();
+        await this.#rateTurn(request);
+        waitedMs += this.#clock.monotonic() - slept;
         const result = await new Promise<{ final: BlobAnswer } | { trouble: Trouble }>((resolve, reject) =>
           this.#try(request, attempt + 1, { final: (final) => resolve({ final }), trouble: (next) => resolve({ trouble: next }), error: reject }),
         );
@@ -146,105 +176,108 @@ export class BlobService {
         trouble = result.trouble;
       }
     } finally {
-      if (--this.#failing === 0) this.#options.traffic.set('waitingSince', 0);
+      if (--this.#failing === 0) this.#options.traffic.setWaitingSince(0);
     }
   }
 
   /** Sends a request once; tells exactly one of `outcome`. */
   #try(request: BlobRequest, attempt: number, outcome: Outcome): void {
-    const timeoutS = requestTimeoutS(request, attempt);
+    if (this.#stopped.signal.aborted) {
+      outcome.error(stopped());
+      return;
+    }
+    const pacedMs = this.#pacedMs(request.body);
+    const limit = timeLimitOf(request.body?.length ?? 0, attempt, pacedMs);
     // A put without an answer may still take effect for a while.
     const uncertain = () => {
-      if (request.method === 'PUT') this.#options.traffic.set('uncertainPut', this.#clock.now() + timeoutS * 1000);
+      if (request.method === 'PUT') this.#options.traffic.setUncertainUntil(this.#clock.monotonic() + limit.serviceS * 1000);
     };
+    const tell = (judge: () => Trouble) => {
+      let trouble: Trouble;
+      try {
+        trouble = judge();
+      } catch (error) {
+        outcome.error(error);
+        return;
+      }
+      if (trouble.uncertain) uncertain();
+      if (trouble.tooMuch) this.#concurrency.lower();
+      outcome.trouble(trouble);
+    };
+    const where = addressText(this.#address);
     const onAnswer = (answer: BlobAnswer) => {
       if (request.accept.includes(answer.status)) {
         outcome.final(answer);
         return;
       }
-      let trouble: Trouble;
-      try {
-        trouble = this.#judge(request, answer);
-      } catch (error) {
-        outcome.error(error);
-        return;
-      }
-      if (answer.status >= 500) uncertain();
-      outcome.trouble(trouble);
+      if (answer.status === 429 || answer.status === 503) this.#options.traffic.add('throttled', 1);
+      tell(() => troubleOfAnswer(request, answer, where, this.#authorization.bearer !== '', this.#clock.now()));
     };
     const onError = (error: unknown) => {
       if (this.#stopped.signal.aborted) {
         uncertain();
         outcome.error(stopped());
-      } else if (error instanceof ClfsError) outcome.error(error);
-      else if (isPermanent(error)) {
-        outcome.error(new ClfsError('service', `Cannot reach ${addressText(this.#address)}: ${connectionText(error)}.`, { cause: error }));
-      } else {
-        uncertain();
-        outcome.trouble({ text: connectionText(error), retryAfterMs: 0, cause: error });
-      }
+      } else tell(() => troubleOfError(error, where));
     };
-    if (this.#stopped.signal.aborted) outcome.error(stopped());
-    else this.#dispatch(request, timeoutS, onAnswer, onError);
+    this.#dispatch(request, limit, pacedMs, onAnswer, onError);
   }
 
-  /** What a refused request means: something to try again, or an error that is thrown. */
-  #judge(request: BlobRequest, answer: BlobAnswer): Trouble {
-    const { status } = answer;
-    const code = errorCode(answer);
-    const text = `the service answered ${status}${code ? ` ${code}` : ''}`;
-    if (status === 429 || status === 503) {
-      this.#options.traffic.add('throttled', 1);
-      this.#concurrency.throttled(this.#clock.now());
-    }
-    if (RETRIED_STATUS.has(status) || (status >= 200 && status < 300)) return { text, retryAfterMs: retryAfterMs(answer, this.#clock.now()), cause: undefined };
-    const where = addressText(this.#address);
-    if (code === 'ContainerNotFound' || code === 'ContainerBeingDeleted' || code === 'ContainerDisabled' || (status === 404 && request.blob === '')) {
-      throw new ClfsError('container-missing', `The container ${where} does not exist (${text}). Create it, or check the URL.`);
-    }
-    if (status === 404) throw new ClfsError('not-found', `There is no blob ${request.blob} in ${where}.`);
-    if (status === 401 || status === 403) {
-      const { bearer } = this.#authorization;
-      const advice =
-        bearer === ''
-          ? 'Check that the SAS has not expired and grants reading, writing, listing and deleting.'
-          : 'Check that the identity has the role "Storage Blob Data Contributor".';
-      const refusal = new ClfsError('access-denied', `${where} refused access (${text}). ${advice}`);
-      // A token that has just expired is about to be replaced by its owner.
-      if (bearer !== '' && (status === 401 || code === 'AuthenticationFailed' || code === 'InvalidAuthenticationInfo'))
-        return { text, retryAfterMs: 0, cause: undefined, refusal };
-      throw refusal;
-    }
-    if (status === 412 || (status === 409 && code === 'BlobAlreadyExists')) throw new ClfsError('exists', `The blob ${request.blob} exists (${text}).`);
-    throw new ClfsError('service', `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)}`.trim());
+  /** Over how long the rate limit spreads a body; 0 when it is sent as fast as it goes. */
+  #pacedMs(body: Uint8Array | undefined): number {
+    const { rateLimit } = this.#options;
+    if (!rateLimit || !body || body.length <= PACED_PIECE_BYTES) return 0;
+    return Math.min(rateLimit.durationMs(body.length), longestPacedMs(body.length));
   }
 
-  #dispatch(request: BlobRequest, timeoutS: number, onAnswer: (answer: BlobAnswer) => void, onError: (error: unknown) => void): void {
+  #dispatch(request: BlobRequest, limit: TimeLimit, pacedMs: number, onAnswer: (answer: BlobAnswer) => void, onError: (error: unknown) => void): void {
     const { body, blob } = request;
-    const { traffic, rateLimit } = this.#options;
+    const { traffic, timeLimitFactor = 1 } = this.#options;
     let { query } = this.#authorization;
-    if (body) query = query === '' ? `timeout=${timeoutS}` : `timeout=${timeoutS}&${query}`;
+    if (body) query = query === '' ? `timeout=${limit.serviceS}` : `timeout=${limit.serviceS}&${query}`;
     if (request.query) query = query === '' ? request.query : `${request.query}&${query}`;
     const headers = ['x-ms-version', SERVICE_VERSION, ...(request.headers ?? [])];
     // A body of known length gets its content-length from the client.
-    if (body && rateLimit) headers.push('content-length', String(body.length));
+    if (body && pacedMs > 0) headers.push('content-length', String(body.length));
     if (this.#authorization.bearer) headers.push('authorization', `Bearer ${this.#authorization.bearer}`);
     const path = `${this.#address.path}${blob === '' ? '' : `/${encodeURIComponent(blob)}`}${query === '' ? '' : `?${query}`}`;
     traffic.add('requests', 1);
     traffic.add('bytesSent', path.length + 300 + (body?.length ?? 0));
+    const clientMs = limit.clientMs * timeLimitFactor;
+    const handler = pacedMs > 0 ? this.#limited(request, clientMs, onAnswer, onError) : new AnswerHandler(request, onAnswer, onError);
     this.#dispatcher.dispatch(
       {
         origin: this.#address.origin,
         path,
         method: request.method,
         headers,
-        body: body && rateLimit ? paced(body, rateLimit) : ((body as Buffer | undefined) ?? null),
-        headersTimeout: (timeoutS + 5) * 1000,
-        bodyTimeout: (timeoutS + 5) * 1000,
+        body: body && pacedMs > 0 ? paced(body, pacedMs, this.#clock) : ((body as Buffer | undefined) ?? null),
+        headersTimeout: clientMs,
+        bodyTimeout: clientMs,
       } as Dispatcher.DispatchOptions,
-      new AnswerHandler(request, onAnswer, onError),
+      handler,
     );
   }
+
+  /** The client's time limit begins anew with each piece of a body that comes in pieces: such a request has a timer of its own. */
+  #limited(request: BlobRequest, clientMs: number, onAnswer: (answer: BlobAnswer) => void, onError: (error: unknown) => void): AnswerHandler {
+    const timer = this.#clock.after(clientMs, () => handler.abort(timeOutError()));
+    const handler = new AnswerHandler(
+      request,
+      (answer) => {
+        timer.cancel();
+        onAnswer(answer);
+      },
+      (error) => {
+        timer.cancel();
+        onError(error);
+      },
+    );
+    return handler;
+  }
+}
+
+function backOff(attempt: number): number {
+  return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 16)) * (0.5 + Math.random());
 }
 
 function stopped(): ClfsError {
@@ -256,26 +289,4 @@ interface Outcome {
   final(answer: BlobAnswer): void;
   trouble(trouble: Trouble): void;
   error(error: unknown): void;
-}
-
-interface Trouble {
-  readonly text: string;
-  readonly retryAfterMs: number;
-  readonly cause: unknown;
-  /** An answer that is worth few repetitions: the error that it becomes. */
-  readonly refusal?: ClfsError;
-}
-
-async function* paced(body: Uint8Array, rateLimit: RateLimit): AsyncGenerator<Uint8Array> {
-  for (let at = 0; at < body.length; at += PACED_PIECE_BYTES) {
-    const piece = body.subarray(at, at + PACED_PIECE_BYTES);
-    await rateLimit.take(piece.length + (at === 0 ? 600 : 0));
-    yield piece;
-  }
-}
-
-/** Each try gets longer, so that a slow link is not cut off again and again. */
-function requestTimeoutS(request: BlobRequest, attempt: number): number {
-  const mebibytes = Math.ceil((request.body?.length ?? 0) / 1048576);
-  return (REQUEST_TIMEOUT_S + REQUEST_TIMEOUT_S_PER_MIB * mebibytes) * Math.min(attempt, 4);
 }

@@ -1,0 +1,46 @@
+const MEBIBYTE = 1048576;
+/** What the service is given for a request, and more for each MiB of its body. */
+const SERVICE_S = 25;
+const SERVICE_S_PER_MIB = 10;
+/** What the answer of a service that has reached its limit may take to come. */
+const ANSWER_S = 5;
+/** A second try gets twice the time; later ones no more: fewer requests at once are what helps on a slow link. */
+const MOST_TIMES = 2;
+
+/** How long one try of a request may take. */
+export interface TimeLimit {
+  /** What the service is told, in whole seconds from when it sees the request. */
+  readonly serviceS: number;
+  /** When the client gives up, in milliseconds from when it begins to send. */
+  readonly clientMs: number;
+}
+
+/**
+ * Time limits of one try.
+ *
+ * @param attempt from 1
+ * @param pacedMs time over which a rate limit spreads the body; at most {@link longestPacedMs}
+ */
+export function timeLimitOf(bodyBytes: number, attempt: number, pacedMs = 0): TimeLimit {
+  const once = serviceSeconds(bodyBytes);
+  const serviceS = Math.min(MOST_TIMES * once, Math.min(attempt, MOST_TIMES) * once + Math.ceil(pacedMs / 1000));
+  return { serviceS, clientMs: (serviceS + ANSWER_S) * 1000 };
+}
+
+/** Longest time over which a body may be spread, in milliseconds: as much as its time limit has room for. A lower rate holds on average. */
+export function longestPacedMs(bodyBytes: number): number {
+  return (MOST_TIMES - 1) * serviceSeconds(bodyBytes) * 1000;
+}
+
+/**
+ * Longest time limit of any try of a put, in milliseconds: whoever has given one up knows after so long that it takes no effect any more.
+ *
+ * @param largestObjectBytes 235 s for an object of 8 MiB and its header
+ */
+export function longestPutMs(largestObjectBytes: number): number {
+  return timeLimitOf(largestObjectBytes, MOST_TIMES).clientMs;
+}
+
+function serviceSeconds(bodyBytes: number): number {
+  return SERVICE_S + SERVICE_S_PER_MIB * Math.ceil(bodyBytes / MEBIBYTE);
+}

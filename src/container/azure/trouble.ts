@@ -1,0 +1,75 @@
+import { ClfsError } from '../../error.js';
+import type { BlobAnswer, BlobRequest } from './answer-handler.js';
+import { connectionText, errorCode, errorMessage, isPermanent, retryAfterMs } from './answer-text.js';
+
+const RETRIED_STATUS = new Set([408, 429, 500, 502, 503, 504]);
+const MISSING_CODES = new Set(['ContainerNotFound', 'ContainerBeingDeleted', 'ContainerDisabled']);
+const TOKEN_CODES = new Set(['AuthenticationFailed', 'InvalidAuthenticationInfo']);
+
+/** Why a try failed that is worth another one. */
+export interface Trouble {
+  readonly text: string;
+  readonly retryAfterMs: number;
+  readonly cause: unknown;
+  /** Fewer requests at once would help. */
+  readonly tooMuch: boolean;
+  /** The service may have got the request, and still be at it. */
+  readonly uncertain: boolean;
+  /** An answer that is worth few repetitions: the error that it becomes. */
+  readonly refusal?: ClfsError;
+}
+
+/**
+ * What an answer means that is none of those that the request accepts.
+ *
+ * @param where the container, for people
+ * @param hasToken whether the request carried a token, not a SAS
+ * @param nowMs time of day
+ * @throws ClfsError when no repetition mends it
+ */
+export function troubleOfAnswer(request: BlobRequest, answer: BlobAnswer, where: string, hasToken: boolean, nowMs: number): Trouble {
+  const { status } = answer;
+  const code = errorCode(answer);
+  const text = `the service answered ${status}${code ? ` ${code}` : ''}`;
+  const trouble: Trouble = { text, retryAfterMs: 0, cause: undefined, tooMuch: false, uncertain: status >= 500 || status === 408 };
+  if (RETRIED_STATUS.has(status) || (status >= 200 && status < 300)) {
+    const timedOut = status === 408 || status === 504 || code === 'OperationTimedOut';
+    return { ...trouble, retryAfterMs: retryAfterMs(answer, nowMs), tooMuch: timedOut || status === 429 || status === 503 };
+  }
+  if (MISSING_CODES.has(code ?? '') || (status === 404 && request.blob === '')) {
+    throw new ClfsError('container-missing', `The container ${where} does not exist (${text}). Create it, or check the URL.`);
+  }
+  if (status === 404) throw new ClfsError('not-found', `There is no blob ${request.blob} in ${where}.`);
+  if (status === 401 || status === 403) {
+    const advice = hasToken
+      ? 'Check that the identity has the role "Storage Blob Data Contributor".'
+      : 'Check that the SAS has not expired and grants reading, writing, listing and deleting.';
+    const refusal = new ClfsError('access-denied', `${where} refused access (${text}). ${advice}`);
+    // A token that has just expired is about to be replaced by its owner.
+    if (hasToken && (status === 401 || TOKEN_CODES.has(code ?? ''))) return { ...trouble, refusal };
+    throw refusal;
+  }
+  if (status === 412 || (status === 409 && code === 'BlobAlreadyExists')) throw new ClfsError('exists', `The blob ${request.blob} exists (${text}).`);
+  throw new ClfsError('service', `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)}`.trim());
+}
+
+/** Codes of failures to connect: nothing of the request has left. */
+const NOT_SENT = new Set(['EMFILE', 'ENFILE', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
+const TOO_MUCH = new Set(['EMFILE', 'ENFILE', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
+
+/**
+ * What it means that no answer came.
+ *
+ * @throws ClfsError when no repetition mends it
+ */
+export function troubleOfError(error: unknown, where: string): Trouble {
+  if (error instanceof ClfsError) throw error;
+  if (isPermanent(error)) throw new ClfsError('service', `Cannot reach ${where}: ${connectionText(error)}.`, { cause: error });
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return { text: connectionText(error), retryAfterMs: 0, cause: error, tooMuch: TOO_MUCH.has(code), uncertain: !NOT_SENT.has(code) };
+}
+
+/** The error of a try that took longer than its time limit: as the HTTP client's own. */
+export function timeOutError(): Error {
+  return Object.assign(new Error('the time limit of the request is over'), { code: 'UND_ERR_HEADERS_TIMEOUT' });
+}

@@ -1,0 +1,164 @@
+import * as fs from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { openLocalContainer } from '../src/container/local-container.js';
+import { containerContract } from './support/container-contract.js';
+import { PatientClock } from './support/slow-service.js';
+
+/** What the calls of the container do, before the real thing. */
+const trouble = vi.hoisted(() => ({ before: (_call: string): void => undefined }));
+vi.mock('node:fs', async (importOriginal) => {
+  const real = await importOriginal<typeof fs>();
+  const through =
+    <A extends unknown[], R>(name: string, call: (...args: A) => R) =>
+    (...args: A): R => {
+      trouble.before(name);
+      return call(...args);
+    };
+  return {
+    ...real,
+    openSync: through('open', real.openSync),
+    opendirSync: through('opendir', real.opendirSync),
+    readFileSync: through('open', real.readFileSync as (...args: unknown[]) => unknown),
+    writeSync: through('write', real.writeSync as (...args: unknown[]) => number),
+    statSync: through('stat', real.statSync as (...args: unknown[]) => unknown),
+  };
+});
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-local-'));
+const directory = () => mkdtempSync(join(base, 'c-'));
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+afterEach(() => {
+  trouble.before = () => undefined;
+});
+
+const failure = (code: string) => Object.assign(new Error(`${code}: no more`), { code });
+
+describe('a container on a disk that is full', () => {
+  containerContract(
+    async () => openLocalContainer(directory()),
+    async () => {
+      const place = directory();
+      let broken = 0;
+      const breaking = openLocalContainer(place);
+      const put = breaking.put.bind(breaking);
+      breaking.put = (...args) => {
+        trouble.before = (call) => {
+          if (call !== 'write') return;
+          broken++;
+          throw failure('ENOSPC');
+        };
+        return put(...args).finally(() => {
+          trouble.before = () => undefined;
+          expect(readdirSync(place).filter((name) => name.startsWith('.'))).toEqual([]);
+        });
+      };
+      return { breaking, whole: openLocalContainer(place), broken: () => broken };
+    },
+  );
+});
+
+describe('descriptors that have run out', () => {
+  it.each(['EMFILE', 'ENFILE'])('(%s) are waited for', async (code) => {
+    const container = openLocalContainer(directory(), new PatientClock());
+    let left = 0;
+    let seen = 0;
+    trouble.before = (call) => {
+      if (!call.startsWith('open') || left-- <= 0) return;
+      seen++;
+      throw failure(code);
+    };
+    left = 7;
+    await container.put('name', Buffer.from('content'));
+    left = 7;
+    expect((await container.get('name', 100)).toString()).toBe('content');
+    left = 7;
+    const found: string[] = [];
+    for await (const page of container.list('')) found.push(...page.map(({ name }) => name));
+    expect(found).toEqual(['name']);
+    left = 7;
+    await container.tidy();
+    expect(seen).toBe(28);
+    await container.close();
+  });
+
+  it('for good are an error after a minute', async () => {
+    const clock = new PatientClock();
+    const container = openLocalContainer(directory(), clock);
+    trouble.before = (call) => {
+      if (call.startsWith('open')) throw failure('EMFILE');
+    };
+    const begun = clock.monotonic();
+    await expect(container.put('name', Buffer.from('content'))).rejects.toMatchObject({ code: 'container' });
+    expect(clock.monotonic() - begun).toBeGreaterThan(60_000);
+    expect(clock.monotonic() - begun).toBeLessThan(70_000);
+    trouble.before = () => undefined;
+    await container.close();
+  });
+});
+
+describe('a listing of a directory', () => {
+  const many = directory();
+  for (let file = 0; file < 6000; file++) writeFileSync(join(many, `name-${file}`), '');
+
+  it.each(['', 'nothing begins so'])('lets timers fire (prefix %j)', async (prefix) => {
+    const container = openLocalContainer(many);
+    let fired = 0;
+    const timer = setInterval(() => fired++, 1);
+    let count = 0;
+    for await (const page of container.list(prefix)) count += page.length;
+    expect(count).toBe(prefix === '' ? 6000 : 0);
+    expect(fired).toBeGreaterThan(0);
+    clearInterval(timer);
+    await container.close();
+  });
+
+  it('passes over a blob that vanishes in the meantime', async () => {
+    const place = directory();
+    for (let file = 0; file < 3000; file++) writeFileSync(join(place, `name-${file}`), '');
+    const container = openLocalContainer(place);
+    const found = new Set<string>();
+    for await (const page of container.list('name-')) {
+      if (found.size === 0) for (const name of readdirSync(place)) if (!page.some((blob) => blob.name === name)) await container.delete(name);
+      for (const { name } of page) found.add(name);
+    }
+    expect(found.size).toBeGreaterThanOrEqual(1000);
+    expect(found.size).toBeLessThan(3000);
+    await container.close();
+  });
+
+  it('shows a foreign file whose name is no text, and no directory', async () => {
+    const place = directory();
+    writeFileSync(Buffer.concat([Buffer.from(`${place}/a`), Buffer.from([0xff])]), 'foreign');
+    writeFileSync(join(place, 'ä'), 'x');
+    fs.mkdirSync(join(place, 'directory'));
+    const container = openLocalContainer(place);
+    const found: unknown[] = [];
+    for await (const page of container.list('')) found.push(...page);
+    expect(found).toHaveLength(2);
+    expect(found).toEqual(
+      expect.arrayContaining([
+        { name: 'a\ufffd', sizeBytes: 7 },
+        { name: 'ä', sizeBytes: 1 },
+      ]),
+    );
+    for await (const page of container.list('ä')) expect(page).toEqual([{ name: 'ä', sizeBytes: 1 }]);
+    await container.close();
+  });
+
+  it('that cannot be gone on with is an error of the container', async () => {
+    const container = openLocalContainer(many);
+    trouble.before = (call) => {
+      if (call === 'stat') throw failure('EIO');
+    };
+    await expect(
+      (async () => {
+        for await (const page of container.list('')) expect(page).toBeUndefined();
+      })(),
+    ).rejects.toMatchObject({ code: 'container' });
+    trouble.before = () => undefined;
+    await container.close();
+  });
+});
