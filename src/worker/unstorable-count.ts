@@ -1,7 +1,7 @@
 import type { SourceDirectory, Unstorable } from '../source/source-tree.js';
 
 /** How many entries have something, and the path of the first. */
-export interface EntryTally {
+interface EntryTally {
   readonly entries: number;
   /** Below the root, components joined by `/`; empty for the root itself; undefined where there is none. */
   readonly first: Uint8Array | undefined;
