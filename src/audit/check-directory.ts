@@ -53,7 +53,10 @@ export async function checkDirectory(context: FsckContext, entry: WalkedEntry, f
     look(decodeDirents(segment.dirents));
   }
   // What is missing or cannot be read has been told of: sums without it say nothing.
-  if (!extent.complete || pieces !== extent.last) return;
+  if (!extent.complete || pieces !== extent.last) {
+    context.damagedDirectories.add(idHex(entry.handle));
+    return;
+  }
   const { attributes } = found.inode;
   if (attributes.lengthBytes !== lengthBytes) {
     context.report(

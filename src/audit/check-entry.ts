@@ -30,6 +30,7 @@ export async function checkEntry(context: FsckContext, entry: WalkedEntry): Prom
     else if (!metBefore) await checkFile(context, entry, found);
   } catch (error) {
     reportDamage(context, entry.path, found.blob.name, error);
+    context.damagedDirectories.add(idHex(entry.handle));
   }
 }
 
@@ -45,6 +46,7 @@ function reportUnread(context: FsckContext, entry: WalkedEntry): void {
   // An error in the middle of a directory has no name, and comes after the directory itself.
   const inDirectory = entry.name.length === 0 && blob !== undefined && context.used.has(blob);
   if (blob) context.used.add(blob);
+  if (inDirectory && context.damagedDirectories.has(id)) return;
   if (entry.path.length === 0 && isRootId(entry.handle) && error.code === 'not-found' && !inDirectory) {
     const unfinished = context.index.others.some(({ name }) => name.startsWith('tmp') && name.includes(idHex(ROOT_ID)));
     context.report(

@@ -12,6 +12,8 @@ export interface FsckContext {
   readonly turns: Turns;
   /** Blobs that something refers to. */
   readonly used: Set<ObjectBlob>;
+  /** Directories, by id as hex, of whose entries it has been said that some cannot be read. */
+  readonly damagedDirectories: Set<string>;
   /** Inodes with several links, or whose links are not as they should be: who refers to them. */
   readonly links: Map<string, LinkTally>;
   /** Whether an inode with one link was met before; remembers that it was. */

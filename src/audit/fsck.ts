@@ -49,6 +49,7 @@ export async function fsck(reader: ContainerReader, index: ContainerIndex, optio
     content: options.content,
     turns: takeTurns(options.signal, () => options.onProgress?.(entries)),
     used: new Set(),
+    damagedDirectories: new Set(),
     links: new Map(),
     linkedOnce(blob) {
       const before = single.has(blob);
