@@ -1,117 +1,22 @@
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Finding } from '../src/audit/findings.js';
-import { type FsckSummary, fsck } from '../src/audit/fsck.js';
-import type { PutOptions } from '../src/container/container.js';
+import { fsck } from '../src/audit/fsck.js';
 import { MemoryContainer } from '../src/container/memory-container.js';
-import { ClfsError } from '../src/error.js';
-import { decodeDirents, encodeDirents } from '../src/format/dirents.js';
-import { ENVELOPE_BYTES } from '../src/format/envelope.js';
 import { idHex, NOT_FINAL_OWNER } from '../src/format/ids.js';
-import { decodeInode, encodeInode, type Inode } from '../src/format/inode.js';
 import { decodeObjectName, encodeObjectName } from '../src/format/names.js';
-import { decodeSegment } from '../src/format/segment.js';
-import { load } from '../src/load/load.js';
 import { openLz4 } from '../src/lz4/lz4.js';
 import { indexContainer } from '../src/namespace/object-finder.js';
 import { ContainerReader } from '../src/namespace/reader.js';
-import { escapePath } from '../src/text/escape-path.js';
 import { SMALL } from './support/check.js';
 import { runProgram } from './support/program.js';
-import { removeTree, someBytes } from './support/tree.js';
+import { removeTree } from './support/tree.js';
+import { base, blocksOf, bodyOf, check, inodeOf, isRootName, keyOf, makeSource, put, uncommitted } from './support/uncommitted.js';
 
-const base = mkdtempSync(join(tmpdir(), 'clfs-rootless-'));
-const source = join(base, 'source');
-const lz4 = openLz4();
+beforeAll(makeSource);
 afterAll(() => removeTree(base));
-beforeAll(() => {
-  for (const directory of ['a/b/deep', 'wide', 'c', 'c/\u001b[2Jodd']) mkdirSync(join(source, directory), { recursive: true });
-  for (let i = 0; i < 80; i++) writeFileSync(join(source, 'wide', `entry ${i} ${'y'.repeat(i % 40)}`), `${i}`);
-  for (const name of ['large', 'other']) writeFileSync(join(source, 'a', name), someBytes(600 + 2500 * 11, name.length));
-  for (const name of ['x', 'y']) writeFileSync(join(source, 'a/b/deep', name), name);
-  writeFileSync(join(source, 'a/linked'), 'linked');
-  for (const name of ['c/linked', 'linked at the top']) linkSync(join(source, 'a/linked'), join(source, name));
-  writeFileSync(join(source, 'c/twins'), 'twins');
-  linkSync(join(source, 'c/twins'), join(source, 'a/b/twins'));
-  symlinkSync('../wide', join(source, 'c', 'symlink'));
-  writeFileSync(join(source, 'a file at the top'), someBytes(9000, 3));
-});
-
-/** Refuses one put, and with it ends the load. */
-class Refusing extends MemoryContainer {
-  refused = 0;
-  readonly #refuses: (name: string, puts: number) => boolean;
-  #puts = 0;
-
-  constructor(refuses: (name: string, puts: number) => boolean) {
-    super();
-    this.#refuses = refuses;
-  }
-
-  override async put(name: string, body: Uint8Array, options?: PutOptions): Promise<void> {
-    if (this.#refuses(name, ++this.#puts)) {
-      this.refused++;
-      throw new ClfsError('service', 'The service refuses this.');
-    }
-    await super.put(name, body, options);
-  }
-}
-
-const isRootName = (name: string) => name.startsWith('00000064') && name.endsWith('.0002');
-
-/** A container of a load that stopped at the put that `refuses` chooses: the root's, unless told otherwise. */
-async function uncommitted(refuses: (name: string, puts: number) => boolean = isRootName, preserveHardLinks = true): Promise<Refusing> {
-  const container = new Refusing(refuses);
-  const statePath = mkdtempSync(join(base, 'state-'));
-  const summary = await load({
-    source,
-    destination: '/unused',
-    statePath,
-    compression: 'DISABLED',
-    preserveHardLinks,
-    internals: { container, geometry: SMALL },
-  });
-  expect(summary.status).toBe('Failed');
-  expect(container.refused).toBeGreaterThan(0);
-  return container;
-}
-
-async function check(container: MemoryContainer, content = true): Promise<{ findings: string[]; raw: Finding[]; summary: FsckSummary }> {
-  const index = await indexContainer(container);
-  const raw: Finding[] = [];
-  const summary = await fsck(new ContainerReader(container, index, lz4, SMALL), index, { content }, (finding) => raw.push(finding));
-  const findings = raw.map(({ code, path }) => (path === undefined ? code : `${code} ${escapePath(path)}`)).sort();
-  expect(summary.errors).toBe(raw.filter(({ severity }) => severity === 'error').length);
-  return { findings, raw, summary };
-}
-
-const bodyOf = (container: MemoryContainer, name: string) => (container.blobs.get(name) as Buffer).subarray(ENVELOPE_BYTES);
-const put = (container: MemoryContainer, name: string, body: Buffer) => void container.blobs.set(name, Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), body]));
-const keyOf = (name: string) => decodeObjectName(name) as NonNullable<ReturnType<typeof decodeObjectName>>;
-
-/** The blob and the inode whose NAME record is `name`. */
-function inodeOf(container: MemoryContainer, name: string): { blob: string; inode: Inode; id: Buffer } {
-  for (const blob of container.blobs.keys()) {
-    const key = decodeObjectName(blob);
-    if (!key || key.nameVersion === 1 || key.type > 7) continue;
-    const inode = decodeInode(bodyOf(container, blob));
-    if (Buffer.from(inode.name).toString() === name) return { blob, inode, id: key.id };
-  }
-  throw new Error(`There is no inode of ${name}.`);
-}
-
-/** Blobs of an owner and type, in the order in which they were put. */
-function blocksOf(container: MemoryContainer, owner: string, type: 8 | 9): string[] {
-  const id = idHex(inodeOf(container, owner).id);
-  return [...container.blobs.keys()].filter((name) => {
-    if (decodeObjectName(name)?.type !== type) return false;
-    return idHex(decodeSegment(bodyOf(container, name)).owner.handle) === id;
-  });
-}
-
+const lz4 = openLz4();
 const HEALTHY = { rootEntries: 5, missingDirectories: 0, missingDirectoryEntries: 0, unreadDirectoryEntries: 0 };
 
 describe('a healthy container without its root', () => {
@@ -213,174 +118,6 @@ describe('what is missing', () => {
     const { findings, summary } = await check(container);
     expect(findings).toEqual(['missing-object wide', 'no-root']);
     expect(summary.withoutRoot?.unreadDirectoryEntries).toBeGreaterThan(3);
-  });
-});
-
-describe('what is extra', () => {
-  it('a blob of a foreign name', async () => {
-    const container = await uncommitted();
-    container.blobs.set('foreign', Buffer.from('x'));
-    expect((await check(container)).findings).toEqual(['foreign-blob', 'no-root']);
-  });
-
-  it('a segment of an inode that does not name it, and of none', async () => {
-    const container = await uncommitted();
-    const [segment] = blocksOf(container, 'large', 8);
-    const names = [inodeOf(container, 'large').id, Buffer.alloc(24, 7)].map((owner, n) =>
-      encodeObjectName({ id: Buffer.alloc(16, 0x4a + n), type: 8, owner, version: 9 }),
-    );
-    for (const name of names) put(container, name, Buffer.from(bodyOf(container, segment)));
-    const { raw } = await check(container);
-    const orphans = raw.filter(({ code }) => code === 'orphan');
-    expect(raw).toHaveLength(3);
-    expect(orphans.map(({ object }) => object)).toEqual(names);
-    expect(orphans[0].message).toContain('the inode that it belongs to does not');
-    expect(orphans[1].message).toContain('is not in the container');
-  });
-
-  it.each(['x', 'large', 'symlink'])('a copy of the inode of %s under another id', async (name) => {
-    const container = await uncommitted();
-    const { blob, id } = inodeOf(container, name);
-    const other = Buffer.from(id);
-    other[16] ^= 1;
-    const copy = encodeObjectName({
-      id: other,
-      type: keyOf(blob).type,
-      owner: decodeInode(bodyOf(container, blob)).backPointers?.[0] as Uint8Array,
-      version: 9,
-    });
-    put(container, copy, Buffer.from(bodyOf(container, blob)));
-    const { raw, findings } = await check(container);
-    expect(findings).toEqual(['no-root', 'orphan']);
-    expect(raw.find(({ code }) => code === 'orphan')?.object).toBe(copy);
-  });
-
-  it.each(['deep', 'b'])('a copy of the directory %s under another id', async (name) => {
-    const container = await uncommitted();
-    const { blob, inode, id } = inodeOf(container, name);
-    const other = Buffer.from(id);
-    other[16] ^= 1;
-    const parent = decodeDirents(inode.dirents as Buffer)[1].handle;
-    const copy = encodeObjectName({ id: other, type: 2, owner: parent, version: 9 });
-    put(container, copy, Buffer.from(bodyOf(container, blob)));
-    const { findings, raw } = await check(container);
-    expect(raw.filter(({ code }) => code === 'orphan').map(({ object }) => object)).toEqual([copy]);
-    // The copy says of itself that it is the other one; what is below it is not told of again.
-    expect(new Set(findings)).toEqual(new Set(['orphan', 'no-root', `block-map ${name}`, `dot-entries ${name}`]));
-  });
-
-  it('a directory that its parent does not list, with what is below it', async () => {
-    const container = await uncommitted();
-    const { blob, inode } = inodeOf(container, 'a');
-    const dirents = decodeDirents(inode.dirents as Buffer).filter(({ name }) => Buffer.from(name).toString() !== 'b');
-    expect(dirents).toHaveLength(decodeDirents(inode.dirents as Buffer).length - 1);
-    put(container, blob, encodeInode({ ...inode, dirents: encodeDirents(dirents) }));
-    const { findings, raw } = await check(container);
-    expect(findings).toEqual(['directory-length a', 'link-count a', 'no-root', 'orphan']);
-    expect(raw.find(({ code }) => code === 'orphan')?.object).toBe(inodeOf(container, 'b').blob);
-  });
-
-  it('an inode that its directory does not list, and its blocks', async () => {
-    const container = await uncommitted();
-    const { blob, inode } = inodeOf(container, 'a');
-    const dirents = decodeDirents(inode.dirents as Buffer).filter(({ name }) => Buffer.from(name).toString() !== 'large');
-    put(container, blob, encodeInode({ ...inode, dirents: encodeDirents(dirents) }));
-    const { findings, raw } = await check(container);
-    const large = [inodeOf(container, 'large').blob, ...blocksOf(container, 'large', 8), ...blocksOf(container, 'large', 9)];
-    expect(new Set(raw.filter(({ code }) => code === 'orphan').map(({ object }) => object))).toEqual(new Set(large));
-    expect(findings.filter((finding) => finding !== 'orphan')).toEqual(['directory-length a', 'no-root']);
-  });
-
-  it('a link that a known directory lost', async () => {
-    const container = await uncommitted();
-    const { blob, inode } = inodeOf(container, 'c');
-    const dirents = decodeDirents(inode.dirents as Buffer).filter(({ name }) => Buffer.from(name).toString() !== 'linked');
-    put(container, blob, encodeInode({ ...inode, dirents: encodeDirents(dirents) }));
-    const { findings } = await check(container);
-    expect(findings.some((finding) => finding.startsWith('link-count') && finding.includes('linked'))).toBe(true);
-  });
-
-  it('an older version, and a temporary blob', async () => {
-    const container = await uncommitted();
-    const { blob } = inodeOf(container, 'x');
-    container.blobs.set(blob.replace('00000000009.FFFFFFFF', '00000000008.FFFFFFFF'), container.blobs.get(blob) as Buffer);
-    container.blobs.set(`tmp${blob}`, Buffer.alloc(0));
-    expect((await check(container)).findings).toEqual(['no-root', 'superseded-version', 'temporary-blob']);
-  });
-});
-
-describe('what is damaged', () => {
-  it.each(['x', 'large', 'a file at the top', 'symlink', 'deep', 'wide', 'a'])('the inode of %s cut', async (name) => {
-    const container = await uncommitted();
-    const { blob } = inodeOf(container, name);
-    container.blobs.set(blob, (container.blobs.get(blob) as Buffer).subarray(0, -8));
-    const { findings, raw, summary } = await check(container);
-    expect(raw.find(({ code }) => code === 'damaged-object')?.object).toBe(blob);
-    // Blocks that only this inode can name are left; nothing else is.
-    expect(new Set(findings.map((finding) => finding.split(' ')[0]).filter((code) => code !== 'orphan'))).toEqual(new Set(['damaged-object', 'no-root']));
-    if (['deep', 'wide', 'a'].includes(name)) expect(summary.withoutRoot?.unreadDirectoryEntries).toBeGreaterThan(0);
-  });
-
-  it('a segment cut', async () => {
-    const container = await uncommitted();
-    const [segment] = blocksOf(container, 'large', 8);
-    container.blobs.set(segment, (container.blobs.get(segment) as Buffer).subarray(0, -8));
-    expect((await check(container)).findings).toEqual(['damaged-object a/large', 'no-root']);
-    expect((await check(container, false)).findings).toEqual(['no-root']);
-  });
-
-  it('inodes of another load', async () => {
-    const container = await uncommitted();
-    for (const name of ['x', 'symlink']) {
-      const { blob, inode } = inodeOf(container, name);
-      put(container, blob, encodeInode({ ...inode, attributes: { ...inode.attributes, fsid: 77n } }));
-    }
-    const { findings, raw } = await check(container);
-    expect(findings).toEqual(['load-ids', 'no-root']);
-    expect(raw.find(({ code }) => code === 'load-ids')?.message).toContain('2 inodes are of another load');
-  });
-
-  it.each(['before', 'after'])('a directory whose name has another owner than the one that lists it, found %s that one', async (order) => {
-    const container = await uncommitted();
-    const { blob } = inodeOf(container, 'deep');
-    const renamed = [blob.replace(/\.([0-9A-F]{16})\./, '.0123456789ABCDEF.'), container.blobs.get(blob) as Buffer] as const;
-    const others = [...container.blobs].filter(([name]) => name !== blob);
-    container.blobs.clear();
-    for (const [name, bytes] of order === 'before' ? [renamed, ...others] : [...others, renamed]) container.blobs.set(name, bytes);
-    const { findings } = await check(container);
-    expect(findings.filter((finding) => finding.startsWith('owner'))).toContain('owner a/b/deep');
-    expect(findings.join()).not.toContain('directory-cycle');
-  });
-
-  it('two directories that list each other', async () => {
-    const container = await uncommitted();
-    const [outer, inner] = [inodeOf(container, 'b'), inodeOf(container, 'deep')];
-    const body = container.blobs.get(outer.blob) as Buffer;
-    container.blobs.delete(outer.blob);
-    container.blobs.set(encodeObjectName({ id: outer.id, type: 2, owner: inner.id, version: 9 }), body);
-    const dirents = [...decodeDirents(inner.inode.dirents as Buffer), { name: Buffer.from('up'), handle: outer.id }];
-    put(container, inner.blob, encodeInode({ ...inner.inode, dirents: encodeDirents(dirents) }));
-    const { raw } = await check(container);
-    expect(raw.map(({ code }) => code)).toContain('directory-cycle');
-  });
-
-  it('a root that cannot be read: what belongs to it is no orphan', async () => {
-    const container = await uncommitted(() => false).catch(() => undefined);
-    expect(container).toBeUndefined();
-    const whole = new MemoryContainer();
-    await load({
-      source,
-      destination: '/unused',
-      statePath: mkdtempSync(join(base, 'state-')),
-      compression: 'DISABLED',
-      preserveHardLinks: true,
-      internals: { container: whole, geometry: SMALL },
-    });
-    const root = [...whole.blobs.keys()].find(isRootName) as string;
-    whole.blobs.set(root, (whole.blobs.get(root) as Buffer).subarray(0, -8));
-    const { findings, summary } = await check(whole);
-    expect(findings).toEqual(['damaged-object ']);
-    expect(summary.withoutRoot?.rootEntries).toBeGreaterThanOrEqual(4);
   });
 });
 
