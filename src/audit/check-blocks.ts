@@ -2,20 +2,39 @@ import { isClfsError, messageOf } from '../error.js';
 import { TREE_COUNT } from '../format/geometry.js';
 import { hash64Hex } from '../format/hash.js';
 import { BLOCK_ID_BYTES, idHex, isNullId, ObjectType } from '../format/ids.js';
-import { indirectOffset } from '../format/segment.js';
+import { type DirectorySegment, type FileSegment, indirectOffset } from '../format/segment.js';
 import type { BlockReference, FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
-import type { FsckContext } from './fsck-context.js';
+import { type FsckContext, reportDamage } from './fsck-context.js';
+
+/** Which blocks an inode's block map was seen to have. */
+export interface BlockExtent {
+  /** Number of the last block that the map names, whether it is there or not. */
+  last: number;
+  /** Whether the whole map could be read. */
+  complete: boolean;
+}
 
 /**
  * Goes over blocks 1 and on of an inode, checks the indirect blocks on the way, and that every segment is there once, under the
  * right name. Source: clfs-format.md 6.2, 6.3
+ *
+ * @returns the segments that are there
  */
-export async function* checkBlocks(context: FsckContext, entry: WalkedEntry, found: FoundInode): AsyncGenerator<BlockReference> {
+export async function* checkBlocks(
+  context: FsckContext,
+  entry: WalkedEntry,
+  found: FoundInode,
+  extent: BlockExtent = { last: 0, complete: true },
+): AsyncGenerator<BlockReference> {
   const ownerHash = hash64Hex(found.id);
   const { direct, roots } = found.inode.blockMap;
   let block = 1;
-  for (; block < direct.length; block++) if (checkReference(context, entry, direct[block], ObjectType.segment, ownerHash)) yield { block, id: direct[block] };
+  for (; block < direct.length; block++) {
+    await context.turns.next();
+    extent.last = block;
+    if (checkReference(context, entry, direct[block], ObjectType.segment, ownerHash)) yield { block, id: direct[block] };
+  }
   let previousFull = true;
   for (let tree = 0; tree < TREE_COUNT; tree++) {
     if (isNullId(roots[tree])) {
@@ -25,11 +44,13 @@ export async function* checkBlocks(context: FsckContext, entry: WalkedEntry, fou
     if (!previousFull)
       context.report('error', 'indirect-tree', entry.path, found.blob.name, `Indirect tree ${tree} is used although the one before it is not full.`);
     const before = block;
-    for await (const id of leaves(context, entry, found, ownerHash, roots[tree], tree, 0)) {
+    for await (const id of leaves(context, entry, found, ownerHash, roots[tree], tree, 0, extent)) {
+      await context.turns.next();
+      extent.last = block;
       if (checkReference(context, entry, id, ObjectType.segment, ownerHash)) yield { block, id };
       block++;
     }
-    previousFull = block - before === context.reader.geometry.fanOut ** (tree + 1);
+    previousFull = !extent.complete || block - before === context.reader.geometry.fanOut ** (tree + 1);
   }
 }
 
@@ -41,8 +62,12 @@ async function* leaves(
   id: Uint8Array,
   tree: number,
   depth: number,
+  extent: BlockExtent,
 ): AsyncGenerator<Uint8Array> {
-  if (!checkReference(context, entry, id, ObjectType.indirect, ownerHash)) return;
+  if (!checkReference(context, entry, id, ObjectType.indirect, ownerHash)) {
+    extent.complete = false;
+    return;
+  }
   const error = (code: string, message: string) => context.report('error', code, entry.path, idHex(id), message);
   const { fanOut } = context.reader.geometry;
   let children: readonly Uint8Array[];
@@ -54,6 +79,7 @@ async function* leaves(
   } catch (problem) {
     if (!isClfsError(problem, 'format', 'not-found')) throw problem;
     error('damaged-object', messageOf(problem));
+    extent.complete = false;
     return;
   }
   if (children.length > fanOut) error('indirect-tree', `The indirect block lists ${children.length} children.`);
@@ -69,7 +95,26 @@ async function* leaves(
       );
   }
   if (depth === tree) yield* children;
-  else for (const child of children) yield* leaves(context, entry, found, ownerHash, child, tree, depth + 1);
+  else for (const child of children) yield* leaves(context, entry, found, ownerHash, child, tree, depth + 1, extent);
+}
+
+/**
+ * Reads a segment of an inode, and tells of what is wrong with its bytes: the others are checked all the same.
+ *
+ * @returns undefined when it cannot be read
+ */
+export async function readSegment(
+  context: FsckContext,
+  entry: WalkedEntry,
+  found: FoundInode,
+  id: Uint8Array,
+): Promise<FileSegment | DirectorySegment | undefined> {
+  try {
+    return (await context.reader.segment(id, found.id)).segment;
+  } catch (error) {
+    reportDamage(context, entry.path, context.index.objects.get(idHex(id))?.name ?? idHex(id), error);
+    return undefined;
+  }
 }
 
 /** @returns whether the object is there and may be read */
@@ -85,10 +130,12 @@ function checkReference(context: FsckContext, entry: WalkedEntry, id: Uint8Array
     context.report('error', 'missing-object', entry.path, hex, `The ${what} ${hex} is not in the container.`);
     return false;
   }
-  if (context.used.has(blob)) context.report('error', 'shared-block', entry.path, blob.name, `The ${what} is referred to more than once.`);
+  const shared = context.used.has(blob);
+  if (shared) context.report('error', 'shared-block', entry.path, blob.name, `The ${what} is referred to more than once.`);
   context.used.add(blob);
   if (blob.key.type !== type)
     context.report('error', 'type-mismatch', entry.path, blob.name, `The name has type ${blob.key.type}; it is referred to as a ${what}.`);
   if (blob.key.ownerHash !== ownerHash) context.report('error', 'owner', entry.path, blob.name, `The name of the ${what} has another owner than the inode.`);
-  return true;
+  // What is below an indirect block is gone over once: a map that leads back into itself would never end.
+  return !shared || type === ObjectType.segment;
 }

@@ -2,7 +2,7 @@ import { type DirectoryEntry, decodeDirents, directoryPieceCapacity, directorySe
 import { bytesEqual, hintedType, idHex, ObjectType } from '../format/ids.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
-import { checkBlocks } from './check-blocks.js';
+import { type BlockExtent, checkBlocks, readSegment } from './check-blocks.js';
 import type { FsckContext } from './fsck-context.js';
 
 /** Checks a directory's entries and segments. Source: clfs-format.md 6.4, 6.6 */
@@ -31,8 +31,12 @@ export async function checkDirectory(context: FsckContext, entry: WalkedEntry, f
   }
   look(first);
   if (dirents.length > directoryPieceCapacity(0, reader.geometry)) error('piece-size', `The inode holds ${dirents.length} bytes of entries.`);
-  for await (const { block, id } of checkBlocks(context, entry, found)) {
-    const { segment } = await reader.segment(id, found.id);
+  const extent: BlockExtent = { last: 0, complete: true };
+  let pieces = 0;
+  for await (const { block, id } of checkBlocks(context, entry, found, extent)) {
+    const segment = await readSegment(context, entry, found, id);
+    if (!segment) continue;
+    pieces++;
     if (segment.kind !== 'directory') {
       error('segment-kind', `Block ${block} (${idHex(id)}) of a directory is a segment of a file.`);
       continue;
@@ -47,6 +51,11 @@ export async function checkDirectory(context: FsckContext, entry: WalkedEntry, f
       error('piece-size', `Block ${block} holds ${segment.dirents.length} bytes of entries.`);
     lengthBytes += BigInt(4 + segment.dirents.length);
     look(decodeDirents(segment.dirents));
+  }
+  // What is missing or cannot be read has been told of: sums without it say nothing.
+  if (!extent.complete || pieces !== extent.last) {
+    context.damagedDirectories.add(idHex(entry.handle));
+    return;
   }
   const { attributes } = found.inode;
   if (attributes.lengthBytes !== lengthBytes) {

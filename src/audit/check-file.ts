@@ -3,7 +3,7 @@ import { idHex, ObjectType } from '../format/ids.js';
 import { fileSize } from '../namespace/content.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
-import { checkBlocks } from './check-blocks.js';
+import { type BlockExtent, checkBlocks, readSegment } from './check-blocks.js';
 import type { FsckContext } from './fsck-context.js';
 
 const LONGEST_TARGET_BYTES = 1023;
@@ -42,11 +42,11 @@ async function checkRegular(context: FsckContext, entry: WalkedEntry, found: Fou
   const firstBytes = Math.min(sizeBytes, firstSegmentBytes);
   if (data.length !== firstBytes) error('length', `The inode holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`);
   const blocks = fileBlockCount(sizeBytes, reader.geometry);
-  let last = 0;
-  for await (const { block, id } of checkBlocks(context, entry, found)) {
-    last = block;
+  const extent: BlockExtent = { last: 0, complete: true };
+  for await (const { block, id } of checkBlocks(context, entry, found, extent)) {
     if (block >= blocks || !context.content) continue;
-    const { segment } = await reader.segment(id, found.id);
+    const segment = await readSegment(context, entry, found, id);
+    if (!segment) continue;
     const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
     if (segment.kind !== 'file') {
       error('segment-kind', `Block ${block} (${idHex(id)}) of a file is a segment of a directory.`);
@@ -59,5 +59,6 @@ async function checkRegular(context: FsckContext, entry: WalkedEntry, found: Fou
       context.report('warning', 'segment-ctime', entry.path, idHex(id), `Block ${block} has another ctime than its inode.`);
     }
   }
-  if (last !== blocks - 1) error('block-count', `The block map has ${last + 1} blocks; the length of ${sizeBytes} calls for ${blocks}.`);
+  if (extent.complete && extent.last !== blocks - 1)
+    error('block-count', `The block map has ${extent.last + 1} blocks; the length of ${sizeBytes} calls for ${blocks}.`);
 }

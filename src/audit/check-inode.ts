@@ -1,5 +1,16 @@
 import { hash64Hex } from '../format/hash.js';
-import { bytesEqual, HANDLE_BYTES, hintedType, idHex, isRootId, isUsableHandle, ObjectType, RESERVED_SEQUENCES, targetManagerOf } from '../format/ids.js';
+import {
+  bytesEqual,
+  HANDLE_BYTES,
+  hintedType,
+  idHex,
+  isRootId,
+  isUsableHandle,
+  NOT_FINAL_OWNER,
+  ObjectType,
+  RESERVED_SEQUENCES,
+  targetManagerOf,
+} from '../format/ids.js';
 import { FIRST_VERSION } from '../format/names.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
@@ -8,6 +19,7 @@ import type { FsckContext } from './fsck-context.js';
 /** st_mode's type bits by object type. */
 const MODE_BITS = [0, 0o100000, 0o040000, 0o060000, 0o020000, 0o120000, 0o140000, 0o010000];
 const NANOSECONDS = 1_000_000_000;
+const NOT_FINAL_HASH = hash64Hex(NOT_FINAL_OWNER);
 
 /** Checks what every inode has: name, handle, attributes, block 0, back pointers. Source: clfs-format.md 2, 3, 6 */
 export function checkInode(context: FsckContext, entry: WalkedEntry, found: FoundInode): void {
@@ -35,6 +47,7 @@ export function checkInode(context: FsckContext, entry: WalkedEntry, found: Foun
     warning('used-bytes', `The used bytes (${attributes.usedBytes}) are not the length (${attributes.lengthBytes}).`);
   if (context.load && (attributes.fsid !== context.load.fsid || attributes.containerId !== context.load.containerId))
     error('load-ids', "The fsid or container id is not the root's.");
+  context.withoutRoot?.countLoad(attributes, blob.name);
   if (attributes.type !== ObjectType.block && attributes.type !== ObjectType.char && (attributes.deviceMajor !== 0 || attributes.deviceMinor !== 0))
     warning('device', 'A device number is set on what is no device.');
   const { direct, roots, firstSegmentBytes, segmentBytes } = inode.blockMap;
@@ -80,7 +93,10 @@ function checkBackPointers(context: FsckContext, entry: WalkedEntry, found: Foun
     error('back-pointers', 'The inode has no back pointer.');
     return;
   }
-  if (blob.key.ownerHash !== hash64Hex(backPointers[0])) error('owner', 'The name has another owner than the first back pointer.');
+  const { ownerHash } = blob.key;
+  // The reference loader, before it is done, writes inodes whose owner is not final.
+  if (ownerHash !== hash64Hex(backPointers[0]) && !(context.withoutRoot && ownerHash === NOT_FINAL_HASH))
+    error('owner', 'The name has another owner than the first back pointer.');
   if (targetManagerOf(backPointers[0]) !== entry.handle[4])
     warning('source-manager', 'The handle has another source manager than the directory of its first back pointer.');
   const named = bytesEqual(inode.name, entry.name);

@@ -18,6 +18,7 @@ export function dryRunText(run: DryRun, capMbps: number): string {
     `Hard-link groups: ${run.linkGroups} (${run.linkNames} names)`,
     `Unreadable entries: ${run.unreadable}`,
     `Excluded entries: ${run.excluded}`,
+    ...unstorableLines(run.unstorable),
     `Time at ${mbps} Mb/s, uncompressed: ${durationText(seconds(run, mbps))}`,
     'Largest directories:',
     ...run.largest.map(({ path, entries }) => `  ${entries} entries  ${escapePath(path) || '.'}`),
@@ -37,11 +38,38 @@ export function dryRunFields(run: DryRun, capMbps: number): Record<string, unkno
     hard_link_names: run.linkNames,
     unreadable: run.unreadable,
     excluded: run.excluded,
+    not_held: run.unstorable
+      ? {
+          acls: tallyFields(run.unstorable.acls),
+          extended_attributes: tallyFields(run.unstorable.attributes),
+          hsm_released: tallyFields(run.unstorable.released),
+        }
+      : null,
     rate_Mbps: mbps,
     seconds_at_rate: seconds(run, mbps),
     largest_directories: run.largest.map(({ path, entries }) => ({ path: escapePath(path) || '.', path_hex: Buffer.from(path).toString('hex'), entries })),
   };
 }
+
+function unstorableLines(unstorable: DryRun['unstorable']): readonly string[] {
+  if (!unstorable) return ['What the format cannot hold was not looked for: /proc is not there.'];
+  const { acls, attributes, released } = unstorable;
+  return [
+    `Entries with POSIX ACLs, which the format cannot hold: ${tallyText(acls)}`,
+    `Entries with extended attributes, which it cannot hold either: ${tallyText(attributes)}`,
+    `Files that HSM has released, and that a load recalls: ${tallyText(released)}`,
+  ];
+}
+
+function tallyText({ entries, first }: Tally): string {
+  return first === undefined ? `${entries}` : `${entries}, the first: ${escapePath(first) || '.'}`;
+}
+
+function tallyFields({ entries, first }: Tally): Record<string, unknown> {
+  return first === undefined ? { entries } : { entries, first_path: escapePath(first) || '.', first_path_hex: Buffer.from(first).toString('hex') };
+}
+
+type Tally = NonNullable<DryRun['unstorable']>['acls'];
 
 function seconds(run: DryRun, mbps: number): number {
   return Math.ceil((run.bytesOnWire * 8) / (mbps * 1_000_000));

@@ -26,10 +26,10 @@ export interface WalkedEntry {
  *
  * What cannot be read is reported as an entry with an error, and passed over. No directory is entered twice.
  *
+ * @param entered ids of directories, as upper-case hex, that were entered already; those that this walk enters are added
  * @throws whatever the container throws beside `format` and `not-found`
  */
-export async function* walk(reader: ContainerReader, start: Uint8Array = ROOT_ID): AsyncGenerator<WalkedEntry> {
-  const entered = new Set<string>();
+export async function* walk(reader: ContainerReader, start: Uint8Array = ROOT_ID, entered: Set<string> = new Set()): AsyncGenerator<WalkedEntry> {
   const first = await read(reader, { path: Buffer.alloc(0), name: Buffer.alloc(0), handle: start, parent: start });
   const stack: AsyncGenerator<WalkedEntry>[] = [];
   yield first;

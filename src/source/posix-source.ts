@@ -1,5 +1,6 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { EntryType } from '../format/ids.js';
+import { canListAttributes, isOnLustre } from '../posix/extended-attributes.js';
 import {
   CURRENT_DIRECTORY,
   close,
@@ -23,7 +24,9 @@ import {
   type SourceDirectory,
   type SourceFile,
   type SourceTree,
+  type Unstorable,
 } from './source-tree.js';
+import { unstorableAt } from './unstorable.js';
 
 /** Longest piece of a path that is opened in one call: below PATH_MAX. */
 const PATH_PIECE_BYTES = 4000;
@@ -102,6 +105,7 @@ function openReading(at: number, path: Uint8Array, flags: number): number {
 
 class PosixDirectory implements SourceDirectory {
   readonly #fd: number;
+  #lustre: boolean | undefined;
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -160,10 +164,17 @@ class PosixDirectory implements SourceDirectory {
     return new PosixFile(fd);
   }
 
+  unstorableOf(name: Buffer): Unstorable | undefined {
+    this.#lustre ??= isOnLustre(this.#fd);
+    return CAN_LIST_ATTRIBUTES ? unstorableAt(this.#fd, name, this.#lustre) : undefined;
+  }
+
   close(): void {
     close(this.#fd);
   }
 }
+
+const CAN_LIST_ATTRIBUTES = canListAttributes();
 
 class PosixFile implements SourceFile {
   readonly #fd: number;

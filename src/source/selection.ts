@@ -76,6 +76,7 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
         attributesOf: (name) => directory.attributesOf(name),
         readLink: (name) => directory.readLink(name),
         openFile: (name) => directory.openFile(name),
+        unstorableOf: (name) => directory.unstorableOf?.(name),
         close: () => directory.close(),
       };
     },

@@ -56,7 +56,19 @@ export interface SourceDirectory {
   readLink(name: Buffer): Buffer;
   /** Opens a regular file. @throws ClfsError `entry`: `entry-vanished`, `entry-type-changed`, `entry-unreadable` */
   openFile(name: Buffer): SourceFile;
+  /** What of an entry the format cannot hold, `.` being the directory itself; undefined where this source cannot tell. Never throws. */
+  unstorableOf?(name: Buffer): Unstorable | undefined;
   close(): void;
+}
+
+/** Whether an entry has what the format has no place for. */
+export interface Unstorable {
+  /** A POSIX ACL, or a default one. */
+  readonly acl: boolean;
+  /** Extended attributes beside ACLs, those left out that file systems keep for themselves. */
+  readonly attributes: boolean;
+  /** Its data is in an archive only: to read it recalls it. */
+  readonly released: boolean;
 }
 
 /** An open regular file. To be closed. */

@@ -3,7 +3,7 @@ import { messageOf } from '../error.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { selectFrom } from '../source/selection.js';
 import type { FromSizer, SizeSetup } from './size-protocol.js';
-import { sizeTree } from './size-tree.js';
+import { sizeTree, type TreeSize } from './size-tree.js';
 
 const REPORT_MS = 500;
 
@@ -11,16 +11,17 @@ if (!parentPort) throw new Error('This file is the entry of a worker thread.');
 const port = parentPort;
 const say = (message: FromSizer) => port.postMessage(message);
 
-const { source, selection, preserveHardLinks, geometry } = workerData as SizeSetup;
+const { source, selection, preserveHardLinks, geometry, unstorable } = workerData as SizeSetup;
 let saidAt = performance.now();
 try {
   const tree = selectFrom(openPosixSource(source), selection);
-  const size = await sizeTree(tree, preserveHardLinks, geometry, (partial) => {
+  const onProgress = (partial: TreeSize) => {
     const now = performance.now();
     if (now - saidAt < REPORT_MS) return;
     saidAt = now;
     say({ kind: 'size', size: partial, complete: false });
-  });
+  };
+  const size = await sizeTree(tree, { preserveHardLinks, geometry, unstorable }, onProgress);
   tree.close();
   say({ kind: 'size', size, complete: true });
 } catch (error) {

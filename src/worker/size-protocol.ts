@@ -8,6 +8,8 @@ export interface SizeSetup {
   readonly selection: Selection;
   readonly preserveHardLinks: boolean;
   readonly geometry: Geometry;
+  /** Count what the format cannot hold too: one more system call an entry. */
+  readonly unstorable?: boolean;
 }
 
 /** What a sizing thread says: now and then how far it is, and at the end all of it. */

@@ -5,6 +5,7 @@ import { directoryEntryBytes, directoryPieceCapacity } from '../format/dirents.j
 import { fileBlockCount, type Geometry, maximumBlockCount } from '../format/geometry.js';
 import { BLOCK_ID_BYTES, type EntryType, HANDLE_BYTES, ObjectType } from '../format/ids.js';
 import type { SourceAttributes, SourceDirectory, SourceTree } from '../source/source-tree.js';
+import { countUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from './unstorable-count.js';
 
 /** Directories with the most entries that are named. */
 const LARGEST_SHOWN = 10;
@@ -26,8 +27,18 @@ export interface TreeSize {
   readonly linkNames: number;
   readonly unreadable: number;
   readonly excluded: number;
+  /** What the format cannot hold; undefined when it was not looked for, or the source cannot tell. */
+  readonly unstorable: UnstorableCount | undefined;
   /** The directories with the most entries, largest first. */
   readonly largest: readonly { readonly path: Uint8Array; readonly entries: number }[];
+}
+
+/** How a tree is sized. */
+export interface SizeOptions {
+  readonly preserveHardLinks: boolean;
+  readonly geometry: Geometry;
+  /** Count what the format cannot hold too: one more system call an entry. */
+  readonly unstorable?: boolean;
 }
 
 /**
@@ -39,12 +50,11 @@ export interface TreeSize {
  */
 export async function sizeTree(
   source: SourceTree,
-  preserveHardLinks: boolean,
-  geometry: Geometry,
+  options: SizeOptions,
   onProgress: (size: TreeSize) => void = () => undefined,
   signal?: AbortSignal,
 ): Promise<TreeSize> {
-  const sizer = new Sizer(source, preserveHardLinks, geometry);
+  const sizer = new Sizer(source, options);
   for (let turn = 0; sizer.step(); turn++) {
     if (turn % TURN_ENTRIES !== 0) continue;
     await setImmediate();
@@ -68,10 +78,12 @@ class Sizer {
   #linkNames = 0;
   #unreadable = 0;
   #excluded = 0;
+  #unstorable: UnstorableCount | undefined;
   #largest: { path: Uint8Array; entries: number }[] = [];
 
-  constructor(source: SourceTree, preserveHardLinks: boolean, geometry: Geometry) {
+  constructor(source: SourceTree, { preserveHardLinks, geometry, unstorable }: SizeOptions) {
     this.#source = source;
+    this.#unstorable = unstorable ? NOTHING_UNSTORABLE : undefined;
     this.#preserveHardLinks = preserveHardLinks;
     this.#geometry = geometry;
   }
@@ -98,6 +110,7 @@ class Sizer {
       linkNames: this.#linkNames,
       unreadable: this.#unreadable,
       excluded: this.#excluded,
+      unstorable: this.#unstorable,
       largest: [...this.#largest],
     };
   }
@@ -113,6 +126,7 @@ class Sizer {
       const identity = `${self.device}/${self.inode}`;
       if (this.#seenDirectories.has(identity)) throw new ClfsError('entry', 'it is in the tree by another path already', { reason: 'directory-reached-twice' });
       this.#seenDirectories.add(identity);
+      this.#look(directory, path, DOT);
       for (const batch of directory.list()) {
         for (const { name, excluded } of batch) {
           if (excluded) {
@@ -123,7 +137,7 @@ class Sizer {
           if (!attributes) this.#unreadable++;
           else {
             entries++;
-            filesFirst[this.#entry(path, name, attributes)].push(name.length);
+            filesFirst[this.#entry(directory, path, name, attributes)].push(name.length);
           }
           yield;
         }
@@ -141,7 +155,7 @@ class Sizer {
   }
 
   /** @returns 0 for a file, 1 for a directory, 2 for one of several names */
-  #entry(path: Buffer, name: Buffer, attributes: SourceAttributes): 0 | 1 | 2 {
+  #entry(directory: SourceDirectory, path: Buffer, name: Buffer, attributes: SourceAttributes): 0 | 1 | 2 {
     const { type } = attributes;
     if (type === ObjectType.directory) {
       this.#open.push(path.length === 0 ? name : Buffer.concat([path, SLASH, name]));
@@ -154,8 +168,13 @@ class Sizer {
       if (this.#seen.has(identity)) return 2;
       this.#seen.add(identity);
     }
+    this.#look(directory, path, name);
     this.#inode(type, Number(attributes.sizeBytes));
     return linked ? 2 : 0;
+  }
+
+  #look(directory: SourceDirectory, path: Buffer, name: Buffer): void {
+    this.#unstorable &&= countUnstorable(this.#unstorable, directory, path, name);
   }
 
   #inode(type: EntryType, sizeBytes: number): void {
@@ -205,6 +224,7 @@ class Sizer {
 }
 
 const SLASH = Buffer.from('/');
+const DOT = Buffer.from('.');
 
 function lookAt(directory: SourceDirectory, name: Buffer): SourceAttributes | undefined {
   try {

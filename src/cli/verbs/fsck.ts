@@ -1,4 +1,4 @@
-import { fsck as check, escapePath, type Finding } from '../../index.js';
+import { fsck as check, escapePath, type Finding, type FsckSummary } from '../../index.js';
 import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 /** `fsck`: a container against itself. */
@@ -27,20 +27,34 @@ export const fsck: Verb = {
         (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
       );
       for (const line of pending) await io.write(line);
-      if (json) await io.write(`${JSON.stringify({ summary })}\n`);
-      else {
-        await io.write(`${summary.entries} entries and ${summary.objects} objects checked: ${summary.errors} errors, ${summary.warnings} warnings\n`);
-        if (summary.errors > 0)
-          await io.write(
-            'Errors: load the tree again into an empty container if the source is there; else "export" saves what can be read. docs/errors.md explains each code.\n',
-          );
-      }
+      await io.write(json ? `${JSON.stringify({ summary })}\n` : summaryText(summary));
       return summary.errors > 0 || (flags.strict && summary.warnings > 0) ? Exit.found : Exit.ok;
     }),
 };
 
+function summaryText({ entries, objects, errors, warnings, withoutRoot }: FsckSummary): string {
+  const lines = [`${entries} entries and ${objects} objects checked: ${errors} errors, ${warnings} warnings`];
+  if (withoutRoot) {
+    const { rootEntries, missingDirectories, missingDirectoryEntries, unreadDirectoryEntries } = withoutRoot;
+    lines.push(
+      `Checked without the root directory: ${rootEntries} inodes belong to it, ${missingDirectoryEntries} to ${missingDirectories} other directories that are not in the container, ${unreadDirectoryEntries} to directories that cannot be read.`,
+      'A load that was stopped: go on with it by --new-session=false. Where it said that the container does not hold what was written, first put back what is missing and remove what is extra: each blob is named in brackets. docs/errors.md explains each code.',
+    );
+  } else if (errors > 0)
+    lines.push(
+      'Errors: load the tree again into an empty container if the source is there; else "export" saves what can be read. docs/errors.md explains each code.',
+    );
+  return lines.map((line) => `${line}\n`).join('');
+}
+
 function textOf({ severity, code, path, object, message }: Finding): string {
-  return `${severity} ${code} ${path === undefined ? '-' : escapePath(path) || '.'}: ${message}${object === undefined ? '' : ` [${object}]`}\n`;
+  return `${severity} ${code} ${path === undefined ? '-' : escapePath(path) || '.'}: ${printable(message)}${object === undefined ? '' : ` [${printable(object)}]`}\n`;
+}
+
+/** Text in which a container has had a say, made safe for a terminal. */
+function printable(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
 }
 
 function jsonOf({ severity, code, path, object, message }: Finding): string {

@@ -1,0 +1,50 @@
+import { existsSync } from 'node:fs';
+import koffi from 'koffi';
+
+/** Calls for extended attributes, relative to a directory's descriptor by way of /proc: the calls with `at` are younger than many kernels. */
+const c = koffi.load(null as unknown as string);
+
+const llistxattr = c.func('int64_t llistxattr(const void *, void *, size_t)');
+const lgetxattr = c.func('int64_t lgetxattr(const void *, const void *, void *, size_t)');
+const fstatfs = c.func('int fstatfs64(int, void *)');
+
+/** The kernel gives no longer list, and no longer value, than this. */
+const MOST_BYTES = 65536;
+const LUSTRE_MAGIC = 0x0bd00bd0;
+const DESCRIPTORS = '/proc/self/fd';
+
+const listBuffer = Buffer.from(new ArrayBuffer(MOST_BYTES));
+const valueBuffer = Buffer.from(new ArrayBuffer(MOST_BYTES));
+const statfsBuffer = Buffer.from(new ArrayBuffer(256));
+
+/** Whether extended attributes can be asked for at all: /proc must be there. */
+export function canListAttributes(): boolean {
+  return existsSync(DESCRIPTORS);
+}
+
+/**
+ * Names of the extended attributes of `name` in the directory `at`; of a symlink itself.
+ *
+ * @returns each byte of a name as a character; none where the file system has no such attributes, or does not tell
+ */
+export function listAttributes(at: number, name: Uint8Array): readonly string[] {
+  const length = Number(llistxattr(pathBelow(at, name), listBuffer, MOST_BYTES));
+  return length <= 0 ? [] : listBuffer.toString('latin1', 0, length - 1).split('\0');
+}
+
+/** Value of an extended attribute; undefined when it cannot be had. */
+export function readAttribute(at: number, name: Uint8Array, attribute: string): Buffer | undefined {
+  const length = Number(lgetxattr(pathBelow(at, name), Buffer.from(`${attribute}\0`, 'latin1'), valueBuffer, MOST_BYTES));
+  return length < 0 ? undefined : Buffer.from(valueBuffer.subarray(0, length));
+}
+
+/** Whether the open file is on a Lustre file system. */
+export function isOnLustre(fd: number): boolean {
+  return fstatfs(fd, statfsBuffer) === 0 && statfsBuffer.readUInt32LE(0) === LUSTRE_MAGIC;
+}
+
+function pathBelow(at: number, name: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${DESCRIPTORS}/${at}/`), name, NUL]);
+}
+
+const NUL = Buffer.from([0]);

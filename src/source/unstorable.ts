@@ -1,0 +1,65 @@
+import { listAttributes, readAttribute } from '../posix/extended-attributes.js';
+import type { Unstorable } from './source-tree.js';
+
+/** Layout of a Lustre file, as `lustre.lov` has it. Source: lustre_user.h, lov_user_md_v1, lov_user_md_v3, lov_comp_md_v1 */
+const LAYOUT_V1 = 0x0bd10bd0;
+const LAYOUT_V3 = 0x0bd30bd0;
+const LAYOUT_COMPOSITE = 0x0bd60bd0;
+const PATTERN_RELEASED = 0x8000_0000;
+const COMPOSITE_HEAD_BYTES = 32;
+const COMPONENT_BYTES = 48;
+/** State flag of `trusted.hsm`. Source: lustre_user.h, hsm_states; lustre_idl.h, hsm_attrs */
+const HSM_RELEASED = 0x4;
+
+/** Attributes that a file system or the machine's policy keeps for itself: nobody misses them in a copy. */
+const OWN = /^(trusted\.(lov|lma|lmv|dmv|link|fid|version|hsm|som|lfsck_\w+|overlay\..*|SGI_ACL_\w+)|security\.(selinux|ima|evm|SMACK64\w*|apparmor))$/;
+const COUNTED = /^(user|trusted|security)\./;
+
+/**
+ * Looks at what of an entry the format cannot hold.
+ *
+ * NFSv4 ACLs and the attributes of CIFS are not counted: these file systems show them for every file.
+ *
+ * @param at descriptor of the directory that it is in
+ * @param lustre whether that is on a Lustre file system
+ */
+export function unstorableAt(at: number, name: Uint8Array, lustre: boolean): Unstorable {
+  const names = listAttributes(at, name);
+  if (names.length === 0) return NOTHING;
+  return {
+    acl: names.includes('system.posix_acl_access') || names.includes('system.posix_acl_default'),
+    attributes: names.some((attribute) => COUNTED.test(attribute) && !OWN.test(attribute)),
+    released: lustre && isReleased(at, name, names),
+  };
+}
+
+const NOTHING: Unstorable = { acl: false, attributes: false, released: false };
+
+function isReleased(at: number, name: Uint8Array, names: readonly string[]): boolean {
+  // The layout is for everybody to read, the state of HSM for root.
+  const layout = names.includes('lustre.lov') ? 'lustre.lov' : 'trusted.lov';
+  const value = readAttribute(at, name, layout);
+  if (value && isReleasedLayout(value)) return true;
+  if (!names.includes('trusted.hsm')) return false;
+  const state = readAttribute(at, name, 'trusted.hsm');
+  return state !== undefined && state.length >= 8 && (state.readUInt32LE(4) & HSM_RELEASED) !== 0;
+}
+
+/** Whether a layout says that the file's data is in the archive only: each of its components does. */
+function isReleasedLayout(layout: Buffer): boolean {
+  if (layout.length < 8) return false;
+  const magic = layout.readUInt32LE(0);
+  if (magic === LAYOUT_V1 || magic === LAYOUT_V3) return hasReleasedPattern(layout, 0);
+  if (magic !== LAYOUT_COMPOSITE || layout.length < COMPOSITE_HEAD_BYTES) return false;
+  const components = layout.readUInt16LE(14);
+  if (components === 0 || layout.length < COMPOSITE_HEAD_BYTES + components * COMPONENT_BYTES) return false;
+  for (let component = 0; component < components; component++) {
+    const offset = layout.readUInt32LE(COMPOSITE_HEAD_BYTES + component * COMPONENT_BYTES + 24);
+    if (offset + 8 > layout.length || !hasReleasedPattern(layout, offset)) return false;
+  }
+  return true;
+}
+
+function hasReleasedPattern(layout: Buffer, at: number): boolean {
+  return layout.readUInt32LE(at + 4) >= PATTERN_RELEASED;
+}

@@ -1,0 +1,192 @@
+import { closeSync, mkdirSync, mkdtempSync, openSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import koffi from 'koffi';
+import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { isOnLustre, listAttributes, readAttribute } from '../src/posix/extended-attributes.js';
+import { openPosixSource } from '../src/source/posix-source.js';
+import { selectFrom } from '../src/source/selection.js';
+import type { Unstorable } from '../src/source/source-tree.js';
+import { unstorableAt } from '../src/source/unstorable.js';
+import { sizeTree } from '../src/worker/size-tree.js';
+import { addUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from '../src/worker/unstorable-count.js';
+import { SMALL } from './support/check.js';
+import { runProgram } from './support/program.js';
+import { isRoot, removeTree } from './support/tree.js';
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-unstorable-'));
+afterAll(() => removeTree(base));
+const lsetxattr = koffi.load(null as unknown as string).func('int lsetxattr(const char *, const char *, const void *, size_t, int)');
+const set = (path: string, name: string, value: Buffer = Buffer.from('x')) => lsetxattr(path, name, value, value.length, 0) === 0;
+
+/** An access ACL that gives uid 1 the right to read: user, user 1, group, mask, others. */
+const ACL = Buffer.from('02000000010006 00ffffffff0200040001000000040004 00ffffffff10000400ffffffff20000000ffffffff'.replaceAll(' ', ''), 'hex');
+
+let source: string;
+beforeEach(() => {
+  source = mkdtempSync(join(base, 'source-'));
+  mkdirSync(join(source, 'dir'));
+  for (const name of ['plain', 'acl', 'user', 'dir/both', 'capable', 'labelled']) writeFileSync(join(source, name), name);
+  symlinkSync('acl', join(source, 'symlink'));
+});
+
+const probe = join(base, 'probe');
+writeFileSync(probe, '');
+const hasUser = set(probe, 'user.probe');
+const hasAcl = set(probe, 'system.posix_acl_access', ACL);
+const hasTrusted = isRoot && set(probe, 'trusted.probe');
+const hasSecurity = isRoot && set(probe, 'security.probe');
+
+function lookAt(name: string, lustre = false): Unstorable {
+  const fd = openSync(source, 'r');
+  try {
+    return unstorableAt(fd, Buffer.from(name), lustre);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+const NONE = { acl: false, attributes: false, released: false };
+
+describe('one entry', () => {
+  it('without anything, of every kind, and one that is not there', () => {
+    for (const name of ['plain', 'dir', 'symlink', '.', 'gone']) expect(lookAt(name)).toEqual(NONE);
+  });
+
+  it.runIf(hasAcl)('with an ACL, which a symlink to it has not', () => {
+    expect(set(join(source, 'acl'), 'system.posix_acl_access', ACL)).toBe(true);
+    expect(lookAt('acl')).toEqual({ ...NONE, acl: true });
+    expect(lookAt('symlink')).toEqual(NONE);
+    expect(set(join(source, 'dir'), 'system.posix_acl_default', ACL)).toBe(true);
+    expect(lookAt('dir')).toEqual({ ...NONE, acl: true });
+  });
+
+  it.runIf(hasUser)('with an attribute, under a name that is not UTF-8', () => {
+    const name = Buffer.from('b\xff', 'latin1');
+    writeFileSync(Buffer.concat([Buffer.from(`${source}/`), name]), '');
+    const fd = openSync(source, 'r');
+    try {
+      expect(unstorableAt(fd, name, false)).toEqual(NONE);
+      const path = Buffer.concat([Buffer.from(`/proc/self/fd/${fd}/`), name, Buffer.from([0])]);
+      const raw = koffi.load(null as unknown as string).func('int lsetxattr(const void *, const char *, const void *, size_t, int)');
+      expect(raw(path, 'user.mine', Buffer.from('x'), 1, 0)).toBe(0);
+      expect(unstorableAt(fd, name, false)).toEqual({ ...NONE, attributes: true });
+      expect(listAttributes(fd, name)).toEqual(['user.mine']);
+      expect(readAttribute(fd, name, 'user.mine')).toEqual(Buffer.from('x'));
+      expect(readAttribute(fd, name, 'user.other')).toBeUndefined();
+    } finally {
+      closeSync(fd);
+    }
+  });
+
+  it.runIf(hasSecurity)('what the policy of the machine and file systems keep is not counted; a capability is', () => {
+    expect(set(join(source, 'labelled'), 'security.selinux', Buffer.from('system_u:object_r:etc_t:s0\0'))).toBe(true);
+    expect(lookAt('labelled')).toEqual(NONE);
+    if (hasTrusted) {
+      expect(set(join(source, 'labelled'), 'trusted.lov')).toBe(true);
+      expect(lookAt('labelled')).toEqual(NONE);
+      expect(set(join(source, 'labelled'), 'trusted.mine')).toBe(true);
+      expect(lookAt('labelled')).toEqual({ ...NONE, attributes: true });
+    }
+    const capability = Buffer.from('0000000200040000000000000000000000000000', 'hex');
+    expect(set(join(source, 'capable'), 'security.capability', capability)).toBe(true);
+    expect(lookAt('capable')).toEqual({ ...NONE, attributes: true });
+  });
+});
+
+describe('files that HSM has released', () => {
+  const u32 = (...words: number[]) => {
+    const bytes = Buffer.alloc(words.length * 4);
+    for (const [at, word] of words.entries()) bytes.writeUInt32LE(word >>> 0, at * 4);
+    return bytes;
+  };
+  const RAID0 = 1;
+  const RELEASED = 0x8000_0001;
+  const simple = (magic: number, pattern: number) => Buffer.concat([u32(magic, pattern), Buffer.alloc(24)]);
+  const composite = (...patterns: number[]) => {
+    const head = Buffer.alloc(32 + 48 * patterns.length);
+    head.writeUInt32LE(0x0bd60bd0, 0);
+    head.writeUInt16LE(patterns.length, 14);
+    for (const at of patterns.keys()) head.writeUInt32LE(head.length + 32 * at, 32 + 48 * at + 24);
+    return Buffer.concat([head, ...patterns.map((pattern) => simple(0x0bd10bd0, pattern))]);
+  };
+  /** compat, flags, archive and version, as HSM keeps them. */
+  const state = (flags: number) => Buffer.concat([u32(0, flags), Buffer.alloc(16)]);
+
+  it.runIf(hasTrusted).each([
+    ['a layout that is there', { 'trusted.lov': simple(0x0bd10bd0, RAID0) }, false],
+    ['a released layout', { 'trusted.lov': simple(0x0bd10bd0, RELEASED) }, true],
+    ['a released layout of version 3', { 'trusted.lov': simple(0x0bd30bd0, RELEASED) }, true],
+    ['a released composite layout', { 'trusted.lov': composite(RELEASED, RELEASED) }, true],
+    ['a composite layout of which a part is there', { 'trusted.lov': composite(RELEASED, RAID0) }, false],
+    ['a composite layout without parts', { 'trusted.lov': composite() }, false],
+    ['a composite layout that is cut', { 'trusted.lov': composite(RELEASED).subarray(0, 81) }, false],
+    ['a layout of another kind', { 'trusted.lov': simple(0x0bd70bd0, RELEASED) }, false],
+    ['a short layout', { 'trusted.lov': Buffer.from([1]) }, false],
+    ['exists and archived', { 'trusted.hsm': state(0x1 | 0x8) }, false],
+    ['exists, archived and released', { 'trusted.hsm': state(0x1 | 0x8 | 0x4) }, true],
+    ['a short state', { 'trusted.hsm': Buffer.from([4, 4, 4, 4]) }, false],
+  ])('%s', (_, attributes, released) => {
+    for (const [name, value] of Object.entries(attributes)) expect(set(join(source, 'plain'), name, value)).toBe(true);
+    expect(lookAt('plain', true)).toEqual({ ...NONE, released });
+    // Elsewhere the same bytes mean nothing.
+    expect(lookAt('plain', false)).toEqual(NONE);
+  });
+
+  it('no file system here is Lustre', () => {
+    const fd = openSync(source, 'r');
+    expect(isOnLustre(fd)).toBe(false);
+    closeSync(fd);
+  });
+});
+
+describe('a tree', () => {
+  const size = async (selection: Parameters<typeof selectFrom>[1], unstorable = true) => {
+    const tree = selectFrom(openPosixSource(Buffer.from(source)), selection);
+    const result = await sizeTree(tree, { preserveHardLinks: true, geometry: SMALL, unstorable });
+    tree.close();
+    return result.unstorable;
+  };
+  const EVERYTHING = { excludePaths: [], excludePatterns: [], oneFileSystem: false };
+
+  it.runIf(hasUser && hasAcl)('is counted, with the first paths; what is left out is not', async () => {
+    expect(await size(EVERYTHING)).toEqual(NOTHING_UNSTORABLE);
+    set(join(source, 'dir/both'), 'user.a');
+    set(join(source, 'dir/both'), 'user.b');
+    set(join(source, 'dir/both'), 'system.posix_acl_access', ACL);
+    set(join(source, 'user'), 'user.a');
+    set(source, 'system.posix_acl_default', ACL);
+    const path = (text: string) => Buffer.from(text) as Uint8Array;
+    const count = (await size(EVERYTHING)) as UnstorableCount;
+    expect(count.acls).toEqual({ entries: 2, first: path('') });
+    expect(count.attributes.entries).toBe(2);
+    expect(['user', 'dir/both']).toContain(Buffer.from(count.attributes.first as Uint8Array).toString());
+    expect(count.released.entries).toBe(0);
+    expect((await size({ ...EVERYTHING, excludePaths: ['dir'] }))?.attributes).toEqual({ entries: 1, first: path('user') });
+    expect(await size(EVERYTHING, false)).toBeUndefined();
+    expect(addUnstorable(NOTHING_UNSTORABLE, count)).toEqual(count);
+    expect(addUnstorable(count, count).acls).toEqual({ entries: 4, first: path('') });
+  });
+
+  it.runIf(hasUser && hasAcl)('a dry run tells of it', async () => {
+    set(join(source, 'user'), 'user.a');
+    set(join(source, 'acl'), 'system.posix_acl_access', ACL);
+    const args = ['load', source, join(base, 'never'), '--dry-run'];
+    const text = await runProgram('clfsload', args);
+    expect(text.stdout).toContain('\nEntries with POSIX ACLs, which the format cannot hold: 1, the first: acl\n');
+    expect(text.stdout).toContain('\nEntries with extended attributes, which it cannot hold either: 1, the first: user\n');
+    expect(text.stdout).toContain('\nFiles that HSM has released, and that a load recalls: 0\n');
+    const json = await runProgram('clfsload', [...args, '--output-type=json']);
+    const { MessageContent } = JSON.parse(json.stdout) as { MessageContent: string };
+    expect((JSON.parse(MessageContent) as { not_held: unknown }).not_held).toEqual({
+      acls: { entries: 1, first_path: 'acl', first_path_hex: Buffer.from('acl').toString('hex') },
+      extended_attributes: { entries: 1, first_path: 'user', first_path_hex: Buffer.from('user').toString('hex') },
+      hsm_released: { entries: 0 },
+    });
+  });
+});
+
+it('says which of these file systems has which attributes, so that a skipped test is seen', () => {
+  console.info(`attributes of ${base}: user ${hasUser}, ACL ${hasAcl}, trusted ${hasTrusted}, security ${hasSecurity}`);
+  expect(hasUser || hasAcl || !isRoot || hasTrusted).toBe(true);
+});
