@@ -12,8 +12,8 @@ const LAYERS = {
   state: ['format', 'posix'],
   worker: ['format', 'manifest', 'source', 'container', 'lz4'],
   load: ['format', 'source', 'container', 'identity', 'state', 'worker', 'log', 'lz4', 'text'],
-  namespace: ['format', 'container'],
-  audit: ['format', 'manifest', 'container', 'source', 'namespace'],
+  namespace: ['format', 'container', 'posix'],
+  audit: ['format', 'manifest', 'container', 'source', 'namespace', 'posix'],
   export: ['format', 'container', 'namespace', 'posix'],
   cli: [],
 };
