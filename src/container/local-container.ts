@@ -7,6 +7,7 @@ import type { BlobInfo, Container, PutOptions } from './container.js';
 
 const TEMPORARY = '.clfsload-put-';
 const PAGE_ENTRIES = 1000;
+const LOOKED_AT_ONCE = 20_000;
 
 /**
  * A container that is a directory: one file a blob, named as the blob.
@@ -99,7 +100,13 @@ class LocalContainer implements Container {
     }
     try {
       let page: BlobInfo[] = [];
+      let looked = 0;
       for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
+        // Also a page that holds nothing: who asks for one name of millions must be able to stop.
+        if (++looked % LOOKED_AT_ONCE === 0) {
+          yield page;
+          page = [];
+        }
         if (!entry.name.startsWith(prefix) || entry.name.startsWith(TEMPORARY)) continue;
         const size = fileSize(join(this.#directory, entry.name));
         if (size === undefined) continue;
