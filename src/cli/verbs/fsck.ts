@@ -1,4 +1,4 @@
-import { fsck as check, escapePath, type Finding } from '../../index.js';
+import { fsck as check, escapeName, escapePath, escapeText, type Finding, jsonLine } from '../../index.js';
 import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 /** `fsck`: a container against itself. */
@@ -27,7 +27,7 @@ export const fsck: Verb = {
         (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
       );
       for (const line of pending) await io.write(line);
-      if (json) await io.write(`${JSON.stringify({ summary })}\n`);
+      if (json) await io.write(jsonLine({ summary }));
       else {
         await io.write(`${summary.entries} entries and ${summary.objects} objects checked: ${summary.errors} errors, ${summary.warnings} warnings\n`);
         if (summary.errors > 0)
@@ -40,9 +40,9 @@ export const fsck: Verb = {
 };
 
 function textOf({ severity, code, path, object, message }: Finding): string {
-  return `${severity} ${code} ${path === undefined ? '-' : escapePath(path) || '.'}: ${message}${object === undefined ? '' : ` [${object}]`}\n`;
+  return `${severity} ${code} ${path === undefined ? '-' : escapePath(path) || '.'}: ${escapeText(message)}${object === undefined ? '' : ` [${escapeName(object)}]`}\n`;
 }
 
 function jsonOf({ severity, code, path, object, message }: Finding): string {
-  return `${JSON.stringify({ severity, code, ...(path === undefined ? {} : pathFields(path)), object, message })}\n`;
+  return jsonLine({ severity, code, ...(path === undefined ? {} : pathFields(path)), object, message });
 }
