@@ -56,11 +56,12 @@ function attributesOf(directory: SourceDirectory, path: Buffer): ExpectedEntry {
 
 /** Listing takes a descriptor of its own with the first batch: only that one can lack it. */
 async function* batches(directory: SourceDirectory, path: Buffer): AsyncGenerator<readonly ListedEntry[]> {
-  let listing: Iterator<readonly ListedEntry[]> = directory.list()[Symbol.iterator]();
-  let next = await patiently(path.toString() || '.', () => {
-    listing = directory.list()[Symbol.iterator]();
-    return listing.next();
-  });
+  const begin = () => {
+    const listing = directory.list()[Symbol.iterator]();
+    return { listing, first: listing.next() };
+  };
+  const { listing, first } = await patiently(path.toString() || '.', begin);
+  let next = first;
   try {
     for (; !next.done; next = listing.next()) yield next.value;
   } finally {
