@@ -49,9 +49,9 @@ describe('descriptors', () => {
     expect(run.code).toBe(0);
   });
 
-  it('export writes everything under "ulimit -n 40"', async () => {
+  it('export writes everything under "ulimit -n 30"', async () => {
     const target = join(base, 'target');
-    const run = await withLimit(40, ['export', container, target]);
+    const run = await withLimit(30, ['export', container, target]);
     expect(run.output).toMatch(/^1516 entries written .* 0 failed/m);
     expect(readdirSync(target).length).toBe(15);
   });
