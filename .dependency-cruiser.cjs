@@ -13,8 +13,8 @@ const LAYERS = {
   state: ['books', 'format', 'posix'],
   worker: ['books', 'format', 'manifest', 'posix', 'source', 'container', 'lz4'],
   load: ['books', 'format', 'posix', 'source', 'container', 'identity', 'state', 'worker', 'log', 'lz4', 'text'],
-  namespace: ['format', 'container'],
-  audit: ['format', 'manifest', 'container', 'source', 'namespace'],
+  namespace: ['format', 'container', 'posix'],
+  audit: ['format', 'manifest', 'container', 'source', 'namespace', 'posix'],
   export: ['format', 'container', 'namespace', 'posix'],
   cli: [],
 };

@@ -1,15 +1,18 @@
 import type { Container } from './container/container.js';
 import { openContainer, parseContainer } from './container/open-container.js';
 import { Traffic } from './container/traffic.js';
+import { GEOMETRY } from './format/geometry.js';
 import { type IdentityOptions, openIdentity } from './identity/identity.js';
 import { openLz4 } from './lz4/lz4.js';
 import { type ContainerIndex, createDirectFinder, indexContainer } from './namespace/object-finder.js';
+import { Pace } from './namespace/pace.js';
 import { ContainerReader } from './namespace/reader.js';
 
 /** How a container is opened for reading. */
 export interface ReaderOptions {
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
   readonly retryWindowMs?: number;
+  /** Ends whatever is read, soon, by its reason. */
   readonly signal?: AbortSignal;
   /** How to be let in where the URL has no SAS. */
   readonly identity?: IdentityOptions;
@@ -41,12 +44,13 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
     signal: options.signal,
   });
   const lz4 = openLz4();
+  const pace = new Pace(options.signal);
   return {
     container,
-    reader: new ContainerReader(container, createDirectFinder(container), lz4),
+    reader: new ContainerReader(container, createDirectFinder(container, pace), lz4, GEOMETRY, pace),
     async index(onPage) {
-      const index = await indexContainer(container, onPage);
-      return { reader: new ContainerReader(container, index, lz4), index };
+      const index = await indexContainer(container, onPage, pace);
+      return { reader: new ContainerReader(container, index, lz4, GEOMETRY, pace), index };
     },
     async close() {
       identity.close();

@@ -32,18 +32,18 @@ export interface ExpectedDirectory {
   /** The directory itself. */
   readonly self: ExpectedEntry;
   /** @throws ClfsError `entry` when it cannot be listed */
-  names(): Iterable<Buffer>;
+  names(): Iterable<Buffer> | AsyncIterable<Buffer>;
   /** @throws ClfsError `entry` when it cannot be examined */
   entry(name: Buffer): ExpectedEntry;
-  /** @throws ClfsError `entry` when it cannot be opened */
-  content(name: Buffer): ExpectedContent;
+  /** @throws ClfsError `entry` when it cannot be opened; `open-files` */
+  content(name: Buffer): ExpectedContent | Promise<ExpectedContent>;
   close(): void;
 }
 
 /** What a container should hold: a source tree, or a manifest of one. */
 export interface Expectation {
-  /** @param path below the root, joined by `/` @throws ClfsError `entry` when it cannot be opened */
-  directory(path: Buffer): ExpectedDirectory;
+  /** @param path below the root, joined by `/` @throws ClfsError `entry` when it cannot be opened; `open-files` */
+  directory(path: Buffer): ExpectedDirectory | Promise<ExpectedDirectory>;
   close(): void;
 }
 

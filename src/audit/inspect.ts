@@ -36,6 +36,8 @@ export async function inspectContainer(reader: ContainerReader, index: Container
   const versions: Record<string, number> = {};
   let storedBytes = 0;
   for (const { key, sizeBytes } of index.objects.values()) {
+    const turn = reader.pause();
+    if (turn) await turn;
     const kind = key.nameVersion === 1 ? (idHex(key.id) === idHex(BUCKET_ID) ? 'bucket object' : 'version-1 object') : kindName(key.type);
     kinds[kind] = (kinds[kind] ?? 0) + 1;
     versions[key.version] = (versions[key.version] ?? 0) + 1;
@@ -92,6 +94,7 @@ async function sampleCompression(reader: ContainerReader, index: ContainerIndex)
   const counts = { sampled: 0, lz4: 0, none: 0, encryptedOrUnknown: 0 };
   for (let at = 0; at < objects.length; at += step) {
     counts.sampled++;
+    await reader.pause();
     try {
       const blob = await reader.container.get(objects[at].name, SAMPLE_LIMIT_BYTES);
       const word = blob.length >= 4 ? blob.readUInt32LE(0) : -1;

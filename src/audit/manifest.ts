@@ -45,19 +45,20 @@ interface Node {
   readonly children: Map<string, Node>;
 }
 
-/** Expects of a container what a manifest says. The manifest is kept in memory. @throws ClfsError `usage` */
-export async function expectManifest(file: string): Promise<Expectation> {
+/** Expects of a container what a manifest says. The manifest is kept in memory. @throws ClfsError `usage`; the reason of the signal */
+export async function expectManifest(file: string, signal?: AbortSignal): Promise<Expectation> {
   const nodes = new Map<string, Node>();
   let number = 0;
   try {
     for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+      signal?.throwIfAborted();
       number++;
       if (line === '') continue;
       const entry = parseManifestEntry(line, number);
       nodes.set(pathKey(entry.path), { entry, children: new Map() });
     }
   } catch (error) {
-    if (error instanceof ClfsError) throw error;
+    if (error instanceof ClfsError || signal?.aborted) throw error;
     throw new ClfsError('usage', `Cannot read the manifest ${JSON.stringify(file)}: ${messageOf(error)}.`, { cause: error });
   }
   for (const [path, node] of nodes) {

@@ -4,6 +4,7 @@ import { isDot, isDotDot } from '../format/dirents.js';
 import { ENTRY_TYPE_NAMES, idHex, ObjectType, ROOT_ID } from '../format/ids.js';
 import { fileSize, readContent } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
+import { sideBySide } from '../namespace/side-by-side.js';
 import type { Expectation, ExpectedContent, ExpectedDirectory, ExpectedEntry } from './expectation.js';
 
 /** How an entry came out: the same, only expected, only in the container, different, or not checked. */
@@ -53,7 +54,7 @@ const ROUNDING_NS = 1000n;
  * Never compared: access and change times, inode numbers, the size of directories. Links are compared where the container
  * has preserved them.
  *
- * @throws whatever the container throws beside `format` and `not-found`
+ * @throws ClfsError `open-files` when there was no descriptor left, for long; whatever the container throws beside `format` and `not-found`
  */
 export async function verify(
   expectation: Expectation,
@@ -113,27 +114,28 @@ class Comparison {
       for await (const piece of this.#reader.entries(found)) {
         for (const { name, handle } of piece) if (!isDot(name) && !isDotDot(name)) handles.set(Buffer.from(name).toString('latin1'), handle);
       }
-      expected = this.#expectation.directory(path);
+      expected = await this.#expectation.directory(path);
     } catch (error) {
       this.#unchecked(path, error);
       return;
     }
     try {
       this.#judge(path, this.#compareAttributes(expected.self, found));
-      let running: Promise<void>[] = [];
-      for (const name of expected.names()) {
+      // The directory is closed when no entry of it is under way any more.
+      await sideBySide(expected.names(), COMPARED_AT_ONCE, async (name) => {
+        const turn = this.#pause();
+        if (turn) await turn;
         const key = name.toString('latin1');
         const handle = handles.get(key);
         handles.delete(key);
         const entryPath = join(path, name);
         if (!handle) this.#say('+', entryPath, []);
-        else running.push(this.#entry(expected, name, handle, entryPath, pending));
-        if (running.length < COMPARED_AT_ONCE) continue;
-        await Promise.all(running);
-        running = [];
+        else await this.#entry(expected, name, handle, entryPath, pending);
+      });
+      for (const key of handles.keys()) {
+        await this.#pause();
+        this.#say('-', join(path, Buffer.from(key, 'latin1')), []);
       }
-      await Promise.all(running);
-      for (const key of handles.keys()) this.#say('-', join(path, Buffer.from(key, 'latin1')), []);
     } catch (error) {
       this.#unchecked(path, error);
     } finally {
@@ -142,7 +144,6 @@ class Comparison {
   }
 
   async #entry(directory: ExpectedDirectory, name: Buffer, handle: Uint8Array, path: Buffer, pending: { path: Buffer; found: FoundInode }[]): Promise<void> {
-    this.#options.signal?.throwIfAborted();
     try {
       const expected = directory.entry(name);
       const found = await this.#reader.inode(handle);
@@ -153,7 +154,7 @@ class Comparison {
       const differences = this.#compareAttributes(expected, found);
       this.#compareLinks(expected, found, differences);
       if (differences.length === 0 && expected.type === ObjectType.regular && this.#isSampled(path)) {
-        const difference = await this.#compareContent(directory.content(name), found);
+        const difference = await this.#compareContent(await directory.content(name), found);
         if (difference === UNKNOWN) {
           this.#say('!', path, ['its content is not in the manifest']);
           return;
@@ -164,6 +165,11 @@ class Comparison {
     } catch (error) {
       this.#unchecked(path, error);
     }
+  }
+
+  #pause(): Promise<void> | undefined {
+    this.#options.signal?.throwIfAborted();
+    return this.#reader.pause();
   }
 
   #compareAttributes(expected: ExpectedEntry, found: FoundInode): string[] {

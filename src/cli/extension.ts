@@ -1,5 +1,5 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { ClfsError, LOG_LEVELS, type LoadEvent, type LoadSummary, type LogLevel, messageOf, redact, VERSION } from '../index.js';
+import { ClfsError, escapeText, LOG_LEVELS, type LoadEvent, type LoadSummary, type LogLevel, messageOf, redact, VERSION } from '../index.js';
 import { parseChoice, parsePositive, parseUint32, strict, usageText } from './arguments.js';
 import { endFields, ProgressMeter, WAITING } from './load-fields.js';
 import { LoadOutput } from './load-output.js';
@@ -70,7 +70,7 @@ export async function runExtension(argv: readonly string[]): Promise<number> {
   const azcopy = argv.includes('--azcopy');
   const fail = (text: string) => {
     if (azcopy) process.stdout.write(errorLine(text));
-    else process.stderr.write(`Error: ${redact(text)}\n`);
+    else process.stderr.write(`Error: ${escapeText(redact(text))}\n`);
     return 1;
   };
   const command = extensionCommand();
@@ -179,7 +179,7 @@ function say(tag: string, content: unknown): void {
 
 /** A line that azcopy shows as INFO. It hangs on lines of more than 64 KiB. */
 function errorLine(text: string): string {
-  return `ERR ${redact(text).replaceAll('\n', ' ').slice(0, 4000)}\n`;
+  return `ERR ${escapeText(redact(text).replaceAll('\n', ' ')).slice(0, 4000)}\n`;
 }
 
 function ownOutput(): ExtensionOutput {

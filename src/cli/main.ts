@@ -1,12 +1,13 @@
 import { Command, CommanderError } from 'commander';
 import { UsageError, usageText } from './arguments.js';
 import { passOn } from './next-azcopy.js';
-import type { Verb, VerbIo } from './verbs/verb.js';
+import type { Verb } from './verbs/verb.js';
 
 /** Names under which the program is called. */
 export type ProgramName = 'azcopy' | 'clfsload';
 
 const USAGE_FAILURE = 1;
+const INTERRUPTED = 130;
 
 /** The reading verbs and where they are; loaded when they are called, so that the program starts fast. */
 const VERBS: Readonly<Record<string, { readonly summary: string; load(): Promise<Verb> }>> = {
@@ -71,29 +72,44 @@ async function runLoad(name: string, argv: readonly string[]): Promise<number> {
 async function verb(program: string, name: string, argv: readonly string[]): Promise<number> {
   const entry = VERBS[name];
   if (!entry) return complain(`unknown command "${name}" for "${program}"${suggestion(name)}`, 2);
-  const controller = new AbortController();
-  process.on('SIGINT', () => controller.abort());
-  process.on('SIGTERM', () => controller.abort());
+  const signal = interruption();
   return guard(
     `${program} ${name}`,
     argv,
     async () => {
-      const { isClfsError, messageOf, redact } = await import('../index.js');
+      const { escapeText, isClfsError, messageOf, redact } = await import('../index.js');
+      const { ClosedPipe, createIo } = await import('./verb-io.js');
       const { run, command: build, normalize } = await entry.load();
       const command = build().name(`${program} ${name}`);
       command.parse(normalize?.(argv) ?? [...argv], { from: 'user' });
       try {
-        return await run(command, createIo(controller.signal));
+        const io = createIo(signal);
+        const exit = await run(command, io);
+        await io.finish();
+        return exit;
       } catch (error) {
-        if (controller.signal.aborted) return 130;
+        // Not by and by: what a reader has not taken, or a service has not answered, would keep the process alive.
+        if (signal.aborted) process.exit(INTERRUPTED);
         if (error instanceof ClosedPipe) return 0;
         if (!isClfsError(error)) throw error;
-        process.stderr.write(`${redact(messageOf(error))}\n`);
+        process.stderr.write(`${escapeText(redact(messageOf(error)))}\n`);
         return 2;
       }
     },
     2,
   );
+}
+
+/** Aborted by the first SIGINT or SIGTERM; a second one ends the process at once. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(INTERRUPTED);
+      controller.abort();
+    });
+  }
+  return controller.signal;
 }
 
 /** Turns what is wrong with the command line into a message and an exit code. */
@@ -119,43 +135,14 @@ function wantsJsonErrors(argv: readonly string[]): boolean {
   return argv.some((arg, at) => /^--output-type=json$/i.test(arg) || (arg === '--output-type' && /^json$/i.test(argv[at + 1] ?? '')));
 }
 
-class ClosedPipe extends Error {}
-
-function createIo(signal: AbortSignal): VerbIo {
-  let closed = false;
-  process.stdout.on('error', () => {
-    closed = true;
-  });
-  let shownAt = performance.now();
-  return {
-    signal,
-    async write(bytes) {
-      if (closed) throw new ClosedPipe();
-      if (!process.stdout.write(bytes)) {
-        await new Promise<void>((resolve) => {
-          process.stdout.once('drain', resolve);
-          process.stdout.once('error', () => resolve());
-        });
-      }
-    },
-    complain: (text) => void process.stderr.write(`${text}\n`),
-    progress(text) {
-      const now = performance.now();
-      if (now - shownAt < 1000) return;
-      shownAt = now;
-      process.stderr.write(process.stderr.isTTY ? `\r${text().padEnd(60)}` : `${text()}\n`);
-    },
-  };
-}
-
 function print(text: string): number {
   process.stdout.write(text);
   return 0;
 }
 
 async function complain(text: string, exit = USAGE_FAILURE): Promise<number> {
-  const shown = /sig/i.test(text) ? (await import('../index.js')).redact(text) : text;
-  process.stderr.write(`Error: ${shown}\n`);
+  const { escapeText, redact } = await import('../index.js');
+  process.stderr.write(`Error: ${escapeText(redact(text))}\n`);
   return exit;
 }
 

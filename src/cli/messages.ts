@@ -1,3 +1,5 @@
+import { escapeJson, escapeText } from '../index.js';
+
 /** Types of the JSON lines, in azcopy's words. */
 type MessageType = 'Init' | 'Info' | 'Progress' | 'EndOfJob' | 'Error';
 
@@ -46,7 +48,14 @@ function silent(): MessageOutput {
 function json(write: (text: string) => void): MessageOutput {
   const say = (type: MessageType, content: string) =>
     write(
-      `${JSON.stringify({ TimeStamp: timeStamp(), MessageType: type, MessageContent: content, PromptDetails: { PromptType: '', ResponseOptions: null, PromptTarget: '' } })}\n`,
+      `${escapeJson(
+        JSON.stringify({
+          TimeStamp: timeStamp(),
+          MessageType: type,
+          MessageContent: content,
+          PromptDetails: { PromptType: '', ResponseOptions: null, PromptTarget: '' },
+        }),
+      )}\n`,
     );
   return {
     info: (message) => say('Info', message),
@@ -62,12 +71,13 @@ function json(write: (text: string) => void): MessageOutput {
 function text(write: (text: string) => void, stream: NodeJS.WriteStream): MessageOutput {
   const terminal = stream.isTTY === true;
   let line = '';
-  const over = (message: string) => {
+  const over = (raw: string) => {
+    const message = escapeText(raw);
     if (!terminal || line === '') write(`${message}\n`);
     else write(`\r${message.padEnd(line.length)}\n\r${line}`);
   };
   const end = (message: string) => {
-    write(`${terminal && line !== '' ? '\n' : ''}${message}\n`);
+    write(`${terminal && line !== '' ? '\n' : ''}${escapeText(message)}\n`);
     line = '';
   };
   return {

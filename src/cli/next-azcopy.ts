@@ -1,23 +1,42 @@
 import { spawn } from 'node:child_process';
-import { accessSync, constants, realpathSync } from 'node:fs';
+import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
- * Hands a command line to the next `azcopy` in PATH that is not this program.
+ * Names, in the environment, the programs that a command line has gone through already, by their real paths.
+ *
+ * Of several copies of this program in PATH each sees the others as foreign: they would hand it to each other without end.
+ */
+const PASSED_ON = 'CLFSLOAD_PASSED_ON';
+
+/**
+ * Hands a command line to the next `azcopy` in PATH that is not this program, and that it has not gone through already.
  *
  * @returns its exit code; 1 with a message when there is none
  */
-export function passOn(argv: readonly string[]): Promise<number> {
-  const next = findNext();
+export async function passOn(argv: readonly string[]): Promise<number> {
+  const passed = new Set([...(process.env[PASSED_ON] ?? '').split(delimiter).filter((path) => path !== ''), realpathSync(process.argv[1])]);
+  const next = findNext(passed);
   if (!next) {
     const command = argv[0] === undefined ? 'no command' : JSON.stringify(argv[0]);
     process.stderr.write(
       `Error: this azcopy has the commands "load clfs" and "clfs" only, and there is no other azcopy in PATH to hand ${command} to. Install Microsoft's azcopy behind this one in PATH.\n`,
     );
-    return Promise.resolve(1);
+    return 1;
   }
+  // What is called is named too: if it is an older copy that names nobody, it is not called again.
+  passed.add(realpathSync(next));
+  try {
+    return await run(next, argv, { ...process.env, [PASSED_ON]: [...passed].join(delimiter) });
+  } catch (error) {
+    process.stderr.write(`Error: Cannot start ${JSON.stringify(next)}: ${(error as Error).message}. Remove it from PATH, or mend it.\n`);
+    return 1;
+  }
+}
+
+function run(program: string, argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
   return new Promise((resolve, reject) => {
-    const child = spawn(next, argv, { stdio: 'inherit' });
+    const child = spawn(program, argv, { stdio: 'inherit', env });
     const forward = (signal: NodeJS.Signals) => child.kill(signal);
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, forward);
     child.on('error', reject);
@@ -25,13 +44,12 @@ export function passOn(argv: readonly string[]): Promise<number> {
   });
 }
 
-function findNext(): string | undefined {
-  const own = realpathSync(process.argv[1]);
+function findNext(passed: ReadonlySet<string>): string | undefined {
   for (const directory of (process.env.PATH ?? '').split(delimiter)) {
     const candidate = join(directory || '.', 'azcopy');
     try {
       accessSync(candidate, constants.X_OK);
-      if (realpathSync(candidate) !== own) return candidate;
+      if (statSync(candidate).isFile() && !passed.has(realpathSync(candidate))) return candidate;
     } catch {
       // Not here: go on.
     }

@@ -109,8 +109,11 @@ class LocalContainer implements Container {
       let page: BlobInfo[] = [];
       let entries = 0;
       for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
-        // Whoever waits for a timer or a signal gets a turn, also where nothing begins with the prefix.
-        if (++entries % PAGE_ENTRIES === 0) await setImmediate();
+        // Whoever waits for a timer or a signal gets a turn, also where nothing begins with the prefix: such a page holds nothing.
+        if (++entries % PAGE_ENTRIES === 0) {
+          await setImmediate();
+          if (page.length === 0) yield page;
+        }
         if (!entry.name.startsWith(wanted) || entry.name.startsWith(TEMPORARY)) continue;
         const blob = this.#info(entry.name);
         if (blob) page.push(blob);

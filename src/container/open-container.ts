@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { ClfsError } from '../error.js';
+import { ClfsError, messageOf } from '../error.js';
 import type { Authorization, ServiceOptions } from './azure/blob-service.js';
 import { addressText, type ContainerAddress, parseContainerUrl } from './azure/container-url.js';
 import type { Container } from './container.js';
@@ -27,8 +27,18 @@ export function parseContainer(text: string): ParsedContainer {
     return { place: { kind: 'azure', address }, query };
   }
   if (text.trim() === '') throw new ClfsError('usage', 'The container is empty text: name it by a URL or the path of a directory.');
-  const directory = /^file:\/\//i.test(text) ? fileURLToPath(text) : text;
+  const directory = /^file:\/\//i.test(text) ? fileUrlPath(text) : text;
   return { place: { kind: 'local', directory: resolve(directory) }, query: '' };
+}
+
+function fileUrlPath(text: string): string {
+  try {
+    return fileURLToPath(text);
+  } catch (cause) {
+    throw new ClfsError('usage', `Cannot open the container ${JSON.stringify(text)}: ${messageOf(cause)}. Name a directory by file:///PATH, or by its path.`, {
+      cause,
+    });
+  }
 }
 
 /** How people see a container. */

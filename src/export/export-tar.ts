@@ -1,6 +1,6 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { idHex, ObjectType } from '../format/ids.js';
-import { fileSize, readContent } from '../namespace/content.js';
+import { fileSize, readContent, requireSegments } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
 import type { ExportOptions, ExportSummary } from './export-tree.js';
@@ -12,7 +12,8 @@ const RECORD_BYTES = 20 * TAR_BLOCK_BYTES;
 /**
  * Writes the tree below `start` as a POSIX tar.
  *
- * A file of which only a part can be read is filled up with zeros, and reported: a tar says the length before the bytes.
+ * A tar says the length of a file before its bytes. So a file of which the container lacks a segment is left out, and one of which a segment
+ * turns out to be damaged is filled up with zeros; both are reported.
  *
  * @param write takes the next bytes of the tar
  * @throws whatever `write` throws, and the container beside `format` and `not-found`
@@ -36,6 +37,7 @@ export async function exportTar(
   };
   for await (const { path, found, error } of walk(reader, start.id)) {
     options.signal?.throwIfAborted();
+    await reader.pause();
     if (!found) {
       fail(path, error ?? new ClfsError('format', 'it cannot be read'));
       continue;
@@ -46,19 +48,23 @@ export async function exportTar(
       fail(path, new ClfsError('usage', 'a tar has no sockets'));
       continue;
     }
-    const first = attributes.type !== ObjectType.directory && attributes.linkCount > 1 ? linked.get(idHex(found.id)) : undefined;
+    const id = attributes.type !== ObjectType.directory && attributes.linkCount > 1 ? idHex(found.id) : undefined;
+    const first = id === undefined ? undefined : linked.get(id);
     if (first) await put(encodeTarHeader({ path: shown, attributes, sizeBytes: 0, linkTarget: first, isHardLink: true }));
     else {
-      linked.set(idHex(found.id), shown);
-      const sizeBytes = attributes.type === ObjectType.regular ? sizeOf(found) : 0;
-      if (sizeBytes === undefined) {
-        fail(path, new ClfsError('format', 'its length cannot be that of a file'));
-        continue;
+      if (attributes.type === ObjectType.regular) {
+        const problem = await lackOf(reader, found);
+        if (problem) {
+          fail(path, problem);
+          continue;
+        }
       }
-      await put(
-        encodeTarHeader({ path: shown, attributes, sizeBytes, linkTarget: attributes.type === ObjectType.symlink ? data : undefined, isHardLink: false }),
-      );
-      if (sizeBytes > 0) await putContent(reader, found, sizeBytes, put, (problem) => fail(path, problem));
+      const sizeBytes = attributes.type === ObjectType.regular ? fileSize(found) : 0;
+      const linkTarget = attributes.type === ObjectType.symlink ? data : undefined;
+      await put(encodeTarHeader({ path: shown, attributes, sizeBytes, linkTarget, isHardLink: false }));
+      const whole = sizeBytes === 0 || (await putContent(reader, found, sizeBytes, put, (problem) => fail(path, problem)));
+      if (!whole) continue;
+      if (id !== undefined) linked.set(id, shown);
       summary.bytes += sizeBytes;
     }
     summary.written++;
@@ -69,23 +75,27 @@ export async function exportTar(
   return summary;
 }
 
-function sizeOf(found: FoundInode): number | undefined {
+/** Why a file cannot be written at all; undefined when the container has what its length calls for. */
+async function lackOf(reader: ContainerReader, found: FoundInode): Promise<ClfsError | undefined> {
   try {
-    return fileSize(found);
+    await requireSegments(reader, found);
+    return undefined;
   } catch (error) {
-    if (isClfsError(error, 'format')) return undefined;
+    if (isClfsError(error, 'format', 'not-found')) return error;
     throw error;
   }
 }
 
+/** @returns whether all of it could be read */
 async function putContent(
   reader: ContainerReader,
   found: FoundInode,
   sizeBytes: number,
   put: (bytes: Uint8Array) => Promise<void>,
   fail: (problem: Error) => void,
-): Promise<void> {
+): Promise<boolean> {
   let written = 0;
+  let whole = true;
   try {
     for await (const piece of readContent(reader, found)) {
       await put(piece);
@@ -94,8 +104,10 @@ async function putContent(
   } catch (error) {
     if (!isClfsError(error, 'format', 'not-found')) throw error;
     fail(error);
+    whole = false;
   }
   const zeros = Buffer.alloc(65536);
   for (; written < sizeBytes; written += Math.min(zeros.length, sizeBytes - written)) await put(zeros.subarray(0, Math.min(zeros.length, sizeBytes - written)));
   await put(tarPadding(sizeBytes));
+  return whole;
 }

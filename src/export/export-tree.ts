@@ -3,8 +3,26 @@ import { isDot, isDotDot, isSafeName } from '../format/dirents.js';
 import { idHex, ObjectType } from '../format/ids.js';
 import { fileSize } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
-import { CURRENT_DIRECTORY, close, makeDirectory, makeLink, makeNode, makeSymlink, Open, openAt, PosixError, removeAt, statAt } from '../posix/libc.js';
+import { sideBySide } from '../namespace/side-by-side.js';
+import { descriptorPlaces, patiently } from '../posix/descriptors.js';
+import {
+  CURRENT_DIRECTORY,
+  close,
+  type FileStatus,
+  makeDirectory,
+  makeLink,
+  makeNode,
+  makeSymlink,
+  Open,
+  openAt,
+  PosixError,
+  removeAt,
+  statAt,
+} from '../posix/libc.js';
+import { isWritten, LinkGroups, type WrittenFile } from './link-groups.js';
 import { restoreAttributes } from './restore-attributes.js';
+import { openBelow, openParent, statOrUndefined } from './target-directory.js';
+import { targetError } from './target-error.js';
 import { writeFile } from './write-file.js';
 
 /** What happens to what is there already. */
@@ -31,7 +49,8 @@ export interface ExportSummary {
 }
 
 const FILES_AT_ONCE = 16;
-const DIRECTORY_FLAGS = Open.readOnly | Open.directory | Open.noFollow;
+/** Descriptors that an entry has open at most: its file, and two of directories on the way to a file that it is linked to. */
+const DESCRIPTORS_AN_ENTRY = 3;
 const PRIVATE_DIRECTORY = 0o700;
 
 /**
@@ -39,7 +58,8 @@ const PRIVATE_DIRECTORY = 0o700;
  *
  * Nothing is written outside of it, whatever the container holds and whatever lies there: no symlink below it is followed.
  *
- * @throws ClfsError `usage` when `directory` cannot be used; whatever the container throws beside `format` and `not-found`
+ * @throws ClfsError `usage` when `directory` cannot be used; `target` when its disk is full or cannot be written; whatever the container
+ *   throws beside `format` and `not-found`
  */
 export async function exportTree(reader: ContainerReader, start: FoundInode, directory: string, options: ExportOptions): Promise<ExportSummary> {
   const run = new Export(reader, options);
@@ -70,13 +90,19 @@ interface Pending {
   readonly path: Buffer;
 }
 
+interface Reference {
+  readonly name: Buffer;
+  readonly handle: Uint8Array;
+  readonly path: Buffer;
+}
+
 class Export {
   readonly summary = { written: 0, skipped: 0, failed: 0, bytes: 0 };
   readonly #reader: ContainerReader;
   readonly #options: ExportOptions;
-  /** First path of each inode that has several links. */
-  readonly #linked = new Map<string, Buffer>();
+  readonly #links = new LinkGroups();
   readonly #entered = new Set<string>();
+  readonly #entriesAtOnce = descriptorPlaces(FILES_AT_ONCE, { each: DESCRIPTORS_AN_ENTRY }).count;
   #root = -1;
 
   constructor(reader: ContainerReader, options: ExportOptions) {
@@ -92,7 +118,7 @@ class Export {
       const { found, path } = next;
       try {
         this.#once(found, path);
-        const fd = this.#open(path);
+        const fd = await openBelow(root, path);
         try {
           await this.#directory(found, path, fd, pending);
         } finally {
@@ -105,10 +131,11 @@ class Export {
     }
     // Writing into a directory changes its times, and its mode may forbid it: from the deepest up, at the very end.
     for (const { found, path } of finished.reverse()) {
+      await this.#pause();
       try {
-        const parent = path.length === 0 ? { fd: this.#root, name: Buffer.from('.'), release: () => undefined } : this.#parentOf(path);
+        const parent = await openParent(root, path);
         try {
-          restoreAttributes(parent.fd, parent.name, found.inode.attributes);
+          await this.#restore(parent.fd, parent.name, found);
         } finally {
           parent.release();
         }
@@ -125,8 +152,12 @@ class Export {
     this.#entered.add(id);
   }
 
-  async #directory(directory: FoundInode, path: Buffer, fd: number, pending: Pending[]): Promise<void> {
-    let running: Promise<void>[] = [];
+  #directory(directory: FoundInode, path: Buffer, fd: number, pending: Pending[]): Promise<void> {
+    return sideBySide(this.#references(directory, path), this.#entriesAtOnce, (reference) => this.#entry(fd, reference, pending));
+  }
+
+  /** Entries of a directory that can be written; the others are told. */
+  async *#references(directory: FoundInode, path: Buffer): AsyncGenerator<Reference> {
     const seen = new Set<string>();
     for await (const piece of this.#reader.entries(directory)) {
       for (const { name, handle } of piece) {
@@ -139,36 +170,64 @@ class Export {
           continue;
         }
         seen.add(key);
-        running.push(this.#entry(fd, Buffer.from(name), handle, entryPath, pending));
-        if (running.length < FILES_AT_ONCE) continue;
-        await Promise.all(running);
-        running = [];
+        yield { name: Buffer.from(name), handle, path: entryPath };
       }
     }
-    await Promise.all(running);
   }
 
-  async #entry(fd: number, name: Buffer, handle: Uint8Array, path: Buffer, pending: Pending[]): Promise<void> {
+  async #entry(fd: number, { name, handle, path }: Reference, pending: Pending[]): Promise<void> {
     try {
       const found = await this.#reader.inode(handle);
       const { attributes } = found.inode;
       if (attributes.type === ObjectType.directory) {
         this.#makeDirectory(fd, name);
         pending.push({ found, path });
-        return;
-      }
-      if (this.#link(fd, name, found, path)) return;
-      if (this.#keeps(fd, name, found)) {
-        this.summary.skipped++;
-        return;
-      }
-      await this.#create(fd, name, found);
-      restoreAttributes(fd, name, attributes);
-      this.summary.written++;
-      this.#options.onProgress?.(this.summary.written, this.summary.bytes);
+      } else if (attributes.linkCount > 1) await this.#links.take(idHex(found.id), (origin) => this.#oneOfSeveral(fd, name, found, path, origin));
+      else if (this.#keeps(fd, name, found)) this.summary.skipped++;
+      else await this.#write(fd, name, found);
     } catch (error) {
       this.#fail(path, error);
     }
+  }
+
+  /** @returns the file that the next name can be linked to */
+  async #oneOfSeveral(fd: number, name: Buffer, found: FoundInode, path: Buffer, origin: WrittenFile | undefined): Promise<WrittenFile | undefined> {
+    const there = statOrUndefined(fd, name);
+    if (isWritten(there, origin) || (there && origin && this.#options.overwrite === 'never') || (!origin && this.#keeps(fd, name, found))) {
+      this.summary.skipped++;
+      return origin;
+    }
+    if (there && origin) removeAt(fd, name);
+    if (origin && (await this.#link(origin, fd, name))) {
+      this.#countWritten();
+      return origin;
+    }
+    return { path, status: await this.#write(fd, name, found) };
+  }
+
+  /** @returns false when there is no way to link: the file is not there any more, or can have no further name */
+  async #link(origin: WrittenFile, fd: number, name: Buffer): Promise<boolean> {
+    try {
+      const from = await openParent(this.#root, origin.path);
+      try {
+        if (!isWritten(statAt(from.fd, from.name), origin)) return false;
+        makeLink(from.fd, from.name, fd, name);
+        return true;
+      } finally {
+        from.release();
+      }
+    } catch (error) {
+      if (error instanceof PosixError && NOT_LINKABLE.has(error.errno)) return false;
+      throw error;
+    }
+  }
+
+  async #write(fd: number, name: Buffer, found: FoundInode): Promise<FileStatus> {
+    await this.#create(fd, name, found);
+    await this.#restore(fd, name, found);
+    const status = statAt(fd, name);
+    this.#countWritten();
+    return status;
   }
 
   async #create(fd: number, name: Buffer, found: FoundInode): Promise<void> {
@@ -185,55 +244,33 @@ class Export {
     } else makeNode(fd, name, attributes.mode & 0o170777, attributes.deviceMajor, attributes.deviceMinor);
   }
 
-  /** @returns whether the entry is a further link of one that has been written, and is linked now */
-  #link(fd: number, name: Buffer, found: FoundInode, path: Buffer): boolean {
-    if (found.inode.attributes.linkCount <= 1) return false;
-    const id = idHex(found.id);
-    const first = this.#linked.get(id);
-    if (!first) {
-      this.#linked.set(id, path);
-      return false;
-    }
-    const from = this.#parentOf(first);
-    try {
-      const there = statOrUndefined(fd, name);
-      const origin = statAt(from.fd, from.name);
-      if (there && there.inode === origin.inode && there.device === origin.device) {
-        this.summary.skipped++;
-        return true;
-      }
-      if (there && !this.#makeRoom(fd, name)) return true;
-      makeLink(from.fd, from.name, fd, name);
-      this.summary.written++;
-      return true;
-    } finally {
-      from.release();
-    }
+  #restore(fd: number, name: Buffer, { inode }: FoundInode): Promise<void> {
+    return patiently(name.toString(), () => restoreAttributes(fd, name, inode.attributes));
+  }
+
+  #countWritten(): void {
+    this.summary.written++;
+    this.#options.onProgress?.(this.summary.written, this.summary.bytes);
   }
 
   /** @returns whether what is there stays; what does not stay is removed */
   #keeps(fd: number, name: Buffer, found: FoundInode): boolean {
     const there = statOrUndefined(fd, name);
     if (!there) return false;
+    if (this.#options.overwrite === 'never') return true;
     const { attributes } = found.inode;
     if (this.#options.overwrite === 'if-different') {
       const same =
         (there.mode & 0o170000) === (attributes.mode & 0o170000) &&
         there.mtimeSeconds === attributes.mtime.seconds &&
         there.mtimeNanoseconds === attributes.mtime.nanoseconds &&
-        (attributes.type !== ObjectType.regular || there.sizeBytes === attributes.lengthBytes);
+        (attributes.type !== ObjectType.regular || there.sizeBytes === attributes.lengthBytes) &&
+        // Names that an interrupted export had not come to are linked only to what this one writes.
+        (attributes.linkCount === 1 || there.linkCount === attributes.linkCount);
       if (same) return true;
     }
-    return !this.#makeRoom(fd, name);
-  }
-
-  #makeRoom(fd: number, name: Buffer): boolean {
-    if (this.#options.overwrite === 'never') {
-      this.summary.skipped++;
-      return false;
-    }
     removeAt(fd, name);
-    return true;
+    return false;
   }
 
   #makeDirectory(fd: number, name: Buffer): void {
@@ -244,45 +281,19 @@ class Export {
     makeDirectory(fd, name, PRIVATE_DIRECTORY);
   }
 
-  /** Opens a directory below the root, component by component: no symlink is followed. */
-  #open(path: Buffer): number {
-    let fd = openAt(this.#root, Buffer.from('.'), DIRECTORY_FLAGS);
-    if (path.length === 0) return fd;
-    for (let at = 0; at < path.length; ) {
-      const slash = path.indexOf(0x2f, at);
-      const end = slash < 0 ? path.length : slash;
-      try {
-        const next = openAt(fd, path.subarray(at, end), DIRECTORY_FLAGS);
-        close(fd);
-        fd = next;
-      } catch (error) {
-        close(fd);
-        throw error;
-      }
-      at = end + 1;
-    }
-    return fd;
-  }
-
-  #parentOf(path: Buffer): { readonly fd: number; readonly name: Buffer; release(): void } {
-    const slash = path.lastIndexOf(0x2f);
-    const fd = this.#open(path.subarray(0, Math.max(0, slash)));
-    return { fd, name: path.subarray(slash + 1), release: () => close(fd) };
+  async #pause(): Promise<void> {
+    this.#options.signal?.throwIfAborted();
+    await this.#reader.pause();
   }
 
   #fail(path: Buffer, error: unknown): void {
-    const ours = error instanceof PosixError || isClfsError(error, 'format', 'not-found', 'usage');
-    if (!ours) throw error;
+    const ofAll = targetError(path, error);
+    const ours = ofAll instanceof PosixError || isClfsError(ofAll, 'format', 'not-found', 'usage');
+    if (!ours) throw ofAll;
     this.summary.failed++;
-    this.#options.onFailure(path, error as Error);
+    this.#options.onFailure(path, ofAll);
   }
 }
 
-function statOrUndefined(fd: number, name: Buffer) {
-  try {
-    return statAt(fd, name);
-  } catch (error) {
-    if (error instanceof PosixError && error.errno === 'ENOENT') return undefined;
-    throw error;
-  }
-}
+/** A file system without hard links, or a file that has as many as it can have. */
+const NOT_LINKABLE = new Set(['EMLINK', 'EPERM', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'ENOENT', 'ENOTDIR', 'ELOOP']);

@@ -1,7 +1,8 @@
 import { ftruncateSync, writeSync } from 'node:fs';
 import { fileSize, readContent } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
-import { close, Open, openAt, removeAt } from '../posix/libc.js';
+import { patiently } from '../posix/descriptors.js';
+import { close, closeWritten, Open, openAt, PosixError, removeAt, toPosixError } from '../posix/libc.js';
 
 const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
 const PRIVATE_FILE = 0o600;
@@ -9,7 +10,11 @@ const PRIVATE_FILE = 0o600;
 const HOLE_BYTES = 65536;
 const ZEROS = Buffer.alloc(HOLE_BYTES);
 
-/** Writes the content of a regular file that is not there yet; nothing of it stays when it cannot be read whole. */
+/**
+ * Writes the content of a regular file that is not there yet; nothing of it stays when it cannot be read or written whole.
+ *
+ * @throws PosixError, also when the disk is full; what {@link readContent} throws
+ */
 export async function writeFile(
   reader: ContainerReader,
   found: FoundInode,
@@ -18,7 +23,8 @@ export async function writeFile(
   sparse: boolean,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const fd = openAt(at, name, CREATE_FLAGS, PRIVATE_FILE);
+  const fd = await patiently(name.toString(), () => openAt(at, name, CREATE_FLAGS, PRIVATE_FILE));
+  let open = true;
   let complete = false;
   try {
     let position = 0;
@@ -28,11 +34,22 @@ export async function writeFile(
       position += piece.length;
       onBytes(piece.length);
     }
-    if (sparse) ftruncateSync(fd, fileSize(found));
+    if (sparse) lengthen(fd, fileSize(found));
+    open = false;
+    closeWritten(fd);
     complete = true;
   } finally {
-    close(fd);
-    if (!complete) removeAt(at, name);
+    if (open) close(fd);
+    if (!complete) removeQuietly(at, name);
+  }
+}
+
+/** What went wrong before is what is told. */
+function removeQuietly(at: number, name: Buffer): void {
+  try {
+    removeAt(at, name);
+  } catch (error) {
+    if (!(error instanceof PosixError)) throw error;
   }
 }
 
@@ -43,6 +60,19 @@ function writeSparsely(fd: number, piece: Buffer, position: number): void {
   }
 }
 
+/** A disk that gets full takes a part: what is left is tried again, and then fails. */
 function writeWhole(fd: number, bytes: Buffer, position: number): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+  } catch (error) {
+    throw toPosixError('write', error);
+  }
+}
+
+function lengthen(fd: number, sizeBytes: number): void {
+  try {
+    ftruncateSync(fd, sizeBytes);
+  } catch (error) {
+    throw toPosixError('truncate', error);
+  }
 }

@@ -1,6 +1,6 @@
 import { ClfsError } from '../error.js';
 import { fileBlockCount } from '../format/geometry.js';
-import { ObjectType } from '../format/ids.js';
+import { idHex, ObjectType } from '../format/ids.js';
 import type { ContainerReader, FoundInode } from './reader.js';
 
 /** Segments that are fetched ahead of the one that is handed out. */
@@ -47,6 +47,27 @@ export function fileSize(found: FoundInode): number {
   const { lengthBytes } = found.inode.attributes;
   if (lengthBytes > BigInt(Number.MAX_SAFE_INTEGER)) throw new ClfsError('format', `${found.blob.name} says that it has ${lengthBytes} bytes.`);
   return Number(lengthBytes);
+}
+
+/**
+ * Requires that the container has the segments which the length of a file calls for, each of them once, without reading them.
+ *
+ * To be asked before much is done for a length that only the inode claims.
+ *
+ * @throws ClfsError `format` when the block map has not as many, or one twice; `not-found` when one is not there
+ */
+export async function requireSegments(reader: ContainerReader, found: FoundInode): Promise<void> {
+  const wanted = fileBlockCount(fileSize(found), reader.geometry) - 1;
+  const met = new Set<string>();
+  for await (const { block, id } of reader.blocks(found)) {
+    if (block > wanted) break;
+    await reader.pause();
+    if (!(await reader.finder.find(id))) throw new ClfsError('not-found', `The segment ${idHex(id)} is not in the container.`);
+    met.add(Buffer.from(id).toString('latin1'));
+    if (met.size < block) throw new ClfsError('format', `The block map of ${found.blob.name} names the segment ${idHex(id)} twice.`);
+  }
+  if (met.size < wanted)
+    throw new ClfsError('format', `${found.blob.name} says that it has ${fileSize(found)} bytes, in ${wanted} segments; its block map has ${met.size}.`);
 }
 
 async function readSegment(reader: ContainerReader, found: FoundInode, block: number, sizeBytes: number): Promise<Buffer> {

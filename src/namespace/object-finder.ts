@@ -2,6 +2,7 @@ import type { Container } from '../container/container.js';
 import { hash64Hex } from '../format/hash.js';
 import { idHex, NOT_FINAL_OWNER } from '../format/ids.js';
 import { decodeObjectName, objectNamePrefix, type ParsedName } from '../format/names.js';
+import { Pace } from './pace.js';
 
 /** One blob that is an object's version. */
 export interface ObjectBlob {
@@ -54,11 +55,12 @@ function counts(first: ObjectBlob, second: ObjectBlob): boolean {
 }
 
 /** Asks the service for each id: for single paths, without a listing of the container. */
-export function createDirectFinder(container: Container): ObjectFinder {
+export function createDirectFinder(container: Container, pace: Pace = new Pace()): ObjectFinder {
   return {
     async find(id) {
       let best: ObjectBlob | undefined;
       for await (const page of container.list(objectNamePrefix(id))) {
+        await pace.pause();
         for (const { name, sizeBytes } of page) {
           const key = decodeObjectName(name);
           if (!key) continue;
@@ -86,12 +88,13 @@ export interface ContainerIndex extends ObjectFinder {
  *
  * @param onPage told how many blobs have been listed
  */
-export async function indexContainer(container: Container, onPage?: (blobs: number) => void): Promise<ContainerIndex> {
+export async function indexContainer(container: Container, onPage?: (blobs: number) => void, pace: Pace = new Pace()): Promise<ContainerIndex> {
   const objects = new Map<string, ObjectBlob>();
   const superseded: ObjectBlob[] = [];
   const others: { name: string; sizeBytes: number }[] = [];
   let blobs = 0;
   for await (const page of container.list('')) {
+    await pace.pause();
     for (const { name, sizeBytes } of page) {
       const key = decodeObjectName(name);
       if (!key) {

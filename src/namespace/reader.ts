@@ -7,7 +7,9 @@ import { GEOMETRY, type Geometry, TREE_COUNT } from '../format/geometry.js';
 import { idHex, isNullId, ObjectType } from '../format/ids.js';
 import { decodeInode, type Inode } from '../format/inode.js';
 import { type DirectorySegment, decodeSegment, type FileSegment, type IndirectBlock } from '../format/segment.js';
+import { isOutOfDescriptors, patiently } from '../posix/descriptors.js';
 import type { ObjectBlob, ObjectFinder } from './object-finder.js';
+import { Pace } from './pace.js';
 
 /** Most bytes that one object of a sane container has, uncompressed: a file segment and its records, with room to spare. */
 const OBJECT_LIMIT_BYTES = 16 * 1048576;
@@ -38,13 +40,20 @@ export class ContainerReader {
   readonly finder: ObjectFinder;
   readonly geometry: Geometry;
   readonly #lz4: Lz4;
+  readonly #pace: Pace;
   readonly #indirect = new Map<string, Promise<IndirectBlock>>();
 
-  constructor(container: Container, finder: ObjectFinder, lz4: Lz4, geometry: Geometry = GEOMETRY) {
+  constructor(container: Container, finder: ObjectFinder, lz4: Lz4, geometry: Geometry = GEOMETRY, pace: Pace = new Pace()) {
     this.container = container;
     this.finder = finder;
     this.geometry = geometry;
     this.#lz4 = lz4;
+    this.#pace = pace;
+  }
+
+  /** For loops over what was read: see {@link Pace.pause}. */
+  pause(): Promise<void> | undefined {
+    return this.#pace.pause();
   }
 
   /**
@@ -53,7 +62,7 @@ export class ContainerReader {
    * @throws ClfsError `not-found`, `format` naming the blob; whatever the container throws
    */
   async fetch(name: string): Promise<DecodedObject & { readonly storedBytes: number }> {
-    const blob = await this.container.get(name, OBJECT_LIMIT_BYTES);
+    const blob = await this.#get(name);
     return { ...inBlob(name, () => decodeObject(blob, OBJECT_LIMIT_BYTES, this.#lz4)), storedBytes: blob.length };
   }
 
@@ -92,14 +101,18 @@ export class ContainerReader {
    * Blocks 1 and on of an inode, in order, the direct ones first.
    *
    * Each tree is walked as its blocks stand, so that the reference loader's empty blocks are passed over.
+   *
+   * @throws ClfsError `not-found`; `format`, also when an indirect block is referred to twice: a few small blobs could otherwise stand for a
+   *   tree of any size
    */
   async *blocks(found: FoundInode): AsyncGenerator<BlockReference> {
     const { direct, roots } = found.inode.blockMap;
     let block = 1;
     for (; block < direct.length; block++) yield { block, id: direct[block] };
+    const met = new Set<string>();
     for (const [tree, root] of roots.entries()) {
       if (isNullId(root)) continue;
-      for await (const id of this.#leaves(root, found.id, tree, 0)) yield { block: block++, id };
+      for await (const id of this.#leaves(root, found.id, tree, 0, met)) yield { block: block++, id };
     }
   }
 
@@ -123,21 +136,27 @@ export class ContainerReader {
     const { dirents } = found.inode;
     if (!dirents) throw new ClfsError('format', `The inode ${found.blob.name} is no directory.`);
     yield inBlob(found.blob.name, () => decodeDirents(dirents));
+    const met = new Set<string>();
     for await (const { id } of this.blocks(found)) {
+      if (!isNew(met, id)) throw new ClfsError('format', `The directory ${found.blob.name} refers to the segment ${idHex(id)} twice.`);
       const { segment } = await this.segment(id, found.id);
       if (segment.kind !== 'directory') throw new ClfsError('format', `The segment ${idHex(id)} of a directory holds data.`);
       yield inBlob(idHex(id), () => decodeDirents(segment.dirents));
     }
   }
 
-  async *#leaves(id: Uint8Array, owner: Uint8Array, tree: number, depth: number): AsyncGenerator<Uint8Array> {
+  async *#leaves(id: Uint8Array, owner: Uint8Array, tree: number, depth: number, met: Set<string>): AsyncGenerator<Uint8Array> {
     if (depth >= MOST_LEVELS) return;
+    if (!isNew(met, id)) throw new ClfsError('format', `The indirect block ${idHex(id)} of ${idHex(owner)} is referred to twice.`);
+    await this.#pace.pause();
     const { children } = await this.indirect(id, owner);
+    if (children.length > this.geometry.fanOut)
+      throw new ClfsError('format', `The indirect block ${idHex(id)} lists ${children.length} children, where ${this.geometry.fanOut} are the most.`);
     if (depth === tree) {
       yield* children;
       return;
     }
-    for (const child of children) yield* this.#leaves(child, owner, tree, depth + 1);
+    for (const child of children) yield* this.#leaves(child, owner, tree, depth + 1, met);
   }
 
   async #readIndirect(id: Uint8Array, owner: Uint8Array): Promise<IndirectBlock> {
@@ -149,12 +168,30 @@ export class ContainerReader {
     return segment;
   }
 
+  async #get(name: string): Promise<Buffer> {
+    const get = () => this.container.get(name, OBJECT_LIMIT_BYTES);
+    try {
+      return await get();
+    } catch (error) {
+      if (!isOutOfDescriptors(error)) throw error;
+      return patiently(name, get);
+    }
+  }
+
   async #find(id: Uint8Array, what: string): Promise<ObjectBlob> {
+    const turn = this.#pace.pause();
+    if (turn) await turn;
     const blob = await this.finder.find(id);
     if (!blob) throw new ClfsError('not-found', `The ${what} ${idHex(id)} is not in the container.`);
     if (blob.key.type === ObjectType.tombstone) throw new ClfsError('not-found', `The ${what} ${idHex(id)} is deleted: ${blob.name} is a tombstone.`);
     return blob;
   }
+}
+
+/** @returns whether an id is met for the first time; remembers that it was */
+function isNew(met: Set<string>, id: Uint8Array): boolean {
+  const before = met.size;
+  return met.add(Buffer.from(id).toString('latin1')).size > before;
 }
 
 function requireOwner(name: string, actual: Uint8Array, expected: Uint8Array): void {

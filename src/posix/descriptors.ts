@@ -10,7 +10,7 @@ const PATIENCE_MS = 30_000;
 const MOST_CAUSES = 8;
 
 /** How many descriptors the process may have open at once (its soft limit); a large number when that is not known. */
-export function descriptorLimit(): number {
+function descriptorLimit(): number {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'));
     if (limit) return Number(limit[1]);
@@ -21,7 +21,7 @@ export function descriptorLimit(): number {
 }
 
 /** How many descriptors the process, all of its threads together, may open in addition to those that are open now. */
-export function freeDescriptors(): number {
+function freeDescriptors(): number {
   try {
     // Reading the directory takes one itself.
     return Math.max(0, descriptorLimit() - (readdirSync('/proc/self/fd').length - 1));

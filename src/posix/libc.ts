@@ -72,10 +72,14 @@ export class PosixError extends Error {
 
 const ERRNO_TEXTS: Record<string, string> = {
   EACCES: 'permission denied',
+  EDQUOT: 'disk quota exceeded',
   EEXIST: 'file exists',
+  EFBIG: 'file too large',
   EIO: 'input/output error',
   EISDIR: 'is a directory',
   ELOOP: 'is a symbolic link',
+  EMFILE: 'too many open files of the process',
+  ENFILE: 'too many open files of the machine',
   ENOENT: 'no such file or directory',
   ENOSPC: 'no space left on device',
   ENOTDIR: 'not a directory',
@@ -195,6 +199,17 @@ export function readAt(fd: number, target: Buffer, position: number): number {
 /** Closes a descriptor; an error then has nothing to say to a reader. */
 export function close(fd: number): void {
   closeFd(fd);
+}
+
+/** Closes a descriptor that was written through; some file systems tell only then that the disk is full. @throws PosixError */
+export function closeWritten(fd: number): void {
+  if (closeFd(fd) < 0) failed('close');
+}
+
+/** A failure of one of Node's own calls, as those here tell it; anything else as it is. */
+export function toPosixError(call: string, error: unknown): unknown {
+  const { errno } = error as { errno?: unknown };
+  return error instanceof Error && !(error instanceof PosixError) && typeof errno === 'number' ? new PosixError(call, -errno) : error;
 }
 
 /** Target of the symbolic link `name` in the directory `at`; empty `name` for the descriptor itself. @throws PosixError */

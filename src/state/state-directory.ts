@@ -2,6 +2,7 @@ import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, rmSync, stat
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
 import { fileSystemMagic, tryLock } from '../posix/libc.js';
+import { isLockedHere } from '../posix/lock-look.js';
 import { type Database, openDatabase } from './database.js';
 import type { JobRecord } from './job-record.js';
 import { holdsJob } from './schema.js';
@@ -106,8 +107,16 @@ export function findDatabase(statePath: string): string {
   return join(path, DATABASE_FILE);
 }
 
-/** Whether a live process works on the job. */
+/**
+ * Whether a live process works on the job.
+ *
+ * The lock is looked at, not taken: a load that begins in that moment would find it taken. Where a look does not tell (a network file system, a
+ * container that does not see the processes of others) it is taken for an instant all the same.
+ */
 export function isStateHeld(statePath: string): boolean {
+  const seen = isLockedHere(join(resolve(statePath), LOCK_FILE));
+  if (seen === true) return true;
+  if (seen === false && !isNetworkFileSystem(resolve(statePath))) return false;
   let fd: number;
   try {
     fd = openSync(join(resolve(statePath), LOCK_FILE), 'r');

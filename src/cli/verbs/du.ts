@@ -1,4 +1,4 @@
-import { type ContainerReader, ENTRY_TYPE_NAMES, escapePath, type FoundInode, idHex, lookUp, messageOf, ObjectType, walk } from '../../index.js';
+import { type ContainerReader, ENTRY_TYPE_NAMES, escapePath, type FoundInode, idHex, jsonLine, lookUp, messageOf, ObjectType, walk } from '../../index.js';
 import { parseUint32 } from '../arguments.js';
 import { contentBytes, humanBytes } from './entry-text.js';
 import { Exit, indexed, pathBytes, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
@@ -66,9 +66,7 @@ export const du: Verb = {
         const path = Buffer.from(key, 'latin1');
         const ratio = usage.stored === 0 ? 0 : usage.apparent / usage.stored;
         if (wantsJson(command))
-          await io.write(
-            `${JSON.stringify({ ...pathFields(path), apparent_bytes: usage.apparent, stored_bytes: usage.stored, ratio, entries: usage.types })}\n`,
-          );
+          await io.write(jsonLine({ ...pathFields(path), apparent_bytes: usage.apparent, stored_bytes: usage.stored, ratio, entries: usage.types }));
         else {
           const bytes = (value: number) => (flags.human ? humanBytes(value) : String(value)).padStart(flags.human ? 6 : 14);
           const types = Object.entries(usage.types)
@@ -92,6 +90,9 @@ function* directoriesOf(path: Buffer, isDirectory: boolean, depthLimit: number):
 
 async function storedBytes(reader: ContainerReader, found: FoundInode): Promise<number> {
   let bytes = found.storedBytes;
-  for await (const { id } of reader.blocks(found)) bytes += (await reader.finder.find(id))?.sizeBytes ?? 0;
+  for await (const { id } of reader.blocks(found)) {
+    await reader.pause();
+    bytes += (await reader.finder.find(id))?.sizeBytes ?? 0;
+  }
   return bytes;
 }

@@ -1,6 +1,6 @@
-import { open } from 'node:fs/promises';
+import { open as openHandle } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { ClfsError, escapePath, exportTar, exportTree, lookUp, messageOf } from '../../index.js';
+import { ClfsError, escapePath, exportTar, exportTree, jsonLine, lookUp, messageOf } from '../../index.js';
 import { parseChoice, UsageError } from '../arguments.js';
 import { humanBytes } from './entry-text.js';
 import { Exit, indexed, pathBytes, pathFields, type Verb, type VerbIo, verbCommand, wantsJson, withReader } from './verb.js';
@@ -49,7 +49,7 @@ export const exportVerb: Verb = {
             })
           : await toTar(flags.tar, io, (write) => exportTar(reader, start.found, write, options));
       const text = wantsJson(command)
-        ? `${JSON.stringify({ ...pathFields(start.path), ...summary })}\n`
+        ? jsonLine({ ...pathFields(start.path), ...summary })
         : `${summary.written} entries written (${humanBytes(summary.bytes)}), ${summary.skipped} there already, ${summary.failed} failed\n`;
       if (flags.tar === '-') io.complain(text.trim());
       else await io.write(text);
@@ -62,18 +62,34 @@ export const exportVerb: Verb = {
 async function toTar<T>(file: string, io: VerbIo, use: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>): Promise<T> {
   if (file === '-') return use((bytes) => io.write(bytes));
   const handle = await openFile(file);
+  const attempt = async (work: () => Promise<void>) => {
+    try {
+      await work();
+    } catch (cause) {
+      throw new ClfsError('target', `Cannot write ${JSON.stringify(file)}: ${messageOf(cause)}. The tar is not complete: make room, and start again.`, {
+        cause,
+      });
+    }
+  };
+  let open = true;
   try {
-    return await use(async (bytes) => {
-      for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten;
-    });
+    const result = await use((bytes) =>
+      attempt(async () => {
+        for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten;
+      }),
+    );
+    open = false;
+    // Some file systems tell only now that the disk is full.
+    await attempt(() => handle.close());
+    return result;
   } finally {
-    await handle.close();
+    if (open) await handle.close().catch(() => undefined);
   }
 }
 
 async function openFile(file: string) {
   try {
-    return await open(file, 'w');
+    return await openHandle(file, 'w');
   } catch (cause) {
     throw new ClfsError('usage', `Cannot write ${JSON.stringify(file)}: ${messageOf(cause)}.`, { cause });
   }

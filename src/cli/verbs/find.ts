@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import picomatch from 'picomatch';
-import { escapePath, type FoundInode, lookUp, messageOf, ObjectType, walk } from '../../index.js';
+import { escapePath, type FoundInode, jsonLine, lookUp, messageOf, ObjectType, walk } from '../../index.js';
 import { attributeFields, contentBytes } from './entry-text.js';
 import { Exit, indexed, pathBytes, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
@@ -60,7 +60,7 @@ export const find: Verb = {
         }
         if (!fulfils(found, name, flags)) continue;
         const shown = path.length === 0 ? Buffer.from('.') : path;
-        if (wantsJson(command)) await io.write(`${JSON.stringify({ ...pathFields(shown), ...attributeFields(found) })}\n`);
+        if (wantsJson(command)) await io.write(jsonLine({ ...pathFields(shown), ...attributeFields(found) }));
         else await io.write(flags.null ? Buffer.concat([shown, Buffer.from([0])]) : `${escapePath(shown)}\n`);
       }
       return damaged ? Exit.unchecked : Exit.ok;

@@ -1,4 +1,4 @@
-import { fsck as check, escapePath, type Finding, type FsckSummary } from '../../index.js';
+import { fsck as check, escapeName, escapePath, escapeText, type Finding, type FsckSummary, jsonLine } from '../../index.js';
 import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 /** `fsck`: a container against itself. */
@@ -27,7 +27,7 @@ export const fsck: Verb = {
         (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
       );
       for (const line of pending) await io.write(line);
-      await io.write(json ? `${JSON.stringify({ summary })}\n` : summaryText(summary));
+      await io.write(json ? jsonLine({ summary }) : summaryText(summary));
       return summary.errors > 0 || (flags.strict && summary.warnings > 0) ? Exit.found : Exit.ok;
     }),
 };
@@ -48,15 +48,9 @@ function summaryText({ entries, objects, errors, warnings, withoutRoot }: FsckSu
 }
 
 function textOf({ severity, code, path, object, message }: Finding): string {
-  return `${severity} ${code} ${path === undefined ? '-' : escapePath(path) || '.'}: ${printable(message)}${object === undefined ? '' : ` [${printable(object)}]`}\n`;
-}
-
-/** Text in which a container has had a say, made safe for a terminal. */
-function printable(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
-  return text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => `\\x${character.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return `${severity} ${code} ${path === undefined ? '-' : escapePath(path) || '.'}: ${escapeText(message)}${object === undefined ? '' : ` [${escapeName(object)}]`}\n`;
 }
 
 function jsonOf({ severity, code, path, object, message }: Finding): string {
-  return `${JSON.stringify({ severity, code, ...(path === undefined ? {} : pathFields(path)), object, message })}\n`;
+  return jsonLine({ severity, code, ...(path === undefined ? {} : pathFields(path)), object, message });
 }

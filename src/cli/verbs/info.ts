@@ -1,4 +1,4 @@
-import { inspectContainer } from '../../index.js';
+import { escapeName, inspectContainer, jsonLine } from '../../index.js';
 import { humanBytes } from './entry-text.js';
 import { Exit, indexed, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
@@ -17,7 +17,7 @@ export const info: Verb = {
       const { reader, index } = await indexed(open, io);
       const report = await inspectContainer(reader, index);
       if (wantsJson(command)) {
-        await io.write(`${JSON.stringify(report)}\n`);
+        await io.write(jsonLine(report));
         return Exit.ok;
       }
       const list = (counts: Readonly<Record<string, number>>) =>
@@ -28,8 +28,8 @@ export const info: Verb = {
       const lines = [
         `Finished:     ${report.finished ? 'yes' : 'no: there is no root directory'}`,
         `Written by:   ${report.writer}`,
-        `Bucket UUID:  ${report.bucketUuid ?? 'no bucket object'}`,
-        `Mass UUID:    ${report.massUuid ?? '-'}`,
+        `Bucket UUID:  ${escapeName(report.bucketUuid ?? 'no bucket object')}`,
+        `Mass UUID:    ${escapeName(report.massUuid ?? '-')}`,
         `Container id: ${report.containerId ?? '-'}   fsid: ${report.fsid ?? '-'}`,
         `Objects:      ${list(report.objects) || 'none'}`,
         `Stored:       ${humanBytes(report.storedBytes)} (${report.storedBytes} bytes)`,
@@ -37,7 +37,7 @@ export const info: Verb = {
           .map(([version, count]) => `${version}: ${count}`)
           .join(', ')}${report.supersededObjects > 0 ? `; ${report.supersededObjects} superseded` : ''}`,
         `Compression:  of ${sampled} looked into, ${lz4} LZ4, ${none} none, ${encryptedOrUnknown} encrypted or unknown`,
-        `Other blobs:  ${report.otherBlobs}${report.logFiles.length > 0 ? `; log files ${report.logFiles.join(', ')}` : ''}`,
+        `Other blobs:  ${report.otherBlobs}${report.logFiles.length > 0 ? `; log files ${report.logFiles.map(escapeName).join(', ')}` : ''}`,
       ];
       await io.write(`${lines.join('\n')}\n`);
       return Exit.ok;

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { type ContainerReader, escapePath, type FoundInode, isClfsError, lookUp, messageOf, ObjectType } from '../../index.js';
+import { type ContainerReader, escapePath, type FoundInode, isClfsError, jsonLine, lookUp, messageOf, ObjectType } from '../../index.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
 import { Exit, indexed, pathBytes, pathFields, type Verb, type VerbIo, verbCommand, wantsJson, withReader } from './verb.js';
 
@@ -99,7 +99,7 @@ class Listing {
   }
 
   format({ name, path, found }: Item): string {
-    if (this.#json) return `${JSON.stringify({ ...pathFields(path), ...(found ? attributeFields(found) : { error: 'unreadable' }) })}\n`;
+    if (this.#json) return jsonLine({ ...pathFields(path), ...(found ? attributeFields(found) : { error: 'unreadable' }) });
     const shown = escapePath(name);
     if (!this.#flags.long) return `${shown}\n`;
     if (!found) return `?????????? ${shown}\n`;

@@ -1,4 +1,4 @@
-import { createManifest, escapePath, formatManifestEntry, messageOf, ObjectType } from '../../index.js';
+import { createManifest, escapeJson, escapePath, formatManifestEntry, messageOf, ObjectType } from '../../index.js';
 import { Exit, indexed, type Verb, verbCommand, withReader } from './verb.js';
 
 /** `manifest`: a container's tree as lines. */
@@ -24,7 +24,7 @@ export const manifest: Verb = {
         if (error) {
           damaged = true;
           io.complain(`${escapePath(path)}: ${messageOf(error)}`);
-        } else if (!flags.sha256sum) await io.write(`${formatManifestEntry(entry)}\n`);
+        } else if (!flags.sha256sum) await io.write(`${escapeJson(formatManifestEntry(entry))}\n`);
         else if (entry.type === ObjectType.regular && entry.sha256) await io.write(sumLine(entry.path, entry.sha256));
       }
       return damaged ? Exit.unchecked : Exit.ok;

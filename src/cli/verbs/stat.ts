@@ -1,4 +1,4 @@
-import { escapePath, type FoundInode, idHex, lookUp } from '../../index.js';
+import { escapeName, escapePath, type FoundInode, idHex, jsonLine, lookUp } from '../../index.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
 import { Exit, pathBytes, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
@@ -19,7 +19,7 @@ export const stat: Verb = {
         const { found, path } = await lookUp(reader, pathBytes(text));
         const segments: string[] = [];
         for await (const { id } of reader.blocks(found)) segments.push(idHex(id));
-        if (wantsJson(command)) await io.write(`${JSON.stringify(jsonOf(path, found, segments))}\n`);
+        if (wantsJson(command)) await io.write(jsonLine(jsonOf(path, found, segments)));
         else await io.write(textOf(path, found, segments));
       }
       return Exit.ok;
@@ -55,7 +55,7 @@ function textOf(path: Buffer, found: FoundInode, segments: readonly string[]): s
     `Modify: ${timeText(a.mtime)}`,
     `Change: ${timeText(a.ctime)}`,
     `Handle: ${idHex(found.id)}`,
-    `Object: ${blob.name} (${found.storedBytes} bytes, ${found.compressed ? 'LZ4' : 'not compressed'})`,
+    `Object: ${escapeName(blob.name)} (${found.storedBytes} bytes, ${found.compressed ? 'LZ4' : 'not compressed'})`,
     ...(inode.backPointers ?? []).map((id) => `  Back: ${idHex(id)}`),
     ...segments.slice(0, SHOWN_SEGMENTS).map((id, index) => `Segment ${index + 1}: ${id}`),
   ];

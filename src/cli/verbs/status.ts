@@ -1,4 +1,4 @@
-import { jobStatus } from '../../index.js';
+import { escapeText, jobStatus, jsonLine } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 
@@ -17,7 +17,7 @@ export const status: Verb = {
     if (!statePath) throw new UsageError('please specify a state-path');
     const job = jobStatus(statePath);
     if (wantsJson(command)) {
-      await io.write(`${JSON.stringify(job)}\n`);
+      await io.write(jsonLine(job));
       return Exit.ok;
     }
     const lines = [
@@ -37,7 +37,7 @@ export const status: Verb = {
           ]
         : []),
     ];
-    await io.write(`${lines.join('\n')}\n`);
+    await io.write(`${lines.map(escapeText).join('\n')}\n`);
     return Exit.ok;
   },
 };

@@ -1,8 +1,19 @@
-import { createWriteStream } from 'node:fs';
 import { resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
-import { verify as compare, escapePath, expectManifest, expectSource, openPosixSource, parseSelection, selectFrom, type VerifyLine } from '../../index.js';
+import {
+  verify as compare,
+  escapePath,
+  escapeText,
+  expectManifest,
+  expectSource,
+  jsonLine,
+  openPosixSource,
+  parseSelection,
+  selectFrom,
+  type VerifyLine,
+} from '../../index.js';
 import { UsageError } from '../arguments.js';
+import { openReportFile } from '../report-file.js';
 import { humanBytes } from './entry-text.js';
 import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
@@ -44,8 +55,8 @@ export const verify: Verb = {
         flags.manifest === undefined ? 'please pass two arguments: the source and the container' : 'please pass one argument with --manifest: the container',
       );
     return withReader(command, command.args[wanted - 1], io, async (open) => {
-      const expectation = flags.manifest === undefined ? expectSource(openSelected(command.args[0], flags)) : await expectManifest(flags.manifest);
-      const report = flags.report === undefined ? undefined : createWriteStream(flags.report);
+      const expectation = flags.manifest === undefined ? expectSource(openSelected(command.args[0], flags)) : await expectManifest(flags.manifest, io.signal);
+      const report = flags.report === undefined ? undefined : openReportFile(flags.report);
       const pending: string[] = [];
       try {
         const { reader } = await indexed(open, io);
@@ -62,11 +73,11 @@ export const verify: Verb = {
           (line) => {
             report?.write(textOf(line));
             if (line.mark !== '=')
-              pending.push(wantsJson(command) ? `${JSON.stringify({ mark: line.mark, ...pathFields(line.path), details: line.details })}\n` : textOf(line));
+              pending.push(wantsJson(command) ? jsonLine({ mark: line.mark, ...pathFields(line.path), details: line.details }) : textOf(line));
           },
         );
         for (const line of pending) await io.write(line);
-        if (wantsJson(command)) await io.write(`${JSON.stringify({ summary })}\n`);
+        if (wantsJson(command)) await io.write(jsonLine({ summary }));
         else {
           await io.write(
             `${summary.same} same, ${summary.different} different, ${summary.missing} only in the source, ${summary.extra} only in the container, ${summary.unchecked} could not be checked; ${summary.contents} files compared byte by byte (${humanBytes(summary.bytes)})\n`,
@@ -78,7 +89,7 @@ export const verify: Verb = {
         return summary.different + summary.missing + summary.extra > 0 ? Exit.found : Exit.ok;
       } finally {
         expectation.close();
-        if (report) await new Promise<void>((done) => report.end(done));
+        report?.close();
       }
     });
   },
@@ -89,7 +100,7 @@ function openSelected(source: string, { excludePath, excludePattern, oneFileSyst
 }
 
 function textOf({ mark, path, details }: VerifyLine): string {
-  return `${mark} ${escapePath(path) || '.'}${details.length > 0 ? `: ${details.join('; ')}` : ''}\n`;
+  return `${mark} ${escapePath(path) || '.'}${details.length > 0 ? `: ${escapeText(details.join('; '))}` : ''}\n`;
 }
 
 function parseShare(value: string): number {

@@ -54,7 +54,12 @@ export function parseContainerUrl(text: string): ParsedContainerUrl {
   const wanted = pathStyle ? 2 : 1;
   if (segments.length < wanted) throw notAContainer(text, pathStyle ? 'it names no account and container' : 'it names no container');
   if (segments.length > wanted) throw notAContainer(text, 'it names a blob in the container, not the container');
-  const container = decodeURIComponent(segments[wanted - 1]);
+  let container: string;
+  try {
+    container = decodeURIComponent(segments[wanted - 1]);
+  } catch {
+    throw notAContainer(text, 'the name of its container is not rightly percent-encoded');
+  }
   if (!CONTAINER_NAME.test(container))
     throw notAContainer(text, `${JSON.stringify(container)} is no container name (3 to 63 lower-case letters, digits and hyphens)`);
   const account = pathStyle ? segments[0] : host.split('.')[0];

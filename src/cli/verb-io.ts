@@ -1,0 +1,90 @@
+import { fstatSync, writeSync } from 'node:fs';
+import { ClfsError, escapeText, messageOf, Pace } from '../index.js';
+import type { VerbIo } from './verbs/verb.js';
+
+const STANDARD_OUTPUT = 1;
+const PROGRESS_MS = 1000;
+
+/** Whoever reads standard output has gone away: nothing is to be done any more, and nothing is wrong. */
+export class ClosedPipe extends Error {}
+
+/** Where a verb writes: standard output and standard error. */
+export interface ProgramIo extends VerbIo {
+  /** Waits until everything has been taken. @throws as {@link VerbIo.write} */
+  finish(): Promise<void>;
+}
+
+/**
+ * Opens standard output and standard error for a verb.
+ *
+ * What is written must arrive whole: a full disk is an error, and only a pipe whose reader went away is none.
+ */
+export function createIo(signal: AbortSignal): ProgramIo {
+  const pace = new Pace(signal);
+  const put = isFile(STANDARD_OUTPUT) ? writeToFile : streamWriter(process.stdout, signal);
+  let shownAt = performance.now();
+  return {
+    signal,
+    async write(bytes) {
+      await put(bytes);
+      await pace.pause();
+    },
+    finish: async () => put(''),
+    complain: (text) => void process.stderr.write(`${escapeText(text)}\n`),
+    progress(text) {
+      const now = performance.now();
+      if (now - shownAt < PROGRESS_MS) return;
+      shownAt = now;
+      process.stderr.write(process.stderr.isTTY ? `\r${text().padEnd(60)}` : `${text()}\n`);
+    },
+  };
+}
+
+/** A file, or a device such as /dev/null. */
+function isFile(fd: number): boolean {
+  const status = fstatSync(fd);
+  return status.isFile() || (status.isCharacterDevice() && !process.stdout.isTTY);
+}
+
+/** Node's own stream for files takes no notice of a disk that gets full within one write. */
+async function writeToFile(bytes: string | Uint8Array): Promise<void> {
+  const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+  try {
+    for (let at = 0; at < buffer.length; ) at += writeSync(STANDARD_OUTPUT, buffer, at, buffer.length - at);
+  } catch (error) {
+    throw outputError(error);
+  }
+}
+
+/** Writes at the pace of the reader; one that does not read is waited for until the signal. */
+function streamWriter(stream: NodeJS.WriteStream, signal: AbortSignal): (bytes: string | Uint8Array) => Promise<void> {
+  let failure: Error | undefined;
+  const waiting = new Set<() => void>();
+  const wake = () => {
+    for (const resolve of waiting) resolve();
+    waiting.clear();
+  };
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    failure ??= error.code === 'EPIPE' ? new ClosedPipe() : outputError(error);
+    wake();
+  });
+  stream.on('close', wake);
+  signal.addEventListener('abort', wake);
+  return async (bytes) => {
+    if (failure) throw failure;
+    let taken = false;
+    const onTaken = () => {
+      taken = true;
+      wake();
+    };
+    // The end of an output is written: it waits for all that went before.
+    if (stream.write(bytes, onTaken) && bytes.length > 0) return;
+    while (!taken && !failure && !signal.aborted && !stream.destroyed) await new Promise<void>((resolve) => waiting.add(resolve));
+    if (failure) throw failure;
+    signal.throwIfAborted();
+  };
+}
+
+function outputError(cause: unknown): ClfsError {
+  return new ClfsError('target', `Cannot write to standard output: ${messageOf(cause)}. What was written so far is not complete.`, { cause });
+}

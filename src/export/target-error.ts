@@ -1,0 +1,16 @@
+import { ClfsError, messageOf } from '../error.js';
+import { PosixError } from '../posix/libc.js';
+
+/** What every further entry would fail for as well. */
+const WHOLE_TARGET = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
+
+/** Turns the failure of one entry into that of the export, when it is one of the disk; anything else stays as it is. */
+export function targetError(path: Buffer, error: unknown): unknown {
+  if (!(error instanceof PosixError) || !WHOLE_TARGET.has(error.errno)) return error;
+  const reason = messageOf(error).replace(/^\w+: /, '');
+  return new ClfsError(
+    'target',
+    `Cannot write ${JSON.stringify(path.toString() || '.')}: ${reason}. Make room there, and repeat the export: it goes on where it stopped.`,
+    { cause: error },
+  );
+}

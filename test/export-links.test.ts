@@ -1,0 +1,135 @@
+import { existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MemoryContainer } from '../src/container/memory-container.js';
+import { type ExportSummary, exportTree } from '../src/export/export-tree.js';
+import { ROOT_ID } from '../src/format/ids.js';
+import { decodeSegment } from '../src/format/segment.js';
+import { loadSmall, objectBody, objectNames, readSmall } from './support/small-container.js';
+import { removeTree, someBytes } from './support/tree.js';
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-export-links-'));
+afterAll(() => removeTree(base));
+const NAMES = ['a', 'b', 'zz'];
+const CONTENT = someBytes(9000, 5);
+
+type Overwrite = 'never' | 'if-different' | 'always';
+
+async function exportTo(container: MemoryContainer, target: string, overwrite: Overwrite): Promise<ExportSummary & { readonly failures: readonly string[] }> {
+  const reader = await readSmall(container);
+  const failures: string[] = [];
+  const summary = await exportTree(reader, await reader.inode(ROOT_ID), target, {
+    overwrite,
+    sparse: false,
+    onFailure: (path) => failures.push(path.toString()),
+  });
+  return { ...summary, failures: failures.sort() };
+}
+
+describe('export of a file with three names', () => {
+  let container: MemoryContainer;
+  beforeAll(async () => {
+    const source = join(base, 'source');
+    mkdirSync(source);
+    writeFileSync(join(source, 'a'), CONTENT);
+    linkSync(join(source, 'a'), join(source, 'b'));
+    linkSync(join(source, 'a'), join(source, 'zz'));
+    container = await loadSmall(source, base);
+  });
+
+  it.each(NAMES)('--overwrite=never never links to an unrelated file that has the name %s; the other names are links among themselves', async (foreign) => {
+    const target = mkdtempSync(join(base, 'never-'));
+    writeFileSync(join(target, foreign), 'not of the container');
+    const summary = await exportTo(container, target, 'never');
+    expect(readFileSync(join(target, foreign), 'utf8')).toBe('not of the container');
+    expect(statSync(join(target, foreign)).nlink).toBe(1);
+    const others = NAMES.filter((name) => name !== foreign);
+    for (const name of others) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
+    expect(new Set(others.map((name) => statSync(join(target, name)).ino)).size).toBe(1);
+    // Three names and the root: each counted once.
+    expect(summary).toMatchObject({ written: 3, skipped: 1, failed: 0 });
+  });
+
+  it('--overwrite=never counts each entry that is there once', async () => {
+    const target = join(base, 'all-there');
+    expect(await exportTo(container, target, 'never')).toMatchObject({ written: 4, skipped: 0, failed: 0 });
+    expect(await exportTo(container, target, 'never')).toMatchObject({ written: 1, skipped: 3, failed: 0 });
+  });
+
+  it('after a missing segment no name is written, and each is a failure', async () => {
+    const damaged = await loadSmall(join(base, 'source'), base);
+    const segments = objectNames(damaged, 8).filter((name) => decodeSegment(objectBody(damaged, name)).owner.offset > 5000n);
+    expect(segments.length).toBeGreaterThan(0);
+    for (const name of segments) damaged.blobs.delete(name);
+    const target = join(base, 'missing-segment');
+    const summary = await exportTo(damaged, target, 'if-different');
+    expect(readdirSync(target)).toEqual([]);
+    expect(summary).toMatchObject({ written: 1, failed: 3, failures: NAMES });
+  });
+
+  it.each(NAMES)('an export that is repeated makes the name %s, which the first had not come to, a link of the others again', async (lost) => {
+    const target = mkdtempSync(join(base, 'again-'));
+    await exportTo(container, target, 'if-different');
+    unlinkSync(join(target, lost));
+    await exportTo(container, target, 'if-different');
+    expect(new Set(NAMES.map((name) => statSync(join(target, name)).ino)).size).toBe(1);
+    expect(await exportTo(container, target, 'if-different')).toMatchObject({ written: 1, skipped: 3 });
+  });
+
+  it('another file in place of the one that was written is not linked to', async () => {
+    const target = join(base, 'replaced');
+    const reader = await readSmall(container);
+    let replaced = '';
+    await exportTree(reader, await reader.inode(ROOT_ID), target, {
+      overwrite: 'always',
+      sparse: false,
+      onFailure: () => undefined,
+      onProgress: (entries) => {
+        if (entries !== 1 || replaced !== '') return;
+        replaced = NAMES.find((name) => existsSync(join(target, name))) as string;
+        unlinkSync(join(target, replaced));
+        writeFileSync(join(target, replaced), 'somebody else');
+      },
+    });
+    expect(replaced).not.toBe('');
+    for (const name of NAMES) if (name !== replaced) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
+  });
+});
+
+describe('a directory of which a piece is missing', () => {
+  it('is closed only when its entries have been written: none gets into another directory', async () => {
+    const source = join(base, 'pieces');
+    mkdirSync(join(source, 'wide'), { recursive: true });
+    for (let i = 0; i < 40; i++) writeFileSync(join(source, 'wide', `entry ${i} ${'y'.repeat(30)}`), someBytes(9000, i));
+    const container = await loadSmall(source, base);
+    const wide = objectNames(container, 8).filter((name) => decodeSegment(objectBody(container, name)).kind === 'directory');
+    expect(wide.length).toBeGreaterThan(2);
+    container.blobs.delete(wide[wide.length - 1]);
+    container.blobs.delete(wide[0]);
+    const reader = await readSmall(container);
+    const get = container.get.bind(container);
+    let underWay = 0;
+    // Segments of files come late, so that entries are under way when the missing piece is met.
+    container.get = async (name, limit) => {
+      if (!/\.0008\./.test(name) || decodeSegment(objectBody(container, name)).kind === 'directory') return get(name, limit);
+      underWay++;
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      underWay--;
+      return get(name, limit);
+    };
+    const target = join(base, 'pieces-target');
+    const failures: string[] = [];
+    const summary = await exportTree(reader, await reader.inode(ROOT_ID), target, {
+      overwrite: 'if-different',
+      sparse: false,
+      onFailure: (path, error) => failures.push(`${path.toString()}: ${error.message}`),
+    });
+    expect(underWay).toBe(0);
+    expect(failures).toEqual([expect.stringMatching(/^wide: .*is not in the container/)]);
+    const written = readdirSync(join(target, 'wide'));
+    expect(written.length).toBeGreaterThan(0);
+    expect(summary.written).toBe(written.length + 1);
+    for (const name of written) expect(statSync(join(target, 'wide', name)).size).toBe(9000);
+  });
+});
