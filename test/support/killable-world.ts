@@ -26,6 +26,8 @@ export class KillableWorld {
   readonly store = new MemoryContainer();
   /** What happens to a put; asked before each. */
   onPut: ((name: string, body: Buffer) => Trouble | undefined | Promise<undefined>) | undefined;
+  /** Called before each commit of the state. */
+  onCommit: (() => void) | undefined;
   /** Milliseconds that each put takes, one after another; 0: none. */
   paceMs = 0;
   /** Puts that were answered in the current process. */
@@ -42,7 +44,13 @@ export class KillableWorld {
   /** @param realTime the clock is that of the machine, and nothing arrives late */
   constructor(realTime = false) {
     this.clock = realTime ? systemClock : this.#falseClock();
-    this.hooks = { before: () => this.#requireAlive(this.#process), now: () => this.clock.now() };
+    this.hooks = {
+      before: () => {
+        this.#requireAlive(this.#process);
+        this.onCommit?.();
+      },
+      now: () => this.clock.now(),
+    };
     this.container = this.#container(realTime ? 0 : LATE_MS);
   }
 

@@ -1,6 +1,7 @@
 import { existsSync, linkSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import type { Geometry } from '../../src/format/geometry.js';
 import { load } from '../../src/load/load.js';
 import type { LoadOptions, LoadSummary } from '../../src/load/options.js';
 import { CURRENT_DIRECTORY, setTimes } from '../../src/posix/libc.js';
@@ -16,8 +17,10 @@ export interface Watch {
   entry?(path: string, what: 'open' | 'readlink' | 'look'): void;
   /** Before a file is read from a position. */
   read?(path: string, position: number): void;
-  /** Names whose type the listing does not tell. */
+  /** Paths whose type the listing does not tell. */
   readonly untyped?: ReadonlySet<string>;
+  /** Whether a listing comes in one piece; else in those of the file system. */
+  readonly inOnePiece?: boolean;
 }
 
 /** A place for the trees and states of a test file: in memory where that is possible. */
@@ -44,12 +47,14 @@ export class Job {
   readonly statePath: string;
   readonly world: KillableWorld;
   readonly #options: Partial<LoadOptions>;
+  readonly #geometry: Geometry;
 
-  constructor(base: string, options: Partial<LoadOptions> = {}, world = new KillableWorld()) {
+  constructor(base: string, options: Partial<LoadOptions> = {}, world = new KillableWorld(), geometry = SMALL) {
     const place = mkdtempSync(join(base, 'job-'));
     this.source = join(place, 'source');
     this.statePath = join(place, 'state');
     this.world = world;
+    this.#geometry = geometry;
     this.#options = options;
     mkdirSync(this.source);
   }
@@ -93,7 +98,7 @@ export class Job {
           container: world.container,
           clock: world.clock,
           hooks: world.hooks,
-          geometry: SMALL,
+          geometry: this.#geometry,
           wrapSource: (tree) => watchSource(tree, watch),
         },
       });
@@ -124,7 +129,7 @@ function watchDirectory(directory: SourceDirectory, path: string, watch: Watch):
   return {
     attributes: () => directory.attributes(),
     *list() {
-      for (const batch of directory.list()) {
+      for (const batch of watch.inOnePiece ? [[...directory.list()].flat()] : directory.list()) {
         yield watch.untyped ? batch.map((entry) => (watch.untyped?.has(at(entry.name)) ? { ...entry, type: undefined } : entry)) : batch;
       }
     },
