@@ -1,6 +1,6 @@
 // Loads a directory into a container in memory that takes a while for each put, and says how it ended: in a process of its own,
 // so that the process can be given few descriptors. Usage: slow-load.mjs SOURCE STATE; the build must be there.
-import { readdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { MemoryContainer } from '../../dist/container/memory-container.js';
 import { load } from '../../dist/load/load.js';
@@ -34,5 +34,4 @@ const descriptors = Number(/Max open files\s+(\d+)/.exec(readFileSync('/proc/sel
 const { status, progress } = summary;
 const { filesDone: done, filesFailed: failed } = progress;
 if (summary.error) throw summary.error;
-if (readdirSync('/proc/self/fd').length > descriptors) throw new Error('more descriptors than allowed');
 console.log(JSON.stringify({ status, failed, done, descriptors, mostInFlight: container.mostInFlight }));

@@ -114,7 +114,7 @@ function toTime(ns: bigint): { seconds: number; nanoseconds: number } {
 }
 
 /** A source whose reads are told to a watch first. */
-export function watchSource(tree: SourceTree, watch: Watch): SourceTree {
+function watchSource(tree: SourceTree, watch: Watch): SourceTree {
   return {
     ...tree,
     openDirectory(path, expected) {
