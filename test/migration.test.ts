@@ -1,0 +1,108 @@
+import { appendFileSync, existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { MemoryContainer } from '../src/container/memory-container.js';
+import type { Timestamp } from '../src/format/attributes.js';
+import { load } from '../src/load/load.js';
+import type { LoadSummary } from '../src/load/options.js';
+import { escapePath } from '../src/text/escape-path.js';
+import { differencesOf, findingsOf, SMALL } from './support/check.js';
+import { makeOldTree, rebind, unpackOldState, withChangeTimes } from './support/old-state.js';
+import { isRoot, removeTree } from './support/tree.js';
+import { makeBase } from './support/whole-job.js';
+
+const base = makeBase('migration');
+afterAll(() => removeTree(base));
+let count = 0;
+
+/**
+ * States that version 0.1.0 left, with what was in the container; SMALL geometry, hard links preserved.
+ *
+ * mid-transfer  killed: a running chunk, done ones, a large file half sent, a directory in writing, a hidden listing, left-overs
+ * with-errors   ended `CompletedWithErrors`: an unreadable file, a failed linked file, a failed directory
+ * repair-begun  the same, killed when its repair had begun and the linked file was under way
+ * beside-files  ended `CompletedWithErrors`: a linked file failed, and of its directories, which are written, nothing else is recorded
+ * suspect       stopped with chunks pending that a killed session may have sent in part
+ */
+const STATES = {
+  'mid-transfer': { compression: 'DISABLED' },
+  'with-errors': { compression: 'LZ4' },
+  'repair-begun': { compression: 'LZ4' },
+  'beside-files': { compression: 'LZ4' },
+  suspect: { compression: 'LZ4' },
+} as const;
+type OldState = keyof typeof STATES;
+
+interface OldJob {
+  readonly name: OldState;
+  readonly source: string;
+  readonly statePath: string;
+  readonly store: MemoryContainer;
+  /** Recorded of large files that are half sent. */
+  readonly changeTimes: ReadonlyMap<string, Timestamp>;
+}
+
+function unpack(name: OldState): OldJob {
+  const place = join(base, `${name}-${count++}`);
+  const store = unpackOldState(name, place);
+  const source = join(place, 'source');
+  const statePath = join(place, 'state');
+  makeOldTree(source);
+  const changeTimes = rebind(join(statePath, 'job.db'), source);
+  return { name, source, statePath, store, changeTimes };
+}
+
+/** @param changeTimes those that the source shows */
+function resume({ name, source, statePath, store }: OldJob, changeTimes: ReadonlyMap<string, Timestamp>): Promise<LoadSummary> {
+  return load({
+    source,
+    destination: '/unused',
+    statePath,
+    newSession: false,
+    preserveHardLinks: true,
+    compression: STATES[name].compression,
+    internals: { container: store, geometry: SMALL, wrapSource: (tree) => withChangeTimes(tree, changeTimes) },
+  });
+}
+
+async function expectWhole({ source, store }: OldJob): Promise<void> {
+  const findings = await findingsOf(store, SMALL);
+  expect(findings.filter(({ code }) => code !== 'symlink-target')).toEqual([]);
+  // The states were made by root; another user's tree has other owners.
+  const owner = /^[ug]id /;
+  const lines = (await differencesOf(source, store, SMALL))
+    .map((line) => ({ ...line, details: isRoot ? line.details : line.details.filter((detail) => !owner.test(detail)) }))
+    .filter(({ mark, details }) => mark !== '*' || details.length > 0);
+  expect(lines.map(({ mark, path, details }) => `${mark} ${escapePath(path)} ${details.join(', ')}`)).toEqual([]);
+}
+
+/** What the summary says of a job that has no sums from its beginning. */
+function expectListingNotChecked(_summary: LoadSummary): void {
+  // HERE: expect((_summary as { listing?: string }).listing).toMatch(/^not-checked/) once the summary has it.
+}
+
+describe.each(Object.keys(STATES) as OldState[])('a state of version 0.1.0: %s', (name) => {
+  it('is brought up and finished', async () => {
+    const job = unpack(name);
+    const summary = await resume(job, job.changeTimes);
+    expect(summary.error).toBeUndefined();
+    expect(summary.status).toBe('Completed');
+    expect(summary.progress.filesFailed).toBe(0);
+    expectListingNotChecked(summary);
+    await expectWhole(job);
+    expect(existsSync(join(job.statePath, 'problems.txt'))).toBe(false);
+    // Once it is finished it stays so.
+    expect((await resume(job, job.changeTimes)).status).toBe('Completed');
+    await expectWhole(job);
+  });
+});
+
+it('a state of version 0.1.0 with a large file half sent, which has changed since, is finished with the file as it is now', async () => {
+  const job = unpack('mid-transfer');
+  appendFileSync(join(job.source, 'large', 'half-sent'), 'one line more');
+  const summary = await resume(job, new Map());
+  expect(summary.error).toBeUndefined();
+  expect(summary.status).toBe('Completed');
+  expectListingNotChecked(summary);
+  await expectWhole(job);
+});

@@ -1,0 +1,160 @@
+import { existsSync, linkSync, mkdirSync, mkdtempSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import type { Geometry } from '../../src/format/geometry.js';
+import { load } from '../../src/load/load.js';
+import type { LoadOptions, LoadSummary } from '../../src/load/options.js';
+import { CURRENT_DIRECTORY, setTimes } from '../../src/posix/libc.js';
+import { entryFailure, type SourceDirectory, type SourceTree } from '../../src/source/source-tree.js';
+import { SMALL } from './check.js';
+import { KillableWorld } from './killable-world.js';
+
+/** What a test does while the source is read. Paths are below the root; each call may change the tree or throw. */
+export interface Watch {
+  /** Before a directory is opened, to be listed or for its entries. */
+  directory?(path: string): void;
+  /** Before an entry is opened (a file), read (a symlink) or looked at (lstat). */
+  entry?(path: string, what: 'open' | 'readlink' | 'look'): void;
+  /** Before a file is read from a position. */
+  read?(path: string, position: number): void;
+  /** Paths whose type the listing does not tell. */
+  readonly untyped?: ReadonlySet<string>;
+  /** Whether a listing comes in one piece; else in those of the file system. */
+  readonly inOnePiece?: boolean;
+}
+
+/** A place for the trees and states of a test file: in memory where that is possible. */
+export function makeBase(name: string): string {
+  return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), `clfs-${name}-`));
+}
+
+/** A watch under which files cannot be read and directories not be opened; the paths may change while it is used. */
+export function lock(...paths: readonly string[]): Watch {
+  const locked = new Set(paths);
+  return {
+    directory(path) {
+      if (locked.has(path)) throw entryFailure('directory-unreadable', 'permission denied');
+    },
+    entry(path, what) {
+      if (what !== 'look' && locked.has(path)) throw entryFailure('entry-unreadable', 'permission denied');
+    },
+  };
+}
+
+/** One job: a source on disk, a container in memory, and its sessions one after another. */
+export class Job {
+  readonly source: string;
+  readonly statePath: string;
+  readonly world: KillableWorld;
+  readonly #options: Partial<LoadOptions>;
+  readonly #geometry: Geometry;
+
+  constructor(base: string, options: Partial<LoadOptions> = {}, world = new KillableWorld(), geometry = SMALL) {
+    const place = mkdtempSync(join(base, 'job-'));
+    this.source = join(place, 'source');
+    this.statePath = join(place, 'state');
+    this.world = world;
+    this.#geometry = geometry;
+    this.#options = options;
+    mkdirSync(this.source);
+  }
+
+  path(name: string): string {
+    return join(this.source, name);
+  }
+
+  /** Makes a file, and the directories above it. */
+  file(name: string, content: string | Buffer = `content of ${name}`): void {
+    mkdirSync(dirname(this.path(name)), { recursive: true });
+    writeFileSync(this.path(name), content);
+  }
+
+  link(existing: string, name: string): void {
+    mkdirSync(dirname(this.path(name)), { recursive: true });
+    linkSync(this.path(existing), this.path(name));
+  }
+
+  /** Changes entries of a directory and puts its modification time back: a directory has the attributes of its listing. */
+  change(directory: string, change: () => void): void {
+    const { atimeNs, mtimeNs } = statSync(this.path(directory), { bigint: true });
+    change();
+    setTimes(CURRENT_DIRECTORY, Buffer.from(this.path(directory)), toTime(atimeNs), toTime(mtimeNs));
+  }
+
+  /** Runs a session: the first begins the job, each other one goes on with it. @throws what `load` throws */
+  async session(watch: Watch = {}, options: Partial<LoadOptions> = {}): Promise<LoadSummary> {
+    const { world } = this;
+    world.revive();
+    try {
+      return await load({
+        source: this.source,
+        destination: '/unused',
+        statePath: this.statePath,
+        newSession: !existsSync(join(this.statePath, 'job.db')),
+        logLevel: 'ERROR',
+        ...this.#options,
+        ...options,
+        internals: {
+          container: world.container,
+          clock: world.clock,
+          hooks: world.hooks,
+          geometry: this.#geometry,
+          wrapSource: (tree) => watchSource(tree, watch),
+        },
+      });
+    } finally {
+      // What a process has under way ends with it.
+      world.kill();
+    }
+  }
+}
+
+function toTime(ns: bigint): { seconds: number; nanoseconds: number } {
+  return { seconds: Number(ns / 1_000_000_000n), nanoseconds: Number(ns % 1_000_000_000n) };
+}
+
+/** A source whose reads are told to a watch first. */
+function watchSource(tree: SourceTree, watch: Watch): SourceTree {
+  return {
+    ...tree,
+    openDirectory(path, expected) {
+      watch.directory?.(path.toString());
+      return watchDirectory(tree.openDirectory(path, expected), path.toString(), watch);
+    },
+  };
+}
+
+function watchDirectory(directory: SourceDirectory, path: string, watch: Watch): SourceDirectory {
+  const at = (name: Buffer) => (path === '' ? name.toString() : `${path}/${name.toString()}`);
+  return {
+    attributes: () => directory.attributes(),
+    *list() {
+      for (const batch of watch.inOnePiece ? [[...directory.list()].flat()] : directory.list()) {
+        yield watch.untyped ? batch.map((entry) => (watch.untyped?.has(at(entry.name)) ? { ...entry, type: undefined } : entry)) : batch;
+      }
+    },
+    attributesOf(name) {
+      watch.entry?.(at(name), 'look');
+      return directory.attributesOf(name);
+    },
+    readLink(name) {
+      watch.entry?.(at(name), 'readlink');
+      return directory.readLink(name);
+    },
+    openFile(name) {
+      watch.entry?.(at(name), 'open');
+      const file = directory.openFile(name);
+      if (!watch.read) return file;
+      return {
+        attributes: () => file.attributes(),
+        isUnchanged: (before) => file.isUnchanged(before),
+        read(target, position) {
+          watch.read?.(at(name), position);
+          return file.read(target, position);
+        },
+        close: () => file.close(),
+      };
+    },
+    close: () => directory.close(),
+  };
+}

@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { readBucketUuid } from '../src/load/bucket-object.js';
+import { openLz4 } from '../src/lz4/lz4.js';
+import { expectFaithful, SMALL } from './support/check.js';
+import { removeTree } from './support/tree.js';
+import { Job, makeBase } from './support/whole-job.js';
+
+const base = makeBase('begin');
+afterAll(() => removeTree(base));
+
+/** A job that was refused: its bucket object is stored, and the answer was lost. */
+async function refusedJob(): Promise<Job> {
+  const job = new Job(base);
+  job.file('d/file');
+  let puts = 0;
+  job.world.onPut = () => (puts++ === 0 ? 'answer lost' : undefined);
+  await expect(job.session({}, { newSession: true })).rejects.toMatchObject({ code: 'service-unavailable' });
+  job.world.onPut = undefined;
+  expect(puts).toBe(1);
+  expect(job.world.store.blobs.size).toBe(1);
+  return job;
+}
+
+describe('a job refused while its bucket object was stored (issue 12, number 11)', () => {
+  it('goes on with its own bucket object when it is started again as a new one', async () => {
+    const job = await refusedJob();
+    const uuid = await readBucketUuid(job.world.store, openLz4());
+    expect(uuid).toBeDefined();
+    const summary = await job.session({}, { newSession: true });
+    expect(summary.error).toBeUndefined();
+    expect(summary.status).toBe('Completed');
+    expect(await readBucketUuid(job.world.store, openLz4())).toBe(uuid);
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+
+  it('is refused again when anything else is in the container, and leaves all of it', async () => {
+    const job = await refusedJob();
+    await job.world.store.put('something-else', Buffer.from('x'));
+    const before = new Map(job.world.store.blobs);
+    await expect(job.session({}, { newSession: true })).rejects.toMatchObject({ code: 'container-not-empty' });
+    expect(new Map(job.world.store.blobs)).toEqual(before);
+    // Once that is away there is a way on.
+    await job.world.store.delete('something-else');
+    expect((await job.session({}, { newSession: true })).status).toBe('Completed');
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+
+  it('another job does not take the container over', async () => {
+    const job = await refusedJob();
+    const before = new Map(job.world.store.blobs);
+    const other = new Job(base, {}, job.world);
+    other.file('other');
+    await expect(other.session({}, { newSession: true })).rejects.toMatchObject({ code: 'container-not-empty' });
+    expect(new Map(job.world.store.blobs)).toEqual(before);
+    expect(existsSync(join(other.statePath, 'job.db'))).toBe(false);
+    expect((await job.session({}, { newSession: true })).status).toBe('Completed');
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+
+  it('goes on when the container was made empty meanwhile', async () => {
+    const job = await refusedJob();
+    job.world.store.blobs.clear();
+    expect((await job.session({}, { newSession: true })).status).toBe('Completed');
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+});

@@ -1,0 +1,118 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { ObjectType } from '../src/format/ids.js';
+import { jobStatus } from '../src/load/job-status.js';
+import type { LoadSummary } from '../src/load/options.js';
+import { expectFaithful, SMALL } from './support/check.js';
+import { KillableWorld } from './support/killable-world.js';
+import { removeTree } from './support/tree.js';
+import { Job, lock, makeBase } from './support/whole-job.js';
+
+const base = makeBase('stop');
+afterAll(() => removeTree(base));
+
+/** One chunk of files takes more than ten seconds on the slow link. */
+const FILES = 250;
+const PACE_MS = 45;
+/** A kill may lose what was done in so many milliseconds before it. */
+const LOST_MS = 5000;
+
+/** A job with one chunk of files, and a directory whose one file can be locked. */
+function slowJob(): Job {
+  const job = new Job(base, {}, new KillableWorld(true));
+  for (let i = 0; i < FILES; i++) job.file(`d/file-${i}`);
+  job.file('bad/locked');
+  return job;
+}
+
+const answered = (job: Job, untilMs = Number.POSITIVE_INFINITY) =>
+  job.world.answers.filter(({ type, atMs }) => type === ObjectType.regular && atMs <= untilMs).map(({ name }) => name);
+
+/** Checks that what was answered when a session ended is recorded, and brings the job to its end. */
+async function expectKept(job: Job, summary: LoadSummary | undefined, answers: readonly string[]): Promise<void> {
+  const status = jobStatus(job.statePath);
+  // A put can be answered in the moment in which the session ends.
+  expect(status.entriesDone).toBeGreaterThanOrEqual(answers.length - 1);
+  if (summary) {
+    expect(summary.progress.filesDone).toBe(status.entriesDone);
+    expect(summary.progress.bytesDone).toBe(status.bytesDone);
+    expect(summary.progress.filesFailed).toBe(status.entriesFailed);
+  }
+  job.world.paceMs = 0;
+  job.world.onPut = undefined;
+  const last = await job.session();
+  expect(last.error).toBeUndefined();
+  expect(last.status).toBe('Completed');
+  const known = new Set(answers);
+  expect(answered(job).filter((name) => known.has(name)).length).toBeLessThanOrEqual(1);
+  await expectFaithful(job.source, job.world.store, SMALL);
+}
+
+describe('a clean stop keeps what is done, within a chunk too (issue 12, number 6)', () => {
+  it('by a signal', async () => {
+    const job = slowJob();
+    job.world.paceMs = PACE_MS;
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), 2000);
+    const summary = await job.session({}, { signal: stop.signal });
+    clearTimeout(timer);
+    const answers = answered(job);
+    expect(summary.status).toBe('Cancelled');
+    expect(answers.length).toBeGreaterThan(20);
+    expect(answers.length).toBeLessThan(FILES);
+    await expectKept(job, summary, answers);
+  });
+
+  it('by the error limit', async () => {
+    const job = slowJob();
+    job.world.paceMs = PACE_MS;
+    const summary = await job.session(lock('bad/locked'), { maxErrors: 0 });
+    const answers = answered(job);
+    expect(summary.status).toBe('Failed');
+    expect(summary.progress.filesFailed).toBe(1);
+    expect(answers.length).toBeLessThan(FILES);
+    await expectKept(job, summary, answers);
+  });
+
+  it('by a service that fails for good', async () => {
+    const job = slowJob();
+    let puts = 0;
+    job.world.onPut = () => (++puts > 100 ? 'error' : undefined);
+    const summary = await job.session();
+    const answers = answered(job);
+    expect(summary.status).toBe('Failed');
+    expect(summary.error).toMatchObject({ code: 'service-unavailable' });
+    expect(answers.length).toBeGreaterThan(90);
+    await expectKept(job, summary, answers);
+  });
+
+  it('by a service that refuses one put of many', async () => {
+    const job = slowJob();
+    let puts = 0;
+    job.world.onPut = () => (++puts === 100 ? 'error' : undefined);
+    const summary = await job.session();
+    const answers = answered(job);
+    expect(summary.status).toBe('Failed');
+    expect(answers.length).toBeGreaterThan(90);
+    await expectKept(job, summary, answers);
+  });
+});
+
+describe('a kill on a slow link (issue 12, number 6)', () => {
+  it('loses at most what was done in the last seconds', async () => {
+    const job = slowJob();
+    job.world.paceMs = PACE_MS;
+    let killedAtMs = 0;
+    const timer = setTimeout(() => {
+      killedAtMs = Date.now();
+      job.world.kill();
+    }, LOST_MS + 4000);
+    const summary = await job.session();
+    clearTimeout(timer);
+    expect(killedAtMs).toBeGreaterThan(0);
+    expect(summary.status).toBe('Failed');
+    const answers = answered(job, killedAtMs - LOST_MS);
+    expect(answers.length).toBeGreaterThan(40);
+    expect(answered(job).length).toBeLessThan(FILES);
+    await expectKept(job, undefined, answers);
+  });
+});
