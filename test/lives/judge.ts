@@ -23,8 +23,10 @@ export interface JobEnd {
   /** Whether it said that nothing failed. */
   readonly complete: boolean;
   readonly preserveHardLinks: boolean;
-  /** Paths below the root that it reported as failed. */
-  readonly failed: ReadonlySet<string>;
+  /** Whether all was healed before its last session: what can be read now must have been loaded. */
+  readonly healed: boolean;
+  /** Paths below the root that it reported as failed, and why. */
+  readonly failed: ReadonlyMap<string, string>;
   /** Its manifest; undefined when it has none. */
   readonly manifest: string | undefined;
 }
@@ -51,6 +53,7 @@ export async function judge(container: MemoryContainer, tree: ModelTree, end: Jo
   }
   for (const [path, entry] of entries) judgeEntry(path, entry, tree, findings);
   for (const [path, version] of tree.history.untouched()) judgeUntouched(path, version, entries.get(path), end, findings);
+  if (end.healed) judgeFailures(tree, end.failed, findings);
   if (end.preserveHardLinks) judgeLinks(tree, entries, end, findings);
   if (end.complete && end.manifest !== undefined) judgeManifest(end.manifest, entries, findings);
   return findings;
@@ -93,14 +96,29 @@ function judgeUntouched(path: string, version: Version, entry: Entry | undefined
     if (!version.node.isDirectory && tick !== version.tick) findings.push(`untouched ${shorten(path)}: it is another version in the container`);
     return;
   }
-  if (!end.complete && isReported(path, end.failed)) return;
-  findings.push(`untouched ${shorten(path) || '(root)'}: it is missing in the container, and no failure names it`);
+  if (!end.complete && !end.healed && isReported(path, end.failed)) return;
+  findings.push(
+    `untouched ${shorten(path) || '(root)'}: it is missing in the container${isReported(path, end.failed) ? ', and stays failed' : ', and no failure names it'}`,
+  );
+}
+
+/** What is there now, in directories that stayed what they were, can be loaded: no failure of it may stay. */
+function judgeFailures(tree: ModelTree, failed: ReadonlyMap<string, string>, findings: string[]): void {
+  const now = new Set(tree.places().map(({ path }) => path));
+  for (const [path, reason] of failed) {
+    if (reason === 'directory-reached-twice' || !now.has(path) || !tree.history.isSteady(parentOf(path))) continue;
+    findings.push(`stuck ${shorten(path)}: it can be read, and stays failed with ${reason}`);
+  }
 }
 
 /** A path or a directory above it is among the failures. */
-function isReported(path: string, failed: ReadonlySet<string>): boolean {
-  for (let at = path; at !== ''; at = at.slice(0, Math.max(0, at.lastIndexOf('/')))) if (failed.has(at)) return true;
+function isReported(path: string, failed: ReadonlyMap<string, string>): boolean {
+  for (let at = path; at !== ''; at = parentOf(at)) if (failed.has(at)) return true;
   return false;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
 /** Names of one file must be names of one inode. */

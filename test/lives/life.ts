@@ -54,6 +54,11 @@ export async function live(life: Life, scratch: Scratch): Promise<Outcome> {
   }
 }
 
+interface FailureLine {
+  readonly path_hex: string;
+  readonly reason: string;
+}
+
 type SessionEnd = { readonly summary: LoadSummary | undefined; readonly error: unknown; readonly killed: boolean };
 
 class LifeRun {
@@ -106,7 +111,10 @@ class LifeRun {
     }
     if (this.#findings.length === 0 && end?.summary?.status !== 'Completed') end = await this.#toTheEnd();
     // What is still under way arrives now, when nobody reckons with it any more.
-    if (this.#findings.length === 0 && (await this.#service.deliver()) > 0) await this.#judge(end?.summary?.status === 'Completed');
+    if (this.#findings.length === 0) {
+      await this.#service.deliver();
+      await this.#judge(end?.summary?.status === 'Completed', true);
+    }
     return { findings: this.#findings, story: this.#story, tally: this.#tally, sessions: this.#sessions };
   }
 
@@ -123,7 +131,7 @@ class LifeRun {
       const end = await this.#session({ pauseMs: 1000, before: [], reboot: false, maxErrors: 1_000_000, events: [] });
       if (this.#findings.length > 0 || end.summary?.status === 'Completed') return end;
       if (end.summary?.status === 'CompletedWithErrors') {
-        const now = [...this.#failedPaths()].sort().join('\n');
+        const now = [...this.#failures().keys()].sort().join('\n');
         if (now === failures) return end;
         failures = now;
         stopped = 0;
@@ -161,7 +169,7 @@ class LifeRun {
     if (!resume && isClfsError(end.error, 'container-not-empty')) this.#clearAbandoned();
     const { summary } = end;
     if (summary?.status !== 'Completed' && summary?.status !== 'CompletedWithErrors') return end;
-    await this.#judge(summary.status === 'Completed');
+    await this.#judge(summary.status === 'Completed', false);
     return end;
   }
 
@@ -207,7 +215,7 @@ class LifeRun {
             .replaceAll(this.#base, '')}`;
     const status = killed ? 'it was killed' : (summary?.status ?? 'it was refused');
     this.#story.push(`  ${status}${killed ? '' : text} (${process.calls} calls, ${process.commits} commits, ${process.sourceCalls} calls to the source)`);
-    if (summary && !killed) for (const path of this.#failedPaths()) this.#story.push(`    failed: ${shorten(path)}`);
+    if (summary && !killed) for (const [path, why] of this.#failures()) this.#story.push(`    failed: ${shorten(path)}: ${why}`);
   }
 
   /** Trouble that is not the world's is the program's. */
@@ -228,27 +236,26 @@ class LifeRun {
     this.#service.store.blobs.clear();
   }
 
-  async #judge(complete: boolean): Promise<void> {
+  async #judge(complete: boolean, healed: boolean): Promise<void> {
     const found = await judge(this.#service.store, this.#tree, {
       complete,
       preserveHardLinks: this.#life.preserveHardLinks,
-      failed: this.#failedPaths(),
+      healed,
+      failed: this.#failures(),
       manifest: this.#life.manifest ? join(this.#base, 'manifest') : undefined,
     });
     this.#findings.push(...found);
-    for (const line of this.#failedLines()) this.#count(`failure: ${line.reason}`);
+    for (const reason of this.#failures().values()) this.#count(`failure: ${reason}`);
   }
 
-  #failedLines(): readonly { readonly path_hex: string; readonly reason: string }[] {
+  /** Paths that the reports name, and why they failed. */
+  #failures(): Map<string, string> {
     const file = join(this.#statePath, 'failures.jsonl');
-    if (!existsSync(file)) return [];
+    if (!existsSync(file)) return new Map();
     const lines = readFileSync(file, 'utf8').split('\n');
-    return lines.filter((line) => line !== '').map((line) => JSON.parse(line));
-  }
-
-  #failedPaths(): Set<string> {
+    const failures = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as FailureLine);
     const prefix = `${this.#source}/`.length;
-    return new Set(this.#failedLines().map((line) => Buffer.from(line.path_hex, 'hex').toString('latin1').slice(prefix)));
+    return new Map(failures.map(({ path_hex, reason }) => [Buffer.from(path_hex, 'hex').toString('latin1').slice(prefix), reason]));
   }
 
   #happened(event: Pick<LifeEvent, 'on' | 'what'>, at: number): void {
@@ -290,7 +297,7 @@ class LifeRun {
 
   /** Another process that has no business here. */
   async #intrude(options: Pick<LoadOptions, 'statePath' | 'newSession'>, code: 'state-busy' | 'container-not-empty'): Promise<void> {
-    const { preserveHardLinks, compress } = this.#life;
+    const { preserveHardLinks, compress, manifest } = this.#life;
     try {
       await load({
         ...options,
@@ -298,6 +305,7 @@ class LifeRun {
         destination: '/unused',
         preserveHardLinks,
         compression: compress ? 'LZ4' : 'DISABLED',
+        manifest: manifest ? join(this.#base, 'manifest') : undefined,
         logLevel: 'ERROR',
         internals: { container: plainContainer(this.#service), geometry: SMALL },
       });

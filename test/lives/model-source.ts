@@ -161,9 +161,14 @@ class ModelFile extends OpenNode implements SourceFile {
     if (this.node.type === DIRECTORY) throw entryFailure('entry-unreadable', 'is a directory (EISDIR)');
     // A long read is not one step: what happens to the file meanwhile is seen in its second half.
     const half = Math.ceil(target.length / 2);
-    const first = this.node.content.copy(target, 0, position, position + half);
+    const first = this.#copy(target.subarray(0, half), position);
     if (first < half || half === target.length) return first;
     this.view.before('entry');
-    return half + this.node.content.copy(target, half, position + half, position + target.length);
+    return half + this.#copy(target.subarray(half), position + half);
+  }
+
+  #copy(target: Buffer, position: number): number {
+    const { content } = this.node;
+    return position >= content.length ? 0 : content.copy(target, 0, position);
   }
 }

@@ -237,6 +237,8 @@ export class Process {
       if (event.on !== on || event.at !== at) continue;
       const { what } = event;
       if (isHappening(what)) {
+        // What another process does takes a while, and only a call can wait for it.
+        if (!waits && (what.kind === 'second process' || what.kind === 'second job')) continue;
         const wait = this.#around.happen(what, this);
         if (wait) waits?.push(wait);
         continue;
