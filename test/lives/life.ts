@@ -23,6 +23,11 @@ const MOST_SESSIONS_HEALED = 12;
 /** Nothing of a life takes so long, in real time. */
 const HANG_MS = 20_000;
 
+/** One in so many finished jobs is started once more. */
+const FINISHED_AGAIN = 8;
+/** A session in which nothing happens. */
+const QUIET: SessionPlan = { pauseMs: 1000, before: [], reboot: false, maxErrors: 1_000_000, events: [] };
+
 /** How a life went. */
 export interface Outcome {
   /** What was wrong; empty when all was well. */
@@ -111,9 +116,12 @@ class LifeRun {
     }
     if (this.#findings.length === 0 && end?.summary?.status !== 'Completed') end = await this.#toTheEnd();
     // What is still under way arrives now, when nobody reckons with it any more.
-    if (this.#findings.length === 0) {
-      await this.#service.deliver();
-      await this.#judge(end?.summary?.status === 'Completed', true);
+    const complete = end?.summary?.status === 'Completed';
+    const late = this.#findings.length === 0 ? await this.#service.deliver() : 0;
+    if (this.#findings.length === 0 && (late > 0 || !complete)) await this.#judge(complete, true);
+    if (this.#findings.length === 0 && complete && this.#life.seed % FINISHED_AGAIN === 0) {
+      const again = await this.#session(QUIET);
+      if (again.summary?.status !== 'Completed') this.#findings.push('end: a finished job that is started again is not finished');
     }
     return { findings: this.#findings, story: this.#story, tally: this.#tally, sessions: this.#sessions };
   }
@@ -121,14 +129,14 @@ class LifeRun {
   /** All is healed and goes well; the job goes on until nothing changes any more. */
   async #toTheEnd(): Promise<SessionEnd | undefined> {
     this.#story.push('everything is healed');
-    for (const { node } of this.#tree.places()) {
+    for (const node of [this.#tree.root, ...this.#tree.places().map((place) => place.node)]) {
       if (node.isLocked) this.#tree.change(node, { permissions: node.type === DIRECTORY ? 0o755 : 0o644 });
     }
     this.#tree.settle();
     let failures = '';
     let stopped = 0;
     for (let count = 0; count < MOST_SESSIONS_HEALED; count++) {
-      const end = await this.#session({ pauseMs: 1000, before: [], reboot: false, maxErrors: 1_000_000, events: [] });
+      const end = await this.#session(QUIET);
       if (this.#findings.length > 0 || end.summary?.status === 'Completed') return end;
       if (end.summary?.status === 'CompletedWithErrors') {
         const now = [...this.#failures().keys()].sort().join('\n');

@@ -59,7 +59,7 @@ export function drawLife(seed: number): Life {
     preserveHardLinks: random.chance(70),
     compress: random.chance(50),
     manifest: random.chance(40),
-    unchecked: seed % 2 === 0,
+    unchecked: random.chance(50),
     reuseInodes: random.chance(40),
     tellsTypes: random.chance(85),
     tree: Array.from({ length: 4 + random.below(12) }, () => drawEntry(random)),

@@ -21,6 +21,8 @@ export interface LivesReport {
   readonly lives: number;
   readonly sessions: number;
   readonly seconds: number;
+  /** Processor time, which tells more where the processors are shared. */
+  readonly cpuSeconds: number;
   readonly tally: ReadonlyMap<string, number>;
   readonly failed: readonly FailedLife[];
 }
@@ -38,6 +40,7 @@ export async function runLives(seeds: Iterable<number>, stopAfter: number, shrin
   const tally = new Map<string, number>();
   const failed: FailedLife[] = [];
   const begun = process.hrtime.bigint();
+  const cpu = process.cpuUsage();
   let count = 0;
   let sessions = 0;
   try {
@@ -53,7 +56,9 @@ export async function runLives(seeds: Iterable<number>, stopAfter: number, shrin
   } finally {
     rmSync(base, { recursive: true, force: true });
   }
-  return { lives: count, sessions, seconds: Number(process.hrtime.bigint() - begun) / 1e9, tally, failed };
+  const seconds = Number(process.hrtime.bigint() - begun) / 1e9;
+  const { user, system } = process.cpuUsage(cpu);
+  return { lives: count, sessions, seconds, cpuSeconds: (user + system) / 1e6, tally, failed };
 }
 
 async function explain(life: Life, outcome: Outcome, scratch: Scratch, small: boolean): Promise<FailedLife> {
@@ -74,8 +79,9 @@ export function tellFailedLife({ seed, signature, findings, story }: FailedLife)
 }
 
 /** What happened in all lives, and how often. */
-export function tellTally({ lives, sessions, seconds, tally }: LivesReport): string {
+export function tellTally({ lives, sessions, seconds, cpuSeconds, tally }: LivesReport): string {
   const lines = [...tally].sort(([a], [b]) => (a < b ? -1 : 1)).map(([label, count]) => `  ${String(count).padStart(8)} ${label}`);
-  const each = ((seconds * 1000) / Math.max(1, lives)).toFixed(1);
-  return [`${lives} lives with ${sessions} sessions in ${seconds.toFixed(1)} s, ${each} ms each:`, ...lines].join('\n');
+  const each = (total: number) => `${((total * 1000) / Math.max(1, lives)).toFixed(1)} ms`;
+  const first = `${lives} lives with ${sessions} sessions in ${seconds.toFixed(1)} s: ${each(seconds)} each, ${each(cpuSeconds)} of a processor`;
+  return [first, ...lines].join('\n');
 }

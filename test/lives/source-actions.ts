@@ -100,9 +100,9 @@ function change(tree: ModelTree, action: SourceAction): string | undefined {
     case 'unlock file':
       return lock(tree, chosen(files.filter(({ node }) => node.isLocked)), 0o644);
     case 'lock directory':
-      return lock(tree, chosen(directories), 0);
+      return lock(tree, chosen([...directories, rootOf(tree)]), 0);
     case 'unlock directory':
-      return lock(tree, chosen(directories.filter(({ node }) => node.isLocked)), 0o755);
+      return lock(tree, chosen([...directories, rootOf(tree)].filter(({ node }) => node.isLocked)), 0o755);
     case 'rename directory':
       return move(tree, chosen(directories), parent, nameOf(seed));
     case 'rename':
@@ -148,6 +148,10 @@ function change(tree: ModelTree, action: SourceAction): string | undefined {
   }
 }
 
+function rootOf(tree: ModelTree): Place {
+  return { path: '', parent: tree.root, name: '', node: tree.root };
+}
+
 /** A path as the story of a life tells it. */
 export function shorten(path: string): string {
   return path.replaceAll(/-{4,}/g, (dashes) => `-${dashes.length}-`);
@@ -156,7 +160,7 @@ export function shorten(path: string): string {
 function onPlace(place: Place | undefined, use: (place: Place) => string | undefined): string | undefined {
   if (!place) return undefined;
   const text = use(place);
-  return text === undefined ? undefined : `${shorten(place.path)} (inode ${place.node.inode}) ${text}`;
+  return text === undefined ? undefined : `${shorten(place.path) || 'the root'} (inode ${place.node.inode}) ${text}`;
 }
 
 function changeContent(tree: ModelTree, place: Place | undefined, { kind, size, seed }: SourceAction): string | undefined {
