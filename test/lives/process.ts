@@ -116,11 +116,13 @@ export class Process {
   get container(): Container {
     const uncertainUntilMs = () => this.#uncertainUntilMs;
     const { store } = this.#around.service;
-    return {
-      put: (name, body, options) => this.#call(() => this.#around.service.apply({ name, body, options }), { name, body, options }),
-      get: (name, limitBytes) => this.#call(() => store.get(name, limitBytes)),
-      delete: (name) => this.#call(() => store.delete(name), { name, body: undefined, options: undefined }),
-      list: (prefix) => this.#list(prefix),
+    const container = {
+      put: (name: string, body: Uint8Array, options?: PutOptions) =>
+        this.#call(() => this.#around.service.apply({ name, body, options }), { name, body, options }),
+      get: (name: string, limitBytes: number) => this.#call(() => store.get(name, limitBytes)),
+      delete: (name: string) => this.#call(() => store.delete(name), { name, body: undefined, options: undefined }),
+      list: (prefix: string) => this.#list(prefix),
+      listsByPrefix: this.#around.session % 2 === 0,
       flush: async () => this.#requireAlive(),
       tidy: async () => this.#requireAlive(),
       ready: () => undefined,
@@ -130,6 +132,7 @@ export class Process {
         return uncertainUntilMs();
       },
     };
+    return container;
   }
 
   /** The process is killed. */
@@ -262,11 +265,12 @@ function isHappening(what: LifeEvent['what']): what is Happening {
 /** A container over the same blobs for a process without faults. */
 export function plainContainer(service: Service): Container {
   const { store } = service;
-  return {
+  const container = {
     put: (name: string, body: Uint8Array, options?: PutOptions) => store.put(name, body, options),
-    get: (name, limitBytes) => store.get(name, limitBytes),
-    delete: (name) => store.delete(name),
-    list: (prefix) => store.list(prefix),
+    get: (name: string, limitBytes: number) => store.get(name, limitBytes),
+    delete: (name: string) => store.delete(name),
+    list: (prefix: string) => store.list(prefix),
+    listsByPrefix: true,
     flush: async () => undefined,
     tidy: async () => undefined,
     ready: () => undefined,
@@ -274,4 +278,5 @@ export function plainContainer(service: Service): Container {
     lateArrivalMs: LATE_MS,
     lastUncertainPutMs: 0,
   };
+  return container;
 }
