@@ -63,7 +63,7 @@ export function drawLife(seed: number): Life {
     reuseInodes: random.chance(40),
     tellsTypes: random.chance(85),
     tree: Array.from({ length: 4 + random.below(12) }, () => drawEntry(random)),
-    sessions: Array.from({ length: 1 + random.below(4) }, (_, index) => drawSession(random, index)),
+    sessions: Array.from({ length: 1 + random.below(5) }, (_, index) => drawSession(random, index)),
   };
 }
 
@@ -86,35 +86,35 @@ function drawSession(random: Random, index: number): SessionPlan {
     before,
     reboot: index > 0 && random.chance(15),
     maxErrors: random.pick([0, 0, 1, 3, 50, 50]),
-    events: Array.from({ length: random.below(7) }, () => drawEvent(random)),
+    events: Array.from({ length: random.below(8) }, () => drawEvent(random)),
   };
 }
 
-/** How far into a session the things happen that are drawn: most sessions have so many of each. */
-const CALLS = 45;
-const COMMITS = 24;
-const SOURCE_CALLS = 110;
-const TIMERS = 60;
+/** How far into a session the things happen that are drawn, at most; most happen early, since many sessions are short. */
+const CALLS = 60;
+const COMMITS = 30;
+const SOURCE_CALLS = 150;
+const TIMERS = 100;
 
 function drawEvent(random: Random): LifeEvent {
   const on = random.pick(['call', 'call', 'call', 'commit', 'source', 'source', 'source', 'source', 'timer'] as const);
   const happens = on === 'timer' || random.chance(on === 'source' ? 88 : 40);
   switch (on) {
     case 'call': {
-      const at = 1 + random.below(CALLS);
+      const at = 1 + random.small(CALLS);
       if (happens) return { on, at, what: drawHappening(random, false) };
       return { on, at, what: { kind: random.pick(CALL_FAULTS), later: random.chance(50) ? 0 : 1 + random.below(60) } };
     }
     case 'commit': {
-      const at = 1 + random.below(COMMITS);
+      const at = 1 + random.small(COMMITS);
       return happens ? { on, at, what: drawHappening(random, false) } : { on, at, what: { kind: random.pick(COMMIT_FAULTS) } };
     }
     case 'source': {
-      const at = 1 + random.below(SOURCE_CALLS);
+      const at = 1 + random.small(SOURCE_CALLS);
       return happens ? { on, at, what: drawHappening(random, true) } : { on, at, what: { kind: random.pick(SOURCE_FAULTS) } };
     }
     case 'timer':
-      return { on, at: 1 + random.below(TIMERS), what: drawHappening(random, false) };
+      return { on, at: 1 + random.small(TIMERS), what: drawHappening(random, false) };
   }
 }
 

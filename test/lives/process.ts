@@ -218,7 +218,7 @@ export class Process {
     if (!change) return;
     const { service, time } = this.#around;
     service.later(change, later === 0 ? FAR : later, time.ms + LATE_MS);
-    if (change.body) this.#uncertainUntilMs = this.clock.now() + LATE_MS;
+    if (change.body) this.#uncertainUntilMs = this.clock.monotonic() + LATE_MS;
   }
 
   #wait(ms: number, change: Change | undefined): Promise<void> {
