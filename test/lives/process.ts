@@ -99,8 +99,8 @@ export class Process {
   };
   #afterCommit = false;
 
-  wrapSource = (): SourceTree =>
-    openModelSource({
+  wrapSource = (real: SourceTree): SourceTree => ({
+    ...openModelSource({
       tree: this.#around.tree,
       device: this.#around.device,
       tellsTypes: this.#around.tellsTypes,
@@ -111,7 +111,9 @@ export class Process {
         if (fault === 'crash before') this.crash();
         if (fault === 'error') throw entryFailure(`${what}-unreadable`, 'input/output error (EIO)');
       },
-    });
+    }),
+    close: () => real.close(),
+  });
 
   get container(): Container {
     const uncertainUntilMs = () => this.#uncertainUntilMs;
