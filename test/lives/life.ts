@@ -174,7 +174,9 @@ class LifeRun {
       this.#statePath = process.stateLeft;
     }
     if (!end.killed) this.#checkError(end);
-    if (!resume && isClfsError(end.error, 'container-not-empty')) this.#clearAbandoned();
+    if (isClfsError(end.error, 'container-not-empty')) {
+      this.#findings.push('begin: no way on, since an earlier start that was refused has left something in the container');
+    }
     const { summary } = end;
     if (summary?.status !== 'Completed' && summary?.status !== 'CompletedWithErrors') return end;
     await this.#judge(summary.status === 'Completed', false);
@@ -233,15 +235,6 @@ class LifeRun {
     if (isClfsError(why, 'entry', 'source', 'container-not-empty')) return;
     const trace = why instanceof Error ? (why.stack ?? why.message) : `thrown: ${JSON.stringify(why)}`;
     this.#findings.push(`error: ${trace.split('\n').slice(0, 3).join(' | ')}`);
-  }
-
-  /** A job that was refused while its first put was under way may have left its bucket object. A user empties the container then. */
-  #clearAbandoned(): void {
-    this.#count('container emptied');
-    for (const name of this.#service.store.blobs.keys()) {
-      if (name !== BUCKET_NAME) this.#findings.push(`begin: the refused job has left the blob ${name}`);
-    }
-    this.#service.store.blobs.clear();
   }
 
   async #judge(complete: boolean, healed: boolean): Promise<void> {
