@@ -103,7 +103,8 @@ export class KillableWorld {
       ready: () => undefined,
       close: async () => undefined,
       lateArrivalMs,
-      lastUncertainPutMs: 0,
+      uncertainUntilMs: 0,
+      listsByPrefix: true,
     };
   }
 

@@ -1,0 +1,54 @@
+import { SOURCE_ACTIONS, type SourceAction } from './source-actions.js';
+
+/** What can go wrong with a call to the container. */
+export const CALL_FAULTS = ['error', 'answer lost', 'late arrival', 'late twin', 'stall', 'crash before', 'crash after'] as const;
+export type CallFault = (typeof CALL_FAULTS)[number];
+
+/** What can go wrong with a commit of the state. */
+export const COMMIT_FAULTS = ['error', 'crash before', 'crash after'] as const;
+export type CommitFault = (typeof COMMIT_FAULTS)[number];
+
+/** What can go wrong with a call to the source. */
+export const SOURCE_FAULTS = ['error', 'crash before'] as const;
+export type SourceFault = (typeof SOURCE_FAULTS)[number];
+
+/** What can happen at any moment, beside faults. */
+export type Happening =
+  | { readonly kind: 'signal' }
+  | { readonly kind: 'clock'; readonly ms: number }
+  | { readonly kind: 'second process' }
+  | { readonly kind: 'second job' }
+  | { readonly kind: 'source'; readonly action: SourceAction };
+
+/** Something that happens in a session at a call, a commit or a timer of this number. */
+export type LifeEvent = { readonly at: number } & (
+  | {
+      readonly on: 'call';
+      readonly what: Happening | { readonly kind: CallFault /** For late ones: calls after which it arrives. */; readonly later: number };
+    }
+  | { readonly on: 'commit'; readonly what: Happening | { readonly kind: CommitFault } }
+  | { readonly on: 'source'; readonly what: Happening | { readonly kind: SourceFault } }
+  | { readonly on: 'timer'; readonly what: Happening }
+);
+
+/** A kind of event as the tally of a run has it. */
+export function labelOf(event: Pick<LifeEvent, 'on' | 'what'>): string {
+  const { on, what } = event;
+  if (what.kind === 'source') return `source: ${what.action.kind}`;
+  if (what.kind === 'clock') return what.ms < 0 ? 'clock back' : 'clock forward';
+  if (what.kind === 'signal' || what.kind === 'second process' || what.kind === 'second job') return what.kind;
+  return `${on}: ${what.kind}`;
+}
+
+/** Every kind of event: each must have happened in a run. */
+export const EVENT_LABELS: readonly string[] = [
+  ...CALL_FAULTS.map((kind) => `call: ${kind}`),
+  ...COMMIT_FAULTS.map((kind) => `commit: ${kind}`),
+  ...SOURCE_FAULTS.map((kind) => `source: ${kind}`),
+  ...SOURCE_ACTIONS.map((kind) => `source: ${kind}`),
+  'signal',
+  'clock back',
+  'clock forward',
+  'second process',
+  'second job',
+];

@@ -1,0 +1,344 @@
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { isClfsError } from '../../src/error.js';
+import { BUCKET_NAME } from '../../src/format/names.js';
+import { load } from '../../src/load/load.js';
+import type { LoadOptions, LoadSummary } from '../../src/load/options.js';
+import { SMALL } from '../support/check.js';
+import { type Happening, type LifeEvent, labelOf } from './events.js';
+import { judge } from './judge.js';
+import { DIRECTORY } from './model-node.js';
+import { ModelTree } from './model-tree.js';
+import { describeLife, type Life, type SeedEntry, type SessionPlan } from './plan.js';
+import { Process, plainContainer, type Surroundings } from './process.js';
+import { Random } from './random.js';
+import { Service } from './service.js';
+import { act, bytesOf, nameOf, shorten } from './source-actions.js';
+import { runVirtually } from './timers.js';
+import { VirtualTime } from './virtual-time.js';
+
+const BEGUN_MS = 1_800_000_000_000;
+/** Sessions after which a job whose source is healed must have come to its end. */
+const MOST_SESSIONS_HEALED = 12;
+/** Nothing of a life takes so long, in real time. */
+const HANG_MS = 20_000;
+
+/** One in so many finished jobs is started once more. */
+const FINISHED_AGAIN = 8;
+/** A session in which nothing happens. */
+const QUIET: SessionPlan = { pauseMs: 1000, before: [], reboot: false, maxErrors: 1_000_000, events: [] };
+
+/** How a life went. */
+export interface Outcome {
+  /** What was wrong; empty when all was well. */
+  readonly findings: readonly string[];
+  /** What happened, in order, in words. */
+  readonly story: readonly string[];
+  /** How often each kind of event happened. */
+  readonly tally: ReadonlyMap<string, number>;
+  readonly sessions: number;
+}
+
+/** Where a life keeps its files: directories on a memory file system that are there. */
+export interface Scratch {
+  readonly base: string;
+  /** An empty directory: the source that the loader opens before the model takes its place. */
+  readonly source: string;
+}
+
+let lives = 0;
+
+/** Lives a life. */
+export async function live(life: Life, scratch: Scratch): Promise<Outcome> {
+  const base = join(scratch.base, `life-${process.pid}-${lives++}`);
+  mkdirSync(base);
+  try {
+    return await new LifeRun(life, base, scratch.source).run();
+  } finally {
+    rmSync(base, { recursive: true, force: true });
+  }
+}
+
+interface FailureLine {
+  readonly path_hex: string;
+  readonly reason: string;
+}
+
+type SessionEnd = { readonly summary: LoadSummary | undefined; readonly error: unknown; readonly killed: boolean };
+
+class LifeRun {
+  readonly #life: Life;
+  readonly #base: string;
+  readonly #source: string;
+  readonly #findings: string[] = [];
+  readonly #story: string[] = [];
+  readonly #tally = new Map<string, number>();
+  readonly #around: Surroundings;
+  readonly #time = new VirtualTime();
+  readonly #service = new Service(this.#time);
+  readonly #tree: ModelTree;
+  #statePath: string;
+  #sessions = 0;
+  /** Whether a fault or a stop happened in the session that runs. */
+  #disturbed = false;
+
+  constructor(life: Life, base: string, source: string) {
+    this.#life = life;
+    this.#base = base;
+    this.#source = source;
+    this.#statePath = join(base, 'state-0');
+    this.#tree = plant(life.tree, life.reuseInodes);
+    this.#around = {
+      tree: this.#tree,
+      service: this.#service,
+      time: this.#time,
+      random: new Random(life.seed + 0.5),
+      offsetMs: BEGUN_MS,
+      bootMs: 0,
+      session: 0,
+      device: '8:1',
+      tellsTypes: life.tellsTypes,
+      happened: (event, at) => this.#happened(event, at),
+      happen: (what, process) => this.#happen(what, process),
+    };
+  }
+
+  async run(): Promise<Outcome> {
+    this.#story.push(describeLife(this.#life));
+    for (const { path, node } of this.#tree.places()) {
+      this.#story.push(`  ${shorten(path)}: inode ${node.inode}, type ${node.type}, ${node.content.length} bytes, ${node.links} links`);
+    }
+    this.#tree.history.begin(this.#tree);
+    let end: SessionEnd | undefined;
+    for (const plan of this.#life.sessions) {
+      end = await this.#session(plan);
+      if (end.summary?.status === 'Completed' || this.#findings.length > 0) break;
+    }
+    if (this.#findings.length === 0 && end?.summary?.status !== 'Completed') end = await this.#toTheEnd();
+    // What is still under way arrives now, when nobody reckons with it any more.
+    const complete = end?.summary?.status === 'Completed';
+    const late = this.#findings.length === 0 ? await this.#service.deliver() : 0;
+    if (this.#findings.length === 0 && (late > 0 || !complete)) await this.#judge(complete, true);
+    if (this.#findings.length === 0 && complete && this.#life.seed % FINISHED_AGAIN === 0) {
+      const again = await this.#session(QUIET);
+      if (again.summary?.status !== 'Completed') this.#findings.push('end: a finished job that is started again is not finished');
+    }
+    return { findings: this.#findings, story: this.#story, tally: this.#tally, sessions: this.#sessions };
+  }
+
+  /** All is healed and goes well; the job goes on until nothing changes any more. */
+  async #toTheEnd(): Promise<SessionEnd | undefined> {
+    this.#story.push('everything is healed');
+    for (const node of [this.#tree.root, ...this.#tree.places().map((place) => place.node)]) {
+      if (node.isLocked) this.#tree.change(node, { permissions: node.type === DIRECTORY ? 0o755 : 0o644 });
+    }
+    this.#tree.settle();
+    let failures = '';
+    let stopped = 0;
+    for (let count = 0; count < MOST_SESSIONS_HEALED; count++) {
+      const end = await this.#session(QUIET);
+      if (this.#findings.length > 0 || end.summary?.status === 'Completed') return end;
+      if (end.summary?.status === 'CompletedWithErrors') {
+        const now = [...this.#failures().keys()].sort().join('\n');
+        if (now === failures) return end;
+        failures = now;
+        stopped = 0;
+      } else if (++stopped > 1) {
+        const error = end.summary?.error ?? end.error;
+        this.#findings.push(`end: it stops though all is healed: ${(error as Error)?.message}`);
+        return end;
+      }
+    }
+    this.#findings.push(`end: it has not come to an end after ${MOST_SESSIONS_HEALED} sessions without a fault`);
+    return undefined;
+  }
+
+  async #session(plan: SessionPlan): Promise<SessionEnd> {
+    this.#time.pass(plan.pauseMs);
+    this.#disturbed = false;
+    const process = new Process(this.#around, this.#statePath, plan.events);
+    this.#around.session = ++this.#sessions;
+    if (plan.reboot) {
+      this.#around.device = this.#around.device === '8:1' ? '8:17' : '8:1';
+      this.#around.bootMs = this.#time.ms;
+      this.#story.push('the machine is started again');
+    }
+    for (const what of plan.before) if (what.kind === 'source' || what.kind === 'clock') await this.#happen(what, process);
+    const resume = existsSync(join(this.#statePath, 'job.db'));
+    this.#story.push(`session ${this.#sessions}, ${resume ? 'which goes on' : 'a new job'}, at most ${plan.maxErrors} errors`);
+    const end = await this.#load(process, plan, resume);
+    process.end();
+    this.#tellEnd(end, process);
+    if (process.stateLeft !== undefined) {
+      rmSync(this.#statePath, { recursive: true, force: true });
+      this.#statePath = process.stateLeft;
+    }
+    if (!end.killed) this.#checkError(end);
+    if (isClfsError(end.error, 'container-not-empty')) {
+      this.#findings.push('begin: no way on, since an earlier start that was refused has left something in the container');
+    }
+    const { summary } = end;
+    if (summary?.status !== 'Completed' && summary?.status !== 'CompletedWithErrors') return end;
+    await this.#judge(summary.status === 'Completed', false);
+    return end;
+  }
+
+  async #load(process: Process, plan: SessionPlan, resume: boolean): Promise<SessionEnd> {
+    const { preserveHardLinks, compress, manifest, unchecked, seed } = this.#life;
+    const draws = new Random(seed + 0.25 + this.#sessions / 1000);
+    const options: LoadOptions = {
+      source: this.#source,
+      destination: '/unused',
+      statePath: this.#statePath,
+      newSession: !resume,
+      preserveHardLinks,
+      compression: compress ? 'LZ4' : 'DISABLED',
+      manifest: manifest ? join(this.#base, 'manifest') : undefined,
+      maxErrors: plan.maxErrors,
+      logLevel: 'ERROR',
+      signal: process.controller.signal,
+      internals: {
+        container: process.container,
+        clock: process.clock,
+        hooks: process.hooks,
+        geometry: SMALL,
+        wrapSource: process.wrapSource,
+        random: (count) => draws.bytes(count),
+        unchecked,
+      },
+    };
+    try {
+      const summary = await runVirtually(this.#time, HANG_MS, () => load(options));
+      return { summary, error: undefined, killed: process.dead };
+    } catch (error) {
+      return { summary: undefined, error, killed: process.dead };
+    }
+  }
+
+  #tellEnd({ summary, error, killed }: SessionEnd, process: Process): void {
+    const why = summary?.error ?? error;
+    const text =
+      why === undefined
+        ? ''
+        : `: ${String((why as Error).message ?? why)
+            .split('\n')[0]
+            .replaceAll(this.#base, '')}`;
+    const status = killed ? 'it was killed' : (summary?.status ?? 'it was refused');
+    this.#story.push(`  ${status}${killed ? '' : text} (${process.calls} calls, ${process.commits} commits, ${process.sourceCalls} calls to the source)`);
+    if (summary && !killed) for (const [path, why] of this.#failures()) this.#story.push(`    failed: ${shorten(path)}: ${why}`);
+  }
+
+  /** Trouble that is not the world's is the program's. */
+  #checkError({ summary, error }: SessionEnd): void {
+    const why = summary?.error ?? error;
+    if (why === undefined || (this.#disturbed && isClfsError(why))) return;
+    if (isClfsError(why, 'entry', 'source', 'container-not-empty')) return;
+    const trace = why instanceof Error ? (why.stack ?? why.message) : `thrown: ${JSON.stringify(why)}`;
+    this.#findings.push(`error: ${trace.split('\n').slice(0, 3).join(' | ')}`);
+  }
+
+  async #judge(complete: boolean, healed: boolean): Promise<void> {
+    const found = await judge(this.#service.store, this.#tree, {
+      complete,
+      preserveHardLinks: this.#life.preserveHardLinks,
+      healed,
+      failed: this.#failures(),
+      manifest: this.#life.manifest ? join(this.#base, 'manifest') : undefined,
+    });
+    this.#findings.push(...found);
+    for (const reason of this.#failures().values()) this.#count(`failure: ${reason}`);
+  }
+
+  /** Paths that the reports name, and why they failed. */
+  #failures(): Map<string, string> {
+    const file = join(this.#statePath, 'failures.jsonl');
+    if (!existsSync(file)) return new Map();
+    const lines = readFileSync(file, 'utf8').split('\n');
+    const failures = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as FailureLine);
+    const prefix = `${this.#source}/`.length;
+    return new Map(failures.map(({ path_hex, reason }) => [Buffer.from(path_hex, 'hex').toString('latin1').slice(prefix), reason]));
+  }
+
+  #happened(event: Pick<LifeEvent, 'on' | 'what'>, at: number): void {
+    this.#disturbed = true;
+    this.#count(labelOf(event));
+    this.#story.push(`  ${event.on} ${at}: ${event.what.kind}`);
+  }
+
+  #happen(what: Happening, process: Process): Promise<void> | undefined {
+    const done = (text: string) => {
+      this.#count(labelOf({ on: 'timer', what }));
+      this.#story.push(`  at call ${process.calls}, commit ${process.commits}, source call ${process.sourceCalls}: ${text}`);
+    };
+    switch (what.kind) {
+      case 'source': {
+        const text = act(this.#tree, what.action);
+        if (text !== undefined) done(text);
+        return undefined;
+      }
+      case 'signal':
+        this.#disturbed = true;
+        done('a signal');
+        process.controller.abort();
+        return undefined;
+      case 'clock':
+        this.#around.offsetMs += what.ms;
+        done(`the clock jumps by ${what.ms / 1000} s`);
+        return undefined;
+      case 'second process':
+        if (!existsSync(join(this.#statePath, 'job.db'))) return undefined;
+        done('a second process wants the state');
+        return this.#intrude({ statePath: this.#statePath, newSession: false }, 'state-busy');
+      case 'second job':
+        if (!this.#service.store.blobs.has(BUCKET_NAME)) return undefined;
+        done('a second job wants the container');
+        return this.#intrude({ statePath: join(this.#base, 'second'), newSession: true }, 'container-not-empty');
+    }
+  }
+
+  /** Another process that has no business here. */
+  async #intrude(options: Pick<LoadOptions, 'statePath' | 'newSession'>, code: 'state-busy' | 'container-not-empty'): Promise<void> {
+    const { preserveHardLinks, compress, manifest } = this.#life;
+    try {
+      await load({
+        ...options,
+        source: this.#source,
+        destination: '/unused',
+        preserveHardLinks,
+        compression: compress ? 'LZ4' : 'DISABLED',
+        manifest: manifest ? join(this.#base, 'manifest') : undefined,
+        logLevel: 'ERROR',
+        internals: { container: plainContainer(this.#service), geometry: SMALL },
+      });
+      this.#findings.push(`intruder: it was let in where ${code} was expected`);
+    } catch (error) {
+      if (!isClfsError(error, code)) this.#findings.push(`intruder: ${String(error)} where ${code} was expected`);
+    }
+    if (options.newSession && existsSync(options.statePath)) this.#findings.push('intruder: the refused job has left a state directory');
+  }
+
+  #count(label: string): void {
+    this.#tally.set(label, (this.#tally.get(label) ?? 0) + 1);
+  }
+}
+
+/** The tree before the job. */
+function plant(entries: readonly SeedEntry[], reuse: boolean): ModelTree {
+  const tree = new ModelTree(reuse);
+  for (const { kind, pick, seed, size } of entries) {
+    const places = tree.places();
+    const parents = [tree.root, ...places.filter(({ node }) => node.isDirectory).map(({ node }) => node)];
+    const parent = parents[pick % parents.length];
+    const name = nameOf(seed);
+    if (parent.children.has(name)) continue;
+    const leaves = places.filter(({ node }) => !node.isDirectory);
+    const linked = kind === 'link' ? leaves[seed % Math.max(1, leaves.length)]?.node : undefined;
+    if (linked) tree.enter(parent, name, linked);
+    else if (kind === 'directory') tree.enter(parent, name, tree.makeNode(2));
+    else if (kind === 'symlink') tree.enter(parent, name, tree.makeNode(5, Buffer.from(`target-${seed}`)));
+    else if (kind === 'fifo' || kind === 'socket' || kind === 'char') {
+      tree.enter(parent, name, tree.makeNode(kind === 'fifo' ? 7 : kind === 'socket' ? 6 : 4));
+    } else tree.enter(parent, name, tree.makeNode(1, bytesOf(size, seed)));
+  }
+  return tree;
+}

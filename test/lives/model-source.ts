@@ -1,0 +1,174 @@
+import {
+  type DirectoryIdentity,
+  entryFailure,
+  type ListedEntry,
+  type SourceAttributes,
+  type SourceDirectory,
+  type SourceFile,
+  type SourceTree,
+} from '../../src/source/source-tree.js';
+import { DIRECTORY, type Node, SOCKET, SYMLINK } from './model-node.js';
+import type { ModelTree } from './model-tree.js';
+
+/** Entries that a listing gives at once: few, so that much can happen between them. */
+const BATCH = 3;
+
+/** What a process sees of the source, and what stands between the two. */
+export interface SourceView {
+  readonly tree: ModelTree;
+  /** Device of the file system in this session. */
+  readonly device: string;
+  /** Whether listings tell the types of entries. */
+  readonly tellsTypes: boolean;
+  /** Called before every call; may change the tree, and may throw. */
+  before(what: 'directory' | 'entry'): void;
+}
+
+/** The port of the loader over a {@link ModelTree}, with the failures that the POSIX source has. */
+export function openModelSource(view: SourceView): SourceTree {
+  return {
+    openDirectory(path, expected) {
+      view.before('directory');
+      const node = resolve(view.tree, path);
+      if (expected) requireIdentity(node, expected, view.device);
+      return new ModelDirectory(view, node);
+    },
+    close: () => undefined,
+  };
+}
+
+function resolve(tree: ModelTree, path: Buffer): Node {
+  let node = tree.root;
+  for (const name of path.length === 0 ? [] : path.toString('latin1').split('/')) {
+    if (!node.isDirectory) throw changedDirectory();
+    if (node.isLocked) throw lockedDirectory();
+    const next = node.children.get(name);
+    if (!next) throw changedDirectory();
+    node = next;
+  }
+  if (!node.isDirectory) throw changedDirectory();
+  if (node.isLocked) throw lockedDirectory();
+  return node;
+}
+
+function requireIdentity(node: Node, { device, inode }: DirectoryIdentity, current: string): void {
+  if (inode === BigInt(node.inode) && (device === undefined || device === current)) return;
+  throw entryFailure('directory-changed', 'another directory has taken its place since it was listed');
+}
+
+function changedDirectory(): Error {
+  return entryFailure('directory-changed', 'it was there when its parent was listed, and is not any more');
+}
+
+function lockedDirectory(): Error {
+  return entryFailure('directory-unreadable', 'permission denied (EACCES)');
+}
+
+function lockedEntry(): Error {
+  return entryFailure('entry-unreadable', 'permission denied (EACCES)');
+}
+
+/** An inode that is open. */
+class OpenNode {
+  protected readonly view: SourceView;
+  protected readonly node: Node;
+
+  constructor(view: SourceView, node: Node) {
+    this.view = view;
+    this.node = node;
+    view.tree.opened(node);
+  }
+
+  close(): void {
+    this.view.tree.closed(this.node);
+  }
+
+  protected attributesNow(node: Node): SourceAttributes {
+    return { ...node.version.attributes, device: this.view.device };
+  }
+}
+
+class ModelDirectory extends OpenNode implements SourceDirectory {
+  attributes(): SourceAttributes {
+    this.view.before('directory');
+    return this.attributesNow(this.node);
+  }
+
+  *list(): Generator<readonly ListedEntry[]> {
+    this.view.before('directory');
+    if (this.node.isLocked) throw lockedDirectory();
+    const names = [...this.node.children.keys()];
+    for (let at = 0; at < names.length; at += BATCH) {
+      if (at > 0) this.view.before('directory');
+      const batch: ListedEntry[] = [];
+      for (const name of names.slice(at, at + BATCH)) {
+        const child = this.node.children.get(name);
+        if (!child) continue;
+        batch.push({ name: Buffer.from(name, 'latin1'), type: this.view.tellsTypes ? child.type : undefined });
+      }
+      if (batch.length > 0) yield batch;
+    }
+  }
+
+  attributesOf(name: Buffer): SourceAttributes {
+    return this.attributesNow(this.#lookUp(name));
+  }
+
+  readLink(name: Buffer): Buffer {
+    const node = this.#lookUp(name);
+    if (node.type !== SYMLINK) throw entryFailure('entry-type-changed', 'it is no symbolic link any more');
+    return Buffer.from(node.content);
+  }
+
+  openFile(name: Buffer): SourceFile {
+    const node = this.#lookUp(name);
+    if (node.type === SYMLINK || node.type === SOCKET) {
+      throw entryFailure('entry-type-changed', 'it is no regular file any more');
+    }
+    if (node.isLocked) throw lockedEntry();
+    return new ModelFile(this.view, node);
+  }
+
+  #lookUp(name: Buffer): Node {
+    this.view.before('entry');
+    if (this.node.isLocked) throw lockedEntry();
+    const node = this.node.children.get(name.toString('latin1'));
+    if (!node) throw entryFailure('entry-vanished', 'it was there when its directory was listed, and is not any more');
+    return node;
+  }
+}
+
+class ModelFile extends OpenNode implements SourceFile {
+  attributes(): SourceAttributes {
+    this.view.before('entry');
+    return this.attributesNow(this.node);
+  }
+
+  isUnchanged(before: SourceAttributes): boolean {
+    const now = this.attributes();
+    return (
+      before.inode === now.inode &&
+      before.sizeBytes === now.sizeBytes &&
+      before.mtimeSeconds === now.mtimeSeconds &&
+      before.mtimeNanoseconds === now.mtimeNanoseconds &&
+      before.ctimeSeconds === now.ctimeSeconds &&
+      before.ctimeNanoseconds === now.ctimeNanoseconds
+    );
+  }
+
+  read(target: Buffer, position: number): number {
+    this.view.before('entry');
+    if (this.node.type === DIRECTORY) throw entryFailure('entry-unreadable', 'is a directory (EISDIR)');
+    // A long read is not one step: what happens to the file meanwhile is seen in its second half.
+    const half = Math.ceil(target.length / 2);
+    const first = this.#copy(target.subarray(0, half), position);
+    if (first < half || half === target.length) return first;
+    this.view.before('entry');
+    return half + this.#copy(target.subarray(half), position + half);
+  }
+
+  #copy(target: Buffer, position: number): number {
+    const { content } = this.node;
+    return position >= content.length ? 0 : content.copy(target, 0, position);
+  }
+}

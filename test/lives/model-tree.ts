@@ -1,0 +1,142 @@
+import type { EntryType } from '../../src/format/ids.js';
+import { History } from './history.js';
+import { DIRECTORY, Node, type Version } from './model-node.js';
+
+/** A name in a directory of the model, and what it leads to. */
+export interface Place {
+  /** Below the root, components joined by `/`. */
+  readonly path: string;
+  readonly parent: Node;
+  readonly name: string;
+  readonly node: Node;
+}
+
+const FIRST_INODE = 100;
+
+/**
+ * A POSIX tree in memory, with inodes, links and open files, that remembers all its past.
+ *
+ * Each change of an inode moves its ctime. Numbers of inodes that are gone are used again when `reuse` says so, as ext4 does.
+ */
+export class ModelTree {
+  readonly root: Node;
+  readonly history = new History();
+  /** Every version of every inode, by the number of the change that made it. */
+  readonly versions = new Map<number, Version>();
+  readonly #reuse: boolean;
+  readonly #free: number[] = [];
+  #nextInode = FIRST_INODE;
+  #tick = 0;
+
+  constructor(reuse: boolean) {
+    this.#reuse = reuse;
+    this.root = this.makeNode(DIRECTORY);
+    this.root.links = 2;
+    this.touch(this.root, true);
+  }
+
+  makeNode(type: EntryType, content?: Buffer): Node {
+    const freed = this.#reuse ? this.#free.shift() : undefined;
+    const node = new Node(freed ?? this.#nextInode++, type);
+    if (content) node.content = content;
+    if (type === DIRECTORY) node.links = 1;
+    return node;
+  }
+
+  /** Everything below the root, each directory before what is in it. */
+  places(): Place[] {
+    const places: Place[] = [];
+    const enter = (parent: Node, prefix: string) => {
+      for (const [name, node] of parent.children) {
+        const path = prefix + name;
+        places.push({ path, parent, name, node });
+        if (node.isDirectory) enter(node, `${path}/`);
+      }
+    };
+    enter(this.root, '');
+    return places;
+  }
+
+  /** What happened until now is seen by whoever looks at the tree from here on. */
+  settle(): void {
+    this.history.record(this);
+  }
+
+  /** An inode has changed. */
+  touch(node: Node, modified: boolean): void {
+    node.changed(++this.#tick, modified);
+    this.versions.set(node.version.tick, node.version);
+  }
+
+  /** Gives an inode a name, in place of what has it, as rename and link do. */
+  enter(parent: Node, name: string, node: Node): void {
+    if (parent.children.has(name)) this.leave(parent, name);
+    parent.children.set(name, node);
+    node.links++;
+    if (node.isDirectory) parent.links++;
+    this.touch(node, node.isNew);
+    this.touch(parent, true);
+  }
+
+  /** Takes a name from an inode; one without names goes with what is in it. */
+  leave(parent: Node, name: string): Node | undefined {
+    const node = parent.children.get(name);
+    if (!node) return undefined;
+    parent.children.delete(name);
+    node.links--;
+    if (node.isDirectory) parent.links--;
+    this.touch(node, false);
+    this.touch(parent, true);
+    if (node.isDirectory) {
+      for (const child of [...node.children.keys()]) this.leave(node, child);
+    }
+    this.#freeUnused(node);
+    return node;
+  }
+
+  /** Moves a name, as rename does: what has the new one goes. */
+  move(from: Place, parent: Node, name: string): void {
+    const node = from.node;
+    node.opens++;
+    from.parent.children.delete(from.name);
+    node.links--;
+    if (node.isDirectory) from.parent.links--;
+    this.touch(from.parent, true);
+    this.enter(parent, name, node);
+    node.opens--;
+  }
+
+  write(node: Node, content: Buffer): void {
+    node.content = content;
+    this.touch(node, true);
+  }
+
+  /** Changes permissions or owners. */
+  change(node: Node, change: { readonly permissions?: number; readonly uid?: number }): void {
+    node.permissions = change.permissions ?? node.permissions;
+    node.uid = change.uid ?? node.uid;
+    this.touch(node, false);
+  }
+
+  opened(node: Node): void {
+    node.opens++;
+  }
+
+  closed(node: Node): void {
+    if (node.opens === 0) throw new Error(`The inode ${node.inode} of the model is closed once too often.`);
+    node.opens--;
+    this.#freeUnused(node);
+  }
+
+  /** A directory is inside itself or in what is below it: such a place is no target of a move. */
+  contains(directory: Node, node: Node): boolean {
+    if (directory === node) return true;
+    for (const child of directory.children.values()) if (child.isDirectory && this.contains(child, node)) return true;
+    return false;
+  }
+
+  #freeUnused(node: Node): void {
+    const unlinked = node.links <= (node.isDirectory ? 1 : 0);
+    if (unlinked && node.opens === 0 && node !== this.root) this.#free.push(node.inode);
+  }
+}

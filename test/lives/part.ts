@@ -1,0 +1,39 @@
+import { expect, it } from 'vitest';
+import { EVENT_LABELS } from './events.js';
+import { runLives, tellFailedLife, tellTally } from './run-lives.js';
+
+/** Lives that are lived when nothing else is said: so many that the suite stays quick. */
+const FEW = 300;
+/** With fewer lives than this a kind of event can be missing by chance. */
+const ENOUGH = 2000;
+const PARTS = 2;
+
+/**
+ * Lives every second life, so that two workers share them.
+ *
+ * LIVES says how many in all, LIVES_FROM the seed of the first, LIVES_SKIP which seeds to leave out (with commas between them),
+ * LIVES_STOP after how many failures to stop, LIVES_SHRINK how many of them to make smaller.
+ */
+export function livesPart(part: number): void {
+  const count = Number(process.env.LIVES ?? FEW);
+  const from = Number(process.env.LIVES_FROM ?? 1);
+  const stopAfter = Number(process.env.LIVES_STOP ?? 5);
+  const skipped = new Set((process.env.LIVES_SKIP ?? '').split(',').map(Number));
+  const seeds = Array.from({ length: count }, (_, index) => from + index)
+    .filter((_, index) => index % PARTS === part)
+    .filter((seed) => !skipped.has(seed));
+
+  it(
+    `a job that says that it is complete is whole, in ${seeds.length} random lives`,
+    async () => {
+      const report = await runLives(seeds, stopAfter, Number(process.env.LIVES_SHRINK ?? 2));
+      console.log(tellTally(report));
+      console.log(`LIVES_RESULT ${JSON.stringify({ lives: report.lives, failed: report.failed.map(({ seed }) => seed) })}`);
+      for (const failed of report.failed) console.log(tellFailedLife(failed));
+      expect(report.failed.map(({ seed, signature }) => `${seed}: ${signature}`)).toEqual([]);
+      if (report.lives < ENOUGH) return;
+      for (const label of EVENT_LABELS) expect(report.tally.get(label) ?? 0, label).toBeGreaterThan(0);
+    },
+    24 * 3600_000,
+  );
+}

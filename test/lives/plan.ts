@@ -1,0 +1,145 @@
+import { fileBlockCount } from '../../src/format/geometry.js';
+import { SMALL } from '../support/check.js';
+import { CALL_FAULTS, COMMIT_FAULTS, type Happening, type LifeEvent, SOURCE_FAULTS } from './events.js';
+import { Random } from './random.js';
+import { SOURCE_ACTIONS, type SourceAction } from './source-actions.js';
+
+/** An entry of the tree as it is before the job. */
+export interface SeedEntry {
+  readonly kind: 'file' | 'directory' | 'symlink' | 'fifo' | 'socket' | 'char' | 'link';
+  /** Which of the directories it is in, and for a link which of the files it is. */
+  readonly pick: number;
+  readonly seed: number;
+  readonly size: number;
+}
+
+/** One session of a job, and what happens before it. */
+export interface SessionPlan {
+  readonly pauseMs: number;
+  readonly before: readonly Happening[];
+  /** The machine was started again: devices have other numbers, and its steady clock begins anew. */
+  readonly reboot: boolean;
+  readonly maxErrors: number;
+  readonly events: readonly LifeEvent[];
+}
+
+/** A whole life as data: the same each time, and it can be made smaller. */
+export interface Life {
+  readonly seed: number;
+  readonly preserveHardLinks: boolean;
+  readonly compress: boolean;
+  readonly manifest: boolean;
+  /** Neither guard nor books: what must hold by construction. */
+  readonly unchecked: boolean;
+  readonly reuseInodes: boolean;
+  readonly tellsTypes: boolean;
+  readonly tree: readonly SeedEntry[];
+  readonly sessions: readonly SessionPlan[];
+}
+
+const { firstSegmentBytes, fileSegmentBytes } = SMALL;
+const BOUNDARIES = [0, 1, 2, 3, 5, 6, 8].map((segments) => firstSegmentBytes + segments * fileSegmentBytes);
+/** Kinds of entries and how often they are drawn. */
+const KINDS: readonly SeedEntry['kind'][] = [
+  ...new Array<'file'>(9).fill('file'),
+  ...new Array<'directory'>(5).fill('directory'),
+  ...new Array<'link'>(5).fill('link'),
+  'symlink',
+  'symlink',
+  'fifo',
+  'socket',
+  'char',
+];
+
+/** Draws a life. Each seed gives another one, and always the same. */
+export function drawLife(seed: number): Life {
+  const random = new Random(seed);
+  return {
+    seed,
+    preserveHardLinks: random.chance(70),
+    compress: random.chance(50),
+    manifest: random.chance(40),
+    unchecked: random.chance(50),
+    reuseInodes: random.chance(40),
+    tellsTypes: random.chance(85),
+    tree: Array.from({ length: 4 + random.below(12) }, () => drawEntry(random)),
+    sessions: Array.from({ length: 1 + random.below(5) }, (_, index) => drawSession(random, index)),
+  };
+}
+
+function drawEntry(random: Random): SeedEntry {
+  return { kind: random.pick(KINDS), pick: random.below(1000), seed: random.below(100_000), size: drawSize(random) };
+}
+
+/** At a boundary of the geometry, just below or above one, or anywhere. */
+function drawSize(random: Random): number {
+  if (random.chance(20)) return random.below(3);
+  if (random.chance(30)) return random.below(2 * fileSegmentBytes);
+  return Math.max(0, random.pick(BOUNDARIES) + random.below(3) - 1);
+}
+
+function drawSession(random: Random, index: number): SessionPlan {
+  const before: Happening[] = [];
+  if (index > 0) for (let count = random.small(5); count > 0; count--) before.push(drawHappening(random, true));
+  return {
+    pauseMs: random.pick([0, 1000, 5000, 9000, 20_000]),
+    before,
+    reboot: index > 0 && random.chance(15),
+    maxErrors: random.pick([0, 0, 1, 3, 50, 50]),
+    events: Array.from({ length: random.below(8) }, () => drawEvent(random)),
+  };
+}
+
+/** How far into a session the things happen that are drawn, at most; most happen early, since many sessions are short. */
+const CALLS = 60;
+const COMMITS = 30;
+const SOURCE_CALLS = 150;
+const TIMERS = 100;
+
+function drawEvent(random: Random): LifeEvent {
+  const on = random.pick(['call', 'call', 'call', 'commit', 'source', 'source', 'source', 'source', 'timer'] as const);
+  const happens = on === 'timer' || random.chance(on === 'source' ? 88 : 40);
+  switch (on) {
+    case 'call': {
+      const at = 1 + random.small(CALLS);
+      if (happens) return { on, at, what: drawHappening(random, false) };
+      return { on, at, what: { kind: random.pick(CALL_FAULTS), later: random.chance(50) ? 0 : 1 + random.below(60) } };
+    }
+    case 'commit': {
+      const at = 1 + random.small(COMMITS);
+      return happens ? { on, at, what: drawHappening(random, false) } : { on, at, what: { kind: random.pick(COMMIT_FAULTS) } };
+    }
+    case 'source': {
+      const at = 1 + random.small(SOURCE_CALLS);
+      return happens ? { on, at, what: drawHappening(random, true) } : { on, at, what: { kind: random.pick(SOURCE_FAULTS) } };
+    }
+    case 'timer':
+      return { on, at: 1 + random.small(TIMERS), what: drawHappening(random, false) };
+  }
+}
+
+function drawHappening(random: Random, mostlySource: boolean): Happening {
+  if (random.chance(mostlySource ? 92 : 50)) return { kind: 'source', action: drawAction(random) };
+  const kind = random.pick(['signal', 'signal', 'clock', 'second process', 'second job'] as const);
+  if (kind !== 'clock') return { kind };
+  return { kind, ms: random.pick([-86_400_000, -15_000, 15_000, 86_400_000]) };
+}
+
+function drawAction(random: Random): SourceAction {
+  return {
+    kind: random.pick(SOURCE_ACTIONS),
+    pick: random.below(1000),
+    other: random.below(1000),
+    size: drawSize(random),
+    seed: random.below(100_000),
+  };
+}
+
+/** A life in a few lines: what it begins with and what is planned. */
+export function describeLife(life: Life): string {
+  const { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes } = life;
+  const flags = { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes };
+  const on = Object.entries(flags).map(([name, value]) => (value ? name : `no ${name}`));
+  const large = life.tree.filter(({ kind, size }) => kind === 'file' && fileBlockCount(size, SMALL) > 2).length;
+  return `seed ${life.seed}: ${on.join(', ')}; ${life.tree.length} entries, ${large} large files`;
+}

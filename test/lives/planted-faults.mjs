@@ -1,0 +1,133 @@
+/**
+ * Faults that are planted into the program, one at a time, to see that the random lives find each of them.
+ *
+ * `find` must be in the file exactly once (or `count` times); `replace` takes its place.
+ */
+export const PLANTED_FAULTS = [
+  {
+    name: 'a linked inode of which nothing counts keeps its handle',
+    file: 'src/load/tries.ts',
+    find: 'state.links.setNames(group.id, state.takeSequences(1), ',
+    replace: 'state.links.setNames(group.id, group.sequence || state.takeSequences(1), ',
+  },
+  {
+    name: 'a linked inode that counts keeps its revision',
+    file: 'src/load/tries.ts',
+    find: 'group.manager, group.revision + 1)',
+    replace: 'group.manager, group.revision)',
+  },
+  {
+    name: 'a directory is written again under the same revision',
+    file: 'src/state/directories.ts',
+    find: ', revision = revision + 1\n',
+    replace: '\n',
+  },
+  {
+    name: 'the names of an entry whose try was cut off are no left-overs',
+    file: 'src/load/tries.ts',
+    find: 'if (index >= ended.begun) continue;',
+    replace: 'if (index >= 0) continue;',
+  },
+  {
+    name: 'the names of a linked inode whose try was lost are no left-overs',
+    file: 'src/load/tries.ts',
+    find: '    leaveLinked(context, group);\n',
+    replace: '',
+  },
+  {
+    name: 'the names of a directory whose try was lost are no left-overs',
+    file: 'src/load/tries.ts',
+    find: '    leaveDirectory(context, record);\n',
+    replace: '',
+  },
+  {
+    name: 'the last segment of a large file that was given up is no left-over',
+    file: 'src/load/tries.ts',
+    find: 'segments: Math.min(large.boundBlocks, large.blocks - 1),',
+    replace: 'segments: Math.min(large.boundBlocks, large.blocks - 2),',
+  },
+  {
+    name: 'the live name of a directory is removed, not the former one',
+    file: 'src/load/tries.ts',
+    find: 'version: FIRST_VERSION + written.revision,',
+    replace: 'version: FIRST_VERSION + record.revision,',
+  },
+  {
+    name: 'the live segments of a linked inode are removed, not the former ones',
+    file: 'src/load/tries.ts',
+    find: 'generation: written.generation,',
+    replace: 'generation: group.revision,',
+  },
+  {
+    name: 'late puts are not waited for',
+    file: 'src/load/end-tools.ts',
+    find: 'if (waitMs <= 0) return;',
+    replace: 'if (waitMs !== 0) return;',
+  },
+  {
+    name: 'late puts of a process that was killed are not waited for',
+    file: 'src/load/session.ts',
+    find: 'uncertainUntilMs: sessions > 0 && !settled ?',
+    replace: 'uncertainUntilMs: sessions < 0 && !settled ?',
+  },
+  {
+    name: 'an error of a put is swallowed',
+    file: 'src/worker/load-files.ts',
+    find: '    const failed = (error: unknown) => {\n      this.breakOff(error);\n      this.#ended();',
+    replace: '    const failed = () => {\n      acknowledged();',
+  },
+  {
+    name: 'the mark of an acknowledged entry is dropped',
+    file: 'src/load/record-results.ts',
+    find: '  chunk.acknowledged.addAll(part.acknowledged);\n',
+    replace: '',
+  },
+  {
+    name: 'a small file is sent though it has changed',
+    file: 'src/worker/build-entry.ts',
+    find: '    if (!file.isUnchanged(before)) return undefined;\n',
+    replace: '',
+  },
+  {
+    name: 'segments of a large file are sent though it has changed',
+    file: 'src/worker/load-large.ts',
+    find: '  if (!same) throw changed();\n',
+    replace: '',
+  },
+  {
+    name: 'another file that took the place of a linked one is loaded for it',
+    file: 'src/worker/build-entry.ts',
+    find: 'if (item.expectedInode !== undefined && attributes.inode !== item.expectedInode) {',
+    replace: 'if (item.expectedInode === 0n) {',
+  },
+  {
+    name: 'a directory that took the place of another is read',
+    file: 'src/worker/load-files.ts',
+    find: 'context.source.openDirectory(path, task.place)',
+    replace: 'context.source.openDirectory(path)',
+  },
+  {
+    name: 'a large file that failed stays in its directory',
+    file: 'src/load/record-results.ts',
+    find: '  state.chunks.leaveOut(large.origin.chunk, large.origin.entry);\n',
+    replace: '',
+  },
+  {
+    name: 'the books keep the segments of a file that was given up',
+    file: 'src/load/tries.ts',
+    find: '  state.removeObjects(Tally.decode(large.tally));\n',
+    replace: '',
+  },
+  {
+    name: 'failures are forgotten when they are tried again',
+    file: 'src/load/retry-failures.ts',
+    find: '  state.failures.setWanted();\n',
+    replace: '  state.failures.setWanted();\n  state.failures.dropResolved();\n',
+  },
+  {
+    name: 'the lock of a state directory is not taken',
+    file: 'src/state/state-directory.ts',
+    find: '  if (!tryLock(fd)) {',
+    replace: '  if (!tryLock(fd) && path === "") {',
+  },
+];

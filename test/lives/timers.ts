@@ -1,0 +1,29 @@
+import type { VirtualTime } from './virtual-time.js';
+
+const { setTimeout: realTimeout, clearTimeout: realClear } = globalThis;
+
+/**
+ * Runs something whose timers are those of a virtual time, so that it is the same each time and does not wait.
+ *
+ * @param hangMs real milliseconds after which it counts as hanging
+ * @throws Error when it hangs
+ */
+export async function runVirtually<T>(time: VirtualTime, hangMs: number, run: () => Promise<T>): Promise<T> {
+  const clearFake = (timer: unknown) => (timer as { cancel?(): void } | undefined)?.cancel?.();
+  const fake = (call: () => void, delayMs = 0) => {
+    const timer = { ...time.after(delayMs, call), unref: () => timer };
+    return timer;
+  };
+  let watch: NodeJS.Timeout | undefined;
+  const hangs = new Promise<never>((_, reject) => {
+    watch = realTimeout(() => reject(new Error('the session hangs')), hangMs);
+  });
+  const { performance: realPerformance } = globalThis;
+  Object.assign(globalThis, { setTimeout: fake, clearTimeout: clearFake, performance: { now: () => time.ms } });
+  try {
+    return await Promise.race([run(), hangs]);
+  } finally {
+    Object.assign(globalThis, { setTimeout: realTimeout, clearTimeout: realClear, performance: realPerformance });
+    realClear(watch);
+  }
+}
