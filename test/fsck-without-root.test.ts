@@ -150,7 +150,7 @@ describe('the verb', () => {
     expect(text.stdout).toContain('error no-root -: ');
     expect(text.stdout).toContain('error dangling-entry a/b/deep/x: ');
     expect(text.stdout).toContain('error dangling-entry c/\\x1b[2Jodd: ');
-    expect(text.stdout).toContain('[foreign \\x1b[2J \\x9b]');
+    expect(text.stdout).toContain('[foreign \\x1b[2J \\xc2\\x9b]');
     expect(text.stdout).toMatch(/\nChecked without the root directory: \d+ inodes belong to it, 0 to 0 other directories/);
     expect(text.stdout).toContain('--new-session=false');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: none may reach a terminal

@@ -84,7 +84,7 @@ export async function runExtension(argv: readonly string[]): Promise<number> {
   if (args.length !== 5) return fail('please pass five arguments: state path, source, storage account, container, SAS');
   const flags = command.opts<Flags>();
   const output = azcopy ? new AzcopyOutput() : ownOutput();
-  const stop = stopOnSignals();
+  const stop = stopOnSignals(() => output.event?.({ kind: 'message', text: 'stopping; once more stops at once' }));
   try {
     return await tellLoad(
       {

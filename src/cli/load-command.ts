@@ -23,7 +23,7 @@ Examples:
 `;
 
 /** Flags that are true or false. */
-const BOOLEANS = ['--new-session', '--preserve-hardlinks', '--one-file-system', '--estimate', '--dry-run'];
+const BOOLEANS = ['--new-session', '--preserve-hardlinks', '--one-file-system', '--estimate', '--dry-run', '--check-listing'];
 
 interface Flags {
   readonly compressionType: Compression;
@@ -42,6 +42,7 @@ interface Flags {
   readonly manifest?: string;
   readonly dryRun: boolean;
   readonly estimate: boolean;
+  readonly checkListing: boolean;
   readonly trustedMicrosoftSuffixes: string;
   readonly retryWindow?: number;
   readonly lateArrival?: number;
@@ -81,6 +82,7 @@ export function loadCommand(name: string): Command {
     .option('--manifest <file>', 'write a line of JSON for every entry, with the SHA-256 of files, to a file when the load is complete')
     .option('--dry-run <bool>', 'size the job and stop: nothing is written, no state is needed', parseBoolean, false)
     .option('--estimate <bool>', 'size the source beside the load, to foretell its end', parseBoolean, true)
+    .option('--check-listing <bool>', 'compare the listing of the container with what was put, before the job commits', parseBoolean, true)
     .option('--trusted-microsoft-suffixes <string>', 'further domains that Entra ID tokens may be sent to, semicolon-separated', '')
     .option('--retry-window <duration>', 'how long to wait for a service that does not answer, such as 90s or 6h (default: without end)', parseDuration)
     .option('--late-arrival <duration>', 'how long a request that was given up may still take effect at the service (default: 235s)', parseDuration)
@@ -114,7 +116,7 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
   const [source] = command.args;
   const destination = containerArgument(command.args[1]);
   const output = new LoadOutput(messages);
-  const stop = stopOnSignals();
+  const stop = stopOnSignals(() => messages.info('INFO: stopping; once more stops at once'));
   try {
     const selection = parseSelection(flags.excludePath, flags.excludePattern, flags.oneFileSystem);
     if (flags.dryRun) {
@@ -143,6 +145,7 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
         selection,
         manifest: flags.manifest,
         estimate: flags.estimate,
+        checkListing: flags.checkListing,
         identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: (text) => messages.info(`INFO: ${text}`) },
         maxErrors: flags.maxErrors,
         capMbps: flags.capMbps,

@@ -1,10 +1,15 @@
-/** The first signal stops the job so that it can be resumed; the second ends the process at once. */
-export function stopOnSignals(): { readonly signal: AbortSignal; release(): void } {
+/**
+ * The first signal stops the job so that it can be resumed; the second ends the process at once.
+ *
+ * @param onStop called at the first signal
+ */
+export function stopOnSignals(onStop: () => void = () => undefined): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
     // Without a terminal (nohup, a service) a hang-up is no wish of the user.
     if (signal === 'SIGHUP' && !process.stdin.isTTY) return;
     if (controller.signal.aborted) process.exit(1);
+    onStop();
     controller.abort();
   };
   const signals: NodeJS.Signals[] = ['SIGINT', 'SIGTERM', 'SIGHUP'];

@@ -10,6 +10,8 @@ import { runTasks } from './run-tasks.js';
 /** Objects from which on the listing is taken in some 100 parts, and in some 1,600: names begin with a hash. */
 const PARTS_FROM = 10_000;
 const MANY_PARTS_FROM = 10_000_000;
+/** Objects from which on the start of a further thread is worth it. */
+const ALL_LANES_FROM = 500_000;
 const NAMES_SHOWN = 5;
 const HEX = Array.from('0123456789ABCDEF');
 const ASCII = Array.from({ length: 0x7f - 0x20 }, (_, index) => String.fromCharCode(0x20 + index));
@@ -30,7 +32,8 @@ export interface ContainerListing {
 export async function checkListing(context: JobContext, tools: EndTools, rootName: string): Promise<ContainerListing> {
   const { state } = context;
   const tasks = prefixes(tools.work.container.listsByPrefix, state.tally.count).map((prefix): SurveyTask => ({ kind: 'survey', prefix, apart: rootName }));
-  const parts = await runTasks(tools.runner, tasks, (result) => result as SurveyResult, tools.signal);
+  const lanes = state.tally.count < ALL_LANES_FROM ? tools.lanes() : { first: 0, end: tools.runner.lanes };
+  const parts = await runTasks(tools.runner, lanes, tasks, (result) => result as SurveyResult, tools.signal);
   requireGoOn(tools.signal);
   const found = new Tally();
   for (const { tally } of parts) found.plus(Tally.decode(tally));

@@ -3,9 +3,10 @@ import { objectNamePrefix } from '../format/names.js';
 import type { RecordedLeftover } from '../state/leftovers.js';
 import { blockNames } from '../worker/indirect-blocks.js';
 import { type EndTools, requireGoOn, waitForLatePuts } from './end-tools.js';
-import { LeftoverGuard, type Verdict, versionsOf } from './guard.js';
+import { type FindVersions, LeftoverGuard, openVersions, type Verdict } from './guard.js';
 import type { JobContext } from './job-context.js';
 import { judgeOld } from './old-leftovers.js';
+import { pages } from './tries.js';
 
 const LEFTOVERS_AT_ONCE = 64;
 const LOOKS_IN_FLIGHT = 16;
@@ -25,13 +26,14 @@ export async function cleanUp(context: JobContext, tools: EndTools): Promise<voi
   if (state.leftovers.hasAny()) {
     await waitForLatePuts(context, tools);
     const guard = new LeftoverGuard(context, tools);
+    const versionsOf = await openVersions(tools.work.container, handles(context));
     // What version 0.1.0 recorded is judged twice: an inode that goes takes with it what it names.
     for (const last of [false, true]) {
       for (let after = 0; ; ) {
         const page = state.leftovers.list(after, LEFTOVERS_AT_ONCE);
         if (page.length === 0) break;
         requireGoOn(tools.signal);
-        await cleanUpPage(context, tools, guard, page, last);
+        await cleanUpPage(context, tools, { guard, versionsOf, last }, page);
         after = page[page.length - 1].id;
       }
     }
@@ -45,10 +47,24 @@ export async function cleanUp(context: JobContext, tools: EndTools): Promise<voi
   }
 }
 
-async function cleanUpPage(context: JobContext, tools: EndTools, guard: LeftoverGuard, page: readonly RecordedLeftover[], last: boolean): Promise<void> {
+/** By what a left-over is looked at. */
+interface Look {
+  readonly guard: LeftoverGuard;
+  readonly versionsOf: FindVersions;
+  /** Whether what version 0.1.0 recorded and is refused is given up. */
+  readonly last: boolean;
+}
+
+function* handles({ state }: JobContext): Generator<Uint8Array> {
+  for (const { leftover } of pages((after) => state.leftovers.list(after, LEFTOVERS_AT_ONCE))) {
+    if (leftover.handle) yield leftover.handle;
+  }
+}
+
+async function cleanUpPage(context: JobContext, tools: EndTools, look: Look, page: readonly RecordedLeftover[]): Promise<void> {
   const { state, log } = context;
   const { container } = tools.work;
-  const verdicts = await mapInFlight(page, LOOKS_IN_FLIGHT, (row) => judge(row, tools, guard));
+  const verdicts = await mapInFlight(page, LOOKS_IN_FLIGHT, (row) => judge(row, tools, look));
   const names = verdicts.flatMap((verdict) => ('remove' in verdict ? [verdict.remove] : []));
   for (const generator of names) {
     await inBatches(generator, DELETES_IN_FLIGHT, async (batch) => {
@@ -65,17 +81,17 @@ async function cleanUpPage(context: JobContext, tools: EndTools, guard: Leftover
         state.leftovers.refuse(id, verdict.refuse);
         continue;
       }
-      if ('refuse' in verdict && !last) continue;
+      if ('refuse' in verdict && !look.last) continue;
       if ('refuse' in verdict) log.write('WARNING', `a left-over that version 0.1.0 recorded stays: ${verdict.refuse}`);
       state.leftovers.drop(id);
     }
   });
 }
 
-async function judge(row: RecordedLeftover, tools: EndTools, guard: LeftoverGuard): Promise<Verdict> {
-  if (row.old) return judgeOld(row.leftover, tools, guard);
+async function judge(row: RecordedLeftover, tools: EndTools, { guard, versionsOf }: Look): Promise<Verdict> {
+  if (row.old) return judgeOld(row.leftover, tools, guard, versionsOf);
   const { leftover } = row;
-  const listed = await versionsOf(tools.work.container, leftover.handle);
+  const listed = await versionsOf(leftover.handle);
   const mine = listed.filter(({ key }) => key.version === leftover.version).map(({ name }) => name);
   const reason = tools.guarded ? await guard.whyNot(leftover, listed, mine) : undefined;
   if (reason !== undefined) return { refuse: `${objectNamePrefix(leftover.handle)}: ${reason}` };

@@ -34,13 +34,13 @@ export async function commit(context: JobContext, tools: EndTools): Promise<void
   if (tools.uncertainUntilMs > 0 && state.record.logNames.length > 0) await waitForLatePuts(context, tools);
   await putLogs(context, tools);
   requireGoOn(tools.signal);
+  const notChecked = whyNotChecked(context, tools);
+  if (notChecked === '') await checkListing(context, tools, seal?.name ?? '');
+  requireGoOn(tools.signal);
   if (!seal) {
-    state.transact(() => state.update({ committed: true, notChecked: '' }));
+    state.transact(() => state.update({ committed: true, notChecked }));
     return;
   }
-  const notChecked = whyNotChecked(context, tools);
-  if (notChecked === '') await checkListing(context, tools, seal.name);
-  requireGoOn(tools.signal);
   const storedBytes = await putRoot(context, tools, seal);
   const tally = Tally.decode(seal.tally);
   tally.add(ObjectType.directory, seal.name, storedBytes);

@@ -10,6 +10,8 @@ export interface EndTools {
   /** A context of the calling thread. */
   readonly work: WorkContext;
   readonly runner: TaskRunner;
+  /** Lanes that are at work already: the first, and the one behind the last. */
+  lanes(): { readonly first: number; readonly end: number };
   readonly lz4: Lz4;
   readonly clock: Clock;
   readonly signal: AbortSignal;

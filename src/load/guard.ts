@@ -25,17 +25,38 @@ export interface ListedVersion {
 /** What is to be done with a left-over: these names can go, or none and why. */
 export type Verdict = { readonly remove: Iterable<string> } | { readonly refuse: string };
 
-/** The blobs of an id. */
-export async function versionsOf(container: Container, id: Uint8Array): Promise<readonly ListedVersion[]> {
-  const versions: ListedVersion[] = [];
-  for await (const page of container.list(objectNamePrefix(id))) {
+/** Finds the blobs of an id. */
+export type FindVersions = (id: Uint8Array) => Promise<readonly ListedVersion[]>;
+
+/**
+ * How the blobs of an id are found: by a listing of their prefix, or, where that would read the whole container each time, by one
+ * listing for all of some ids.
+ */
+export async function openVersions(container: Container, ids: Iterable<Uint8Array>): Promise<FindVersions> {
+  const byPrefix = async (id: Uint8Array) => {
+    const versions: ListedVersion[] = [];
+    for await (const page of container.list(objectNamePrefix(id))) {
+      for (const { name } of page) {
+        const key = decodeObjectName(name);
+        if (key) versions.push({ name, key });
+      }
+    }
+    return versions;
+  };
+  if (container.listsByPrefix) return byPrefix;
+  const found = new Map<string, ListedVersion[]>();
+  for (const id of ids) found.set(idHex(id), []);
+  for await (const page of container.list('')) {
     for (const { name } of page) {
-      const key = decodeObjectName(name);
+      const versions = found.get(ID_IN_NAME.exec(name)?.[1] ?? '');
+      const key = versions && decodeObjectName(name);
       if (key) versions.push({ name, key });
     }
   }
-  return versions;
+  return async (id) => found.get(idHex(id)) ?? byPrefix(id);
 }
+
+const ID_IN_NAME = /^[0-9A-F]{16}_([0-9A-F]+)\./;
 
 /**
  * Looks before something is removed. By the rule of names (`tries.ts`) nothing that counts is ever a left-over; this is the net under it.

@@ -25,6 +25,7 @@ import { type LaneSetup, openLane } from '../worker/open-lane.js';
 import type { SizeSetup } from '../worker/size-protocol.js';
 import type { JobConstants } from '../worker/tasks.js';
 import { createThreadRunner } from '../worker/thread-runner.js';
+import { warningsBefore } from './before-load.js';
 import { JobContext } from './job-context.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type JobWish, type OpenJob, resumeJob } from './open-job.js';
@@ -156,7 +157,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   };
   try {
     const runner = await openRunner();
-    const warnings: readonly string[] = [];
+    const warnings = warningsBefore(destination, options.statePath, clock.now());
     const parts = { options, logFile, job, context, work, runner, lz4, traffic, signal, root: sourcePath, warnings };
     return await new Session(parts).run();
   } finally {

@@ -52,6 +52,7 @@ export async function beginJob(
   let state: JobState | undefined;
   let container: Container | undefined;
   let takenOver = false;
+  let asked = false;
   try {
     container = await openContainer();
     const record = newRecord(wish, random);
@@ -61,14 +62,15 @@ export async function beginJob(
     if (before) before.transact(() => before.update({ ...record, bucketUuid: before.record.bucketUuid }));
     state = before ?? createState(directory, record, hooks);
     await requireUnused(container, lz4, state.record.bucketUuid, wish);
+    asked = true;
     await claimContainer(state, container, lz4, wish);
     return { state, directory, container };
   } catch (error) {
     state?.close();
     await container?.close();
-    // Where it is not known whether the bucket object is there, its UUID is kept for the next start.
-    const uncertain = isClfsError(error, 'service-unavailable', 'service', 'container', 'cancelled');
-    if (state && (uncertain || takenOver)) directory.release();
+    // Where the bucket object may be there, its UUID is kept for the next start.
+    const refused = isClfsError(error, 'container-not-empty', 'container-missing', 'access-denied');
+    if (takenOver || (asked && !refused)) directory.release();
     else directory.discard();
     throw error;
   }

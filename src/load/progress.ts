@@ -1,6 +1,7 @@
 import type { Clock } from '../container/clock.js';
 import type { Traffic } from '../container/traffic.js';
 import type { JobCounters } from '../state/job-state.js';
+import type { UnstorableCount } from '../worker/unstorable-count.js';
 
 /** Phases of a load, in order; Reconcile and Cleanup only when they have work. */
 export type Phase = 'Init' | 'Transfer' | 'Reconcile' | 'Cleanup' | 'Finalize' | 'Done';
@@ -47,6 +48,8 @@ export class Progress {
   scanning = true;
   /** Bytes that are left of the large files which are known. */
   openLargeBytes: () => number = () => 0;
+  /** What of the source the format cannot hold; undefined when nobody has gone over all of it. */
+  unstorable: UnstorableCount | undefined;
   #sized: { readonly entries: number; readonly bytes: number; readonly complete: boolean } | undefined;
   readonly #clock: Clock;
   readonly #begunMs: number;

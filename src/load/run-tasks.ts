@@ -6,12 +6,19 @@ import type { Task, TaskResult } from '../worker/tasks.js';
 const TASKS_A_LANE = 4;
 
 /**
- * Runs tasks that need no order and no state, on all lanes of a runner in which nothing else runs.
+ * Runs tasks that need no order and no state, in a runner in which nothing else runs.
  *
+ * @param lanes to be used: the first, and the one behind the last
  * @returns the results in the order of the tasks
  * @throws the first error of a task; ClfsError `cancelled`
  */
-export function runTasks<R>(runner: TaskRunner, tasks: readonly Task[], result: (result: TaskResult) => R, signal: AbortSignal): Promise<readonly R[]> {
+export function runTasks<R>(
+  runner: TaskRunner,
+  { first, end }: { readonly first: number; readonly end: number },
+  tasks: readonly Task[],
+  result: (result: TaskResult) => R,
+  signal: AbortSignal,
+): Promise<readonly R[]> {
   return new Promise((resolve, reject) => {
     const results: R[] = [];
     const lanes = new Map<number, number>();
@@ -42,6 +49,6 @@ export function runTasks<R>(runner: TaskRunner, tasks: readonly Task[], result: 
     });
     if (signal.aborted) return abort();
     signal.addEventListener('abort', abort);
-    for (let turn = 0; turn < TASKS_A_LANE; turn++) for (let lane = 0; lane < runner.lanes; lane++) give(lane);
+    for (let turn = 0; turn < TASKS_A_LANE; turn++) for (let lane = first; lane < end; lane++) give(lane);
   });
 }

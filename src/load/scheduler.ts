@@ -196,6 +196,11 @@ export class Scheduler {
     });
   }
 
+  /** Lanes that get work: the first, and the one behind the last. */
+  get lanes(): { readonly first: number; readonly end: number } {
+    return this.#laneCount.active;
+  }
+
   /** Whether nothing was under way when the run ended: no put of the current session can take effect any more. */
   get settled(): boolean {
     return this.#running.size === 0 && !this.#abandoned;

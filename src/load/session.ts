@@ -8,6 +8,7 @@ import { DirectoryStatus } from '../state/schema.js';
 import { VERSION } from '../version.js';
 import type { WorkContext } from '../worker/context.js';
 import type { TaskRunner } from '../worker/runner.js';
+import { unstorableTexts } from './before-load.js';
 import { cleanUp } from './clean-up.js';
 import { commit } from './commit.js';
 import type { EndTools } from './end-tools.js';
@@ -46,6 +47,7 @@ export interface SessionParts {
 export class Session {
   readonly #parts: SessionParts;
   readonly #tools: EndTools;
+  #scheduler: Scheduler | undefined;
 
   constructor(parts: SessionParts) {
     const { options, job, context, work, runner, lz4, signal } = parts;
@@ -55,6 +57,7 @@ export class Session {
     this.#tools = {
       work,
       runner,
+      lanes: () => this.#scheduler?.lanes ?? { first: 0, end: 1 },
       lz4,
       clock,
       signal,
@@ -72,7 +75,6 @@ export class Session {
     this.#introduce();
     let status: FinalStatus;
     let failure: unknown;
-    let scheduler: Scheduler | undefined;
     try {
       if (this.#isFinished()) {
         progress.begin(() => state.counters, 0, 0, this.#parts.traffic);
@@ -85,8 +87,8 @@ export class Session {
       await this.#prepare();
       options.onStart?.(() => progress.snapshot());
       this.#enter('Transfer');
-      scheduler = new Scheduler(context, options.maxErrors ?? DEFAULT_MAX_ERRORS, options.concurrency !== undefined, () => this.#enter('Reconcile'));
-      await scheduler.run(runner, signal);
+      this.#scheduler = new Scheduler(context, options.maxErrors ?? DEFAULT_MAX_ERRORS, options.concurrency !== undefined, () => this.#enter('Reconcile'));
+      await this.#scheduler.run(runner, signal);
       if (state.leftovers.hasAny()) this.#enter('Cleanup');
       await cleanUp(context, this.#tools);
       this.#enter('Finalize');
@@ -100,6 +102,7 @@ export class Session {
       await work.container.tidy();
       await this.#writeManifest();
       status = state.failures.count() > 0 ? 'CompletedWithErrors' : 'Completed';
+      for (const text of unstorableTexts(progress.unstorable)) this.#say(text);
       const { notChecked } = state.record;
       if (notChecked !== '') {
         this.#say(`The listing of the container was not checked: ${notChecked}. Check it by "clfsload fsck --content" with the container.`);
@@ -114,7 +117,7 @@ export class Session {
     try {
       progress.failed = state.failures.count() + state.failures.retryingCount();
       if (failure !== undefined) writeReports(context, root, directory.file);
-      const quiet = failure === undefined || scheduler?.settled === true;
+      const quiet = failure === undefined || this.#scheduler?.settled === true;
       const late = Math.max(this.#tools.uncertainUntilMs, work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
       state.transact(() => state.update({ finalStatus: status, settled }));
@@ -269,8 +272,8 @@ function rootName(source: Buffer): Buffer {
 /** Trouble of the database as an error that tells what to do. */
 function wrapState(error: unknown): unknown {
   if (error === undefined || error instanceof ClfsError) return error;
-  const code = String((error as { code?: unknown }).code ?? '');
-  if (code.includes('SQLITE'))
+  const { code } = error as { code?: unknown };
+  if (typeof code === 'string' && code.includes('SQLITE'))
     return new ClfsError('state', `Cannot write the job state: ${messageOf(error)}. Make room or mend the disk, then go on with --new-session=false.`, {
       cause: error,
     });

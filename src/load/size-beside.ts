@@ -9,7 +9,10 @@ const SIZE_AFTER_MS = 5000;
 export function sizeBeside(setup: SizeSetup, progress: Progress): { stop(): void } {
   let sizer: SizerThread | undefined;
   const timer = setTimeout(() => {
-    sizer = startSizer(setup, ({ entries, bytes }, complete) => progress.setSized(entries, bytes, complete));
+    sizer = startSizer({ ...setup, unstorable: true }, ({ entries, bytes, unstorable }, complete) => {
+      progress.setSized(entries, bytes, complete);
+      if (complete) progress.unstorable = unstorable;
+    });
   }, SIZE_AFTER_MS);
   return {
     stop() {

@@ -16,7 +16,7 @@ const MOST_OPEN_DIRECTORIES = 128;
 const DESCRIPTORS_A_PLACE = 2;
 
 /** Set when the job stops. */
-export interface StopState {
+interface StopState {
   /** Tasks end what is under way and begin nothing new. */
   asked: boolean;
   /** Tasks do not wait for what is under way any more. */

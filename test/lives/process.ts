@@ -12,7 +12,7 @@ import type { Change, Service } from './service.js';
 import type { VirtualTime } from './virtual-time.js';
 
 /** How long a put that was given up can live at the service. */
-export const LATE_MS = 10_000;
+const LATE_MS = 10_000;
 /** A process that was killed is known to have been alive so long before at the least. */
 const ALIVE_MS = 1000;
 /** A request takes so long at most, unless it stalls. */
@@ -42,7 +42,7 @@ export interface Surroundings {
 }
 
 /** Why everything fails in a process that was killed. */
-export class Killed extends Error {}
+class Killed extends Error {}
 
 /**
  * One session: a process with its container, clock, commits and source, of which each call has a number.

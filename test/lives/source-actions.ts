@@ -24,7 +24,7 @@ export const SOURCE_ACTIONS = [
   'rename',
   'change owner',
 ] as const;
-export type SourceActionKind = (typeof SOURCE_ACTIONS)[number];
+type SourceActionKind = (typeof SOURCE_ACTIONS)[number];
 
 /** One thing that happens to the source. Places are picked from those that there are at that time, by number. */
 export interface SourceAction {

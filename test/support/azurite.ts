@@ -65,7 +65,7 @@ export async function startAzurite(tls?: TestCertificate, host: '127.0.0.1' | ':
       {
         containerName: name,
         permissions: ContainerSASPermissions.parse(options.permissions ?? 'racwdl'),
-        expiresOn: options.expiresOn ?? new Date(Date.now() + 3_600_000),
+        expiresOn: options.expiresOn ?? new Date(Date.now() + 86_400_000),
         startsOn: new Date(Date.now() - 86_400_000),
         protocol: SASProtocol.HttpsAndHttp,
       },

@@ -49,9 +49,19 @@ export function troubleOfAnswer(request: BlobRequest, answer: BlobAnswer, where:
     if (hasToken && (status === 401 || TOKEN_CODES.has(code ?? ''))) return { ...trouble, refusal };
     throw refusal;
   }
-  if (status === 412 || (status === 409 && code === 'BlobAlreadyExists')) throw new ClfsError('exists', `The blob ${request.blob} exists (${text}).`);
-  throw new ClfsError('service', `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)}`.trim());
+  const met = status === 412 && (code === undefined || code === 'ConditionNotMet' || code === 'UnspecifiedCondition');
+  if (met || (status === 409 && code === 'BlobAlreadyExists')) throw new ClfsError('exists', `The blob ${request.blob} exists (${text}).`);
+  const advice = PROTECTION_ADVICE.get(code ?? '') ?? '';
+  throw new ClfsError('service', `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)} ${advice}`.trim());
 }
+
+/** What to do where the account protects its blobs; see docs/errors.md. */
+const PROTECTION_ADVICE: ReadonlyMap<string, string> = new Map([
+  ['BlobImmutableDueToPolicy', 'Delete the immutability policy of the container, then go on with --new-session=false.'],
+  ['BlobImmutableDueToLegalHold', 'Clear the legal hold of the container, then go on with --new-session=false.'],
+  ['LeaseIdMissing', 'Break the lease on the blob, then go on with --new-session=false.'],
+  ['SnapshotsPresent', 'Remove the snapshots of the blob, then go on with --new-session=false.'],
+]);
 
 /** Codes of failures to connect: nothing of the request has left. */
 const NOT_SENT = new Set(['EMFILE', 'ENFILE', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'UND_ERR_CONNECT_TIMEOUT']);
