@@ -42,3 +42,8 @@ export function runOnTerminal(name: 'azcopy' | 'clfsload', args: readonly string
 export function runProgram(name: 'azcopy' | 'clfsload' | 'CLFSLoad.py', args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunResult> {
   return startProgram(name, args, env).done;
 }
+
+/** What a verb complained of: its standard error without the lines of progress that a busy machine makes it write. */
+export function complaints({ stderr }: RunResult): readonly string[] {
+  return stderr.split('\n').filter((line) => line !== '' && !/^\d+ (entries|blobs)\b.*(written|listed|checked)$/.test(line));
+}
