@@ -3,9 +3,10 @@ import { objectNamePrefix } from '../format/names.js';
 import type { RecordedLeftover } from '../state/leftovers.js';
 import { blockNames } from '../worker/indirect-blocks.js';
 import { type EndTools, requireGoOn, waitForLatePuts } from './end-tools.js';
-import { type FindVersions, LeftoverGuard, openVersions, type Verdict } from './guard.js';
+import { LeftoverGuard, type Verdict } from './guard.js';
 import type { JobContext } from './job-context.js';
 import { judgeOld } from './old-leftovers.js';
+import { openPresence, type Presence } from './presence.js';
 import { pages } from './tries.js';
 
 const LEFTOVERS_AT_ONCE = 64;
@@ -26,14 +27,14 @@ export async function cleanUp(context: JobContext, tools: EndTools): Promise<voi
   if (state.leftovers.hasAny()) {
     await waitForLatePuts(context, tools);
     const guard = new LeftoverGuard(context, tools);
-    const versionsOf = await openVersions(tools.work.container, handles(context));
+    const presence = await openPresence(tools.work.container, [...handles(context)], state.tally.count);
     // What version 0.1.0 recorded is judged twice: an inode that goes takes with it what it names.
     for (const last of [false, true]) {
       for (let after = 0; ; ) {
         const page = state.leftovers.list(after, LEFTOVERS_AT_ONCE);
         if (page.length === 0) break;
         requireGoOn(tools.signal);
-        await cleanUpPage(context, tools, { guard, versionsOf, last }, page);
+        await cleanUpPage(context, tools, { guard, presence, last }, page);
         after = page[page.length - 1].id;
       }
     }
@@ -50,7 +51,7 @@ export async function cleanUp(context: JobContext, tools: EndTools): Promise<voi
 /** By what a left-over is looked at. */
 interface Look {
   readonly guard: LeftoverGuard;
-  readonly versionsOf: FindVersions;
+  readonly presence: Presence;
   /** Whether what version 0.1.0 recorded and is refused is given up. */
   readonly last: boolean;
 }
@@ -88,19 +89,21 @@ async function cleanUpPage(context: JobContext, tools: EndTools, look: Look, pag
   });
 }
 
-async function judge(row: RecordedLeftover, tools: EndTools, { guard, versionsOf }: Look): Promise<Verdict> {
-  if (row.old) return judgeOld(row.leftover, tools, guard, versionsOf);
+async function judge(row: RecordedLeftover, tools: EndTools, { guard, presence }: Look): Promise<Verdict> {
+  if (row.old) return judgeOld(row.leftover, tools, guard, presence);
   const { leftover } = row;
-  const listed = await versionsOf(leftover.handle);
+  const listed = await presence.versions(leftover.handle);
   const mine = listed.filter(({ key }) => key.version === leftover.version).map(({ name }) => name);
   const reason = tools.guarded ? await guard.whyNot(leftover, listed, mine) : undefined;
   if (reason !== undefined) return { refuse: `${objectNamePrefix(leftover.handle)}: ${reason}` };
-  return { remove: namesOf(mine, blockNames(leftover, tools.work)) };
+  return { remove: namesOf(mine, blockNames(leftover, tools.work), presence.blocks(leftover.handle)) };
 }
 
-function* namesOf(inodes: readonly string[], blocks: Iterable<string>): Generator<string> {
+/** @param present blocks that are there; undefined when that is not known: then each is removed, there or not */
+function* namesOf(inodes: readonly string[], blocks: Iterable<string>, present: ReadonlySet<string> | undefined): Generator<string> {
   yield* inodes;
-  yield* blocks;
+  if (present?.size === 0) return;
+  for (const name of blocks) if (!present || present.has(name)) yield name;
 }
 
 async function mapInFlight<T, R>(items: readonly T[], limit: number, map: (item: T) => Promise<R>): Promise<R[]> {

@@ -1,10 +1,9 @@
-import type { Container } from '../container/container.js';
 import { isClfsError } from '../error.js';
 import { type DirectoryEntry, decodeDirents } from '../format/dirents.js';
 import { decodeObject } from '../format/envelope.js';
 import { idHex, ObjectType } from '../format/ids.js';
 import { decodeInode, type Inode } from '../format/inode.js';
-import { decodeObjectName, encodeObjectName, FIRST_VERSION, objectNamePrefix, type ParsedName } from '../format/names.js';
+import { decodeObjectName, encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import { decodeSegment } from '../format/segment.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import type { Leftover } from '../state/leftovers.js';
@@ -12,51 +11,13 @@ import { DirectoryStatus, WorkStatus } from '../state/schema.js';
 import { blockNames } from '../worker/indirect-blocks.js';
 import type { EndTools } from './end-tools.js';
 import type { JobContext } from './job-context.js';
+import type { ListedVersion } from './presence.js';
 
 /** Most bytes that one object has, uncompressed. */
 const OBJECT_LIMIT_BYTES = 64 * 1048576;
 
-/** A version of an inode that is in the container. */
-export interface ListedVersion {
-  readonly name: string;
-  readonly key: ParsedName;
-}
-
 /** What is to be done with a left-over: these names can go, or none and why. */
 export type Verdict = { readonly remove: Iterable<string> } | { readonly refuse: string };
-
-/** Finds the blobs of an id. */
-export type FindVersions = (id: Uint8Array) => Promise<readonly ListedVersion[]>;
-
-/**
- * How the blobs of an id are found: by a listing of their prefix, or, where that would read the whole container each time, by one
- * listing for all of some ids.
- */
-export async function openVersions(container: Container, ids: Iterable<Uint8Array>): Promise<FindVersions> {
-  const byPrefix = async (id: Uint8Array) => {
-    const versions: ListedVersion[] = [];
-    for await (const page of container.list(objectNamePrefix(id))) {
-      for (const { name } of page) {
-        const key = decodeObjectName(name);
-        if (key) versions.push({ name, key });
-      }
-    }
-    return versions;
-  };
-  if (container.listsByPrefix) return byPrefix;
-  const found = new Map<string, ListedVersion[]>();
-  for (const id of ids) found.set(idHex(id), []);
-  for await (const page of container.list('')) {
-    for (const { name } of page) {
-      const versions = found.get(ID_IN_NAME.exec(name)?.[1] ?? '');
-      const key = versions && decodeObjectName(name);
-      if (key) versions.push({ name, key });
-    }
-  }
-  return async (id) => found.get(idHex(id)) ?? byPrefix(id);
-}
-
-const ID_IN_NAME = /^[0-9A-F]{16}_([0-9A-F]+)\./;
 
 /**
  * Looks before something is removed. By the rule of names (`tries.ts`) nothing that counts is ever a left-over; this is the net under it.

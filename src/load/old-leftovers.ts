@@ -5,7 +5,8 @@ import { decodeSegment } from '../format/segment.js';
 import type { OldLeftover } from '../state/leftovers.js';
 import { blockNames } from '../worker/indirect-blocks.js';
 import type { EndTools } from './end-tools.js';
-import type { FindVersions, LeftoverGuard, Verdict } from './guard.js';
+import type { LeftoverGuard, Verdict } from './guard.js';
+import type { Presence } from './presence.js';
 
 /** Where a handle holds its sequence number. Source: docs/format.md */
 const SEQUENCE_AT = 8;
@@ -14,10 +15,10 @@ const SEQUENCE_AT = 8;
  * Judges a left-over that version 0.1.0 recorded: a name, or the segments of a handle. That program used names again, so it may count: it
  * goes only where nothing in the state or the container leads to it.
  */
-export async function judgeOld(leftover: OldLeftover, tools: EndTools, guard: LeftoverGuard, versionsOf: FindVersions): Promise<Verdict> {
+export async function judgeOld(leftover: OldLeftover, tools: EndTools, guard: LeftoverGuard, presence: Presence): Promise<Verdict> {
   const { name, handle } = leftover;
   if (handle) {
-    if (!(await ownerNames(handle, blockIds(leftover, tools), guard, versionsOf))) {
+    if (!(await ownerNames(handle, blockIds(leftover, tools), guard, presence))) {
       return { remove: blockNames({ ...leftover, handle }, tools.work) };
     }
     return { refuse: `the inode ${idHex(handle)} names its segments` };
@@ -28,16 +29,16 @@ export async function judgeOld(leftover: OldLeftover, tools: EndTools, guard: Le
   if (!body) return { remove: [] };
   if (key.type === ObjectType.segment || key.type === ObjectType.indirect) {
     const { owner } = decodeSegment(body);
-    const counts = await ownerNames(owner.handle, new Set([idHex(key.id)]), guard, versionsOf);
+    const counts = await ownerNames(owner.handle, new Set([idHex(key.id)]), guard, presence);
     return counts ? { refuse: `the inode that counts names ${name}` } : { remove: [name] };
   }
-  const versions = await versionsOf(key.id);
+  const versions = await presence.versions(key.id);
   const superseded = versions.some((version) => version.key.version > key.version);
   if (superseded) return { remove: [name] };
   const sequence = Number(key.id.readBigUInt64LE(SEQUENCE_AT));
   if (guard.isKnown(sequence)) return { refuse: `the state knows ${name}` };
   for (const directory of decodeInode(body).backPointers ?? []) {
-    const [newest] = [...(await versionsOf(directory))].sort((a, b) => b.key.version - a.key.version);
+    const [newest] = [...(await presence.versions(directory))].sort((a, b) => b.key.version - a.key.version);
     if (newest && (await guard.leadsTo(newest.name, key.id))) return { refuse: `a directory leads to ${name}` };
   }
   return { remove: [name] };
@@ -51,8 +52,8 @@ function blockIds(leftover: OldLeftover, tools: EndTools): ReadonlySet<string> {
 }
 
 /** Whether the version of an inode that counts names one of some blocks. */
-async function ownerNames(handle: Uint8Array, ids: ReadonlySet<string>, guard: LeftoverGuard, versionsOf: FindVersions): Promise<boolean> {
-  const [newest] = [...(await versionsOf(handle))].sort((a, b) => b.key.version - a.key.version);
+async function ownerNames(handle: Uint8Array, ids: ReadonlySet<string>, guard: LeftoverGuard, presence: Presence): Promise<boolean> {
+  const [newest] = [...(await presence.versions(handle))].sort((a, b) => b.key.version - a.key.version);
   if (!newest) return false;
   const { direct, roots } = (await guard.inode(newest.name)).blockMap;
   return [...direct, ...roots].some((id) => ids.has(idHex(id)));
