@@ -26,12 +26,14 @@ export interface ContainerListing {
  * Lists the container and compares it with the books: kind by kind the number of objects, their length and the hash of their names,
  * and the bucket object and the logs by name.
  *
- * @param rootName name of the root that commits the job: a session that died may have put it
+ * @param rootName name of the root that commits the job: a session that died may have put it; undefined when none is to be put
  * @throws ClfsError `container-differs` saying what differs, as far as a listing tells; `cancelled`; whatever the container throws
  */
-export async function checkListing(context: JobContext, tools: EndTools, rootName: string): Promise<ContainerListing> {
+export async function checkListing(context: JobContext, tools: EndTools, rootName: string | undefined): Promise<ContainerListing> {
   const { state } = context;
-  const tasks = prefixes(tools.work.container.listsByPrefix, state.tally.count).map((prefix): SurveyTask => ({ kind: 'survey', prefix, apart: rootName }));
+  const tasks = prefixes(tools.work.container.listsByPrefix, state.tally.count).map(
+    (prefix): SurveyTask => ({ kind: 'survey', prefix, apart: rootName ?? '' }),
+  );
   const lanes = state.tally.count < ALL_LANES_FROM ? tools.lanes() : { first: 0, end: tools.runner.lanes };
   const parts = await runTasks(tools.runner, lanes, tasks, (result) => result as SurveyResult, tools.signal);
   requireGoOn(tools.signal);

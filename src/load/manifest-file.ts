@@ -26,7 +26,10 @@ export class ManifestFile {
     this.#bytes = state.record.manifestBytes ?? 0;
     this.#fd = openSync(this.#path, 'a');
     ftruncateSync(this.#fd, this.#bytes);
-    state.beforeCommit(() => this.#record());
+    state.beforeCommit(
+      () => this.#record(),
+      () => this.#forget(),
+    );
   }
 
   /** Adds lines; inside a transaction. */
@@ -78,6 +81,13 @@ export class ManifestFile {
     fdatasyncSync(this.#fd);
     this.#state.update({ manifestBytes: this.#bytes });
     this.#dirty = false;
+  }
+
+  /** What was appended since the last commit does not count. */
+  #forget(): void {
+    this.#bytes = this.#state.record.manifestBytes ?? 0;
+    this.#dirty = false;
+    ftruncateSync(this.#fd, this.#bytes);
   }
 }
 

@@ -51,14 +51,16 @@ export async function beginJob(
   const directory = claimNewState(wish.statePath);
   let state: JobState | undefined;
   let container: Container | undefined;
-  let takenOver = false;
+  // A job that never began may have its bucket object there: it is taken over, and that object with it.
+  const takenOver = existsSync(directory.databasePath);
   let asked = false;
   try {
     container = await openContainer();
     const record = newRecord(wish, random);
-    // A job that never began may have its bucket object there: it is taken over, and that object with it.
-    const before = existsSync(directory.databasePath) ? openState(directory, hooks) : undefined;
-    takenOver = before !== undefined;
+    const before = takenOver ? openState(directory, hooks) : undefined;
+    // Between the look at the directory and its lock another process may have begun the job that is in it.
+    if (before?.record.begun)
+      throw new ClfsError('state', `The state directory ${JSON.stringify(directory.path)} holds a job already. Go on with it by --new-session=false.`);
     if (before) before.transact(() => before.update({ ...record, bucketUuid: before.record.bucketUuid }));
     state = before ?? createState(directory, record, hooks);
     await requireUnused(container, lz4, state.record.bucketUuid, wish);

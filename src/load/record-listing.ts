@@ -110,6 +110,8 @@ export class ListingInProgress {
       }
     } else {
       const vanished = new Set(result.vanished);
+      // They were counted as open; what was found of them is counted like all that is found.
+      context.progress.found -= looked.filter(({ further }) => !further).length;
       for (const [position, { id, name }] of looked.entries()) {
         if (!vanished.has(position)) {
           state.failures.setUnderWay(id);

@@ -115,6 +115,7 @@ export class Scheduler {
   #timer: Timer | undefined;
   #lookTimer: Timer | undefined;
   #beatTimer: Timer | undefined;
+  #stopTimer: Timer | undefined;
   #stopping: unknown;
   #abandoned = false;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
@@ -164,7 +165,7 @@ export class Scheduler {
       });
     } finally {
       signal.removeEventListener('abort', abort);
-      for (const timer of [this.#timer, this.#lookTimer, this.#beatTimer]) timer?.cancel();
+      for (const timer of [this.#timer, this.#lookTimer, this.#beatTimer, this.#stopTimer]) timer?.cancel();
       this.#settle = undefined;
     }
   }
@@ -231,11 +232,11 @@ export class Scheduler {
     this.#stopping = reason;
     this.#runner?.stop();
     const { clock } = this.#context;
-    clock.after(STOP_WAIT_MS, () => {
+    this.#stopTimer = clock.after(STOP_WAIT_MS, () => {
       if (!this.#settle) return;
       this.#abandoned = true;
       this.#runner?.abandon();
-      clock.after(ABANDON_WAIT_MS, () => this.#end(reason));
+      this.#stopTimer = clock.after(ABANDON_WAIT_MS, () => this.#end(reason));
     });
     this.#schedule(0);
   }

@@ -115,7 +115,7 @@ export class Session {
     await runner.close();
     progress.phase = 'Done';
     try {
-      progress.failed = state.failures.count() + state.failures.retryingCount();
+      progress.failed = state.failures.count();
       if (failure !== undefined) writeReports(context, root, directory.file);
       const quiet = failure === undefined || this.#scheduler?.settled === true;
       const late = Math.max(this.#tools.uncertainUntilMs, work.container.uncertainUntilMs);
@@ -216,7 +216,7 @@ export class Session {
       return count;
     });
     if (retried > 0) this.#say(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
-    progress.begin(() => state.counters, state.failures.count(), state.openEntries() + retried, traffic);
+    progress.begin(() => state.counters, 0, state.openEntries() + retried, traffic);
   }
 
   /** Whether a session before had brought the job to its end: nothing has changed since. */

@@ -48,7 +48,6 @@ export class Failures {
   readonly #wanted: Statement;
   readonly #setUnderWay: Statement;
   readonly #remove: Statement;
-  readonly #unresolved: Statement;
 
   constructor(db: Database) {
     const P = FailurePhase;
@@ -58,8 +57,8 @@ export class Failures {
        ON CONFLICT (directory, name) DO UPDATE SET type = excluded.type, reason = excluded.reason, message = excluded.message,
        attempts = failure.attempts + excluded.attempts, time_ms = excluded.time_ms, phase = ${P.failed}, further = excluded.further`,
     );
-    this.#list = new Statement(db, `SELECT * FROM failure WHERE id > ? AND phase = ${P.failed} ORDER BY id LIMIT ?`);
-    this.#count = new Statement(db, `SELECT count(*) AS n FROM failure WHERE phase = ${P.failed} AND further = 0`);
+    this.#list = new Statement(db, `SELECT * FROM failure WHERE id > ? AND phase <> ${P.underWay} ORDER BY id LIMIT ?`);
+    this.#count = new Statement(db, `SELECT count(*) AS n FROM failure WHERE phase <> ${P.underWay} AND further = 0`);
     this.#retry = new Statement(db, `UPDATE failure SET phase = ${P.wanted} WHERE phase = ${P.failed}`);
     this.#directories = new Statement(db, `SELECT DISTINCT directory FROM failure WHERE phase = ${P.wanted} AND directory > ? ORDER BY directory LIMIT ?`);
     this.#allDirectories = new Statement(db, 'SELECT DISTINCT directory FROM failure WHERE directory > ? ORDER BY directory LIMIT ?');
@@ -68,7 +67,6 @@ export class Failures {
     this.#wanted = new Statement(db, `SELECT * FROM failure WHERE directory = ? AND phase = ${P.wanted} ORDER BY id LIMIT ?`);
     this.#setUnderWay = new Statement(db, `UPDATE failure SET phase = ${P.underWay} WHERE id = ?`);
     this.#remove = new Statement(db, 'DELETE FROM failure WHERE id = ?');
-    this.#unresolved = new Statement(db, `SELECT count(*) AS n FROM failure WHERE phase <> ${P.failed} AND further = 0`);
   }
 
   /** Records a failure, or the latest attempt of one. */
@@ -77,19 +75,14 @@ export class Failures {
     this.#put.run(directory, name, type, reason, message, attempts, timeMs, further ? 1 : 0);
   }
 
-  /** By ascending id; those that are being tried again are left out. */
+  /** By ascending id; those whose entries were found again are left out: they are done, or still to be loaded. */
   list(afterId: number, limit: number): readonly FailureRecord[] {
     return this.#list.all<Row>(afterId, limit).map(decode);
   }
 
-  /** Failed entries; a linked file counts once, whatever number of names it has. */
+  /** As many as {@link list} has; a linked file counts once, whatever number of names it has. */
   count(): number {
     return this.#count.get<{ n: number }>()?.n ?? 0;
-  }
-
-  /** Entries that are being tried again. */
-  retryingCount(): number {
-    return this.#unresolved.get<{ n: number }>()?.n ?? 0;
   }
 
   /** All of them are to be looked at again. */

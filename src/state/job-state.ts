@@ -54,6 +54,7 @@ export class JobState {
   #tallyChanged = false;
   #aliveMs: number;
   #beforeCommit: () => void = () => undefined;
+  #undone: () => void = () => undefined;
   readonly #fileSystems = new Map<string, number>();
 
   private constructor(db: Database, hooks: CommitHooks) {
@@ -164,13 +165,15 @@ export class JobState {
       if (this.#tallyChanged) this.#tally = Tally.decode(this.#encodedTally);
       this.#tallyChanged = false;
       if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      this.#undone();
       throw error;
     }
   }
 
-  /** Has `prepare` called at the end of every transaction, as part of it. */
-  beforeCommit(prepare: () => void): void {
+  /** Has `prepare` called at the end of every transaction, as part of it, and `undo` when one was undone. */
+  beforeCommit(prepare: () => void, undo: () => void): void {
     this.#beforeCommit = prepare;
+    this.#undone = undo;
   }
 
   /** Changes the record; inside a transaction. */

@@ -104,7 +104,7 @@ export class LinkGroups {
     const S = WorkStatus;
     const L = LinkStatus;
     const list = `SELECT id, directory, name, status FROM link WHERE link_group = ? AND status <> ${L.hidden} ORDER BY id`;
-    this.#find = new Statement(db, 'SELECT * FROM link_group WHERE file_system = ? AND inode = ? ORDER BY copy DESC LIMIT 1');
+    this.#find = new Statement(db, 'SELECT * FROM link_group WHERE file_system = ? AND inode = ? AND type = ? ORDER BY copy DESC LIMIT 2');
     this.#insert = new Statement(
       db,
       `INSERT INTO link_group (file_system, inode, copy, type, status, attempts, sequence, manager, revision)
@@ -168,11 +168,12 @@ export class LinkGroups {
     mostLinks: number,
   ): { readonly group: LinkGroupRecord; readonly isNew: boolean; readonly isCopy: boolean } {
     const inode = toU64(link.inode);
-    const latest = this.#find.get<Row>(link.fileSystem, inode);
-    const full = latest !== undefined && (latest.copy > 0 || (this.#countLinks.get<{ n: number }>(latest.id)?.n ?? 0) >= mostLinks);
+    // An inode of another type is another file: the number is used again.
+    const [latest, earlier] = this.#find.all<Row>(link.fileSystem, inode, link.type) as [Row?, Row?];
+    const full = latest !== undefined && (earlier !== undefined || (this.#countLinks.get<{ n: number }>(latest.id)?.n ?? 0) >= mostLinks);
     let id = latest?.id ?? 0;
     const isNew = latest === undefined || full;
-    if (isNew) id = this.#insert.insert(link.fileSystem, inode, latest ? latest.copy + 1 : 0, link.type);
+    if (isNew) id = this.#insert.insert(link.fileSystem, inode, this.#nextCopy(link.fileSystem, inode), link.type);
     this.#addLink.run(id, link.directory, link.name, hidden ? LinkStatus.hidden : LinkStatus.found);
     return { group: this.get(id), isNew, isCopy: full };
   }
@@ -231,8 +232,11 @@ export class LinkGroups {
   /** Gives the names that the inode has not to a new group of their own: they cannot be shown to be the same file. */
   separate(group: LinkGroupRecord): void {
     const inode = toU64(group.inode);
-    const copy = (this.#lastCopy.get<{ n: number }>(group.fileSystem, inode)?.n ?? 0) + 1;
-    this.#move.run(this.#insert.insert(group.fileSystem, inode, copy, group.type), group.id);
+    this.#move.run(this.#insert.insert(group.fileSystem, inode, this.#nextCopy(group.fileSystem, inode), group.type), group.id);
+  }
+
+  #nextCopy(fileSystem: number, inode: Uint8Array): number {
+    return (this.#lastCopy.get<{ n: number | null }>(fileSystem, inode)?.n ?? -1) + 1;
   }
 
   /** The names of a group in the order in which they were found. */

@@ -26,7 +26,7 @@ export function readJobState(db: Database, path: string): JobPeek {
       alive_ms: number;
     };
     const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
-    const failed = version === 1 ? 'retrying = 0' : `phase = ${FailurePhase.failed} AND further = 0`;
+    const failed = version === 1 ? 'retrying = 0' : `phase <> ${FailurePhase.underWay} AND further = 0`;
     const failures = (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${failed}`).get() as { n: number }).n;
     return {
       record: JSON.parse(job.record) as JobRecord,
