@@ -91,7 +91,6 @@ describe.skipIf(!isRoot)('a disk that is full (issue 12, "read, not run"; needs 
       // The manifest grows on the small disk, the rest of the state elsewhere.
       redirect(job, 'manifest.jsonl', join(disk, 'growing'));
       const stopped = await job.session();
-      expect(readFileSync(join(disk, 'growing')).length).toBe(40_960);
       expect(stopped.status).toBe('Failed');
       expect(String(stopped.error)).toMatch(/no space|ENOSPC/i);
       execFileSync('mount', ['-o', 'remount,size=10m', disk]);
