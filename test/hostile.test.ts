@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ClfsError } from '../src/error.js';
@@ -195,5 +195,52 @@ describe('a session that was stopped', () => {
     Object.assign(job.world.clock, { after: watched });
     expect((await job.session(lock('d/bad'), { maxErrors: 0 })).status).toBe('Failed');
     expect(open.size).toBe(0);
+  });
+});
+
+describe('a container in which a part costs as much to list as the whole', () => {
+  it('is not listed for each left-over', async () => {
+    const job = new Job(base);
+    for (let i = 0; i < 100; i++) job.file(`d/file-${i}`);
+    let puts = 0;
+    job.world.onPut = () => (++puts === 50 ? 'killed after' : undefined);
+    expect((await job.session()).status).toBe('Failed');
+    job.world.onPut = undefined;
+    let listings = 0;
+    const { list } = job.world.container;
+    const counted: typeof list = (prefix) => {
+      listings++;
+      return list(prefix);
+    };
+    Object.assign(job.world.container, { listsByPrefix: false, list: counted });
+    expect((await job.session()).status).toBe('Completed');
+    // Once for the left-overs, once for the check at the end.
+    expect(listings).toBe(2);
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+});
+
+describe('a job that is finished already', () => {
+  it('leaves nothing open', async () => {
+    const job = new Job(base);
+    job.file('d/file');
+    const destination = `${job.statePath}-container`;
+    const session = (newSession: boolean) => load({ source: job.source, destination, statePath: job.statePath, newSession, threads: 1 });
+    const linkOf = (fd: string) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`);
+      } catch {
+        return '';
+      }
+    };
+    // SQLite lets go of its files when its statements are collected.
+    const open = () =>
+      readdirSync('/proc/self/fd')
+        .map(linkOf)
+        .filter((path) => path.startsWith(base) && !path.startsWith(`${job.statePath}/`));
+    expect((await session(true)).status).toBe('Completed');
+    const before = open();
+    for (let i = 0; i < 3; i++) expect((await session(false)).status).toBe('Completed');
+    expect(open()).toEqual(before);
   });
 });

@@ -55,6 +55,8 @@ class LocalContainer implements Container {
   readonly #temporary = `${TEMPORARY}${randomBytes(8).toString('hex')}-`;
   #serial = 0;
   #dirty = false;
+  #closed = false;
+  #lost: ClfsError | undefined;
   readonly #clock: Clock;
 
   constructor(directory: string, clock: Clock) {
@@ -152,12 +154,16 @@ class LocalContainer implements Container {
   }
 
   async flush(): Promise<void> {
+    // The system tells of bytes that it could not write only once: what came before is not durable, whatever a later sync says.
+    if (this.#lost) throw this.#lost;
     if (!this.#dirty) return;
+    if (this.#closed) throw new ClfsError('cancelled', `The container ${JSON.stringify(this.#directory)} is closed.`);
     this.#dirty = false;
     try {
       syncFileSystem(this.#fd);
     } catch (error) {
-      throw this.#failure('sync', this.#directory, error);
+      this.#lost = this.#failure('sync', this.#directory, error);
+      throw this.#lost;
     }
   }
 
@@ -175,7 +181,8 @@ class LocalContainer implements Container {
   }
 
   async close(): Promise<void> {
-    closeSync(this.#fd);
+    if (!this.#closed) closeSync(this.#fd);
+    this.#closed = true;
   }
 
   /** Names are read as bytes, one character each: a foreign file is listed even if its name is no text. */

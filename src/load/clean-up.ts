@@ -7,9 +7,9 @@ import { LeftoverGuard, type Verdict } from './guard.js';
 import type { JobContext } from './job-context.js';
 import { judgeOld } from './old-leftovers.js';
 import { openPresence, type Presence } from './presence.js';
-import { pages } from './tries.js';
 
-const LEFTOVERS_AT_ONCE = 64;
+/** For so many the container is looked at, at most by one listing. */
+const LEFTOVERS_AT_ONCE = 8192;
 const LOOKS_IN_FLIGHT = 16;
 const DELETES_IN_FLIGHT = 32;
 const REASONS_SHOWN = 3;
@@ -27,13 +27,14 @@ export async function cleanUp(context: JobContext, tools: EndTools): Promise<voi
   if (state.leftovers.hasAny()) {
     await waitForLatePuts(context, tools);
     const guard = new LeftoverGuard(context, tools);
-    const presence = await openPresence(tools.work.container, [...handles(context)], state.tally.count);
     // What version 0.1.0 recorded is judged twice: an inode that goes takes with it what it names.
     for (const last of [false, true]) {
       for (let after = 0; ; ) {
         const page = state.leftovers.list(after, LEFTOVERS_AT_ONCE);
         if (page.length === 0) break;
         requireGoOn(tools.signal);
+        const handles = page.flatMap(({ leftover: { handle } }) => (handle ? [handle] : []));
+        const presence = await openPresence(tools.work.container, handles, state.tally.count);
         await cleanUpPage(context, tools, { guard, presence, last }, page);
         after = page[page.length - 1].id;
       }
@@ -54,12 +55,6 @@ interface Look {
   readonly presence: Presence;
   /** Whether what version 0.1.0 recorded and is refused is given up. */
   readonly last: boolean;
-}
-
-function* handles({ state }: JobContext): Generator<Uint8Array> {
-  for (const { leftover } of pages((after) => state.leftovers.list(after, LEFTOVERS_AT_ONCE))) {
-    if (leftover.handle) yield leftover.handle;
-  }
 }
 
 async function cleanUpPage(context: JobContext, tools: EndTools, look: Look, page: readonly RecordedLeftover[]): Promise<void> {

@@ -30,8 +30,8 @@ export async function commit(context: JobContext, tools: EndTools): Promise<void
   // A container that was deleted and made again meanwhile lacks what was put before.
   if (state.record.readsBack) await requireOwnBucket(container, tools.lz4, state.record.bucketUuid, state.record.container);
   const seal = await sealRoot(context, tools);
-  // The bucket object and the logs are put in place: a late put of an earlier session must not come after them.
-  if (tools.uncertainUntilMs > 0 && state.record.logNames.length > 0) await waitForLatePuts(context, tools);
+  // The bucket object and the logs are put in place: an earlier put of theirs must not come after them.
+  if (state.record.logNames.length > 0) await waitForLatePuts(context, tools);
   await putLogs(context, tools);
   requireGoOn(tools.signal);
   const notChecked = whyNotChecked(context, tools);

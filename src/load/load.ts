@@ -120,17 +120,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   const setup: SizeSetup = { source: sourcePath, selection, preserveHardLinks: constants.preserveHardLinks, geometry: constants.geometry };
   const work = createContext(constants, source, job.container, lz4, 1, clock);
   const logFile = options.logDirectory === undefined ? job.directory.file('clfsload.log') : join(resolve(options.logDirectory), `${record.jobId}.log`);
-  log = openJobLog(logFile, options.logLevel ?? 'INFO', redact);
-  const manifest = constants.manifest ? new ManifestFile((name) => job.directory.file(name), job.state) : undefined;
-  const context = new JobContext({
-    state: job.state,
-    ids: new JobIds(constants.secret, constants.containerId),
-    constants,
-    progress,
-    log,
-    clock,
-    manifest,
-  });
+  let manifest: ManifestFile | undefined;
   const sizing = options.estimate === false || options.knownSize || options.internals?.container ? undefined : sizeBeside(setup, progress);
   if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
   const lane: LaneSetup = {
@@ -156,6 +146,10 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     return created;
   };
   try {
+    log = openJobLog(logFile, options.logLevel ?? 'INFO', redact);
+    if (constants.manifest) manifest = new ManifestFile((name) => job.directory.file(name), job.state);
+    const ids = new JobIds(constants.secret, constants.containerId);
+    const context = new JobContext({ state: job.state, ids, constants, progress, log, clock, manifest });
     const runner = await openRunner();
     const warnings = warningsBefore(destination, options.statePath, clock.now());
     const parts = { options, logFile, job, context, work, runner, lz4, traffic, signal, root: sourcePath, warnings };
@@ -163,7 +157,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   } finally {
     sizing?.stop();
     identity.close();
-    log.close();
+    log?.close();
     manifest?.close();
     job.state.close();
     source.close();

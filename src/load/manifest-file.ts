@@ -1,4 +1,4 @@
-import { closeSync, createReadStream, createWriteStream, fdatasyncSync, ftruncateSync, openSync, renameSync } from 'node:fs';
+import { closeSync, createReadStream, createWriteStream, fdatasyncSync, fstatSync, ftruncateSync, openSync, renameSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { ClfsError, messageOf } from '../error.js';
@@ -25,6 +25,13 @@ export class ManifestFile {
     this.#state = state;
     this.#bytes = state.record.manifestBytes ?? 0;
     this.#fd = openSync(this.#path, 'a');
+    if (fstatSync(this.#fd).size < this.#bytes) {
+      closeSync(this.#fd);
+      throw new ClfsError(
+        'state',
+        `The manifest ${JSON.stringify(this.#path)} has lost lines that were recorded. Put it back, or load anew with another --state-path and an empty container.`,
+      );
+    }
     ftruncateSync(this.#fd, this.#bytes);
     state.beforeCommit(
       () => this.#record(),

@@ -59,7 +59,7 @@ export class ListingInProgress {
       if (isCopy)
         context.log.write(
           'WARNING',
-          `${escapePath(context.entryPath(this.directory, name))}: more than ${MOST_LINKS} links: this one becomes a copy of its own`,
+          `${escapePath(context.entryPath(this.directory, name))}: more than ${MOST_LINKS} links, or links that cannot be shown to be the same file: this one becomes a copy of its own`,
         );
       if (isNew) this.#found++;
       this.#links++;

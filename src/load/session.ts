@@ -82,6 +82,7 @@ export class Session {
         options.onStart?.(() => progress.snapshot());
         this.#say('This job is finished already: everything is in the container.');
         await this.#writeManifest();
+        await runner.close();
         return this.#summary('Completed', undefined);
       }
       await this.#prepare();

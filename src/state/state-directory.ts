@@ -44,14 +44,18 @@ export function claimNewState(statePath: string): StateDirectory {
     // What a process left that died before its job had begun does not count.
     if (!foreign && recorded(path, names) === 'nothing') return holdNew(path, made);
     if (names.includes(DATABASE_FILE)) {
-      throw new ClfsError(
-        'state',
-        `The state directory ${quoted} holds a job already. Go on with it by --new-session=false, or name another --state-path for a new one.`,
-      );
+      throw occupied(quoted);
     }
     throw new ClfsError('state', `The state directory ${quoted} is not empty. Name an empty one, or one that does not exist yet.`);
   }
   return holdNew(path, made);
+}
+
+function occupied(quoted: string): ClfsError {
+  return new ClfsError(
+    'state',
+    `The state directory ${quoted} holds a job already. Go on with it by --new-session=false, or name another --state-path for a new one.`,
+  );
 }
 
 function clear(path: string, keep?: string): void {
@@ -63,6 +67,11 @@ function holdNew(path: string, made: boolean): StateDirectory {
     clear(path);
     if (made) rmSync(path, { recursive: true, force: true });
   });
+  // Between the look and the lock another process may have begun a job here, and ended.
+  if (recorded(path, listState(path)) !== 'nothing') {
+    directory.release();
+    throw occupied(JSON.stringify(path));
+  }
   clear(path, LOCK_FILE);
   return directory;
 }

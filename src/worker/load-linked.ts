@@ -19,7 +19,11 @@ import type { DirectoryPlace, EntryProblem, LinkedResult, LinkedTask } from './t
 export async function loadLinked(task: LinkedTask, context: WorkContext): Promise<LinkedResult> {
   try {
     const problems = await confirmNames(task, context);
-    if (problems.some(({ candidate }) => task.candidates[candidate].written)) return { kind: 'linked', outcome: 'apart' };
+    const written = problems.filter(({ candidate }) => task.candidates[candidate].written);
+    // A name that cannot be looked at now may lead to it all the same.
+    const unknown = written.find(({ reason }) => reason === 'directory-unreadable' || reason === 'entry-unreadable');
+    if (unknown) return { kind: 'linked', outcome: 'failed', problem: unknown };
+    if (written.length > 0) return { kind: 'linked', outcome: 'apart' };
     if (problems.length > 0) return { kind: 'linked', outcome: 'names', problems };
     return await loadByAnyName(task, context);
   } catch (error) {
