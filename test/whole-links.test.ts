@@ -148,6 +148,17 @@ describe('a failed linked file that is tried again (issue 12, number 2)', () => 
     await expectLinked(job, 'd1/linked', 'd2/linked');
   });
 
+  it('a further name that is found while the directory of the former one is locked becomes a link of it once that is healed', async () => {
+    const job = linkedJob();
+    expect((await job.session(lock('d2'))).status).toBe('CompletedWithErrors');
+    const second = await job.session(lock('d1'));
+    expect(second.status).toBe('CompletedWithErrors');
+    await expectFaithful(job.source, job.world.store, SMALL, ['d2/linked']);
+    expect((await job.session()).status).toBe('Completed');
+    await expectFaithful(job.source, job.world.store, SMALL);
+    await expectLinked(job, 'd1/linked', 'd2/linked');
+  });
+
   it('a name that is gone when the file is written first is named, and no back pointer', async () => {
     const job = linkedJob();
     let opened = 0;
