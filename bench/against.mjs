@@ -1,7 +1,9 @@
 // Compares `clfsload load` of this checkout with that of another one, alternating, in the same run.
 //
 //   git worktree add ../before COMMIT && (cd ../before && npm ci && npm run build)
-//   node bench/against.mjs ../before [S L M]
+//   node bench/against.mjs ../before [S L M] [--flags=--check-listing=false]
+//
+// The flags are for this checkout's program alone.
 //
 // Needs what bench/run.mjs needs; azcopy is not asked.
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -17,13 +19,14 @@ const many = () =>
       for (let f = 0; f < 250; f++) writeFileSync(join(path, `d${d}`, `f${f}`), `${d}/${f}`);
     }
   });
+const flags = args.filter((arg) => arg.startsWith('--flags=')).flatMap((arg) => arg.slice('--flags='.length).split(' '));
 const CASES = { S: [smallFiles, 20_000, 'files/s'], L: [text, 1024, 'MiB/s'], M: [many, 100_000, 'files/s'] };
 const programs = { this: join(here, '..'), other: resolve(other) };
 
 async function run(program, source) {
   sink('container', 'bench');
   rmSync(join(work, 'state'), { recursive: true, force: true });
-  const result = await timed(process.execPath, [join(program, 'bin/clfsload'), 'load', source, url(), `--state-path=${join(work, 'state')}`]);
+  const result = await timed(process.execPath, [join(program, 'bin/clfsload'), 'load', source, url(), `--state-path=${join(work, 'state')}`, ...(program === programs.this ? flags : [])]);
   if (!result.ok) throw new Error(`${program} failed`);
   return result;
 }

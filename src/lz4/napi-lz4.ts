@@ -1,4 +1,6 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import xxhash from 'xxhash-wasm';
 import type { Lz4 } from '../format/envelope.js';
 
@@ -8,10 +10,10 @@ const SIZE_PREFIX_BYTES = 4;
 
 /** lz4-napi, where liblz4 is not installed: each block on its own, through a copy. Slower; valid for every reader. */
 export function openNapiLz4(): Lz4 {
-  const napi = createRequire(import.meta.url)('lz4-napi') as typeof import('lz4-napi');
-  const { version } = createRequire(import.meta.url)('lz4-napi/package.json') as { version: string };
+  const require = createRequire(import.meta.url);
+  const napi = require('lz4-napi') as typeof import('lz4-napi');
   return {
-    name: `lz4-napi ${version}`,
+    name: `lz4-napi ${versionOf(require.resolve('lz4-napi'))}`,
     startFrame: () => undefined,
     compressBlock(source, target) {
       const block = napi.compressSync(source).subarray(SIZE_PREFIX_BYTES);
@@ -35,4 +37,13 @@ export function openNapiLz4(): Lz4 {
     },
     checksum: (bytes) => h32Raw(bytes, 0),
   };
+}
+
+/** Version of the package that a file belongs to: the package does not export its own description. */
+function versionOf(file: string): string {
+  for (let at = dirname(file); at !== dirname(at); at = dirname(at)) {
+    const description = join(at, 'package.json');
+    if (existsSync(description)) return (JSON.parse(readFileSync(description, 'utf8')) as { version: string }).version;
+  }
+  return 'of unknown version';
 }
