@@ -1,14 +1,12 @@
 import { fileBlockCount } from '../format/geometry.js';
 import { idHex, ObjectType } from '../format/ids.js';
+import { LONGEST_TARGET_BYTES } from '../format/limits.js';
 import { fileSize } from '../namespace/content.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
 import { type BlockExtent, checkBlocks, readSegment } from './check-blocks.js';
 import type { FsckContext } from './fsck-context.js';
 
-const LONGEST_TARGET_BYTES = 1023;
-
-/** Checks what is no directory: its length against its data and segments. Source: clfs-format.md 6.6 */
 export async function checkFile(context: FsckContext, entry: WalkedEntry, found: FoundInode): Promise<void> {
   const { inode, blob } = found;
   const { attributes } = inode;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { isClfsError, messageOf } from '../error.js';
 import { isDot, isDotDot } from '../format/dirents.js';
 import { ENTRY_TYPE_NAMES, idHex, ObjectType, ROOT_ID } from '../format/ids.js';
+import { MOST_LINKS } from '../format/limits.js';
 import { fileSize, readContent } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { sideBySide } from '../namespace/side-by-side.js';
@@ -284,8 +285,6 @@ class Comparison {
 }
 
 const UNKNOWN = Symbol('unknown content');
-/** Source: clfs-format.md 6.6 */
-const MOST_LINKS = 1023;
 
 function formatNs(ns: bigint): string {
   return `${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, '0')}`;
