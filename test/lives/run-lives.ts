@@ -32,8 +32,9 @@ export interface LivesReport {
  *
  * @param stopAfter failed lives after which no further one is lived
  * @param shrinkFirst how many of them are made smaller
+ * @param mostSeconds after which no further one is lived
  */
-export async function runLives(seeds: Iterable<number>, stopAfter: number, shrinkFirst: number): Promise<LivesReport> {
+export async function runLives(seeds: Iterable<number>, stopAfter: number, shrinkFirst: number, mostSeconds = Number.POSITIVE_INFINITY): Promise<LivesReport> {
   const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-lives-'));
   const scratch: Scratch = { base, source: join(base, 'source') };
   mkdirSync(scratch.source);
@@ -51,7 +52,7 @@ export async function runLives(seeds: Iterable<number>, stopAfter: number, shrin
       sessions += outcome.sessions;
       for (const [label, number] of outcome.tally) tally.set(label, (tally.get(label) ?? 0) + number);
       if (outcome.findings.length > 0) failed.push(await explain(life, outcome, scratch, failed.length < shrinkFirst));
-      if (failed.length >= stopAfter) break;
+      if (failed.length >= stopAfter || Number(process.hrtime.bigint() - begun) / 1e9 > mostSeconds) break;
     }
   } finally {
     rmSync(base, { recursive: true, force: true });
