@@ -23,7 +23,7 @@ export interface EndTools {
   readonly noCheck: string;
 }
 
-/** Waits until no put that was given up, in this session or an earlier one, can still arrive. @throws ClfsError `cancelled` */
+/** Waits until no put that was given up, in the present session or an earlier one, can still arrive. @throws ClfsError `cancelled` */
 export async function waitForLatePuts(context: JobContext, tools: EndTools): Promise<void> {
   const { work, clock, signal } = tools;
   for (;;) {

@@ -61,7 +61,7 @@ export class Session {
       lz4,
       clock,
       signal,
-      // When a process died is not known: its last puts may be as young as this session.
+      // When a process died is not known: its last puts may be as young as the present session.
       uncertainUntilMs: sessions > 0 && !settled ? clock.monotonic() + job.container.lateArrivalMs : 0,
       guarded: options.internals?.unchecked !== true,
       noCheck: options.checkListing === false ? 'it was turned off' : options.internals?.unchecked ? 'a test turned it off' : '',

@@ -16,7 +16,7 @@ const BATCH = 3;
 /** What a process sees of the source, and what stands between the two. */
 export interface SourceView {
   readonly tree: ModelTree;
-  /** Device of the file system in this session. */
+  /** Device of the file system in the present session. */
   readonly device: string;
   /** Whether listings tell the types of entries. */
   readonly tellsTypes: boolean;
