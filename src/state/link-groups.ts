@@ -88,7 +88,6 @@ export class LinkGroups {
   readonly #dropHidden: Statement;
   readonly #dropEmpty: Statement;
   readonly #ofDirectory: Statement;
-  readonly #hasLinks: Statement;
   readonly #open: Statement;
   readonly #linksWritten: Statement;
   readonly #running: Statement;
@@ -138,7 +137,6 @@ export class LinkGroups {
       `SELECT link.id, link.name, g.sequence, g.type, g.manager FROM link JOIN link_group g ON g.id = link.link_group
        WHERE link.directory = ? AND link.id > ? AND link.status = ${L.written} ORDER BY link.id LIMIT ?`,
     );
-    this.#hasLinks = new Statement(db, 'SELECT 1 FROM link WHERE directory = ? LIMIT 1');
     this.#open = new Statement(db, `SELECT 1 FROM link_group WHERE status IN (${S.pending}, ${S.running}) LIMIT 1`);
     this.#running = new Statement(db, `SELECT * FROM link_group WHERE status = ${S.running} AND id > ? ORDER BY id LIMIT ?`);
     this.#delete = new Statement(db, 'DELETE FROM link_group WHERE id = ?');
@@ -266,10 +264,6 @@ export class LinkGroups {
     readonly manager: number;
   }[] {
     return this.#ofDirectory.all(directory, afterId, limit);
-  }
-
-  hasLinks(directory: number): boolean {
-    return this.#hasLinks.get(directory) !== undefined;
   }
 
   /** Whether groups are neither done nor failed. */
