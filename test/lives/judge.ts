@@ -9,6 +9,7 @@ import { readContent } from '../../src/namespace/content.js';
 import { indexContainer } from '../../src/namespace/object-finder.js';
 import { ContainerReader, type FoundInode } from '../../src/namespace/reader.js';
 import { walk } from '../../src/namespace/walk.js';
+import { escapePath } from '../../src/text/escape-path.js';
 import { SMALL } from '../support/check.js';
 import { tickOf, type Version } from './model-node.js';
 import type { ModelTree } from './model-tree.js';
@@ -27,6 +28,8 @@ export interface JobEnd {
   readonly healed: boolean;
   /** Paths below the root that it reported as failed, and why. */
   readonly failed: ReadonlyMap<string, string>;
+  /** Escaped paths below the root of which its log says that they became copies of their own. */
+  readonly copies: ReadonlySet<string>;
   /** Its manifest; undefined when it has none. */
   readonly manifest: string | undefined;
 }
@@ -121,11 +124,11 @@ function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf('/')));
 }
 
-/** Names of one file must be names of one inode. */
+/** Names of one file must be names of one inode, but for those that were said to be copies. */
 function judgeLinks(tree: ModelTree, entries: ReadonlyMap<string, Entry>, end: JobEnd, findings: string[]): void {
   for (const names of tree.history.steadyLinks()) {
     if (names.some((name) => isReported(name, end.failed))) continue;
-    const there = names.filter((name) => entries.has(name));
+    const there = names.filter((name) => entries.has(name) && !end.copies.has(escapePath(Buffer.from(name, 'latin1'))));
     const handles = new Set(there.map((name) => idHex((entries.get(name) as Entry).found.id)));
     if (handles.size > 1) findings.push(`links ${there.map(shorten).join(', ')}: one file of the source is ${handles.size} inodes`);
   }

@@ -195,7 +195,7 @@ class LifeRun {
       compression: compress ? 'LZ4' : 'DISABLED',
       manifest: manifest ? join(this.#base, 'manifest') : undefined,
       maxErrors: plan.maxErrors,
-      logLevel: 'ERROR',
+      logLevel: 'WARNING',
       signal: process.controller.signal,
       internals: {
         container: process.container,
@@ -243,6 +243,7 @@ class LifeRun {
       preserveHardLinks: this.#life.preserveHardLinks,
       healed,
       failed: this.#failures(),
+      copies: this.#copies(),
       manifest: this.#life.manifest ? join(this.#base, 'manifest') : undefined,
     });
     this.#findings.push(...found);
@@ -257,6 +258,14 @@ class LifeRun {
     const failures = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as FailureLine);
     const prefix = `${this.#source}/`.length;
     return new Map(failures.map(({ path_hex, reason }) => [Buffer.from(path_hex, 'hex').toString('latin1').slice(prefix), reason]));
+  }
+
+  /** Links of which the log says that they became copies of their own. */
+  #copies(): Set<string> {
+    const file = join(this.#statePath, 'clfsload.log');
+    if (!existsSync(file)) return new Set();
+    const paths = readFileSync(file, 'utf8').matchAll(/ WARNING (.*): (?:it cannot be shown|more than) .*becomes a copy of its own$/gm);
+    return new Set([...paths].map(([, path]) => path));
   }
 
   #happened(event: Pick<LifeEvent, 'on' | 'what'>, at: number): void {

@@ -32,6 +32,8 @@ export class KillableWorld {
   paceMs = 0;
   /** Puts that were answered in the current process. */
   answers: Answer[] = [];
+  /** How many of them the program had when it last asked for what is answered to be durable. */
+  flushed = 0;
   readonly clock: Clock;
   readonly hooks: CommitHooks;
   readonly container: Container;
@@ -65,6 +67,7 @@ export class KillableWorld {
     this.#dead = false;
     this.#nowMs += 1000;
     this.answers = [];
+    this.flushed = 0;
     this.#line = Promise.resolve();
   }
 
@@ -98,7 +101,9 @@ export class KillableWorld {
       get: (name: string, limitBytes: number) => call(() => this.store.get(name, limitBytes)),
       list: (prefix: string) => this.#list(prefix),
       delete: (name: string) => call(() => this.store.delete(name)),
-      flush: async () => undefined,
+      flush: async () => {
+        this.flushed = this.answers.length;
+      },
       tidy: async () => undefined,
       ready: () => undefined,
       close: async () => undefined,
