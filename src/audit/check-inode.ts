@@ -97,7 +97,8 @@ function checkBackPointers(context: FsckContext, entry: WalkedEntry, found: Foun
   // The reference loader, before it is done, writes inodes whose owner is not final.
   if (ownerHash !== hash64Hex(backPointers[0]) && !(context.withoutRoot && ownerHash === NOT_FINAL_HASH))
     error('owner', 'The name has another owner than the first back pointer.');
-  if (targetManagerOf(backPointers[0]) !== entry.handle[4])
+  // A handle keeps the manager of the directory where it was made, also when the name there is gone.
+  if (blob.key.version === FIRST_VERSION && targetManagerOf(backPointers[0]) !== entry.handle[4])
     warning('source-manager', 'The handle has another source manager than the directory of its first back pointer.');
   const named = bytesEqual(inode.name, entry.name);
   const id = idHex(entry.handle);
