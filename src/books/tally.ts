@@ -32,6 +32,13 @@ export class Tally {
     this.#change(kind, 1, storedBytes, hash);
   }
 
+  /** Takes off a blob that was counted. */
+  remove(kind: number, name: string, storedBytes: number): void {
+    const blob = new Tally();
+    blob.add(kind, name, storedBytes);
+    this.minus(blob);
+  }
+
   plus(other: Tally): void {
     for (const [kind, { count, bytes, hash }] of other.#kinds) this.#change(kind, count, bytes, hash);
   }

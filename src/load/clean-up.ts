@@ -4,6 +4,7 @@ import type { RecordedLeftover } from '../state/leftovers.js';
 import { blockNames } from '../worker/indirect-blocks.js';
 import { type EndTools, requireGoOn, waitForLatePuts } from './end-tools.js';
 import { LeftoverGuard, type Verdict } from './guard.js';
+import { mapInFlight } from './in-flight.js';
 import type { JobContext } from './job-context.js';
 import { judgeOld } from './old-leftovers.js';
 import { openPresence, type Presence } from './presence.js';
@@ -95,18 +96,10 @@ async function judge(row: RecordedLeftover, tools: EndTools, { guard, presence }
 }
 
 /** @param present blocks that are there; undefined when that is not known: then each is removed, there or not */
-function* namesOf(inodes: readonly string[], blocks: Iterable<string>, present: ReadonlySet<string> | undefined): Generator<string> {
+function* namesOf(inodes: readonly string[], blocks: Iterable<string>, present: ReadonlyMap<string, number> | undefined): Generator<string> {
   yield* inodes;
   if (present?.size === 0) return;
   for (const name of blocks) if (!present || present.has(name)) yield name;
-}
-
-async function mapInFlight<T, R>(items: readonly T[], limit: number, map: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let at = 0; at < items.length; at += limit) {
-    results.push(...(await Promise.all(items.slice(at, at + limit).map(map))));
-  }
-  return results;
 }
 
 async function inBatches<T>(items: Iterable<T>, size: number, use: (batch: readonly T[]) => Promise<void>): Promise<void> {

@@ -14,7 +14,7 @@ import type { JobContext } from './job-context.js';
 import type { ListedVersion } from './presence.js';
 
 /** Most bytes that one object has, uncompressed. */
-const OBJECT_LIMIT_BYTES = 64 * 1048576;
+export const OBJECT_LIMIT_BYTES = 64 * 1048576;
 
 /** What is to be done with a left-over: these names can go, or none and why. */
 export type Verdict = { readonly remove: Iterable<string> } | { readonly refuse: string };
@@ -46,7 +46,9 @@ export class LeftoverGuard {
     const { owner, sequence } = leftover;
     let counted: string | undefined;
     if (owner.kind === 'directory') {
-      const record = state.directories.get(owner.directory);
+      const record = state.directories.find(owner.directory);
+      // Of one that was given up nothing counts; its number may be used again.
+      if (record?.sequence !== sequence) return undefined;
       if (record.status === DirectoryStatus.writing && record.revision === leftover.generation) return 'it is being written';
       counted = this.#directoryName(owner.directory);
     } else {
@@ -87,8 +89,8 @@ export class LeftoverGuard {
 
   async #handlesIn(directory: number): Promise<ReadonlySet<string>> {
     const { state } = this.#context;
-    // While its entries are recorded the state has told already.
-    if (!state.directories.written(directory) || state.chunks.hasRows(directory)) return new Set();
+    // While its entries are recorded the state has told already. One that is still to be written again leads to what it has lost.
+    if (state.directories.find(directory)?.status !== DirectoryStatus.written || state.chunks.hasRows(directory)) return new Set();
     try {
       return new Set((await this.entriesOf(directory)).map(({ handle }) => idHex(handle)));
     } catch (error) {

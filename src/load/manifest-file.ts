@@ -46,6 +46,16 @@ export class ManifestFile {
     this.#dirty = true;
   }
 
+  /** What was loaded at a path, and below it, is given up: lines so far do not count; inside a transaction. */
+  giveUp(path: Uint8Array): void {
+    this.append([JSON.stringify({ given_up_hex: Buffer.from(path).toString('hex') })]);
+  }
+
+  /** An inode has so many names now: their lines so far say so; inside a transaction. */
+  relink(paths: readonly Uint8Array[], linkCount: number): void {
+    this.append(paths.map((path) => JSON.stringify({ relinked_hex: Buffer.from(path).toString('hex'), nlink: linkCount })));
+  }
+
   /**
    * Copies it to where the user wants it; whole or not at all.
    *
@@ -58,13 +68,16 @@ export class ManifestFile {
     try {
       if (!repaired) await pipeline(createReadStream(this.#path), createWriteStream(temporary));
       else {
-        const last = new Map<string, number>();
+        const last = new LastLines();
         let number = 0;
-        for await (const line of this.#lines()) last.set(pathOf(line), number++);
+        for await (const line of this.#lines()) last.take(line, number++);
         const current = this.#lines();
         await pipeline(async function* () {
           let at = 0;
-          for await (const line of current) if (last.get(pathOf(line)) === at++) yield `${line}\n`;
+          for await (const line of current) {
+            const counting = last.asItCounts(line, at++);
+            if (counting !== undefined) yield `${counting}\n`;
+          }
         }, createWriteStream(temporary));
       }
       renameSync(temporary, target);
@@ -98,6 +111,51 @@ export class ManifestFile {
   }
 }
 
-function pathOf(line: string): string {
-  return /"path_hex":"([0-9a-f]*)"/.exec(line)?.[1] ?? '';
+/** Which lines count of a manifest that grew in several sessions. */
+class LastLines {
+  /** By hex path: number of the last line. */
+  readonly #last = new Map<string, number>();
+  /** By hex path: number of the line by which it was given up. */
+  readonly #givenUp = new Map<string, number>();
+  /** By hex path: the latest change of its link count. */
+  readonly #relinked = new Map<string, { readonly number: number; readonly linkCount: number }>();
+
+  take(line: string, number: number): void {
+    const path = PATH.exec(line)?.[1];
+    if (path !== undefined) {
+      this.#last.set(path, number);
+      return;
+    }
+    const givenUp = GIVEN_UP.exec(line)?.[1];
+    if (givenUp !== undefined) this.#givenUp.set(givenUp, number);
+    const [, relinked, linkCount] = RELINKED.exec(line) ?? [];
+    if (relinked !== undefined) this.#relinked.set(relinked, { number, linkCount: Number(linkCount) });
+  }
+
+  /** @returns undefined when the line counts no more, or is no entry's */
+  asItCounts(line: string, number: number): string | undefined {
+    const path = PATH.exec(line)?.[1];
+    if (path === undefined || this.#last.get(path) !== number || this.#isGivenUp(path, number)) return undefined;
+    const relinked = this.#relinked.get(path);
+    if (!relinked || relinked.number < number) return line;
+    const entry = JSON.parse(line) as Record<string, unknown>;
+    entry.nlink = relinked.linkCount;
+    if (relinked.linkCount === 1) delete entry.link_group;
+    return JSON.stringify(entry);
+  }
+
+  /** Whether the path, or a directory above it, was given up after the line. */
+  #isGivenUp(path: string, number: number): boolean {
+    if (this.#givenUp.size === 0) return false;
+    for (let end = 2; end <= path.length; end += 2) {
+      const complete = end === path.length || path.startsWith(SLASH_HEX, end);
+      if (complete && (this.#givenUp.get(path.slice(0, end)) ?? -1) > number) return true;
+    }
+    return false;
+  }
 }
+
+const SLASH_HEX = '2f';
+const PATH = /"path_hex":"([0-9a-f]*)"/;
+const GIVEN_UP = /^{"given_up_hex":"([0-9a-f]+)"}$/;
+const RELINKED = /^{"relinked_hex":"([0-9a-f]+)","nlink":(\d+)}$/;

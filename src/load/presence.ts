@@ -13,8 +13,8 @@ export interface ListedVersion {
 export interface Presence {
   /** The blobs of an id. */
   versions(id: Uint8Array): Promise<readonly ListedVersion[]>;
-  /** Names of segments and indirect blocks whose owner has the hash of this id; undefined when that is not known. */
-  blocks(id: Uint8Array): ReadonlySet<string> | undefined;
+  /** Segments and indirect blocks whose owner has the hash of this id, and their stored length; undefined when that is not known. */
+  blocks(id: Uint8Array): ReadonlyMap<string, number> | undefined;
 }
 
 /** Names that a listing brings with one request. */
@@ -39,19 +39,19 @@ export async function openPresence(container: Container, ids: readonly Uint8Arra
   };
   if (container.listsByPrefix && ids.length * NAMES_A_REQUEST < objects) return { versions: byPrefix, blocks: () => undefined };
   const versions = new Map<string, ListedVersion[]>();
-  const blocks = new Map<string, Set<string>>();
+  const blocks = new Map<string, Map<string, number>>();
   for (const id of ids) {
     versions.set(idHex(id), []);
-    blocks.set(hash64Hex(id), new Set());
+    blocks.set(hash64Hex(id), new Map());
   }
   for await (const page of container.list('')) {
-    for (const { name } of page) {
+    for (const { name, sizeBytes } of page) {
       const [, id = '', type = '', owner = ''] = PARTS_OF_NAME.exec(name) ?? [];
       const list = versions.get(id);
       const key = list && decodeObjectName(name);
       if (key) list.push({ name, key });
       const kind = Number(type);
-      if (kind === ObjectType.segment || kind === ObjectType.indirect) blocks.get(owner)?.add(name);
+      if (kind === ObjectType.segment || kind === ObjectType.indirect) blocks.get(owner)?.set(name, sizeBytes);
     }
   }
   return {

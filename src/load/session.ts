@@ -14,6 +14,7 @@ import { commit } from './commit.js';
 import type { EndTools } from './end-tools.js';
 import { LeftoverGuard } from './guard.js';
 import type { JobContext } from './job-context.js';
+import { giveUpMoved } from './moved-directories.js';
 import type { OpenJob } from './open-job.js';
 import type { FinalStatus, LoadOptions, LoadSummary } from './options.js';
 import type { Phase } from './progress.js';
@@ -211,7 +212,14 @@ export class Session {
       await commit(context, this.#tools);
     }
     if (!state.record.books) await restoreEntries(context, new LeftoverGuard(context, this.#tools));
+    const givenUp = await giveUpMoved(context, this.#tools);
     const retried = state.transact(() => {
+      if (givenUp) {
+        const { done, bytes } = state.counters;
+        state.update({ sessionStart: { ...state.record.sessionStart, done, bytes } });
+        // What waited for it need not any more.
+        state.directories.recount();
+      }
       const count = retryFailures(state);
       if (count > 0) state.update({ repaired: true });
       return count;

@@ -6,7 +6,7 @@ import type { OpenChunk } from '../state/chunks.js';
 import { type DirectoryRecord, ROOT_DIRECTORY, type WrittenDirectory } from '../state/directories.js';
 import type { LargeRecord } from '../state/large-files.js';
 import type { LeftoverOwner } from '../state/leftovers.js';
-import type { LinkGroupRecord } from '../state/link-groups.js';
+import type { LinkGroupRecord, WrittenGroup } from '../state/link-groups.js';
 import { DirectoryStatus } from '../state/schema.js';
 import { CHUNK_ENTRIES, EntryPacker, type PackedEntry, unpackEntries } from '../worker/packed-entries.js';
 import type { JobContext } from './job-context.js';
@@ -112,14 +112,23 @@ export function supersedeLinked(context: JobContext, group: LinkGroupRecord): vo
   const { written } = group;
   if (!written) return;
   context.state.removeObjects(Tally.decode(written.tally));
+  leaveWritten(context, group, written, written.blocks);
+}
+
+/** The inode that counted is superseded by one over the same blocks: those go on to count. */
+export function supersedeLinkedInode(context: JobContext, group: LinkGroupRecord, written: WrittenGroup): void {
+  leaveWritten(context, group, written, 1);
+}
+
+function leaveWritten(context: JobContext, group: LinkGroupRecord, written: WrittenGroup, blocks: number): void {
   const version = decodeObjectName(context.writtenName(group, written))?.version;
   context.state.leftovers.add({
     handle: context.groupHandle(group),
     sequence: group.sequence,
     version,
     generation: written.generation,
-    segments: written.blocks - 1,
-    indirectBlocks: indirectBlocks(context, written.blocks),
+    segments: blocks - 1,
+    indirectBlocks: indirectBlocks(context, blocks),
     owner: groupOwner(context, group),
   });
 }
@@ -184,8 +193,30 @@ function leaveDirectory(context: JobContext, record: DirectoryRecord): void {
 /** Bytes of the entries `.` and `..` at most. */
 const DOT_BYTES = 63;
 
-/** What counted of a directory is superseded. */
-export function supersedeDirectory(context: JobContext, record: DirectoryRecord, written: WrittenDirectory): void {
+/** An entry that counted is given up with its directory. @param entry `blocks`: block 0 included */
+export function leaveEntry(
+  context: JobContext,
+  entry: { readonly handle: Uint8Array; readonly sequence: number; readonly directory: number; readonly blocks: number },
+): void {
+  const { handle, sequence, directory, blocks } = entry;
+  context.state.leftovers.add({
+    handle,
+    sequence,
+    version: FIRST_VERSION,
+    generation: 0,
+    segments: blocks - 1,
+    indirectBlocks: indirectBlocks(context, blocks),
+    owner: { kind: 'entry', directory },
+  });
+}
+
+/** What counted of a directory is superseded. @param owner other than itself: it is given up */
+export function supersedeDirectory(
+  context: JobContext,
+  record: DirectoryRecord,
+  written: WrittenDirectory,
+  owner: LeftoverOwner = { kind: 'directory', directory: record.id },
+): void {
   context.state.removeObjects(Tally.decode(written.tally));
   context.state.leftovers.add({
     handle: context.directory(record.id).handle,
@@ -194,7 +225,7 @@ export function supersedeDirectory(context: JobContext, record: DirectoryRecord,
     generation: written.revision,
     segments: written.blocks - 1,
     indirectBlocks: indirectBlocks(context, written.blocks),
-    owner: { kind: 'directory', directory: record.id },
+    owner,
   });
 }
 

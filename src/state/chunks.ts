@@ -59,6 +59,8 @@ export class Chunks {
   readonly #reveal: Statement;
   readonly #dropHidden: Statement;
   readonly #drop: Statement;
+  readonly #dropPending: Statement;
+  readonly #delete: Statement;
   readonly #backlog: Statement;
   readonly #at: Statement;
   readonly #anywhere: Statement;
@@ -82,6 +84,8 @@ export class Chunks {
     this.#reveal = new Statement(db, `UPDATE chunk SET status = ${S.pending} WHERE directory = ? AND status = ${S.hidden}`);
     this.#dropHidden = new Statement(db, `DELETE FROM chunk WHERE directory = ? AND status = ${S.hidden}`);
     this.#drop = new Statement(db, 'DELETE FROM chunk WHERE directory = ?');
+    this.#dropPending = new Statement(db, `DELETE FROM chunk WHERE directory = ? AND status = ${S.pending}`);
+    this.#delete = new Statement(db, 'DELETE FROM chunk WHERE id = ?');
     this.#backlog = new Statement(db, `SELECT coalesce(sum(count), 0) AS n FROM chunk WHERE status IN (${S.pending}, ${S.hidden})`);
     this.#at = new Statement(db, 'SELECT * FROM chunk WHERE directory = ?1 AND first_sequence <= ?2 AND first_sequence + count > ?2');
     this.#anywhere = new Statement(db, 'SELECT * FROM chunk WHERE first_sequence <= ?1 AND first_sequence + count > ?1');
@@ -166,6 +170,15 @@ export class Chunks {
 
   drop(directory: number): void {
     this.#drop.run(directory);
+  }
+
+  /** Forgets the chunks of a directory that nobody has claimed. */
+  dropPending(directory: number): void {
+    this.#dropPending.run(directory);
+  }
+
+  delete(id: number): void {
+    this.#delete.run(id);
   }
 
   resetAttempts(): void {

@@ -81,6 +81,8 @@ export class Directories {
   readonly #unfinished: Statement;
   readonly #atIdentity: Statement;
   readonly #identify: Statement;
+  readonly #setLeaving: Statement;
+  readonly #leaving: Statement;
   readonly #waitsForLinks: Statement;
   readonly #setLinks: Statement;
 
@@ -142,9 +144,9 @@ export class Directories {
     );
     this.#children = new Statement(
       db,
-      `SELECT id, name, sequence, manager FROM directory WHERE parent = ? AND id > ? AND status <> ${S.hidden} ORDER BY id LIMIT ?`,
+      `SELECT id, name, sequence, manager FROM directory WHERE parent = ? AND id > ? AND status NOT IN (${S.hidden}, ${S.leaving}) ORDER BY id LIMIT ?`,
     );
-    this.#countChildren = new Statement(db, `SELECT count(*) AS n FROM directory WHERE parent = ? AND status <> ${S.hidden}`);
+    this.#countChildren = new Statement(db, `SELECT count(*) AS n FROM directory WHERE parent = ? AND status NOT IN (${S.hidden}, ${S.leaving})`);
     this.#written = new Statement(db, `UPDATE directory SET status = ${S.written}, written_revision = revision, written_blocks = ?, tally = ? WHERE id = ?`);
     this.#reopen = new Statement(
       db,
@@ -166,6 +168,13 @@ export class Directories {
     this.#waitsForLinks = new Statement(db, 'SELECT 1 FROM directory WHERE id = ? AND links = 1');
     this.#setLinks = new Statement(db, 'UPDATE directory SET links = 1 WHERE id = ?');
     this.#identify = new Statement(db, 'UPDATE directory SET file_system = ?, inode = ? WHERE id = ?');
+    // Its identity is free for the directory that is loaded anew.
+    this.#setLeaving = new Statement(
+      db,
+      `UPDATE directory SET status = ${S.leaving}, look = ${LookStatus.none}, inode = x'0000000000000000', pending = 0, links = 0,
+       written_revision = NULL, written_blocks = NULL, tally = NULL WHERE id = ?`,
+    );
+    this.#leaving = new Statement(db, `SELECT id FROM directory WHERE status = ${S.leaving} ORDER BY id`);
     this.#atIdentity = new Statement(db, 'SELECT id FROM directory WHERE file_system = ? AND inode = ?');
   }
 
@@ -178,9 +187,29 @@ export class Directories {
   }
 
   get(id: number): DirectoryRecord {
+    const record = this.find(id);
+    if (!record) throw new Error(`The state has no directory ${id}.`);
+    return record;
+  }
+
+  find(id: number): DirectoryRecord | undefined {
     const row = this.#get.get<Row>(id);
-    if (!row) throw new Error(`The state has no directory ${id}.`);
-    return decode(row);
+    return row && decode(row);
+  }
+
+  /** The directory that has an identity. */
+  withIdentity(fileSystem: number, inode: bigint): number | undefined {
+    return this.#atIdentity.get<{ id: number }>(fileSystem, toU64(inode))?.id;
+  }
+
+  /** It is given up: it has no identity any more, and no object that counts. */
+  setLeaving(id: number): void {
+    this.#setLeaving.run(id);
+  }
+
+  /** Directories that are given up and not gone yet, each behind its parent. */
+  leaving(): readonly number[] {
+    return this.#leaving.all<{ id: number }>().map((row) => row.id);
   }
 
   /** Takes directories to be listed, the latest found first: that keeps the backlog small. */
@@ -218,7 +247,7 @@ export class Directories {
     return this.#isLookedAt.get(id) !== undefined;
   }
 
-  /** Forgets a directory that could not be listed. */
+  /** Forgets a directory that could not be listed, or of which nothing is left. */
   delete(id: number): void {
     this.#delete.run(id);
   }

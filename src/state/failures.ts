@@ -48,6 +48,8 @@ export class Failures {
   readonly #wanted: Statement;
   readonly #setUnderWay: Statement;
   readonly #remove: Statement;
+  readonly #removeIn: Statement;
+  readonly #withReason: Statement;
 
   constructor(db: Database) {
     const P = FailurePhase;
@@ -67,6 +69,8 @@ export class Failures {
     this.#wanted = new Statement(db, `SELECT * FROM failure WHERE directory = ? AND phase = ${P.wanted} ORDER BY id LIMIT ?`);
     this.#setUnderWay = new Statement(db, `UPDATE failure SET phase = ${P.underWay} WHERE id = ?`);
     this.#remove = new Statement(db, 'DELETE FROM failure WHERE id = ?');
+    this.#removeIn = new Statement(db, 'DELETE FROM failure WHERE directory = ?');
+    this.#withReason = new Statement(db, 'SELECT * FROM failure WHERE id > ? AND reason = ? ORDER BY id LIMIT ?');
   }
 
   /** Records a failure, or the latest attempt of one. */
@@ -113,6 +117,16 @@ export class Failures {
   /** Its entry is not there any more. */
   remove(id: number): void {
     this.#remove.run(id);
+  }
+
+  /** Their directory was given up. */
+  removeIn(directory: number): void {
+    this.#removeIn.run(directory);
+  }
+
+  /** Failures for one reason, by ascending id. */
+  withReason(reason: string, afterId: number, limit: number): readonly FailureRecord[] {
+    return this.#withReason.all<Row>(afterId, reason, limit).map(decode);
   }
 
   /** Those that were tried again and did not fail again are none any more. */

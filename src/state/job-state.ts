@@ -2,6 +2,7 @@ import { Tally } from '../books/tally.js';
 import { Chunks } from './chunks.js';
 import { type Database, openDatabase, Statement } from './database.js';
 import { Directories } from './directories.js';
+import { DroppedLinks } from './dropped-links.js';
 import { Failures } from './failures.js';
 import type { JobRecord } from './job-record.js';
 import { LargeFiles } from './large-files.js';
@@ -35,6 +36,7 @@ export class JobState {
   readonly directories: Directories;
   readonly chunks: Chunks;
   readonly links: LinkGroups;
+  readonly droppedLinks: DroppedLinks;
   readonly large: LargeFiles;
   readonly failures: Failures;
   readonly leftovers: Leftovers;
@@ -63,6 +65,7 @@ export class JobState {
     this.directories = new Directories(db);
     this.chunks = new Chunks(db);
     this.links = new LinkGroups(db);
+    this.droppedLinks = new DroppedLinks(db);
     this.large = new LargeFiles(db);
     this.failures = new Failures(db);
     this.leftovers = new Leftovers(db);
@@ -240,6 +243,11 @@ export class JobState {
     return undefined;
   }
 
+  /** Number of the file system of a device in the current session; undefined when it has not been met. */
+  fileSystemIn(device: string): number | undefined {
+    return this.#fileSystems.get(device);
+  }
+
   /** Says which device a recorded file system has in the current session. */
   bindFileSystem(fileSystem: number, device: string): void {
     this.#fileSystems.set(device, fileSystem);
@@ -247,7 +255,8 @@ export class JobState {
 
   /** A directory of each recorded file system, by which it can be found again. */
   fileSystemAnchors(): readonly { readonly fileSystem: number; readonly directory: number }[] {
-    return this.#db.prepare('SELECT file_system AS fileSystem, min(id) AS directory FROM directory GROUP BY file_system').all() as never;
+    const sql = `SELECT file_system AS fileSystem, min(id) AS directory FROM directory WHERE status <> ${DirectoryStatus.leaving} GROUP BY file_system`;
+    return this.#db.prepare(sql).all() as never;
   }
 
   /**

@@ -52,6 +52,7 @@ export class LargeFiles {
   readonly #bound: Statement;
   readonly #delete: Statement;
   readonly #ofGroup: Statement;
+  readonly #ofDirectory: Statement;
   readonly #hasSequence: Statement;
 
   constructor(db: Database) {
@@ -65,6 +66,7 @@ export class LargeFiles {
     this.#progress = new Statement(db, 'UPDATE large SET done_blocks = ?, tally = ? WHERE id = ?');
     this.#bound = new Statement(db, 'UPDATE large SET bound_blocks = ? WHERE id = ?');
     this.#ofGroup = new Statement(db, 'SELECT * FROM large WHERE link_group = ?');
+    this.#ofDirectory = new Statement(db, 'SELECT * FROM large WHERE directory = ? ORDER BY id');
     this.#hasSequence = new Statement(db, 'SELECT 1 FROM large WHERE sequence = ?');
     this.#delete = new Statement(db, 'DELETE FROM large WHERE id = ?');
   }
@@ -102,6 +104,11 @@ export class LargeFiles {
   ofGroup(group: number): LargeRecord | undefined {
     const row = this.#ofGroup.get<Row>(group);
     return row && decode(row);
+  }
+
+  /** Files that are read by a name in a directory. */
+  ofDirectory(directory: number): readonly LargeRecord[] {
+    return this.#ofDirectory.all<Row>(directory).map(decode);
   }
 
   hasSequence(sequence: number): boolean {

@@ -102,7 +102,7 @@ export class LinkGroups {
   constructor(db: Database) {
     const S = WorkStatus;
     const L = LinkStatus;
-    const list = `SELECT id, directory, name, status FROM link WHERE link_group = ? AND status <> ${L.hidden} ORDER BY id`;
+    const list = `SELECT id, directory, name, status FROM link WHERE link_group = ? AND status NOT IN (${L.hidden}, ${L.dropped}) ORDER BY id`;
     this.#find = new Statement(db, 'SELECT * FROM link_group WHERE file_system = ? AND inode = ? AND type = ? ORDER BY copy DESC LIMIT 2');
     this.#insert = new Statement(
       db,

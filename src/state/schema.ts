@@ -14,6 +14,8 @@ export const DirectoryStatus = {
   /** Claimed for writing under its present revision. */
   writing: 4,
   written: 5,
+  /** Given up, since it is not in its place any more: nothing of it counts for its parent, and what is below it is being taken off. */
+  leaving: 6,
   /** Part of a listing that is not complete. */
   hidden: 7,
 } as const;
@@ -38,6 +40,8 @@ export const LinkStatus = {
   hidden: 1,
   /** In the inode's back pointers. */
   written: 2,
+  /** Still in the inode's back pointers, and no name any more: its directory was given up. */
+  dropped: 3,
 } as const;
 
 /** Life of a failure. */

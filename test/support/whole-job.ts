@@ -5,7 +5,7 @@ import type { Geometry } from '../../src/format/geometry.js';
 import { load } from '../../src/load/load.js';
 import type { LoadOptions, LoadSummary } from '../../src/load/options.js';
 import { CURRENT_DIRECTORY, setTimes } from '../../src/posix/libc.js';
-import { entryFailure, type SourceDirectory, type SourceTree } from '../../src/source/source-tree.js';
+import { entryFailure, type SourceAttributes, type SourceDirectory, type SourceTree } from '../../src/source/source-tree.js';
 import { SMALL } from './check.js';
 import { KillableWorld } from './killable-world.js';
 
@@ -19,6 +19,10 @@ export interface Watch {
   read?(path: string, position: number): void;
   /** Paths whose type the listing does not tell. */
   readonly untyped?: ReadonlySet<string>;
+  /** Device of a directory and what is in it; undefined: the true one. */
+  device?(path: string): string | undefined;
+  /** Directories that are another one, by their paths: as with a bind mount. */
+  readonly same?: Readonly<Record<string, string>>;
   /** Whether a listing comes in one piece; else in those of the file system. */
   readonly inOnePiece?: boolean;
 }
@@ -115,19 +119,39 @@ function toTime(ns: bigint): { seconds: number; nanoseconds: number } {
 
 /** A source whose reads are told to a watch first. */
 function watchSource(tree: SourceTree, watch: Watch): SourceTree {
+  const attributesAt = (path: string) => {
+    const directory = tree.openDirectory(Buffer.from(path));
+    const attributes = directory.attributes();
+    directory.close();
+    return attributes;
+  };
   return {
     ...tree,
     openDirectory(path, expected) {
       watch.directory?.(path.toString());
-      return watchDirectory(tree.openDirectory(path, expected), path.toString(), watch);
+      const device = watch.device?.(path.toString());
+      if (device !== undefined && expected?.device !== undefined && expected.device !== device) {
+        throw entryFailure('directory-changed', 'another file system is there');
+      }
+      const opened = Buffer.from(watch.same?.[path.toString()] ?? path);
+      return watchDirectory(
+        tree.openDirectory(opened, device === undefined ? expected : expected && { ...expected, device: undefined }),
+        path.toString(),
+        watch,
+        attributesAt,
+      );
     },
   };
 }
 
-function watchDirectory(directory: SourceDirectory, path: string, watch: Watch): SourceDirectory {
+function watchDirectory(directory: SourceDirectory, path: string, watch: Watch, attributesAt: (path: string) => SourceAttributes): SourceDirectory {
   const at = (name: Buffer) => (path === '' ? name.toString() : `${path}/${name.toString()}`);
+  const deviceAt = (path: string) => {
+    const device = watch.device?.(path);
+    return device === undefined ? {} : { device };
+  };
   return {
-    attributes: () => directory.attributes(),
+    attributes: () => ({ ...directory.attributes(), ...deviceAt(path) }),
     *list() {
       for (const batch of watch.inOnePiece ? [[...directory.list()].flat()] : directory.list()) {
         yield watch.untyped ? batch.map((entry) => (watch.untyped?.has(at(entry.name)) ? { ...entry, type: undefined } : entry)) : batch;
@@ -135,7 +159,8 @@ function watchDirectory(directory: SourceDirectory, path: string, watch: Watch):
     },
     attributesOf(name) {
       watch.entry?.(at(name), 'look');
-      return directory.attributesOf(name);
+      const same = watch.same?.[at(name)];
+      return { ...(same === undefined ? directory.attributesOf(name) : attributesAt(same)), ...deviceAt(at(name)) };
     },
     readLink(name) {
       watch.entry?.(at(name), 'readlink');
