@@ -64,12 +64,6 @@ export class History {
     return paths;
   }
 
-  /** Whether a path led to one and the same directory all the time, through directories of which this is true too. */
-  isSteady(path: string): boolean {
-    if (!this.#same.has(path)) return false;
-    return path === '' || this.isSteady(path.slice(0, Math.max(0, path.lastIndexOf('/'))));
-  }
-
   /** Names that were links of one inode all the time, through directories that stayed; only where there are several. */
   steadyLinks(): readonly (readonly string[])[] {
     const groups = new Map<Node, string[]>();

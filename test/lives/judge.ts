@@ -105,12 +105,11 @@ function judgeUntouched(path: string, version: Version, entry: Entry | undefined
   );
 }
 
-/** What is there now, in directories that stayed what they were, can be loaded: no failure of it may stay. */
+/** What is there can be loaded, and what is not there is no failure: none may stay. */
 function judgeFailures(tree: ModelTree, failed: ReadonlyMap<string, string>, findings: string[]): void {
   const now = new Set(tree.places().map(({ path }) => path));
   for (const [path, reason] of failed) {
-    if (reason === 'directory-reached-twice' || !now.has(path) || !tree.history.isSteady(parentOf(path))) continue;
-    findings.push(`stuck ${shorten(path)}: it can be read, and stays failed with ${reason}`);
+    findings.push(`stuck ${shorten(path)}: it ${now.has(path) ? 'can be read' : 'is not in the source any more'}, and stays failed with ${reason}`);
   }
 }
 
