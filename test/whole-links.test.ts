@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ObjectType } from '../src/format/ids.js';
+import { jobStatus } from '../src/load/job-status.js';
+import type { LoadEvent } from '../src/load/options.js';
 import { expectFaithful, SMALL } from './support/check.js';
 import { inodesOf } from './support/names.js';
 import { removeTree, someBytes } from './support/tree.js';
@@ -200,6 +202,34 @@ describe('a failed linked file that is tried again (issue 12, number 2)', () => 
     await expectFaithful(job.source, job.world.store, SMALL);
     await expectLinked(job, 'd1/linked');
     await expectLinked(job, 'd2/linked');
+  });
+});
+
+describe('links that become copies of their own', () => {
+  it('are counted at the end of a load, in its summary and by status', async () => {
+    const job = new Job(base, { preserveHardLinks: true });
+    job.file('d1/linked', 'linked content');
+    for (const directory of ['d2', 'd3']) job.link('d1/linked', `${directory}/linked`);
+    job.file('d1/other');
+    const texts: string[] = [];
+    const onEvent = (event: LoadEvent) => void (event.kind === 'message' && texts.push(event.text));
+    const first = await job.session(lock('d2', 'd3'), { onEvent, logLevel: 'WARNING' });
+    expect(first.status).toBe('CompletedWithErrors');
+    expect(first.linkCopies).toBe(0);
+    expect(texts.filter((text) => text.includes('hard link'))).toEqual([]);
+    // Nothing shows any more that what was loaded is the file that has the other names.
+    job.change('d1', () => rmSync(job.path('d1/linked')));
+    const second = await job.session({}, { onEvent, logLevel: 'WARNING' });
+    expect(second.status).toBe('Completed');
+    await expectLinked(job, 'd2/linked', 'd3/linked');
+    await expectLinked(job, 'd1/linked');
+    const log = readFileSync(join(job.statePath, 'clfsload.log'), 'utf8');
+    expect(second.linkCopies).toBe(2);
+    expect(jobStatus(job.statePath).linkCopies).toBe(2);
+    expect(log.match(/becomes a copy of its own/g)?.length ?? 0).toBe(2);
+    expect(texts.filter((text) => text.includes('hard link'))).toEqual([
+      '2 hard links became copies of their own: the file has more than 1023 links, or cannot be shown to be one that is loaded already; the log tells which.',
+    ]);
   });
 });
 

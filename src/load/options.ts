@@ -104,4 +104,6 @@ export interface LoadSummary {
   readonly problemsFile: string | undefined;
   /** `checked`, or `not checked: ` and why, when the job has been committed: whether the container's listing was what it put. */
   readonly listing: string | undefined;
+  /** Hard links that became copies of their own: there were more than the format allows, or they could not be shown to be the same file. */
+  readonly linkCopies: number;
 }
