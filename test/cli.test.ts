@@ -64,7 +64,7 @@ describe('the commands', () => {
       expect(line.TimeStamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/);
       expect(line.PromptDetails).toEqual({ PromptType: '', ResponseOptions: null, PromptTarget: '' });
     }
-    expect(lines.map((line) => line.MessageType)).toEqual(['Init', 'Info', 'Info', 'Info', 'Info', 'Info', 'Info', 'EndOfJob']);
+    expect(lines.map((line) => line.MessageType)).toEqual(['Init', 'Info', 'Info', 'Info', 'Info', 'Info', 'Info', 'Info', 'EndOfJob']);
     expect(lines.slice(1, 7).map((line) => line.MessageContent.replace(/\d+\.\d+\.\d+/, 'VERSION'))).toEqual([
       'INFO: CLFSLoad Extension version: VERSION',
       'INFO: CLFSLoad Extension configurations: compression type=LZ4, preserve hard links=false',
@@ -73,7 +73,7 @@ describe('the commands', () => {
       'INFO: Transfer phase has started.',
       'INFO: Finalize phase has started.',
     ]);
-    expect(JSON.parse(lines[7].MessageContent)).toMatchObject({
+    expect(JSON.parse(lines[8].MessageContent)).toMatchObject({
       files_completed_failed: 0,
       files_completed_success: 2,
       files_skipped: 0,

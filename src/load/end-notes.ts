@@ -2,19 +2,22 @@ import { MOST_LINKS } from '../format/limits.js';
 import { escapePath } from '../text/escape-path.js';
 import type { UnstorableCount } from '../worker/unstorable-count.js';
 import type { JobContext } from './job-context.js';
+import type { Progress } from './progress.js';
 
 /** What is said at the end of a load that is not as its source is, or not known to be. @returns whole sentences */
 export function endNotes({ state, progress }: JobContext): readonly string[] {
   const { notChecked } = state.record;
   return [
-    ...unstorableTexts(progress.unstorable),
+    ...unstorableTexts(progress),
     ...linkTexts(state.linkCopies()),
     ...(notChecked === '' ? [] : [`The listing of the container was not checked: ${notChecked}. Check it by "clfsload fsck --content" with the container.`]),
   ];
 }
 
-function unstorableTexts(unstorable: UnstorableCount | undefined): readonly string[] {
-  if (!unstorable) return [];
+/** Silence means that all of the source was gone over, and that nothing is lost. */
+function unstorableTexts({ unstorable, notCounted }: Progress): readonly string[] {
+  if (!unstorable)
+    return [`ACLs and extended attributes, which the format cannot hold, were not counted: ${notCounted}. "clfsload load --dry-run" counts them.`];
   const text = ({ entries, first }: UnstorableCount['acls'], what: string) =>
     entries === 0
       ? []

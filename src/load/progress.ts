@@ -50,6 +50,8 @@ export class Progress {
   openLargeBytes: () => number = () => 0;
   /** What of the source the format cannot hold; undefined when nobody has gone over all of it. */
   unstorable: UnstorableCount | undefined;
+  /** Why nobody has. */
+  notCounted = 'the load did not size its source';
   #sized: { readonly entries: number; readonly bytes: number; readonly complete: boolean } | undefined;
   readonly #clock: Clock;
   readonly #begunMs: number;
