@@ -1,4 +1,4 @@
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -202,6 +202,36 @@ describe('a failed linked file that is tried again (issue 12, number 2)', () => 
     await expectFaithful(job.source, job.world.store, SMALL);
     await expectLinked(job, 'd1/linked');
     await expectLinked(job, 'd2/linked');
+  });
+});
+
+describe('the bytes that are done', () => {
+  const SIZES = { small: 70, large: LARGE_BYTES, larger: LARGE_BYTES + 2 * SMALL.fileSegmentBytes + 1 };
+  type Size = keyof typeof SIZES;
+
+  it.each<[Size, Size]>([
+    ['small', 'small'],
+    ['small', 'large'],
+    ['large', 'small'],
+    ['large', 'larger'],
+    ['larger', 'large'],
+  ])('are those of what counts when a %s linked file is written again as a %s one', async (before, after) => {
+    const job = linkedJob(someBytes(SIZES[before], 1));
+    const bytesOfFiles = async () => {
+      const sizes = new Map<string, number>();
+      for (const [path, { id, lengthBytes }] of await inodesOf(job.world.store, SMALL)) if (path.includes('/')) sizes.set(id, Number(lengthBytes));
+      return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+    };
+    const first = await job.session(lock('d2'));
+    expect(first.progress.bytesDone).toBe(await bytesOfFiles());
+    writeFileSync(job.path('d1/linked'), someBytes(SIZES[after] + 1, 2));
+    const second = await job.session();
+    expect(second.status).toBe('Completed');
+    await expectLinked(job, 'd1/linked', 'd2/linked');
+    expect((await inodesOf(job.world.store, SMALL)).get('d1/linked')?.lengthBytes).toBe(BigInt(SIZES[after] + 1));
+    expect(second.progress.bytesDone).toBe(await bytesOfFiles());
+    expect(jobStatus(job.statePath).bytesDone).toBe(second.progress.bytesDone);
+    expect(second.progress.sessionBytes).toBeGreaterThanOrEqual(0);
   });
 });
 

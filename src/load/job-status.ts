@@ -63,7 +63,7 @@ export function jobStatus(statePath: string): JobStatus {
       bytesDone: bytes,
       linkCopies,
       entriesPerSecond: seconds > 0 ? (done - sessionStart.done) / seconds : 0,
-      megabitsPerSecond: seconds > 0 ? ((bytes - sessionStart.bytes) * 8) / 1e6 / seconds : 0,
+      megabitsPerSecond: seconds > 0 ? (Math.max(0, bytes - sessionStart.bytes) * 8) / 1e6 / seconds : 0,
       lastAlive: aliveMs === 0 ? undefined : new Date(aliveMs).toISOString(),
       finalStatus: record.finalStatus,
     };

@@ -25,7 +25,7 @@ export interface ProgressSnapshot {
   readonly bytesTotal: number;
   /** Entries done in the current session. */
   readonly sessionFiles: number;
-  /** Bytes of file data done in the current session. */
+  /** Bytes of file data done in the current session; what was taken off, of files that are loaded anew, is not made up for. */
   readonly sessionBytes: number;
   /** Bytes sent in requests in the current session, repeated ones included. */
   readonly bytesOnWire: number;
@@ -101,7 +101,7 @@ export class Progress {
       bytesDone: bytes,
       bytesTotal: Math.max(bytes + this.openLargeBytes(), this.#sized?.bytes ?? 0),
       sessionFiles: done - this.#doneBefore,
-      sessionBytes: bytes - this.#bytesBefore,
+      sessionBytes: Math.max(0, bytes - this.#bytesBefore),
       bytesOnWire: traffic?.bytesSent ?? 0,
       requests: traffic?.requests ?? 0,
       retries: traffic?.retries ?? 0,

@@ -72,10 +72,10 @@ DROP INDEX link_group_pending;
 ALTER TABLE link_group RENAME TO link_group_1;
 CREATE TABLE link_group (id INTEGER PRIMARY KEY, file_system INTEGER NOT NULL, inode BLOB NOT NULL, copy INTEGER NOT NULL, type INTEGER NOT NULL,
   status INTEGER NOT NULL, attempts INTEGER NOT NULL, sequence INTEGER NOT NULL, manager INTEGER NOT NULL, revision INTEGER NOT NULL,
-  written_name TEXT, written_generation INTEGER, written_blocks INTEGER, tally BLOB) STRICT;
+  written_name TEXT, written_generation INTEGER, written_blocks INTEGER, written_bytes INTEGER, tally BLOB) STRICT;
 INSERT INTO link_group SELECT id, file_system, inode, copy, type, CASE WHEN suspect = 1 AND status = 0 THEN 1 ELSE status END, 0, sequence, manager,
   CASE WHEN sequence = 0 THEN -1 ELSE max(revision, generation) END,
-  CASE WHEN written_revision IS NULL THEN NULL ELSE 'revision ' || written_revision END, written_generation, written_blocks, NULL
+  CASE WHEN written_revision IS NULL THEN NULL ELSE 'revision ' || written_revision END, written_generation, written_blocks, NULL, NULL
   FROM link_group_1 WHERE status <> 3;
 DROP TABLE link_group_1;
 CREATE UNIQUE INDEX link_group_identity ON link_group (file_system, inode, copy);

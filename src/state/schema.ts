@@ -80,7 +80,7 @@ CREATE INDEX chunk_directory ON chunk (directory);
 CREATE INDEX chunk_pending ON chunk (id) WHERE status = 0;
 CREATE TABLE link_group (id INTEGER PRIMARY KEY, file_system INTEGER NOT NULL, inode BLOB NOT NULL, copy INTEGER NOT NULL, type INTEGER NOT NULL,
   status INTEGER NOT NULL, attempts INTEGER NOT NULL, sequence INTEGER NOT NULL, manager INTEGER NOT NULL, revision INTEGER NOT NULL,
-  written_name TEXT, written_generation INTEGER, written_blocks INTEGER, tally BLOB) STRICT;
+  written_name TEXT, written_generation INTEGER, written_blocks INTEGER, written_bytes INTEGER, tally BLOB) STRICT;
 CREATE UNIQUE INDEX link_group_identity ON link_group (file_system, inode, copy);
 CREATE INDEX link_group_pending ON link_group (id) WHERE status = 0;
 CREATE TABLE link (id INTEGER PRIMARY KEY, link_group INTEGER NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL, status INTEGER NOT NULL) STRICT;
