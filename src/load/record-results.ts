@@ -8,7 +8,7 @@ import type { LinkGroupRecord, LinkRecord } from '../state/link-groups.js';
 import { escapePath } from '../text/escape-path.js';
 import { unpackAttributes } from '../worker/file-attributes.js';
 import { unpackEntries } from '../worker/packed-entries.js';
-import type { EntryProblem, FilesPart, FilesResult, FinishLargeResult, LinkedResult } from '../worker/tasks.js';
+import type { EntryProblem, FilesPart, FilesResult, FinishLargeResult, LinkedResult, SegmentsPart } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
 import { endChunk, giveUpLarge, supersedeDirectory, supersedeLinked, tryLargeAgain } from './tries.js';
@@ -158,16 +158,20 @@ function recordLinkedWritten(
   state.links.setWritten(group.id, { name, generation: group.revision, blocks, bytes, tally: tally.encode() });
 }
 
-/** Records segments that are at the service; inside a transaction. @param doneBlocks blocks 1 … this, `tally` that of the new ones */
-export function recordSegments(context: JobContext, large: LargeRecord, doneBlocks: number, tally: Tally): LargeRecord {
+/** Records segments that are at the service, in any order: each counts once, from here on; inside a transaction. */
+export function recordSegments(context: JobContext, large: LargeRecord, { blocks }: SegmentsPart): LargeRecord {
+  const fresh = blocks.filter(({ block }) => !large.done.has(block));
+  if (fresh.length === 0) return large;
   const { state } = context;
-  const whole = Tally.decode(large.tally);
-  whole.plus(tally);
-  const encoded = whole.encode();
-  state.large.setDone(large.id, doneBlocks, encoded);
+  const tally = new Tally();
+  for (const one of fresh) tally.plus(Tally.decode(one.tally));
   state.addObjects(tally);
-  state.count(0, context.segmentBytes(large, doneBlocks) - context.segmentBytes(large, large.doneBlocks));
-  return { ...large, doneBlocks, tally: encoded };
+  tally.plus(Tally.decode(large.tally));
+  const done = large.done.plus(fresh.map(({ block }) => block));
+  const recorded = { ...large, done, tally: tally.encode() };
+  state.large.setDone(large.id, done, recorded.tally);
+  state.count(0, context.segmentBytes(recorded) - context.segmentBytes(large));
+  return recorded;
 }
 
 /** The inode of a large file is there; inside a transaction. */
@@ -184,7 +188,7 @@ export function recordLargeDone(context: JobContext, large: LargeRecord, result:
   }
   const segments = Tally.decode(large.tally);
   state.removeObjects(segments);
-  state.count(0, -context.segmentBytes(large, large.doneBlocks));
+  state.count(0, -context.segmentBytes(large));
   tally.plus(segments);
   const bytes = Number(unpackAttributes(large.attributes).lengthBytes);
   recordLinkedWritten(context, state.links.get(large.origin.group), { blocks: large.blocks, bytes }, tally);

@@ -1,4 +1,5 @@
 import { BitSet } from '../books/bit-set.js';
+import { RangeSet } from '../books/range-set.js';
 import type { Database } from './database.js';
 
 /** Version of the tables that this program works with. A newer state is refused; an older one is brought up. */
@@ -81,6 +82,7 @@ DROP TABLE link_group_1;
 CREATE UNIQUE INDEX link_group_identity ON link_group (file_system, inode, copy);
 CREATE INDEX link_group_pending ON link_group (id) WHERE status = 0;
 
+ALTER TABLE large ADD COLUMN done BLOB;
 ALTER TABLE large ADD COLUMN tally BLOB;
 UPDATE large SET bound_blocks = max(blocks - 1, 0);
 
@@ -103,5 +105,9 @@ CREATE TABLE root_seal (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER 
     const bits = new BitSet(count);
     for (let at = 0; at < list.length; at += 2) bits.add(list[at] | (list[at + 1] << 8));
     set.run(bits.bytes, id);
-  }
+  } // Of a large file the unbroken beginning was recorded; now it is any blocks.
+  const setDone = database.prepare('UPDATE large SET done = ? WHERE id = ?');
+  const files = database.prepare('SELECT id, done_blocks AS done FROM large WHERE done_blocks > 0').all();
+  for (const { id, done } of files as { id: number; done: number }[]) setDone.run(RangeSet.of(1, done).encode(), id);
+  database.exec('ALTER TABLE large DROP COLUMN done_blocks');
 }

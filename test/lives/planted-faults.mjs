@@ -48,6 +48,12 @@ export const PLANTED_FAULTS = [
     replace: 'segments: Math.min(large.boundBlocks, large.blocks - 2),',
   },
   {
+    name: 'a segment of a large file counts that was not acknowledged',
+    file: 'src/load/record-results.ts',
+    find: 'large.done.plus(fresh.map(({ block }) => block))',
+    replace: 'large.done.plus(fresh.map(({ block }) => Math.min(block + 1, large.blocks - 1)))',
+  },
+  {
     name: 'the live name of a directory is removed, not the former one',
     file: 'src/load/tries.ts',
     find: 'version: FIRST_VERSION + written.revision,',
