@@ -150,7 +150,7 @@ export const PLANTED_FAULTS = [
   {
     name: 'the lock of a state directory is not taken',
     file: 'src/state/state-directory.ts',
-    find: '  if (!tryLock(fd)) {',
-    replace: '  if (!tryLock(fd) && path === "") {',
+    find: '  if (!takeLock(fd)) {',
+    replace: '  if (!takeLock(fd) && path === "") {',
   },
 ];
