@@ -33,7 +33,7 @@ export interface LoadOptions {
   readonly maxErrors?: number;
   /** Megabits per second on the wire; 0 (default): no cap. */
   readonly capMbps?: number;
-  /** Requests in flight; default: adapted to the service. */
+  /** Requests in flight, at most: where the service does not answer in time, or asks for less, fewer for a while. Default: adapted to the service. */
   readonly concurrency?: number;
   /** Worker threads; default: the number of processors, at most 16. */
   readonly threads?: number;
