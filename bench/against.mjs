@@ -6,10 +6,9 @@
 // The flags are for this checkout's program alone.
 //
 // Needs what bench/run.mjs needs; azcopy is not asked.
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
-import { loadavg } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { args, fixture, here, median, PORT, rounds, sink, sinkHome, smallFiles, text, timed, url, work } from './harness.mjs';
+import { args, fixture, median, rounds, runCases, runOurs, smallFiles, text } from './harness.mjs';
 
 const [other, ...wanted] = args.filter((arg) => !arg.startsWith('--'));
 const many = () =>
@@ -21,48 +20,29 @@ const many = () =>
   });
 const flags = args.filter((arg) => arg.startsWith('--flags=')).flatMap((arg) => arg.slice('--flags='.length).split(' '));
 const CASES = { S: [smallFiles, 20_000, 'files/s'], L: [text, 1024, 'MiB/s'], M: [many, 100_000, 'files/s'] };
-const programs = { this: join(here, '..'), other: resolve(other) };
+const programs = { this: { flags }, other: { program: resolve(other) } };
 
-async function run(program, source) {
-  sink('container', 'bench');
-  rmSync(join(work, 'state'), { recursive: true, force: true });
-  const result = await timed(process.execPath, [join(program, 'bin/clfsload'), 'load', source, url(), `--state-path=${join(work, 'state')}`, ...(program === programs.this ? flags : [])]);
-  if (!result.ok) throw new Error(`${program} failed`);
-  return result;
-}
-
-mkdirSync(work, { recursive: true });
-sink('start', String(PORT));
-mkdirSync(join(sinkHome, 'blobs/null/bench'), { recursive: true });
-console.log(`load average before: ${loadavg().map((load) => load.toFixed(2)).join(' ')}; Node ${process.version}; rounds: ${rounds}`);
-const rows = [];
-try {
-  for (const name of wanted.length > 0 ? wanted : Object.keys(CASES)) {
-    const [make, size, unit] = CASES[name];
-    const source = make();
-    const runs = { this: [], other: [] };
-    for (let round = 0; round <= rounds; round++) {
-      for (const which of round % 2 === 0 ? ['this', 'other'] : ['other', 'this']) {
-        const result = await run(programs[which], source);
-        // The first round warms up.
-        if (round > 0) runs[which].push(result);
-      }
+await runCases(wanted.length > 0 ? wanted : Object.keys(CASES), async (name) => {
+  const [make, size, unit] = CASES[name];
+  const source = make();
+  const runs = { this: [], other: [] };
+  for (let round = 0; round <= rounds; round++) {
+    for (const which of round % 2 === 0 ? ['this', 'other'] : ['other', 'this']) {
+      const result = await runOurs(source, programs[which]);
+      // The first round warms up.
+      if (round > 0) runs[which].push(result);
     }
-    const of = (which, field) => median(runs[which].map((result) => result[field]));
-    rows.push({
-      case: name,
-      this: `${(size / of('this', 'seconds')).toFixed(0)} ${unit}`,
-      other: `${(size / of('other', 'seconds')).toFixed(0)} ${unit}`,
-      'time ratio': (of('this', 'seconds') / of('other', 'seconds')).toFixed(3),
-      'CPU ratio': (of('this', 'cpu') / of('other', 'cpu')).toFixed(3),
-      'CPU s': of('this', 'cpu').toFixed(2),
-      'other CPU s': of('other', 'cpu').toFixed(2),
-      'RSS MB': of('this', 'peak').toFixed(0),
-      'other RSS MB': of('other', 'peak').toFixed(0),
-    });
-    console.log(JSON.stringify(rows.at(-1)));
   }
-} finally {
-  sink('stop');
-}
-console.table(rows);
+  const of = (which, field) => median(runs[which].map((result) => result[field]));
+  return {
+    case: name,
+    this: `${(size / of('this', 'seconds')).toFixed(0)} ${unit}`,
+    other: `${(size / of('other', 'seconds')).toFixed(0)} ${unit}`,
+    'time ratio': (of('this', 'seconds') / of('other', 'seconds')).toFixed(3),
+    'CPU ratio': (of('this', 'cpu') / of('other', 'cpu')).toFixed(3),
+    'CPU s': of('this', 'cpu').toFixed(2),
+    'other CPU s': of('other', 'cpu').toFixed(2),
+    'RSS MB': of('this', 'peak').toFixed(0),
+    'other RSS MB': of('other', 'peak').toFixed(0),
+  };
+});

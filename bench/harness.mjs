@@ -100,11 +100,31 @@ const read = (path) => {
 };
 const children = (pid) => read(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean);
 
-export async function runOurs(source, { flags = [], port = PORT, scheme = 'http', destination } = {}) {
+/** Runs cases against the sink, one after another, and prints their rows. @param run gives the row of a case */
+export async function runCases(names, run) {
+  mkdirSync(work, { recursive: true });
+  sink('start', String(PORT));
+  // What is put below /null/ is not kept; a listing of the container needs its directory.
+  mkdirSync(join(sinkHome, 'blobs/null/bench'), { recursive: true });
+  console.log(`load average before: ${loadavg().map((load) => load.toFixed(2)).join(' ')}; Node ${process.version}; rounds: ${rounds}`);
+  const rows = [];
+  try {
+    for (const name of names) {
+      rows.push(await run(name));
+      console.log(JSON.stringify(rows.at(-1)));
+    }
+  } finally {
+    sink('stop');
+  }
+  console.table(rows);
+}
+
+/** @param program the checkout whose program is run */
+export async function runOurs(source, { program = join(here, '..'), flags = [], port = PORT, scheme = 'http', destination } = {}) {
   if (!destination) sink('container', 'bench');
   rmSync(join(work, 'state'), { recursive: true, force: true });
-  const run = await timed(process.execPath, [join(here, '../bin/clfsload'), 'load', source, destination ?? url(port, scheme), `--state-path=${join(work, 'state')}`, ...flags], { NODE_EXTRA_CA_CERTS: join(sinkHome, 'tls.pem') });
-  if (!run.ok) throw new Error('clfsload failed');
+  const run = await timed(process.execPath, [join(program, 'bin/clfsload'), 'load', source, destination ?? url(port, scheme), `--state-path=${join(work, 'state')}`, ...flags], { NODE_EXTRA_CA_CERTS: join(sinkHome, 'tls.pem') });
+  if (!run.ok) throw new Error(`clfsload of ${program} failed`);
   return run;
 }
 

@@ -9,10 +9,8 @@
 // Needs nginx-extras (the sink), libsecret-1-0 (azcopy) and room on /dev/shm (8 GB for M). azcopy 10.32.2 is taken from npm into bench/.cache.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
-import { loadavg } from 'node:os';
-import { join } from 'node:path';
 import { CASES } from './cases.mjs';
-import { args, azcopy, cache, PORT, rounds, short, sink, sinkHome, work } from './harness.mjs';
+import { args, azcopy, cache, runCases, short } from './harness.mjs';
 import { SCALE_CASES } from './scale-cases.mjs';
 
 const wanted = args.filter((arg) => !arg.startsWith('--'));
@@ -24,18 +22,4 @@ if (!existsSync(azcopy)) {
   execFileSync('npm', ['install', '--silent', '--no-save', '--prefix', cache, '@azure-tools/azcopy-linux@10.32.2']);
   chmodSync(azcopy, 0o755);
 }
-mkdirSync(work, { recursive: true });
-sink('start', String(PORT));
-// What is put below /null/ is not kept; a listing of the container needs its directory.
-mkdirSync(join(sinkHome, 'blobs/null/bench'), { recursive: true });
-console.log(`load average before: ${loadavg().map((load) => load.toFixed(2)).join(' ')}; Node ${process.version}; rounds: ${rounds}`);
-const rows = [];
-try {
-  for (const name of names) {
-    rows.push(await all[name]());
-    console.log(JSON.stringify(rows.at(-1)));
-  }
-} finally {
-  sink('stop');
-}
-console.table(rows);
+await runCases(names, (name) => all[name]());

@@ -51,6 +51,9 @@ const BEGINNING = (how: string, links = false) => [
   `INFO: ${how}`,
   'INFO: Init phase has started.',
 ];
+/** A load that ends within five seconds does not know what of its source the format cannot hold. */
+const NOT_COUNTED =
+  'INFO: ACLs and extended attributes, which the format cannot hold, were not counted: the load ended before its source had been sized. "clfsload load --dry-run" counts them.';
 const END = (total: number, done: number, failed: number, bytes: number, status: string) => [
   '',
   'Elapsed Time (Minutes): MINUTES',
@@ -69,7 +72,13 @@ describe('load, as text on a pipe', () => {
     const container = fresh('container');
     const first = await runProgram('azcopy', ['load', 'clfs', source, container, '--state-path', state]);
     expect(masked(first.stdout)).toBe(
-      lines(BEGINNING('Starting a new job.'), 'INFO: Transfer phase has started.', 'INFO: Finalize phase has started.', END(4, 4, 0, 300, 'Completed')),
+      lines(
+        BEGINNING('Starting a new job.'),
+        'INFO: Transfer phase has started.',
+        'INFO: Finalize phase has started.',
+        NOT_COUNTED,
+        END(4, 4, 0, 300, 'Completed'),
+      ),
     );
     expect(first).toMatchObject({ code: 0, stderr: '' });
     const again = await runProgram('azcopy', ['load', 'clfs', source, container, '--state-path', state, '--new-session=false']);
@@ -87,6 +96,7 @@ describe('load, as text on a pipe', () => {
         'INFO: Transfer phase has started.',
         'INFO: Reconcile phase has started.',
         'INFO: Finalize phase has started.',
+        NOT_COUNTED,
         END(2, 2, 0, 6, 'Completed'),
       ),
     );
@@ -140,6 +150,7 @@ describe('load, as text on a pipe', () => {
         'INFO: Trying 1 failed entry again.',
         transfer,
         'INFO: Finalize phase has started.',
+        NOT_COUNTED,
         problems,
         END(3, 2, 1, 4, 'CompletedWithErrors'),
       ),
@@ -153,6 +164,7 @@ describe('load, as text on a pipe', () => {
         'INFO: Trying 1 failed entry again.',
         transfer,
         'INFO: Finalize phase has started.',
+        NOT_COUNTED,
         END(3, 3, 0, 7, 'Completed'),
       ),
     );
@@ -199,7 +211,7 @@ describe('load, on a terminal', () => {
     expect(text.slice(0, beginning.length)).toBe(beginning);
     expect(text.slice(beginning.length)).toMatch(
       new RegExp(
-        `^(\\r${progress} *)+\\rINFO: Finalize phase has started\\. +\\n\\r${progress} *\\n\\nElapsed Time \\(Minutes\\): MINUTES\\nTotal Number Of Transfers: 21\\nNumber of Transfers Completed: 21\\nNumber of Transfers Failed: 0\\nNumber of Transfers Skipped: 0\\nTotalBytesTransferred: 5000000\\nFinal Job Status: Completed\\n$`,
+        `^(\\r${progress} *)+\\rINFO: Finalize phase has started\\. +\\n\\r${progress} *(\\r${NOT_COUNTED} *\\n\\r${progress} *)?\\n\\nElapsed Time \\(Minutes\\): MINUTES\\nTotal Number Of Transfers: 21\\nNumber of Transfers Completed: 21\\nNumber of Transfers Failed: 0\\nNumber of Transfers Skipped: 0\\nTotalBytesTransferred: 5000000\\nFinal Job Status: Completed\\n$`,
       ),
     );
     // Each line covers the one before.
@@ -242,7 +254,7 @@ describe('load, as JSON', () => {
       expect(check(JSON.parse(message.MessageContent)), JSON.stringify(check.errors)).toBe(true);
     }
     const types = messages.map(({ MessageType }) => MessageType).join(' ');
-    expect(types).toMatch(/^Init Info Info Info Info Info (Progress )+Info (Progress )?EndOfJob$/);
+    expect(types).toMatch(/^Init Info Info Info Info Info (Progress )+Info (Progress )?(Info )?EndOfJob$/);
     const progress = messages
       .filter(({ MessageType }) => MessageType === 'Progress')
       .map(({ MessageContent }) => JSON.parse(MessageContent) as Record<string, number>);
@@ -264,6 +276,7 @@ describe('load, as JSON', () => {
         BEGINNING('Starting a new job.').map((text) => line('Info', text)),
         line('Info', 'INFO: Transfer phase has started.'),
         line('Info', 'INFO: Finalize phase has started.'),
+        line('Info', NOT_COUNTED),
         line(
           'EndOfJob',
           '{"elapsed":X,"files_completed_failed":0,"files_completed_success":4,"files_skipped":0,"files_total":4,"final_job_status":"Completed","total_bytes_transferred":300}',

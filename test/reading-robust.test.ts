@@ -1,13 +1,15 @@
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import koffi from 'koffi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportTar } from '../src/export/export-tar.js';
 import { ROOT_ID } from '../src/format/ids.js';
 import { decodeSegment, encodeSegment } from '../src/format/segment.js';
 import { tryLock } from '../src/posix/libc.js';
-import { isStateHeld } from '../src/state/state-directory.js';
+import { claimExistingState, isStateHeld } from '../src/state/state-directory.js';
 import { runProgram } from './support/program.js';
 import { editInodes, loadSmall, objectBody, objectNames, putObject, readSmall } from './support/small-container.js';
 import { isRoot, removeTree, someBytes } from './support/tree.js';
@@ -167,19 +169,60 @@ describe('a hostile container', () => {
 });
 
 describe('status', () => {
-  it('does not take the lock while it looks', () => {
-    const state = join(base, 'looked-at');
+  const flock = koffi.load(null as unknown as string).func('int flock(int, int)');
+  /** As a look does, but not for an instant. */
+  const shareLock = (fd: number) => flock(fd, 1 | 4) as number;
+  const fresh = (name: string) => {
+    const state = join(base, name);
     mkdirSync(state);
     writeFileSync(join(state, 'lock'), '');
+    writeFileSync(join(state, 'job.db'), '');
+    return state;
+  };
+
+  it('sees the lock of a load, and not that of somebody who looks at it, too', () => {
+    const state = fresh('looked-at');
     expect(isStateHeld(state)).toBe(false);
-    const fd = openSync(join(state, 'lock'), 'a');
-    expect(tryLock(fd)).toBe(true);
+    const other = openSync(join(state, 'lock'), 'r');
+    expect(shareLock(other)).toBe(0);
+    expect(isStateHeld(state)).toBe(false);
+    closeSync(other);
+    const load = claimExistingState(state);
     expect(isStateHeld(state)).toBe(true);
-    closeSync(fd);
+    expect(() => claimExistingState(state)).toThrowError(/Another process is working/);
+    load.release();
     expect(isStateHeld(state)).toBe(false);
-    // Whoever tries at any moment of the look gets the lock.
-    const program = `import { isStateHeld } from ${JSON.stringify(join(root, 'dist/state/state-directory.js'))}; isStateHeld(${JSON.stringify(state)});`;
-    const traced = spawnSync('strace', ['-f', '-e', 'trace=flock', process.execPath, '--input-type=module', '-e', program], { encoding: 'utf8' });
-    if (!traced.error) expect(traced.stderr).not.toContain('LOCK_EX');
+  });
+
+  it('in a loop keeps no load from starting', async () => {
+    const state = fresh('looked-at-often');
+    const module = JSON.stringify(join(root, 'dist/state/state-directory.js'));
+    const program = `import { isStateHeld } from ${module}; console.log('looks'); for (;;) isStateHeld(${JSON.stringify(state)});`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      await once(child.stdout, 'data');
+      // Without waiting, some of so many starts would be refused.
+      let met = 0;
+      for (let start = 0; met < 5 && start < 100_000; start++) {
+        const fd = openSync(join(state, 'lock'), 'a');
+        if (!tryLock(fd)) met++;
+        closeSync(fd);
+        claimExistingState(state).release();
+      }
+      expect(met).toBe(5);
+    } finally {
+      child.kill();
+    }
+  });
+
+  it('who shares the lock and stays is not waited for without end', () => {
+    const state = fresh('shared');
+    const other = openSync(join(state, 'lock'), 'r');
+    expect(shareLock(other)).toBe(0);
+    const begunMs = Date.now();
+    expect(() => claimExistingState(state)).toThrowError(/Another process is working/);
+    expect(Date.now() - begunMs).toBeGreaterThan(900);
+    closeSync(other);
+    claimExistingState(state).release();
   });
 });

@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { longestPacedMs, longestPutMs, timeLimitOf } from '../src/container/azure/time-limits.js';
 import { troubleOfError } from '../src/container/azure/trouble.js';
+import { systemClock } from '../src/container/clock.js';
 import { AdaptiveConcurrency } from '../src/container/concurrency.js';
 import { connectionBound } from '../src/container/connection-bound.js';
 import { createRateLimit } from '../src/container/rate-limit.js';
@@ -180,11 +181,11 @@ describe('a slow link', () => {
     return { counts, answer, stop: () => clearInterval(timer) };
   }
 
-  it('gets fewer requests at once when they time out together, and all arrive', async () => {
+  it.each([undefined, 16])('gets fewer requests at once when they time out together, and all arrive: concurrency %s', async (concurrency) => {
     // Sixteen at once take 800 ms each, and the service gives each 200, which stand for 105 s: no more than four may be under way together.
     const link = sharedLink(2000, 200);
     const { open } = await start(link.answer);
-    const container = await open({ clock: fastClock(500), retryWindowMs: 86_400_000 });
+    const container = await open({ clock: fastClock(500), retryWindowMs: 86_400_000, concurrency });
     await Promise.all(Array.from({ length: 30 }, (_, i) => container.put(`put-${i}`, Buffer.alloc(100_000))));
     link.stop();
     expect(link.counts.timedOut).toBeGreaterThanOrEqual(12);
@@ -194,7 +195,7 @@ describe('a slow link', () => {
     await container.close();
   });
 
-  it('is given less too when the client gives up', async () => {
+  it.each([undefined, 16])('is given less too when the client gives up: concurrency %s', async (concurrency) => {
     let open = 0;
     const seen: number[] = [];
     let timedOut = 0;
@@ -215,6 +216,7 @@ describe('a slow link', () => {
       clock: fastClock(500),
       timeLimitFactor: 0.01,
       retryWindowMs: 86_400_000,
+      concurrency,
       onRetry: (text) => {
         if (text.includes('in time')) timedOut++;
       },
@@ -318,6 +320,33 @@ describe('an error page', () => {
     const container = await open();
     await expect(container.put('a', Buffer.from('a'))).rejects.toMatchObject({ code: 'container-missing' });
     await container.close();
+  });
+});
+
+describe('a fixed number of requests in flight', () => {
+  it('is lowered where less is asked for, and comes back to what it was, never beyond', () => {
+    let nowMs = 0;
+    const clock = { ...systemClock, monotonic: () => nowMs };
+    const fixed = new AdaptiveConcurrency({ fixed: 40, clock });
+    const succeed = (roundTripMs: number) => {
+      const held = Array.from({ length: fixed.limit }, () => fixed.acquire());
+      for (const _ of held) fixed.release(roundTripMs);
+    };
+    // A round trip that climbs is no reason.
+    for (let round = 0; round < 50; round++) succeed(round + 1);
+    expect(fixed.limit).toBe(40);
+    for (const expected of [20, 10, 5, 2, 1, 1]) {
+      fixed.lower();
+      fixed.lower();
+      expect(fixed.limit).toBe(expected);
+      nowMs += 10_000;
+    }
+    let highest = 0;
+    for (let round = 0; round < 2000; round++) {
+      succeed(10);
+      highest = Math.max(highest, fixed.limit);
+    }
+    expect([fixed.limit, highest]).toEqual([40, 40]);
   });
 });
 

@@ -10,9 +10,10 @@ import type { Unstorable } from '../src/source/source-tree.js';
 import { unstorableAt } from '../src/source/unstorable.js';
 import { sizeTree } from '../src/worker/size-tree.js';
 import { addUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from '../src/worker/unstorable-count.js';
+import { startAzurite } from './support/azurite.js';
 import { SMALL } from './support/check.js';
 import { runProgram } from './support/program.js';
-import { isRoot, removeTree } from './support/tree.js';
+import { isRoot, removeTree, someBytes } from './support/tree.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-unstorable-'));
 afterAll(() => removeTree(base));
@@ -183,6 +184,42 @@ describe('a tree', () => {
       extended_attributes: { entries: 1, first_path: 'user', first_path_hex: Buffer.from('user').toString('hex') },
       hsm_released: { entries: 0 },
     });
+  });
+});
+
+describe('the end of a load', () => {
+  const COUNTED = /INFO: .*(which the format cannot hold|were not counted).*/g;
+
+  it('says that nothing was counted when no sizing was wanted', async () => {
+    const flags = [`--state-path=${join(base, 'state-off')}`, '--estimate=false'];
+    const { stdout } = await runProgram('clfsload', ['load', source, join(base, 'container-off'), ...flags]);
+    expect(stdout.match(COUNTED)).toEqual([
+      'INFO: ACLs and extended attributes, which the format cannot hold, were not counted: the load did not size its source. "clfsload load --dry-run" counts them.',
+    ]);
+  });
+
+  it.runIf(hasUser && hasAcl)('tells what was counted beside it, and is silent when that is nothing', async () => {
+    const azurite = await startAzurite();
+    try {
+      // The sizing begins after five seconds.
+      writeFileSync(join(source, 'slow'), someBytes(1_000_000, 1));
+      const slow = ['--cap-mbps=1', '--compression-type=DISABLED'];
+      const loadInto = async (name: string) => {
+        const args = ['load', source, await azurite.createContainer(name), `--state-path=${join(base, name)}`, ...slow];
+        const { stdout } = await runProgram('clfsload', args);
+        expect(stdout).toContain('Final Job Status: Completed\n');
+        return stdout.match(COUNTED);
+      };
+      expect(await loadInto('nothing')).toBeNull();
+      set(join(source, 'user'), 'user.a');
+      set(join(source, 'acl'), 'system.posix_acl_access', ACL);
+      expect(await loadInto('something')).toEqual([
+        'INFO: 1 entry has ACLs, which the format cannot hold; the first is acl.',
+        'INFO: 1 entry has extended attributes, which the format cannot hold; the first is user.',
+      ]);
+    } finally {
+      await azurite.stop();
+    }
   });
 });
 

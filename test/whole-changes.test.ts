@@ -1,4 +1,5 @@
-import { appendFileSync, mkdirSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
+import { appendFileSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CURRENT_DIRECTORY, makeNode } from '../src/posix/libc.js';
 import { entryFailure } from '../src/source/source-tree.js';
@@ -222,5 +223,87 @@ describe('an entry listed without a type whose lstat fails (issue 12, "read, not
     const inodes = await inodesOf(job.world.store, SMALL);
     expect(inodes.get('e/unseen')).toEqual(inodes.get('d/one'));
     expect(inodes.get('d/one')?.linkCount).toBe(2);
+  });
+});
+
+describe('a directory that was renamed away, and another put in its place', () => {
+  /** Puts another `d` in the place of the first at its n-th opening. `restore` takes that back, as if nothing had been. */
+  function replacesAtOpening(job: Job, opening: number, fill: () => void): Watch & { restore(): void; readonly done: () => boolean } {
+    const former = join(job.source, '..', 'former');
+    let openings = 0;
+    return {
+      directory(path) {
+        if (path !== 'd' || ++openings !== opening) return;
+        job.change('', () => {
+          renameSync(job.path('d'), former);
+          mkdirSync(job.path('d'));
+          fill();
+        });
+      },
+      restore() {
+        job.change('', () => {
+          rmSync(job.path('d'), { recursive: true });
+          renameSync(former, job.path('d'));
+        });
+      },
+      done: () => openings >= opening,
+    };
+  }
+
+  const reasons = (job: Job) =>
+    readFileSync(join(job.statePath, 'failures.jsonl'), 'utf8')
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { path: string; reason: string })
+      .map(({ path, reason }) => `${path.slice(job.source.length + 1)} ${reason}`)
+      .sort();
+  const others = (job: Job) => () => {
+    for (const name of ['one', 'two', 'three']) job.file(`d/${name}`, `of the other: ${name}`);
+  };
+
+  it('between its listing and the loading of its entries: nothing of the other is loaded for them', async () => {
+    const job = new Job(base);
+    for (const name of ['d/one', 'd/two', 'beside']) job.file(name);
+    const watch = replacesAtOpening(job, 2, others(job));
+    expect((await job.session(watch)).status).toBe('CompletedWithErrors');
+    expect(watch.done()).toBe(true);
+    expect(reasons(job)).toEqual(['d/one directory-changed', 'd/two directory-changed']);
+    watch.restore();
+    await expectFaithful(job.source, job.world.store, SMALL, ['d/one', 'd/two']);
+  });
+
+  it('between the listing of its parent and its own: nothing of the other is listed for it', async () => {
+    const job = new Job(base);
+    for (const name of ['d/one', 'd/two', 'beside']) job.file(name);
+    const watch = replacesAtOpening(job, 1, others(job));
+    expect((await job.session(watch)).status).toBe('CompletedWithErrors');
+    expect(watch.done()).toBe(true);
+    expect(reasons(job)).toEqual(['d directory-changed']);
+    watch.restore();
+    await expectFaithful(job.source, job.world.store, SMALL, ['d']);
+  });
+
+  it('before its failed entries are looked at again: nothing of the other is found for them', async () => {
+    const job = new Job(base);
+    for (const name of ['d/one', 'd/two', 'beside']) job.file(name);
+    expect((await job.session(lock('d/one', 'd/two'))).progress.filesFailed).toBe(2);
+    const watch = replacesAtOpening(job, 1, others(job));
+    expect((await job.session(watch)).status).toBe('CompletedWithErrors');
+    expect(watch.done()).toBe(true);
+    expect(reasons(job)).toEqual(['d/one directory-changed', 'd/two directory-changed']);
+    watch.restore();
+    await expectFaithful(job.source, job.world.store, SMALL, ['d/one', 'd/two']);
+  });
+
+  it('between its listing and the writing of a linked file: a link in the other one is no name of it', async () => {
+    const job = new Job(base, { preserveHardLinks: true });
+    job.file('e/linked');
+    job.link('e/linked', 'd/linked');
+    const watch = replacesAtOpening(job, 2, () => linkSync(job.path('e/linked'), job.path('d/linked')));
+    expect((await job.session(watch)).status).toBe('CompletedWithErrors');
+    expect(watch.done()).toBe(true);
+    expect(reasons(job)).toEqual(['d/linked directory-changed']);
+    watch.restore();
+    expect((await inodesOf(job.world.store, SMALL)).get('e/linked')?.linkCount).toBe(1);
   });
 });

@@ -1,8 +1,10 @@
-import { readFileSync, renameSync, rmSync } from 'node:fs';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ObjectType } from '../src/format/ids.js';
+import { jobStatus } from '../src/load/job-status.js';
+import type { LoadEvent } from '../src/load/options.js';
 import { expectFaithful, SMALL } from './support/check.js';
 import { inodesOf } from './support/names.js';
 import { removeTree, someBytes } from './support/tree.js';
@@ -200,6 +202,64 @@ describe('a failed linked file that is tried again (issue 12, number 2)', () => 
     await expectFaithful(job.source, job.world.store, SMALL);
     await expectLinked(job, 'd1/linked');
     await expectLinked(job, 'd2/linked');
+  });
+});
+
+describe('the bytes that are done', () => {
+  const SIZES = { small: 70, large: LARGE_BYTES, larger: LARGE_BYTES + 2 * SMALL.fileSegmentBytes + 1 };
+  type Size = keyof typeof SIZES;
+
+  it.each<[Size, Size]>([
+    ['small', 'small'],
+    ['small', 'large'],
+    ['large', 'small'],
+    ['large', 'larger'],
+    ['larger', 'large'],
+  ])('are those of what counts when a %s linked file is written again as a %s one', async (before, after) => {
+    const job = linkedJob(someBytes(SIZES[before], 1));
+    const bytesOfFiles = async () => {
+      const sizes = new Map<string, number>();
+      for (const [path, { id, lengthBytes }] of await inodesOf(job.world.store, SMALL)) if (path.includes('/')) sizes.set(id, Number(lengthBytes));
+      return [...sizes.values()].reduce((sum, size) => sum + size, 0);
+    };
+    const first = await job.session(lock('d2'));
+    expect(first.progress.bytesDone).toBe(await bytesOfFiles());
+    writeFileSync(job.path('d1/linked'), someBytes(SIZES[after] + 1, 2));
+    const second = await job.session();
+    expect(second.status).toBe('Completed');
+    await expectLinked(job, 'd1/linked', 'd2/linked');
+    expect((await inodesOf(job.world.store, SMALL)).get('d1/linked')?.lengthBytes).toBe(BigInt(SIZES[after] + 1));
+    expect(second.progress.bytesDone).toBe(await bytesOfFiles());
+    expect(jobStatus(job.statePath).bytesDone).toBe(second.progress.bytesDone);
+    expect(second.progress.sessionBytes).toBeGreaterThanOrEqual(0);
+  });
+});
+
+describe('links that become copies of their own', () => {
+  it('are counted at the end of a load, in its summary and by status', async () => {
+    const job = new Job(base, { preserveHardLinks: true });
+    job.file('d1/linked', 'linked content');
+    for (const directory of ['d2', 'd3']) job.link('d1/linked', `${directory}/linked`);
+    job.file('d1/other');
+    const texts: string[] = [];
+    const onEvent = (event: LoadEvent) => void (event.kind === 'message' && texts.push(event.text));
+    const first = await job.session(lock('d2', 'd3'), { onEvent, logLevel: 'WARNING' });
+    expect(first.status).toBe('CompletedWithErrors');
+    expect(first.linkCopies).toBe(0);
+    expect(texts.filter((text) => text.includes('hard link'))).toEqual([]);
+    // Nothing shows any more that what was loaded is the file that has the other names.
+    job.change('d1', () => rmSync(job.path('d1/linked')));
+    const second = await job.session({}, { onEvent, logLevel: 'WARNING' });
+    expect(second.status).toBe('Completed');
+    await expectLinked(job, 'd2/linked', 'd3/linked');
+    await expectLinked(job, 'd1/linked');
+    const log = readFileSync(join(job.statePath, 'clfsload.log'), 'utf8');
+    expect(second.linkCopies).toBe(2);
+    expect(jobStatus(job.statePath).linkCopies).toBe(2);
+    expect(log.match(/becomes a copy of its own/g)?.length ?? 0).toBe(2);
+    expect(texts.filter((text) => text.includes('hard link'))).toEqual([
+      '2 hard links became copies of their own: the file has more than 1023 links, or cannot be shown to be one that is loaded already; the log tells which.',
+    ]);
   });
 });
 

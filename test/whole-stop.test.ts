@@ -1,10 +1,11 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { ObjectType } from '../src/format/ids.js';
+import { decodeObjectName } from '../src/format/names.js';
 import { jobStatus } from '../src/load/job-status.js';
 import type { LoadSummary } from '../src/load/options.js';
 import { expectFaithful, SMALL } from './support/check.js';
 import { KillableWorld } from './support/killable-world.js';
-import { removeTree } from './support/tree.js';
+import { removeTree, someBytes } from './support/tree.js';
 import { Job, lock, makeBase } from './support/whole-job.js';
 
 const base = makeBase('stop');
@@ -117,5 +118,69 @@ describe('a kill on a slow link (issue 12, number 6)', () => {
     expect(answers.length).toBeGreaterThan(40);
     expect(answered(job).length).toBeLessThan(FILES);
     await expectKept(job, undefined, answers);
+  });
+});
+
+describe('a large file of which one segment hangs', () => {
+  const SEGMENTS = 21;
+  const SIZE = SMALL.firstSegmentBytes + SEGMENTS * SMALL.fileSegmentBytes - 1000;
+  const segmentsOf = (job: Job) => job.world.answers.filter(({ type }) => type === ObjectType.segment).map(({ name }) => name);
+
+  it.each([
+    ['the first', 1, 'stopped', false],
+    ['the sixth', 6, 'stopped', false],
+    ['the last', 'last', 'stopped', false],
+    ['the first, of a linked file', 1, 'killed', true],
+  ] as const)('%s: what was recorded of the others is not sent again when the job was stopped or killed', async (_what, hangs, end, linked) => {
+    const job = new Job(base, { preserveHardLinks: linked, compression: 'DISABLED' }, new KillableWorld(true));
+    job.file('d/large', someBytes(SIZE, 1));
+    if (linked) job.link('d/large', 'e/large');
+    let puts = 0;
+    job.world.onPut = (name, body) => {
+      if (decodeObjectName(name)?.type !== ObjectType.segment) return undefined;
+      puts++;
+      // The last one is shorter than the others.
+      const isIt = hangs === 'last' ? body.length < SMALL.fileSegmentBytes : puts === hangs;
+      if (!isIt) return undefined;
+      return new Promise<undefined>(() => undefined);
+    };
+    const stop = new AbortController();
+    const timer = setTimeout(() => (end === 'stopped' ? stop.abort() : job.world.kill()), 2500);
+    const first = await job.session({}, { signal: stop.signal });
+    clearTimeout(timer);
+    expect(first.status).toBe(end === 'stopped' ? 'Cancelled' : 'Failed');
+    const before = segmentsOf(job);
+    expect(before.length).toBe(SEGMENTS - 1);
+    const lacking = hangs === 'last' ? SMALL.fileSegmentBytes - 1000 : SMALL.fileSegmentBytes;
+    expect(jobStatus(job.statePath).bytesDone).toBe(SIZE - SMALL.firstSegmentBytes - lacking);
+    job.world.onPut = undefined;
+    const last = await job.session();
+    expect(last.error).toBeUndefined();
+    expect(last.status).toBe('Completed');
+    expect(last.listing).toBe('checked');
+    expect(last.progress.bytesDone).toBe(SIZE);
+    const after = segmentsOf(job);
+    expect(after.length).toBe(1);
+    expect(before).not.toContain(after[0]);
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+
+  it('what was recorded beyond the gap counts no more when the file has changed', async () => {
+    const job = new Job(base, { compression: 'DISABLED' }, new KillableWorld(true));
+    job.file('d/large', someBytes(SIZE, 1));
+    let puts = 0;
+    job.world.onPut = (name) => (decodeObjectName(name)?.type === ObjectType.segment && ++puts === 6 ? new Promise<undefined>(() => undefined) : undefined);
+    const stop = new AbortController();
+    const timer = setTimeout(() => stop.abort(), 2000);
+    expect((await job.session({}, { signal: stop.signal })).status).toBe('Cancelled');
+    clearTimeout(timer);
+    expect(segmentsOf(job).length).toBe(SEGMENTS - 1);
+    job.world.onPut = undefined;
+    job.change('d', () => job.file('d/large', someBytes(SIZE - SMALL.fileSegmentBytes, 2)));
+    const last = await job.session();
+    expect(last.status).toBe('Completed');
+    expect(last.listing).toBe('checked');
+    expect(last.progress.bytesDone).toBe(SIZE - SMALL.fileSegmentBytes);
+    await expectFaithful(job.source, job.world.store, SMALL);
   });
 });

@@ -75,7 +75,7 @@ export function loadCommand(name: string): Command {
     .option('--preserve-hardlinks <bool>', 'keep hard links as links', parseBoolean, false)
     .option('--state-path <string>', 'directory for the state of the job (required)')
     .option('--cap-mbps <float>', 'cap the rate, in megabits per second; 0: no cap', parsePositive, 0)
-    .option('--concurrency-count <uint32>', 'number of requests in flight (default: adapted to the service)', parseUint32)
+    .option('--concurrency-count <uint32>', 'number of requests in flight, fewer for a while after time-outs (default: adapted to the service)', parseUint32)
     .option('--exclude-path <string>', 'paths below the source to leave out, with what is below them: "logs;cache/old"', '')
     .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
     .option('--one-file-system <bool>', 'leave mount points below the source empty', parseBoolean, false)

@@ -17,7 +17,7 @@ const HOLD_MS = 2000;
 
 /** Bounds of an {@link AdaptiveConcurrency}. */
 export interface ConcurrencyOptions {
-  /** A number that stays, in place of an adapted one. */
+  /** In place of an adapted number: it begins with this one, is lowered for a while where less is asked for, and comes back to it. */
   readonly fixed?: number;
   /** Never more than so many, be they fixed or adapted. */
   readonly most?: number;
@@ -30,6 +30,9 @@ export interface ConcurrencyOptions {
  *
  * A request keeps its place while it waits for its next try, so that nothing is prepared in vain; but before each try it waits until fewer
  * than the limit of that moment are sending.
+ *
+ * A fixed number stays when the round trip climbs, and is halved, and grows again, like an adapted one where the service says that it is
+ * too much or does not answer in time: else requests that share a slow link would time out together for ever.
  */
 export class AdaptiveConcurrency {
   #limit: number;
@@ -49,7 +52,7 @@ export class AdaptiveConcurrency {
 
   constructor({ fixed, most = Number.POSITIVE_INFINITY, clock = systemClock }: ConcurrencyOptions = {}) {
     this.#fixed = fixed !== undefined;
-    this.#most = Math.max(1, fixed === undefined ? Math.min(HIGHEST, most) : most);
+    this.#most = Math.max(1, Math.min(fixed ?? HIGHEST, most));
     this.#clock = clock;
     this.#limit = Math.min(fixed ?? FIRST, this.#most);
   }
@@ -92,7 +95,7 @@ export class AdaptiveConcurrency {
   release(roundTripMs?: number): void {
     this.#places--;
     this.#sending--;
-    if (roundTripMs !== undefined && !this.#fixed) this.#learn(roundTripMs);
+    if (roundTripMs !== undefined) this.#learn(roundTripMs);
     this.#admit();
     if (this.#blocked.length > 0) this.#unblock();
   }
@@ -119,7 +122,7 @@ export class AdaptiveConcurrency {
   /** Less is asked for: by the service, by a request that took too long, or because descriptors have run out. */
   lower(): void {
     const nowMs = this.#clock.monotonic();
-    if (this.#fixed || nowMs < this.#holdUntilMs) return;
+    if (nowMs < this.#holdUntilMs) return;
     this.#limit = Math.max(1, this.#limit / 2);
     this.#holdUntilMs = nowMs + HOLD_MS;
   }
@@ -136,7 +139,8 @@ export class AdaptiveConcurrency {
     if (roundTripMs < this.#shortestMs) this.#shortestMs = roundTripMs;
     if (this.#count < Math.max(32, this.#limit)) return;
     const meanMs = this.#sumMs / this.#count;
-    const gradient = Math.min(1, Math.max(0.5, (TOLERANCE * Math.max(SHORT_MS, this.#shortestMs)) / meanMs));
+    // A fixed number is not lowered for a queue.
+    const gradient = this.#fixed ? 1 : Math.min(1, Math.max(0.5, (TOLERANCE * Math.max(SHORT_MS, this.#shortestMs)) / meanMs));
     const used = this.#peak >= this.limit;
     if ((used || gradient < 1) && this.#clock.monotonic() >= this.#holdUntilMs) {
       const next = this.#limit * gradient + Math.sqrt(this.#limit);

@@ -31,7 +31,7 @@ export interface ContainerListing {
  */
 export async function checkListing(context: JobContext, tools: EndTools, rootName: string | undefined): Promise<ContainerListing> {
   const { state } = context;
-  const tasks = prefixes(tools.work.container.listsByPrefix, state.tally.count).map(
+  const tasks = partPrefixes(tools.work.container.listsByPrefix, state.tally.count).map(
     (prefix): SurveyTask => ({ kind: 'survey', prefix, apart: rootName ?? '' }),
   );
   const lanes = state.tally.count < ALL_LANES_FROM ? tools.lanes() : { first: 0, end: tools.runner.lanes };
@@ -51,10 +51,15 @@ export async function checkListing(context: JobContext, tools: EndTools, rootNam
 }
 
 /**
- * Prefixes that share out all names which begin with ASCII characters, so that parts are listed side by side. In a container of many
- * objects a foreign blob whose name begins otherwise is not seen.
+ * Prefixes that share out the names of a container, so that parts are listed side by side: each name begins with at most one of them.
+ *
+ * The service lists by whole characters, of which there are a million: with few objects the one prefix is empty, with many only names are
+ * seen that begin with a printable ASCII character, and with very many only those whose second character is one, too, where the first is a
+ * hexadecimal digit. All objects are; a foreign blob need not be.
+ *
+ * @param objects that the job has put, about
  */
-function prefixes(listsByPrefix: boolean, objects: number): readonly string[] {
+export function partPrefixes(listsByPrefix: boolean, objects: number): readonly string[] {
   if (!listsByPrefix || objects < PARTS_FROM) return [''];
   const others = ASCII.filter((character) => !HEX.includes(character));
   if (objects < MANY_PARTS_FROM) return [...HEX, ...others];

@@ -9,6 +9,7 @@ import type { LinkGroupRecord, WrittenGroup } from '../state/link-groups.js';
 import { unpackAttributes } from '../worker/file-attributes.js';
 import type { JobIds } from '../worker/job-ids.js';
 import type { DirectoryPlace, JobConstants, LargeFile } from '../worker/tasks.js';
+import { doneSegmentBytes } from './large-tracker.js';
 import type { ManifestFile } from './manifest-file.js';
 import type { Progress } from './progress.js';
 
@@ -105,13 +106,10 @@ export class JobContext {
     return encodeObjectName({ id: this.groupHandle(group), type: group.type, owner, version });
   }
 
-  /** Bytes that blocks 1 … `blocks` of a large file count for; 0 when the inode counts already and is written again. */
-  segmentBytes(large: LargeRecord, blocks: number): number {
-    if (blocks <= 0) return 0;
+  /** Bytes that the recorded segments of a large file count for; 0 when the inode counts already and is written again. */
+  segmentBytes(large: LargeRecord): number {
     if (large.origin.chunk === undefined && this.state.links.get(large.origin.group).written) return 0;
-    const { firstSegmentBytes, fileSegmentBytes } = this.constants.geometry;
-    const size = Number(unpackAttributes(large.attributes).lengthBytes);
-    return Math.min(size - firstSegmentBytes, blocks * fileSegmentBytes);
+    return doneSegmentBytes(large, Number(unpackAttributes(large.attributes).lengthBytes), this.constants.geometry);
   }
 
   /** A large file as the tasks need it. */

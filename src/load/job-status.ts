@@ -22,6 +22,8 @@ export interface JobStatus {
   /** The flags by which entries are left out; empty for none. */
   readonly selection: string;
   readonly bytesDone: number;
+  /** Hard links that became copies of their own. */
+  readonly linkCopies: number;
   /** Means over the latest session. */
   readonly entriesPerSecond: number;
   readonly megabitsPerSecond: number;
@@ -41,7 +43,7 @@ export function jobStatus(statePath: string): JobStatus {
   const running = isStateHeld(statePath);
   const db = openDatabase(path, true);
   try {
-    const { record, done, bytes, excluded, aliveMs, failures, open } = readJobState(db, path);
+    const { record, done, bytes, excluded, aliveMs, failures, open, linkCopies } = readJobState(db, path);
     const { sessionStart } = record;
     const seconds = (aliveMs - sessionStart.ms) / 1000;
     const finished = record.committed && record.finalStatus === 'Completed';
@@ -59,8 +61,9 @@ export function jobStatus(statePath: string): JobStatus {
       entriesExcluded: excluded,
       selection: selectionText(record.selection),
       bytesDone: bytes,
+      linkCopies,
       entriesPerSecond: seconds > 0 ? (done - sessionStart.done) / seconds : 0,
-      megabitsPerSecond: seconds > 0 ? ((bytes - sessionStart.bytes) * 8) / 1e6 / seconds : 0,
+      megabitsPerSecond: seconds > 0 ? (Math.max(0, bytes - sessionStart.bytes) * 8) / 1e6 / seconds : 0,
       lastAlive: aliveMs === 0 ? undefined : new Date(aliveMs).toISOString(),
       finalStatus: record.finalStatus,
     };

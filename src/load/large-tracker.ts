@@ -1,4 +1,4 @@
-import { Tally } from '../books/tally.js';
+import type { Geometry } from '../format/geometry.js';
 import type { LargeRecord } from '../state/large-files.js';
 import { unpackAttributes } from '../worker/file-attributes.js';
 import type { EntryProblem } from '../worker/tasks.js';
@@ -14,16 +14,13 @@ export type LargeStep = { readonly kind: 'segments'; readonly first: number; rea
 /** Progress of one large file in the current session. */
 export class LargeTracker {
   record: LargeRecord;
-  #next: number;
+  #next = 1;
   #running = 0;
-  /** Blocks that are done beyond the first gap, with their tallies. */
-  readonly #beyond = new Map<number, Uint8Array>();
   #failed: EntryProblem | undefined;
   readonly #sizeBytes: number;
 
   constructor(record: LargeRecord) {
     this.record = record;
-    this.#next = record.doneBlocks + 1;
     this.#sizeBytes = Number(unpackAttributes(record.attributes).lengthBytes);
   }
 
@@ -37,22 +34,21 @@ export class LargeTracker {
   }
 
   /** Bytes of it that are not recorded as sent. */
-  openBytes(firstSegmentBytes: number, segmentBytes: number): number {
-    const { doneBlocks } = this.record;
-    return this.#sizeBytes - (doneBlocks > 0 ? Math.min(this.#sizeBytes - firstSegmentBytes, doneBlocks * segmentBytes) : 0);
+  openBytes(geometry: Geometry): number {
+    return this.#sizeBytes - doneSegmentBytes(this.record, this.#sizeBytes, geometry);
   }
 
   /** What can be done now; counts as running from here on. */
   take(): LargeStep | undefined {
     if (this.#failed) return undefined;
     const last = this.record.blocks - 1;
-    if (this.#next <= last) {
-      const first = this.#next;
-      this.#next = Math.min(first + SEGMENTS_A_TASK, last + 1);
+    const gap = this.record.done.gap(this.#next, last, SEGMENTS_A_TASK);
+    if (gap) {
+      this.#next = gap.last + 1;
       this.#running++;
-      return { kind: 'segments', first, last: this.#next - 1 };
+      return { kind: 'segments', ...gap };
     }
-    if (this.#running > 0 || this.record.doneBlocks < last) return undefined;
+    if (this.#running > 0 || this.record.done.count < last) return undefined;
     this.#running++;
     return { kind: 'finish' };
   }
@@ -72,20 +68,11 @@ export class LargeTracker {
   setFailed(problem: EntryProblem): void {
     this.#failed ??= problem;
   }
+}
 
-  /**
-   * Blocks are at the service.
-   *
-   * @returns how far the unbroken beginning reaches now, and the tally of what it grew by; undefined when it did not grow
-   */
-  setDone(blocks: readonly { readonly block: number; readonly tally: Uint8Array }[]): { readonly doneBlocks: number; readonly tally: Tally } | undefined {
-    for (const { block, tally } of blocks) this.#beyond.set(block, tally);
-    const grown = new Tally();
-    let { doneBlocks } = this.record;
-    for (let tally = this.#beyond.get(doneBlocks + 1); tally; tally = this.#beyond.get(doneBlocks + 1)) {
-      grown.plus(Tally.decode(tally));
-      this.#beyond.delete(++doneBlocks);
-    }
-    return doneBlocks > this.record.doneBlocks ? { doneBlocks, tally: grown } : undefined;
-  }
+/** Bytes of file data in the segments that are recorded as sent. */
+export function doneSegmentBytes({ done, blocks }: LargeRecord, sizeBytes: number, { firstSegmentBytes, fileSegmentBytes }: Geometry): number {
+  const last = blocks - 1;
+  const lackingInLast = firstSegmentBytes + last * fileSegmentBytes - sizeBytes;
+  return done.count * fileSegmentBytes - (done.has(last) ? lackingInLast : 0);
 }

@@ -33,7 +33,7 @@ export interface LoadOptions {
   readonly maxErrors?: number;
   /** Megabits per second on the wire; 0 (default): no cap. */
   readonly capMbps?: number;
-  /** Requests in flight; default: adapted to the service. */
+  /** Requests in flight, at most: where the service does not answer in time, or asks for less, fewer for a while. Default: adapted to the service. */
   readonly concurrency?: number;
   /** Worker threads; default: the number of processors, at most 16. */
   readonly threads?: number;
@@ -104,4 +104,6 @@ export interface LoadSummary {
   readonly problemsFile: string | undefined;
   /** `checked`, or `not checked: ` and why, when the job has been committed: whether the container's listing was what it put. */
   readonly listing: string | undefined;
+  /** Hard links that became copies of their own: there were more than the format allows, or they could not be shown to be the same file. */
+  readonly linkCopies: number;
 }

@@ -25,7 +25,7 @@ export interface ProgressSnapshot {
   readonly bytesTotal: number;
   /** Entries done in the current session. */
   readonly sessionFiles: number;
-  /** Bytes of file data done in the current session. */
+  /** Bytes of file data done in the current session; what was taken off, of files that are loaded anew, is not made up for. */
   readonly sessionBytes: number;
   /** Bytes sent in requests in the current session, repeated ones included. */
   readonly bytesOnWire: number;
@@ -50,6 +50,8 @@ export class Progress {
   openLargeBytes: () => number = () => 0;
   /** What of the source the format cannot hold; undefined when nobody has gone over all of it. */
   unstorable: UnstorableCount | undefined;
+  /** Why nobody has. */
+  notCounted = 'the load did not size its source';
   #sized: { readonly entries: number; readonly bytes: number; readonly complete: boolean } | undefined;
   readonly #clock: Clock;
   readonly #begunMs: number;
@@ -99,7 +101,7 @@ export class Progress {
       bytesDone: bytes,
       bytesTotal: Math.max(bytes + this.openLargeBytes(), this.#sized?.bytes ?? 0),
       sessionFiles: done - this.#doneBefore,
-      sessionBytes: bytes - this.#bytesBefore,
+      sessionBytes: Math.max(0, bytes - this.#bytesBefore),
       bytesOnWire: traffic?.bytesSent ?? 0,
       requests: traffic?.requests ?? 0,
       retries: traffic?.retries ?? 0,

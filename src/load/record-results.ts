@@ -6,8 +6,9 @@ import type { ChunkRecord } from '../state/chunks.js';
 import type { LargeRecord } from '../state/large-files.js';
 import type { LinkGroupRecord, LinkRecord } from '../state/link-groups.js';
 import { escapePath } from '../text/escape-path.js';
+import { unpackAttributes } from '../worker/file-attributes.js';
 import { unpackEntries } from '../worker/packed-entries.js';
-import type { EntryProblem, FilesPart, FilesResult, FinishLargeResult, LinkedResult } from '../worker/tasks.js';
+import type { EntryProblem, FilesPart, FilesResult, FinishLargeResult, LinkedResult, SegmentsPart } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
 import { endChunk, giveUpLarge, supersedeDirectory, supersedeLinked, tryLargeAgain } from './tries.js';
@@ -72,8 +73,7 @@ export function recordLinked(context: JobContext, group: LinkGroupRecord, links:
     case 'written': {
       context.manifest?.append(result.manifest);
       for (const text of result.warnings) warn(context, links[0].directory, links[0].name, text);
-      recordLinkedWritten(context, group, result.blocks, Tally.decode(result.tally));
-      if (!group.written) state.count(1, result.bytes);
+      recordLinkedWritten(context, group, result, Tally.decode(result.tally));
       return undefined;
     }
     case 'large': {
@@ -142,24 +142,36 @@ function failLinked(context: JobContext, group: LinkGroupRecord, problem: EntryP
   else groups.delete(group.id);
 }
 
-function recordLinkedWritten(context: JobContext, group: LinkGroupRecord, blocks: number, tally: Tally): void {
+/** An inode that is written again may have another size: the bytes that are counted are those of what counts. */
+function recordLinkedWritten(
+  context: JobContext,
+  group: LinkGroupRecord,
+  { blocks, bytes }: { readonly blocks: number; readonly bytes: number },
+  tally: Tally,
+): void {
   const { state } = context;
   supersedeLinked(context, group);
   state.addObjects(tally);
+  if (group.written) state.count(0, bytes - (group.written.bytes ?? bytes));
+  else state.count(1, bytes);
   const name = context.groupName(group);
-  state.links.setWritten(group.id, { name, generation: group.revision, blocks, tally: tally.encode() });
+  state.links.setWritten(group.id, { name, generation: group.revision, blocks, bytes, tally: tally.encode() });
 }
 
-/** Records segments that are at the service; inside a transaction. @param doneBlocks blocks 1 … this, `tally` that of the new ones */
-export function recordSegments(context: JobContext, large: LargeRecord, doneBlocks: number, tally: Tally): LargeRecord {
+/** Records segments that are at the service, in any order: each counts once, from here on; inside a transaction. */
+export function recordSegments(context: JobContext, large: LargeRecord, { blocks }: SegmentsPart): LargeRecord {
+  const fresh = blocks.filter(({ block }) => !large.done.has(block));
+  if (fresh.length === 0) return large;
   const { state } = context;
-  const whole = Tally.decode(large.tally);
-  whole.plus(tally);
-  const encoded = whole.encode();
-  state.large.setDone(large.id, doneBlocks, encoded);
+  const tally = new Tally();
+  for (const one of fresh) tally.plus(Tally.decode(one.tally));
   state.addObjects(tally);
-  state.count(0, context.segmentBytes(large, doneBlocks) - context.segmentBytes(large, large.doneBlocks));
-  return { ...large, doneBlocks, tally: encoded };
+  tally.plus(Tally.decode(large.tally));
+  const done = large.done.plus(fresh.map(({ block }) => block));
+  const recorded = { ...large, done, tally: tally.encode() };
+  state.large.setDone(large.id, done, recorded.tally);
+  state.count(0, context.segmentBytes(recorded) - context.segmentBytes(large));
+  return recorded;
 }
 
 /** The inode of a large file is there; inside a transaction. */
@@ -174,12 +186,12 @@ export function recordLargeDone(context: JobContext, large: LargeRecord, result:
     state.directories.addPending(large.directory, -1);
     return;
   }
-  const group = state.links.get(large.origin.group);
-  if (!group.written) state.count(1, result.bytes);
   const segments = Tally.decode(large.tally);
   state.removeObjects(segments);
+  state.count(0, -context.segmentBytes(large));
   tally.plus(segments);
-  recordLinkedWritten(context, group, large.blocks, tally);
+  const bytes = Number(unpackAttributes(large.attributes).lengthBytes);
+  recordLinkedWritten(context, state.links.get(large.origin.group), { blocks: large.blocks, bytes }, tally);
 }
 
 /** A large file could not be read on: it is tried anew a few times, then it has failed; inside a transaction. */

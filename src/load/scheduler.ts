@@ -387,9 +387,8 @@ export class Scheduler {
     else next.push({ claim: { kind: 'directory', feeder }, task: feeder.next(this.#context), units: DIRECTORY_UNITS, lane });
   }
 
-  #segmentsDone(large: LargeTracker, { blocks }: SegmentsPart): void {
-    const grown = large.setDone(blocks);
-    if (grown) large.record = recordSegments(this.#context, large.record, grown.doneBlocks, grown.tally);
+  #segmentsDone(large: LargeTracker, part: SegmentsPart): void {
+    large.record = recordSegments(this.#context, large.record, part);
   }
 
   #applySegments(large: LargeTracker, result: SegmentsResult): void {
@@ -478,9 +477,9 @@ export class Scheduler {
 
   /** Bytes of large files that are not recorded as sent. */
   #largeBytes(): number {
-    const { firstSegmentBytes, fileSegmentBytes } = this.#context.constants.geometry;
+    const { geometry } = this.#context.constants;
     let bytes = 0;
-    for (const large of this.#large.values()) bytes += large.openBytes(firstSegmentBytes, fileSegmentBytes);
+    for (const large of this.#large.values()) bytes += large.openBytes(geometry);
     return bytes;
   }
 

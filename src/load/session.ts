@@ -8,9 +8,9 @@ import { DirectoryStatus } from '../state/schema.js';
 import { VERSION } from '../version.js';
 import type { WorkContext } from '../worker/context.js';
 import type { TaskRunner } from '../worker/runner.js';
-import { unstorableTexts } from './before-load.js';
 import { cleanUp } from './clean-up.js';
 import { commit } from './commit.js';
+import { endNotes } from './end-notes.js';
 import type { EndTools } from './end-tools.js';
 import { LeftoverGuard } from './guard.js';
 import type { JobContext } from './job-context.js';
@@ -104,11 +104,7 @@ export class Session {
       await work.container.tidy();
       await this.#writeManifest();
       status = state.failures.count() > 0 ? 'CompletedWithErrors' : 'Completed';
-      for (const text of unstorableTexts(progress.unstorable)) this.#say(text);
-      const { notChecked } = state.record;
-      if (notChecked !== '') {
-        this.#say(`The listing of the container was not checked: ${notChecked}. Check it by "clfsload fsck --content" with the container.`);
-      }
+      for (const text of endNotes(context)) this.#say(text);
     } catch (error) {
       failure = error;
       status = isClfsError(error, 'cancelled') || signal.aborted ? 'Cancelled' : 'Failed';
@@ -136,7 +132,7 @@ export class Session {
     const problemsFile = context.progress.failed > 0 ? job.directory.file('problems.txt') : undefined;
     const { committed, notChecked } = job.state.record;
     const listing = committed ? (notChecked === '' ? 'checked' : `not checked: ${notChecked}`) : undefined;
-    return { status, progress: context.progress.snapshot(), error, problemsFile, listing };
+    return { status, progress: context.progress.snapshot(), error, problemsFile, listing, linkCopies: job.state.linkCopies() };
   }
 
   /** Says what runs, before anything happens. */

@@ -1,3 +1,4 @@
+import { messageOf } from '../error.js';
 import type { SizeSetup } from '../worker/size-protocol.js';
 import { type SizerThread, startSizer } from '../worker/sizer-thread.js';
 import type { Progress } from './progress.js';
@@ -8,10 +9,16 @@ const SIZE_AFTER_MS = 5000;
 /** Sizes the tree beside the load, so that its end can be foretold; a load that is done soon does without. */
 export function sizeBeside(setup: SizeSetup, progress: Progress): { stop(): void } {
   let sizer: SizerThread | undefined;
+  progress.notCounted = 'the load ended before its source had been sized';
   const timer = setTimeout(() => {
     sizer = startSizer({ ...setup, unstorable: true }, ({ entries, bytes, unstorable }, complete) => {
       progress.setSized(entries, bytes, complete);
-      if (complete) progress.unstorable = unstorable;
+      if (!complete) return;
+      progress.unstorable = unstorable;
+      progress.notCounted = 'it cannot be seen without /proc';
+    });
+    sizer.done.catch((error) => {
+      progress.notCounted = `the source could not be gone over: ${messageOf(error)}`;
     });
   }, SIZE_AFTER_MS);
   return {

@@ -155,7 +155,7 @@ export function giveUpLarge(context: JobContext, large: LargeRecord): void {
     });
   }
   state.removeObjects(Tally.decode(large.tally));
-  state.count(0, -context.segmentBytes(large, large.doneBlocks));
+  state.count(0, -context.segmentBytes(large));
   state.large.delete(large.id);
 }
 

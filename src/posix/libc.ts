@@ -33,7 +33,9 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC = 0x7ff;
+const LOCK_SHARED_NOW = 5;
 const LOCK_EXCLUSIVE_NOW = 6;
+const LOCK_RELEASE = 8;
 const EMPTY_PATH = Buffer.from([0]);
 const ARM = process.arch === 'arm64';
 
@@ -256,9 +258,16 @@ export function syncFileSystem(fd: number): void {
   if (syncfs(fd) < 0) failed('sync');
 }
 
-/** Takes an exclusive lock that the kernel releases with the process. @returns false when another process holds it */
+/** Takes an exclusive lock that the kernel releases with the process. @returns false when another process holds one of any kind */
 export function tryLock(fd: number): boolean {
   return flock(fd, LOCK_EXCLUSIVE_NOW) === 0;
+}
+
+/** Looks whether nobody holds an exclusive lock, by a shared one that is held for an instant. @param fd open for reading */
+export function isUnlocked(fd: number): boolean {
+  const unlocked = flock(fd, LOCK_SHARED_NOW) === 0;
+  if (unlocked) flock(fd, LOCK_RELEASE);
+  return unlocked;
 }
 
 /** Number that statfs gives the file system of `path`. @throws PosixError */

@@ -9,7 +9,7 @@ import { LargeFiles } from './large-files.js';
 import { Leftovers } from './leftovers.js';
 import { LinkGroups } from './link-groups.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
-import { countOpenEntries } from './peek.js';
+import { countLinkCopies, countOpenEntries } from './peek.js';
 import { RootSeals } from './root-seal.js';
 import { checkTables, createTables, DirectoryStatus, LinkStatus, LookStatus, WorkStatus } from './schema.js';
 
@@ -279,6 +279,11 @@ export class JobState {
   /** Entries known and not yet done or failed: for the progress of a job that goes on. */
   openEntries(): number {
     return countOpenEntries(this.#db, SCHEMA_VERSION);
+  }
+
+  /** Hard links that became copies of their own. */
+  linkCopies(): number {
+    return countLinkCopies(this.#db);
   }
 
   close(): void {

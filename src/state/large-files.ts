@@ -1,3 +1,4 @@
+import { RangeSet } from '../books/range-set.js';
 import type { Database } from './database.js';
 import { Statement } from './database.js';
 
@@ -18,11 +19,14 @@ export interface LargeRecord {
   readonly attributes: Uint8Array;
   /** Block 0 included. */
   readonly blocks: number;
-  /** Blocks 1 … this are at the service. */
-  readonly doneBlocks: number;
-  /** Highest block that may have been put; `blocks` when the indirect blocks and the inode may have been, too. */
+  /** Blocks that are recorded as being at the service. */
+  readonly done: RangeSet;
+  /**
+   * Highest block that may have been put; `blocks` when the indirect blocks and the inode may have been, too. When the file is given up,
+   * no further name needs be removed: there can be a million.
+   */
   readonly boundBlocks: number;
-  /** Of blocks 1 … `doneBlocks`, `Tally.encode`'s. */
+  /** Of the blocks in `done`, `Tally.encode`'s. */
   readonly tally: Uint8Array | null;
 }
 
@@ -38,8 +42,8 @@ interface Row {
   attempts: number;
   attributes: Uint8Array;
   blocks: number;
-  done_blocks: number;
   bound_blocks: number;
+  done: Uint8Array | null;
   tally: Uint8Array | null;
 }
 
@@ -58,12 +62,12 @@ export class LargeFiles {
   constructor(db: Database) {
     this.#insert = new Statement(
       db,
-      `INSERT INTO large (chunk, entry, link_group, directory, source_name, sequence, generation, attempts, attributes, blocks, done_blocks, bound_blocks)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, 0)`,
+      `INSERT INTO large (chunk, entry, link_group, directory, source_name, sequence, generation, attempts, attributes, blocks, bound_blocks)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)`,
     );
     this.#get = new Statement(db, 'SELECT * FROM large WHERE id = ?');
     this.#all = new Statement(db, 'SELECT * FROM large WHERE id > ? ORDER BY id LIMIT ?');
-    this.#progress = new Statement(db, 'UPDATE large SET done_blocks = ?, tally = ? WHERE id = ?');
+    this.#progress = new Statement(db, 'UPDATE large SET done = ?, tally = ? WHERE id = ?');
     this.#bound = new Statement(db, 'UPDATE large SET bound_blocks = ? WHERE id = ?');
     this.#ofGroup = new Statement(db, 'SELECT * FROM large WHERE link_group = ?');
     this.#ofDirectory = new Statement(db, 'SELECT * FROM large WHERE directory = ? ORDER BY id');
@@ -71,7 +75,7 @@ export class LargeFiles {
     this.#delete = new Statement(db, 'DELETE FROM large WHERE id = ?');
   }
 
-  add(file: Omit<LargeRecord, 'id' | 'doneBlocks' | 'boundBlocks' | 'tally'>): LargeRecord {
+  add(file: Omit<LargeRecord, 'id' | 'done' | 'boundBlocks' | 'tally'>): LargeRecord {
     const { origin, directory, sourceName, sequence, generation, attempts, attributes, blocks } = file;
     const chunk = origin.chunk ?? null;
     const entry = origin.chunk === undefined ? null : origin.entry;
@@ -90,9 +94,9 @@ export class LargeFiles {
     return this.#all.all<Row>(afterId, limit).map(decode);
   }
 
-  /** @param tally of blocks 1 … `blocks`, encoded */
-  setDone(id: number, blocks: number, tally: Uint8Array): void {
-    this.#progress.run(blocks, tally, id);
+  /** @param tally of the blocks in `done`, encoded */
+  setDone(id: number, done: RangeSet, tally: Uint8Array): void {
+    this.#progress.run(done.encode(), tally, id);
   }
 
   /** Records what is about to be put; see {@link LargeRecord.boundBlocks}. */
@@ -133,7 +137,7 @@ function decode(row: Row): LargeRecord {
     attempts,
     attributes,
     blocks,
-    doneBlocks: row.done_blocks,
+    done: RangeSet.decode(row.done),
     boundBlocks: row.bound_blocks,
     tally: row.tally,
   };

@@ -29,6 +29,8 @@ export interface WrittenGroup {
   readonly name: string;
   readonly generation: number;
   readonly blocks: number;
+  /** Of file data; null for what version 0.1.0 wrote. */
+  readonly bytes: number | null;
   /** `Tally.encode`'s; null for what version 0.1.0 wrote. */
   readonly tally: Uint8Array | null;
 }
@@ -56,6 +58,7 @@ interface Row {
   written_name: string | null;
   written_generation: number | null;
   written_blocks: number | null;
+  written_bytes: number | null;
   tally: Uint8Array | null;
 }
 
@@ -122,7 +125,7 @@ export class LinkGroups {
     this.#again = new Statement(db, `UPDATE link_group SET status = ${S.pending}, attempts = ? WHERE id = ?`);
     this.#written = new Statement(
       db,
-      `UPDATE link_group SET status = ${S.done}, written_name = ?, written_generation = ?, written_blocks = ?, tally = ? WHERE id = ?`,
+      `UPDATE link_group SET status = ${S.done}, written_name = ?, written_generation = ?, written_blocks = ?, written_bytes = ?, tally = ? WHERE id = ?`,
     );
     this.#linksWritten = new Statement(db, `UPDATE link SET status = ${L.written} WHERE link_group = ? AND status = ${L.found}`);
     this.#links = new Statement(db, list);
@@ -207,8 +210,8 @@ export class LinkGroups {
     this.#again.run(attempts, id);
   }
 
-  setWritten(id: number, { name, generation, blocks, tally }: WrittenGroup): void {
-    this.#written.run(name, generation, blocks, tally, id);
+  setWritten(id: number, { name, generation, blocks, bytes, tally }: WrittenGroup): void {
+    this.#written.run(name, generation, blocks, bytes, tally, id);
     this.#linksWritten.run(id);
   }
 
@@ -291,6 +294,7 @@ function decode(row: Row): LinkGroupRecord {
           name: row.written_name,
           generation: row.written_generation ?? 0,
           blocks: row.written_blocks ?? 1,
+          bytes: row.written_bytes,
           tally: row.tally,
         };
   return {

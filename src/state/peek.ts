@@ -1,7 +1,7 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { Database } from './database.js';
 import type { JobRecord } from './job-record.js';
-import { checkTables, DirectoryStatus, FailurePhase, WorkStatus } from './schema.js';
+import { checkTables, DirectoryStatus, FailurePhase, LinkStatus, WorkStatus } from './schema.js';
 
 /** What a look at a job's database tells. */
 export interface JobPeek {
@@ -12,6 +12,7 @@ export interface JobPeek {
   readonly aliveMs: number;
   readonly failures: number;
   readonly open: number;
+  readonly linkCopies: number;
 }
 
 /** Reads what is recorded of a job, in a database that another process may be writing to. @throws ClfsError `state` */
@@ -36,6 +37,7 @@ export function readJobState(db: Database, path: string): JobPeek {
       aliveMs: job.alive_ms,
       failures,
       open: countOpenEntries(db, version),
+      linkCopies: countLinkCopies(db),
     };
   } catch (cause) {
     throw new ClfsError('state', `Cannot read the job state ${JSON.stringify(path)}: ${messageOf(cause)}.`, { cause });
@@ -57,5 +59,15 @@ export function countOpenEntries(db: Database, version: number): number {
     + (SELECT count(*) FROM link_group WHERE status IN (${W.pending}, ${W.running}) AND ${groupIsNew})
     + (SELECT count(*) FROM directory WHERE status NOT IN (${D.written}, ${FAILED_BEFORE_VERSION_2}, ${D.hidden})
          AND written_revision IS NULL) AS n`;
+  return (db.prepare(sql).get() as { n: number }).n;
+}
+
+/**
+ * Names whose inode in the container is a further copy of a file that counts under other names too; in the tables of any version.
+ */
+export function countLinkCopies(db: Database): number {
+  const sql = `SELECT count(*) AS n FROM link_group g CROSS JOIN link ON link.link_group = g.id
+    WHERE g.copy > 0 AND link.status = ${LinkStatus.written} AND EXISTS
+      (SELECT 1 FROM link_group b WHERE b.file_system = g.file_system AND b.inode = g.inode AND b.type = g.type AND b.copy < g.copy)`;
   return (db.prepare(sql).get() as { n: number }).n;
 }

@@ -61,7 +61,7 @@ export const FailurePhase = {
  * directory   a row a directory, from found to the end of the job; `revision` is the last one that was claimed, -1 for none
  * chunk       entries of one directory that go to a lane together; gone when the directory is written
  * link_group  a file with several links, and `link` each of its names; `revision` as for directories
- * large       a file of many segments while it is loaded
+ * large       a file of many segments while it is loaded; `done` is `RangeSet.encode`'s
  * failure     an entry that failed, in the latest attempt
  * leftover    names that a lost or superseded try may have used: to be removed before the job commits
  * root_seal   the root's inode, ready to be put: the commit point
@@ -84,7 +84,7 @@ CREATE INDEX chunk_directory ON chunk (directory);
 CREATE INDEX chunk_pending ON chunk (id) WHERE status = 0;
 CREATE TABLE link_group (id INTEGER PRIMARY KEY, file_system INTEGER NOT NULL, inode BLOB NOT NULL, copy INTEGER NOT NULL, type INTEGER NOT NULL,
   status INTEGER NOT NULL, attempts INTEGER NOT NULL, sequence INTEGER NOT NULL, manager INTEGER NOT NULL, revision INTEGER NOT NULL,
-  written_name TEXT, written_generation INTEGER, written_blocks INTEGER, tally BLOB) STRICT;
+  written_name TEXT, written_generation INTEGER, written_blocks INTEGER, written_bytes INTEGER, tally BLOB) STRICT;
 CREATE UNIQUE INDEX link_group_identity ON link_group (file_system, inode, copy);
 CREATE INDEX link_group_pending ON link_group (id) WHERE status = 0;
 CREATE TABLE link (id INTEGER PRIMARY KEY, link_group INTEGER NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL, status INTEGER NOT NULL) STRICT;
@@ -92,7 +92,7 @@ CREATE INDEX link_of_group ON link (link_group);
 CREATE INDEX link_of_directory ON link (directory);
 CREATE TABLE large (id INTEGER PRIMARY KEY, chunk INTEGER, entry INTEGER, link_group INTEGER, directory INTEGER NOT NULL, source_name BLOB NOT NULL,
   sequence INTEGER NOT NULL, generation INTEGER NOT NULL, attempts INTEGER NOT NULL, attributes BLOB NOT NULL, blocks INTEGER NOT NULL,
-  done_blocks INTEGER NOT NULL, bound_blocks INTEGER NOT NULL, tally BLOB) STRICT;
+  bound_blocks INTEGER NOT NULL, done BLOB, tally BLOB) STRICT;
 CREATE TABLE failure (id INTEGER PRIMARY KEY, directory INTEGER NOT NULL, name BLOB NOT NULL, type INTEGER NOT NULL, reason TEXT NOT NULL,
   message TEXT NOT NULL, attempts INTEGER NOT NULL, time_ms INTEGER NOT NULL, phase INTEGER NOT NULL, further INTEGER NOT NULL) STRICT;
 CREATE UNIQUE INDEX failure_entry ON failure (directory, name);

@@ -1,14 +1,16 @@
 import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
-import { fileSystemMagic, tryLock } from '../posix/libc.js';
-import { isLockedHere } from '../posix/lock-look.js';
+import { fileSystemMagic, isUnlocked, tryLock } from '../posix/libc.js';
 import { type Database, openDatabase } from './database.js';
 import type { JobRecord } from './job-record.js';
 import { holdsJob } from './schema.js';
 
 const DATABASE_FILE = 'job.db';
 const LOCK_FILE = 'lock';
+/** How often, and how long each time, the lock is waited for while somebody only looks at it. */
+const MOST_WAITS = 100;
+const WAIT_MS = 10;
 /** Files that a job may leave in its state directory. */
 const OWN_FILES = /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|problems\.txt|failures\.jsonl|manifest\.jsonl)$/;
 /** statfs numbers of network file systems: NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, 9p, FUSE, GPFS. */
@@ -116,16 +118,8 @@ export function findDatabase(statePath: string): string {
   return join(path, DATABASE_FILE);
 }
 
-/**
- * Whether a live process works on the job.
- *
- * The lock is looked at, not taken: a load that begins in that moment would find it taken. Where a look does not tell (a network file system, a
- * container that does not see the processes of others) it is taken for an instant all the same.
- */
+/** Whether a live process works on the job. To look at the lock, it is shared for an instant: whoever wants it in that moment waits. */
 export function isStateHeld(statePath: string): boolean {
-  const seen = isLockedHere(join(resolve(statePath), LOCK_FILE));
-  if (seen === true) return true;
-  if (seen === false && !isNetworkFileSystem(resolve(statePath))) return false;
   let fd: number;
   try {
     fd = openSync(join(resolve(statePath), LOCK_FILE), 'r');
@@ -133,7 +127,7 @@ export function isStateHeld(statePath: string): boolean {
     return false;
   }
   try {
-    return !tryLock(fd);
+    return !isUnlocked(fd);
   } finally {
     closeSync(fd);
   }
@@ -194,11 +188,12 @@ function listState(path: string): readonly string[] {
 function hold(path: string, discard: () => void): StateDirectory {
   let fd: number;
   try {
-    fd = openSync(join(path, LOCK_FILE), 'a');
+    // For reading too: network file systems share a lock with readers only.
+    fd = openSync(join(path, LOCK_FILE), 'a+');
   } catch (error) {
     throw new ClfsError('state', `Cannot write to the state directory ${JSON.stringify(path)}: ${messageOf(error)}.`, { cause: error });
   }
-  if (!tryLock(fd)) {
+  if (!takeLock(fd)) {
     closeSync(fd);
     throw new ClfsError('state-busy', `Another process is working on the job in ${JSON.stringify(path)}. Wait for it, or stop it first.`);
   }
@@ -218,6 +213,15 @@ function hold(path: string, discard: () => void): StateDirectory {
       release();
     },
   };
+}
+
+/** Waits out those who only look. @returns false when another process works on the job */
+function takeLock(fd: number): boolean {
+  for (let waits = 0; !tryLock(fd); waits++) {
+    if (waits === MOST_WAITS || !isUnlocked(fd)) return false;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MS);
+  }
+  return true;
 }
 
 function isNetworkFileSystem(path: string): boolean {

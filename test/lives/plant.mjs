@@ -1,5 +1,6 @@
 /**
- * Plants each of the faults of `planted-faults.mjs` into a copy of the program and runs random lives until one of them fails.
+ * Plants each of the faults of `planted-faults.mjs` into a copy of the program and runs random lives until one of them fails, or the test
+ * that the fault names.
  *
  * Usage: node test/lives/plant.mjs [part of a name]
  * LIVES: most lives for a fault (default 4000); LIVES_FROM: seed of the first; PLANT_BASE: lives that fail without a fault are
@@ -22,15 +23,28 @@ try {
     cpSync(join(root, name), join(base, name), { recursive: true });
   }
   symlinkSync(join(root, 'node_modules'), join(base, 'node_modules'));
-  const before = runLives(Number(process.env.PLANT_BASE ?? most), 1_000_000, []);
-  if (before === undefined) throw new Error('The lives do not run.');
-  console.log(`without a fault ${before.failed.length} of ${before.lives} lives fail`);
-  for (const fault of PLANTED_FAULTS) {
-    if (!fault.name.includes(wanted)) continue;
+  const faults = PLANTED_FAULTS.filter(({ name }) => name.includes(wanted));
+  let before = { lives: 0, failed: [] };
+  if (faults.some(({ test }) => test === undefined)) {
+    before = runLives(Number(process.env.PLANT_BASE ?? most), 1_000_000, []);
+    if (before === undefined) throw new Error('The lives do not run.');
+    console.log(`without a fault ${before.failed.length} of ${before.lives} lives fail`);
+  }
+  for (const test of new Set(faults.flatMap(({ test }) => test ?? []))) {
+    if (testFails(test) !== 'no') throw new Error(`${test} fails without a fault, or does not run.`);
+  }
+  for (const fault of faults) {
     const restore = plant(fault);
     if (!restore) {
       missed++;
       console.log(`CANNOT BE PLANTED, its place in ${fault.file} has changed: ${fault.name}`);
+      continue;
+    }
+    if (fault.test !== undefined) {
+      const fails = testFails(fault.test);
+      restore();
+      if (fails !== 'yes') missed++;
+      console.log(`${{ yes: 'found by', no: 'NOT FOUND by', unknown: 'DOES NOT RUN in' }[fails]} ${fault.test}: ${fault.name}`);
       continue;
     }
     const { lives, failed } = runLives(most, 1, before.failed) ?? { lives: 0, failed: [] };
@@ -52,6 +66,18 @@ function plant({ file, find, replace, count = 1 }) {
   if (pieces.length !== count + 1) return undefined;
   writeFileSync(path, pieces.join(replace));
   return () => writeFileSync(path, text);
+}
+
+/** @returns whether tests of a file fail; `unknown` when they do not run at all */
+function testFails(test) {
+  const vitest = join(root, 'node_modules/vitest/vitest.mjs');
+  const { stdout } = spawnSync(process.execPath, [vitest, 'run', test, '--reporter=json'], { cwd: base, encoding: 'utf8', maxBuffer: 1 << 30 });
+  try {
+    const { numFailedTests, numPassedTests } = JSON.parse(stdout);
+    return numPassedTests + numFailedTests === 0 ? 'unknown' : numFailedTests > 0 ? 'yes' : 'no';
+  } catch {
+    return 'unknown';
+  }
 }
 
 function runLives(lives, stopAfter, skip) {

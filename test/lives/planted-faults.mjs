@@ -1,7 +1,8 @@
 /**
- * Faults that are planted into the program, one at a time, to see that the random lives find each of them.
+ * Faults that are planted into the program, one at a time, to see that the random lives, or the test named, find each of them.
  *
- * `find` must be in the file exactly once (or `count` times); `replace` takes its place.
+ * `find` must be in the file exactly once (or `count` times); `replace` takes its place. A fault with a `test` is one that
+ * the random lives cannot tell from a change that came a moment later: that test is shown it in their place.
  */
 export const PLANTED_FAULTS = [
   {
@@ -45,6 +46,12 @@ export const PLANTED_FAULTS = [
     file: 'src/load/tries.ts',
     find: 'segments: Math.min(large.boundBlocks, large.blocks - 1),',
     replace: 'segments: Math.min(large.boundBlocks, large.blocks - 2),',
+  },
+  {
+    name: 'a segment of a large file counts that was not acknowledged',
+    file: 'src/load/record-results.ts',
+    find: 'large.done.plus(fresh.map(({ block }) => block))',
+    replace: 'large.done.plus(fresh.map(({ block }) => Math.min(block + 1, large.blocks - 1)))',
   },
   {
     name: 'the live name of a directory is removed, not the former one',
@@ -105,6 +112,22 @@ export const PLANTED_FAULTS = [
     file: 'src/worker/load-files.ts',
     find: 'context.source.openDirectory(path, task.place)',
     replace: 'context.source.openDirectory(path)',
+    test: 'test/whole-changes.test.ts',
+  },
+  {
+    name: 'a directory that took the place of another is listed, or looked at, for it',
+    file: 'src/worker/list-directory.ts',
+    find: 'context.source.openDirectory(path, task.place)',
+    replace: 'context.source.openDirectory(path)',
+    count: 2,
+    test: 'test/whole-changes.test.ts',
+  },
+  {
+    name: 'names in a directory that took the place of another are names of a linked file',
+    file: 'src/worker/load-linked.ts',
+    find: 'context.source.openDirectory(path, place)',
+    replace: 'context.source.openDirectory(path)',
+    test: 'test/whole-changes.test.ts',
   },
   {
     name: 'a large file that failed stays in its directory',
@@ -127,7 +150,7 @@ export const PLANTED_FAULTS = [
   {
     name: 'the lock of a state directory is not taken',
     file: 'src/state/state-directory.ts',
-    find: '  if (!tryLock(fd)) {',
-    replace: '  if (!tryLock(fd) && path === "") {',
+    find: '  if (!takeLock(fd)) {',
+    replace: '  if (!takeLock(fd) && path === "") {',
   },
 ];

@@ -10,6 +10,8 @@ import { walk } from '../../src/namespace/walk.js';
 export interface NamedInode {
   readonly id: string;
   readonly linkCount: number;
+  /** Of its content. */
+  readonly lengthBytes: bigint;
 }
 
 /** Every name of a container, by its path below the root; the root's is empty. */
@@ -18,7 +20,8 @@ export async function inodesOf(container: Container, geometry: Geometry = GEOMET
   const reader = new ContainerReader(container, await indexContainer(container), openLz4(), geometry);
   for await (const { path, handle, found, error } of walk(reader)) {
     if (!found) throw error;
-    inodes.set(path.toString(), { id: idHex(handle), linkCount: found.inode.attributes.linkCount });
+    const { linkCount, lengthBytes } = found.inode.attributes;
+    inodes.set(path.toString(), { id: idHex(handle), linkCount, lengthBytes });
   }
   return inodes;
 }

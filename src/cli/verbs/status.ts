@@ -27,6 +27,7 @@ export const status: Verb = {
       `Settings:  compression ${job.compression}, preserve hard links ${job.preserveHardLinks}`,
       `Entries:   ${job.entriesDone} done, ${job.entriesFailed} failed, ${job.entriesOpen} known to be left`,
       ...(job.selection === '' ? [] : [`Left out:  ${job.entriesExcluded} entries, by ${job.selection}`]),
+      ...(job.linkCopies === 0 ? [] : [`Links:     ${job.linkCopies} became copies of their own; the log tells which`]),
       `Bytes:     ${job.bytesDone}`,
       `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
       `Seen:      ${job.lastAlive ?? 'never'}`,

@@ -42,7 +42,7 @@ export interface Authorization {
 export interface ServiceOptions {
   /** How long a request is tried again, in milliseconds, before it fails as `service-unavailable`. */
   readonly retryWindowMs: number;
-  /** Number of requests in flight; undefined: adapted. */
+  /** Number of requests in flight, lowered for a while where less is asked for; undefined: adapted. */
   readonly concurrency?: number;
   readonly traffic: Traffic;
   readonly rateLimit?: RateLimit;

@@ -1,0 +1,34 @@
+import { MOST_LINKS } from '../format/limits.js';
+import { escapePath } from '../text/escape-path.js';
+import type { UnstorableCount } from '../worker/unstorable-count.js';
+import type { JobContext } from './job-context.js';
+import type { Progress } from './progress.js';
+
+/** What is said at the end of a load that is not as its source is, or not known to be. @returns whole sentences */
+export function endNotes({ state, progress }: JobContext): readonly string[] {
+  const { notChecked } = state.record;
+  return [
+    ...unstorableTexts(progress),
+    ...linkTexts(state.linkCopies()),
+    ...(notChecked === '' ? [] : [`The listing of the container was not checked: ${notChecked}. Check it by "clfsload fsck --content" with the container.`]),
+  ];
+}
+
+/** Silence means that all of the source was gone over, and that nothing is lost. */
+function unstorableTexts({ unstorable, notCounted }: Progress): readonly string[] {
+  if (!unstorable)
+    return [`ACLs and extended attributes, which the format cannot hold, were not counted: ${notCounted}. "clfsload load --dry-run" counts them.`];
+  const text = ({ entries, first }: UnstorableCount['acls'], what: string) =>
+    entries === 0
+      ? []
+      : [
+          `${entries} ${entries === 1 ? 'entry has' : 'entries have'} ${what}, which the format cannot hold; the first is ${escapePath(first ?? new Uint8Array(0)) || '.'}.`,
+        ];
+  return [...text(unstorable.acls, 'ACLs'), ...text(unstorable.attributes, 'extended attributes')];
+}
+
+function linkTexts(copies: number): readonly string[] {
+  if (copies === 0) return [];
+  const what = copies === 1 ? '1 hard link became a copy of its own' : `${copies} hard links became copies of their own`;
+  return [`${what}: the file has more than ${MOST_LINKS} links, or cannot be shown to be one that is loaded already; the log tells which.`];
+}
