@@ -6,8 +6,7 @@ import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import type { RootSeal } from '../state/root-seal.js';
 import { DirectoryStatus } from '../state/schema.js';
-import { execute } from '../worker/execute.js';
-import type { DirectoryResult } from '../worker/tasks.js';
+import { writeDirectory } from '../worker/write-directory.js';
 import { putBucket, requireOwnBucket } from './bucket-object.js';
 import { checkListing } from './check-listing.js';
 import { DirectoryFeeder } from './directory-feeder.js';
@@ -81,7 +80,7 @@ async function sealRoot(context: JobContext, tools: EndTools): Promise<RootSeal 
   let inode: Uint8Array | undefined;
   while (!feeder.complete) {
     requireGoOn(tools.signal);
-    const result = (await execute(feeder.next(context), tools.work, NO_SINK)) as DirectoryResult;
+    const result = await writeDirectory(feeder.next(context), tools.work);
     feeder.take(result);
     manifest.push(...result.manifest);
     ({ inode } = result);
@@ -143,5 +142,3 @@ async function putRoot(context: JobContext, tools: EndTools, seal: RootSeal): Pr
   await container.flush();
   return storedBytes;
 }
-
-const NO_SINK = { part: () => undefined };

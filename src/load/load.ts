@@ -1,13 +1,16 @@
 import { constants as access, accessSync, existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import type { Authorization } from '../container/azure/blob-service.js';
 import { redact } from '../container/azure/container-url.js';
-import { systemClock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
 import { makeLocalContainer } from '../container/local-container.js';
 import { openContainer, parseContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
 import { Traffic } from '../container/traffic.js';
+import { createInlineRunner } from '../engine/inline-runner.js';
+import { joinRunners } from '../engine/joined-runner.js';
+import { createThreadRunner } from '../engine/thread-runner.js';
 import { ClfsError, messageOf } from '../error.js';
 import { GEOMETRY } from '../format/geometry.js';
 import { openIdentity } from '../identity/identity.js';
@@ -16,15 +19,13 @@ import { openLz4 } from '../lz4/lz4.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { EVERYTHING, selectFrom } from '../source/selection.js';
 import { requireApart } from '../state/state-directory.js';
+import { systemClock } from '../time/clock.js';
 import { VERSION } from '../version.js';
 import { createContext } from '../worker/context.js';
-import { createInlineRunner } from '../worker/inline-runner.js';
 import { JobIds } from '../worker/job-ids.js';
-import { joinRunners } from '../worker/joined-runner.js';
-import { type LaneSetup, openLane } from '../worker/open-lane.js';
+import { type LaneSetup, openLoadLane, shareLoadLane, type ThreadLaneSetup } from '../worker/open-lane.js';
 import type { SizeSetup } from '../worker/size-protocol.js';
-import type { JobConstants } from '../worker/tasks.js';
-import { createThreadRunner } from '../worker/thread-runner.js';
+import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { JobContext } from './job-context.js';
 import { ManifestFile } from './manifest-file.js';
@@ -135,15 +136,18 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     lanes: threads + 1,
   };
   const openRunner = async () => {
-    if (options.internals?.container) return createInlineRunner(work);
+    if (options.internals?.container) return createInlineRunner(shareLoadLane(work));
     const onLog = (text: string) => log?.write('WARNING', text);
-    const own = await openLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
-    const created = joinRunners(
-      createInlineRunner(own, () => own.container.close()),
-      createThreadRunner(threads, { ...lane, authorization: identity.authorization, traffic: traffic.memory }, onLog),
-    );
-    identity.onRenewed((authorization) => created.authorize(authorization));
-    return created;
+    const own = await openLoadLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
+    const inThreads = createThreadRunner<LoadKinds, ThreadLaneSetup, Authorization>({
+      lanes: threads,
+      entry: new URL('./thread-entry.js', import.meta.url),
+      // Slots 0 and 1 are this thread's own.
+      setupOf: (at) => ({ ...lane, authorization: identity.authorization, traffic: traffic.memory, slot: at + 2 }),
+      log: onLog,
+    });
+    identity.onRenewed((authorization) => inThreads.update(authorization));
+    return joinRunners(createInlineRunner(own), inThreads);
   };
   try {
     log = openJobLog(logFile, options.logLevel ?? 'INFO', redact);

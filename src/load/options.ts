@@ -1,4 +1,3 @@
-import type { Clock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
 import type { Geometry } from '../format/geometry.js';
 import type { IdentityOptions } from '../identity/identity.js';
@@ -6,6 +5,7 @@ import type { LogLevel } from '../log/job-log.js';
 import type { Selection } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
 import type { CommitHooks } from '../state/job-state.js';
+import type { Clock } from '../time/clock.js';
 import type { Phase, ProgressSnapshot } from './progress.js';
 
 /** Compression of what a load writes. */

@@ -1,13 +1,16 @@
 import { basename, resolve } from 'node:path';
 import type { Container } from '../container/container.js';
 import type { Traffic } from '../container/traffic.js';
+import { Engine } from '../engine/engine.js';
+import type { Runner } from '../engine/runner.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
 import { VERSION } from '../version.js';
+import { stopped } from '../worker/breakage.js';
 import type { WorkContext } from '../worker/context.js';
-import type { TaskRunner } from '../worker/runner.js';
+import type { LoadKinds } from '../worker/tasks.js';
 import { unstorableTexts } from './before-load.js';
 import { cleanUp } from './clean-up.js';
 import { commit } from './commit.js';
@@ -16,11 +19,11 @@ import { LeftoverGuard } from './guard.js';
 import type { JobContext } from './job-context.js';
 import type { OpenJob } from './open-job.js';
 import type { FinalStatus, LoadOptions, LoadSummary } from './options.js';
+import { LoadPlan } from './plan.js';
 import type { Phase } from './progress.js';
 import { writeReports } from './reports.js';
 import { restoreEntries } from './restore-entries.js';
 import { retryFailures } from './retry-failures.js';
-import { Scheduler } from './scheduler.js';
 import { giveUpLostTries } from './tries.js';
 
 const DEFAULT_MAX_ERRORS = 50;
@@ -33,7 +36,7 @@ export interface SessionParts {
   readonly context: JobContext;
   /** A context of the calling thread. */
   readonly work: WorkContext;
-  readonly runner: TaskRunner;
+  readonly runner: Runner<LoadKinds>;
   readonly lz4: Lz4;
   readonly traffic: Traffic;
   readonly signal: AbortSignal;
@@ -47,22 +50,23 @@ export interface SessionParts {
 export class Session {
   readonly #parts: SessionParts;
   readonly #tools: EndTools;
-  #scheduler: Scheduler | undefined;
+  #engine: Engine<LoadKinds> | undefined;
 
   constructor(parts: SessionParts) {
     const { options, job, context, work, runner, lz4, signal } = parts;
     this.#parts = parts;
     const { sessions, settled } = job.state.record;
     const { clock } = context;
+    // When a process died is not known: its last puts may be as young as the present session.
+    const ofBeforeMs = sessions > 0 && !settled ? clock.monotonic() + job.container.lateArrivalMs : 0;
     this.#tools = {
       work,
       runner,
-      lanes: () => this.#scheduler?.lanes ?? { first: 0, end: 1 },
+      lanes: () => this.#engine?.lanes ?? { first: 0, end: 1 },
       lz4,
       clock,
       signal,
-      // When a process died is not known: its last puts may be as young as the present session.
-      uncertainUntilMs: sessions > 0 && !settled ? clock.monotonic() + job.container.lateArrivalMs : 0,
+      uncertainUntilMs: () => Math.max(ofBeforeMs, this.#engine?.uncertainUntilMs ?? 0),
       guarded: options.internals?.unchecked !== true,
       noCheck: options.checkListing === false ? 'it was turned off' : options.internals?.unchecked ? 'a test turned it off' : '',
     };
@@ -88,8 +92,7 @@ export class Session {
       await this.#prepare();
       options.onStart?.(() => progress.snapshot());
       this.#enter('Transfer');
-      this.#scheduler = new Scheduler(context, options.maxErrors ?? DEFAULT_MAX_ERRORS, options.concurrency !== undefined, () => this.#enter('Reconcile'));
-      await this.#scheduler.run(runner, signal);
+      await this.#transfer();
       if (state.leftovers.hasAny()) this.#enter('Cleanup');
       await cleanUp(context, this.#tools);
       this.#enter('Finalize');
@@ -118,8 +121,8 @@ export class Session {
     try {
       progress.failed = state.failures.count();
       if (failure !== undefined) writeReports(context, root, directory.file);
-      const quiet = failure === undefined || this.#scheduler?.settled === true;
-      const late = Math.max(this.#tools.uncertainUntilMs, work.container.uncertainUntilMs);
+      const quiet = failure === undefined || this.#engine?.settled === true;
+      const late = Math.max(this.#tools.uncertainUntilMs(), work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
       state.transact(() => state.update({ finalStatus: status, settled }));
     } catch (error) {
@@ -128,6 +131,21 @@ export class Session {
     }
     log.write('INFO', `final status: ${status}`);
     return this.#summary(status, wrapState(failure));
+  }
+
+  /** Brings everything but the root into the container. */
+  async #transfer(): Promise<void> {
+    const { options, job, context, runner, signal } = this.#parts;
+    const plan = new LoadPlan(context, options.maxErrors ?? DEFAULT_MAX_ERRORS, () => this.#enter('Reconcile'));
+    const { clock } = context;
+    this.#engine = new Engine({
+      plan,
+      store: job.state,
+      clock,
+      allLanes: options.concurrency !== undefined,
+      cancelled: stopped,
+    });
+    await this.#engine.run(runner, signal);
   }
 
   #summary(status: FinalStatus, error: unknown): LoadSummary {

@@ -1,4 +1,3 @@
-import { type Clock, systemClock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
 import type { Lz4 } from '../format/envelope.js';
 import { type Geometry, maximumBlockCount } from '../format/geometry.js';
@@ -6,6 +5,7 @@ import { inodeHeadBytes } from '../format/inode.js';
 import { MOST_LINKS } from '../format/limits.js';
 import { type DescriptorPlaces, descriptorPlaces, isOutOfDescriptors, patiently } from '../posix/descriptors.js';
 import type { SourceTree } from '../source/source-tree.js';
+import { type Clock, systemClock } from '../time/clock.js';
 import { JobIds } from './job-ids.js';
 import { ObjectWriter } from './object-writer.js';
 import type { JobConstants } from './tasks.js';

@@ -75,7 +75,7 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
     }
   } else await pieces.settle();
   await context.container.flush();
-  return { kind: 'directory', fill: pieces.fill(), manifest, tally: tally.encode(), inode: rootInode };
+  return { fill: pieces.fill(), manifest, tally: tally.encode(), inode: rootInode };
 }
 
 const DOT = Buffer.from('.');
