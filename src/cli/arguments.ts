@@ -57,6 +57,13 @@ export function parseUint32(value: string): number {
   return number;
 }
 
+/** Value of `--threads`. */
+export function parseThreads(value: string): number {
+  const number = parseUint32(value);
+  if (number < 1 || number > 1024) throw new InvalidArgumentError(`it takes a whole number from 1 to 1024, not ${JSON.stringify(value)}`);
+  return number;
+}
+
 /** Value of a flag that is a number of 0 or more. */
 export function parsePositive(value: string): number {
   const number = Number(value);

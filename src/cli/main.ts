@@ -32,7 +32,8 @@ const VERBS: Readonly<Record<string, { readonly summary: string; load(): Promise
 export async function allCommands(): Promise<readonly Command[]> {
   const { loadCommand } = await import('./load-command.js');
   const verbs = await Promise.all(Object.values(VERBS).map(async (verb) => (await verb.load()).command()));
-  return [loadCommand('load'), ...verbs];
+  const { resumeCommand } = await import('./resume-command.js');
+  return [loadCommand('load'), resumeCommand('resume'), ...verbs];
 }
 
 /** Runs the program. @returns exit code */
@@ -47,6 +48,7 @@ export async function main(name: ProgramName, argv: readonly string[]): Promise<
   if (first === '--version' || first === '-v') return print(`clfsload ${(await import('../index.js')).VERSION}\n`);
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') return print(programHelp());
   if (first === 'load') return guard('clfsload load', rest, runLoad);
+  if (first === 'resume') return guard('clfsload resume', rest, runResume);
   return verb('clfsload', first, rest);
 }
 
@@ -67,6 +69,11 @@ async function azcopy(argv: readonly string[]): Promise<number> {
 async function runLoad(name: string, argv: readonly string[]): Promise<number> {
   const command = await import('./load-command.js');
   return command.runLoad(name, argv);
+}
+
+async function runResume(name: string, argv: readonly string[]): Promise<number> {
+  const command = await import('./resume-command.js');
+  return command.runResume(name, argv);
 }
 
 async function verb(program: string, name: string, argv: readonly string[]): Promise<number> {
@@ -149,7 +156,7 @@ async function complain(text: string, exit = USAGE_FAILURE): Promise<number> {
 /** What a mistyped verb may have meant. */
 function suggestion(name: string): string {
   const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
-  for (const verb of [...Object.keys(VERBS), 'load']) program.command(verb);
+  for (const verb of [...Object.keys(VERBS), 'load', 'resume']) program.command(verb);
   try {
     program.parse([name], { from: 'user' });
   } catch (error) {
@@ -169,5 +176,5 @@ function loadHelp(): string {
 }
 
 function programHelp(): string {
-  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload [verb] [arguments] [flags]\n\n${verbsHelp('clfsload').split('\n').slice(5).join('\n')}`;
+  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload resume [state dir] [container, where it needs a SAS]\n  clfsload [verb] [arguments] [flags]\n\n${verbsHelp('clfsload').split('\n').slice(5).join('\n')}`;
 }

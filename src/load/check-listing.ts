@@ -44,7 +44,7 @@ export async function checkListing(context: JobContext, tools: EndTools, rootNam
   if (differences.length > 0) {
     throw new ClfsError(
       'container-differs',
-      `The container ${JSON.stringify(state.record.container)} does not hold exactly what this job put into it: ${differences.join('; ')}. It was not committed. Find out what differs by "clfsload fsck --content" with the container, put back what was removed or remove what was added, and go on with --new-session=false: the listing is checked again then.`,
+      `The container ${JSON.stringify(state.record.spec.container)} does not hold exactly what this job put into it: ${differences.join('; ')}. It was not committed. Find out what differs by "clfsload fsck --content" with the container, put back what was removed or remove what was added, and go on with --new-session=false: the listing is checked again then.`,
     );
   }
   return { rootFound: parts.some(({ apartFound }) => apartFound) };

@@ -27,7 +27,7 @@ export async function commit(context: JobContext, tools: EndTools): Promise<void
   const { state } = context;
   const { container } = tools.work;
   // A container that was deleted and made again meanwhile lacks what was put before.
-  if (state.record.readsBack) await requireOwnBucket(container, tools.lz4, state.record.bucketUuid, state.record.container);
+  if (state.record.readsBack) await requireOwnBucket(container, tools.lz4, state.record.bucketUuid, state.record.spec.container);
   const seal = await sealRoot(context, tools);
   // The bucket object and the logs are put in place: an earlier put of theirs must not come after them.
   if (state.record.logNames.length > 0) await waitForLatePuts(context, tools);
@@ -133,7 +133,7 @@ async function putRoot(context: JobContext, tools: EndTools, seal: RootSeal): Pr
     const blob = await container.get(seal.name, ROOT_LIMIT_BYTES);
     const { body } = decodeObject(blob, ROOT_LIMIT_BYTES, tools.lz4);
     if (Buffer.compare(body, seal.body) !== 0) {
-      const where = JSON.stringify(context.state.record.container);
+      const where = JSON.stringify(context.state.record.spec.container);
       const text = `The container ${where} has the root directory of another load. Load into an empty container.`;
       throw new ClfsError('container-other', text, { cause: error });
     }

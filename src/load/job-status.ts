@@ -1,3 +1,4 @@
+import { sourcePath } from '../job/load-spec.js';
 import { selectionText } from '../source/selection.js';
 import { openDatabase } from '../state/database.js';
 import { readJobState } from '../state/peek.js';
@@ -42,22 +43,22 @@ export function jobStatus(statePath: string): JobStatus {
   const db = openDatabase(path, true);
   try {
     const { record, done, bytes, excluded, aliveMs, failures, open } = readJobState(db, path);
-    const { sessionStart } = record;
+    const { sessionStart, spec } = record;
     const seconds = (aliveMs - sessionStart.ms) / 1000;
     const finished = record.committed && record.finalStatus === 'Completed';
     return {
       jobId: record.jobId,
       state: running ? 'running' : finished ? 'finished' : 'stopped',
-      source: escapePath(Buffer.from(record.sourceHex, 'hex')),
-      container: record.container,
-      compression: record.compress ? 'LZ4' : 'DISABLED',
-      preserveHardLinks: record.preserveHardLinks,
+      source: escapePath(sourcePath(spec)),
+      container: spec.container,
+      compression: spec.compression,
+      preserveHardLinks: spec.preserveHardLinks,
       sessions: record.sessions,
       entriesDone: done,
       entriesFailed: failures,
       entriesOpen: open,
       entriesExcluded: excluded,
-      selection: selectionText(record.selection),
+      selection: selectionText(spec.selection),
       bytesDone: bytes,
       entriesPerSecond: seconds > 0 ? (done - sessionStart.done) / seconds : 0,
       megabitsPerSecond: seconds > 0 ? ((bytes - sessionStart.bytes) * 8) / 1e6 / seconds : 0,

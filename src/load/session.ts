@@ -1,10 +1,10 @@
-import { basename, resolve } from 'node:path';
-import type { Container } from '../container/container.js';
+import { basename } from 'node:path';
 import type { Traffic } from '../container/traffic.js';
 import { Engine } from '../engine/engine.js';
 import type { Runner } from '../engine/runner.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
+import { sourcePath } from '../job/load-spec.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
 import { VERSION } from '../version.js';
@@ -32,7 +32,7 @@ const DEFAULT_MAX_ERRORS = 50;
 export interface SessionParts {
   readonly options: LoadOptions;
   readonly logFile: string;
-  readonly job: OpenJob & { readonly container: Container };
+  readonly job: OpenJob;
   readonly context: JobContext;
   /** A context of the calling thread. */
   readonly work: WorkContext;
@@ -40,8 +40,6 @@ export interface SessionParts {
   readonly lz4: Lz4;
   readonly traffic: Traffic;
   readonly signal: AbortSignal;
-  /** Absolute path of the source. */
-  readonly root: Buffer;
   /** What is said before the job begins. */
   readonly warnings: readonly string[];
 }
@@ -58,7 +56,7 @@ export class Session {
     const { sessions, settled } = job.state.record;
     const { clock } = context;
     // When a process died is not known: its last puts may be as young as the present session.
-    const ofBeforeMs = sessions > 0 && !settled ? clock.monotonic() + job.container.lateArrivalMs : 0;
+    const ofBeforeMs = sessions > 0 && !settled ? clock.monotonic() + job.resources.container.lateArrivalMs : 0;
     this.#tools = {
       work,
       runner,
@@ -68,12 +66,13 @@ export class Session {
       signal,
       uncertainUntilMs: () => Math.max(ofBeforeMs, this.#engine?.uncertainUntilMs ?? 0),
       guarded: options.internals?.unchecked !== true,
-      noCheck: options.checkListing === false ? 'it was turned off' : options.internals?.unchecked ? 'a test turned it off' : '',
+      noCheck: job.settings.checkListing === false ? 'it was turned off' : options.internals?.unchecked ? 'a test turned it off' : '',
     };
   }
 
   async run(): Promise<LoadSummary> {
-    const { options, job, context, work, signal, root, runner } = this.#parts;
+    const { options, job, context, work, signal, runner } = this.#parts;
+    const root = sourcePath(job.spec);
     const { state, directory } = job;
     const { progress, log } = context;
     this.#introduce();
@@ -135,14 +134,14 @@ export class Session {
 
   /** Brings everything but the root into the container. */
   async #transfer(): Promise<void> {
-    const { options, job, context, runner, signal } = this.#parts;
-    const plan = new LoadPlan(context, options.maxErrors ?? DEFAULT_MAX_ERRORS, () => this.#enter('Reconcile'));
+    const { job, context, runner, signal } = this.#parts;
+    const plan = new LoadPlan(context, job.settings.maxErrors ?? DEFAULT_MAX_ERRORS, () => this.#enter('Reconcile'));
     const { clock } = context;
     this.#engine = new Engine({
       plan,
       store: job.state,
       clock,
-      allLanes: options.concurrency !== undefined,
+      allLanes: job.settings.concurrency !== undefined,
       cancelled: stopped,
     });
     await this.#engine.run(runner, signal);
@@ -158,20 +157,21 @@ export class Session {
 
   /** Says what runs, before anything happens. */
   #introduce(): void {
-    const { options, logFile, job, context, root, warnings } = this.#parts;
+    const { options, logFile, job, context, warnings } = this.#parts;
     const { record } = job.state;
+    const { spec, settings } = job;
     options.onEvent?.({
       kind: 'configuration',
-      compression: record.compress ? 'LZ4' : 'DISABLED',
-      preserveHardLinks: record.preserveHardLinks,
+      compression: spec.compression,
+      preserveHardLinks: spec.preserveHardLinks,
       newSession: options.newSession !== false,
       jobId: record.jobId,
       logFile,
     });
-    const maxErrors = options.maxErrors ?? DEFAULT_MAX_ERRORS;
+    const maxErrors = settings.maxErrors ?? DEFAULT_MAX_ERRORS;
     context.log.write(
       'INFO',
-      `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(root.toString())} to ${record.container}, clfsload ${VERSION}, Node ${process.version}; at most ${maxErrors} failures are tolerated`,
+      `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(sourcePath(spec).toString())} to ${spec.container}, clfsload ${VERSION}, Node ${process.version}; at most ${maxErrors} failures are tolerated`,
     );
     this.#enter('Init');
     for (const text of warnings) {
@@ -184,9 +184,9 @@ export class Session {
   }
 
   async #writeManifest(): Promise<void> {
-    const { options, context, job } = this.#parts;
-    if (options.manifest !== undefined) {
-      await context.manifest?.copyTo(resolve(options.manifest), job.state.record.repaired);
+    const { context, job } = this.#parts;
+    if (job.spec.manifest !== undefined) {
+      await context.manifest?.copyTo(job.spec.manifest, job.state.record.repaired);
     }
   }
 
@@ -204,14 +204,14 @@ export class Session {
     const root = work.source.openDirectory(Buffer.alloc(0));
     const { device, inode } = root.attributes();
     root.close();
-    const encoder = `${VERSION} ${state.record.compress ? this.#tools.lz4.name : 'uncompressed'}`;
+    const encoder = `${VERSION} ${job.spec.compression === 'LZ4' ? this.#tools.lz4.name : 'uncompressed'}`;
     const { encoder: before, sessions } = state.record;
     state.transact(() => {
       const { done, bytes } = state.counters;
       const sessionStart = { ms: context.clock.now(), done, bytes };
-      state.update({ sessions: sessions + 1, sessionStart, finalStatus: '', settled: false, encoder });
+      state.update({ sessions: sessions + 1, sessionStart, finalStatus: '', settled: false, encoder, spec: job.spec, settings: job.settings });
       if (first) {
-        const name = rootName(Buffer.from(state.record.sourceHex, 'hex'));
+        const name = rootName(sourcePath(job.spec));
         const fileSystem = state.fileSystemOf(device);
         const status = DirectoryStatus.found;
         state.directories.add({ parent: 0, name, fileSystem, inode, sequence: 0, manager: 0, status });

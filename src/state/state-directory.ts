@@ -4,7 +4,7 @@ import { ClfsError, messageOf } from '../error.js';
 import { fileSystemMagic, tryLock } from '../posix/libc.js';
 import { isLockedHere } from '../posix/lock-look.js';
 import { type Database, openDatabase } from './database.js';
-import type { JobRecord } from './job-record.js';
+import { decodeRecord } from './job-record.js';
 import { holdsJob } from './schema.js';
 
 const DATABASE_FILE = 'job.db';
@@ -85,7 +85,7 @@ function recorded(path: string, names: readonly string[]): 'nothing' | 'not begu
     db = openDatabase(join(path, DATABASE_FILE));
     if (!holdsJob(db)) return 'nothing';
     const { record } = db.prepare('SELECT record FROM job').get() as { record: string };
-    return (JSON.parse(record) as JobRecord).begun ? 'job' : 'not begun';
+    return decodeRecord(record).begun ? 'job' : 'not begun';
   } catch {
     return 'job';
   } finally {

@@ -48,7 +48,7 @@ export function createContext(
   lanes: number,
   clock: Clock = systemClock,
 ): WorkContext {
-  const writer = new ObjectWriter(container, constants.compress ? lz4 : undefined, largestObjectBytes(constants.geometry));
+  const writer = new ObjectWriter(container, constants.spec.compression === 'LZ4' ? lz4 : undefined, largestObjectBytes(constants.geometry));
   const ids = new JobIds(constants.secret, constants.containerId);
   // Half of what the process may open is for the source; the rest for connections, blobs and the state.
   const places = descriptorPlaces(MOST_OPEN_DIRECTORIES, { sharers: 2 * lanes, each: DESCRIPTORS_A_PLACE });

@@ -78,7 +78,7 @@ async function listOnce(
   restart: boolean,
   reportVanished: boolean,
 ): Promise<boolean> {
-  const { preserveHardLinks } = context.constants;
+  const { preserveHardLinks } = context.constants.spec;
   let part = new PartBuilder(restart);
   let complete = true;
   for (const batch of directory.list()) {
@@ -128,7 +128,7 @@ class PartBuilder implements ListPart {
   add(name: Buffer, attributes: SourceAttributes, context: WorkContext): void {
     const { type, device, inode } = attributes;
     if (type === ObjectType.directory) this.directories.push({ name, device, inode });
-    else if (context.constants.preserveHardLinks && attributes.linkCount > 1) this.links.push({ name, type, device, inode });
+    else if (context.constants.spec.preserveHardLinks && attributes.linkCount > 1) this.links.push({ name, type, device, inode });
     else {
       this.addPlain(name, type);
       return;

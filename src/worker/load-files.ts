@@ -25,7 +25,7 @@ export async function loadFiles(task: FilesTask, context: WorkContext, tell: Par
   const ownerHash = hash64Hex(directoryHandle);
   const manager = targetManagerOf(directoryHandle);
   const backPointers = [directoryHandle];
-  const { manifest } = context.constants;
+  const { manifest } = context.constants.spec;
   const giveBack = context.places.tryTake() ?? (await context.places.take());
   let directory: SourceDirectory | undefined;
   let unusable: unknown;
@@ -54,7 +54,7 @@ export async function loadFiles(task: FilesTask, context: WorkContext, tell: Par
         sourceName: name,
         objectName: encodeObjectNameHashed(handle, type, ownerHash, FIRST_VERSION),
         generation: 0,
-        paths: manifest ? [joinPath(task.place.path, name)] : undefined,
+        paths: manifest !== undefined ? [joinPath(task.place.path, name)] : undefined,
       };
       try {
         if (!directory) throw unusable;

@@ -120,7 +120,7 @@ export async function finishLarge(task: FinishLargeTask, context: WorkContext): 
     const { handle, sequence, generation, backPointers, version } = task.file;
     const blockCount = fileBlockCount(sizeBytes, geometry);
     const owner = { sequence, generation, handle, blockCount, ctimeSeconds: attributes.ctime.seconds };
-    const hash = context.constants.manifest ? await hashFile(file, sizeBytes, context.stop) : undefined;
+    const hash = context.constants.spec.manifest !== undefined ? await hashFile(file, sizeBytes, context.stop) : undefined;
     const written = { ...attributes, linkCount: backPointers.length };
     await putIndirectBlocks(owner, context, tally);
     const layout = layoutInode(task.file, directBlocks(owner, context), geometry.firstSegmentBytes);

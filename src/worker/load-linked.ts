@@ -49,7 +49,7 @@ async function loadByAnyName(task: LinkedTask, context: WorkContext): Promise<Li
   const handle = Buffer.from(task.handle);
   const { type, version, backPointers } = task;
   const objectName = encodeObjectName({ id: handle, type, owner: backPointers[0], version });
-  const paths = context.constants.manifest ? task.candidates.map(({ place, name }) => joinPath(place.path, name)) : undefined;
+  const paths = context.constants.spec.manifest !== undefined ? task.candidates.map(({ place, name }) => joinPath(place.path, name)) : undefined;
   let problem: EntryProblem | undefined;
   for (const [candidate, { place, name }] of task.candidates.entries()) {
     const sourceName = Buffer.from(name);

@@ -3,25 +3,20 @@ import { type ContainerPlace, openContainer } from '../container/open-container.
 import { createRateLimit } from '../container/rate-limit.js';
 import type { Traffic } from '../container/traffic.js';
 import { createLane, type Lane } from '../engine/lane.js';
+import { type RunSettings, sourcePath } from '../job/load-spec.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { openPosixSource } from '../source/posix-source.js';
-import { type Selection, selectFrom } from '../source/selection.js';
+import { selectFrom } from '../source/selection.js';
 import { createContext, type WorkContext } from './context.js';
 import { LOAD_EXECUTORS } from './executors.js';
 import type { JobConstants, LoadKinds } from './tasks.js';
 
 /** What a lane needs to know before its first task; plain data that can be handed to a thread. */
 export interface LaneSetup {
-  readonly source: Uint8Array;
-  readonly selection: Selection;
   readonly place: ContainerPlace;
   readonly constants: JobConstants;
-  readonly retryWindowMs: number;
-  /** Requests in flight of this lane; undefined: adapted. */
-  readonly concurrency: number | undefined;
-  /** Megabits per second of all lanes together; 0: no cap. */
-  readonly capMbps: number;
-  readonly lateArrivalMs: number | undefined;
+  /** `capMbps` is for all lanes together, `concurrency` for this one. */
+  readonly settings: Pick<RunSettings, 'retryWindowMs' | 'concurrency' | 'capMbps' | 'lateArrivalMs'>;
   /** Lanes of the process, which share its descriptors. */
   readonly lanes: number;
 }
@@ -48,16 +43,12 @@ export async function openLoadLane(
   traffic: Traffic,
   onRetry: (text: string) => void,
 ): Promise<Lane<LoadKinds>> {
-  const container = await openContainer(setup.place, authorization, {
-    retryWindowMs: setup.retryWindowMs,
-    concurrency: setup.concurrency,
-    traffic,
-    rateLimit: setup.capMbps > 0 ? createRateLimit(setup.capMbps, traffic) : undefined,
-    lateArrivalMs: setup.lateArrivalMs,
-    onRetry,
-  });
+  const { retryWindowMs = Number.POSITIVE_INFINITY, concurrency, capMbps, lateArrivalMs } = setup.settings;
+  const rateLimit = capMbps ? createRateLimit(capMbps, traffic) : undefined;
+  const service = { retryWindowMs, concurrency, traffic, rateLimit, lateArrivalMs, onRetry };
+  const container = await openContainer(setup.place, authorization, service);
   const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
-  const source = selectFrom(openPosixSource(setup.source), setup.selection);
+  const source = selectFrom(openPosixSource(sourcePath(constants.spec)), constants.spec.selection);
   const context = createContext(constants, source, container, openLz4(), setup.lanes);
   let closed: Promise<void> | undefined;
   const closeContainer = () => {

@@ -3,18 +3,16 @@ import type { ErrorCode } from '../error.js';
 import type { ExtendedAttributes } from '../format/extattrs.js';
 import type { Geometry } from '../format/geometry.js';
 import type { EntryType } from '../format/ids.js';
+import type { LoadSpec } from '../job/load-spec.js';
 import type { FailureReason } from '../source/source-tree.js';
 
 /** What is the same for every task of a job. */
 export interface JobConstants {
+  readonly spec: LoadSpec;
   /** Key of the job's ids; see `job-ids.ts`. */
   readonly secret: Uint8Array;
   readonly containerId: number;
   readonly fsid: number;
-  readonly compress: boolean;
-  readonly preserveHardLinks: boolean;
-  /** Whether every entry gets a line of a manifest, with the hash of its bytes. */
-  readonly manifest: boolean;
   readonly geometry: Geometry;
 }
 

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { escapeText, jobStatus, jsonLine } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
@@ -31,13 +32,15 @@ export const status: Verb = {
       `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
       `Seen:      ${job.lastAlive ?? 'never'}`,
       ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
-      ...(job.state === 'stopped'
-        ? [
-            `Go on with: azcopy load clfs "${job.source}" "${job.container}" --state-path="${statePath}" --new-session=false${job.compression === 'LZ4' ? '' : ' --compression-type=DISABLED'}${job.preserveHardLinks ? ' --preserve-hardlinks' : ''}${job.selection === '' ? '' : ` ${job.selection}`}`,
-          ]
-        : []),
+      ...(job.state === 'stopped' ? [`Go on with: ${resumeText(statePath, job.container)}`] : []),
     ];
     await io.write(`${lines.map(escapeText).join('\n')}\n`);
     return Exit.ok;
   },
 };
+
+/** The command that goes on with a job, as it can be pasted; a SAS is recorded nowhere. */
+function resumeText(statePath: string, container: string): string {
+  const sas = /^https?:/i.test(container) ? ` "${container}?SAS"` : '';
+  return `clfsload resume "${resolve(statePath)}"${sas}`;
+}
