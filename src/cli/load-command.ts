@@ -169,7 +169,7 @@ interface JobArguments {
 export function runJob(command: Command, job: JobArguments): Promise<number> {
   const flags = command.opts<Flags>();
   // A flag that is not given leaves a job that goes on as it is.
-  const given = <K extends keyof Flags & string>(name: K): Flags[K] | undefined => (command.getOptionValueSource(name) === 'cli' ? flags[name] : undefined);
+  const given = <K extends keyof Flags>(name: K): Flags[K] | undefined => (command.getOptionValueSource(name) === 'cli' ? flags[name] : undefined);
   const selects = (['excludePath', 'excludePattern', 'oneFileSystem'] as const).some((name) => given(name) !== undefined);
   return withMessages(flags, async (messages, signal) => {
     if (!job.statePath) throw new ClfsError('usage', 'please specify a state-path');

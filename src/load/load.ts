@@ -16,7 +16,7 @@ import { openLz4 } from '../lz4/lz4.js';
 import { systemClock } from '../time/clock.js';
 import { createContext } from '../worker/context.js';
 import { JobIds } from '../worker/job-ids.js';
-import { type LaneSetup, openLoadLane, shareLoadLane, type ThreadLaneSetup } from '../worker/open-lane.js';
+import { type LaneSetup, openLoadLane, shareLoadLane, THREAD_ENTRY, type ThreadLaneSetup } from '../worker/open-lane.js';
 import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { JobContext } from './job-context.js';
@@ -112,7 +112,7 @@ async function openRunner(
   const own = await openLoadLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
   const inThreads = createThreadRunner<LoadKinds, ThreadLaneSetup, Authorization>({
     lanes: threads,
-    entry: new URL('./thread-entry.js', import.meta.url),
+    entry: THREAD_ENTRY,
     // Slots 0 and 1 are this thread's own.
     setupOf: (at) => ({ ...lane, authorization: identity.authorization, traffic: traffic.memory, slot: at + 2 }),
     log: onLog,

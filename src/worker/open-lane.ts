@@ -11,6 +11,9 @@ import { createContext, type WorkContext } from './context.js';
 import { LOAD_EXECUTORS } from './executors.js';
 import type { JobConstants, LoadKinds } from './tasks.js';
 
+/** Module that a thread with a lane of a load runs. */
+export const THREAD_ENTRY = new URL('./thread-entry.js', import.meta.url);
+
 /** What a lane needs to know before its first task; plain data that can be handed to a thread. */
 export interface LaneSetup {
   readonly place: ContainerPlace;
