@@ -10,6 +10,7 @@ import { type Selection, selectionText } from '../source/selection.js';
 import type { JobRecord } from '../state/job-record.js';
 import { type CommitHooks, JobState } from '../state/job-state.js';
 import { claimExistingState, claimNewState, type StateDirectory } from '../state/state-directory.js';
+import { quotePath } from '../text/escape-path.js';
 import { SECRET_BYTES } from '../worker/job-ids.js';
 import { putBucket, readBucketUuid, requireOwnBucket } from './bucket-object.js';
 
@@ -189,8 +190,7 @@ function requireSame(record: JobRecord, wish: JobWish): void {
       `The job in ${JSON.stringify(wish.statePath)} was started with ${what} ${was}, not ${is}. Go on with the same arguments, or start a new job.`,
     );
   const source = wish.source.toString('hex');
-  if (record.sourceHex !== source)
-    throw differ('source', JSON.stringify(Buffer.from(record.sourceHex, 'hex').toString()), JSON.stringify(wish.source.toString()));
+  if (record.sourceHex !== source) throw differ('source', quotePath(Buffer.from(record.sourceHex, 'hex')), quotePath(wish.source));
   if (record.compress !== wish.compress) throw differ('compression', record.compress ? 'LZ4' : 'DISABLED', wish.compress ? 'LZ4' : 'DISABLED');
   if (record.preserveHardLinks !== wish.preserveHardLinks)
     throw differ('--preserve-hardlinks', String(record.preserveHardLinks), String(wish.preserveHardLinks));

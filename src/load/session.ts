@@ -5,6 +5,7 @@ import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
+import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import type { WorkContext } from '../worker/context.js';
 import type { TaskRunner } from '../worker/runner.js';
@@ -153,7 +154,7 @@ export class Session {
     const maxErrors = options.maxErrors ?? DEFAULT_MAX_ERRORS;
     context.log.write(
       'INFO',
-      `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(root.toString())} to ${record.container}, clfsload ${VERSION}, Node ${process.version}; at most ${maxErrors} failures are tolerated`,
+      `session ${record.sessions + 1} of job ${record.jobId}: ${quotePath(root)} to ${record.container}, clfsload ${VERSION}, Node ${process.version}; at most ${maxErrors} failures are tolerated`,
     );
     this.#enter('Init');
     for (const text of warnings) {
