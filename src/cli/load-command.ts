@@ -1,8 +1,10 @@
 import { Command } from 'commander';
 import { ClfsError, type Compression, dryRun, isClfsError, LOG_LEVELS, type LogLevel, messageOf, parseSelection, redact } from '../index.js';
-import { containerArgument, normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseUint32, strict, UsageError } from './arguments.js';
+import { normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseUint32, strict, UsageError } from './arguments.js';
+import { containerArgument } from './container-argument.js';
 import { dryRunFields, dryRunText } from './dry-run-text.js';
 import { LoadOutput } from './load-output.js';
+import { presentPath, textPath } from './local-path.js';
 import { OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType, openMessages } from './messages.js';
 import { stopOnSignals } from './stop-on-signals.js';
 import { tellLoad } from './tell-load.js';
@@ -55,7 +57,7 @@ export function loadCommand(name: string): Command {
     .description(
       'Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format.\n\nThe container must be empty. It is named by its URL, with a SAS or with the identity that AZCOPY_AUTO_LOGIN_TYPE names, or is a directory on disk.',
     )
-    .argument('[source]', 'the directory to load')
+    .argument('[source]', 'the directory to load; hex:// and hexadecimal digits for one of any bytes')
     .argument('[container]', 'container URL, file:// URL or path of a directory; env:NAME and @FILE take it from the environment or a file')
     .allowExcessArguments(true)
     .option(
@@ -76,7 +78,11 @@ export function loadCommand(name: string): Command {
     .option('--state-path <string>', 'directory for the state of the job (required)')
     .option('--cap-mbps <float>', 'cap the rate, in megabits per second; 0: no cap', parsePositive, 0)
     .option('--concurrency-count <uint32>', 'number of requests in flight (default: adapted to the service)', parseUint32)
-    .option('--exclude-path <string>', 'paths below the source to leave out, with what is below them: "logs;cache/old"', '')
+    .option(
+      '--exclude-path <string>',
+      'paths below the source to leave out, with what is below them: "logs;cache/old"; as they are shown, or hex://PATH_HEX',
+      '',
+    )
     .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
     .option('--one-file-system <bool>', 'leave mount points below the source empty', parseBoolean, false)
     .option('--manifest <file>', 'write a line of JSON for every entry, with the SHA-256 of files, to a file when the load is complete')
@@ -113,11 +119,11 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
   const flags = command.opts<Flags>();
   const messages = openMessages(flags.outputType, flags.outputLevel, process.stdout);
   if (command.args.length !== 2) throw new UsageError('please pass two arguments: the path to the local source data, and the URL to the container');
-  const [source] = command.args;
-  const destination = containerArgument(command.args[1]);
   const output = new LoadOutput(messages);
   const stop = stopOnSignals(() => messages.info('INFO: stopping; once more stops at once'));
   try {
+    const source = presentPath(command.args[0]);
+    const destination = containerArgument(command.args[1]);
     const selection = parseSelection(flags.excludePath, flags.excludePattern, flags.oneFileSystem);
     if (flags.dryRun) {
       const size = await dryRun({
@@ -138,12 +144,12 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
       {
         source,
         destination,
-        statePath: flags.statePath,
+        statePath: textPath(flags.statePath, 'the state directory'),
         newSession: flags.newSession,
         compression: flags.compressionType,
         preserveHardLinks: flags.preserveHardlinks,
         selection,
-        manifest: flags.manifest,
+        manifest: flags.manifest === undefined ? undefined : textPath(flags.manifest, 'the manifest'),
         estimate: flags.estimate,
         checkListing: flags.checkListing,
         identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: (text) => messages.info(`INFO: ${text}`) },

@@ -1,5 +1,6 @@
-import { escapeText, jobStatus, jsonLine } from '../../index.js';
+import { escapePath, escapeText, HEX_PREFIX, type JobStatus, jobStatus, jsonLine, shellWord } from '../../index.js';
 import { UsageError } from '../arguments.js';
+import { textPath } from '../local-path.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 
 /** `status`: a job, without disturbing it. */
@@ -15,7 +16,7 @@ export const status: Verb = {
   async run(command, io) {
     const { statePath } = command.opts<{ statePath?: string }>();
     if (!statePath) throw new UsageError('please specify a state-path');
-    const job = jobStatus(statePath);
+    const job = jobStatus(textPath(statePath, 'the state directory'));
     if (wantsJson(command)) {
       await io.write(jsonLine(job));
       return Exit.ok;
@@ -33,7 +34,7 @@ export const status: Verb = {
       ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
       ...(job.state === 'stopped'
         ? [
-            `Go on with: azcopy load clfs "${job.source}" "${job.container}" --state-path="${statePath}" --new-session=false${job.compression === 'LZ4' ? '' : ' --compression-type=DISABLED'}${job.preserveHardLinks ? ' --preserve-hardlinks' : ''}${job.selection === '' ? '' : ` ${job.selection}`}`,
+            `Go on with: azcopy load clfs ${sourceWord(job)} ${shellWord(job.container)} --state-path=${shellWord(statePath)} --new-session=false${job.compression === 'LZ4' ? '' : ' --compression-type=DISABLED'}${job.preserveHardLinks ? ' --preserve-hardlinks' : ''}${job.selection === '' ? '' : ` ${job.selection}`}`,
           ]
         : []),
     ];
@@ -41,3 +42,10 @@ export const status: Verb = {
     return Exit.ok;
   },
 };
+
+/** The source for a shell: as it is, or in hexadecimal digits where a terminal could not show it. */
+function sourceWord({ sourceHex }: JobStatus): string {
+  const bytes = Buffer.from(sourceHex, 'hex');
+  const text = bytes.toString();
+  return escapePath(bytes) === text.replaceAll('\\', '\\\\') ? shellWord(text) : `"${HEX_PREFIX}${sourceHex}"`;
+}
