@@ -1,19 +1,10 @@
 import { Command } from 'commander';
 import { ClfsError, type Compression, dryRun, isClfsError, LOG_LEVELS, type LogLevel, messageOf, parseSelection, redact } from '../index.js';
-import {
-  containerArgument,
-  normalizeBooleans,
-  parseBoolean,
-  parseChoice,
-  parseDuration,
-  parsePositive,
-  parseThreads,
-  parseUint32,
-  strict,
-  UsageError,
-} from './arguments.js';
+import { normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseThreads, parseUint32, strict, UsageError } from './arguments.js';
+import { containerArgument } from './container-argument.js';
 import { dryRunFields, dryRunText } from './dry-run-text.js';
 import { LoadOutput } from './load-output.js';
+import { presentPath, textPath } from './local-path.js';
 import { type MessageOutput, OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType, openMessages } from './messages.js';
 import { stopOnSignals } from './stop-on-signals.js';
 import { tellLoad } from './tell-load.js';
@@ -68,7 +59,7 @@ export function loadCommand(name: string): Command {
     .description(
       'Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format.\n\nThe container must be empty. It is named by its URL, with a SAS or with the identity that AZCOPY_AUTO_LOGIN_TYPE names, or is a directory on disk. To go on with a job everything but --state-path and --new-session=false can be left out: it is as it was; a container that needs a SAS is named with it again.',
     )
-    .argument('[source]', 'the directory to load')
+    .argument('[source]', 'the directory to load; hex:// and hexadecimal digits for one of any bytes')
     .argument('[container]', CONTAINER_HELP)
     .allowExcessArguments(true)
     .option(
@@ -80,7 +71,11 @@ export function loadCommand(name: string): Command {
     .option('--new-session <bool>', 'start a new job rather than go on with the one at --state-path', parseBoolean, true)
     .option('--preserve-hardlinks <bool>', 'keep hard links as links', parseBoolean, false)
     .option('--state-path <string>', 'directory for the state of the job (required)')
-    .option('--exclude-path <string>', 'paths below the source to leave out, with what is below them: "logs;cache/old"', '')
+    .option(
+      '--exclude-path <string>',
+      'paths below the source to leave out, with what is below them: "logs;cache/old"; as they are shown, or hex://PATH_HEX',
+      '',
+    )
     .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
     .option('--one-file-system <bool>', 'leave mount points below the source empty', parseBoolean, false)
     .option('--manifest <file>', 'write a line of JSON for every entry, with the SHA-256 of files, to a file when the load is complete')
@@ -142,7 +137,7 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
   return withMessages(flags, async (messages, signal) => {
     const selection = selectionOf(flags);
     const size = await dryRun({
-      source,
+      source: presentPath(source),
       selection,
       preserveHardLinks: flags.preserveHardlinks,
       signal,
@@ -173,16 +168,17 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
   const selects = (['excludePath', 'excludePattern', 'oneFileSystem'] as const).some((name) => given(name) !== undefined);
   return withMessages(flags, async (messages, signal) => {
     if (!job.statePath) throw new ClfsError('usage', 'please specify a state-path');
+    const manifest = given('manifest');
     return await tellLoad(
       {
-        source: job.source,
+        source: job.source === undefined ? undefined : presentPath(job.source),
         destination: job.container === undefined ? undefined : containerArgument(job.container),
-        statePath: job.statePath,
+        statePath: textPath(job.statePath, 'the state directory'),
         newSession: job.newSession,
         compression: given('compressionType'),
         preserveHardLinks: given('preserveHardlinks'),
         selection: selects ? selectionOf(flags) : undefined,
-        manifest: given('manifest'),
+        manifest: manifest === undefined ? undefined : textPath(manifest, 'the manifest'),
         estimate: given('estimate'),
         checkListing: given('checkListing'),
         identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: (text) => messages.info(`INFO: ${text}`) },

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { ClfsError } from '../error.js';
 import { EVERYTHING, type Selection, selectionText } from '../source/selection.js';
+import { quotePath } from '../text/escape-path.js';
 
 /** Compression of what a load writes. */
 export type Compression = 'LZ4' | 'DISABLED';
@@ -88,10 +89,9 @@ export function resumedLoadSpec(recorded: LoadSpec, wish: LoadWish, statePath: s
     const job = `The job in ${JSON.stringify(statePath)} was started with ${what} ${was}, not ${is}.`;
     throw new ClfsError('usage', `${job} Go on with the same arguments or leave them out, or start a new job.`);
   };
-  const quoted = (path: Buffer) => JSON.stringify(path.toString());
   const { source, compression, preserveHardLinks, selection, manifest, container = recorded.container } = wish;
   if (source && recorded.sourceHex !== Buffer.from(source).toString('hex')) {
-    require('source', quoted(sourcePath(recorded)), quoted(Buffer.from(source)));
+    require('source', quotePath(sourcePath(recorded)), quotePath(source));
   }
   if (compression !== undefined) require('compression', recorded.compression, compression);
   if (preserveHardLinks !== undefined) {

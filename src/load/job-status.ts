@@ -9,7 +9,10 @@ import { escapePath } from '../text/escape-path.js';
 export interface JobStatus {
   readonly jobId: string;
   readonly state: 'running' | 'stopped' | 'finished';
+  /** As it is shown. */
   readonly source: string;
+  /** The source's bytes, in hexadecimal digits. */
+  readonly sourceHex: string;
   /** Without its SAS. */
   readonly container: string;
   readonly compression: 'LZ4' | 'DISABLED';
@@ -20,7 +23,7 @@ export interface JobStatus {
   /** Known and not done; more may be found while directories remain to be listed. */
   readonly entriesOpen: number;
   readonly entriesExcluded: number;
-  /** The flags by which entries are left out; empty for none. */
+  /** The flags by which entries are left out, for a shell; empty for none. */
   readonly selection: string;
   readonly bytesDone: number;
   /** Means over the latest session. */
@@ -50,6 +53,7 @@ export function jobStatus(statePath: string): JobStatus {
       jobId: record.jobId,
       state: running ? 'running' : finished ? 'finished' : 'stopped',
       source: escapePath(sourcePath(spec)),
+      sourceHex: spec.sourceHex,
       container: spec.container,
       compression: spec.compression,
       preserveHardLinks: spec.preserveHardLinks,

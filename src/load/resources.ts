@@ -111,7 +111,7 @@ function requireWritable(logDirectory: string | undefined, manifest: string | un
 }
 
 function requirePathsApart(source: Buffer, statePath: string, destination: string | undefined): void {
-  const src = { what: 'source', path: source.toString() };
+  const src = { what: 'source', path: source };
   const state = { what: 'state directory', path: statePath };
   requireApart(state, src);
   if (destination === undefined) return;

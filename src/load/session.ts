@@ -7,6 +7,7 @@ import type { Lz4 } from '../format/envelope.js';
 import { sourcePath } from '../job/load-spec.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
+import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import { stopped } from '../worker/breakage.js';
 import type { WorkContext } from '../worker/context.js';
@@ -171,7 +172,7 @@ export class Session {
     const maxErrors = settings.maxErrors ?? DEFAULT_MAX_ERRORS;
     context.log.write(
       'INFO',
-      `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(sourcePath(spec).toString())} to ${spec.container}, clfsload ${VERSION}, Node ${process.version}; at most ${maxErrors} failures are tolerated`,
+      `session ${record.sessions + 1} of job ${record.jobId}: ${quotePath(sourcePath(spec))} to ${spec.container}, clfsload ${VERSION}, Node ${process.version}; at most ${maxErrors} failures are tolerated`,
     );
     this.#enter('Init');
     for (const text of warnings) {

@@ -65,7 +65,7 @@ export function openPatiently<T>(what: Uint8Array, open: () => T): T | Promise<T
     return open();
   } catch (error) {
     if (!isOutOfDescriptors(error)) throw error;
-    return patiently(Buffer.from(what).toString(), open);
+    return patiently(what, open);
   }
 }
 

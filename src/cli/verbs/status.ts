@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
-import { escapeText, jobStatus, jsonLine } from '../../index.js';
+import { escapeText, jobStatus, jsonLine, shellWord } from '../../index.js';
 import { UsageError } from '../arguments.js';
+import { textPath } from '../local-path.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 
 /** `status`: a job, without disturbing it. */
@@ -16,7 +17,7 @@ export const status: Verb = {
   async run(command, io) {
     const { statePath } = command.opts<{ statePath?: string }>();
     if (!statePath) throw new UsageError('please specify a state-path');
-    const job = jobStatus(statePath);
+    const job = jobStatus(textPath(statePath, 'the state directory'));
     if (wantsJson(command)) {
       await io.write(jsonLine(job));
       return Exit.ok;
@@ -42,5 +43,5 @@ export const status: Verb = {
 /** The command that goes on with a job, as it can be pasted; a SAS is recorded nowhere. */
 function resumeText(statePath: string, container: string): string {
   const sas = /^https?:/i.test(container) ? ` "${container}?SAS"` : '';
-  return `clfsload resume "${resolve(statePath)}"${sas}`;
+  return `clfsload resume ${shellWord(resolve(statePath))}${sas}`;
 }
