@@ -25,7 +25,10 @@ export interface LoadSpec {
   readonly manifest?: string;
 }
 
-/** How the sessions of a job run. Each session may be told otherwise; what it is not told is as in the one before. Plain JSON. */
+/**
+ * How the sessions of a job run. Each session may be told otherwise; one that is named by its state alone takes what it is not told from the
+ * one before. Plain JSON.
+ */
 export interface RunSettings {
   /** Failures that are tolerated; one more stops the job. Default 50. */
   readonly maxErrors?: number;

@@ -100,7 +100,8 @@ export async function resumeJob({ statePath, wish, settings, lz4, hooks, open }:
   try {
     state = openState(directory, hooks);
     const spec = resumedLoadSpec(state.record.spec, wish, statePath);
-    const merged = { ...state.record.settings, ...settings };
+    // Who names the source again says all of it again, as azcopy wants it; who names the state alone goes on as before.
+    const merged = wish.source ? settings : { ...state.record.settings, ...settings };
     resources = await open(spec, merged);
     const { container } = resources;
     const { begun, readsBack, bucketUuid } = state.record;
