@@ -70,8 +70,15 @@ describe('a job that never began', () => {
     job.world.onPut = () => (puts++ === 0 ? 'answer lost' : undefined);
     await expect(job.session({}, { newSession: true })).rejects.toMatchObject({ code: 'service-unavailable' });
     job.world.onPut = undefined;
-    const wish = { statePath: job.statePath } as never;
-    await expect(beginJob(wish, () => Promise.reject(new ClfsError('container', 'no such place')), openLz4(), {})).rejects.toMatchObject({ code: 'container' });
+    const second = {
+      statePath: job.statePath,
+      wish: { source: Buffer.from(job.source), container: '/c' },
+      settings: {},
+      lz4: openLz4(),
+      hooks: {},
+      open: () => Promise.reject(new ClfsError('container', 'no such place')),
+    };
+    await expect(beginJob(second)).rejects.toMatchObject({ code: 'container' });
     expect(existsSync(join(job.statePath, 'job.db'))).toBe(true);
     expect((await job.session({}, { newSession: true })).status).toBe('Completed');
   });

@@ -5,11 +5,11 @@ import fc from 'fast-check';
 import { afterEach, describe, expect, it } from 'vitest';
 import { longestPacedMs, longestPutMs, timeLimitOf } from '../src/container/azure/time-limits.js';
 import { troubleOfError } from '../src/container/azure/trouble.js';
-import { systemClock } from '../src/container/clock.js';
 import { AdaptiveConcurrency } from '../src/container/concurrency.js';
 import { connectionBound } from '../src/container/connection-bound.js';
 import { createRateLimit } from '../src/container/rate-limit.js';
 import { Traffic } from '../src/container/traffic.js';
+import { systemClock } from '../src/time/clock.js';
 import { answerWith, fastClock, PatientClock, type ScriptedService, startScriptedService } from './support/slow-service.js';
 
 let service: ScriptedService | undefined;

@@ -20,12 +20,16 @@ const place = (name: string) => join(base, `${name}-${count++}`);
 
 const RECORD: JobRecord = {
   program: 'test',
-  sourceHex: '2f',
-  container: '/c',
+  spec: {
+    kind: 'load',
+    sourceHex: '2f',
+    container: '/c',
+    compression: 'LZ4',
+    preserveHardLinks: false,
+    selection: { excludePaths: [], excludePatterns: [], oneFileSystem: false },
+  },
+  settings: {},
   bucketUuid: '',
-  compress: true,
-  preserveHardLinks: false,
-  selection: { excludePaths: [], excludePatterns: [], oneFileSystem: false },
   manifestBytes: undefined,
   repaired: false,
   sessionStart: { ms: 0, done: 0, bytes: 0 },

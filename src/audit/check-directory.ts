@@ -2,6 +2,7 @@ import { type DirectoryEntry, decodeDirents, directoryPieceCapacity, directorySe
 import { bytesEqual, hintedType, idHex, ObjectType } from '../format/ids.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
+import { quotePath } from '../text/escape-path.js';
 import { type BlockExtent, checkBlocks, readSegment } from './check-blocks.js';
 import type { FsckContext } from './fsck-context.js';
 
@@ -16,7 +17,7 @@ export async function checkDirectory(context: FsckContext, entry: WalkedEntry, f
   const look = (entries: readonly DirectoryEntry[]) => {
     for (const { name, handle } of entries) {
       const key = Buffer.from(name).toString('latin1');
-      if (seen.has(key)) error('duplicate-name', `The name ${JSON.stringify(Buffer.from(name).toString())} is there twice.`);
+      if (seen.has(key)) error('duplicate-name', `The name ${quotePath(name)} is there twice.`);
       seen.add(key);
       if (isDot(name) || isDotDot(name)) continue;
       if (!isSafeName(name)) error('bad-name', `The name ${JSON.stringify(key)} cannot be one.`);

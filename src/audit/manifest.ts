@@ -4,6 +4,7 @@ import { ClfsError, messageOf } from '../error.js';
 import { type EntryType, ObjectType } from '../format/ids.js';
 import type { ManifestEntry } from '../manifest/manifest-entry.js';
 import { entryFailure } from '../source/source-tree.js';
+import { quotePath } from '../text/escape-path.js';
 import { clampNs, type Expectation, type ExpectedEntry } from './expectation.js';
 
 const TYPE_BY_MODE: Record<number, EntryType | undefined> = { 8: 1, 4: 2, 6: 3, 2: 4, 10: 5, 12: 6, 1: 7 };
@@ -46,11 +47,14 @@ interface Node {
 }
 
 /** Expects of a container what a manifest says. The manifest is kept in memory. @throws ClfsError `usage`; the reason of the signal */
-export async function expectManifest(file: string, signal?: AbortSignal): Promise<Expectation> {
+export async function expectManifest(file: string | Uint8Array, signal?: AbortSignal): Promise<Expectation> {
   const nodes = new Map<string, Node>();
   let number = 0;
   try {
-    for await (const line of createInterface({ input: createReadStream(file), crlfDelay: Number.POSITIVE_INFINITY })) {
+    for await (const line of createInterface({
+      input: createReadStream(typeof file === 'string' ? file : Buffer.from(file)),
+      crlfDelay: Number.POSITIVE_INFINITY,
+    })) {
       signal?.throwIfAborted();
       number++;
       if (line === '') continue;
@@ -59,7 +63,7 @@ export async function expectManifest(file: string, signal?: AbortSignal): Promis
     }
   } catch (error) {
     if (error instanceof ClfsError || signal?.aborted) throw error;
-    throw new ClfsError('usage', `Cannot read the manifest ${JSON.stringify(file)}: ${messageOf(error)}.`, { cause: error });
+    throw new ClfsError('usage', `Cannot read the manifest ${quotePath(Buffer.from(file))}: ${messageOf(error)}.`, { cause: error });
   }
   for (const [path, node] of nodes) {
     if (path === '') continue;

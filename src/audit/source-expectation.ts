@@ -14,7 +14,7 @@ const MOST_OPEN_FILES = 48;
 export function expectSource(source: SourceTree, places: DescriptorPlaces = descriptorPlaces(MOST_OPEN_FILES)): Expectation {
   return {
     async directory(path) {
-      const directory = await patiently(path.toString() || '.', () => source.openDirectory(path));
+      const directory = await patiently(path.length === 0 ? '.' : path, () => source.openDirectory(path));
       return {
         self: attributesOf(directory, path),
         async *names() {
@@ -27,7 +27,7 @@ export function expectSource(source: SourceTree, places: DescriptorPlaces = desc
         async content(name) {
           const release = await places.take();
           try {
-            const file = await patiently(name.toString(), () => directory.openFile(name));
+            const file = await patiently(name, () => directory.openFile(name));
             const close = () => {
               file.close();
               release();
@@ -60,7 +60,7 @@ async function* batches(directory: SourceDirectory, path: Buffer): AsyncGenerato
     const listing = directory.list()[Symbol.iterator]();
     return { listing, first: listing.next() };
   };
-  const { listing, first } = await patiently(path.toString() || '.', begin);
+  const { listing, first } = await patiently(path.length === 0 ? '.' : path, begin);
   let next = first;
   try {
     for (; !next.done; next = listing.next()) yield next.value;

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError } from 'commander';
 
 /** A wrong command line; the message is the whole text for the user. */
@@ -20,29 +19,6 @@ export function normalizeBooleans(argv: readonly string[], flags: readonly strin
   return result;
 }
 
-/**
- * A container as it stands on the command line: itself, `env:NAME` for what an environment variable holds, or `@FILE` for the first line
- * of a file, so that a SAS need not be where every user of the machine can see it.
- *
- * @throws UsageError
- */
-export function containerArgument(text: string): string {
-  if (text.startsWith('env:')) {
-    const value = process.env[text.slice(4)];
-    if (!value) throw new UsageError(`the environment variable ${JSON.stringify(text.slice(4))} is not set or empty`);
-    return value.trim();
-  }
-  if (!text.startsWith('@')) return text;
-  let line: string;
-  try {
-    [line] = readFileSync(text.slice(1), 'utf8').split('\n');
-  } catch (error) {
-    throw new UsageError(`the file ${JSON.stringify(text.slice(1))} with the container URL cannot be read: ${(error as Error).message}`);
-  }
-  if (line.trim() === '') throw new UsageError(`the first line of ${JSON.stringify(text.slice(1))} is empty: it takes a container URL`);
-  return line.trim();
-}
-
 /** Value of a boolean flag. */
 export function parseBoolean(value: string): boolean {
   if (/^(true|t|1)$/i.test(value)) return true;
@@ -54,6 +30,13 @@ export function parseBoolean(value: string): boolean {
 export function parseUint32(value: string): number {
   const number = Number(value);
   if (!/^\d+$/.test(value) || number > 0xffffffff) throw new InvalidArgumentError(`it takes a whole number from 0 to 4294967295, not ${JSON.stringify(value)}`);
+  return number;
+}
+
+/** Value of `--threads`. */
+export function parseThreads(value: string): number {
+  const number = parseUint32(value);
+  if (number < 1 || number > 1024) throw new InvalidArgumentError(`it takes a whole number from 1 to 1024, not ${JSON.stringify(value)}`);
   return number;
 }
 

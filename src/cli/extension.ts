@@ -1,8 +1,10 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { ClfsError, escapeText, LOG_LEVELS, type LoadEvent, type LoadSummary, type LogLevel, messageOf, redact, VERSION } from '../index.js';
-import { parseChoice, parsePositive, parseUint32, strict, usageText } from './arguments.js';
+import { parseChoice, parsePositive, parseUint32, strict, UsageError, usageText } from './arguments.js';
+import { exactArguments } from './exact-arguments.js';
 import { endFields, ProgressMeter, WAITING } from './load-fields.js';
 import { LoadOutput } from './load-output.js';
+import { presentPath, textPath } from './local-path.js';
 import { openMessages } from './messages.js';
 import { stopOnSignals } from './stop-on-signals.js';
 import { type LoadListener, tellLoad } from './tell-load.js';
@@ -66,8 +68,8 @@ export function extensionCommand(): Command {
 }
 
 /** Runs as azcopy's extension, or by CLFSLoad's own command line. @returns exit code */
-export async function runExtension(argv: readonly string[]): Promise<number> {
-  const azcopy = argv.includes('--azcopy');
+export async function runExtension(given: readonly string[]): Promise<number> {
+  const azcopy = given.includes('--azcopy');
   const fail = (text: string) => {
     if (azcopy) process.stdout.write(errorLine(text));
     else process.stderr.write(`Error: ${escapeText(redact(text))}\n`);
@@ -75,8 +77,9 @@ export async function runExtension(argv: readonly string[]): Promise<number> {
   };
   const command = extensionCommand();
   try {
-    command.parse([...argv], { from: 'user' });
+    command.parse([...(await exactArguments(given))], { from: 'user' });
   } catch (error) {
+    if (error instanceof UsageError) return fail(error.message);
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? 0 : fail(usageText(error));
   }
@@ -88,8 +91,8 @@ export async function runExtension(argv: readonly string[]): Promise<number> {
   try {
     return await tellLoad(
       {
-        statePath: args[0],
-        source: args[1],
+        statePath: textPath(args[0], 'the state directory'),
+        source: presentPath(args[1]),
         destination: containerUrl(args[2], args[3], args[4]),
         newSession: flags.new === true,
         compression: flags.compression,
@@ -107,7 +110,7 @@ export async function runExtension(argv: readonly string[]): Promise<number> {
       output,
     );
   } catch (error) {
-    if (!(error instanceof ClfsError)) throw error;
+    if (!(error instanceof ClfsError || error instanceof UsageError)) throw error;
     output.error(messageOf(error));
     return 1;
   } finally {

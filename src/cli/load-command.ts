@@ -1,9 +1,11 @@
 import { Command } from 'commander';
 import { ClfsError, type Compression, dryRun, isClfsError, LOG_LEVELS, type LogLevel, messageOf, parseSelection, redact } from '../index.js';
-import { containerArgument, normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseUint32, strict, UsageError } from './arguments.js';
+import { normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseThreads, parseUint32, strict, UsageError } from './arguments.js';
+import { containerArgument } from './container-argument.js';
 import { dryRunFields, dryRunText } from './dry-run-text.js';
 import { LoadOutput } from './load-output.js';
-import { OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType, openMessages } from './messages.js';
+import { presentPath, textPath } from './local-path.js';
+import { type MessageOutput, OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType, openMessages } from './messages.js';
 import { stopOnSignals } from './stop-on-signals.js';
 import { tellLoad } from './tell-load.js';
 
@@ -11,8 +13,9 @@ const EXAMPLES = `
 Examples:
   Load a directory into a container:
     azcopy load clfs "/path/to/dir" "https://[account].blob.core.windows.net/[container]?[SAS]" --state-path="/path/to/state/path"
-  Go on with a job that was stopped:
+  Go on with a job that was stopped, with the settings that it had:
     azcopy load clfs "/path/to/dir" "https://[account].blob.core.windows.net/[container]?[SAS]" --state-path="/path/to/state/path" --new-session=false
+    clfsload resume /path/to/state/path "https://[account].blob.core.windows.net/[container]?[SAS]"
   Size a load, and leave out what need not go with it:
     azcopy load clfs "/path/to/dir" "https://[account].blob.core.windows.net/[container]?[SAS]" --dry-run --exclude-path="cache;tmp" --exclude-pattern="*.o"
   Keep the SAS off the command line, or log in with Entra ID:
@@ -36,6 +39,7 @@ interface Flags {
   readonly outputType: OutputType;
   readonly outputLevel: OutputLevel;
   readonly concurrencyCount?: number;
+  readonly threads?: number;
   readonly excludePath: string;
   readonly excludePattern: string;
   readonly oneFileSystem: boolean;
@@ -50,13 +54,13 @@ interface Flags {
 
 /** The command itself: its flags, their defaults and help. */
 export function loadCommand(name: string): Command {
-  return strict(new Command(name))
+  const command = strict(new Command(name))
     .usage('[local dir] [container URL] [flags]')
     .description(
-      'Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format.\n\nThe container must be empty. It is named by its URL, with a SAS or with the identity that AZCOPY_AUTO_LOGIN_TYPE names, or is a directory on disk.',
+      'Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format.\n\nThe container must be empty. It is named by its URL, with a SAS or with the identity that AZCOPY_AUTO_LOGIN_TYPE names, or is a directory on disk. To go on with a job everything but --state-path and --new-session=false can be left out: it is as it was; a container that needs a SAS is named with it again.',
     )
-    .argument('[source]', 'the directory to load')
-    .argument('[container]', 'container URL, file:// URL or path of a directory; env:NAME and @FILE take it from the environment or a file')
+    .argument('[source]', 'the directory to load; hex:// and hexadecimal digits for one of any bytes')
+    .argument('[container]', CONTAINER_HELP)
     .allowExcessArguments(true)
     .option(
       '--compression-type <string>',
@@ -64,6 +68,27 @@ export function loadCommand(name: string): Command {
       parseChoice(['LZ4', 'DISABLED'], (value) => value.toUpperCase()),
       'LZ4',
     )
+    .option('--new-session <bool>', 'start a new job rather than go on with the one at --state-path', parseBoolean, true)
+    .option('--preserve-hardlinks <bool>', 'keep hard links as links', parseBoolean, false)
+    .option('--state-path <string>', 'directory for the state of the job (required)')
+    .option(
+      '--exclude-path <string>',
+      'paths below the source to leave out, with what is below them: "logs;cache/old"; as they are shown, or hex://PATH_HEX',
+      '',
+    )
+    .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
+    .option('--one-file-system <bool>', 'leave mount points below the source empty', parseBoolean, false)
+    .option('--manifest <file>', 'write a line of JSON for every entry, with the SHA-256 of files, to a file when the load is complete')
+    .option('--dry-run <bool>', 'size the job and stop: nothing is written, no state is needed', parseBoolean, false);
+  return withRunOptions(command).addHelpText('after', EXAMPLES);
+}
+
+/** What is said of a container that is an argument. */
+export const CONTAINER_HELP = 'container URL, file:// URL or path of a directory; env:NAME and @FILE take it from the environment or a file';
+
+/** Flags of how a job runs, which each of its sessions may be told anew. */
+export function withRunOptions(command: Command): Command {
+  return command
     .option(
       '--log-level <string>',
       `what the log file holds: ${LOG_LEVELS.join(', ')}`,
@@ -71,16 +96,9 @@ export function loadCommand(name: string): Command {
       'INFO',
     )
     .option('--max-errors <uint32>', 'failures of entries to tolerate; one more stops the job (default: 50)', parseUint32)
-    .option('--new-session <bool>', 'start a new job rather than go on with the one at --state-path', parseBoolean, true)
-    .option('--preserve-hardlinks <bool>', 'keep hard links as links', parseBoolean, false)
-    .option('--state-path <string>', 'directory for the state of the job (required)')
     .option('--cap-mbps <float>', 'cap the rate, in megabits per second; 0: no cap', parsePositive, 0)
     .option('--concurrency-count <uint32>', 'number of requests in flight, fewer for a while after time-outs (default: adapted to the service)', parseUint32)
-    .option('--exclude-path <string>', 'paths below the source to leave out, with what is below them: "logs;cache/old"', '')
-    .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
-    .option('--one-file-system <bool>', 'leave mount points below the source empty', parseBoolean, false)
-    .option('--manifest <file>', 'write a line of JSON for every entry, with the SHA-256 of files, to a file when the load is complete')
-    .option('--dry-run <bool>', 'size the job and stop: nothing is written, no state is needed', parseBoolean, false)
+    .option('--threads <uint32>', 'number of worker threads (default: the number of processors, at most 16)', parseThreads)
     .option('--estimate <bool>', 'size the source beside the load, to foretell its end', parseBoolean, true)
     .option('--check-listing <bool>', 'compare the listing of the container with what was put, before the job commits', parseBoolean, true)
     .option('--trusted-microsoft-suffixes <string>', 'further domains that Entra ID tokens may be sent to, semicolon-separated', '')
@@ -97,8 +115,7 @@ export function loadCommand(name: string): Command {
       `how much is said: ${OUTPUT_LEVELS.join(', ')}`,
       parseChoice(OUTPUT_LEVELS, (value) => value.toLowerCase()),
       'default',
-    )
-    .addHelpText('after', EXAMPLES);
+    );
 }
 
 /**
@@ -111,52 +128,79 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
   const command = loadCommand(name);
   command.parse(normalizeBooleans(argv, BOOLEANS), { from: 'user' });
   const flags = command.opts<Flags>();
-  const messages = openMessages(flags.outputType, flags.outputLevel, process.stdout);
-  if (command.args.length !== 2) throw new UsageError('please pass two arguments: the path to the local source data, and the URL to the container');
-  const [source] = command.args;
-  const destination = containerArgument(command.args[1]);
-  const output = new LoadOutput(messages);
-  const stop = stopOnSignals(() => messages.info('INFO: stopping; once more stops at once'));
-  try {
-    const selection = parseSelection(flags.excludePath, flags.excludePattern, flags.oneFileSystem);
-    if (flags.dryRun) {
-      const size = await dryRun({
-        source,
-        selection,
-        preserveHardLinks: flags.preserveHardlinks,
-        signal: stop.signal,
-        onSize:
-          process.stdout.isTTY && flags.outputType === 'text'
-            ? ({ entries, bytes }) => messages.progress(`${entries} entries, ${bytes} bytes found`, undefined, '')
-            : undefined,
-      });
-      messages.report(dryRunText(size, flags.capMbps), dryRunFields(size, flags.capMbps));
-      return 0;
-    }
-    if (!flags.statePath) throw new ClfsError('usage', 'please specify a state-path');
+  const resumed = !flags.newSession && !flags.dryRun;
+  if (command.args.length !== 2 && !(resumed && command.args.length === 0)) {
+    throw new UsageError('please pass two arguments: the path to the local source data, and the URL to the container');
+  }
+  const [source, container] = command.args;
+  if (!flags.dryRun) return runJob(command, { source, container, statePath: flags.statePath, newSession: flags.newSession });
+  return withMessages(flags, async (messages, signal) => {
+    const selection = selectionOf(flags);
+    const size = await dryRun({
+      source: presentPath(source),
+      selection,
+      preserveHardLinks: flags.preserveHardlinks,
+      signal,
+      onSize:
+        process.stdout.isTTY && flags.outputType === 'text'
+          ? ({ entries, bytes }) => messages.progress(`${entries} entries, ${bytes} bytes found`, undefined, '')
+          : undefined,
+    });
+    messages.report(dryRunText(size, flags.capMbps), dryRunFields(size, flags.capMbps));
+    return 0;
+  });
+}
+
+/** Which job is to be run; what is left out of one that goes on is as it was. */
+interface JobArguments {
+  readonly source?: string;
+  /** As it stands on the command line. */
+  readonly container?: string;
+  readonly statePath?: string;
+  readonly newSession: boolean;
+}
+
+/** Begins a load, or goes on with one, by the flags of `command`. @returns exit code */
+export function runJob(command: Command, job: JobArguments): Promise<number> {
+  const flags = command.opts<Flags>();
+  // A flag that is not given leaves a job that goes on as it is.
+  const given = <K extends keyof Flags>(name: K): Flags[K] | undefined => (command.getOptionValueSource(name) === 'cli' ? flags[name] : undefined);
+  const selects = (['excludePath', 'excludePattern', 'oneFileSystem'] as const).some((name) => given(name) !== undefined);
+  return withMessages(flags, async (messages, signal) => {
+    if (!job.statePath) throw new ClfsError('usage', 'please specify a state-path');
+    const manifest = given('manifest');
     return await tellLoad(
       {
-        source,
-        destination,
-        statePath: flags.statePath,
-        newSession: flags.newSession,
-        compression: flags.compressionType,
-        preserveHardLinks: flags.preserveHardlinks,
-        selection,
-        manifest: flags.manifest,
-        estimate: flags.estimate,
-        checkListing: flags.checkListing,
+        source: job.source === undefined ? undefined : presentPath(job.source),
+        destination: job.container === undefined ? undefined : containerArgument(job.container),
+        statePath: textPath(job.statePath, 'the state directory'),
+        newSession: job.newSession,
+        compression: given('compressionType'),
+        preserveHardLinks: given('preserveHardlinks'),
+        selection: selects ? selectionOf(flags) : undefined,
+        manifest: manifest === undefined ? undefined : textPath(manifest, 'the manifest'),
+        estimate: given('estimate'),
+        checkListing: given('checkListing'),
         identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: (text) => messages.info(`INFO: ${text}`) },
-        maxErrors: flags.maxErrors,
-        capMbps: flags.capMbps,
+        maxErrors: given('maxErrors'),
+        capMbps: given('capMbps'),
         concurrency: flags.concurrencyCount === 0 ? undefined : (flags.concurrencyCount ?? concurrencyFromEnvironment()),
+        threads: given('threads'),
         logLevel: flags.logLevel,
-        retryWindowMs: flags.retryWindow,
-        lateArrivalMs: flags.lateArrival,
-        signal: stop.signal,
+        retryWindowMs: given('retryWindow'),
+        lateArrivalMs: given('lateArrival'),
+        signal,
       },
-      output,
+      new LoadOutput(messages),
     );
+  });
+}
+
+async function withMessages(flags: Flags, use: (messages: MessageOutput, signal: AbortSignal) => Promise<number>): Promise<number> {
+  const messages = openMessages(flags.outputType, flags.outputLevel, process.stdout);
+  const stop = stopOnSignals(() => messages.info('INFO: stopping; once more stops at once'));
+  try {
+    return await use(messages, stop.signal);
   } catch (error) {
     if (!(error instanceof ClfsError)) throw error;
     messages.error(`Cannot start job due to error: ${redact(refusalText(error))}`);
@@ -164,6 +208,10 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
   } finally {
     stop.release();
   }
+}
+
+function selectionOf({ excludePath, excludePattern, oneFileSystem }: Flags) {
+  return parseSelection(excludePath, excludePattern, oneFileSystem);
 }
 
 function refusalText(error: ClfsError): string {

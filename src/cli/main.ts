@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import { UsageError, usageText } from './arguments.js';
+import { exactArguments } from './exact-arguments.js';
 import { passOn } from './next-azcopy.js';
 import type { Verb } from './verbs/verb.js';
 
@@ -7,6 +8,7 @@ import type { Verb } from './verbs/verb.js';
 export type ProgramName = 'azcopy' | 'clfsload';
 
 const USAGE_FAILURE = 1;
+const VERB_USAGE_FAILURE = 2;
 const INTERRUPTED = 130;
 
 /** The reading verbs and where they are; loaded when they are called, so that the program starts fast. */
@@ -32,21 +34,31 @@ const VERBS: Readonly<Record<string, { readonly summary: string; load(): Promise
 export async function allCommands(): Promise<readonly Command[]> {
   const { loadCommand } = await import('./load-command.js');
   const verbs = await Promise.all(Object.values(VERBS).map(async (verb) => (await verb.load()).command()));
-  return [loadCommand('load'), ...verbs];
+  const { resumeCommand } = await import('./resume-command.js');
+  return [loadCommand('load'), resumeCommand('resume'), ...verbs];
 }
 
 /** Runs the program. @returns exit code */
 export async function main(name: ProgramName, argv: readonly string[]): Promise<number> {
-  if (argv.some((arg) => /sig=/i.test(arg))) {
-    // What the process is called is for every user of the machine to see.
-    const { redact } = await import('../index.js');
-    process.title = redact([name, ...argv].join(' '));
-  }
-  if (name === 'azcopy') return azcopy(argv);
+  const own = name === 'clfsload' || argv[0] === 'load' || argv[0] === 'clfs';
+  const run = async () => {
+    const exact = own ? await exactArguments(argv) : argv;
+    if (argv.some((arg) => /sig=/i.test(arg))) {
+      // What the process is called is for every user of the machine to see.
+      const { redact } = await import('../index.js');
+      process.title = redact([name, ...argv].join(' '));
+    }
+    return name === 'azcopy' ? azcopy(exact) : clfsload(exact);
+  };
+  return guard(name, argv, run, argv[0] === 'load' ? USAGE_FAILURE : VERB_USAGE_FAILURE);
+}
+
+async function clfsload(argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
   if (first === '--version' || first === '-v') return print(`clfsload ${(await import('../index.js')).VERSION}\n`);
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') return print(programHelp());
   if (first === 'load') return guard('clfsload load', rest, runLoad);
+  if (first === 'resume') return guard('clfsload resume', rest, runResume);
   return verb('clfsload', first, rest);
 }
 
@@ -69,9 +81,14 @@ async function runLoad(name: string, argv: readonly string[]): Promise<number> {
   return command.runLoad(name, argv);
 }
 
+async function runResume(name: string, argv: readonly string[]): Promise<number> {
+  const command = await import('./resume-command.js');
+  return command.runResume(name, argv);
+}
+
 async function verb(program: string, name: string, argv: readonly string[]): Promise<number> {
   const entry = VERBS[name];
-  if (!entry) return complain(`unknown command "${name}" for "${program}"${suggestion(name)}`, 2);
+  if (!entry) return complain(`unknown command "${name}" for "${program}"${suggestion(name)}`, VERB_USAGE_FAILURE);
   const signal = interruption();
   return guard(
     `${program} ${name}`,
@@ -96,7 +113,7 @@ async function verb(program: string, name: string, argv: readonly string[]): Pro
         return 2;
       }
     },
-    2,
+    VERB_USAGE_FAILURE,
   );
 }
 
@@ -124,10 +141,17 @@ async function guard(
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     if (!(error instanceof CommanderError || error instanceof UsageError)) throw error;
-    const text = error instanceof CommanderError ? `${usageText(error)}\nSee "${name} --help".` : error.message;
+    const text =
+      error instanceof CommanderError ? `${usageText(error)}${usageExit === VERB_USAGE_FAILURE ? dashHint(error) : ''}\nSee "${name} --help".` : error.message;
     if (wantsJsonErrors(argv)) (await import('./messages.js')).openMessages('json', 'default', process.stdout).error(`Error: ${text}`);
     return complain(text, usageExit);
   }
+}
+
+/** What a flag that there is not, and that resembles none, may have meant to a verb. */
+function dashHint({ code, message }: CommanderError): string {
+  const path = code === 'commander.unknownOption' && !message.includes('Did you mean');
+  return path ? '. A path that begins with "-" is given as ./-NAME, or behind "--".' : '';
 }
 
 /** Whether a command line that cannot be understood asks for JSON. */
@@ -149,7 +173,7 @@ async function complain(text: string, exit = USAGE_FAILURE): Promise<number> {
 /** What a mistyped verb may have meant. */
 function suggestion(name: string): string {
   const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
-  for (const verb of [...Object.keys(VERBS), 'load']) program.command(verb);
+  for (const verb of [...Object.keys(VERBS), 'load', 'resume']) program.command(verb);
   try {
     program.parse([name], { from: 'user' });
   } catch (error) {
@@ -169,5 +193,5 @@ function loadHelp(): string {
 }
 
 function programHelp(): string {
-  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload [verb] [arguments] [flags]\n\n${verbsHelp('clfsload').split('\n').slice(5).join('\n')}`;
+  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload resume [state dir] [container, where it needs a SAS]\n  clfsload [verb] [arguments] [flags]\n\n${verbsHelp('clfsload').split('\n').slice(5).join('\n')}`;
 }

@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
-import { ClfsError, messageOf } from '../index.js';
+import { ClfsError, messageOf, quotePath } from '../index.js';
 
 const BUFFERED_BYTES = 65536;
 
@@ -12,12 +12,12 @@ export interface ReportFile {
 }
 
 /** Opens a file for a report, in place of what it held. @throws ClfsError `usage` */
-export function openReportFile(file: string): ReportFile {
+export function openReportFile(file: Buffer): ReportFile {
   let fd: number;
   try {
     fd = openSync(file, 'w');
   } catch (cause) {
-    throw new ClfsError('usage', `Cannot write ${JSON.stringify(file)}: ${messageOf(cause)}.`, { cause });
+    throw new ClfsError('usage', `Cannot write ${quotePath(file)}: ${messageOf(cause)}.`, { cause });
   }
   let buffered: string[] = [];
   let length = 0;
@@ -25,7 +25,7 @@ export function openReportFile(file: string): ReportFile {
     try {
       work();
     } catch (cause) {
-      throw new ClfsError('target', `Cannot write ${JSON.stringify(file)}: ${messageOf(cause)}. The report is not complete.`, { cause });
+      throw new ClfsError('target', `Cannot write ${quotePath(file)}: ${messageOf(cause)}. The report is not complete.`, { cause });
     }
   };
   const flush = () => {

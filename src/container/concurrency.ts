@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from './clock.js';
+import { type Clock, systemClock } from '../time/clock.js';
 
 /** Smallest and largest number of requests in flight that a thread adapts between. */
 const LOWEST = 8;

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { ClfsError, messageOf } from '../error.js';
 import { syncFileSystem } from '../posix/libc.js';
-import { type Clock, systemClock } from './clock.js';
+import { type Clock, systemClock } from '../time/clock.js';
 import type { BlobInfo, Container, PutOptions } from './container.js';
 
 const TEMPORARY = '.clfsload-put-';

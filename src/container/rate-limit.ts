@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Clock } from '../time/clock.js';
 import type { Traffic } from './traffic.js';
 
 /** Bytes after which a body is held up again: small enough that any ten seconds are within a few per cent of the cap. */

@@ -19,6 +19,7 @@ import {
   removeAt,
   statAt,
 } from '../posix/libc.js';
+import { quotePath } from '../text/escape-path.js';
 import { isWritten, LinkGroups, type WrittenFile } from './link-groups.js';
 import { restoreAttributes } from './restore-attributes.js';
 import { openBelow, openParent, statOrUndefined } from './target-directory.js';
@@ -54,14 +55,14 @@ const DESCRIPTORS_AN_ENTRY = 3;
 const PRIVATE_DIRECTORY = 0o700;
 
 /**
- * Writes the tree below `start` into `directory`, which is made if its parent exists.
+ * Writes the tree below `start` into `directory`, a path as text or as bytes, which is made if its parent exists.
  *
  * Nothing is written outside of it, whatever the container holds and whatever lies there: no symlink below it is followed.
  *
  * @throws ClfsError `usage` when `directory` cannot be used; `target` when its disk is full or cannot be written; whatever the container
  *   throws beside `format` and `not-found`
  */
-export async function exportTree(reader: ContainerReader, start: FoundInode, directory: string, options: ExportOptions): Promise<ExportSummary> {
+export async function exportTree(reader: ContainerReader, start: FoundInode, directory: string | Uint8Array, options: ExportOptions): Promise<ExportSummary> {
   const run = new Export(reader, options);
   const path = Buffer.from(directory);
   if (start.inode.attributes.type !== ObjectType.directory)
@@ -75,7 +76,7 @@ export async function exportTree(reader: ContainerReader, start: FoundInode, dir
     }
     root = openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
   } catch (error) {
-    throw new ClfsError('usage', `Cannot write to ${JSON.stringify(directory)}: ${messageOf(error)}.`, { cause: error });
+    throw new ClfsError('usage', `Cannot write to ${quotePath(path)}: ${messageOf(error)}.`, { cause: error });
   }
   try {
     await run.tree(start, root);
@@ -148,7 +149,7 @@ class Export {
 
   #once(found: FoundInode, path: Buffer): void {
     const id = idHex(found.id);
-    if (this.#entered.has(id)) throw new ClfsError('format', `the directory ${id} is in the tree more than once, here as ${JSON.stringify(path.toString())}`);
+    if (this.#entered.has(id)) throw new ClfsError('format', `the directory ${id} is in the tree more than once, here as ${quotePath(path)}`);
     this.#entered.add(id);
   }
 
@@ -245,7 +246,7 @@ class Export {
   }
 
   #restore(fd: number, name: Buffer, { inode }: FoundInode): Promise<void> {
-    return patiently(name.toString(), () => restoreAttributes(fd, name, inode.attributes));
+    return patiently(name, () => restoreAttributes(fd, name, inode.attributes));
   }
 
   #countWritten(): void {

@@ -12,7 +12,7 @@ export interface TargetPlace {
 
 /** Opens a directory below `root`, component by component: no symlink is followed. @throws PosixError */
 export function openBelow(root: number, path: Buffer): Promise<number> {
-  return patiently(path.toString() || '.', () => openComponents(root, path));
+  return patiently(path.length === 0 ? '.' : path, () => openComponents(root, path));
 }
 
 /** Opens the directory that the entry at `path` is in; the root is in itself. @throws PosixError */

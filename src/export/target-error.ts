@@ -1,5 +1,6 @@
 import { ClfsError, messageOf } from '../error.js';
 import { PosixError } from '../posix/libc.js';
+import { quotePath } from '../text/escape-path.js';
 
 /** What every further entry would fail for as well. */
 const WHOLE_TARGET = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
@@ -10,7 +11,7 @@ export function targetError(path: Buffer, error: unknown): unknown {
   const reason = messageOf(error).replace(/^\w+: /, '');
   return new ClfsError(
     'target',
-    `Cannot write ${JSON.stringify(path.toString() || '.')}: ${reason}. Make room there, and repeat the export: it goes on where it stopped.`,
+    `Cannot write ${quotePath(path.length === 0 ? Buffer.from('.') : path)}: ${reason}. Make room there, and repeat the export: it goes on where it stopped.`,
     { cause: error },
   );
 }

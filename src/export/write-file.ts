@@ -23,7 +23,7 @@ export async function writeFile(
   sparse: boolean,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
-  const fd = await patiently(name.toString(), () => openAt(at, name, CREATE_FLAGS, PRIVATE_FILE));
+  const fd = await patiently(name, () => openAt(at, name, CREATE_FLAGS, PRIVATE_FILE));
   let open = true;
   let complete = false;
   try {

@@ -1,11 +1,12 @@
 import { Tally } from '../books/tally.js';
+import { runAll } from '../engine/run-all.js';
 import { ClfsError } from '../error.js';
 import { ENTRY_TYPE_NAMES, ObjectType } from '../format/ids.js';
 import { BUCKET_NAME } from '../format/names.js';
-import type { SurveyResult, SurveyTask } from '../worker/tasks.js';
+import { stopped } from '../worker/breakage.js';
+import type { LoadKinds, SurveyTask } from '../worker/tasks.js';
 import { type EndTools, requireGoOn } from './end-tools.js';
 import type { JobContext } from './job-context.js';
-import { runTasks } from './run-tasks.js';
 
 /** Objects from which on the listing is taken in some 100 parts, and in some 1,600: names begin with a hash. */
 const PARTS_FROM = 100_000;
@@ -31,11 +32,10 @@ export interface ContainerListing {
  */
 export async function checkListing(context: JobContext, tools: EndTools, rootName: string | undefined): Promise<ContainerListing> {
   const { state } = context;
-  const tasks = partPrefixes(tools.work.container.listsByPrefix, state.tally.count).map(
-    (prefix): SurveyTask => ({ kind: 'survey', prefix, apart: rootName ?? '' }),
-  );
+  const tasks = partPrefixes(tools.work.container.listsByPrefix, state.tally.count).map((prefix): SurveyTask => ({ prefix, apart: rootName ?? '' }));
   const lanes = state.tally.count < ALL_LANES_FROM ? tools.lanes() : { first: 0, end: tools.runner.lanes };
-  const parts = await runTasks(tools.runner, lanes, tasks, (result) => result as SurveyResult, tools.signal);
+  const { runner, signal } = tools;
+  const parts = await runAll<LoadKinds, 'survey'>({ runner, lanes, signal, cancelled: stopped }, 'survey', tasks);
   requireGoOn(tools.signal);
   const found = new Tally();
   for (const { tally } of parts) found.plus(Tally.decode(tally));
@@ -44,7 +44,7 @@ export async function checkListing(context: JobContext, tools: EndTools, rootNam
   if (differences.length > 0) {
     throw new ClfsError(
       'container-differs',
-      `The container ${JSON.stringify(state.record.container)} does not hold exactly what this job put into it: ${differences.join('; ')}. It was not committed. Find out what differs by "clfsload fsck --content" with the container, put back what was removed or remove what was added, and go on with --new-session=false: the listing is checked again then.`,
+      `The container ${JSON.stringify(state.record.spec.container)} does not hold exactly what this job put into it: ${differences.join('; ')}. It was not committed. Find out what differs by "clfsload fsck --content" with the container, put back what was removed or remove what was added, and go on with --new-session=false: the listing is checked again then.`,
     );
   }
   return { rootFound: parts.some(({ apartFound }) => apartFound) };

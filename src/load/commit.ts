@@ -6,8 +6,7 @@ import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import type { RootSeal } from '../state/root-seal.js';
 import { DirectoryStatus } from '../state/schema.js';
-import { execute } from '../worker/execute.js';
-import type { DirectoryResult } from '../worker/tasks.js';
+import { writeDirectory } from '../worker/write-directory.js';
 import { putBucket, requireOwnBucket } from './bucket-object.js';
 import { checkListing } from './check-listing.js';
 import { DirectoryFeeder } from './directory-feeder.js';
@@ -28,7 +27,7 @@ export async function commit(context: JobContext, tools: EndTools): Promise<void
   const { state } = context;
   const { container } = tools.work;
   // A container that was deleted and made again meanwhile lacks what was put before.
-  if (state.record.readsBack) await requireOwnBucket(container, tools.lz4, state.record.bucketUuid, state.record.container);
+  if (state.record.readsBack) await requireOwnBucket(container, tools.lz4, state.record.bucketUuid, state.record.spec.container);
   const seal = await sealRoot(context, tools);
   // The bucket object and the logs are put in place: an earlier put of theirs must not come after them.
   if (state.record.logNames.length > 0) await waitForLatePuts(context, tools);
@@ -81,7 +80,7 @@ async function sealRoot(context: JobContext, tools: EndTools): Promise<RootSeal 
   let inode: Uint8Array | undefined;
   while (!feeder.complete) {
     requireGoOn(tools.signal);
-    const result = (await execute(feeder.next(context), tools.work, NO_SINK)) as DirectoryResult;
+    const result = await writeDirectory(feeder.next(context), tools.work);
     feeder.take(result);
     manifest.push(...result.manifest);
     ({ inode } = result);
@@ -134,7 +133,7 @@ async function putRoot(context: JobContext, tools: EndTools, seal: RootSeal): Pr
     const blob = await container.get(seal.name, ROOT_LIMIT_BYTES);
     const { body } = decodeObject(blob, ROOT_LIMIT_BYTES, tools.lz4);
     if (Buffer.compare(body, seal.body) !== 0) {
-      const where = JSON.stringify(context.state.record.container);
+      const where = JSON.stringify(context.state.record.spec.container);
       const text = `The container ${where} has the root directory of another load. Load into an empty container.`;
       throw new ClfsError('container-other', text, { cause: error });
     }
@@ -143,5 +142,3 @@ async function putRoot(context: JobContext, tools: EndTools, seal: RootSeal): Pr
   await container.flush();
   return storedBytes;
 }
-
-const NO_SINK = { part: () => undefined };

@@ -58,7 +58,6 @@ export class DirectoryFeeder {
     }
     const last = this.#stage === 'end';
     return {
-      kind: 'directory',
       path: facts.path,
       sequence: record.sequence,
       handle: facts.handle,

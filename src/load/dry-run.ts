@@ -38,13 +38,9 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const source = typeof options.source === 'string' ? Buffer.from(resolve(options.source)) : options.source;
   openPosixSource(source).close();
   const { signal, onSize } = options;
-  const setup = {
-    source,
-    selection: options.selection ?? EVERYTHING,
-    preserveHardLinks: options.preserveHardLinks ?? false,
-    geometry: GEOMETRY,
-    unstorable: true,
-  };
+  const { selection = EVERYTHING, preserveHardLinks = false } = options;
+  const spec = { sourceHex: Buffer.from(source).toString('hex'), selection, preserveHardLinks };
+  const setup = { spec, geometry: GEOMETRY, unstorable: true };
   const sizer = startSizer(setup, (size) => onSize?.(size));
   const cancelled = new Promise<never>((_resolve, reject) => {
     const abort = () => reject(new ClfsError('cancelled', 'The sizing was stopped.'));

@@ -1,22 +1,23 @@
-import type { Clock } from '../container/clock.js';
+import type { Runner } from '../engine/runner.js';
 import type { Lz4 } from '../format/envelope.js';
+import type { Clock } from '../time/clock.js';
 import { stopped } from '../worker/breakage.js';
 import type { WorkContext } from '../worker/context.js';
-import type { TaskRunner } from '../worker/runner.js';
+import type { LoadKinds } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 
 /** What the end of a job needs beside its state. */
 export interface EndTools {
   /** A context of the calling thread. */
   readonly work: WorkContext;
-  readonly runner: TaskRunner;
+  readonly runner: Runner<LoadKinds>;
   /** Lanes that are at work already: the first, and the one behind the last. */
   lanes(): { readonly first: number; readonly end: number };
   readonly lz4: Lz4;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Until when puts of earlier sessions can still take effect, on the monotonic clock; 0 when none can. */
-  readonly uncertainUntilMs: number;
+  /** Until when puts of earlier sessions, and of lanes that are gone, can still take effect, on the monotonic clock; 0 when none can. */
+  uncertainUntilMs(): number;
   /** Whether each removal is guarded; not so where a test wants to see what holds without. */
   readonly guarded: boolean;
   /** Why the listing is not to be checked; empty when it is. */
@@ -28,7 +29,7 @@ export async function waitForLatePuts(context: JobContext, tools: EndTools): Pro
   const { work, clock, signal } = tools;
   for (;;) {
     requireGoOn(signal);
-    const waitMs = Math.max(tools.uncertainUntilMs, work.container.uncertainUntilMs) - clock.monotonic();
+    const waitMs = Math.max(tools.uncertainUntilMs(), work.container.uncertainUntilMs) - clock.monotonic();
     if (waitMs <= 0) return;
     const seconds = Math.ceil(waitMs / 1000);
     context.log.write('INFO', `waiting ${seconds} s until no put that was given up can still arrive`);

@@ -1,3 +1,4 @@
+import { sourcePath } from '../job/load-spec.js';
 import { selectionText } from '../source/selection.js';
 import { openDatabase } from '../state/database.js';
 import { readJobState } from '../state/peek.js';
@@ -8,7 +9,10 @@ import { escapePath } from '../text/escape-path.js';
 export interface JobStatus {
   readonly jobId: string;
   readonly state: 'running' | 'stopped' | 'finished';
+  /** As it is shown. */
   readonly source: string;
+  /** The source's bytes, in hexadecimal digits. */
+  readonly sourceHex: string;
   /** Without its SAS. */
   readonly container: string;
   readonly compression: 'LZ4' | 'DISABLED';
@@ -19,7 +23,7 @@ export interface JobStatus {
   /** Known and not done; more may be found while directories remain to be listed. */
   readonly entriesOpen: number;
   readonly entriesExcluded: number;
-  /** The flags by which entries are left out; empty for none. */
+  /** The flags by which entries are left out, for a shell; empty for none. */
   readonly selection: string;
   readonly bytesDone: number;
   /** Hard links that became copies of their own. */
@@ -44,22 +48,23 @@ export function jobStatus(statePath: string): JobStatus {
   const db = openDatabase(path, true);
   try {
     const { record, done, bytes, excluded, aliveMs, failures, open, linkCopies } = readJobState(db, path);
-    const { sessionStart } = record;
+    const { sessionStart, spec } = record;
     const seconds = (aliveMs - sessionStart.ms) / 1000;
     const finished = record.committed && record.finalStatus === 'Completed';
     return {
       jobId: record.jobId,
       state: running ? 'running' : finished ? 'finished' : 'stopped',
-      source: escapePath(Buffer.from(record.sourceHex, 'hex')),
-      container: record.container,
-      compression: record.compress ? 'LZ4' : 'DISABLED',
-      preserveHardLinks: record.preserveHardLinks,
+      source: escapePath(sourcePath(spec)),
+      sourceHex: spec.sourceHex,
+      container: spec.container,
+      compression: spec.compression,
+      preserveHardLinks: spec.preserveHardLinks,
       sessions: record.sessions,
       entriesDone: done,
       entriesFailed: failures,
       entriesOpen: open,
       entriesExcluded: excluded,
-      selection: selectionText(record.selection),
+      selection: selectionText(spec.selection),
       bytesDone: bytes,
       linkCopies,
       entriesPerSecond: seconds > 0 ? (done - sessionStart.done) / seconds : 0,

@@ -1,42 +1,34 @@
-import { constants as access, accessSync, existsSync, mkdirSync, rmdirSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
+import type { Authorization } from '../container/azure/blob-service.js';
 import { redact } from '../container/azure/container-url.js';
-import { systemClock } from '../container/clock.js';
-import type { Container } from '../container/container.js';
-import { makeLocalContainer } from '../container/local-container.js';
-import { openContainer, parseContainer } from '../container/open-container.js';
-import { createRateLimit } from '../container/rate-limit.js';
+import { parseContainer, placeText } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';
-import { ClfsError, messageOf } from '../error.js';
+import { createInlineRunner } from '../engine/inline-runner.js';
+import { joinRunners } from '../engine/joined-runner.js';
+import type { Runner } from '../engine/runner.js';
+import { createThreadRunner } from '../engine/thread-runner.js';
+import { ClfsError } from '../error.js';
 import { GEOMETRY } from '../format/geometry.js';
-import { openIdentity } from '../identity/identity.js';
+import type { LoadWish, RunSettings } from '../job/load-spec.js';
 import { type JobLog, openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
-import { openPosixSource } from '../source/posix-source.js';
-import { EVERYTHING, selectFrom } from '../source/selection.js';
-import { requireApart } from '../state/state-directory.js';
-import { VERSION } from '../version.js';
+import { systemClock } from '../time/clock.js';
 import { createContext } from '../worker/context.js';
-import { createInlineRunner } from '../worker/inline-runner.js';
 import { JobIds } from '../worker/job-ids.js';
-import { joinRunners } from '../worker/joined-runner.js';
-import { type LaneSetup, openLane } from '../worker/open-lane.js';
-import type { SizeSetup } from '../worker/size-protocol.js';
-import type { JobConstants } from '../worker/tasks.js';
-import { createThreadRunner } from '../worker/thread-runner.js';
+import { type LaneSetup, openLoadLane, shareLoadLane, THREAD_ENTRY, type ThreadLaneSetup } from '../worker/open-lane.js';
+import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { JobContext } from './job-context.js';
 import { ManifestFile } from './manifest-file.js';
-import { beginJob, type JobWish, type OpenJob, resumeJob } from './open-job.js';
+import { beginJob, type OpenJob, resumeJob } from './open-job.js';
 import type { LoadOptions, LoadSummary } from './options.js';
 import { Progress } from './progress.js';
+import { openResources } from './resources.js';
 import { Session } from './session.js';
 import { sizeBeside } from './size-beside.js';
 
 const MOST_THREADS = 16;
-/** While nothing has begun, a service that does not answer is an error soon. */
-const FIRST_RETRY_WINDOW_MS = 15_000;
 
 /**
  * Loads a directory tree into an empty container in the CLFS format.
@@ -47,161 +39,108 @@ const FIRST_RETRY_WINDOW_MS = 15_000;
  * `access-denied`, `service…`; nothing is left behind then
  */
 export async function load(options: LoadOptions): Promise<LoadSummary> {
-  const clock = options.internals?.clock ?? systemClock;
-  const progress = new Progress(clock);
-  const sourcePath = absolutePath(options.source);
-  const destination = parseContainer(options.destination);
   if (!options.statePath) throw new ClfsError('usage', 'please specify a state-path');
-  requirePathsApart(
-    sourcePath,
-    options.statePath,
-    destination.place.kind === 'local' && !options.internals?.container ? destination.place.directory : undefined,
-  );
-  requireWritable(options);
-  const opened = openPosixSource(sourcePath);
-  const selection = options.selection ?? EVERYTHING;
-  const source = selectFrom(options.internals?.wrapSource?.(opened) ?? opened, selection);
-  const lz4 = openLz4();
+  const { internals, newSession } = options;
+  const clock = internals?.clock ?? systemClock;
   const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism());
   // The first place is this thread's own, the second that of its lane.
   const traffic = new Traffic(threads + 2);
   const signal = options.signal ?? new AbortController().signal;
+  const lz4 = openLz4();
   let log: JobLog | undefined;
-  const identity = await openIdentity(destination, { ...options.identity, onTrouble: (text) => log?.write('WARNING', redact(text)) }).catch((error) => {
-    source.close();
-    throw error;
-  });
-  const serviceOptions = {
-    retryWindowMs: FIRST_RETRY_WINDOW_MS,
-    traffic,
-    rateLimit: options.capMbps ? createRateLimit(options.capMbps, traffic) : undefined,
-    lateArrivalMs: options.lateArrivalMs,
-    signal,
-  };
-  let made: string | undefined;
-  const open = () => {
-    if (options.internals?.container) return options.internals.container;
-    if (destination.place.kind === 'local' && options.newSession !== false && makeLocalContainer(destination.place.directory))
-      made = destination.place.directory;
-    return openContainer(destination.place, identity.authorization, serviceOptions);
-  };
-  const wish: JobWish = {
-    source: sourcePath,
-    destination,
+  const warn = (text: string) => log?.write('WARNING', text);
+  const job = await (newSession === false ? resumeJob : beginJob)({
     statePath: options.statePath,
-    compress: (options.compression ?? 'LZ4') === 'LZ4',
-    preserveHardLinks: options.preserveHardLinks ?? false,
-    selection,
-    manifest: options.manifest !== undefined,
-    program: VERSION,
-  };
-  let job: OpenJob & { readonly container: Container };
-  try {
-    const hooks = options.internals?.hooks ?? {};
-    job = options.newSession === false ? await resumeJob(wish, open, lz4, hooks) : await beginJob(wish, open, lz4, hooks, options.internals?.random);
-  } catch (error) {
-    identity.close();
-    source.close();
-    if (made !== undefined) removeIfEmpty(made);
-    throw error;
-  }
-  // From here on an outage is waited for.
-  serviceOptions.retryWindowMs = options.retryWindowMs ?? Number.POSITIVE_INFINITY;
-  const { record } = job.state;
-  const constants: JobConstants = {
-    secret: Buffer.from(record.secretHex, 'hex'),
-    containerId: record.containerId,
-    fsid: record.fsid,
-    compress: record.compress,
-    preserveHardLinks: record.preserveHardLinks,
-    manifest: record.manifestBytes !== undefined,
-    geometry: options.internals?.geometry ?? GEOMETRY,
-  };
-  const setup: SizeSetup = { source: sourcePath, selection, preserveHardLinks: constants.preserveHardLinks, geometry: constants.geometry };
-  const work = createContext(constants, source, job.container, lz4, 1, clock);
-  const logFile = options.logDirectory === undefined ? job.directory.file('clfsload.log') : join(resolve(options.logDirectory), `${record.jobId}.log`);
+    wish: wishOf(options),
+    settings: settingsOf(options),
+    lz4,
+    hooks: internals?.hooks ?? {},
+    random: internals?.random,
+    open: (spec, settings) => openResources({ spec, settings, options, traffic, signal, onTrouble: (text) => warn(redact(text)) }),
+  });
+  const { state, directory, spec, settings, resources } = job;
+  resources.begun();
+  const progress = new Progress(clock);
   let manifest: ManifestFile | undefined;
-  const sizing = options.estimate === false || options.knownSize || options.internals?.container ? undefined : sizeBeside(setup, progress);
-  if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
-  const lane: LaneSetup = {
-    source: sourcePath,
-    selection,
-    place: destination.place,
-    constants,
-    retryWindowMs: options.retryWindowMs ?? Number.POSITIVE_INFINITY,
-    concurrency: options.concurrency === undefined ? undefined : Math.max(1, Math.round(options.concurrency / threads)),
-    capMbps: options.capMbps ?? 0,
-    lateArrivalMs: options.lateArrivalMs,
-    lanes: threads + 1,
-  };
-  const openRunner = async () => {
-    if (options.internals?.container) return createInlineRunner(work);
-    const onLog = (text: string) => log?.write('WARNING', text);
-    const own = await openLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
-    const created = joinRunners(
-      createInlineRunner(own, () => own.container.close()),
-      createThreadRunner(threads, { ...lane, authorization: identity.authorization, traffic: traffic.memory }, onLog),
-    );
-    identity.onRenewed((authorization) => created.authorize(authorization));
-    return created;
-  };
+  let sizing: ReturnType<typeof sizeBeside> | undefined;
   try {
+    const constants = constantsOf(job, options);
+    const { jobId } = state.record;
+    const logFile = settings.logDirectory === undefined ? directory.file('clfsload.log') : join(resolve(settings.logDirectory), `${jobId}.log`);
     log = openJobLog(logFile, options.logLevel ?? 'INFO', redact);
-    if (constants.manifest) manifest = new ManifestFile((name) => job.directory.file(name), job.state);
+    if (spec.manifest !== undefined) manifest = new ManifestFile((name) => directory.file(name), state);
     const ids = new JobIds(constants.secret, constants.containerId);
-    const context = new JobContext({ state: job.state, ids, constants, progress, log, clock, manifest });
-    const runner = await openRunner();
-    const warnings = warningsBefore(destination, options.statePath, clock.now());
-    const parts = { options, logFile, job, context, work, runner, lz4, traffic, signal, root: sourcePath, warnings };
+    const context = new JobContext({ state, ids, constants, progress, log, clock, manifest });
+    const work = createContext(constants, resources.source, resources.container, lz4, 1, clock);
+    if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
+    else if (settings.estimate !== false && !internals?.container) {
+      sizing = sizeBeside({ spec, geometry: constants.geometry }, progress);
+    }
+    const runner = internals?.container ? createInlineRunner(shareLoadLane(work)) : await openRunner(job, { constants, threads, traffic, onLog: warn });
+    const warnings = warningsBefore(resources.destination, options.statePath, clock.now());
+    const parts = { options, logFile, job, context, work, runner, lz4, traffic, signal, warnings };
     return await new Session(parts).run();
   } finally {
     sizing?.stop();
-    identity.close();
     log?.close();
     manifest?.close();
-    job.state.close();
-    source.close();
-    await job.container.close();
-    job.directory.release();
+    state.close();
+    await resources.close();
+    directory.release();
   }
 }
 
-/** Takes back a directory that was made for a job which was refused; another job may have won it meanwhile. */
-function removeIfEmpty(directory: string): void {
-  try {
-    rmdirSync(directory);
-  } catch {
-    // It is not empty: somebody uses it.
-  }
+function constantsOf({ state, spec }: OpenJob, { internals }: LoadOptions): JobConstants {
+  const { secretHex, containerId, fsid } = state.record;
+  return { spec, secret: Buffer.from(secretHex, 'hex'), containerId, fsid, geometry: internals?.geometry ?? GEOMETRY };
+}
+
+/** The lane of the calling thread, and those of threads. */
+async function openRunner(
+  { resources: { destination, identity }, settings }: OpenJob,
+  of: { readonly constants: JobConstants; readonly threads: number; readonly traffic: Traffic; onLog(text: string): void },
+): Promise<Runner<LoadKinds>> {
+  const { constants, threads, traffic, onLog } = of;
+  const concurrency = settings.concurrency === undefined ? undefined : Math.max(1, Math.round(settings.concurrency / threads));
+  const { retryWindowMs, capMbps, lateArrivalMs } = settings;
+  const lane: LaneSetup = {
+    place: destination.place,
+    constants,
+    settings: { retryWindowMs, concurrency, capMbps, lateArrivalMs },
+    lanes: threads + 1,
+  };
+  const own = await openLoadLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
+  const inThreads = createThreadRunner<LoadKinds, ThreadLaneSetup, Authorization>({
+    lanes: threads,
+    entry: THREAD_ENTRY,
+    // Slots 0 and 1 are this thread's own.
+    setupOf: (at) => ({ ...lane, authorization: identity.authorization, traffic: traffic.memory, slot: at + 2 }),
+    log: onLog,
+  });
+  identity.onRenewed((authorization) => inThreads.update(authorization));
+  return joinRunners(createInlineRunner(own), inThreads);
+}
+
+function wishOf({ source, destination, compression, preserveHardLinks, selection, manifest }: LoadOptions): LoadWish {
+  return {
+    source: source === undefined ? undefined : absolutePath(source),
+    container: destination === undefined ? undefined : placeText(parseContainer(destination).place),
+    compression,
+    preserveHardLinks,
+    selection,
+    manifest,
+  };
+}
+
+/** The settings that are given: those that are not leave what was before. */
+function settingsOf(options: LoadOptions): RunSettings {
+  const { maxErrors, capMbps, concurrency, threads, estimate, logDirectory, retryWindowMs, lateArrivalMs, checkListing } = options;
+  const settings = { maxErrors, capMbps, concurrency, threads, estimate, logDirectory, retryWindowMs, lateArrivalMs, checkListing };
+  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 
 function absolutePath(source: string | Uint8Array): Buffer {
   if (typeof source === 'string') return Buffer.from(resolve(source));
   const bytes = Buffer.from(source);
   return bytes[0] === 0x2f ? bytes : Buffer.concat([Buffer.from(`${resolve('.')}/`), bytes]);
-}
-
-/** What is written outside the state directory is found out about before anything begins. @throws ClfsError `usage` */
-function requireWritable({ logDirectory, manifest }: LoadOptions): void {
-  const check = (what: string, directory: string, prepare?: () => unknown) => {
-    try {
-      prepare?.();
-      accessSync(directory, access.W_OK);
-    } catch (error) {
-      throw new ClfsError('usage', `Cannot write the ${what} to ${JSON.stringify(directory)}: ${messageOf(error)}.`, { cause: error });
-    }
-  };
-  if (logDirectory !== undefined) {
-    check('log', logDirectory, () => existsSync(logDirectory) || mkdirSync(logDirectory));
-  }
-  if (manifest !== undefined) check('manifest', dirname(resolve(manifest)));
-}
-
-function requirePathsApart(source: Buffer, statePath: string, destination: string | undefined): void {
-  const src = { what: 'source', path: source.toString() };
-  const state = { what: 'state directory', path: statePath };
-  requireApart(state, src);
-  if (destination === undefined) return;
-  requireApart({ what: 'destination', path: destination }, src);
-  requireApart(state, { what: 'destination', path: destination });
 }

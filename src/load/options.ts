@@ -1,22 +1,23 @@
-import type { Clock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
 import type { Geometry } from '../format/geometry.js';
 import type { IdentityOptions } from '../identity/identity.js';
+import type { Compression, RunSettings } from '../job/load-spec.js';
 import type { LogLevel } from '../log/job-log.js';
 import type { Selection } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
 import type { CommitHooks } from '../state/job-state.js';
+import type { Clock } from '../time/clock.js';
 import type { Phase, ProgressSnapshot } from './progress.js';
 
-/** Compression of what a load writes. */
-export type Compression = 'LZ4' | 'DISABLED';
-
-/** What to load, whereto, and how. */
-export interface LoadOptions {
-  /** Directory to load; a path as text, or as bytes where its name is not UTF-8. */
-  readonly source: string | Uint8Array;
-  /** Container URL with a SAS, `file://` URL or path of a local directory. */
-  readonly destination: string;
+/** What to load, whereto, and how. What is left out of a load that goes on is as it was. */
+export interface LoadOptions extends RunSettings {
+  /** Directory to load; a path as text, or as bytes where its name is not UTF-8. Required for a new load. */
+  readonly source?: string | Uint8Array;
+  /**
+   * Container URL with a SAS, `file://` URL or path of a local directory. Required for a new load, and to go on with one whose container
+   * needs a SAS: it is recorded nowhere.
+   */
+  readonly destination?: string;
   /** Directory for the state of the job. */
   readonly statePath: string;
   /** Start a new job (default), or go on with the one at `statePath`. */
@@ -29,28 +30,10 @@ export interface LoadOptions {
   readonly selection?: Selection;
   /** File that gets a line for every entry, as `manifest --hash` prints it. Default: none. */
   readonly manifest?: string;
-  /** Failures that are tolerated; one more stops the job. Default 50. */
-  readonly maxErrors?: number;
-  /** Megabits per second on the wire; 0 (default): no cap. */
-  readonly capMbps?: number;
-  /** Requests in flight, at most: where the service does not answer in time, or asks for less, fewer for a while. Default: adapted to the service. */
-  readonly concurrency?: number;
-  /** Worker threads; default: the number of processors, at most 16. */
-  readonly threads?: number;
-  /** Size the tree beside the load, once it has taken a while, so that the end can be foretold. Default true. */
-  readonly estimate?: boolean;
   /** Entries and bytes that are known to be there: in place of sizing. */
   readonly knownSize?: { readonly entries: number; readonly bytes: number };
-  /** Directory for the log file, which is named by the job's id there. Default: `clfsload.log` in the state directory. */
-  readonly logDirectory?: string;
   /** What the log file holds. Default INFO. */
   readonly logLevel?: LogLevel;
-  /** How long an unreachable service is waited for, in milliseconds. Default: without end. */
-  readonly retryWindowMs?: number;
-  /** Longest time that the service may go on with a put which was given up, in milliseconds. Default 235,000. */
-  readonly lateArrivalMs?: number;
-  /** Compare the container's listing with what was put, before the job commits. Default true. */
-  readonly checkListing?: boolean;
   /** How to be let in where the URL has no SAS. */
   readonly identity?: Pick<IdentityOptions, 'trustedSuffixes' | 'onPrompt'>;
   /** Stops the job, so that it can be resumed. */

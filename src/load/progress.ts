@@ -1,6 +1,6 @@
-import type { Clock } from '../container/clock.js';
 import type { Traffic } from '../container/traffic.js';
 import type { JobCounters } from '../state/job-state.js';
+import type { Clock } from '../time/clock.js';
 import type { UnstorableCount } from '../worker/unstorable-count.js';
 
 /** Phases of a load, in order; Reconcile and Cleanup only when they have work. */

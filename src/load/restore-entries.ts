@@ -93,7 +93,7 @@ function cannotRestore(context: JobContext, directory: number, cause: ClfsError)
   const path = escapePath(context.entryPath(parent, name)) || 'the root';
   return new ClfsError(
     'container-differs',
-    `Cannot read the directory ${path} back from the container ${JSON.stringify(context.state.record.container)}, to write it anew: ${cause.message} Put back what was removed, and go on with --new-session=false; else load into an empty container.`,
+    `Cannot read the directory ${path} back from the container ${JSON.stringify(context.state.record.spec.container)}, to write it anew: ${cause.message} Put back what was removed, and go on with --new-session=false; else load into an empty container.`,
     { cause },
   );
 }

@@ -1,13 +1,17 @@
-import { basename, resolve } from 'node:path';
-import type { Container } from '../container/container.js';
+import { basename } from 'node:path';
 import type { Traffic } from '../container/traffic.js';
+import { Engine } from '../engine/engine.js';
+import type { Runner } from '../engine/runner.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
+import { sourcePath } from '../job/load-spec.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
+import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
+import { stopped } from '../worker/breakage.js';
 import type { WorkContext } from '../worker/context.js';
-import type { TaskRunner } from '../worker/runner.js';
+import type { LoadKinds } from '../worker/tasks.js';
 import { cleanUp } from './clean-up.js';
 import { commit } from './commit.js';
 import { endNotes } from './end-notes.js';
@@ -17,11 +21,11 @@ import type { JobContext } from './job-context.js';
 import { giveUpMoved } from './moved-directories.js';
 import type { OpenJob } from './open-job.js';
 import type { FinalStatus, LoadOptions, LoadSummary } from './options.js';
+import { LoadPlan } from './plan.js';
 import type { Phase } from './progress.js';
 import { writeReports } from './reports.js';
 import { restoreEntries } from './restore-entries.js';
 import { retryFailures } from './retry-failures.js';
-import { Scheduler } from './scheduler.js';
 import { giveUpLostTries } from './tries.js';
 
 const DEFAULT_MAX_ERRORS = 50;
@@ -30,16 +34,14 @@ const DEFAULT_MAX_ERRORS = 50;
 export interface SessionParts {
   readonly options: LoadOptions;
   readonly logFile: string;
-  readonly job: OpenJob & { readonly container: Container };
+  readonly job: OpenJob;
   readonly context: JobContext;
   /** A context of the calling thread. */
   readonly work: WorkContext;
-  readonly runner: TaskRunner;
+  readonly runner: Runner<LoadKinds>;
   readonly lz4: Lz4;
   readonly traffic: Traffic;
   readonly signal: AbortSignal;
-  /** Absolute path of the source. */
-  readonly root: Buffer;
   /** What is said before the job begins. */
   readonly warnings: readonly string[];
 }
@@ -48,29 +50,31 @@ export interface SessionParts {
 export class Session {
   readonly #parts: SessionParts;
   readonly #tools: EndTools;
-  #scheduler: Scheduler | undefined;
+  #engine: Engine<LoadKinds> | undefined;
 
   constructor(parts: SessionParts) {
     const { options, job, context, work, runner, lz4, signal } = parts;
     this.#parts = parts;
     const { sessions, settled } = job.state.record;
     const { clock } = context;
+    // When a process died is not known: its last puts may be as young as the present session.
+    const ofBeforeMs = sessions > 0 && !settled ? clock.monotonic() + job.resources.container.lateArrivalMs : 0;
     this.#tools = {
       work,
       runner,
-      lanes: () => this.#scheduler?.lanes ?? { first: 0, end: 1 },
+      lanes: () => this.#engine?.lanes ?? { first: 0, end: 1 },
       lz4,
       clock,
       signal,
-      // When a process died is not known: its last puts may be as young as the present session.
-      uncertainUntilMs: sessions > 0 && !settled ? clock.monotonic() + job.container.lateArrivalMs : 0,
+      uncertainUntilMs: () => Math.max(ofBeforeMs, this.#engine?.uncertainUntilMs ?? 0),
       guarded: options.internals?.unchecked !== true,
-      noCheck: options.checkListing === false ? 'it was turned off' : options.internals?.unchecked ? 'a test turned it off' : '',
+      noCheck: job.settings.checkListing === false ? 'it was turned off' : options.internals?.unchecked ? 'a test turned it off' : '',
     };
   }
 
   async run(): Promise<LoadSummary> {
-    const { options, job, context, work, signal, root, runner } = this.#parts;
+    const { options, job, context, work, signal, runner } = this.#parts;
+    const root = sourcePath(job.spec);
     const { state, directory } = job;
     const { progress, log } = context;
     this.#introduce();
@@ -89,8 +93,7 @@ export class Session {
       await this.#prepare();
       options.onStart?.(() => progress.snapshot());
       this.#enter('Transfer');
-      this.#scheduler = new Scheduler(context, options.maxErrors ?? DEFAULT_MAX_ERRORS, options.concurrency !== undefined, () => this.#enter('Reconcile'));
-      await this.#scheduler.run(runner, signal);
+      await this.#transfer();
       if (state.leftovers.hasAny()) this.#enter('Cleanup');
       await cleanUp(context, this.#tools);
       this.#enter('Finalize');
@@ -115,8 +118,8 @@ export class Session {
     try {
       progress.failed = state.failures.count();
       if (failure !== undefined) writeReports(context, root, directory.file);
-      const quiet = failure === undefined || this.#scheduler?.settled === true;
-      const late = Math.max(this.#tools.uncertainUntilMs, work.container.uncertainUntilMs);
+      const quiet = failure === undefined || this.#engine?.settled === true;
+      const late = Math.max(this.#tools.uncertainUntilMs(), work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
       state.transact(() => state.update({ finalStatus: status, settled }));
     } catch (error) {
@@ -125,6 +128,21 @@ export class Session {
     }
     log.write('INFO', `final status: ${status}`);
     return this.#summary(status, wrapState(failure));
+  }
+
+  /** Brings everything but the root into the container. */
+  async #transfer(): Promise<void> {
+    const { job, context, runner, signal } = this.#parts;
+    const plan = new LoadPlan(context, job.settings.maxErrors ?? DEFAULT_MAX_ERRORS, () => this.#enter('Reconcile'));
+    const { clock } = context;
+    this.#engine = new Engine({
+      plan,
+      store: job.state,
+      clock,
+      allLanes: job.settings.concurrency !== undefined,
+      cancelled: stopped,
+    });
+    await this.#engine.run(runner, signal);
   }
 
   #summary(status: FinalStatus, error: unknown): LoadSummary {
@@ -137,20 +155,21 @@ export class Session {
 
   /** Says what runs, before anything happens. */
   #introduce(): void {
-    const { options, logFile, job, context, root, warnings } = this.#parts;
+    const { options, logFile, job, context, warnings } = this.#parts;
     const { record } = job.state;
+    const { spec, settings } = job;
     options.onEvent?.({
       kind: 'configuration',
-      compression: record.compress ? 'LZ4' : 'DISABLED',
-      preserveHardLinks: record.preserveHardLinks,
+      compression: spec.compression,
+      preserveHardLinks: spec.preserveHardLinks,
       newSession: options.newSession !== false,
       jobId: record.jobId,
       logFile,
     });
-    const maxErrors = options.maxErrors ?? DEFAULT_MAX_ERRORS;
+    const maxErrors = settings.maxErrors ?? DEFAULT_MAX_ERRORS;
     context.log.write(
       'INFO',
-      `session ${record.sessions + 1} of job ${record.jobId}: ${JSON.stringify(root.toString())} to ${record.container}, clfsload ${VERSION}, Node ${process.version}; at most ${maxErrors} failures are tolerated`,
+      `session ${record.sessions + 1} of job ${record.jobId}: ${quotePath(sourcePath(spec))} to ${spec.container}, clfsload ${VERSION}, Node ${process.version}; at most ${maxErrors} failures are tolerated`,
     );
     this.#enter('Init');
     for (const text of warnings) {
@@ -163,9 +182,9 @@ export class Session {
   }
 
   async #writeManifest(): Promise<void> {
-    const { options, context, job } = this.#parts;
-    if (options.manifest !== undefined) {
-      await context.manifest?.copyTo(resolve(options.manifest), job.state.record.repaired);
+    const { context, job } = this.#parts;
+    if (job.spec.manifest !== undefined) {
+      await context.manifest?.copyTo(job.spec.manifest, job.state.record.repaired);
     }
   }
 
@@ -183,14 +202,14 @@ export class Session {
     const root = work.source.openDirectory(Buffer.alloc(0));
     const { device, inode } = root.attributes();
     root.close();
-    const encoder = `${VERSION} ${state.record.compress ? this.#tools.lz4.name : 'uncompressed'}`;
+    const encoder = `${VERSION} ${job.spec.compression === 'LZ4' ? this.#tools.lz4.name : 'uncompressed'}`;
     const { encoder: before, sessions } = state.record;
     state.transact(() => {
       const { done, bytes } = state.counters;
       const sessionStart = { ms: context.clock.now(), done, bytes };
-      state.update({ sessions: sessions + 1, sessionStart, finalStatus: '', settled: false, encoder });
+      state.update({ sessions: sessions + 1, sessionStart, finalStatus: '', settled: false, encoder, spec: job.spec, settings: job.settings });
       if (first) {
-        const name = rootName(Buffer.from(state.record.sourceHex, 'hex'));
+        const name = rootName(sourcePath(job.spec));
         const fileSystem = state.fileSystemOf(device);
         const status = DirectoryStatus.found;
         state.directories.add({ parent: 0, name, fileSystem, inode, sequence: 0, manager: 0, status });

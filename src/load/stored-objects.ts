@@ -94,7 +94,7 @@ function missing({ state }: JobContext, name: string, cause: unknown): undefined
   if (!state.record.books) return undefined;
   throw new ClfsError(
     'container-differs',
-    `The container ${JSON.stringify(state.record.container)} lacks ${name}, or holds another blob in its place, which this job put into it and wants to remove since its directory has left its place. Find out what differs by "clfsload fsck --content" with the container, put back what was removed, and go on with --new-session=false; else load into an empty container.`,
+    `The container ${JSON.stringify(state.record.spec.container)} lacks ${name}, or holds another blob in its place, which this job put into it and wants to remove since its directory has left its place. Find out what differs by "clfsload fsck --content" with the container, put back what was removed, and go on with --new-session=false; else load into an empty container.`,
     { cause },
   );
 }

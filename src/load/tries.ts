@@ -94,6 +94,12 @@ export function takeNames(context: JobContext, group: LinkGroupRecord): LinkGrou
   return state.links.get(group.id);
 }
 
+/** A claimed try of a linked inode is lost: what it leaves is recorded, and the inode waits for another one. */
+export function loseLinked(context: JobContext, group: LinkGroupRecord): void {
+  leaveLinked(context, group);
+  context.state.links.again(group.id, 0);
+}
+
 /** Records what a lost try of a linked inode leaves: the inode and the one segment of a file that is sent whole. */
 function leaveLinked(context: JobContext, group: LinkGroupRecord): void {
   context.state.leftovers.add({
@@ -170,6 +176,12 @@ export function tryLargeAgain(context: JobContext, large: LargeRecord, attempts:
   const again = { index: 0, type: ObjectType.regular, name: Buffer.from(large.sourceName) };
   const added = addChunks(context, large.directory, [again], attempts);
   context.state.directories.addPending(large.directory, added - 1);
+}
+
+/** A claimed try of a directory is lost: what it leaves is recorded, and the directory waits for another one. */
+export function loseDirectory(context: JobContext, id: number): void {
+  leaveDirectory(context, context.state.directories.get(id));
+  context.state.directories.setStatus(id, DirectoryStatus.ready);
 }
 
 /** Records what a lost try of a directory leaves. The root's inode is put only once it is sealed. */
@@ -255,14 +267,12 @@ export function giveUpLostTries(context: JobContext, sameEncoder: boolean): void
   }
   for (const group of pages((after) => state.links.running(after, PAGE))) {
     if (state.large.ofGroup(group.id)) continue;
-    leaveLinked(context, group);
-    state.links.again(group.id, 0);
+    loseLinked(context, group);
   }
   const sealed = state.rootSeals.get() !== undefined;
   for (const record of pages((after) => state.directories.writing(after, PAGE))) {
     if (record.id === ROOT_DIRECTORY && sealed) continue;
-    leaveDirectory(context, record);
-    state.directories.setStatus(record.id, DirectoryStatus.ready);
+    loseDirectory(context, record.id);
   }
   state.directories.recount();
 }

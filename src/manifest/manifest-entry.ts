@@ -1,5 +1,6 @@
 import type { Attributes } from '../format/attributes.js';
 import { ENTRY_TYPE_NAMES, type EntryType, idHex, ObjectType } from '../format/ids.js';
+import { escapePath } from '../text/escape-path.js';
 
 /** One line of a manifest. */
 export interface ManifestEntry {
@@ -21,11 +22,11 @@ export interface ManifestEntry {
   readonly sha256: string | undefined;
 }
 
-/** The line of an entry, without its end. Times are strings: JSON's numbers end at 2^53. */
+/** The line of an entry, without its end; `path` as it is shown, `path_hex` exactly. Times are strings: JSON's numbers end at 2^53. */
 export function formatManifestEntry(entry: ManifestEntry): string {
   const path = Buffer.from(entry.path);
   return JSON.stringify({
-    path: path.toString('utf8'),
+    path: escapePath(path),
     path_hex: path.toString('hex'),
     type: ENTRY_TYPE_NAMES[entry.type],
     mode: entry.mode,

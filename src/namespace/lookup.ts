@@ -1,6 +1,7 @@
 import { ClfsError } from '../error.js';
 import { isDot, isDotDot } from '../format/dirents.js';
 import { ObjectType, ROOT_ID } from '../format/ids.js';
+import { quotePath } from '../text/escape-path.js';
 import type { ContainerReader, FoundInode } from './reader.js';
 
 /** A path resolved to its inode. */
@@ -44,8 +45,7 @@ function* components(path: Uint8Array): Generator<Uint8Array> {
     const slash = bytes.indexOf(0x2f, at);
     const end = slash < 0 ? bytes.length : slash;
     const component = bytes.subarray(at, end);
-    if (isDotDot(component))
-      throw new ClfsError('usage', `The path ${JSON.stringify(bytes.toString())} holds "..": name the entry from the root of the container.`);
+    if (isDotDot(component)) throw new ClfsError('usage', `The path ${quotePath(bytes)} holds "..": name the entry from the root of the container.`);
     if (component.length > 0 && !isDot(component)) yield component;
     at = end + 1;
   }
@@ -56,6 +56,5 @@ function joined(parts: readonly Uint8Array[]): Buffer {
 }
 
 function notThere(walked: readonly Uint8Array[], component: Uint8Array, why: string): ClfsError {
-  const path = joined([...walked, component]).toString();
-  return new ClfsError('not-found', `Cannot find ${JSON.stringify(path)} in the container: ${why}.`);
+  return new ClfsError('not-found', `Cannot find ${quotePath(joined([...walked, component]))} in the container: ${why}.`);
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClfsError } from '../error.js';
+import { quotePath } from '../text/escape-path.js';
 
 /** Descriptors that are left for what is opened and closed at once: blobs of a container on disk, the state's database, connections. */
 const SPARE_DESCRIPTORS = 16;
@@ -107,11 +108,11 @@ function shortage(error: unknown): 'EMFILE' | 'ENFILE' | undefined {
 /**
  * Does `work`, and does it again after a while for as long as there is no descriptor for it: others will be closed.
  *
- * @param what that is opened, for the message
+ * @param what is opened, for the message: a name or path, as text or as bytes
  * @throws ClfsError `open-files` when there was none for `patienceMs` (half a minute); whatever `work` throws for other reasons
  */
 export async function patiently<T>(
-  what: string,
+  what: string | Uint8Array,
   work: () => T | Promise<T>,
   options: { readonly signal?: AbortSignal; readonly patienceMs?: number } = {},
 ): Promise<T> {
@@ -129,8 +130,8 @@ export async function patiently<T>(
   }
 }
 
-function outOfDescriptors(what: string, name: 'EMFILE' | 'ENFILE', cause: unknown): ClfsError {
-  const quoted = JSON.stringify(what);
+function outOfDescriptors(what: string | Uint8Array, name: 'EMFILE' | 'ENFILE', cause: unknown): ClfsError {
+  const quoted = quotePath(Buffer.from(what));
   const message =
     name === 'EMFILE'
       ? `Cannot open ${quoted}: all ${descriptorLimit()} files that this process may have open at once are open (EMFILE). Raise the limit with "ulimit -n", and start again.`

@@ -16,6 +16,7 @@ import {
   statAt,
   statFd,
 } from '../posix/libc.js';
+import { quotePath } from '../text/escape-path.js';
 import {
   type DirectoryIdentity,
   entryFailure,
@@ -49,7 +50,7 @@ export function openPosixSource(root: Uint8Array): SourceTree {
   try {
     rootFd = openAt(CURRENT_DIRECTORY, root, Open.readOnly | Open.directory | Open.nonBlock);
   } catch (error) {
-    throw new ClfsError('source', `Cannot read the source ${JSON.stringify(Buffer.from(root).toString())}: ${reasonText(error)}.`, { cause: error });
+    throw new ClfsError('source', `Cannot read the source ${quotePath(root)}: ${reasonText(error)}.`, { cause: error });
   }
   return {
     openDirectory: (path, expected) => openDirectory(rootFd, path, expected),

@@ -1,12 +1,16 @@
 import picomatch from 'picomatch';
 import { ClfsError } from '../error.js';
+import { escapePath, quotePath } from '../text/escape-path.js';
+import { decodeExactly, encodeExactly } from '../text/exact-text.js';
+import { HEX_PREFIX, parseTreePath } from '../text/parse-path.js';
+import { shellWord } from '../text/shell-word.js';
 import type { DirectoryIdentity, ListedEntry, SourceDirectory, SourceTree } from './source-tree.js';
 
 /** What of a tree is left out. */
 export interface Selection {
-  /** Paths below the root, components joined by `/`; an excluded directory takes with it what is below it. */
+  /** Paths below the root, components joined by `/`, as text of `decodeExactly`; an excluded directory takes with it what is below it. */
   readonly excludePaths: readonly string[];
-  /** Wildcards (`*`, `?`, `[a-z]`) for the names of entries, directories too. */
+  /** Wildcards (`*`, `?`, `[a-z]`) for the names of entries, directories too; bytes that are not UTF-8 as `decodeExactly` has them. */
   readonly excludePatterns: readonly string[];
   /** Leave out what is in directories of other file systems than the root's; the directories themselves stay, as mount points. */
   readonly oneFileSystem: boolean;
@@ -16,16 +20,17 @@ export interface Selection {
 export const EVERYTHING: Selection = { excludePaths: [], excludePatterns: [], oneFileSystem: false };
 
 /**
- * Reads `--exclude-path` and `--exclude-pattern`: semicolon-separated, as azcopy copy takes them.
+ * Reads `--exclude-path` and `--exclude-pattern`: semicolon-separated, as azcopy copy takes them. Paths are as they are shown, or in hexadecimal digits.
  *
  * @throws ClfsError `usage` on a path that does not stay below the root, or a pattern with a `/`
  */
 export function parseSelection(paths: string, patterns: string, oneFileSystem: boolean): Selection {
   const split = (text: string) => text.split(';').filter((part) => part !== '');
   const excludePaths = split(paths).map((given) => {
-    const parts = given.split('/').filter((part) => part !== '' && part !== '.');
-    if (parts.length === 0 || parts.includes('..') || given.startsWith('/'))
-      throw new ClfsError('usage', `--exclude-path takes paths below the source, such as "logs;cache/old", not ${JSON.stringify(given)}.`);
+    const path = decodeExactly(parseTreePath(given));
+    const parts = path.split('/').filter((part) => part !== '' && part !== '.');
+    if (parts.length === 0 || parts.includes('..') || path.startsWith('/'))
+      throw new ClfsError('usage', `--exclude-path takes paths below the source, such as "logs;cache/old", not ${quotePath(encodeExactly(path))}.`);
     return parts.join('/');
   });
   const excludePatterns = split(patterns);
@@ -44,7 +49,7 @@ function isSelective({ excludePaths, excludePatterns, oneFileSystem }: Selection
 /** A view of `source` whose listings mark what `selection` leaves out. */
 export function selectFrom(source: SourceTree, selection: Selection): SourceTree {
   if (!isSelective(selection)) return source;
-  const paths = new Set(selection.excludePaths.map((path) => Buffer.from(path).toString('latin1')));
+  const paths = new Set(selection.excludePaths.map((path) => encodeExactly(path).toString('latin1')));
   const matches = selection.excludePatterns.map((pattern) => picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true }));
   let rootDevice: string | undefined;
   const isForeign = (directory: SourceDirectory): boolean => {
@@ -59,7 +64,7 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
   const isExcluded = (prefix: string, name: Buffer): boolean => {
     if (paths.has(`${prefix}${name.toString('latin1')}`)) return true;
     if (matches.length === 0) return false;
-    const text = name.toString('utf8');
+    const text = decodeExactly(name);
     return matches.some((match) => match(text));
   };
   return {
@@ -84,12 +89,18 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
   };
 }
 
-/** A selection as the flags that make it; empty for everything. */
+/** A selection as the flags that make it, for a shell; empty for everything. */
 export function selectionText({ excludePaths, excludePatterns, oneFileSystem }: Selection): string {
   const flags = [
-    ...(excludePaths.length > 0 ? [`--exclude-path=${JSON.stringify(excludePaths.join(';'))}`] : []),
-    ...(excludePatterns.length > 0 ? [`--exclude-pattern=${JSON.stringify(excludePatterns.join(';'))}`] : []),
+    ...(excludePaths.length > 0 ? [`--exclude-path=${shellWord(excludePaths.map(pathArgument).join(';'))}`] : []),
+    ...(excludePatterns.length > 0 ? [`--exclude-pattern=${shellWord(excludePatterns.join(';'))}`] : []),
     ...(oneFileSystem ? ['--one-file-system'] : []),
   ];
   return flags.join(' ');
+}
+
+/** A path as {@link parseSelection} takes it: one with a semicolon can only be given in hexadecimal digits. */
+function pathArgument(path: string): string {
+  const bytes = encodeExactly(path);
+  return path.includes(';') ? `${HEX_PREFIX}${bytes.toString('hex')}` : escapePath(bytes);
 }

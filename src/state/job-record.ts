@@ -1,15 +1,12 @@
+import type { LoadSpec, RunSettings } from '../job/load-spec.js';
+
 /** What is the same for a job from first to last, and what its end needs. No secret of the service is in it. */
 export interface JobRecord {
   readonly program: string;
-  /** Absolute path of the source, hex. */
-  readonly sourceHex: string;
-  /** Container without its SAS. */
-  readonly container: string;
+  readonly spec: LoadSpec;
+  /** Of the latest session. */
+  readonly settings: RunSettings;
   readonly bucketUuid: string;
-  readonly compress: boolean;
-  readonly preserveHardLinks: boolean;
-  /** What of the source is left out; as `Selection` has it. */
-  readonly selection: { readonly excludePaths: readonly string[]; readonly excludePatterns: readonly string[]; readonly oneFileSystem: boolean };
   /** Length of the manifest so far; undefined when none is written. */
   readonly manifestBytes: number | undefined;
   /** Whether something that had failed was tried again. */
@@ -47,4 +44,27 @@ export interface JobRecord {
   readonly books: boolean;
   /** Why the container's listing was not compared with the tally before the commit; empty when it was, or not yet. */
   readonly notChecked: string;
+}
+
+/** What version 0.1.0 recorded in place of a spec, and did not record. */
+interface RecordBefore extends Omit<JobRecord, 'spec'> {
+  readonly spec?: LoadSpec;
+  readonly sourceHex: string;
+  readonly container: string;
+  readonly compress: boolean;
+  readonly preserveHardLinks: boolean;
+  readonly selection: LoadSpec['selection'];
+}
+
+/** What the records of earlier versions lack. */
+const LACKING = { settings: {}, settled: false, formerLogNames: [], encoder: '', books: false, notChecked: '' };
+
+/** Reads a record, also that of an earlier version. */
+export function decodeRecord(json: string): JobRecord {
+  const record: RecordBefore = { ...LACKING, ...(JSON.parse(json) as RecordBefore) };
+  if (record.spec) return { ...record, spec: record.spec };
+  const { sourceHex, container, compress, preserveHardLinks, selection, ...rest } = record;
+  const manifest = rest.manifestBytes === undefined ? {} : { manifest: '' };
+  const compression = compress ? 'LZ4' : 'DISABLED';
+  return { ...rest, spec: { kind: 'load', sourceHex, container, compression, preserveHardLinks, selection, ...manifest } };
 }

@@ -4,7 +4,7 @@ import { type Database, openDatabase, Statement } from './database.js';
 import { Directories } from './directories.js';
 import { DroppedLinks } from './dropped-links.js';
 import { Failures } from './failures.js';
-import type { JobRecord } from './job-record.js';
+import { decodeRecord, type JobRecord } from './job-record.js';
 import { LargeFiles } from './large-files.js';
 import { Leftovers } from './leftovers.js';
 import { LinkGroups } from './link-groups.js';
@@ -84,7 +84,7 @@ export class JobState {
       alive_ms: number;
       tally: Uint8Array | null;
     };
-    this.#record = { ...BEFORE_BOOKS, ...(JSON.parse(row.record) as JobRecord) };
+    this.#record = decodeRecord(row.record);
     this.#tally = Tally.decode(row.tally);
     this.#encodedTally = row.tally ?? new Uint8Array(0);
     this.#nextSequence = row.next_sequence;
@@ -290,9 +290,6 @@ export class JobState {
     this.#db.close();
   }
 }
-
-/** What a record of version 0.1.0 lacks. */
-const BEFORE_BOOKS = { settled: false, formerLogNames: [], encoder: '', books: false, notChecked: '' };
 
 function configure(db: Database, journal: 'WAL' | 'DELETE'): void {
   db.exec(

@@ -1,6 +1,6 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { Database } from './database.js';
-import type { JobRecord } from './job-record.js';
+import { decodeRecord, type JobRecord } from './job-record.js';
 import { checkTables, DirectoryStatus, FailurePhase, LinkStatus, WorkStatus } from './schema.js';
 
 /** What a look at a job's database tells. */
@@ -30,7 +30,7 @@ export function readJobState(db: Database, path: string): JobPeek {
     const failed = version === 1 ? 'retrying = 0' : `phase <> ${FailurePhase.underWay} AND further = 0`;
     const failures = (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${failed}`).get() as { n: number }).n;
     return {
-      record: JSON.parse(job.record) as JobRecord,
+      record: decodeRecord(job.record),
       done: job.done,
       bytes: job.bytes,
       excluded: job.excluded,

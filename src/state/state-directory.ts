@@ -2,8 +2,10 @@ import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, rmSync, stat
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
 import { fileSystemMagic, isUnlocked, tryLock } from '../posix/libc.js';
+import { quotePath } from '../text/escape-path.js';
+import { decodeExactly, encodeExactly } from '../text/exact-text.js';
 import { type Database, openDatabase } from './database.js';
-import type { JobRecord } from './job-record.js';
+import { decodeRecord } from './job-record.js';
 import { holdsJob } from './schema.js';
 
 const DATABASE_FILE = 'job.db';
@@ -87,7 +89,7 @@ function recorded(path: string, names: readonly string[]): 'nothing' | 'not begu
     db = openDatabase(join(path, DATABASE_FILE));
     if (!holdsJob(db)) return 'nothing';
     const { record } = db.prepare('SELECT record FROM job').get() as { record: string };
-    return (JSON.parse(record) as JobRecord).begun ? 'job' : 'not begun';
+    return decodeRecord(record).begun ? 'job' : 'not begun';
   } catch {
     return 'job';
   } finally {
@@ -133,28 +135,38 @@ export function isStateHeld(statePath: string): boolean {
   }
 }
 
+/** A directory, as text or as bytes, and what it is to be. */
+interface NamedPlace {
+  readonly what: string;
+  readonly path: string | Uint8Array;
+}
+
 /**
  * Refuses directories that lie inside one another.
  *
  * @throws ClfsError `usage`
  */
-export function requireApart(first: { readonly what: string; readonly path: string }, second: { readonly what: string; readonly path: string }): void {
+export function requireApart(first: NamedPlace, second: NamedPlace): void {
   const a = realOrResolved(first.path);
   const b = realOrResolved(second.path);
-  if (isInside(a, b))
-    throw new ClfsError('usage', `The ${first.what} ${JSON.stringify(a)} is inside the ${second.what} ${JSON.stringify(b)}. Keep them apart.`);
-  if (isInside(b, a))
-    throw new ClfsError('usage', `The ${second.what} ${JSON.stringify(b)} is inside the ${first.what} ${JSON.stringify(a)}. Keep them apart.`);
+  if (isInside(a, b)) throw new ClfsError('usage', `The ${first.what} ${quoted(a)} is inside the ${second.what} ${quoted(b)}. Keep them apart.`);
+  if (isInside(b, a)) throw new ClfsError('usage', `The ${second.what} ${quoted(b)} is inside the ${first.what} ${quoted(a)}. Keep them apart.`);
+}
+
+function quoted(path: string): string {
+  return quotePath(encodeExactly(path));
 }
 
 function isInside(path: string, parent: string): boolean {
   return path === parent || path.startsWith(parent === '/' ? '/' : `${parent}/`);
 }
 
-function realOrResolved(path: string): string {
-  const absolute = resolve(path);
+/** As text of `decodeExactly`. */
+function realOrResolved(path: string | Uint8Array): string {
+  const absolute = resolve(typeof path === 'string' ? path : decodeExactly(path));
   try {
-    return realpathSync(absolute);
+    // The function that is not native takes no bytes.
+    return decodeExactly(realpathSync.native(encodeExactly(absolute), 'buffer'));
   } catch {
     const parent = dirname(absolute);
     return parent === absolute ? absolute : join(realOrResolved(parent), absolute.slice(parent.length));

@@ -1,4 +1,3 @@
-import { type Clock, systemClock } from '../container/clock.js';
 import type { Container } from '../container/container.js';
 import type { Lz4 } from '../format/envelope.js';
 import { type Geometry, maximumBlockCount } from '../format/geometry.js';
@@ -6,6 +5,7 @@ import { inodeHeadBytes } from '../format/inode.js';
 import { MOST_LINKS } from '../format/limits.js';
 import { type DescriptorPlaces, descriptorPlaces, isOutOfDescriptors, patiently } from '../posix/descriptors.js';
 import type { SourceTree } from '../source/source-tree.js';
+import { type Clock, systemClock } from '../time/clock.js';
 import { JobIds } from './job-ids.js';
 import { ObjectWriter } from './object-writer.js';
 import type { JobConstants } from './tasks.js';
@@ -48,7 +48,7 @@ export function createContext(
   lanes: number,
   clock: Clock = systemClock,
 ): WorkContext {
-  const writer = new ObjectWriter(container, constants.compress ? lz4 : undefined, largestObjectBytes(constants.geometry));
+  const writer = new ObjectWriter(container, constants.spec.compression === 'LZ4' ? lz4 : undefined, largestObjectBytes(constants.geometry));
   const ids = new JobIds(constants.secret, constants.containerId);
   // Half of what the process may open is for the source; the rest for connections, blobs and the state.
   const places = descriptorPlaces(MOST_OPEN_DIRECTORIES, { sharers: 2 * lanes, each: DESCRIPTORS_A_PLACE });
@@ -65,7 +65,7 @@ export function openPatiently<T>(what: Uint8Array, open: () => T): T | Promise<T
     return open();
   } catch (error) {
     if (!isOutOfDescriptors(error)) throw error;
-    return patiently(Buffer.from(what).toString(), open);
+    return patiently(what, open);
   }
 }
 

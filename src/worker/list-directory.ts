@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { PartSink } from '../engine/kinds.js';
 import { ClfsError } from '../error.js';
 import { type EntryType, ObjectType } from '../format/ids.js';
 import type { FailureReason, ListedEntry, SourceAttributes, SourceDirectory } from '../source/source-tree.js';
@@ -6,7 +7,7 @@ import { openPatiently, type WorkContext } from './context.js';
 import { hasClampedTime, isUnchanged, packAttributes, toAttributes } from './file-attributes.js';
 import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
 import { problemOf } from './problem.js';
-import type { ListPart, ListResult, ListTask, LookResult, LookTask, TaskSink } from './tasks.js';
+import type { ListPart, ListResult, ListTask, LookResult, LookTask } from './tasks.js';
 
 /** Entries after which a long listing is handed on and others get their turn. */
 const PART_ENTRIES = 8192;
@@ -15,7 +16,7 @@ const MOST_ATTEMPTS = 3;
 const TURN_ENTRIES = 256;
 
 /** Lists a directory; again from the start, a few times, when it changes meanwhile. */
-export async function listDirectory(task: ListTask, context: WorkContext, sink: TaskSink): Promise<ListResult> {
+export async function listDirectory(task: ListTask, context: WorkContext, tell: PartSink<ListPart>): Promise<ListResult> {
   const giveBack = await context.places.take();
   let directory: SourceDirectory | undefined;
   try {
@@ -23,17 +24,17 @@ export async function listDirectory(task: ListTask, context: WorkContext, sink: 
     directory = await openPatiently(path, () => context.source.openDirectory(path, task.place));
     let before = directory.attributes();
     for (let attempt = 1; ; attempt++) {
-      const complete = await listOnce(directory, context, sink, attempt > 1, attempt === MOST_ATTEMPTS);
+      const complete = await listOnce(directory, context, tell, attempt > 1, attempt === MOST_ATTEMPTS);
       const after = directory.attributes();
       if ((complete && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) {
         const attributes = packAttributes(toAttributes(after, context.constants, 0, 0));
-        return { kind: 'list', attributes, device: after.device, clampedTimes: hasClampedTime(after), failure: undefined };
+        return { attributes, device: after.device, clampedTimes: hasClampedTime(after), failure: undefined };
       }
       before = after;
     }
   } catch (error) {
     const failure = problemOf(error, 1);
-    return { kind: 'list', attributes: new Uint8Array(0), device: '', clampedTimes: false, failure };
+    return { attributes: new Uint8Array(0), device: '', clampedTimes: false, failure };
   } finally {
     directory?.close();
     giveBack();
@@ -41,7 +42,7 @@ export async function listDirectory(task: ListTask, context: WorkContext, sink: 
 }
 
 /** Looks at entries that failed before, each anew: it may have another type now, other links, or be gone. */
-export async function lookAtEntries(task: LookTask, context: WorkContext, sink: TaskSink): Promise<LookResult> {
+export async function lookAtEntries(task: LookTask, context: WorkContext, tell: PartSink<ListPart>): Promise<LookResult> {
   const giveBack = await context.places.take();
   let directory: SourceDirectory | undefined;
   try {
@@ -59,10 +60,10 @@ export async function lookAtEntries(task: LookTask, context: WorkContext, sink: 
       if (position % TURN_ENTRIES === TURN_ENTRIES - 1) await setImmediate();
     }
     part.end();
-    sink.part(part);
-    return { kind: 'look', vanished, failure: undefined };
+    tell(part);
+    return { vanished, failure: undefined };
   } catch (error) {
-    return { kind: 'look', vanished: [], failure: problemOf(error, 1) };
+    return { vanished: [], failure: problemOf(error, 1) };
   } finally {
     directory?.close();
     giveBack();
@@ -70,8 +71,14 @@ export async function lookAtEntries(task: LookTask, context: WorkContext, sink: 
 }
 
 /** @returns false when an entry vanished under the listing */
-async function listOnce(directory: SourceDirectory, context: WorkContext, sink: TaskSink, restart: boolean, reportVanished: boolean): Promise<boolean> {
-  const { preserveHardLinks } = context.constants;
+async function listOnce(
+  directory: SourceDirectory,
+  context: WorkContext,
+  tell: PartSink<ListPart>,
+  restart: boolean,
+  reportVanished: boolean,
+): Promise<boolean> {
+  const { preserveHardLinks } = context.constants.spec;
   let part = new PartBuilder(restart);
   let complete = true;
   for (const batch of directory.list()) {
@@ -92,13 +99,13 @@ async function listOnce(directory: SourceDirectory, context: WorkContext, sink: 
     }
     if (part.entries >= PART_ENTRIES) {
       part.end();
-      sink.part(part);
+      tell(part);
       part = new PartBuilder(false);
       await setImmediate();
     }
   }
   part.end();
-  if (part.entries > 0 || part.failures.length > 0 || part.excluded > 0 || part.restart) sink.part(part);
+  if (part.entries > 0 || part.failures.length > 0 || part.excluded > 0 || part.restart) tell(part);
   return complete;
 }
 
@@ -121,7 +128,7 @@ class PartBuilder implements ListPart {
   add(name: Buffer, attributes: SourceAttributes, context: WorkContext): void {
     const { type, device, inode } = attributes;
     if (type === ObjectType.directory) this.directories.push({ name, device, inode });
-    else if (context.constants.preserveHardLinks && attributes.linkCount > 1) this.links.push({ name, type, device, inode });
+    else if (context.constants.spec.preserveHardLinks && attributes.linkCount > 1) this.links.push({ name, type, device, inode });
     else {
       this.addPlain(name, type);
       return;

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { BitSet } from '../books/bit-set.js';
 import { Tally } from '../books/tally.js';
+import type { PartSink } from '../engine/kinds.js';
 import { isClfsError } from '../error.js';
 import { hash64Hex } from '../format/hash.js';
 import { type EntryType, ObjectType, targetManagerOf } from '../format/ids.js';
@@ -12,19 +13,19 @@ import { openPatiently, type WorkContext } from './context.js';
 import { joinPath } from './manifest-lines.js';
 import { unpackEntries } from './packed-entries.js';
 import { REPORT_MS, STOP_LOOK_MS } from './report.js';
-import type { Breakage, FilesPart, FilesResult, FilesTask, TaskSink } from './tasks.js';
+import type { Breakage, FilesPart, FilesResult, FilesTask } from './tasks.js';
 
 /** Entries after which answers of the service get their turn. */
 const TURN_ENTRIES = 8;
 
 /** Loads the entries of a chunk; large files are only found out about. */
-export async function loadFiles(task: FilesTask, context: WorkContext, sink: TaskSink): Promise<FilesResult> {
-  const chunk = new ChunkInProgress(task.count, context, sink);
+export async function loadFiles(task: FilesTask, context: WorkContext, tell: PartSink<FilesPart>): Promise<FilesResult> {
+  const chunk = new ChunkInProgress(task.count, context, tell);
   const directoryHandle = Buffer.from(task.directoryHandle);
   const ownerHash = hash64Hex(directoryHandle);
   const manager = targetManagerOf(directoryHandle);
   const backPointers = [directoryHandle];
-  const { manifest } = context.constants;
+  const { manifest } = context.constants.spec;
   const giveBack = context.places.tryTake() ?? (await context.places.take());
   let directory: SourceDirectory | undefined;
   let unusable: unknown;
@@ -53,7 +54,7 @@ export async function loadFiles(task: FilesTask, context: WorkContext, sink: Tas
         sourceName: name,
         objectName: encodeObjectNameHashed(handle, type, ownerHash, FIRST_VERSION),
         generation: 0,
-        paths: manifest ? [joinPath(task.place.path, name)] : undefined,
+        paths: manifest !== undefined ? [joinPath(task.place.path, name)] : undefined,
       };
       try {
         if (!directory) throw unusable;
@@ -86,16 +87,16 @@ class ChunkInProgress {
   broken: Breakage | undefined;
   readonly #count: number;
   readonly #context: WorkContext;
-  readonly #sink: TaskSink;
+  readonly #tell: PartSink<FilesPart>;
   #news: News;
   #reportedMs: number;
   #outstanding = 0;
   #wake: (() => void) | undefined;
 
-  constructor(count: number, context: WorkContext, sink: TaskSink) {
+  constructor(count: number, context: WorkContext, tell: PartSink<FilesPart>) {
     this.#count = count;
     this.#context = context;
-    this.#sink = sink;
+    this.#tell = tell;
     this.#news = new News(count);
     this.#reportedMs = context.clock.monotonic();
   }
@@ -137,7 +138,7 @@ class ChunkInProgress {
   async report(): Promise<void> {
     if (this.#news.done === 0 || this.#context.clock.monotonic() - this.#reportedMs < REPORT_MS) return;
     const news = await this.#takeDurable();
-    if (news) this.#sink.part(news.part());
+    if (news) this.#tell(news.part());
   }
 
   /** Waits for what is under way, and tells what has become of the chunk. */
@@ -201,7 +202,6 @@ class News {
 
   part(): FilesPart {
     return {
-      kind: 'files',
       acknowledged: this.#acknowledged.bytes,
       done: this.done,
       bytes: this.#bytes,

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { Tally } from '../books/tally.js';
+import type { PartSink } from '../engine/kinds.js';
 import { isClfsError } from '../error.js';
 import type { Attributes } from '../format/attributes.js';
 import { fileBlockCount } from '../format/geometry.js';
@@ -14,11 +15,11 @@ import { directBlocks, indirectRoots, putIndirectBlocks } from './indirect-block
 import { hashFile, manifestLines } from './manifest-lines.js';
 import { problemOf } from './problem.js';
 import { atMost, REPORT_MS, STOP_LOOK_MS } from './report.js';
-import type { Breakage, EntryProblem, FinishLargeResult, FinishLargeTask, LargeFile, SegmentsPart, SegmentsResult, SegmentsTask, TaskSink } from './tasks.js';
+import type { Breakage, EntryProblem, FinishLargeResult, FinishLargeTask, LargeFile, SegmentsPart, SegmentsResult, SegmentsTask } from './tasks.js';
 
 /** Sends some segments of a large file. */
-export async function loadSegments(task: SegmentsTask, context: WorkContext, sink: TaskSink): Promise<SegmentsResult> {
-  const segments = new SegmentsInProgress(context, sink);
+export async function loadSegments(task: SegmentsTask, context: WorkContext, tell: PartSink<SegmentsPart>): Promise<SegmentsResult> {
+  const segments = new SegmentsInProgress(context, tell);
   const end = await withLargeFile(task.file, context, async (file, attributes, sizeBytes) => {
     const { firstSegmentBytes, fileSegmentBytes } = context.constants.geometry;
     const { handle, sequence, generation } = task.file;
@@ -49,15 +50,15 @@ export async function loadSegments(task: SegmentsTask, context: WorkContext, sin
 /** Segments under way: which of them are acknowledged, and were not reported yet. */
 class SegmentsInProgress {
   readonly #context: WorkContext;
-  readonly #sink: TaskSink;
+  readonly #tell: PartSink<SegmentsPart>;
   #news: { readonly block: number; readonly tally: Uint8Array }[] = [];
   #reportedMs: number;
   #broken: Breakage | undefined;
   readonly #puts: Promise<void>[] = [];
 
-  constructor(context: WorkContext, sink: TaskSink) {
+  constructor(context: WorkContext, tell: PartSink<SegmentsPart>) {
     this.#context = context;
-    this.#sink = sink;
+    this.#tell = tell;
     this.#reportedMs = context.clock.monotonic();
   }
 
@@ -79,7 +80,7 @@ class SegmentsInProgress {
   async report(): Promise<void> {
     if (this.#news.length === 0 || this.#context.clock.monotonic() - this.#reportedMs < REPORT_MS) return;
     const part = await this.#takeDurable();
-    if (part.blocks.length > 0) this.#sink.part(part);
+    if (part.blocks.length > 0) this.#tell(part);
   }
 
   async end(end: { readonly failure?: EntryProblem; readonly broken?: Breakage }): Promise<SegmentsResult> {
@@ -102,10 +103,10 @@ class SegmentsInProgress {
     this.#reportedMs = this.#context.clock.monotonic();
     try {
       await this.#context.container.flush();
-      return { kind: 'segments', blocks };
+      return { blocks };
     } catch (error) {
       this.#broken ??= breakageOf(error);
-      return { kind: 'segments', blocks: [] };
+      return { blocks: [] };
     }
   }
 }
@@ -119,7 +120,7 @@ export async function finishLarge(task: FinishLargeTask, context: WorkContext): 
     const { handle, sequence, generation, backPointers, version } = task.file;
     const blockCount = fileBlockCount(sizeBytes, geometry);
     const owner = { sequence, generation, handle, blockCount, ctimeSeconds: attributes.ctime.seconds };
-    const hash = context.constants.manifest ? await hashFile(file, sizeBytes, context.stop) : undefined;
+    const hash = context.constants.spec.manifest !== undefined ? await hashFile(file, sizeBytes, context.stop) : undefined;
     const written = { ...attributes, linkCount: backPointers.length };
     await putIndirectBlocks(owner, context, tally);
     const layout = layoutInode(task.file, directBlocks(owner, context), geometry.firstSegmentBytes);
@@ -143,7 +144,7 @@ export async function finishLarge(task: FinishLargeTask, context: WorkContext): 
   });
   const { failure, broken } = end;
   const bytes = geometry.firstSegmentBytes;
-  return { kind: 'finish-large', failure, broken, bytes, tally: tally.encode(), manifest };
+  return { failure, broken, bytes, tally: tally.encode(), manifest };
 }
 
 async function withLargeFile(

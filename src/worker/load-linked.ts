@@ -22,12 +22,12 @@ export async function loadLinked(task: LinkedTask, context: WorkContext): Promis
     const written = problems.filter(({ candidate }) => task.candidates[candidate].written);
     // A name that cannot be looked at now may lead to it all the same.
     const unknown = written.find(({ reason }) => reason === 'directory-unreadable' || reason === 'entry-unreadable');
-    if (unknown) return { kind: 'linked', outcome: 'failed', problem: unknown };
-    if (written.length > 0) return { kind: 'linked', outcome: 'apart' };
-    if (problems.length > 0) return { kind: 'linked', outcome: 'names', problems };
+    if (unknown) return { outcome: 'failed', problem: unknown };
+    if (written.length > 0) return { outcome: 'apart' };
+    if (problems.length > 0) return { outcome: 'names', problems };
     return await loadByAnyName(task, context);
   } catch (error) {
-    return { kind: 'linked', outcome: 'broken', broken: breakageOf(error) };
+    return { outcome: 'broken', broken: breakageOf(error) };
   }
 }
 
@@ -49,7 +49,7 @@ async function loadByAnyName(task: LinkedTask, context: WorkContext): Promise<Li
   const handle = Buffer.from(task.handle);
   const { type, version, backPointers } = task;
   const objectName = encodeObjectName({ id: handle, type, owner: backPointers[0], version });
-  const paths = context.constants.manifest ? task.candidates.map(({ place, name }) => joinPath(place.path, name)) : undefined;
+  const paths = context.constants.spec.manifest !== undefined ? task.candidates.map(({ place, name }) => joinPath(place.path, name)) : undefined;
   let problem: EntryProblem | undefined;
   for (const [candidate, { place, name }] of task.candidates.entries()) {
     const sourceName = Buffer.from(name);
@@ -57,7 +57,10 @@ async function loadByAnyName(task: LinkedTask, context: WorkContext): Promise<Li
     try {
       return await inDirectory(context, place, async (directory) => {
         const built = await buildEntry(directory, item, context);
-        if (built.kind === 'large') return { ...built, kind: 'linked', outcome: 'large', candidate };
+        if (built.kind === 'large') {
+          const { attributes, sizeBytes, warnings } = built;
+          return { outcome: 'large', candidate, attributes, sizeBytes, warnings };
+        }
         const { inode, segment, bytes, manifest, warnings } = built;
         const tally = new Tally();
         tally.add(type, objectName, inode.storedBytes);
@@ -67,7 +70,7 @@ async function loadByAnyName(task: LinkedTask, context: WorkContext): Promise<Li
         await Promise.all(puts);
         await context.container.flush();
         const blocks = segment ? 2 : 1;
-        return { kind: 'linked', outcome: 'written', bytes, blocks, tally: tally.encode(), warnings, manifest };
+        return { outcome: 'written', bytes, blocks, tally: tally.encode(), warnings, manifest };
       });
     } catch (error) {
       if (!isClfsError(error, 'entry')) throw error;
@@ -76,7 +79,7 @@ async function loadByAnyName(task: LinkedTask, context: WorkContext): Promise<Li
     }
   }
   if (!problem) throw new Error('A linked file has no name.');
-  return { kind: 'linked', outcome: 'failed', problem };
+  return { outcome: 'failed', problem };
 }
 
 async function inDirectory<T>(context: WorkContext, place: DirectoryPlace, use: (directory: SourceDirectory) => T | Promise<T>): Promise<T> {

@@ -2,26 +2,34 @@ import type { Authorization } from '../container/azure/blob-service.js';
 import { type ContainerPlace, openContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
 import type { Traffic } from '../container/traffic.js';
+import { createLane, type Lane } from '../engine/lane.js';
+import { type RunSettings, sourcePath } from '../job/load-spec.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { openPosixSource } from '../source/posix-source.js';
-import { type Selection, selectFrom } from '../source/selection.js';
+import { selectFrom } from '../source/selection.js';
 import { createContext, type WorkContext } from './context.js';
-import type { JobConstants } from './tasks.js';
+import { LOAD_EXECUTORS } from './executors.js';
+import type { JobConstants, LoadKinds } from './tasks.js';
+
+/** Module that a thread with a lane of a load runs. */
+export const THREAD_ENTRY = new URL('./thread-entry.js', import.meta.url);
 
 /** What a lane needs to know before its first task; plain data that can be handed to a thread. */
 export interface LaneSetup {
-  readonly source: Uint8Array;
-  readonly selection: Selection;
   readonly place: ContainerPlace;
   readonly constants: JobConstants;
-  readonly retryWindowMs: number;
-  /** Requests in flight of this lane; undefined: adapted. */
-  readonly concurrency: number | undefined;
-  /** Megabits per second of all lanes together; 0: no cap. */
-  readonly capMbps: number;
-  readonly lateArrivalMs: number | undefined;
+  /** `capMbps` is for all lanes together, `concurrency` for this one. */
+  readonly settings: Pick<RunSettings, 'retryWindowMs' | 'concurrency' | 'capMbps' | 'lateArrivalMs'>;
   /** Lanes of the process, which share its descriptors. */
   readonly lanes: number;
+}
+
+/** What a lane in a thread is told beside. */
+export interface ThreadLaneSetup extends LaneSetup {
+  readonly authorization: Authorization;
+  readonly traffic: SharedArrayBuffer;
+  /** The thread's own place in the memory of `traffic`. */
+  readonly slot: number;
 }
 
 /**
@@ -32,16 +40,50 @@ export interface LaneSetup {
  * @param onRetry told of every try of a request that failed and will be repeated
  * @throws ClfsError `source`, and as the container says
  */
-export async function openLane(setup: LaneSetup, authorization: Authorization, traffic: Traffic, onRetry: (text: string) => void): Promise<WorkContext> {
-  const container = await openContainer(setup.place, authorization, {
-    retryWindowMs: setup.retryWindowMs,
-    concurrency: setup.concurrency,
-    traffic,
-    rateLimit: setup.capMbps > 0 ? createRateLimit(setup.capMbps, traffic) : undefined,
-    lateArrivalMs: setup.lateArrivalMs,
-    onRetry,
-  });
+export async function openLoadLane(
+  setup: LaneSetup,
+  authorization: Authorization,
+  traffic: Traffic,
+  onRetry: (text: string) => void,
+): Promise<Lane<LoadKinds>> {
+  const { retryWindowMs = Number.POSITIVE_INFINITY, concurrency, capMbps, lateArrivalMs } = setup.settings;
+  const rateLimit = capMbps ? createRateLimit(capMbps, traffic) : undefined;
+  const service = { retryWindowMs, concurrency, traffic, rateLimit, lateArrivalMs, onRetry };
+  const container = await openContainer(setup.place, authorization, service);
   const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
-  const source = selectFrom(openPosixSource(setup.source), setup.selection);
-  return createContext(constants, source, container, openLz4(), setup.lanes);
+  const source = selectFrom(openPosixSource(sourcePath(constants.spec)), constants.spec.selection);
+  const context = createContext(constants, source, container, openLz4(), setup.lanes);
+  let closed: Promise<void> | undefined;
+  const closeContainer = () => {
+    closed ??= container.close();
+    return closed;
+  };
+  return createLoadLane(context, {
+    abandon: () => void closeContainer().catch(() => undefined),
+    async close(idle) {
+      await closeContainer();
+      await idle;
+      source.close();
+    },
+  });
+}
+
+/** A lane of the calling thread that works with what the caller has open, and leaves open. */
+export function shareLoadLane(context: WorkContext): Lane<LoadKinds> {
+  return createLoadLane(context, { abandon: () => undefined, close: async () => undefined });
+}
+
+function createLoadLane(context: WorkContext, ends: Pick<Lane<LoadKinds>, 'abandon' | 'close'>): Lane<LoadKinds> {
+  const { stop } = context;
+  return createLane(LOAD_EXECUTORS, context, {
+    stop() {
+      stop.asked = true;
+    },
+    abandon() {
+      stop.asked = true;
+      stop.abandoned = true;
+      ends.abandon();
+    },
+    close: ends.close,
+  });
 }

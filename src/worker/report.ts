@@ -1,4 +1,4 @@
-import type { Clock } from '../container/clock.js';
+import type { Clock } from '../time/clock.js';
 
 /** How long what a lane has done may stay unrecorded: a kill loses about so much work. */
 export const REPORT_MS = 1000;

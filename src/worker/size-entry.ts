@@ -1,5 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { messageOf } from '../error.js';
+import { sourcePath } from '../job/load-spec.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { selectFrom } from '../source/selection.js';
 import type { FromSizer, SizeSetup } from './size-protocol.js';
@@ -11,17 +12,17 @@ if (!parentPort) throw new Error('This file is the entry of a worker thread.');
 const port = parentPort;
 const say = (message: FromSizer) => port.postMessage(message);
 
-const { source, selection, preserveHardLinks, geometry, unstorable } = workerData as SizeSetup;
+const { spec, geometry, unstorable } = workerData as SizeSetup;
 let saidAt = performance.now();
 try {
-  const tree = selectFrom(openPosixSource(source), selection);
+  const tree = selectFrom(openPosixSource(sourcePath(spec)), spec.selection);
   const onProgress = (partial: TreeSize) => {
     const now = performance.now();
     if (now - saidAt < REPORT_MS) return;
     saidAt = now;
     say({ kind: 'size', size: partial, complete: false });
   };
-  const size = await sizeTree(tree, { preserveHardLinks, geometry, unstorable }, onProgress);
+  const size = await sizeTree(tree, { preserveHardLinks: spec.preserveHardLinks, geometry, unstorable }, onProgress);
   tree.close();
   say({ kind: 'size', size, complete: true });
 } catch (error) {

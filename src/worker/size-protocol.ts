@@ -1,12 +1,10 @@
 import type { Geometry } from '../format/geometry.js';
-import type { Selection } from '../source/selection.js';
+import type { LoadSpec } from '../job/load-spec.js';
 import type { TreeSize } from './size-tree.js';
 
 /** What a sizing thread is given: its workerData. */
 export interface SizeSetup {
-  readonly source: Uint8Array;
-  readonly selection: Selection;
-  readonly preserveHardLinks: boolean;
+  readonly spec: Pick<LoadSpec, 'sourceHex' | 'selection' | 'preserveHardLinks'>;
   readonly geometry: Geometry;
   /** Count what the format cannot hold too: one more system call an entry. */
   readonly unstorable?: boolean;

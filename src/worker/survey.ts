@@ -19,5 +19,5 @@ export async function surveyContainer(task: SurveyTask, context: WorkContext): P
       else if (others.length < MOST_OTHERS) others.push(name);
     }
   }
-  return { kind: 'survey', tally: tally.encode(), others, apartFound };
+  return { tally: tally.encode(), others, apartFound };
 }

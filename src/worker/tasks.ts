@@ -1,19 +1,18 @@
+import type { Kind } from '../engine/kinds.js';
 import type { ErrorCode } from '../error.js';
 import type { ExtendedAttributes } from '../format/extattrs.js';
 import type { Geometry } from '../format/geometry.js';
 import type { EntryType } from '../format/ids.js';
+import type { LoadSpec } from '../job/load-spec.js';
 import type { FailureReason } from '../source/source-tree.js';
 
 /** What is the same for every task of a job. */
 export interface JobConstants {
+  readonly spec: LoadSpec;
   /** Key of the job's ids; see `job-ids.ts`. */
   readonly secret: Uint8Array;
   readonly containerId: number;
   readonly fsid: number;
-  readonly compress: boolean;
-  readonly preserveHardLinks: boolean;
-  /** Whether every entry gets a line of a manifest, with the hash of its bytes. */
-  readonly manifest: boolean;
   readonly geometry: Geometry;
 }
 
@@ -38,22 +37,19 @@ export interface Breakage {
   readonly message: string;
 }
 
-/** Lists a directory. Its parts come through {@link TaskSink.part}, then a {@link ListResult}. */
+/** Lists a directory. Its parts come through the sink, then a {@link ListResult}. */
 export interface ListTask {
-  readonly kind: 'list';
   readonly place: DirectoryPlace;
 }
 
 /** Looks at entries that failed before as a listing would. Parts as for {@link ListTask}, then a {@link LookResult}. */
 export interface LookTask {
-  readonly kind: 'look';
   readonly place: DirectoryPlace;
   readonly names: readonly Uint8Array[];
 }
 
 /** Some of a directory's entries. */
 export interface ListPart {
-  readonly kind: 'list';
   /** Earlier parts of this listing are void: the directory changed while it was listed. */
   readonly restart: boolean;
   /** Entries that the user's choice leaves out. */
@@ -76,7 +72,6 @@ export interface ListPart {
 }
 
 export interface ListResult {
-  readonly kind: 'list';
   /** VATTR record of the directory; length and link count are filled in when it is written. */
   readonly attributes: Uint8Array;
   /** Device that it is on. */
@@ -86,7 +81,6 @@ export interface ListResult {
 }
 
 export interface LookResult {
-  readonly kind: 'look';
   /** Positions in {@link LookTask.names} of those that are not there any more. */
   readonly vanished: readonly number[];
   /** The directory cannot be used: nothing in it was looked at. */
@@ -95,7 +89,6 @@ export interface LookResult {
 
 /** Loads entries of one directory, directories and preserved links excepted. */
 export interface FilesTask {
-  readonly kind: 'files';
   readonly place: DirectoryPlace;
   readonly directoryHandle: Uint8Array;
   /** Sequence number of the first entry; the others count on. */
@@ -106,7 +99,6 @@ export interface FilesTask {
 
 /** Entries that are at the service and were not reported before. */
 export interface FilesPart {
-  readonly kind: 'files';
   /** Their bits: see `BitSet`. */
   readonly acknowledged: Uint8Array;
   readonly done: number;
@@ -157,7 +149,6 @@ export interface LargeFile {
 
 /** Loads one inode that has several links. */
 export interface LinkedTask {
-  readonly kind: 'linked';
   readonly sequence: number;
   readonly type: EntryType;
   readonly handle: Uint8Array;
@@ -177,7 +168,7 @@ export interface LinkedTask {
 }
 
 /** What became of a linked inode. Only with `written` has anything been put that counts. */
-export type LinkedResult = { readonly kind: 'linked' } & (
+export type LinkedResult =
   | {
       readonly outcome: 'written';
       readonly bytes: number;
@@ -192,12 +183,10 @@ export type LinkedResult = { readonly kind: 'linked' } & (
   /** Names that count do not lead to it any more: the further ones cannot be shown to be the same file. */
   | { readonly outcome: 'apart' }
   | { readonly outcome: 'failed'; readonly problem: EntryProblem }
-  | { readonly outcome: 'broken'; readonly broken: Breakage }
-);
+  | { readonly outcome: 'broken'; readonly broken: Breakage };
 
 /** Sends blocks `first` … `last` (1 is the first segment) of a large file. */
 export interface SegmentsTask {
-  readonly kind: 'segments';
   readonly file: LargeFile;
   readonly first: number;
   readonly last: number;
@@ -205,7 +194,6 @@ export interface SegmentsTask {
 
 /** Segments that are at the service and were not reported before. */
 export interface SegmentsPart {
-  readonly kind: 'segments';
   readonly blocks: readonly { readonly block: number; readonly tally: Uint8Array }[];
 }
 
@@ -216,12 +204,10 @@ export interface SegmentsResult extends SegmentsPart {
 
 /** Sends the indirect blocks and the inode of a large file, all its segments being there. */
 export interface FinishLargeTask {
-  readonly kind: 'finish-large';
   readonly file: LargeFile;
 }
 
 export interface FinishLargeResult {
-  readonly kind: 'finish-large';
   readonly failure: EntryProblem | undefined;
   readonly broken: Breakage | undefined;
   readonly bytes: number;
@@ -231,7 +217,6 @@ export interface FinishLargeResult {
 
 /** Writes part of a directory's entries, and with `last` the directory. */
 export interface DirectoryTask {
-  readonly kind: 'directory';
   /** Below the root. */
   readonly path: Uint8Array;
   readonly sequence: number;
@@ -269,7 +254,6 @@ export interface DirectoryFill {
 }
 
 export interface DirectoryResult {
-  readonly kind: 'directory';
   readonly fill: DirectoryFill;
   readonly manifest: readonly string[];
   /** Of what this task put, `Tally.encode`'s. */
@@ -280,7 +264,6 @@ export interface DirectoryResult {
 
 /** Lists the part of the container whose names begin with a prefix. */
 export interface SurveyTask {
-  readonly kind: 'survey';
   readonly prefix: string;
   /** A name that is told apart and not tallied. */
   readonly apart: string;
@@ -288,7 +271,6 @@ export interface SurveyTask {
 
 /** What is in a part of the container. */
 export interface SurveyResult {
-  readonly kind: 'survey';
   /** Of the objects, `Tally.encode`'s. */
   readonly tally: Uint8Array;
   /** Names of version 1 and such that are not those of objects; the first so many. */
@@ -296,11 +278,14 @@ export interface SurveyResult {
   readonly apartFound: boolean;
 }
 
-export type Task = ListTask | LookTask | FilesTask | LinkedTask | SegmentsTask | FinishLargeTask | DirectoryTask | SurveyTask;
-export type TaskPart = ListPart | FilesPart | SegmentsPart;
-export type TaskResult = ListResult | LookResult | FilesResult | LinkedResult | SegmentsResult | FinishLargeResult | DirectoryResult | SurveyResult;
-
-/** Takes what a task says before its result. */
-export interface TaskSink {
-  part(part: TaskPart): void;
+/** The kinds of work that a load is made of. */
+export interface LoadKinds {
+  readonly list: Kind<ListTask, ListResult, ListPart>;
+  readonly look: Kind<LookTask, LookResult, ListPart>;
+  readonly files: Kind<FilesTask, FilesResult, FilesPart>;
+  readonly linked: Kind<LinkedTask, LinkedResult>;
+  readonly segments: Kind<SegmentsTask, SegmentsResult, SegmentsPart>;
+  readonly finishLarge: Kind<FinishLargeTask, FinishLargeResult>;
+  readonly directory: Kind<DirectoryTask, DirectoryResult>;
+  readonly survey: Kind<SurveyTask, SurveyResult>;
 }

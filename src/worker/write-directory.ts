@@ -51,7 +51,7 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
     await putIndirectBlocks(owner, context, tally);
     const root = task.extendedAttributes !== undefined;
     const written = { ...attributes, lengthBytes: BigInt(lengthBytes), usedBytes: BigInt(lengthBytes), linkCount: 2 + task.subdirectoryCount };
-    if (context.constants.manifest) manifest.push(...manifestLines([task.path], written, { handle: task.handle }));
+    if (context.constants.spec.manifest !== undefined) manifest.push(...manifestLines([task.path], written, { handle: task.handle }));
     const inode = encodeInode({
       attributes: written,
       blockMap: {
@@ -75,7 +75,7 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
     }
   } else await pieces.settle();
   await context.container.flush();
-  return { kind: 'directory', fill: pieces.fill(), manifest, tally: tally.encode(), inode: rootInode };
+  return { fill: pieces.fill(), manifest, tally: tally.encode(), inode: rootInode };
 }
 
 const DOT = Buffer.from('.');

@@ -1,9 +1,9 @@
 import { cpSync, existsSync } from 'node:fs';
-import type { Clock } from '../../src/container/clock.js';
 import type { BlobInfo, Container, PutOptions } from '../../src/container/container.js';
 import { ClfsError } from '../../src/error.js';
 import { entryFailure, type SourceTree } from '../../src/source/source-tree.js';
 import type { CommitHooks } from '../../src/state/job-state.js';
+import type { Clock } from '../../src/time/clock.js';
 import type { CallFault, CommitFault, Happening, LifeEvent, SourceFault } from './events.js';
 import { openModelSource } from './model-source.js';
 import type { ModelTree } from './model-tree.js';

@@ -1,8 +1,8 @@
-import { type Clock, systemClock } from '../../src/container/clock.js';
 import type { BlobInfo, Container, PutOptions } from '../../src/container/container.js';
 import { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError } from '../../src/error.js';
 import type { CommitHooks } from '../../src/state/job-state.js';
+import { type Clock, systemClock } from '../../src/time/clock.js';
 
 /** What happens at the chosen call to the container. */
 export const CALL_FAULTS = ['error', 'answer lost', 'late arrival', 'crash before', 'crash after'] as const;

@@ -1,9 +1,9 @@
-import { type Clock, systemClock } from '../../src/container/clock.js';
 import type { BlobInfo, Container, PutOptions } from '../../src/container/container.js';
 import { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError } from '../../src/error.js';
 import { decodeObjectName } from '../../src/format/names.js';
 import type { CommitHooks } from '../../src/state/job-state.js';
+import { type Clock, systemClock } from '../../src/time/clock.js';
 
 /** What becomes of a put: the service refuses it, stores it and says nothing, stores it later, or the process dies before or after. */
 export type Trouble = 'error' | 'answer lost' | 'killed before' | 'killed after' | 'killed, stored late';

@@ -1,11 +1,11 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Clock } from '../../src/container/clock.js';
-import { systemClock } from '../../src/container/clock.js';
 import type { Container } from '../../src/container/container.js';
 import { openContainer, parseContainer } from '../../src/container/open-container.js';
 import type { RateLimit } from '../../src/container/rate-limit.js';
 import { Traffic } from '../../src/container/traffic.js';
+import type { Clock } from '../../src/time/clock.js';
+import { systemClock } from '../../src/time/clock.js';
 
 /** A stand-in for the service whose answers a test decides. */
 export interface ScriptedService {

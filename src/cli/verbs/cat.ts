@@ -1,13 +1,13 @@
-import { ClfsError, lookUp, ObjectType, readContent } from '../../index.js';
+import { ClfsError, ObjectType, quotePath, readContent } from '../../index.js';
 import { parsePositive } from '../arguments.js';
-import { Exit, pathBytes, type Verb, verbCommand, withReader } from './verb.js';
+import { Exit, lookUpArgument, pathVerbCommand, type Verb, withReader } from './verb.js';
 
 /** `cat`: bytes of a file. */
 export const cat: Verb = {
   name: 'cat',
   summary: 'write the bytes of a file to standard output',
   command: () =>
-    verbCommand(
+    pathVerbCommand(
       'cat',
       'Write the bytes of a regular file to standard output. Only the segments that are needed are fetched.',
       '  clfsload cat /path/to/container some/file > file\n  clfsload cat /path/to/container some/file --offset 1000000 --length 100\n',
@@ -19,9 +19,8 @@ export const cat: Verb = {
   run: (command, io) =>
     withReader(command, command.args[0], io, async ({ reader }) => {
       const { offset, length } = command.opts<{ offset: number; length?: number }>();
-      const { found, path } = await lookUp(reader, pathBytes(command.args[1]));
-      if (found.inode.attributes.type !== ObjectType.regular)
-        throw new ClfsError('usage', `Cannot write ${JSON.stringify(path.toString())}: it is not a regular file.`);
+      const { found, path } = await lookUpArgument(command, reader, command.args[1]);
+      if (found.inode.attributes.type !== ObjectType.regular) throw new ClfsError('usage', `Cannot write ${quotePath(path)}: it is not a regular file.`);
       for await (const piece of readContent(reader, found, Math.floor(offset), length === undefined ? undefined : Math.floor(length))) {
         io.signal.throwIfAborted();
         await io.write(piece);

@@ -1,7 +1,7 @@
-import { type ContainerReader, ENTRY_TYPE_NAMES, escapePath, type FoundInode, idHex, jsonLine, lookUp, messageOf, ObjectType, walk } from '../../index.js';
+import { type ContainerReader, ENTRY_TYPE_NAMES, escapePath, type FoundInode, idHex, jsonLine, messageOf, ObjectType, walk } from '../../index.js';
 import { parseUint32 } from '../arguments.js';
 import { contentBytes, humanBytes } from './entry-text.js';
-import { Exit, indexed, pathBytes, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+import { Exit, indexed, lookUpArgument, pathFields, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
 
 interface Flags {
   readonly summarize?: boolean;
@@ -20,7 +20,7 @@ export const du: Verb = {
   name: 'du',
   summary: 'sum up bytes and entries of directories',
   command: () =>
-    verbCommand(
+    pathVerbCommand(
       'du',
       'Print, for each directory, the bytes of the files in it and below, the bytes stored for them, the ratio, and the number of entries. A file with several links counts once.',
       '  clfsload du -sh /path/to/container\n  clfsload du --max-depth 1 /path/to/container some/dir\n',
@@ -35,7 +35,7 @@ export const du: Verb = {
     withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
       const { reader } = await indexed(open, io);
-      const start = await lookUp(reader, pathBytes(command.args[1]));
+      const start = await lookUpArgument(command, reader, command.args[1]);
       const depthLimit = flags.summarize ? 0 : (flags.maxDepth ?? Number.POSITIVE_INFINITY);
       const usages = new Map<string, Usage>();
       const counted = new Set<string>();

@@ -1,9 +1,9 @@
 import { open as openHandle } from 'node:fs/promises';
-import { resolve } from 'node:path';
-import { ClfsError, escapePath, exportTar, exportTree, jsonLine, lookUp, messageOf } from '../../index.js';
+import { ClfsError, escapePath, exportTar, exportTree, jsonLine, messageOf, quotePath } from '../../index.js';
 import { parseChoice, UsageError } from '../arguments.js';
+import { absolutePath, localPath } from '../local-path.js';
 import { humanBytes } from './entry-text.js';
-import { Exit, indexed, pathBytes, pathFields, type Verb, type VerbIo, verbCommand, wantsJson, withReader } from './verb.js';
+import { Exit, indexed, lookUpArgument, pathFields, pathVerbCommand, type Verb, type VerbIo, wantsJson, withReader } from './verb.js';
 
 const OVERWRITE = ['never', 'if-different', 'always'] as const;
 
@@ -18,13 +18,13 @@ export const exportVerb: Verb = {
   name: 'export',
   summary: 'write the tree of a container to disk',
   command: () =>
-    verbCommand(
+    pathVerbCommand(
       'export',
       'Write the tree of a container, or the part below a path, into a directory: content, modes, owners (as root), times, links, devices and fifos (as root). An export that was interrupted goes on when it is repeated.',
       '  clfsload export /path/to/container /path/to/directory\n  clfsload export /path/to/container some/dir /path/to/directory --sparse\n  clfsload export /path/to/container --tar - | ssh host tar xpf - -C /restored\n',
     )
       .argument('<container>')
-      .argument('[path-and-directory...]', '[PATH] DIRECTORY, or with --tar [PATH]')
+      .argument('[path-and-directory...]', '[PATH] DIRECTORY, or with --tar [PATH]; hex:// and hexadecimal digits for a directory of any bytes')
       .option('--overwrite <when>', `what happens to entries that are there: ${OVERWRITE.join(', ')}`, parseChoice(OVERWRITE), 'if-different')
       .option('--sparse', 'leave holes where files have runs of zeros')
       .option('--tar <file>', 'write a POSIX tar to a file, or with - to standard output, in place of a directory'),
@@ -34,7 +34,7 @@ export const exportVerb: Verb = {
     if (given < 0 || given > 1) throw new UsageError('please pass the container, optionally a path in it, and the directory to write to or --tar');
     return withReader(command, command.args[0], io, async (container) => {
       const { reader } = await indexed(container, io);
-      const start = await lookUp(reader, pathBytes(given === 1 ? command.args[1] : undefined));
+      const start = await lookUpArgument(command, reader, given === 1 ? command.args[1] : undefined);
       const options = {
         signal: io.signal,
         onProgress: (entries: number, bytes: number) => io.progress(() => `${entries} entries, ${humanBytes(bytes)} written`),
@@ -42,7 +42,7 @@ export const exportVerb: Verb = {
       };
       const summary =
         flags.tar === undefined
-          ? await exportTree(reader, start.found, resolve(command.args[command.args.length - 1]), {
+          ? await exportTree(reader, start.found, absolutePath(command.args[command.args.length - 1]), {
               ...options,
               overwrite: flags.overwrite,
               sparse: flags.sparse === true,
@@ -61,12 +61,13 @@ export const exportVerb: Verb = {
 /** Gives `use` a way to write to the file, or to standard output. */
 async function toTar<T>(file: string, io: VerbIo, use: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>): Promise<T> {
   if (file === '-') return use((bytes) => io.write(bytes));
-  const handle = await openFile(file);
+  const path = localPath(file);
+  const handle = await openFile(path);
   const attempt = async (work: () => Promise<void>) => {
     try {
       await work();
     } catch (cause) {
-      throw new ClfsError('target', `Cannot write ${JSON.stringify(file)}: ${messageOf(cause)}. The tar is not complete: make room, and start again.`, {
+      throw new ClfsError('target', `Cannot write ${quotePath(path)}: ${messageOf(cause)}. The tar is not complete: make room, and start again.`, {
         cause,
       });
     }
@@ -87,10 +88,10 @@ async function toTar<T>(file: string, io: VerbIo, use: (write: (bytes: Uint8Arra
   }
 }
 
-async function openFile(file: string) {
+async function openFile(file: Buffer) {
   try {
     return await openHandle(file, 'w');
   } catch (cause) {
-    throw new ClfsError('usage', `Cannot write ${JSON.stringify(file)}: ${messageOf(cause)}.`, { cause });
+    throw new ClfsError('usage', `Cannot write ${quotePath(file)}: ${messageOf(cause)}.`, { cause });
   }
 }

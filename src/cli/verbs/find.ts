@@ -1,8 +1,8 @@
 import { InvalidArgumentError } from 'commander';
 import picomatch from 'picomatch';
-import { escapePath, type FoundInode, jsonLine, lookUp, messageOf, ObjectType, walk } from '../../index.js';
+import { decodeExactly, escapePath, type FoundInode, jsonLine, messageOf, ObjectType, walk } from '../../index.js';
 import { attributeFields, contentBytes } from './entry-text.js';
-import { Exit, indexed, pathBytes, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+import { Exit, indexed, lookUpArgument, pathFields, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
 
 interface Flags {
   readonly name?: (name: string) => boolean;
@@ -29,26 +29,29 @@ export const find: Verb = {
   name: 'find',
   summary: 'find entries by name, type, size, time or links',
   command: () =>
-    verbCommand(
+    pathVerbCommand(
       'find',
       'Print the paths of the entries that fulfil every condition, a line each.',
       "  clfsload find /path/to/container --type f --size +100M\n  clfsload find /path/to/container some/dir -name '*.dat' -0\n",
     )
       .argument('<container>')
       .argument('[path]')
-      .option('--name <pattern>', 'name matches the shell pattern', (pattern) => picomatch(pattern, { dot: true }))
+      .option('--name <pattern>', 'name matches the shell pattern', (pattern: string) => picomatch(pattern, { dot: true }))
       .option('--type <letter>', 'type: f, d, l, b, c, p or s', parseType)
       .option('--size <n>', 'size as in find: +10M more, -4k less, 100c exactly', parseSize)
       .option('--newer <time>', 'modified after this time (ISO 8601)', parseTime)
       .option('--links <n>', 'number of links: 2, +1, -3', parseCount)
       .option('-0, --null', 'raw paths, each ended by a NUL'),
   // As find(1) has them.
-  normalize: (argv) => argv.map((arg) => (/^-(name|type|size|newer|links)(=|$)/.test(arg) ? `-${arg}` : arg)),
+  normalize(argv) {
+    const end = argv.indexOf('--');
+    return argv.map((arg, at) => ((end < 0 || at < end) && /^-(name|type|size|newer|links)(=|$)/.test(arg) ? `-${arg}` : arg));
+  },
   run: (command, io) =>
     withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
       const { reader } = await indexed(open, io);
-      const start = await lookUp(reader, pathBytes(command.args[1]));
+      const start = await lookUpArgument(command, reader, command.args[1]);
       let damaged = false;
       for await (const { path: below, name, found, error } of walk(reader, start.found.id)) {
         io.signal.throwIfAborted();
@@ -70,7 +73,7 @@ export const find: Verb = {
 function fulfils(found: FoundInode, name: Uint8Array, flags: Flags): boolean {
   const a = found.inode.attributes;
   if (flags.type !== undefined && a.type !== flags.type) return false;
-  if (flags.name && !flags.name(Buffer.from(name).toString('utf8'))) return false;
+  if (flags.name && !flags.name(decodeExactly(name))) return false;
   if (flags.size && !flags.size(contentBytes(found))) return false;
   if (flags.newer !== undefined && BigInt(a.mtime.seconds) * 1_000_000_000n + BigInt(a.mtime.nanoseconds) <= flags.newer) return false;
   return !flags.links || flags.links(BigInt(a.linkCount));

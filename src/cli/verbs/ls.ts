@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
-import { type ContainerReader, escapePath, type FoundInode, isClfsError, jsonLine, lookUp, messageOf, ObjectType } from '../../index.js';
+import { type ContainerReader, escapePath, type FoundInode, isClfsError, jsonLine, messageOf, ObjectType } from '../../index.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
-import { Exit, indexed, pathBytes, pathFields, type Verb, type VerbIo, verbCommand, wantsJson, withReader } from './verb.js';
+import { Exit, indexed, lookUpArgument, pathFields, pathVerbCommand, type Verb, type VerbIo, wantsJson, withReader } from './verb.js';
 
 const FETCHED_AT_ONCE = 64;
 
@@ -17,9 +17,9 @@ export const ls: Verb = {
   name: 'ls',
   summary: 'list a directory of a container',
   command: () =>
-    verbCommand(
+    pathVerbCommand(
       'ls',
-      'List the entries of a directory in a container, like ls -l. Names that are not UTF-8 are shown with \\xNN.',
+      'List the entries of a directory in a container, like ls -l. Names that are not UTF-8 or cannot be printed are shown with \\xNN.',
       '  clfsload ls /path/to/container\n  clfsload ls -lR "https://[account].blob.core.windows.net/[container]?[SAS]" some/dir\n',
     )
       .argument('<container>')
@@ -32,7 +32,7 @@ export const ls: Verb = {
     withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
       const reader = flags.recursive ? (await indexed(open, io)).reader : open.reader;
-      const start = await lookUp(reader, pathBytes(command.args[1]));
+      const start = await lookUpArgument(command, reader, command.args[1]);
       const listing = new Listing(reader, command, io);
       if (start.found.inode.attributes.type !== ObjectType.directory) {
         await io.write(listing.format({ name: start.path, path: start.path, found: start.found }));

@@ -1,6 +1,6 @@
-import { escapeName, escapePath, type FoundInode, idHex, jsonLine, lookUp } from '../../index.js';
+import { escapeName, escapePath, type FoundInode, idHex, jsonLine } from '../../index.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
-import { Exit, pathBytes, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+import { Exit, lookUpArgument, pathFields, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
 
 /** Segments that are named in text; JSON has all. */
 const SHOWN_SEGMENTS = 16;
@@ -10,13 +10,17 @@ export const stat: Verb = {
   name: 'stat',
   summary: 'show attributes, objects and links of entries',
   command: () =>
-    verbCommand('stat', 'Show all attributes of entries, their handles, objects, segments and back pointers.', '  clfsload stat /path/to/container some/file\n')
+    pathVerbCommand(
+      'stat',
+      'Show all attributes of entries, their handles, objects, segments and back pointers.',
+      '  clfsload stat /path/to/container some/file\n',
+    )
       .argument('<container>')
       .argument('<path...>'),
   run: (command, io) =>
     withReader(command, command.args[0], io, async ({ reader }) => {
       for (const text of command.args.slice(1)) {
-        const { found, path } = await lookUp(reader, pathBytes(text));
+        const { found, path } = await lookUpArgument(command, reader, text);
         const segments: string[] = [];
         for await (const { id } of reader.blocks(found)) segments.push(idHex(id));
         if (wantsJson(command)) await io.write(jsonLine(jsonOf(path, found, segments)));

@@ -1,5 +1,7 @@
-import { escapeText, jobStatus, jsonLine } from '../../index.js';
+import { resolve } from 'node:path';
+import { escapeText, jobStatus, jsonLine, shellWord } from '../../index.js';
 import { UsageError } from '../arguments.js';
+import { textPath } from '../local-path.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 
 /** `status`: a job, without disturbing it. */
@@ -15,7 +17,7 @@ export const status: Verb = {
   async run(command, io) {
     const { statePath } = command.opts<{ statePath?: string }>();
     if (!statePath) throw new UsageError('please specify a state-path');
-    const job = jobStatus(statePath);
+    const job = jobStatus(textPath(statePath, 'the state directory'));
     if (wantsJson(command)) {
       await io.write(jsonLine(job));
       return Exit.ok;
@@ -32,13 +34,15 @@ export const status: Verb = {
       `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
       `Seen:      ${job.lastAlive ?? 'never'}`,
       ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
-      ...(job.state === 'stopped'
-        ? [
-            `Go on with: azcopy load clfs "${job.source}" "${job.container}" --state-path="${statePath}" --new-session=false${job.compression === 'LZ4' ? '' : ' --compression-type=DISABLED'}${job.preserveHardLinks ? ' --preserve-hardlinks' : ''}${job.selection === '' ? '' : ` ${job.selection}`}`,
-          ]
-        : []),
+      ...(job.state === 'stopped' ? [`Go on with: ${resumeText(statePath, job.container)}`] : []),
     ];
     await io.write(`${lines.map(escapeText).join('\n')}\n`);
     return Exit.ok;
   },
 };
+
+/** The command that goes on with a job, as it can be pasted; a SAS is recorded nowhere. */
+function resumeText(statePath: string, container: string): string {
+  const sas = /^https?:/i.test(container) ? ` "${container}?SAS"` : '';
+  return `clfsload resume ${shellWord(resolve(statePath))}${sas}`;
+}

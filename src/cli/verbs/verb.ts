@@ -1,6 +1,18 @@
 import { Command } from 'commander';
-import { escapePath, type OpenReader, openReader } from '../../index.js';
-import { containerArgument, parseChoice, strict } from '../arguments.js';
+import {
+  ClfsError,
+  type ContainerReader,
+  encodeExactly,
+  escapePath,
+  isClfsError,
+  type LookedUp,
+  lookUp,
+  type OpenReader,
+  openReader,
+  parseTreePath,
+} from '../../index.js';
+import { parseChoice, strict } from '../arguments.js';
+import { containerArgument } from '../container-argument.js';
 
 /** Exit codes of the reading verbs. */
 export const Exit = { ok: 0, found: 1, unchecked: 2, interrupted: 130 } as const;
@@ -68,9 +80,34 @@ export async function withReader<T>(command: Command, container: string, io: Ver
   }
 }
 
-/** A path of the command line as bytes. */
-export function pathBytes(text: string | undefined): Buffer {
-  return Buffer.from(text ?? '');
+/** A command with what every verb has that takes paths in a container. */
+export function pathVerbCommand(name: string, description: string, examples: string): Command {
+  return verbCommand(name, description, examples)
+    .option('--raw-path', 'take paths as they stand, as -0 writes them: no backslash and no hex:// is read')
+    .addHelpText(
+      'after',
+      '\nA path in the container is given as it is shown (\\\\ for a backslash, \\xNN for a byte that is not UTF-8 or cannot be printed), or as hex:// and its path_hex.\nWhat is never shown so, such as a backslash alone, stands for itself. One that begins with "-" is given as ./-NAME, or behind "--".',
+    );
+}
+
+/**
+ * Finds the entry that an argument names; the root when there is none.
+ *
+ * @throws ClfsError as {@link lookUp}; `usage` when it is no path
+ */
+export async function lookUpArgument(command: Command, reader: ContainerReader, text = ''): Promise<LookedUp> {
+  const { rawPath } = command.opts<{ rawPath?: boolean }>();
+  const literal = encodeExactly(text);
+  const path = rawPath ? literal : parseTreePath(text);
+  try {
+    return await lookUp(reader, path);
+  } catch (error) {
+    if (rawPath || !text.includes('\\') || !isClfsError(error, 'not-found')) throw error;
+    const reading = path.equals(literal)
+      ? 'The argument was taken as it stands: "ls" never shows a name so, but with \\\\ for a backslash and \\xNN (lower case) for a byte.'
+      : 'The argument was read as "ls" shows names, with \\\\ for a backslash and \\xNN for a byte; --raw-path takes it as it stands.';
+    throw new ClfsError('not-found', `${error.message} ${reading}`, { cause: error });
+  }
 }
 
 /** JSON fields of a path: as text, and exactly. */

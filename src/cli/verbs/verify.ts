@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { InvalidArgumentError } from 'commander';
 import {
   verify as compare,
@@ -13,6 +12,7 @@ import {
   type VerifyLine,
 } from '../../index.js';
 import { UsageError } from '../arguments.js';
+import { localPath, presentPath } from '../local-path.js';
 import { openReportFile } from '../report-file.js';
 import { humanBytes } from './entry-text.js';
 import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
@@ -38,7 +38,7 @@ export const verify: Verb = {
       'Compare a container with the tree that it was loaded from: type, mode, owner, size, device, modification time, link target, and links where the container has them. Lines begin with = same, + only in the source, - only in the container, * different, ! could not be checked.',
       '  clfsload verify /path/to/source /path/to/container --content\n  clfsload verify --manifest tree.jsonl /path/to/container\n',
     )
-      .argument('<source-and-container...>', 'SOURCE CONTAINER, or with --manifest CONTAINER')
+      .argument('<source-and-container...>', 'SOURCE CONTAINER, or with --manifest CONTAINER; hex:// and hexadecimal digits for a source of any bytes')
       .option('--manifest <file>', 'compare with a manifest in place of a source')
       .option('--content', 'compare every byte of regular files')
       .option('--sample <share>', 'compare the bytes of a share of the files, such as 5%', parseShare)
@@ -55,8 +55,9 @@ export const verify: Verb = {
         flags.manifest === undefined ? 'please pass two arguments: the source and the container' : 'please pass one argument with --manifest: the container',
       );
     return withReader(command, command.args[wanted - 1], io, async (open) => {
-      const expectation = flags.manifest === undefined ? expectSource(openSelected(command.args[0], flags)) : await expectManifest(flags.manifest, io.signal);
-      const report = flags.report === undefined ? undefined : openReportFile(flags.report);
+      const expectation =
+        flags.manifest === undefined ? expectSource(openSelected(command.args[0], flags)) : await expectManifest(localPath(flags.manifest), io.signal);
+      const report = flags.report === undefined ? undefined : openReportFile(localPath(flags.report));
       const pending: string[] = [];
       try {
         const { reader } = await indexed(open, io);
@@ -96,7 +97,7 @@ export const verify: Verb = {
 };
 
 function openSelected(source: string, { excludePath, excludePattern, oneFileSystem }: Flags) {
-  return selectFrom(openPosixSource(Buffer.from(resolve(source))), parseSelection(excludePath, excludePattern, oneFileSystem === true));
+  return selectFrom(openPosixSource(presentPath(source)), parseSelection(excludePath, excludePattern, oneFileSystem === true));
 }
 
 function textOf({ mark, path, details }: VerifyLine): string {

@@ -4,7 +4,7 @@ import type { Dispatcher, Pool } from 'undici';
 // The pool alone loads in 22 ms, the whole of undici (with fetch, WebSocket, caches) in 55, in each thread.
 import UndiciPool from 'undici/lib/dispatcher/pool.js';
 import { ClfsError } from '../../error.js';
-import { type Clock, systemClock } from '../clock.js';
+import { type Clock, systemClock } from '../../time/clock.js';
 import { AdaptiveConcurrency } from '../concurrency.js';
 import { connectionBound } from '../connection-bound.js';
 import { PACED_PIECE_BYTES, paced, type RateLimit } from '../rate-limit.js';

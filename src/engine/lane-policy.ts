@@ -16,7 +16,7 @@ const OWN_LANE_MS = 3000;
  * busy processor costs its start-up and memory, and brings nothing. The first lane is the main thread's own; after a while
  * only threads work, so that a slow file system does not hold up what the main thread is for.
  */
-export class LaneCount {
+export class LanePolicy {
   readonly #lanes: number;
   readonly #begunMs = performance.now();
   #count: number;
@@ -45,7 +45,7 @@ export class LaneCount {
    * @param largeBytes of large files that are to be sent
    * @returns after how many milliseconds to ask again (0: there are more lanes now); undefined: all lanes are active
    */
-  consider(largeBytes: number): number | undefined {
+  grow(largeBytes: number): number | undefined {
     if (this.#count === this.#most) return undefined;
     if (largeBytes > MUCH_BYTES) {
       this.#count = this.#most;

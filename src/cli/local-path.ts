@@ -1,0 +1,52 @@
+import { existsSync, readlinkSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { decodeExactly, encodeExactly, isUtf8, parseHexPath, parseTreePath, quotePath } from '../index.js';
+import { UsageError } from './arguments.js';
+
+/**
+ * A path of this machine as an argument gives it: as it stands, or in hexadecimal digits. A backslash in it is one, as for every program of a shell.
+ *
+ * @param text of {@link exactArguments}
+ * @returns relative where it is given so
+ * @throws UsageError, ClfsError `usage`
+ */
+export function localPath(text: string): Buffer {
+  const path = parseHexPath(text) ?? encodeExactly(text);
+  if (path.includes(0)) throw new UsageError(`the path ${quotePath(path)} holds a NUL, which no path can have`);
+  return path;
+}
+
+/** {@link localPath}, absolute and normalized. */
+export function absolutePath(text: string): Buffer {
+  return absolute(localPath(text));
+}
+
+/** The absolute path of a directory that is there: {@link localPath}, or where that is not there, what `clfsload` shows so. */
+export function presentPath(text: string): Buffer {
+  const path = absolutePath(text);
+  const shown = absolute(parseTreePath(text));
+  return !existsSync(path) && !shown.includes(0) && existsSync(shown) ? shown : path;
+}
+
+/**
+ * {@link localPath} for what is kept as text.
+ *
+ * @param what it is, for the message
+ * @throws UsageError when it is not UTF-8
+ */
+export function textPath(text: string, what: string): string {
+  const path = localPath(text);
+  const exact = decodeExactly(path);
+  if (!isUtf8(exact)) throw new UsageError(`the path of ${what} has to be UTF-8, and ${quotePath(path)} is not: name another, or a symlink to it`);
+  return exact;
+}
+
+function absolute(path: Uint8Array): Buffer {
+  return encodeExactly(resolve(workingDirectory(), decodeExactly(path)));
+}
+
+/** As text of `decodeExactly`; Node's own has lost what is not UTF-8. */
+function workingDirectory(): string {
+  const directory = process.cwd();
+  return directory.includes('\ufffd') ? decodeExactly(readlinkSync('/proc/self/cwd', 'buffer')) : directory;
+}

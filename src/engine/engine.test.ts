@@ -1,0 +1,266 @@
+import { describe, expect, it } from 'vitest';
+import { systemClock } from '../time/clock.js';
+import { Engine } from './engine.js';
+import type { Kind, TaskMessage } from './kinds.js';
+import type { Runner, RunnerEvents } from './runner.js';
+import { type Plan, type Turn, type Work, workOf } from './work.js';
+
+interface TestKinds {
+  readonly count: Kind<{ readonly id: number }, { readonly sum: number }, { readonly step: number }>;
+  readonly note: Kind<string, string>;
+}
+
+const work = workOf<TestKinds>();
+
+/** A runner that a test moves by hand. */
+class HandRunner implements Runner<TestKinds> {
+  readonly lanes: number;
+  readonly submitted: { readonly lane: number; readonly ticket: number; readonly task: TaskMessage<TestKinds> }[] = [];
+  readonly calls: string[] = [];
+  events: RunnerEvents<TestKinds> | undefined;
+  onSubmit: ((ticket: number, task: TaskMessage<TestKinds>) => void) | undefined;
+
+  constructor(lanes = 1) {
+    this.lanes = lanes;
+  }
+
+  start(events: RunnerEvents<TestKinds>): void {
+    this.events = events;
+  }
+
+  submit(lane: number, ticket: number, task: TaskMessage<TestKinds>): void {
+    this.submitted.push({ lane, ticket, task });
+    if (this.onSubmit) setImmediate(() => this.onSubmit?.(ticket, task));
+  }
+
+  stop(): void {
+    this.calls.push('stop');
+  }
+
+  abandon(): void {
+    this.calls.push('abandon');
+  }
+
+  async close(): Promise<void> {}
+}
+
+/** A plan of some pieces of work that are given while there is room. */
+class ListPlan implements Plan<TestKinds> {
+  readonly waiting: Work<TestKinds>[] = [];
+  stages = 1;
+  bytes = 0;
+
+  bytesAhead(): number {
+    return this.bytes;
+  }
+
+  next(turn: Turn<TestKinds>): void {
+    while (turn.room > 0) {
+      const next = this.waiting.shift();
+      if (!next) return;
+      turn.give(next);
+    }
+  }
+
+  advance(): boolean {
+    return --this.stages > 0;
+  }
+}
+
+/** Remembers when what was called: nothing may be submitted before the transaction in which it was given. */
+class TestStore {
+  readonly log: string[] = [];
+  failOn = 0;
+  #count = 0;
+
+  transact<T>(change: () => T): T {
+    this.#count++;
+    const result = change();
+    if (this.#count === this.failOn) throw new Error('the disk is full');
+    this.log.push('commit');
+    return result;
+  }
+}
+
+function setUp(lanes = 1) {
+  const plan = new ListPlan();
+  const store = new TestStore();
+  const runner = new HandRunner(lanes);
+  const cancelled = () => new Error('cancelled');
+  const engine = new Engine<TestKinds>({ plan, store, clock: systemClock, allLanes: true, cancelled });
+  const abort = new AbortController();
+  return { plan, store, runner, engine, abort, run: () => engine.run(runner, abort.signal) };
+}
+
+const turns = (count = 3) => new Promise((resolve) => setTimeout(resolve, 15 * count));
+
+describe('the engine', () => {
+  it('ends when the plan has nothing more', async () => {
+    const { plan, run } = setUp();
+    plan.stages = 3;
+    await run();
+    expect(plan.stages).toBe(0);
+  });
+
+  it('hands work out only when the transaction that gave it is durable, and records results in one', async () => {
+    const { plan, store, runner, run } = setUp();
+    const seen: string[] = [];
+    plan.waiting.push(work('note', { task: 'a', units: 1, done: (result) => void seen.push(`${result} after ${store.log.length}`) }));
+    runner.onSubmit = (ticket, { kind, task }) => {
+      expect(store.log.length).toBe(1);
+      if (kind === 'note') runner.events?.done(ticket, { kind, result: `did ${task}` });
+    };
+    await run();
+    expect(seen).toEqual(['did a after 1']);
+    expect(store.log.length).toBeGreaterThanOrEqual(2);
+  });
+
+  it('hands nothing out when the transaction fails, and ends with its reason', async () => {
+    const { plan, store, runner, run } = setUp();
+    store.failOn = 1;
+    plan.waiting.push(work('note', { task: 'a', units: 1, done: () => undefined }));
+    await expect(run()).rejects.toThrow('the disk is full');
+    expect(runner.submitted).toEqual([]);
+  });
+
+  it('gives parts and the result to the work they belong to', async () => {
+    const { plan, runner, run } = setUp();
+    const seen: number[] = [];
+    for (const id of [1, 2]) {
+      plan.waiting.push(work('count', { task: { id }, units: 1, part: ({ step }) => void seen.push(step), done: ({ sum }) => void seen.push(sum) }));
+    }
+    runner.onSubmit = (ticket, { kind, task }) => {
+      if (kind !== 'count') return;
+      runner.events?.part(ticket, { kind, part: { step: task.id } });
+      runner.events?.done(ticket, { kind, result: { sum: 10 * task.id } });
+    };
+    await run();
+    expect([...seen].sort((a, b) => a - b)).toEqual([1, 2, 10, 20]);
+  });
+
+  it('takes an answer of another kind for a fault of the program', async () => {
+    const { plan, runner, run } = setUp();
+    plan.waiting.push(work('count', { task: { id: 1 }, units: 1, done: () => undefined }));
+    runner.onSubmit = (ticket) => runner.events?.done(ticket, { kind: 'note', result: 'what?' });
+    await expect(run()).rejects.toThrow('A task of kind count was answered as one of kind note.');
+  });
+
+  it('offers lost work again as its plan says, under another ticket, and drops what the lost one still tells', async () => {
+    const { plan, runner, engine, run } = setUp();
+    const seen: string[] = [];
+    const make = (attempt: number): Work<TestKinds> =>
+      work('note', {
+        task: `try ${attempt}`,
+        units: 1,
+        done: (result) => void seen.push(result),
+        lost: () => void plan.waiting.push(make(attempt + 1)),
+      });
+    plan.waiting.push(make(1));
+    const running = run();
+    await turns();
+    const [first] = runner.submitted;
+    runner.events?.lost(first.ticket, systemClock.monotonic() + 60_000);
+    await turns();
+    runner.events?.done(first.ticket, { kind: 'note', result: 'late' });
+    const second = runner.submitted[1];
+    expect(second.task).toEqual({ kind: 'note', task: 'try 2' });
+    expect(second.ticket).not.toBe(first.ticket);
+    await turns();
+    runner.events?.done(second.ticket, { kind: 'note', result: 'second' });
+    await running;
+    expect(seen).toEqual(['second']);
+    expect(engine.settled).toBe(false);
+    expect(engine.uncertainUntilMs).toBeGreaterThan(systemClock.monotonic());
+  });
+
+  it('submits lost work again as it is where its plan says nothing else', async () => {
+    const { plan, runner, run } = setUp();
+    plan.waiting.push(work('note', { task: 'again', units: 1, done: () => undefined }));
+    const running = run();
+    await turns();
+    runner.events?.lost(runner.submitted[0].ticket, 0);
+    await turns();
+    expect(runner.submitted.map(({ task }) => task.task)).toEqual(['again', 'again']);
+    runner.events?.done(runner.submitted[1].ticket, { kind: 'note', result: '' });
+    await running;
+  });
+
+  it('fills the lanes and no more', async () => {
+    const { plan, runner, run } = setUp(3);
+    for (let i = 0; i < 10; i++) plan.waiting.push(work('note', { task: `${i}`, units: 600, done: () => undefined }));
+    const running = run();
+    await turns();
+    // Two of the three lanes are active; each takes a piece beyond what fills it.
+    expect(runner.submitted.map(({ lane }) => lane).sort((a, b) => a - b)).toEqual([0, 0, 1, 1]);
+    runner.onSubmit = (ticket) => runner.events?.done(ticket, { kind: 'note', result: '' });
+    for (const { ticket } of [...runner.submitted]) runner.events?.done(ticket, { kind: 'note', result: '' });
+    await running;
+    expect(runner.submitted).toHaveLength(10);
+  });
+
+  it('stops for a signal: records what is under way, begins nothing', async () => {
+    const { plan, runner, engine, abort, run } = setUp();
+    const seen: string[] = [];
+    const follow = (turn: Turn<TestKinds>) => turn.give(work('note', { task: 'more', units: 1, done: () => undefined }));
+    plan.waiting.push(
+      work('note', {
+        task: 'a',
+        units: 1,
+        done(result, turn) {
+          seen.push(result);
+          follow(turn);
+        },
+      }),
+    );
+    const running = run();
+    await turns();
+    abort.abort();
+    await turns();
+    expect(runner.calls).toEqual(['stop']);
+    runner.events?.done(runner.submitted[0].ticket, { kind: 'note', result: 'did a' });
+    await expect(running).rejects.toThrow('cancelled');
+    expect(seen).toEqual(['did a']);
+    expect(runner.submitted).toHaveLength(1);
+    expect(engine.settled).toBe(true);
+  });
+
+  it('gives up what does not end when it is stopped', { timeout: 10_000 }, async () => {
+    const { plan, runner, engine, abort, run } = setUp();
+    plan.waiting.push(work('note', { task: 'for ever', units: 1, done: () => undefined }));
+    const running = run();
+    await turns();
+    const begun = performance.now();
+    abort.abort();
+    await expect(running).rejects.toThrow('cancelled');
+    expect(performance.now() - begun).toBeLessThan(6500);
+    expect(runner.calls).toEqual(['stop', 'abandon']);
+    expect(engine.settled).toBe(false);
+  });
+
+  it('waits for what else runs when a task fails, and ends with the first reason', async () => {
+    const { plan, runner, run } = setUp();
+    for (const task of ['a', 'b']) plan.waiting.push(work('note', { task, units: 1, done: () => undefined }));
+    const running = run();
+    await turns();
+    runner.events?.failed(new Error('first'), runner.submitted[0].ticket);
+    await turns();
+    runner.events?.failed(new Error('second'), runner.submitted[1].ticket);
+    await expect(running).rejects.toThrow('first');
+  });
+
+  it('ends at once when a lane cannot go on', async () => {
+    const { plan, runner, run } = setUp();
+    plan.waiting.push(work('note', { task: 'a', units: 1, done: () => undefined }));
+    const running = run();
+    await turns();
+    runner.events?.failed(new Error('the thread died'));
+    await expect(running).rejects.toThrow('the thread died');
+  });
+
+  it('stops when the plan says so, with its reason', async () => {
+    const { plan, runner, run } = setUp();
+    plan.waiting.push(work('note', { task: 'a', units: 1, done: (_result, turn) => turn.stop(new Error('enough')) }));
+    runner.onSubmit = (ticket) => runner.events?.done(ticket, { kind: 'note', result: '' });
+    await expect(run()).rejects.toThrow('enough');
+  });
+});

@@ -1,0 +1,284 @@
+import type { Clock } from '../time/clock.js';
+import type { Kinds, PartMessage, ResultMessage } from './kinds.js';
+import { LanePolicy } from './lane-policy.js';
+import type { Runner } from './runner.js';
+import type { Plan, Transactions, Turn, Work } from './work.js';
+
+/** Work that a lane has at once, in units of about one small file. */
+export const LANE_UNITS = 1024;
+/** Share of the main thread's time that may go into making the state durable. */
+const COMMIT_SHARE = 0.25;
+const SHORTEST_PAUSE_MS = 2;
+/** How long a stop waits for what is under way, and then for what lanes tell of it when it is cut off. */
+const STOP_WAIT_MS = 3500;
+const ABANDON_WAIT_MS = 1500;
+/** How often a job that nothing happens in says that it is alive. */
+const BEAT_MS = 10_000;
+
+/** What an engine works with. */
+export interface EngineParts<M extends Kinds<M>> {
+  readonly plan: Plan<M>;
+  readonly store: Transactions;
+  readonly clock: Clock;
+  /** Use every lane from the start, in place of one after another while processors idle. */
+  readonly allLanes: boolean;
+  /** Why the job ends when its signal is aborted. */
+  cancelled(): unknown;
+}
+
+interface Running<M extends Kinds<M>> {
+  readonly work: Work<M>;
+  readonly lane: number;
+}
+
+type Event<M extends Kinds<M>> = { readonly ticket: number } & (
+  | { readonly told: 'part'; readonly message: PartMessage<M> }
+  | { readonly told: 'done'; readonly message: ResultMessage<M> }
+  | { readonly told: 'lost' }
+);
+
+type Timer = ReturnType<Clock['after']>;
+
+/**
+ * Brings a plan to its end.
+ *
+ * One loop: what the lanes tell and what they are given next is one transaction, and only when it is durable are the tasks handed out.
+ * So whatever may have an effect is recorded before it begins, and what is recorded as done was done.
+ */
+export class Engine<M extends Kinds<M>> {
+  readonly #plan: Plan<M>;
+  readonly #store: Transactions;
+  readonly #clock: Clock;
+  readonly #allLanes: boolean;
+  readonly #cancelled: () => unknown;
+  #runner: Runner<M> | undefined;
+  readonly #running = new Map<number, Running<M>>();
+  readonly #lanes: number[] = [];
+  #policy = new LanePolicy(1, true);
+  #events: Event<M>[] = [];
+  #ticket = 0;
+  #timer: Timer | undefined;
+  #lookTimer: Timer | undefined;
+  #beatTimer: Timer | undefined;
+  #stopTimer: Timer | undefined;
+  #stopping: { readonly reason: unknown } | undefined;
+  #abandoned = false;
+  #uncertainUntilMs = 0;
+  #settle: { resolve(): void; reject(error: unknown): void } | undefined;
+
+  constructor({ plan, store, clock, allLanes, cancelled }: EngineParts<M>) {
+    this.#plan = plan;
+    this.#store = store;
+    this.#clock = clock;
+    this.#allLanes = allLanes;
+    this.#cancelled = cancelled;
+  }
+
+  /** Lanes that get work: the first, and the one behind the last. */
+  get lanes(): { readonly first: number; readonly end: number } {
+    return this.#policy.active;
+  }
+
+  /** Whether nothing was under way when the run ended: nothing that a task has sent can take effect any more. */
+  get settled(): boolean {
+    return this.#running.size === 0 && !this.#abandoned && this.#uncertainUntilMs <= this.#clock.monotonic();
+  }
+
+  /** Until when what lost tasks have sent may take effect, on the monotonic clock; 0: nothing was lost. */
+  get uncertainUntilMs(): number {
+    return this.#uncertainUntilMs;
+  }
+
+  /**
+   * Runs to the end of the plan.
+   *
+   * @throws what `cancelled` says when `signal` is aborted; why the plan stopped; whatever a task or the store threw
+   */
+  async run(runner: Runner<M>, signal: AbortSignal): Promise<void> {
+    this.#runner = runner;
+    this.#lanes.push(...new Array<number>(runner.lanes).fill(0));
+    this.#policy = new LanePolicy(runner.lanes, this.#allLanes);
+    runner.start({
+      part: (ticket, message) => this.#receive({ ticket, told: 'part', message }),
+      done: (ticket, message) => this.#receive({ ticket, told: 'done', message }),
+      lost: (ticket, uncertainUntilMs) => {
+        this.#uncertainUntilMs = Math.max(this.#uncertainUntilMs, uncertainUntilMs);
+        this.#receive({ ticket, told: 'lost' });
+      },
+      failed: (error, ticket) => this.#fail(error, ticket),
+    });
+    const abort = () => this.#stop(this.#cancelled());
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort);
+    try {
+      await new Promise<void>((resolve, reject) => {
+        this.#settle = { resolve, reject };
+        this.#beat();
+        this.#pump();
+      });
+    } finally {
+      signal.removeEventListener('abort', abort);
+      for (const timer of [this.#timer, this.#lookTimer, this.#beatTimer, this.#stopTimer]) timer?.cancel();
+      this.#settle = undefined;
+    }
+  }
+
+  /** A job in which nothing is recorded for a while, since the service is away, is alive all the same. */
+  #beat(): void {
+    this.#beatTimer = this.#clock.after(BEAT_MS, () => {
+      this.#pump();
+      if (this.#settle) this.#beat();
+    });
+  }
+
+  #receive(event: Event<M>): void {
+    this.#events.push(event);
+    this.#schedule(SHORTEST_PAUSE_MS);
+  }
+
+  #schedule(delayMs: number): void {
+    if (this.#timer !== undefined || !this.#settle) return;
+    this.#timer = this.#clock.after(delayMs, () => {
+      this.#timer = undefined;
+      this.#pump();
+    });
+  }
+
+  /** A task has ended the job. What else runs is waited for: most of it meets the same end, and then nothing is uncertain. */
+  #fail(error: unknown, ticket: number | undefined): void {
+    if (ticket === undefined || !this.#running.has(ticket)) {
+      this.#end(error);
+      return;
+    }
+    this.#take(ticket);
+    this.#stop(error);
+    if (this.#running.size === 0) this.#schedule(0);
+  }
+
+  /** Ends the run at once. */
+  #end(error: unknown): void {
+    this.#settle?.reject(error);
+    this.#settle = undefined;
+  }
+
+  /** Ends the run when what is running has been recorded, or after a while. */
+  #stop(reason: unknown): void {
+    if (this.#stopping) return;
+    this.#stopping = { reason };
+    this.#runner?.stop();
+    this.#stopTimer = this.#clock.after(STOP_WAIT_MS, () => {
+      if (!this.#settle) return;
+      this.#abandoned = true;
+      this.#runner?.abandon();
+      this.#stopTimer = this.#clock.after(ABANDON_WAIT_MS, () => this.#end(reason));
+    });
+    this.#schedule(0);
+  }
+
+  #pump(): void {
+    if (!this.#settle) return;
+    try {
+      this.#turn();
+    } catch (error) {
+      this.#end(error);
+    }
+  }
+
+  #turn(): void {
+    const begun = this.#clock.monotonic();
+    const events = this.#events;
+    this.#events = [];
+    const turn = new EngineTurn<M>(this.#lanes.length, (reason) => this.#stop(reason));
+    this.#store.transact(() => {
+      for (const event of events) this.#apply(event, turn);
+      turn.room += this.#room();
+      if (!this.#stopping) this.#plan.next(turn);
+    });
+    if (this.#stopping) {
+      if (this.#running.size === 0) this.#end(this.#stopping.reason);
+      return;
+    }
+    for (const work of turn.given) this.#submit(work);
+    if (this.#running.size === 0) {
+      if (this.#plan.advance()) this.#schedule(0);
+      else this.#finish();
+    } else this.#considerLanes();
+    // What arrived meanwhile waits long enough that commits do not eat up this thread.
+    const spentMs = this.#clock.monotonic() - begun;
+    if (this.#events.length > 0) this.#schedule(Math.max(SHORTEST_PAUSE_MS, spentMs * (1 / COMMIT_SHARE - 1)));
+  }
+
+  #finish(): void {
+    this.#settle?.resolve();
+    this.#settle = undefined;
+  }
+
+  #apply(event: Event<M>, turn: EngineTurn<M>): void {
+    if (event.told === 'part') {
+      this.#running.get(event.ticket)?.work.part(event.message, turn);
+      return;
+    }
+    const running = this.#take(event.ticket);
+    if (!running) return;
+    if (event.told === 'lost') running.work.lost(turn);
+    else running.work.done(event.message, turn, running.lane);
+  }
+
+  #take(ticket: number): Running<M> | undefined {
+    const running = this.#running.get(ticket);
+    if (!running) return undefined;
+    this.#running.delete(ticket);
+    this.#lanes[running.lane] -= running.work.units;
+    return running;
+  }
+
+  #submit(work: Work<M>): void {
+    const lane = work.lane ?? this.#freestLane();
+    const ticket = ++this.#ticket;
+    this.#lanes[lane] += work.units;
+    this.#running.set(ticket, { work, lane });
+    this.#runner?.submit(lane, ticket, work.message);
+  }
+
+  #freestLane(): number {
+    const { first, end } = this.#policy.active;
+    const active = this.#lanes.slice(first, end);
+    return first + active.indexOf(Math.min(...active));
+  }
+
+  /** Units that the active lanes can take. */
+  #room(): number {
+    const { first, end } = this.#policy.active;
+    return this.#lanes.slice(first, end).reduce((sum, units) => sum + Math.max(0, LANE_UNITS - units), 0);
+  }
+
+  /** More lanes become active when those that are have enough to do and processors are idle. */
+  #considerLanes(): void {
+    if (this.#lookTimer !== undefined || this.#room() >= LANE_UNITS / 2) return;
+    const againMs = this.#policy.grow(this.#plan.bytesAhead());
+    if (againMs === undefined) return;
+    // The end of a task may be far: it is not waited for.
+    this.#lookTimer = this.#clock.after(againMs, () => {
+      this.#lookTimer = undefined;
+      this.#pump();
+    });
+  }
+}
+
+/** What is given in one turn. */
+class EngineTurn<M extends Kinds<M>> implements Turn<M> {
+  readonly lanes: number;
+  readonly given: Work<M>[] = [];
+  readonly stop: (reason: unknown) => void;
+  room = 0;
+
+  constructor(lanes: number, stop: (reason: unknown) => void) {
+    this.lanes = lanes;
+    this.stop = stop;
+  }
+
+  give(work: Work<M>): void {
+    this.given.push(work);
+    this.room -= work.units;
+  }
+}

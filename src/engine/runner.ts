@@ -1,0 +1,31 @@
+import type { Kinds, PartMessage, ResultMessage, TaskMessage } from './kinds.js';
+
+/** Told of what tasks do, by their ticket. Never called from inside {@link Runner.submit}. */
+export interface RunnerEvents<M extends Kinds<M>> {
+  part(ticket: number, part: PartMessage<M>): void;
+  done(ticket: number, result: ResultMessage<M>): void;
+  /**
+   * The lane of a task is gone, and with it what the task has done. Another lane may do the work anew.
+   *
+   * @param uncertainUntilMs until when what it has sent may still take effect, on the clock's monotonic scale
+   */
+  lost(ticket: number, uncertainUntilMs: number): void;
+  /** The job has to stop: by what a task threw, or (without a ticket) since a lane cannot go on. */
+  failed(error: unknown, ticket?: number): void;
+}
+
+/** Runs tasks on lanes: in threads, in the caller's own, or wherever. */
+export interface Runner<M extends Kinds<M>> {
+  /** Number of places that run tasks side by side. */
+  readonly lanes: number;
+  /** Says who is told from here on; before the first task. Another one may take over while nothing runs. */
+  start(events: RunnerEvents<M>): void;
+  /** Gives a task to a lane, which may have several at once. A ticket is used once. */
+  submit(lane: number, ticket: number, task: TaskMessage<M>): void;
+  /** Has tasks end what is under way and begin nothing new; each still tells its result. */
+  stop(): void;
+  /** Has what is under way given up, so that each task tells now what of it counts. */
+  abandon(): void;
+  /** Ends everything; unanswered tasks are never answered. */
+  close(): Promise<void>;
+}

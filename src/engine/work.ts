@@ -1,0 +1,98 @@
+import type { Kinds, PartMessage, ResultMessage, TaskMessage } from './kinds.js';
+
+/**
+ * One turn of the engine: a transaction in which results are recorded and new work is given.
+ *
+ * What is given is submitted to a lane once the transaction is durable, and not at all when the job stops: the next session finds it.
+ */
+export interface Turn<M extends Kinds<M>> {
+  /** Units of work that the lanes still have room for; below 0 when more was given. */
+  readonly room: number;
+  /** Lanes that there are, busy or not. */
+  readonly lanes: number;
+  give(work: Work<M>): void;
+  /** Ends the job: nothing new is begun, what is under way is recorded. The first reason counts. */
+  stop(reason: unknown): void;
+}
+
+/** What is to be done with what a task of kind `K` brings. All of it is called inside the transaction of a turn. */
+export interface WorkSpec<M extends Kinds<M>, K extends keyof M> {
+  readonly task: M[K]['task'];
+  /** How much of a lane it takes, in units of about one small file. */
+  readonly units: number;
+  /** Lane on which the work before it ran. */
+  readonly lane?: number;
+  /** Records a part; the kinds whose tasks tell parts have it. */
+  part?(part: M[K]['part'], turn: Turn<M>): void;
+  /** Records the result. `lane` is where the task ran. */
+  done(result: M[K]['result'], turn: Turn<M>, lane: number): void;
+  /**
+   * The lane is gone, and nobody knows how far the task came: it is given up, and offered again under names that nobody has had.
+   * Absent where a task can simply be done once more: it is then submitted again as it is.
+   */
+  lost?(turn: Turn<M>): void;
+}
+
+/** A piece of work, as the engine holds it: whatever its kind, results of that kind alone reach it. */
+export interface Work<M extends Kinds<M>> {
+  readonly message: TaskMessage<M>;
+  readonly units: number;
+  readonly lane: number | undefined;
+  part(message: PartMessage<M>, turn: Turn<M>): void;
+  done(message: ResultMessage<M>, turn: Turn<M>, lane: number): void;
+  lost(turn: Turn<M>): void;
+}
+
+/** A way to make work of the kinds `M`: task, result and what is done with it are tied by the kind. */
+export function workOf<M extends Kinds<M>>() {
+  return <K extends keyof M>(kind: K, spec: WorkSpec<M, K>): Work<M> => {
+    const message: TaskMessage<M, K> = { kind, task: spec.task };
+    const work: Work<M> = {
+      message,
+      units: spec.units,
+      lane: spec.lane,
+      part(told, turn) {
+        if (!isPartOf<M, K>(kind, told)) throw wrongKind(kind, told.kind);
+        spec.part?.(told.part, turn);
+      },
+      done(answer, turn, lane) {
+        if (!isResultOf<M, K>(kind, answer)) throw wrongKind(kind, answer.kind);
+        spec.done(answer.result, turn, lane);
+      },
+      lost(turn) {
+        if (spec.lost) spec.lost(turn);
+        else turn.give(work);
+      },
+    };
+    return work;
+  };
+}
+
+function isPartOf<M extends Kinds<M>, K extends keyof M>(kind: K, message: { readonly kind: keyof M }): message is PartMessage<M, K> {
+  return message.kind === kind;
+}
+
+/** Whether a result is one of a kind. */
+export function isResultOf<M extends Kinds<M>, K extends keyof M>(kind: K, message: { readonly kind: keyof M }): message is ResultMessage<M, K> {
+  return message.kind === kind;
+}
+
+function wrongKind(wanted: PropertyKey, told: PropertyKey): Error {
+  return new Error(`A task of kind ${String(wanted)} was answered as one of kind ${String(told)}.`);
+}
+
+/** What a job is made of: gives work as long as there is any. It knows its state, and nothing of lanes and threads. */
+export interface Plan<M extends Kinds<M>> {
+  /** Gives work while there is room, inside the turn's transaction. Called again and again; giving nothing is fine. */
+  next(turn: Turn<M>): void;
+  /** Nothing runs and nothing was given: goes on to the next stage. @returns whether there is one */
+  advance(): boolean;
+  /** Bytes that are known to be left of long work: tells whether more lanes are worth their start. */
+  bytesAhead(): number;
+}
+
+/** Where the state of a job is. */
+export interface Transactions {
+  /** Runs `change` as one transaction that is durable when this returns; whatever throws undoes all of it. */
+  transact<T>(change: () => T): T;
+}

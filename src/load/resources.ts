@@ -1,0 +1,120 @@
+import { constants as access, accessSync, existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { dirname } from 'node:path';
+import type { Container } from '../container/container.js';
+import { makeLocalContainer } from '../container/local-container.js';
+import { openContainer, type ParsedContainer, parseContainer } from '../container/open-container.js';
+import { createRateLimit } from '../container/rate-limit.js';
+import type { Traffic } from '../container/traffic.js';
+import { ClfsError, messageOf } from '../error.js';
+import { type Identity, openIdentity } from '../identity/identity.js';
+import { type LoadSpec, type RunSettings, sourcePath } from '../job/load-spec.js';
+import { openPosixSource } from '../source/posix-source.js';
+import { selectFrom } from '../source/selection.js';
+import type { SourceTree } from '../source/source-tree.js';
+import { requireApart } from '../state/state-directory.js';
+import type { LoadOptions } from './options.js';
+
+/** While nothing has begun, a service that does not answer is an error soon. */
+const FIRST_RETRY_WINDOW_MS = 15_000;
+
+/** What a load has open in its own thread, beside its state. */
+export interface LoadResources {
+  readonly destination: ParsedContainer;
+  readonly identity: Identity;
+  readonly source: SourceTree;
+  readonly container: Container;
+  /** The job has begun: from here on an outage is waited for. */
+  begun(): void;
+  /** Takes back a directory that was made for a job which was refused; another job may have won it meanwhile. */
+  discard(): void;
+  close(): Promise<void>;
+}
+
+/** What resources are opened with. */
+export interface ResourceNeeds {
+  readonly spec: LoadSpec;
+  readonly settings: RunSettings;
+  readonly options: LoadOptions;
+  readonly traffic: Traffic;
+  readonly signal: AbortSignal;
+  /** Told of trouble with the identity, once the log is open. */
+  onTrouble(text: string): void;
+}
+
+/**
+ * Opens source, identity and container.
+ *
+ * @throws ClfsError `usage`, `source`, `container…`, `access-denied`, `service…`; nothing is left open then
+ */
+export async function openResources({ spec, settings, options, traffic, signal, onTrouble }: ResourceNeeds): Promise<LoadResources> {
+  const destination = parseContainer(options.destination ?? spec.container);
+  const local = destination.place.kind === 'local' && !options.internals?.container ? destination.place.directory : undefined;
+  requirePathsApart(sourcePath(spec), options.statePath, local);
+  requireWritable(settings.logDirectory, spec.manifest);
+  const opened = openPosixSource(sourcePath(spec));
+  const source = selectFrom(options.internals?.wrapSource?.(opened) ?? opened, spec.selection);
+  let identity: Identity | undefined;
+  let made: string | undefined;
+  const service = {
+    retryWindowMs: FIRST_RETRY_WINDOW_MS,
+    traffic,
+    rateLimit: settings.capMbps ? createRateLimit(settings.capMbps, traffic) : undefined,
+    lateArrivalMs: settings.lateArrivalMs,
+    signal,
+  };
+  const discard = () => {
+    if (made !== undefined) removeIfEmpty(made);
+  };
+  try {
+    identity = await openIdentity(destination, { ...options.identity, onTrouble });
+    if (local !== undefined && options.newSession !== false && makeLocalContainer(local)) made = local;
+    const container = options.internals?.container ?? (await openContainer(destination.place, identity.authorization, service));
+    const close = async () => {
+      identity?.close();
+      source.close();
+      await container.close();
+    };
+    const begun = () => {
+      service.retryWindowMs = settings.retryWindowMs ?? Number.POSITIVE_INFINITY;
+    };
+    return { destination, identity, source, container, begun, discard, close };
+  } catch (error) {
+    identity?.close();
+    source.close();
+    discard();
+    throw error;
+  }
+}
+
+function removeIfEmpty(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch {
+    // It is not empty: somebody uses it.
+  }
+}
+
+/** What is written outside the state directory is found out about before anything begins. @throws ClfsError `usage` */
+function requireWritable(logDirectory: string | undefined, manifest: string | undefined): void {
+  const check = (what: string, directory: string, prepare?: () => unknown) => {
+    try {
+      prepare?.();
+      accessSync(directory, access.W_OK);
+    } catch (error) {
+      throw new ClfsError('usage', `Cannot write the ${what} to ${JSON.stringify(directory)}: ${messageOf(error)}.`, { cause: error });
+    }
+  };
+  if (logDirectory !== undefined) {
+    check('log', logDirectory, () => existsSync(logDirectory) || mkdirSync(logDirectory));
+  }
+  if (manifest !== undefined) check('manifest', dirname(manifest));
+}
+
+function requirePathsApart(source: Buffer, statePath: string, destination: string | undefined): void {
+  const src = { what: 'source', path: source };
+  const state = { what: 'state directory', path: statePath };
+  requireApart(state, src);
+  if (destination === undefined) return;
+  requireApart({ what: 'destination', path: destination }, src);
+  requireApart(state, { what: 'destination', path: destination });
+}

@@ -1,0 +1,26 @@
+import type { Work } from '../../engine/work.js';
+import type { ChunkRecord } from '../../state/chunks.js';
+import { errorOf } from '../../worker/breakage.js';
+import type { LoadKinds } from '../../worker/tasks.js';
+import type { JobContext } from '../job-context.js';
+import { chunkUnderWay, recordFiles, recordFilesPart } from '../record-results.js';
+import { endChunk } from '../tries.js';
+import type { LargeFilesUnderWay } from './large.js';
+import { work } from './work.js';
+
+/** Loads the entries of a chunk that is claimed. @param large gets the files that turn out to be large */
+export function filesWork(context: JobContext, claimed: ChunkRecord, large: LargeFilesUnderWay): Work<LoadKinds> {
+  const { place, handle } = context.directory(claimed.directory);
+  const { firstSequence, count, entries } = claimed;
+  const chunk = chunkUnderWay(claimed);
+  return work('files', {
+    task: { place, directoryHandle: handle, firstSequence, count, entries },
+    units: count + 1,
+    part: (part) => recordFilesPart(context, chunk, part),
+    done(result, turn) {
+      large.add(recordFiles(context, chunk, result));
+      if (result.broken) turn.stop(errorOf(result.broken));
+    },
+    lost: () => endChunk(context, chunk, { failed: [], large: [], begun: count }),
+  });
+}

@@ -1,0 +1,25 @@
+import type { Work } from '../../engine/work.js';
+import { DirectoryStatus } from '../../state/schema.js';
+import type { LoadKinds } from '../../worker/tasks.js';
+import type { JobContext } from '../job-context.js';
+import { ListingInProgress } from '../record-listing.js';
+import { LIST_UNITS, work } from './work.js';
+
+/** Lists a directory. @param ended called when the listing has come to an end, whichever */
+export function listWork(context: JobContext, directory: number, ended: () => void): Work<LoadKinds> {
+  const listing = new ListingInProgress(directory);
+  return work('list', {
+    task: { place: context.directory(directory).place },
+    units: LIST_UNITS,
+    part: (part) => listing.addPart(part, context),
+    done(result) {
+      ended();
+      listing.finish(result, context);
+    },
+    lost() {
+      ended();
+      listing.discard(context);
+      context.state.directories.setStatus(directory, DirectoryStatus.found);
+    },
+  });
+}
