@@ -32,13 +32,13 @@ export const PLANTED_FAULTS = [
   {
     name: 'the names of a linked inode whose try was lost are no left-overs',
     file: 'src/load/tries.ts',
-    find: '    leaveLinked(context, group);\n',
+    find: '  leaveLinked(context, group);\n',
     replace: '',
   },
   {
     name: 'the names of a directory whose try was lost are no left-overs',
     file: 'src/load/tries.ts',
-    find: '    leaveDirectory(context, record);\n',
+    find: '  leaveDirectory(context, context.state.directories.get(id));\n',
     replace: '',
   },
   {
@@ -72,10 +72,16 @@ export const PLANTED_FAULTS = [
     replace: 'if (waitMs !== 0) return;',
   },
   {
+    name: 'a directory that was given up is no left-over',
+    file: 'src/load/give-up.ts',
+    find: "      supersedeDirectory(this.#context, record, written, { kind: 'entry', directory: record.parent });\n",
+    replace: '',
+  },
+  {
     name: 'late puts of a process that was killed are not waited for',
     file: 'src/load/session.ts',
-    find: 'uncertainUntilMs: sessions > 0 && !settled ?',
-    replace: 'uncertainUntilMs: sessions < 0 && !settled ?',
+    find: 'ofBeforeMs = sessions > 0 && !settled ?',
+    replace: 'ofBeforeMs = sessions < 0 && !settled ?',
   },
   {
     name: 'an error of a put is swallowed',
