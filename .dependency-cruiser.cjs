@@ -13,9 +13,10 @@ const LAYERS = {
   state: ['books', 'format', 'posix'],
   worker: ['books', 'format', 'manifest', 'posix', 'source', 'container', 'lz4'],
   load: ['books', 'format', 'posix', 'source', 'container', 'identity', 'state', 'worker', 'log', 'lz4', 'text'],
-  namespace: ['format', 'container', 'posix'],
-  audit: ['format', 'manifest', 'container', 'source', 'namespace', 'posix'],
-  export: ['format', 'container', 'namespace', 'posix'],
+  spill: ['state'],
+  namespace: ['format', 'container', 'posix', 'spill'],
+  audit: ['format', 'manifest', 'container', 'source', 'namespace', 'posix', 'spill'],
+  export: ['format', 'container', 'namespace', 'posix', 'spill'],
   cli: [],
 };
 const SHARED = 'error|version';
