@@ -7,7 +7,7 @@ const LAYERS = {
   text: [],
   log: [],
   source: ['format', 'posix'],
-  container: ['posix'],
+  container: ['posix', 'spill'],
   identity: ['container'],
   manifest: ['format'],
   state: ['books', 'format', 'posix'],

@@ -43,6 +43,7 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
     retryWindowMs: options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS,
     traffic: new Traffic(1),
     signal: options.signal,
+    keepsNames: true,
   });
   const lz4 = openLz4();
   const pace = new Pace(options.signal);
