@@ -11,6 +11,7 @@ import { openLz4 } from '../src/lz4/lz4.js';
 import { indexContainer } from '../src/namespace/object-index.js';
 import { ContainerReader } from '../src/namespace/reader.js';
 import { openPosixSource } from '../src/source/posix-source.js';
+import { escapePath } from '../src/text/escape-path.js';
 import { SMALL } from './support/check.js';
 import { editInodes, loadSmall } from './support/small-container.js';
 import { removeTree } from './support/tree.js';
@@ -62,7 +63,12 @@ it('fsck, verify and export do the same when all that they keep is on disk', asy
     const expectation = expectSource(openPosixSource(Buffer.from(directory)));
     const lines: string[] = [];
     const options = { content: true, sample: 1, timeToleranceNs: 0n };
-    const summary = await verify(expectation, reader, options, ({ mark, path, details }) => void (mark === '=' || lines.push(`${mark} ${path} ${details}`)));
+    const summary = await verify(
+      expectation,
+      reader,
+      options,
+      ({ mark, path, details }) => void (mark === '=' || lines.push(`${mark} ${escapePath(path)} ${details.join(', ')}`)),
+    );
     expectation.close();
     index.close();
     return { lines, summary };
@@ -84,7 +90,7 @@ it('fsck, verify and export do the same when all that they keep is on disk', asy
   const target = join(base, 'target');
   const { index, reader } = await open();
   const failures: string[] = [];
-  const onFailure = (path: Buffer, error: Error) => failures.push(`${path}: ${error.message}`);
+  const onFailure = (path: Buffer, error: Error) => failures.push(`${escapePath(path)}: ${error.message}`);
   const written = await exportTree(reader, await reader.inode(ROOT_ID), target, { overwrite: 'if-different', sparse: false, onFailure });
   index.close();
   expect(failures).toEqual([]);
