@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'service-unavailable' // no usable answer within the retry window
   | 'not-found' // a blob, or a path in a container, does not exist
   | 'target' // what an export, a report or standard output is written to cannot be written
+  | 'temporary' // a temporary file cannot be made, written or read
   | 'exists' // a conditional create found the blob there
   | 'entry' // one entry of the source cannot be loaded; see `reason`
   | 'open-files' // the process, or the machine, has no further file descriptor

@@ -4,7 +4,8 @@ import { Traffic } from './container/traffic.js';
 import { GEOMETRY } from './format/geometry.js';
 import { type IdentityOptions, openIdentity } from './identity/identity.js';
 import { openLz4 } from './lz4/lz4.js';
-import { type ContainerIndex, createDirectFinder, indexContainer } from './namespace/object-finder.js';
+import { createDirectFinder } from './namespace/object-finder.js';
+import { indexContainer, type ObjectIndex } from './namespace/object-index.js';
 import { Pace } from './namespace/pace.js';
 import { ContainerReader } from './namespace/reader.js';
 
@@ -23,8 +24,8 @@ export interface OpenReader {
   readonly container: Container;
   /** Finds each object by asking for it: for single paths. */
   readonly reader: ContainerReader;
-  /** Lists the container, once, and reads by that listing: for whole trees. */
-  index(onPage?: (blobs: number) => void): Promise<{ readonly reader: ContainerReader; readonly index: ContainerIndex }>;
+  /** Lists the container, and reads by that listing: for whole trees. The index is closed with the rest. */
+  index(onPage?: (blobs: number) => void): Promise<{ readonly reader: ContainerReader; readonly index: ObjectIndex }>;
   close(): Promise<void>;
 }
 
@@ -42,17 +43,21 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
     retryWindowMs: options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS,
     traffic: new Traffic(1),
     signal: options.signal,
+    keepsNames: true,
   });
   const lz4 = openLz4();
   const pace = new Pace(options.signal);
+  const indexes: ObjectIndex[] = [];
   return {
     container,
     reader: new ContainerReader(container, createDirectFinder(container, pace), lz4, GEOMETRY, pace),
     async index(onPage) {
-      const index = await indexContainer(container, onPage, pace);
+      const index = await indexContainer(container, { onPage, pace });
+      indexes.push(index);
       return { reader: new ContainerReader(container, index, lz4, GEOMETRY, pace), index };
     },
     async close() {
+      for (const index of indexes) index.close();
       identity.close();
       await container.close();
     },

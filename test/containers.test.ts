@@ -1,8 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import fs, { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Container } from '../src/container/container.js';
 import { openLocalContainer } from '../src/container/local-container.js';
 import { MemoryContainer } from '../src/container/memory-container.js';
@@ -40,6 +41,55 @@ describe('a container on disk', () => {
   const base = mkdtempSync(join(tmpdir(), 'clfs-local-'));
   afterAll(() => rmSync(base, { recursive: true, force: true }));
   containerContract(async () => openLocalContainer(mkdtempSync(join(base, 'c-'))));
+
+  describe('whose names are kept', () => {
+    containerContract(async () => openLocalContainer(mkdtempSync(join(base, 'c-')), { keepsNames: true }));
+
+    it('are read once, and again when the directory has changed', async () => {
+      const directory = mkdtempSync(join(base, 'c-'));
+      const name = (i: number) => `${String(i % 7).padStart(16, '0')}_${String(i).padStart(9, '0')}`;
+      for (let i = 0; i < 20_000; i++) writeFileSync(join(directory, name(i)), '');
+      writeFileSync(join(directory, 'short'), '');
+      const container = openLocalContainer(directory, { keepsNames: true });
+      const other = openLocalContainer(directory);
+      const listed = async (prefix: string) => {
+        const names: string[] = [];
+        for await (const page of container.list(prefix)) names.push(...page.map((blob) => blob.name));
+        return names.sort();
+      };
+      const opened = vi.spyOn(fs, 'opendirSync');
+      syncBuiltinESMExports();
+      // Its change time is of now: that it is changed once more might not show.
+      utimesSync(directory, 1_700_000_000, 1_700_000_000);
+      expect(await listed(name(8))).toEqual([name(8)]);
+      expect(await listed(name(8))).toEqual([name(8)]);
+      expect(opened).toHaveBeenCalledTimes(2);
+      await new Promise((resolve) => setTimeout(resolve, 3100));
+      opened.mockClear();
+      const all = await Promise.all(Array.from({ length: 20 }, (_, i) => listed(name(i * 900))));
+      expect(all).toEqual(Array.from({ length: 20 }, (_, i) => [name(i * 900)]));
+      expect(await listed(`${'0'.repeat(15)}3`)).toHaveLength(Math.ceil((20_000 - 3) / 7));
+      expect(await listed(`${name(5)}x`)).toEqual([]);
+      expect(opened).toHaveBeenCalledTimes(1);
+      await other.put(name(20_001), Buffer.from('new'));
+      await other.delete(name(8));
+      expect(await listed(name(20_001))).toEqual([name(20_001)]);
+      expect(await listed(name(8))).toEqual([]);
+      await container.close();
+      await other.close();
+      opened.mockRestore();
+      syncBuiltinESMExports();
+
+      await new Promise((resolve) => setTimeout(resolve, 3100));
+      vi.stubEnv('TMPDIR', '/nowhere/at/all');
+      const without = openLocalContainer(directory, { keepsNames: true });
+      const names: string[] = [];
+      for await (const page of without.list(name(9))) names.push(...page.map((blob) => blob.name));
+      expect(names).toEqual([name(9)]);
+      await without.close();
+      vi.unstubAllEnvs();
+    });
+  });
 
   it('leaves no temporary file, and removes those of others', async () => {
     const directory = mkdtempSync(join(base, 'c-'));

@@ -7,7 +7,7 @@ import { expectManifest } from '../src/audit/manifest.js';
 import { type VerifyLine, verify } from '../src/audit/verify.js';
 import { openLocalContainer } from '../src/container/local-container.js';
 import { openLz4 } from '../src/lz4/lz4.js';
-import { indexContainer } from '../src/namespace/object-finder.js';
+import { indexContainer } from '../src/namespace/object-index.js';
 import { ContainerReader } from '../src/namespace/reader.js';
 import { findingsOf } from './support/check.js';
 import { GOLDEN, unpackGolden } from './support/golden.js';

@@ -62,7 +62,7 @@ describe('a container on a disk that is full', () => {
 
 describe('descriptors that have run out', () => {
   it.each(['EMFILE', 'ENFILE'])('(%s) are waited for', async (code) => {
-    const container = openLocalContainer(directory(), new PatientClock());
+    const container = openLocalContainer(directory(), { clock: new PatientClock() });
     let left = 0;
     let seen = 0;
     trouble.before = (call) => {
@@ -86,7 +86,7 @@ describe('descriptors that have run out', () => {
 
   it('for good are an error after a minute', async () => {
     const clock = new PatientClock();
-    const container = openLocalContainer(directory(), clock);
+    const container = openLocalContainer(directory(), { clock });
     trouble.before = (call) => {
       if (call.startsWith('open')) throw failure('EMFILE');
     };

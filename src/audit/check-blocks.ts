@@ -33,7 +33,7 @@ export async function* checkBlocks(
   for (; block < direct.length; block++) {
     await context.turns.next();
     extent.last = block;
-    if (checkReference(context, entry, direct[block], ObjectType.segment, ownerHash)) yield { block, id: direct[block] };
+    if (await checkReference(context, entry, direct[block], ObjectType.segment, ownerHash)) yield { block, id: direct[block] };
   }
   let previousFull = true;
   for (let tree = 0; tree < TREE_COUNT; tree++) {
@@ -47,7 +47,7 @@ export async function* checkBlocks(
     for await (const id of leaves(context, entry, found, ownerHash, roots[tree], tree, 0, extent)) {
       await context.turns.next();
       extent.last = block;
-      if (checkReference(context, entry, id, ObjectType.segment, ownerHash)) yield { block, id };
+      if (await checkReference(context, entry, id, ObjectType.segment, ownerHash)) yield { block, id };
       block++;
     }
     previousFull = !extent.complete || block - before === context.reader.geometry.fanOut ** (tree + 1);
@@ -64,7 +64,7 @@ async function* leaves(
   depth: number,
   extent: BlockExtent,
 ): AsyncGenerator<Uint8Array> {
-  if (!checkReference(context, entry, id, ObjectType.indirect, ownerHash)) {
+  if (!(await checkReference(context, entry, id, ObjectType.indirect, ownerHash))) {
     extent.complete = false;
     return;
   }
@@ -112,27 +112,26 @@ export async function readSegment(
   try {
     return (await context.reader.segment(id, found.id)).segment;
   } catch (error) {
-    reportDamage(context, entry.path, context.index.objects.get(idHex(id))?.name ?? idHex(id), error);
+    reportDamage(context, entry.path, (await context.index.find(id))?.name ?? idHex(id), error);
     return undefined;
   }
 }
 
 /** @returns whether the object is there and may be read */
-function checkReference(context: FsckContext, entry: WalkedEntry, id: Uint8Array, type: number, ownerHash: string): boolean {
+async function checkReference(context: FsckContext, entry: WalkedEntry, id: Uint8Array, type: number, ownerHash: string): Promise<boolean> {
   const hex = idHex(id);
   const what = type === ObjectType.segment ? 'segment' : 'indirect block';
   if (id.length !== BLOCK_ID_BYTES) {
     context.report('error', 'block-map', entry.path, hex, `A ${what} has an id of ${id.length} bytes.`);
     return false;
   }
-  const blob = context.index.objects.get(hex);
+  const blob = await context.index.find(id);
   if (!blob) {
     context.report('error', 'missing-object', entry.path, hex, `The ${what} ${hex} is not in the container.`);
     return false;
   }
-  const shared = context.used.has(blob);
+  const shared = !context.used.add(id);
   if (shared) context.report('error', 'shared-block', entry.path, blob.name, `The ${what} is referred to more than once.`);
-  context.used.add(blob);
   if (blob.key.type !== type)
     context.report('error', 'type-mismatch', entry.path, blob.name, `The name has type ${blob.key.type}; it is referred to as a ${what}.`);
   if (blob.key.ownerHash !== ownerHash) context.report('error', 'owner', entry.path, blob.name, `The name of the ${what} has another owner than the inode.`);

@@ -2,25 +2,32 @@ import { type DirectoryEntry, decodeDirents, directoryPieceCapacity, directorySe
 import { bytesEqual, hintedType, idHex, ObjectType } from '../format/ids.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
+import { type ByteSet, SpilledSet } from '../spill/spilled-set.js';
 import { quotePath } from '../text/escape-path.js';
 import { type BlockExtent, checkBlocks, readSegment } from './check-blocks.js';
 import type { FsckContext } from './fsck-context.js';
 
 /** Checks a directory's entries and segments. Source: clfs-format.md 6.4, 6.6 */
 export async function checkDirectory(context: FsckContext, entry: WalkedEntry, found: FoundInode): Promise<void> {
+  const seen = new SpilledSet();
+  try {
+    await checkEntries(context, entry, found, seen);
+  } finally {
+    seen.close();
+  }
+}
+
+async function checkEntries(context: FsckContext, entry: WalkedEntry, found: FoundInode, seen: ByteSet): Promise<void> {
   const { reader } = context;
   const error = (code: string, message: string) => context.report('error', code, entry.path, found.blob.name, message);
   const dirents = found.inode.dirents ?? Buffer.alloc(0);
-  const seen = new Set<string>();
   let lengthBytes = BigInt(4 + dirents.length);
   let directories = 0;
   const look = (entries: readonly DirectoryEntry[]) => {
     for (const { name, handle } of entries) {
-      const key = Buffer.from(name).toString('latin1');
-      if (seen.has(key)) error('duplicate-name', `The name ${quotePath(name)} is there twice.`);
-      seen.add(key);
+      if (!seen.add(name)) error('duplicate-name', `The name ${quotePath(name)} is there twice.`);
       if (isDot(name) || isDotDot(name)) continue;
-      if (!isSafeName(name)) error('bad-name', `The name ${JSON.stringify(key)} cannot be one.`);
+      if (!isSafeName(name)) error('bad-name', `The name ${JSON.stringify(Buffer.from(name).toString('latin1'))} cannot be one.`);
       if (hintedType(handle) === ObjectType.directory) directories++;
     }
   };
@@ -55,7 +62,7 @@ export async function checkDirectory(context: FsckContext, entry: WalkedEntry, f
   }
   // What is missing or cannot be read has been told of: sums without it say nothing.
   if (!extent.complete || pieces !== extent.last) {
-    context.damagedDirectories.add(idHex(entry.handle));
+    context.damagedDirectories.add(entry.handle);
     return;
   }
   const { attributes } = found.inode;

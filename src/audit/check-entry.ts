@@ -11,11 +11,10 @@ import { type FsckContext, reportDamage } from './fsck-context.js';
 export async function checkEntry(context: FsckContext, entry: WalkedEntry): Promise<void> {
   const { found } = entry;
   if (!found) {
-    reportUnread(context, entry);
+    await reportUnread(context, entry);
     return;
   }
-  const metBefore = context.used.has(found.blob);
-  context.used.add(found.blob);
+  const metBefore = !context.used.add(found.id);
   if (isRootId(entry.handle) && entry.path.length === 0) {
     const { fsid, containerId } = found.inode.attributes;
     context.load = { fsid, containerId };
@@ -30,7 +29,7 @@ export async function checkEntry(context: FsckContext, entry: WalkedEntry): Prom
     else if (!metBefore) await checkFile(context, entry, found);
   } catch (error) {
     reportDamage(context, entry.path, found.blob.name, error);
-    context.damagedDirectories.add(idHex(entry.handle));
+    context.damagedDirectories.add(entry.handle);
   }
 }
 
@@ -39,16 +38,16 @@ export function isEnteredTwice({ error }: WalkedEntry): boolean {
   return error?.message.includes('more than once') === true;
 }
 
-function reportUnread(context: FsckContext, entry: WalkedEntry): void {
+async function reportUnread(context: FsckContext, entry: WalkedEntry): Promise<void> {
   const error = entry.error as ClfsError;
   const id = idHex(entry.handle);
-  const blob = context.index.objects.get(id);
+  const blob = await context.index.find(entry.handle);
   // An error in the middle of a directory has no name, and comes after the directory itself.
-  const inDirectory = entry.name.length === 0 && blob !== undefined && context.used.has(blob);
-  if (blob) context.used.add(blob);
-  if (inDirectory && context.damagedDirectories.has(id)) return;
+  const inDirectory = entry.name.length === 0 && context.used.has(entry.handle);
+  if (blob) context.used.add(entry.handle);
+  if (inDirectory && context.damagedDirectories.has(entry.handle)) return;
   if (entry.path.length === 0 && isRootId(entry.handle) && error.code === 'not-found' && !inDirectory) {
-    const unfinished = context.index.others.some(({ name }) => name.startsWith('tmp') && name.includes(idHex(ROOT_ID)));
+    const unfinished = hasTemporaryRoot(context.index.others());
     context.report(
       'error',
       'no-root',
@@ -72,4 +71,9 @@ function reportUnread(context: FsckContext, entry: WalkedEntry): void {
           : 'damaged-object';
   const path = entry.path.length === 0 && !isRootId(entry.handle) ? undefined : entry.path;
   context.report('error', code, path, blob?.name ?? id, error.message);
+}
+
+function hasTemporaryRoot(others: Iterable<{ readonly name: string }>): boolean {
+  for (const { name } of others) if (name.startsWith('tmp') && name.includes(idHex(ROOT_ID))) return true;
+  return false;
 }

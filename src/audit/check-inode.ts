@@ -101,26 +101,17 @@ function checkBackPointers(context: FsckContext, entry: WalkedEntry, found: Foun
   if (blob.key.version === FIRST_VERSION && targetManagerOf(backPointers[0]) !== entry.handle[4])
     warning('source-manager', 'The handle has another source manager than the directory of its first back pointer.');
   const named = bytesEqual(inode.name, entry.name);
-  const id = idHex(entry.handle);
-  const known = context.links.get(id);
-  if (known) {
-    known.referrers.push(idHex(entry.parent));
-    known.named ||= named;
-    return;
-  }
-  if (backPointers.length === 1 && bytesEqual(backPointers[0], entry.parent)) {
-    if (context.linkedOnce(blob)) {
-      context.links.set(id, {
-        path: entry.path,
-        name: blob.name,
-        backPointers: backPointers.map(idHex),
-        named: true,
-        referrers: [idHex(entry.parent), idHex(entry.parent)],
-      });
+  const { links } = context;
+  const id = found.id;
+  if (!links.has(id)) {
+    const isUsual = backPointers.length === 1 && bytesEqual(backPointers[0], entry.parent);
+    if (isUsual && context.linkedOnce.add(id)) {
+      if (!named) warning('name-record', 'The NAME record is not the name of its directory entry.');
       return;
     }
-    if (!named) warning('name-record', 'The NAME record is not the name of its directory entry.');
-    return;
+    links.begin({ id, path: entry.path, name: blob.name, backPointers });
+    // It was met before: then nothing was taken down.
+    if (isUsual) links.refer(id, entry.parent, true);
   }
-  context.links.set(id, { path: entry.path, name: blob.name, backPointers: backPointers.map(idHex), named, referrers: [idHex(entry.parent)] });
+  links.refer(id, entry.parent, named);
 }

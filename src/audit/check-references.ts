@@ -1,14 +1,16 @@
-import { ENTRY_TYPE_NAMES, ObjectType } from '../format/ids.js';
-import type { ObjectBlob } from '../namespace/object-finder.js';
+import { hash64Hex } from '../format/hash.js';
+import { ENTRY_TYPE_NAMES, idHex, ObjectType } from '../format/ids.js';
+import type { ObjectBlob } from '../namespace/object-blob.js';
+import { SpilledMap } from '../spill/spilled-map.js';
 import type { FsckContext } from './fsck-context.js';
 
 /** Compares the back pointers of inodes with the directory entries that refer to them, those in directories that cannot be read left out. */
-export async function checkLinks({ links, report, turns, withoutRoot }: FsckContext): Promise<void> {
-  for (const { path, name, backPointers, referrers, named } of links.values()) {
+export async function checkLinks(context: FsckContext): Promise<void> {
+  const { report, turns } = context;
+  for (const { path, name, backPointers, referrers, named } of context.links.tallies()) {
     await turns.next();
-    const isRead = (id: string) => withoutRoot === undefined || withoutRoot.isRead(id);
-    const wanted = backPointers.filter(isRead).sort();
-    const actual = referrers.filter(isRead).sort();
+    const wanted = await hexOfRead(context, backPointers);
+    const actual = await hexOfRead(context, referrers);
     if (wanted.length !== actual.length || wanted.some((id, at) => id !== actual[at])) {
       report(
         'error',
@@ -23,17 +25,32 @@ export async function checkLinks({ links, report, turns, withoutRoot }: FsckCont
   }
 }
 
+/** Ids of the directories whose entries are all known, sorted. */
+async function hexOfRead({ withoutRoot }: FsckContext, directories: readonly Uint8Array[]): Promise<readonly string[]> {
+  const read: string[] = [];
+  for (const id of directories) if (withoutRoot === undefined || (await withoutRoot.isRead(id))) read.push(idHex(id));
+  return read.sort();
+}
+
 /** Tells of every object that nothing refers to. */
 export async function checkOrphans(context: FsckContext): Promise<void> {
-  const { index, used, report, turns } = context;
+  const { used, report, turns } = context;
   const owners = context.withoutRoot ? await ownersOfUnused(context) : undefined;
-  for (const [hex, blob] of index.objects) {
-    await turns.next();
-    if (used.has(blob)) continue;
-    const { nameVersion, type, ownerHash } = blob.key;
-    const what = nameVersion === 1 ? 'object of a kind that loaders do not write' : describeType(type);
-    if (isUnknownKind(blob)) report('warning', 'unknown-kind', undefined, blob.name, `An ${what} ${hex}, which is left alone.`);
-    else report('error', 'orphan', undefined, blob.name, owners ? orphanText(what, type, owners.get(ownerHash)) : `Nothing refers to this ${what}.`);
+  try {
+    for await (const page of used.rest()) {
+      for (const blob of page) {
+        await turns.next();
+        const { id, nameVersion, type, ownerHash } = blob.key;
+        const what = nameVersion === 1 ? 'object of a kind that loaders do not write' : describeType(type);
+        if (isUnknownKind(blob)) report('warning', 'unknown-kind', undefined, blob.name, `An ${what} ${idHex(id)}, which is left alone.`);
+        else {
+          const text = owners ? orphanText(what, type, isThere(owners.get(hashBytes(ownerHash)))) : `Nothing refers to this ${what}.`;
+          report('error', 'orphan', undefined, blob.name, text);
+        }
+      }
+    }
+  } finally {
+    owners?.close();
   }
 }
 
@@ -49,25 +66,38 @@ function isUnknownKind({ key }: ObjectBlob): boolean {
 }
 
 /** Whether the owners of what nothing refers to are in the container: by hash, since names tell no more. */
-async function ownersOfUnused({ index, used, turns }: FsckContext): Promise<ReadonlyMap<string, boolean>> {
-  const owners = new Map<string, boolean>();
-  for (const blob of index.objects.values()) {
-    await turns.next();
-    if (!used.has(blob)) owners.set(blob.key.ownerHash, false);
+async function ownersOfUnused({ index, used, turns }: FsckContext): Promise<SpilledMap> {
+  const owners = new SpilledMap();
+  for await (const page of used.rest()) {
+    for (const { key } of page) {
+      await turns.next();
+      owners.set(hashBytes(key.ownerHash), NOT_THERE);
+    }
   }
   if (owners.size === 0) return owners;
-  for (const { name } of index.objects.values()) {
-    await turns.next();
-    const hash = name.slice(0, HASH_CHARACTERS);
-    if (owners.has(hash)) owners.set(hash, true);
+  for await (const page of index.all()) {
+    for (const { key } of page) {
+      await turns.next();
+      const hash = hashBytes(hash64Hex(key.id));
+      if (owners.has(hash)) owners.set(hash, THERE);
+    }
   }
   return owners;
 }
 
-/** Characters of the hash that a name begins with. Source: clfs-format.md 3.2 */
-export const HASH_CHARACTERS = 16;
+const NOT_THERE = Buffer.from([0]);
+const THERE = Buffer.from([1]);
 
-function orphanText(what: string, type: number, ownerIsThere: boolean | undefined): string {
+function isThere(value: Uint8Array | undefined): boolean {
+  return value !== undefined && value[0] === 1;
+}
+
+/** The hash of an id, as names have it, as a key for sets and maps. */
+export function hashBytes(hex: string): Buffer {
+  return Buffer.from(hex, 'hex');
+}
+
+function orphanText(what: string, type: number, ownerIsThere: boolean): string {
   if (type < ObjectType.segment) return `Its directory is in the container and does not list this ${what}.`;
   return ownerIsThere
     ? `No block map names this ${what}: the inode that it belongs to does not, or cannot be read, or is an orphan too.`

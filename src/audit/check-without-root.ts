@@ -1,19 +1,20 @@
 import { isClfsError, messageOf } from '../error.js';
 import { decodeDirents, isDotDot } from '../format/dirents.js';
 import { hash64Hex } from '../format/hash.js';
-import { bytesEqual, ENTRY_TYPE_NAMES, idHex, ObjectType, ROOT_ID } from '../format/ids.js';
-import type { ObjectBlob } from '../namespace/object-finder.js';
+import { bytesEqual, ENTRY_TYPE_NAMES, idHex, isRootId, ObjectType, ROOT_ID } from '../format/ids.js';
+import type { ObjectBlob } from '../namespace/object-blob.js';
 import type { FoundInode } from '../namespace/reader.js';
 import { type WalkedEntry, walk } from '../namespace/walk.js';
+import { SpilledMap } from '../spill/spilled-map.js';
+import { type ByteSet, SpilledSet } from '../spill/spilled-set.js';
 import { checkEntry, isEnteredTwice } from './check-entry.js';
-import { HASH_CHARACTERS } from './check-references.js';
+import { hashBytes } from './check-references.js';
 import type { FsckContext } from './fsck-context.js';
 import { countLoads } from './fsck-loads.js';
 
 /** Inodes that are fetched at once. */
 const FETCH_AHEAD = 64;
-const ROOT_HASH = hash64Hex(ROOT_ID);
-const ROOT_HEX = idHex(ROOT_ID);
+const ROOT_HASH = hashOf(ROOT_ID);
 
 /** Inodes that no directory lists because the directory itself is not there: no fault of theirs. */
 export interface WithoutRoot {
@@ -44,50 +45,56 @@ export async function checkWithoutRoot(context: FsckContext, onEntry: () => void
 class RootlessCheck {
   readonly #context: FsckContext;
   readonly #onEntry: () => void;
-  /** Inodes of directories by the hash of their ids. */
-  readonly #directories = new Map<string, ObjectBlob>();
+  /** Ids of directories by their hashes. */
+  readonly #directories = new SpilledMap();
   /** Hashes of directories whose entries are not all known. */
-  readonly #unread = new Set<string>();
+  readonly #unread = new SpilledSet();
   /** Directories entered by any walk. */
-  readonly #entered = new Set<string>();
+  readonly #entered: ByteSet;
   /** Directories that a walk began with, and that no directory was seen to list. */
-  readonly #tops = new Set<ObjectBlob>();
-  /** Inodes by the hash of a directory that is not in the container. */
-  readonly #missing = new Map<string, number>();
+  readonly #tops: ByteSet;
+  /** Numbers of inodes by the hash of a directory that is not in the container. */
+  readonly #missing = new SpilledMap();
   readonly #loads = countLoads();
   #unreadEntries = 0;
 
   constructor(context: FsckContext, onEntry: () => void) {
     this.#context = context;
     this.#onEntry = onEntry;
+    this.#entered = context.index.idSet();
+    this.#tops = context.index.idSet();
     context.withoutRoot = {
-      isRead: (directory) => {
-        const blob = context.index.objects.get(directory);
-        return blob !== undefined && directory !== ROOT_HEX && !this.#unread.has(hashOf(blob));
-      },
+      isRead: async (directory) => !isRootId(directory) && !this.#unread.has(hashOf(directory)) && (await context.index.find(directory)) !== undefined,
       countLoad: (ids, name) => this.#loads.count(ids, name),
+      close: () => {
+        for (const each of [this.#directories, this.#unread, this.#entered, this.#tops, this.#missing]) each.close();
+      },
     };
   }
 
   async findDirectories(): Promise<void> {
+    for await (const { key } of this.#directoryBlobs()) this.#directories.set(hashOf(key.id), key.id);
+  }
+
+  async *#directoryBlobs(): AsyncGenerator<ObjectBlob> {
     const { index, turns } = this.#context;
-    for (const [hex, blob] of index.objects) {
-      await turns.next();
-      if (blob.key.type === ObjectType.directory && hex !== ROOT_HEX) this.#directories.set(hashOf(blob), blob);
+    for await (const page of index.all()) {
+      for (const blob of page) {
+        await turns.next();
+        if (blob.key.type === ObjectType.directory && !isRootId(blob.key.id)) yield blob;
+      }
     }
   }
 
   async walkDirectories(): Promise<void> {
-    const { used, turns } = this.#context;
-    for (const blob of this.#directories.values()) {
-      await turns.next();
-      if (this.#directories.has(blob.key.ownerHash) || used.has(blob)) continue;
+    const { used } = this.#context;
+    for await (const blob of this.#directoryBlobs()) {
+      if (this.#directories.has(hashBytes(blob.key.ownerHash)) || used.has(blob.key.id)) continue;
       await this.#walkFrom(blob, this.#countUnlisted(blob));
     }
-    for (const blob of this.#directories.values()) {
-      await turns.next();
-      while (!used.has(blob)) {
-        const top = this.#topAbove(blob);
+    for await (const blob of this.#directoryBlobs()) {
+      while (!used.has(blob.key.id)) {
+        const top = await this.#topAbove(blob);
         await this.#walkFrom(top, this.#countUnlisted(top));
       }
     }
@@ -97,15 +104,17 @@ class RootlessCheck {
   async checkOthers(): Promise<void> {
     const { index, used, turns } = this.#context;
     const ahead: Promise<WalkedEntry>[] = [];
-    for (const blob of index.objects.values()) {
-      await turns.next();
-      const { nameVersion, type } = blob.key;
-      if (nameVersion === 1 || type >= ENTRY_TYPE_NAMES.length || type === ObjectType.directory || used.has(blob)) continue;
-      if (!this.#countUnlisted(blob)) continue;
-      if (ahead.length >= FETCH_AHEAD) await this.#check(await (ahead.shift() as Promise<WalkedEntry>));
-      const entry = this.#read(blob);
-      entry.catch(() => undefined);
-      ahead.push(entry);
+    for await (const page of index.all()) {
+      for (const blob of page) {
+        await turns.next();
+        const { id, nameVersion, type } = blob.key;
+        if (nameVersion === 1 || type >= ENTRY_TYPE_NAMES.length || type === ObjectType.directory || used.has(id)) continue;
+        if (!this.#countUnlisted(blob)) continue;
+        if (ahead.length >= FETCH_AHEAD) await this.#check(await (ahead.shift() as Promise<WalkedEntry>));
+        const entry = this.#read(blob);
+        entry.catch(() => undefined);
+        ahead.push(entry);
+      }
     }
     for (const entry of ahead) await this.#check(await entry);
   }
@@ -113,10 +122,15 @@ class RootlessCheck {
   finish(): WithoutRoot {
     const { report } = this.#context;
     this.#loads.report(report);
-    const rootEntries = this.#missing.get(ROOT_HASH) ?? 0;
+    const rootEntries = numberOf(this.#missing.get(ROOT_HASH));
     this.#missing.delete(ROOT_HASH);
     const missingDirectories = this.#missing.size;
-    const missingDirectoryEntries = [...this.#missing.values()].reduce((sum, count) => sum + count, 0);
+    let missingDirectoryEntries = 0;
+    const shown: string[] = [];
+    for (const [hash, count] of this.#missing.entries()) {
+      missingDirectoryEntries += numberOf(count);
+      if (shown.length < HASHES_SHOWN) shown.push(idHex(hash));
+    }
     if (missingDirectories > 0) {
       report(
         'warning',
@@ -124,7 +138,7 @@ class RootlessCheck {
         undefined,
         undefined,
         `${missingDirectoryEntries} inodes belong to ${missingDirectories} directories whose inodes are not in the container: not written before the load stopped, or lost. ` +
-          `Where the load had written everything but the root, each of them is lost. The hashes of their ids: ${[...this.#missing.keys()].slice(0, HASHES_SHOWN).join(', ')}${missingDirectories > HASHES_SHOWN ? ', …' : ''}.`,
+          `Where the load had written everything but the root, each of them is lost. The hashes of their ids: ${shown.join(', ')}${missingDirectories > HASHES_SHOWN ? ', …' : ''}.`,
       );
     }
     return { rootEntries, missingDirectories, missingDirectoryEntries, unreadDirectoryEntries: this.#unreadEntries };
@@ -132,9 +146,10 @@ class RootlessCheck {
 
   /** @returns false for an orphan: its directory is there, can be read, and does not list it */
   #countUnlisted(blob: ObjectBlob): boolean {
-    const { ownerHash, type } = blob.key;
-    if (!this.#directories.has(ownerHash)) this.#missing.set(ownerHash, (this.#missing.get(ownerHash) ?? 0) + 1);
-    else if (this.#unread.has(ownerHash)) this.#unreadEntries++;
+    const { type } = blob.key;
+    const owner = hashBytes(blob.key.ownerHash);
+    if (!this.#directories.has(owner)) this.#missing.set(owner, numberBytes(numberOf(this.#missing.get(owner)) + 1));
+    else if (this.#unread.has(owner)) this.#unreadEntries++;
     else {
       if (type === ObjectType.directory) {
         const message = 'Its directory is in the container and does not list this directory inode. What is below it is not named again.';
@@ -146,35 +161,39 @@ class RootlessCheck {
   }
 
   /** The topmost directory above one that no walk has come to, by the owners in names. */
-  #topAbove(blob: ObjectBlob): ObjectBlob {
-    const climbed = new Set<ObjectBlob>();
-    let top = blob;
-    for (;;) {
-      climbed.add(top);
-      const above = this.#directories.get(top.key.ownerHash);
-      if (!above || climbed.has(above) || this.#context.used.has(above)) return top;
-      top = above;
+  async #topAbove(blob: ObjectBlob): Promise<ObjectBlob> {
+    const climbed = new SpilledSet();
+    try {
+      let top = blob;
+      for (;;) {
+        climbed.add(top.key.id);
+        const above = this.#directories.get(hashBytes(top.key.ownerHash));
+        if (!above || climbed.has(above) || this.#context.used.has(above)) return top;
+        top = (await this.#context.index.find(above)) as ObjectBlob;
+      }
+    } finally {
+      climbed.close();
     }
   }
 
   async #walkFrom(top: ObjectBlob, isWanted: boolean): Promise<void> {
     const context = this.#context;
     let prefix = Buffer.alloc(0);
-    this.#tops.add(top);
+    this.#tops.add(top.key.id);
     for await (const walked of walk(context.reader, top.key.id, this.#entered)) {
       await context.turns.next();
       this.#onEntry();
-      const isTop = walked.found?.blob === top && !context.used.has(top);
+      const isTop = bytesEqual(walked.handle, top.key.id) && !context.used.has(top.key.id);
       if (isTop && walked.found) prefix = Buffer.from(walked.found.inode.name);
       const entry = isTop && walked.found ? this.#unlisted(walked.found) : { ...walked, path: join(prefix, walked.path) };
       if (isEnteredTwice(entry)) {
-        if (isWanted) this.#reportTwice(entry);
+        if (isWanted) await this.#reportTwice(entry);
       } else if (isWanted || !this.#belongsElsewhere(entry)) {
         this.#noteUnread(entry);
         await checkEntry(context, entry);
       }
     }
-    context.used.add(top);
+    context.used.add(top.key.id);
   }
 
   /** An inode as the entry that its own records say it is. */
@@ -186,21 +205,21 @@ class RootlessCheck {
 
   /** Whether an entry of an orphan is that of another directory: the orphan is at fault, not the entry. */
   #belongsElsewhere({ found, parent }: WalkedEntry): boolean {
-    if (!found || !this.#context.used.has(found.blob)) return false;
+    if (!found || !this.#context.used.has(found.id)) return false;
     const { inode, blob } = found;
     return inode.backPointers ? !inode.backPointers.some((id) => bytesEqual(id, parent)) : blob.key.ownerHash !== hash64Hex(parent);
   }
 
   /** A directory that is listed by one that its name does not give as its owner, or by two. */
-  #reportTwice(entry: WalkedEntry): void {
+  async #reportTwice(entry: WalkedEntry): Promise<void> {
     const { index, report } = this.#context;
-    const blob = index.objects.get(idHex(entry.handle));
-    if (blob && this.#tops.delete(blob)) report('error', 'owner', entry.path, blob.name, 'The name has another owner than the parent directory.');
+    const blob = await index.find(entry.handle);
+    if (blob && this.#tops.delete(entry.handle)) report('error', 'owner', entry.path, blob.name, 'The name has another owner than the parent directory.');
     else report('error', 'directory-cycle', entry.path, blob?.name ?? idHex(entry.handle), messageOf(entry.error));
   }
 
   #noteUnread({ error, handle }: WalkedEntry): void {
-    if (error) this.#unread.add(hash64Hex(handle));
+    if (error) this.#unread.add(hashOf(handle));
   }
 
   async #read(blob: ObjectBlob): Promise<WalkedEntry> {
@@ -221,8 +240,19 @@ class RootlessCheck {
 
 const HASHES_SHOWN = 5;
 
-function hashOf(blob: ObjectBlob): string {
-  return blob.name.slice(0, HASH_CHARACTERS);
+function hashOf(id: Uint8Array): Buffer {
+  return hashBytes(hash64Hex(id));
+}
+
+function numberBytes(value: number): Buffer {
+  const bytes = Buffer.alloc(8);
+  bytes.writeDoubleLE(value);
+  return bytes;
+}
+
+/** The number in a map, 0 where there is none. */
+function numberOf(bytes: Uint8Array | undefined): number {
+  return bytes ? Buffer.from(bytes).readDoubleLE() : 0;
 }
 
 function dotDotOf(found: FoundInode): Uint8Array | undefined {

@@ -1,23 +1,26 @@
 import { isClfsError, messageOf } from '../error.js';
-import type { ContainerIndex, ObjectBlob } from '../namespace/object-finder.js';
+import type { IndexedIds } from '../namespace/indexed-ids.js';
+import type { ObjectIndex } from '../namespace/object-index.js';
 import type { ContainerReader } from '../namespace/reader.js';
+import type { ByteSet } from '../spill/spilled-set.js';
 import type { Severity } from './findings.js';
 import type { Turns } from './fsck-turns.js';
+import type { LinkBook } from './link-book.js';
 
 /** State of one check. */
 export interface FsckContext {
   readonly reader: ContainerReader;
-  readonly index: ContainerIndex;
+  readonly index: ObjectIndex;
   readonly content: boolean;
   readonly turns: Turns;
-  /** Blobs that something refers to. */
-  readonly used: Set<ObjectBlob>;
-  /** Directories, by id as hex, of whose entries it has been said that some cannot be read. */
-  readonly damagedDirectories: Set<string>;
+  /** Objects that something refers to. */
+  readonly used: IndexedIds;
+  /** Directories of whose entries it has been said that some cannot be read. */
+  readonly damagedDirectories: ByteSet;
   /** Inodes with several links, or whose links are not as they should be: who refers to them. */
-  readonly links: Map<string, LinkTally>;
-  /** Whether an inode with one link was met before; remembers that it was. */
-  linkedOnce(blob: ObjectBlob): boolean;
+  readonly links: LinkBook;
+  /** Inodes with one link that were met. */
+  readonly linkedOnce: ByteSet;
   /** Ids of the load that the root was written by. */
   load: LoadIds | undefined;
   /** Set while a container is checked whose root cannot be read. */
@@ -33,20 +36,11 @@ export interface LoadIds {
 
 /** What is known beside, where there is no root to begin with. */
 interface RootlessContext {
-  /** Whether the entries of a directory, by its id as hex, are all known. */
-  isRead(directory: string): boolean;
+  /** Whether the entries of a directory are all known. */
+  isRead(directory: Uint8Array): Promise<boolean>;
   /** Takes down which load an inode says it is of. */
   countLoad(ids: LoadIds, name: string): void;
-}
-
-/** The links of an inode, as its directories and as it itself have them. */
-interface LinkTally {
-  readonly path: Uint8Array;
-  readonly name: string;
-  readonly backPointers: readonly string[];
-  /** NAME of the inode matched one of the entries. */
-  named: boolean;
-  readonly referrers: string[];
+  close(): void;
 }
 
 /** Reports what a check threw about the container's bytes. @throws what it threw for other reasons */

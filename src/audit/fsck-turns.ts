@@ -13,14 +13,14 @@ export interface Turns {
   next(): Promise<void> | undefined;
 }
 
-/** @param onTurn called at each turn */
-export function takeTurns(signal?: AbortSignal, onTurn: () => void = () => undefined): Turns {
+/** @param onTurn called at each turn, and waited for */
+export function takeTurns(signal: AbortSignal | undefined, onTurn: () => Promise<void>): Turns {
   let since = performance.now();
   const turn = async () => {
     await setImmediate();
-    since = performance.now();
     signal?.throwIfAborted();
-    onTurn();
+    await onTurn();
+    since = performance.now();
   };
   return { next: () => (performance.now() - since < TURN_MS ? undefined : turn()) };
 }

@@ -1,7 +1,8 @@
 import { ROOT_ID } from '../format/ids.js';
-import type { ContainerIndex, ObjectBlob } from '../namespace/object-finder.js';
+import type { ObjectIndex } from '../namespace/object-index.js';
 import type { ContainerReader } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
+import { SpilledSet } from '../spill/spilled-set.js';
 import { checkEntry } from './check-entry.js';
 import { checkBucket, checkNames } from './check-names.js';
 import { checkLinks, checkOrphans } from './check-references.js';
@@ -9,6 +10,7 @@ import { checkWithoutRoot, type WithoutRoot } from './check-without-root.js';
 import type { FindingSink } from './findings.js';
 import type { FsckContext } from './fsck-context.js';
 import { takeTurns } from './fsck-turns.js';
+import { LinkBook } from './link-book.js';
 
 /** What is checked beyond the structure. */
 export interface FsckOptions {
@@ -17,6 +19,8 @@ export interface FsckOptions {
   readonly signal?: AbortSignal;
   /** Told now and then how many entries have been checked. */
   readonly onProgress?: (entries: number) => void;
+  /** Called now and then, and waited for: what was found so far can be written, so that it need not be kept. */
+  readonly drain?: () => Promise<void>;
 }
 
 /** What a check went over. */
@@ -38,24 +42,22 @@ export interface FsckSummary {
  *
  * @throws the signal's reason; whatever the container throws beside `format` and `not-found`
  */
-export async function fsck(reader: ContainerReader, index: ContainerIndex, options: FsckOptions, sink: FindingSink): Promise<FsckSummary> {
+export async function fsck(reader: ContainerReader, index: ObjectIndex, options: FsckOptions, sink: FindingSink): Promise<FsckSummary> {
   let errors = 0;
   let warnings = 0;
   let entries = 0;
-  const single = new Set<ObjectBlob>();
   const context: FsckContext = {
     reader,
     index,
     content: options.content,
-    turns: takeTurns(options.signal, () => options.onProgress?.(entries)),
-    used: new Set(),
-    damagedDirectories: new Set(),
-    links: new Map(),
-    linkedOnce(blob) {
-      const before = single.has(blob);
-      single.add(blob);
-      return before;
-    },
+    turns: takeTurns(options.signal, async () => {
+      options.onProgress?.(entries);
+      await options.drain?.();
+    }),
+    used: index.idSet(),
+    damagedDirectories: new SpilledSet(),
+    links: new LinkBook(index.idSet()),
+    linkedOnce: index.idSet(),
     load: undefined,
     withoutRoot: undefined,
     report(severity, code, path, object, message) {
@@ -64,18 +66,23 @@ export async function fsck(reader: ContainerReader, index: ContainerIndex, optio
       sink({ severity, code, path, object, message });
     },
   };
-  options.signal?.throwIfAborted();
-  await checkNames(context);
-  await checkBucket(context);
-  let rootRead = false;
-  for await (const entry of walk(reader, ROOT_ID)) {
-    await context.turns.next();
-    await checkEntry(context, entry);
-    if (entry.path.length === 0 && entry.found) rootRead = true;
-    entries++;
+  try {
+    options.signal?.throwIfAborted();
+    await checkNames(context);
+    await checkBucket(context);
+    let rootRead = false;
+    for await (const entry of walk(reader, ROOT_ID)) {
+      await context.turns.next();
+      await checkEntry(context, entry);
+      if (entry.path.length === 0 && entry.found) rootRead = true;
+      entries++;
+    }
+    const withoutRoot = rootRead ? undefined : await checkWithoutRoot(context, () => entries++);
+    await checkLinks(context);
+    await checkOrphans(context);
+    return { entries, objects: index.count, errors, warnings, incomplete: false, withoutRoot };
+  } finally {
+    context.withoutRoot?.close();
+    for (const each of [context.used, context.damagedDirectories, context.links, context.linkedOnce]) each.close();
   }
-  const withoutRoot = rootRead ? undefined : await checkWithoutRoot(context, () => entries++);
-  await checkLinks(context);
-  await checkOrphans(context);
-  return { entries, objects: index.objects.size, errors, warnings, incomplete: false, withoutRoot };
 }

@@ -2,7 +2,8 @@ import { isClfsError } from '../error.js';
 import { decodeBucket } from '../format/bucket.js';
 import { BUCKET_ID, ENTRY_TYPE_NAMES, idHex, ObjectType, ROOT_ID } from '../format/ids.js';
 import { FIRST_VERSION } from '../format/names.js';
-import type { ContainerIndex } from '../namespace/object-finder.js';
+import type { ObjectBlob } from '../namespace/object-blob.js';
+import type { ObjectIndex } from '../namespace/object-index.js';
 import type { ContainerReader } from '../namespace/reader.js';
 
 /** What is known of a container without walking its tree. */
@@ -31,20 +32,27 @@ const SAMPLED_OBJECTS = 200;
 const SAMPLE_LIMIT_BYTES = 16 * 1048576;
 
 /** Looks at a container: its listing, the bucket object, the root, and a sample of the objects. */
-export async function inspectContainer(reader: ContainerReader, index: ContainerIndex): Promise<ContainerReport> {
+export async function inspectContainer(reader: ContainerReader, index: ObjectIndex): Promise<ContainerReport> {
   const kinds: Record<string, number> = {};
   const versions: Record<string, number> = {};
+  const sample: ObjectBlob[] = [];
+  const step = Math.max(1, Math.floor(index.count / SAMPLED_OBJECTS));
   let storedBytes = 0;
-  for (const { key, sizeBytes } of index.objects.values()) {
-    const turn = reader.pause();
-    if (turn) await turn;
-    const kind = key.nameVersion === 1 ? (idHex(key.id) === idHex(BUCKET_ID) ? 'bucket object' : 'version-1 object') : kindName(key.type);
-    kinds[kind] = (kinds[kind] ?? 0) + 1;
-    versions[key.version] = (versions[key.version] ?? 0) + 1;
-    storedBytes += sizeBytes;
+  let counted = 0;
+  for await (const page of index.all()) {
+    for (const blob of page) {
+      const turn = reader.pause();
+      if (turn) await turn;
+      const { key, sizeBytes } = blob;
+      const kind = key.nameVersion === 1 ? (idHex(key.id) === idHex(BUCKET_ID) ? 'bucket object' : 'version-1 object') : kindName(key.type);
+      kinds[kind] = (kinds[kind] ?? 0) + 1;
+      versions[key.version] = (versions[key.version] ?? 0) + 1;
+      storedBytes += sizeBytes;
+      if (counted++ % step === 0) sample.push(blob);
+    }
   }
   const bucket = await readBucket(reader, index);
-  const rootBlob = index.objects.get(idHex(ROOT_ID));
+  const rootBlob = await index.find(ROOT_ID);
   const root = rootBlob ? await reader.inode(ROOT_ID).catch(ignoreDamage) : undefined;
   const logFiles = [...(bucket ?? [])].filter(([key]) => /^logfile\d+$/.test(key)).map(([, value]) => value);
   return {
@@ -58,9 +66,9 @@ export async function inspectContainer(reader: ContainerReader, index: Container
     objects: kinds,
     storedBytes,
     versions,
-    supersededObjects: index.superseded.length,
-    otherBlobs: index.others.length,
-    compression: await sampleCompression(reader, index),
+    supersededObjects: index.supersededCount,
+    otherBlobs: index.otherCount,
+    compression: await sampleCompression(reader, sample),
   };
 }
 
@@ -70,16 +78,16 @@ function kindName(type: number): string {
   return ENTRY_TYPE_NAMES[type] ?? `type ${type}`;
 }
 
-function guessWriter(logFiles: readonly string[], versions: Readonly<Record<string, number>>, index: ContainerIndex): string {
+function guessWriter(logFiles: readonly string[], versions: Readonly<Record<string, number>>, index: ObjectIndex): string {
   if (logFiles.some((name) => name.startsWith('clfsload-'))) return 'clfsload (this program)';
   if (logFiles.some((name) => name.startsWith('output'))) return 'CLFSLoad';
-  if (index.others.some(({ name }) => name.startsWith('tmp'))) return 'CLFSLoad, unfinished';
+  for (const { name } of index.others()) if (name.startsWith('tmp')) return 'CLFSLoad, unfinished';
   const highest = Math.max(FIRST_VERSION, ...Object.keys(versions).map(Number));
   return highest > FIRST_VERSION + 2 ? 'unknown; a cache has probably changed it (reading such containers is untested)' : 'unknown';
 }
 
-async function readBucket(reader: ContainerReader, index: ContainerIndex) {
-  const blob = index.objects.get(idHex(BUCKET_ID));
+async function readBucket(reader: ContainerReader, index: ObjectIndex) {
+  const blob = await index.find(BUCKET_ID);
   if (!blob) return undefined;
   try {
     return decodeBucket((await reader.fetch(blob.name)).body);
@@ -88,15 +96,13 @@ async function readBucket(reader: ContainerReader, index: ContainerIndex) {
   }
 }
 
-async function sampleCompression(reader: ContainerReader, index: ContainerIndex): Promise<ContainerReport['compression']> {
-  const objects = [...index.objects.values()];
-  const step = Math.max(1, Math.floor(objects.length / SAMPLED_OBJECTS));
+async function sampleCompression(reader: ContainerReader, sample: readonly ObjectBlob[]): Promise<ContainerReport['compression']> {
   const counts = { sampled: 0, lz4: 0, none: 0, encryptedOrUnknown: 0 };
-  for (let at = 0; at < objects.length; at += step) {
+  for (const { name } of sample) {
     counts.sampled++;
     await reader.pause();
     try {
-      const blob = await reader.container.get(objects[at].name, SAMPLE_LIMIT_BYTES);
+      const blob = await reader.container.get(name, SAMPLE_LIMIT_BYTES);
       const word = blob.length >= 4 ? blob.readUInt32LE(0) : -1;
       if (word === 0) counts.none++;
       else if (word === 0x10000) counts.lz4++;

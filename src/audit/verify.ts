@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto';
 import { isClfsError, messageOf } from '../error.js';
 import { isDot, isDotDot } from '../format/dirents.js';
-import { ENTRY_TYPE_NAMES, idHex, ObjectType, ROOT_ID } from '../format/ids.js';
+import { bytesEqual, ENTRY_TYPE_NAMES, idHex, ObjectType, ROOT_ID } from '../format/ids.js';
 import { MOST_LINKS } from '../format/limits.js';
 import { fileSize, readContent } from '../namespace/content.js';
+import { PendingDirectories, type PendingDirectory } from '../namespace/pending-directories.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { sideBySide } from '../namespace/side-by-side.js';
+import { SpilledMap } from '../spill/spilled-map.js';
 import type { Expectation, ExpectedContent, ExpectedDirectory, ExpectedEntry } from './expectation.js';
 
 /** How an entry came out: the same, only expected, only in the container, different, or not checked. */
@@ -30,6 +32,8 @@ export interface VerifyOptions {
   readonly timeToleranceNs: bigint;
   readonly signal?: AbortSignal;
   readonly onProgress?: (entries: number, bytes: number) => void;
+  /** Called for every entry: what was told so far can be written, so that it need not be kept. What it returns is waited for. */
+  readonly drain?: () => Promise<void> | undefined;
 }
 
 /** How a comparison came out. */
@@ -64,8 +68,12 @@ export async function verify(
   sink: (line: VerifyLine) => void,
 ): Promise<VerifySummary> {
   const comparison = new Comparison(expectation, reader, options, sink);
-  await comparison.run();
-  return comparison.summary();
+  try {
+    await comparison.run();
+    return comparison.summary();
+  } finally {
+    comparison.close();
+  }
 }
 
 class Comparison {
@@ -77,20 +85,33 @@ class Comparison {
   #contents = 0;
   #bytes = 0;
   #onlyRounding = true;
-  readonly #inodeOfKey = new Map<string, string>();
-  readonly #keyOfInode = new Map<string, string>();
+  /** Of files with several links, the id of the inode by what tells the links of one file, and the other way round. */
+  readonly #inodeOfKey = new SpilledMap();
+  readonly #keyOfInode = new SpilledMap();
+  readonly #pending: PendingDirectories;
 
   constructor(expectation: Expectation, reader: ContainerReader, options: VerifyOptions, sink: (line: VerifyLine) => void) {
     this.#expectation = expectation;
     this.#reader = reader;
     this.#options = options;
     this.#sink = sink;
+    this.#pending = new PendingDirectories(reader);
   }
 
   async run(): Promise<void> {
-    const root = await this.#reader.inode(ROOT_ID);
-    const pending: { path: Buffer; found: FoundInode }[] = [{ path: Buffer.alloc(0), found: root }];
-    for (let next = pending.pop(); next; next = pending.pop()) await this.#directory(next.path, next.found, pending);
+    this.#pending.push(Buffer.alloc(0), await this.#reader.inode(ROOT_ID));
+    for (let next = this.#pending.pop(); next; next = this.#pending.pop()) {
+      const handles = new SpilledMap();
+      try {
+        await this.#directory(next, handles);
+      } finally {
+        handles.close();
+      }
+    }
+  }
+
+  close(): void {
+    for (const each of [this.#inodeOfKey, this.#keyOfInode, this.#pending]) each.close();
   }
 
   summary(): VerifySummary {
@@ -108,12 +129,14 @@ class Comparison {
     };
   }
 
-  async #directory(path: Buffer, found: FoundInode, pending: { path: Buffer; found: FoundInode }[]): Promise<void> {
+  /** @param handles takes the ids of its entries by their names */
+  async #directory({ path, read }: PendingDirectory, handles: SpilledMap): Promise<void> {
     let expected: ExpectedDirectory;
-    const handles = new Map<string, Uint8Array>();
+    let found: FoundInode;
     try {
+      found = await read();
       for await (const piece of this.#reader.entries(found)) {
-        for (const { name, handle } of piece) if (!isDot(name) && !isDotDot(name)) handles.set(Buffer.from(name).toString('latin1'), handle);
+        for (const { name, handle } of piece) if (!isDot(name) && !isDotDot(name)) handles.set(name, Buffer.from(handle));
       }
       expected = await this.#expectation.directory(path);
     } catch (error) {
@@ -126,16 +149,15 @@ class Comparison {
       await sideBySide(expected.names(), COMPARED_AT_ONCE, async (name) => {
         const turn = this.#pause();
         if (turn) await turn;
-        const key = name.toString('latin1');
-        const handle = handles.get(key);
-        handles.delete(key);
+        const handle = handles.get(name);
+        handles.delete(name);
         const entryPath = join(path, name);
         if (!handle) this.#say('+', entryPath, []);
-        else await this.#entry(expected, name, handle, entryPath, pending);
+        else await this.#entry(expected, name, handle, entryPath);
       });
-      for (const key of handles.keys()) {
+      for (const [name] of handles.entries()) {
         await this.#pause();
-        this.#say('-', join(path, Buffer.from(key, 'latin1')), []);
+        this.#say('-', join(path, name), []);
       }
     } catch (error) {
       this.#unchecked(path, error);
@@ -144,12 +166,12 @@ class Comparison {
     }
   }
 
-  async #entry(directory: ExpectedDirectory, name: Buffer, handle: Uint8Array, path: Buffer, pending: { path: Buffer; found: FoundInode }[]): Promise<void> {
+  async #entry(directory: ExpectedDirectory, name: Buffer, handle: Uint8Array, path: Buffer): Promise<void> {
     try {
       const expected = directory.entry(name);
       const found = await this.#reader.inode(handle);
       if (expected.type === ObjectType.directory && found.inode.attributes.type === ObjectType.directory) {
-        pending.push({ path, found });
+        this.#pending.push(path, found);
         return;
       }
       const differences = this.#compareAttributes(expected, found);
@@ -170,7 +192,7 @@ class Comparison {
 
   #pause(): Promise<void> | undefined {
     this.#options.signal?.throwIfAborted();
-    return this.#reader.pause();
+    return this.#options.drain?.() ?? this.#reader.pause();
   }
 
   #compareAttributes(expected: ExpectedEntry, found: FoundInode): string[] {
@@ -204,19 +226,19 @@ class Comparison {
 
   /** Links of one file are one inode where the container has preserved links; an inode with links is one file. */
   #compareLinks(expected: ExpectedEntry, found: FoundInode, differences: string[]): void {
-    const id = idHex(found.id);
-    const key = expected.linkKey ?? `single ${id}`;
+    const { id } = found;
     if (found.inode.attributes.linkCount > 1) {
+      const key = Buffer.from(expected.linkKey ?? `single ${idHex(id)}`);
       const known = this.#keyOfInode.get(id);
-      if (known !== undefined && known !== key) this.#noRounding(differences).push('linked with what is another file in the source');
+      if (known !== undefined && !key.equals(known)) this.#noRounding(differences).push('linked with what is another file in the source');
       else if (expected.linkKey === undefined) this.#noRounding(differences).push('linked, with a file that has one link in the source');
       this.#keyOfInode.set(id, key);
       if (expected.linkKey === undefined) return;
-      const other = this.#inodeOfKey.get(expected.linkKey);
+      const other = this.#inodeOfKey.get(key);
       // An inode that is full gives way to copies: then the links are spread over several.
-      if (other !== undefined && other !== id && found.inode.attributes.linkCount < MOST_LINKS)
+      if (other !== undefined && !bytesEqual(other, id) && found.inode.attributes.linkCount < MOST_LINKS)
         this.#noRounding(differences).push('not linked with another name of the same file');
-      else if (other === undefined) this.#inodeOfKey.set(expected.linkKey, id);
+      else if (other === undefined) this.#inodeOfKey.set(key, id);
     }
   }
 

@@ -2,13 +2,16 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, type Dir, fsyncSync, linkSync, mkdirSync, opendirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { ClfsError, messageOf } from '../error.js';
+import { ClfsError, isClfsError, messageOf } from '../error.js';
 import { syncFileSystem } from '../posix/libc.js';
 import { type Clock, systemClock } from '../time/clock.js';
 import type { BlobInfo, Container, PutOptions } from './container.js';
+import { isSettled, type KeptNames, LOOKED_UP_CHARACTERS, NamesTaker } from './kept-names.js';
 
 const TEMPORARY = '.clfsload-put-';
 const PAGE_ENTRIES = 1000;
+const BUFFERED_ENTRIES = 1024;
+const PENDING = Symbol('the names are not read yet');
 /** How long descriptors that have run out are waited for: others give theirs back in this time, or never. */
 const DESCRIPTORS_MS = 60_000;
 const LONGEST_DELAY_MS = 500;
@@ -22,8 +25,18 @@ const NO_DESCRIPTORS = new Set(['EMFILE', 'ENFILE']);
  *
  * @throws ClfsError `container-missing` when the directory does not exist; `container` when it cannot be used
  */
-export function openLocalContainer(directory: string, clock: Clock = systemClock): Container {
-  return new LocalContainer(directory, clock);
+export function openLocalContainer(directory: string, options: LocalOptions = {}): Container {
+  return new LocalContainer(directory, options);
+}
+
+/** How a local container is opened. */
+export interface LocalOptions {
+  readonly clock?: Clock;
+  /**
+   * Keep the names of one listing, for as long as the times of the directory say that nothing has changed: for readers, which ask for many
+   * prefixes. Whoever removes what a listing shows must see what is there now, on file systems with coarse times, too: not for those.
+   */
+  readonly keepsNames?: boolean;
 }
 
 /**
@@ -58,11 +71,15 @@ class LocalContainer implements Container {
   #closed = false;
   #lost: ClfsError | undefined;
   readonly #clock: Clock;
+  #keepsNames: boolean;
+  #names: KeptNames | undefined;
+  #taking: Promise<void> | undefined;
 
-  constructor(directory: string, clock: Clock) {
+  constructor(directory: string, { clock = systemClock, keepsNames = false }: LocalOptions) {
     this.#directory = directory;
     this.#prefix = Buffer.from(`${directory}/`);
     this.#clock = clock;
+    this.#keepsNames = keepsNames;
     try {
       if (!statSync(directory).isDirectory()) throw new ClfsError('container', `The container ${JSON.stringify(directory)} is not a directory.`);
       this.#fd = openSync(directory, 'r');
@@ -105,6 +122,68 @@ class LocalContainer implements Container {
   }
 
   async *list(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
+    if (this.#keepsNames && prefix.length >= LOOKED_UP_CHARACTERS) {
+      const current = this.#currentNames();
+      const look = () => Promise.race([current, setImmediate(PENDING)]);
+      let names = await look();
+      // Whoever waits for a timer or a signal gets a turn: such a page holds nothing.
+      for (; names === PENDING; names = await look()) yield [];
+      if (names) {
+        yield this.#kept(names, prefix);
+        return;
+      }
+    }
+    yield* this.#read(prefix);
+  }
+
+  /** The names as they are now; undefined when they cannot be kept. Whoever asks at the same time gets the same. */
+  async #currentNames(): Promise<KeptNames | undefined> {
+    if (this.#names?.isCurrent(this.#fd)) return this.#names;
+    this.#taking ??= this.#takeNames().finally(() => {
+      this.#taking = undefined;
+    });
+    await this.#taking;
+    return this.#names?.isCurrent(this.#fd) ? this.#names : undefined;
+  }
+
+  async #takeNames(): Promise<void> {
+    this.#names?.close();
+    this.#names = undefined;
+    if (!isSettled(this.#fd)) return;
+    const directory = await this.#openDirectory('list');
+    let taker: NamesTaker | undefined;
+    try {
+      taker = new NamesTaker(this.#fd);
+      let entries = 0;
+      for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
+        if (++entries % PAGE_ENTRIES === 0) await setImmediate();
+        if (this.#closed) return;
+        if (!entry.name.startsWith(TEMPORARY)) taker.add(entry.name);
+      }
+      this.#names = taker.finish();
+    } catch (error) {
+      // Without room for temporary files each listing reads the directory.
+      if (isClfsError(error, 'temporary')) {
+        this.#keepsNames = false;
+        return;
+      }
+      throw this.#failure('list', this.#directory, error);
+    } finally {
+      directory.closeSync();
+      if (!this.#names) taker?.close();
+    }
+  }
+
+  #kept(names: KeptNames, prefix: string): BlobInfo[] {
+    const wanted = Buffer.from(prefix).toString('latin1');
+    try {
+      return [...names.find(wanted)].flatMap((name) => this.#info(name) ?? []);
+    } catch (error) {
+      throw this.#failure('list', this.#directory, error);
+    }
+  }
+
+  async *#read(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
     const directory = await this.#openDirectory('list');
     const wanted = Buffer.from(prefix).toString('latin1');
     try {
@@ -181,6 +260,8 @@ class LocalContainer implements Container {
   }
 
   async close(): Promise<void> {
+    this.#names?.close();
+    this.#names = undefined;
     if (!this.#closed) closeSync(this.#fd);
     this.#closed = true;
   }
@@ -188,7 +269,7 @@ class LocalContainer implements Container {
   /** Names are read as bytes, one character each: a foreign file is listed even if its name is no text. */
   async #openDirectory(action: string): Promise<Dir> {
     try {
-      return await this.#withDescriptors(() => opendirSync(this.#directory, { bufferSize: 256, encoding: 'latin1' }));
+      return await this.#withDescriptors(() => opendirSync(this.#directory, { bufferSize: BUFFERED_ENTRIES, encoding: 'latin1' }));
     } catch (error) {
       throw this.#failure(action, this.#directory, error);
     }

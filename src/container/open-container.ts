@@ -50,9 +50,9 @@ export function placeText(place: ContainerPlace): string {
 export async function openContainer(
   place: ContainerPlace,
   authorization: Authorization,
-  options: ServiceOptions & { readonly lateArrivalMs?: number },
+  options: ServiceOptions & { readonly lateArrivalMs?: number; readonly keepsNames?: boolean },
 ): Promise<Container> {
-  if (place.kind === 'local') return openLocalContainer(place.directory);
+  if (place.kind === 'local') return openLocalContainer(place.directory, { keepsNames: options.keepsNames });
   // The HTTP client takes most of the start-up time: it is loaded where it is needed.
   const { AzureContainer } = await import('./azure/azure-container.js');
   return new AzureContainer(place.address, authorization, options);

@@ -1,8 +1,9 @@
 import { ClfsError, isClfsError } from '../error.js';
-import { idHex, ObjectType } from '../format/ids.js';
+import { ObjectType } from '../format/ids.js';
 import { fileSize, readContent, requireSegments } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
+import { SpilledMap } from '../spill/spilled-map.js';
 import type { ExportOptions, ExportSummary } from './export-tree.js';
 import { encodeTarHeader, isTarType, TAR_BLOCK_BYTES, tarPadding } from './tar-header.js';
 
@@ -22,10 +23,27 @@ export async function exportTar(
   reader: ContainerReader,
   start: FoundInode,
   write: (bytes: Uint8Array) => Promise<void>,
-  options: Pick<ExportOptions, 'signal' | 'onProgress' | 'onFailure'>,
+  options: TarOptions,
+): Promise<ExportSummary> {
+  const linked = new SpilledMap();
+  try {
+    return await writeTar(reader, start, write, options, linked);
+  } finally {
+    linked.close();
+  }
+}
+
+type TarOptions = Pick<ExportOptions, 'signal' | 'onProgress' | 'onFailure'>;
+
+/** @param linked takes the paths of files that have several links, by the ids of their inodes */
+async function writeTar(
+  reader: ContainerReader,
+  start: FoundInode,
+  write: (bytes: Uint8Array) => Promise<void>,
+  options: TarOptions,
+  linked: SpilledMap,
 ): Promise<ExportSummary> {
   const summary = { written: 0, skipped: 0, failed: 0, bytes: 0 };
-  const linked = new Map<string, Buffer>();
   let length = 0;
   const put = async (bytes: Uint8Array) => {
     length += bytes.length;
@@ -48,9 +66,9 @@ export async function exportTar(
       fail(path, new ClfsError('usage', 'a tar has no sockets'));
       continue;
     }
-    const id = attributes.type !== ObjectType.directory && attributes.linkCount > 1 ? idHex(found.id) : undefined;
+    const id = attributes.type !== ObjectType.directory && attributes.linkCount > 1 ? found.id : undefined;
     const first = id === undefined ? undefined : linked.get(id);
-    if (first) await put(encodeTarHeader({ path: shown, attributes, sizeBytes: 0, linkTarget: first, isHardLink: true }));
+    if (first) await put(encodeTarHeader({ path: shown, attributes, sizeBytes: 0, linkTarget: Buffer.from(first), isHardLink: true }));
     else {
       if (attributes.type === ObjectType.regular) {
         const problem = await lackOf(reader, found);

@@ -1,7 +1,9 @@
 import { ClfsError, isClfsError, messageOf } from '../error.js';
+import type { Attributes } from '../format/attributes.js';
 import { isDot, isDotDot, isSafeName } from '../format/dirents.js';
 import { idHex, ObjectType } from '../format/ids.js';
 import { fileSize } from '../namespace/content.js';
+import { PendingDirectories } from '../namespace/pending-directories.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { sideBySide } from '../namespace/side-by-side.js';
 import { descriptorPlaces, patiently } from '../posix/descriptors.js';
@@ -19,8 +21,10 @@ import {
   removeAt,
   statAt,
 } from '../posix/libc.js';
+import { type ByteSet, SpilledSet } from '../spill/spilled-set.js';
 import { quotePath } from '../text/escape-path.js';
-import { isWritten, LinkGroups, type WrittenFile } from './link-groups.js';
+import { openFinishedDirectories } from './finished-directories.js';
+import { identityOf, isWritten, LinkGroups, type WrittenFile } from './link-groups.js';
 import { restoreAttributes } from './restore-attributes.js';
 import { openBelow, openParent, statOrUndefined } from './target-directory.js';
 import { targetError } from './target-error.js';
@@ -81,14 +85,10 @@ export async function exportTree(reader: ContainerReader, start: FoundInode, dir
   try {
     await run.tree(start, root);
   } finally {
+    run.close();
     close(root);
   }
   return run.summary;
-}
-
-interface Pending {
-  readonly found: FoundInode;
-  readonly path: Buffer;
 }
 
 interface Reference {
@@ -102,41 +102,50 @@ class Export {
   readonly #reader: ContainerReader;
   readonly #options: ExportOptions;
   readonly #links = new LinkGroups();
-  readonly #entered = new Set<string>();
+  readonly #entered: ByteSet;
+  readonly #pending: PendingDirectories;
+  readonly #finished = openFinishedDirectories();
   readonly #entriesAtOnce = descriptorPlaces(FILES_AT_ONCE, { each: DESCRIPTORS_AN_ENTRY }).count;
   #root = -1;
 
   constructor(reader: ContainerReader, options: ExportOptions) {
     this.#reader = reader;
     this.#options = options;
+    this.#entered = reader.finder.idSet();
+    this.#pending = new PendingDirectories(reader);
+  }
+
+  close(): void {
+    for (const each of [this.#links, this.#entered, this.#pending, this.#finished]) each.close();
   }
 
   async tree(start: FoundInode, root: number): Promise<void> {
     this.#root = root;
-    const pending: Pending[] = [{ found: start, path: Buffer.alloc(0) }];
-    const finished: Pending[] = [];
-    for (let next = pending.pop(); next; next = pending.pop()) {
-      const { found, path } = next;
+    this.#pending.push(Buffer.alloc(0), start);
+    for (let next = this.#pending.pop(); next; next = this.#pending.pop()) {
+      const { path } = next;
       try {
+        const found = await next.read();
         this.#once(found, path);
         const fd = await openBelow(root, path);
         try {
-          await this.#directory(found, path, fd, pending);
+          await this.#directory(found, path, fd);
         } finally {
           close(fd);
         }
-        finished.push(next);
+        this.#finished.push({ path, attributes: found.inode.attributes });
       } catch (error) {
         this.#fail(path, error);
       }
     }
     // Writing into a directory changes its times, and its mode may forbid it: from the deepest up, at the very end.
-    for (const { found, path } of finished.reverse()) {
+    for (let next = this.#finished.pop(); next; next = this.#finished.pop()) {
+      const { path, attributes } = next;
       await this.#pause();
       try {
         const parent = await openParent(root, path);
         try {
-          await this.#restore(parent.fd, parent.name, found);
+          await this.#restore(parent.fd, parent.name, attributes);
         } finally {
           parent.release();
         }
@@ -148,42 +157,44 @@ class Export {
   }
 
   #once(found: FoundInode, path: Buffer): void {
-    const id = idHex(found.id);
-    if (this.#entered.has(id)) throw new ClfsError('format', `the directory ${id} is in the tree more than once, here as ${quotePath(path)}`);
-    this.#entered.add(id);
+    if (this.#entered.add(found.id)) return;
+    throw new ClfsError('format', `the directory ${idHex(found.id)} is in the tree more than once, here as ${quotePath(path)}`);
   }
 
-  #directory(directory: FoundInode, path: Buffer, fd: number, pending: Pending[]): Promise<void> {
-    return sideBySide(this.#references(directory, path), this.#entriesAtOnce, (reference) => this.#entry(fd, reference, pending));
+  async #directory(directory: FoundInode, path: Buffer, fd: number): Promise<void> {
+    const seen = new SpilledSet();
+    try {
+      await sideBySide(this.#references(directory, path, seen), this.#entriesAtOnce, (reference) => this.#entry(fd, reference));
+    } finally {
+      seen.close();
+    }
   }
 
-  /** Entries of a directory that can be written; the others are told. */
-  async *#references(directory: FoundInode, path: Buffer): AsyncGenerator<Reference> {
-    const seen = new Set<string>();
+  /** Entries of a directory that can be written; the others are told. @param seen takes their names */
+  async *#references(directory: FoundInode, path: Buffer, seen: ByteSet): AsyncGenerator<Reference> {
     for await (const piece of this.#reader.entries(directory)) {
       for (const { name, handle } of piece) {
         if (isDot(name) || isDotDot(name)) continue;
         this.#options.signal?.throwIfAborted();
         const entryPath = path.length === 0 ? Buffer.from(name) : Buffer.concat([path, Buffer.from('/'), name]);
-        const key = Buffer.from(name).toString('latin1');
-        if (!isSafeName(name) || seen.has(key)) {
-          this.#fail(entryPath, new ClfsError('format', seen.has(key) ? 'the name is in the directory twice' : 'the name cannot be one'));
+        const isSafe = isSafeName(name);
+        if (!isSafe || !seen.add(name)) {
+          this.#fail(entryPath, new ClfsError('format', isSafe ? 'the name is in the directory twice' : 'the name cannot be one'));
           continue;
         }
-        seen.add(key);
         yield { name: Buffer.from(name), handle, path: entryPath };
       }
     }
   }
 
-  async #entry(fd: number, { name, handle, path }: Reference, pending: Pending[]): Promise<void> {
+  async #entry(fd: number, { name, handle, path }: Reference): Promise<void> {
     try {
       const found = await this.#reader.inode(handle);
       const { attributes } = found.inode;
       if (attributes.type === ObjectType.directory) {
         this.#makeDirectory(fd, name);
-        pending.push({ found, path });
-      } else if (attributes.linkCount > 1) await this.#links.take(idHex(found.id), (origin) => this.#oneOfSeveral(fd, name, found, path, origin));
+        this.#pending.push(path, found);
+      } else if (attributes.linkCount > 1) await this.#links.take(found.id, (origin) => this.#oneOfSeveral(fd, name, found, path, origin));
       else if (this.#keeps(fd, name, found)) this.summary.skipped++;
       else await this.#write(fd, name, found);
     } catch (error) {
@@ -203,7 +214,7 @@ class Export {
       this.#countWritten();
       return origin;
     }
-    return { path, status: await this.#write(fd, name, found) };
+    return { path, identity: identityOf(await this.#write(fd, name, found)) };
   }
 
   /** @returns false when there is no way to link: the file is not there any more, or can have no further name */
@@ -225,7 +236,7 @@ class Export {
 
   async #write(fd: number, name: Buffer, found: FoundInode): Promise<FileStatus> {
     await this.#create(fd, name, found);
-    await this.#restore(fd, name, found);
+    await this.#restore(fd, name, found.inode.attributes);
     const status = statAt(fd, name);
     this.#countWritten();
     return status;
@@ -245,8 +256,8 @@ class Export {
     } else makeNode(fd, name, attributes.mode & 0o170777, attributes.deviceMajor, attributes.deviceMinor);
   }
 
-  #restore(fd: number, name: Buffer, { inode }: FoundInode): Promise<void> {
-    return patiently(name, () => restoreAttributes(fd, name, inode.attributes));
+  #restore(fd: number, name: Buffer, attributes: Attributes): Promise<void> {
+    return patiently(name, () => restoreAttributes(fd, name, attributes));
   }
 
   #countWritten(): void {

@@ -8,7 +8,8 @@ import { idHex, isNullId, ObjectType } from '../format/ids.js';
 import { decodeInode, type Inode } from '../format/inode.js';
 import { type DirectorySegment, decodeSegment, type FileSegment, type IndirectBlock } from '../format/segment.js';
 import { isOutOfDescriptors, patiently } from '../posix/descriptors.js';
-import type { ObjectBlob, ObjectFinder } from './object-finder.js';
+import type { ObjectBlob } from './object-blob.js';
+import type { ObjectFinder } from './object-finder.js';
 import { Pace } from './pace.js';
 
 /** Most bytes that one object of a sane container has, uncompressed: a file segment and its records, with room to spare. */

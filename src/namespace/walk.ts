@@ -1,6 +1,7 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { isDot, isDotDot, isSafeName } from '../format/dirents.js';
 import { idHex, ObjectType, ROOT_ID } from '../format/ids.js';
+import type { ByteSet } from '../spill/spilled-set.js';
 import type { ContainerReader, FoundInode } from './reader.js';
 
 /** Inodes that are fetched at once. */
@@ -26,15 +27,28 @@ export interface WalkedEntry {
  *
  * What cannot be read is reported as an entry with an error, and passed over. No directory is entered twice.
  *
- * @param entered ids of directories, as upper-case hex, that were entered already; those that this walk enters are added
+ * @param entered ids of directories that were entered already; those that this walk enters are added
  * @throws whatever the container throws beside `format` and `not-found`
  */
-export async function* walk(reader: ContainerReader, start: Uint8Array = ROOT_ID, entered: Set<string> = new Set()): AsyncGenerator<WalkedEntry> {
+export async function* walk(reader: ContainerReader, start: Uint8Array = ROOT_ID, entered?: ByteSet): AsyncGenerator<WalkedEntry> {
+  if (entered) {
+    yield* walkOnce(reader, start, entered);
+    return;
+  }
+  const own = reader.finder.idSet();
+  try {
+    yield* walkOnce(reader, start, own);
+  } finally {
+    own.close();
+  }
+}
+
+async function* walkOnce(reader: ContainerReader, start: Uint8Array, entered: ByteSet): AsyncGenerator<WalkedEntry> {
   const first = await read(reader, { path: Buffer.alloc(0), name: Buffer.alloc(0), handle: start, parent: start });
   const stack: AsyncGenerator<WalkedEntry>[] = [];
   yield first;
   if (first.found && isDirectory(first.found)) {
-    entered.add(idHex(start));
+    entered.add(start);
     stack.push(children(reader, first.found, first.path));
   }
   for (let top = stack.at(-1); top; top = stack.at(-1)) {
@@ -48,12 +62,10 @@ export async function* walk(reader: ContainerReader, start: Uint8Array = ROOT_ID
       yield entry;
       continue;
     }
-    const key = idHex(entry.handle);
-    if (entered.has(key) || stack.length >= MOST_DEPTH) {
-      yield { ...entry, found: undefined, error: new ClfsError('format', `The directory ${key} is in the tree more than once.`) };
+    if (stack.length >= MOST_DEPTH || !entered.add(entry.handle)) {
+      yield { ...entry, found: undefined, error: new ClfsError('format', `The directory ${idHex(entry.handle)} is in the tree more than once.`) };
       continue;
     }
-    entered.add(key);
     yield entry;
     stack.push(children(reader, entry.found, entry.path));
   }

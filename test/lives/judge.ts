@@ -6,7 +6,7 @@ import { idHex, ObjectType } from '../../src/format/ids.js';
 import { openLz4 } from '../../src/lz4/lz4.js';
 import { formatManifestEntry, toManifestEntry } from '../../src/manifest/manifest-entry.js';
 import { readContent } from '../../src/namespace/content.js';
-import { indexContainer } from '../../src/namespace/object-finder.js';
+import { indexContainer } from '../../src/namespace/object-index.js';
 import { ContainerReader, type FoundInode } from '../../src/namespace/reader.js';
 import { walk } from '../../src/namespace/walk.js';
 import { escapePath } from '../../src/text/escape-path.js';

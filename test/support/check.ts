@@ -6,7 +6,7 @@ import { type VerifyLine, verify } from '../../src/audit/verify.js';
 import type { Container } from '../../src/container/container.js';
 import { GEOMETRY, type Geometry } from '../../src/format/geometry.js';
 import { openLz4 } from '../../src/lz4/lz4.js';
-import { indexContainer } from '../../src/namespace/object-finder.js';
+import { indexContainer } from '../../src/namespace/object-index.js';
 import { ContainerReader } from '../../src/namespace/reader.js';
 import { openPosixSource } from '../../src/source/posix-source.js';
 import { escapePath } from '../../src/text/escape-path.js';

@@ -2,7 +2,7 @@ import type { Container } from '../../src/container/container.js';
 import { GEOMETRY, type Geometry } from '../../src/format/geometry.js';
 import { idHex } from '../../src/format/ids.js';
 import { openLz4 } from '../../src/lz4/lz4.js';
-import { indexContainer } from '../../src/namespace/object-finder.js';
+import { indexContainer } from '../../src/namespace/object-index.js';
 import { ContainerReader } from '../../src/namespace/reader.js';
 import { walk } from '../../src/namespace/walk.js';
 

@@ -7,7 +7,7 @@ import { decodeInode, encodeInode, type Inode } from '../../src/format/inode.js'
 import { decodeObjectName } from '../../src/format/names.js';
 import { load } from '../../src/load/load.js';
 import { openLz4 } from '../../src/lz4/lz4.js';
-import { indexContainer } from '../../src/namespace/object-finder.js';
+import { indexContainer } from '../../src/namespace/object-index.js';
 import { ContainerReader } from '../../src/namespace/reader.js';
 import { SMALL } from './check.js';
 

@@ -14,7 +14,7 @@ import { decodeObjectName } from '../../src/format/names.js';
 import { decodeSegment } from '../../src/format/segment.js';
 import { load } from '../../src/load/load.js';
 import { openLz4 } from '../../src/lz4/lz4.js';
-import { indexContainer } from '../../src/namespace/object-finder.js';
+import { indexContainer } from '../../src/namespace/object-index.js';
 import { ContainerReader } from '../../src/namespace/reader.js';
 import { escapePath } from '../../src/text/escape-path.js';
 import { SMALL } from './check.js';

@@ -1,4 +1,4 @@
-import { type ContainerReader, ENTRY_TYPE_NAMES, escapePath, type FoundInode, idHex, jsonLine, messageOf, ObjectType, walk } from '../../index.js';
+import { type ContainerReader, ENTRY_TYPE_NAMES, escapePath, type FoundInode, jsonLine, messageOf, ObjectType, walk } from '../../index.js';
 import { parseUint32 } from '../arguments.js';
 import { contentBytes, humanBytes } from './entry-text.js';
 import { Exit, indexed, lookUpArgument, pathFields, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
@@ -38,7 +38,7 @@ export const du: Verb = {
       const start = await lookUpArgument(command, reader, command.args[1]);
       const depthLimit = flags.summarize ? 0 : (flags.maxDepth ?? Number.POSITIVE_INFINITY);
       const usages = new Map<string, Usage>();
-      const counted = new Set<string>();
+      const counted = reader.finder.idSet();
       let damaged = false;
       for await (const { path, found, error } of walk(reader, start.found.id)) {
         io.signal.throwIfAborted();
@@ -49,8 +49,7 @@ export const du: Verb = {
         }
         const isDirectory = found.inode.attributes.type === ObjectType.directory;
         if (found.inode.attributes.linkCount > 1 && !isDirectory) {
-          if (counted.has(idHex(found.id))) continue;
-          counted.add(idHex(found.id));
+          if (!counted.add(found.id)) continue;
         }
         const stored = await storedBytes(reader, found);
         for (const directory of directoriesOf(path, isDirectory, depthLimit)) {

@@ -23,10 +23,15 @@ export const fsck: Verb = {
       const summary = await check(
         reader,
         index,
-        { content: flags.content === true, signal: io.signal, onProgress: (entries) => io.progress(() => `${entries} entries checked`) },
+        {
+          content: flags.content === true,
+          signal: io.signal,
+          onProgress: (entries) => io.progress(() => `${entries} entries checked`),
+          drain: () => io.write(pending.splice(0).join('')),
+        },
         (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
       );
-      for (const line of pending) await io.write(line);
+      await io.write(pending.join(''));
       await io.write(json ? jsonLine({ summary }) : summaryText(summary));
       return summary.errors > 0 || (flags.strict && summary.warnings > 0) ? Exit.found : Exit.ok;
     }),

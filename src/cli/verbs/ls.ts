@@ -1,5 +1,16 @@
 import type { Command } from 'commander';
-import { type ContainerReader, escapePath, type FoundInode, isClfsError, jsonLine, messageOf, ObjectType } from '../../index.js';
+import {
+  type ContainerReader,
+  escapePath,
+  type FoundInode,
+  isClfsError,
+  jsonLine,
+  messageOf,
+  ObjectType,
+  PendingDirectories,
+  type PendingDirectory,
+  sortedEntries,
+} from '../../index.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
 import { Exit, indexed, lookUpArgument, pathFields, pathVerbCommand, type Verb, type VerbIo, wantsJson, withReader } from './verb.js';
 
@@ -38,17 +49,32 @@ export const ls: Verb = {
         await io.write(listing.format({ name: start.path, path: start.path, found: start.found }));
         return Exit.ok;
       }
-      const pending: { path: Buffer; found: FoundInode }[] = [start];
-      let first = true;
-      for (let next = pending.pop(); next; next = pending.pop()) {
-        if (flags.recursive && !wantsJson(command) && !flags.null) await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
-        first = false;
-        const below = await listing.directory(next.path, next.found);
-        if (flags.recursive) pending.push(...below.reverse());
+      const pending = new PendingDirectories(reader);
+      try {
+        pending.push(start.path, start.found);
+        let first = true;
+        for (let next = pending.pop(); next; next = pending.pop()) {
+          if (flags.recursive && !wantsJson(command) && !flags.null) await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
+          first = false;
+          const below = new PendingDirectories(reader);
+          try {
+            await listing.directory(next, below);
+            if (flags.recursive) pending.take(below);
+          } finally {
+            below.close();
+          }
+        }
+      } finally {
+        pending.close();
       }
       return listing.damaged ? Exit.unchecked : Exit.ok;
     }),
 };
+
+interface Reference {
+  readonly name: Buffer;
+  readonly handle: Uint8Array;
+}
 
 interface Item {
   readonly name: Buffer;
@@ -70,32 +96,31 @@ class Listing {
     this.#io = io;
   }
 
-  /** Prints a directory. @returns the directories in it */
-  async directory(path: Buffer, found: FoundInode): Promise<{ path: Buffer; found: FoundInode }[]> {
-    const entries: { name: Buffer; handle: Uint8Array }[] = [];
-    try {
-      for await (const piece of this.#reader.entries(found)) {
-        for (const { name, handle } of piece) if (this.#flags.all || name[0] !== 0x2e) entries.push({ name: Buffer.from(name), handle });
-      }
-    } catch (error) {
-      this.#complain(path, error);
+  /** Prints a directory. @param below takes the directories in it */
+  async directory({ path, read }: PendingDirectory, below: PendingDirectories): Promise<void> {
+    const found = await read();
+    let batch: Reference[] = [];
+    for await (const { name, handle } of sortedEntries(this.#reader, found, (error) => this.#complain(path, error))) {
+      if (!this.#flags.all && name[0] === 0x2e) continue;
+      batch.push({ name: Buffer.from(name), handle });
+      if (batch.length < FETCHED_AT_ONCE) continue;
+      await this.#print(path, batch, below);
+      batch = [];
     }
-    entries.sort((a, b) => Buffer.compare(a.name, b.name));
-    const directories: { path: Buffer; found: FoundInode }[] = [];
-    for (let at = 0; at < entries.length; at += FETCHED_AT_ONCE) {
-      this.#io.signal.throwIfAborted();
-      const batch = entries.slice(at, at + FETCHED_AT_ONCE);
-      const items = await Promise.all(batch.map((entry) => this.#item(path, entry)));
-      let text = '';
-      for (const item of items) {
-        if (this.#flags.null) await this.#io.write(Buffer.concat([this.#flags.recursive ? item.path : item.name, NUL]));
-        else text += this.format(item);
-        const dots = item.name.equals(DOT) || item.name.equals(DOT_DOT);
-        if (item.found?.inode.attributes.type === ObjectType.directory && !dots) directories.push({ path: item.path, found: item.found });
-      }
-      if (text !== '') await this.#io.write(text);
+    await this.#print(path, batch, below);
+  }
+
+  async #print(path: Buffer, batch: readonly Reference[], below: PendingDirectories): Promise<void> {
+    this.#io.signal.throwIfAborted();
+    const items = await Promise.all(batch.map((entry) => this.#item(path, entry)));
+    let text = '';
+    for (const item of items) {
+      if (this.#flags.null) await this.#io.write(Buffer.concat([this.#flags.recursive ? item.path : item.name, NUL]));
+      else text += this.format(item);
+      const dots = item.name.equals(DOT) || item.name.equals(DOT_DOT);
+      if (item.found?.inode.attributes.type === ObjectType.directory && !dots) below.push(item.path, item.found);
     }
-    return directories;
+    if (text !== '') await this.#io.write(text);
   }
 
   format({ name, path, found }: Item): string {
@@ -110,7 +135,7 @@ class Listing {
     return `${modeText(a)} ${String(a.linkCount).padStart(3)} ${String(a.uid).padStart(5)} ${String(a.gid).padStart(5)} ${size.padStart(12)} ${timeText(a.mtime)} ${shown}${target}\n`;
   }
 
-  async #item(directory: Buffer, { name, handle }: { name: Buffer; handle: Uint8Array }): Promise<Item> {
+  async #item(directory: Buffer, { name, handle }: Reference): Promise<Item> {
     const path = directory.length === 0 ? name : Buffer.concat([directory, Buffer.from('/'), name]);
     try {
       if (!(await this.#isLookedInto(handle))) return { name, path, found: undefined };

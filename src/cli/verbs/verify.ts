@@ -28,6 +28,8 @@ interface Flags {
   readonly oneFileSystem?: boolean;
 }
 
+const LINES_AT_ONCE = 100;
+
 /** `verify`: a container against its source. */
 export const verify: Verb = {
   name: 'verify',
@@ -70,6 +72,7 @@ export const verify: Verb = {
             timeToleranceNs: flags.timeTolerance ?? 0n,
             signal: io.signal,
             onProgress: (entries, bytes) => io.progress(() => `${entries} entries the same, ${humanBytes(bytes)} compared`),
+            drain: () => (pending.length < LINES_AT_ONCE ? undefined : io.write(pending.splice(0).join(''))),
           },
           (line) => {
             report?.write(textOf(line));
@@ -77,7 +80,7 @@ export const verify: Verb = {
               pending.push(wantsJson(command) ? jsonLine({ mark: line.mark, ...pathFields(line.path), details: line.details }) : textOf(line));
           },
         );
-        for (const line of pending) await io.write(line);
+        await io.write(pending.join(''));
         if (wantsJson(command)) await io.write(jsonLine({ summary }));
         else {
           await io.write(
