@@ -31,7 +31,7 @@ interface ExtensionOutput extends LoadListener {
   error(text: string): void;
 }
 
-/** The command line of CLFSLoad, with its underscores. Source: azcopy-contract.md 5 */
+/** The command line of CLFSLoad, with its underscores. Source: docs/migrating.md 3, 4 */
 export function extensionCommand(): Command {
   return strict(new Command('CLFSLoad.py'))
     .description('Load a local directory into a CLFS container: the program that azcopy up to 10.14 runs for "load clfs", with the command line of CLFSLoad.')

@@ -6,7 +6,7 @@ const ETA_AFTER_MS = 10_000;
 /** Said once when the service stops answering. */
 export const WAITING = 'The service does not answer; waiting for it. Requests are repeated until it does.';
 
-/** Fields of a Progress message. Source: azcopy-contract.md 3 */
+/** Fields of a Progress message. Source: docs/output.md 1.3 */
 export interface ProgressFields {
   readonly elapsed: number;
   readonly files_completed_failed: number;
@@ -50,7 +50,7 @@ export class ProgressMeter {
   }
 }
 
-/** Fields of an EndOfJob message. Source: azcopy-contract.md 3 */
+/** Fields of an EndOfJob message. Source: docs/output.md 1.3 */
 export function endFields({ status, progress }: LoadSummary): Record<string, number | string> {
   return {
     elapsed: progress.elapsedMs / 1000,

@@ -4,7 +4,7 @@ import { durationText } from './dry-run-text.js';
 import { endFields, megabitsPerSecond, ProgressMeter, secondsLeft, WAITING } from './load-fields.js';
 import type { MessageOutput } from './messages.js';
 
-/** Time between two progress lines. Source: azcopy-contract.md 2 */
+/** Time between two progress lines. Source: docs/output.md 1.1 */
 const PROGRESS_MS = 2000;
 
 /** Shows a load as azcopy showed it. */
