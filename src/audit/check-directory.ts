@@ -5,7 +5,7 @@ import type { WalkedEntry } from '../namespace/walk.js';
 import { type BlockExtent, checkBlocks, readSegment } from './check-blocks.js';
 import type { FsckContext } from './fsck-context.js';
 
-/** Checks a directory's entries and segments. Source: clfs-format.md 6.4, 6.6 */
+/** Checks a directory's entries and segments. Source: docs/format.md 6.4, 8 */
 export async function checkDirectory(context: FsckContext, entry: WalkedEntry, found: FoundInode): Promise<void> {
   const { reader } = context;
   const error = (code: string, message: string) => context.report('error', code, entry.path, found.blob.name, message);

@@ -64,7 +64,7 @@ async function ownersOfUnused({ index, used, turns }: FsckContext): Promise<Read
   return owners;
 }
 
-/** Characters of the hash that a name begins with. Source: clfs-format.md 3.2 */
+/** Characters of the hash that a name begins with. Source: docs/format.md 3.2 */
 export const HASH_CHARACTERS = 16;
 
 function orphanText(what: string, type: number, ownerIsThere: boolean | undefined): string {
