@@ -1,6 +1,7 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { isDot, isDotDot, isSafeName } from '../format/dirents.js';
 import { idHex, ObjectType, ROOT_ID } from '../format/ids.js';
+import { joinPath } from '../paths/join-path.js';
 import type { ContainerReader, FoundInode } from './reader.js';
 
 /** Inodes that are fetched at once. */
@@ -68,7 +69,7 @@ async function* children(reader: ContainerReader, directory: FoundInode, path: B
       for (const { name, handle } of piece) {
         if (isDot(name) || isDotDot(name)) continue;
         if (ahead.length >= FETCH_AHEAD) yield await (ahead.shift() as Promise<WalkedEntry>);
-        const reference = { path: join(path, name), name, handle, parent: directory.id };
+        const reference = { path: joinPath(path, name), name, handle, parent: directory.id };
         const entry = isSafeName(name)
           ? read(reader, reference)
           : Promise.resolve({
@@ -100,8 +101,4 @@ async function read(reader: ContainerReader, reference: Reference): Promise<Walk
 
 function isDirectory(found: FoundInode): boolean {
   return found.inode.attributes.type === ObjectType.directory;
-}
-
-function join(parent: Buffer, name: Uint8Array): Buffer {
-  return parent.length === 0 ? Buffer.from(name) : Buffer.concat([parent, Buffer.from('/'), name]);
 }
