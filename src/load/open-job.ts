@@ -131,7 +131,6 @@ function newRecord(spec: LoadSpec, settings: RunSettings, random: (bytes: number
     massUuid: uuid(),
     wipeEpoch: uuid(),
     jobId: uuid(),
-    startedMs: Date.now(),
     begun: false,
     readsBack: true,
     committing: false,

@@ -18,7 +18,6 @@ export interface JobRecord {
   readonly massUuid: string;
   readonly wipeEpoch: string;
   readonly jobId: string;
-  readonly startedMs: number;
   /** Whether the bucket object was created. */
   readonly begun: boolean;
   /** Whether the service gives back what was put: one that swallows it (a test sink) cannot be checked later. */
