@@ -15,8 +15,8 @@ import {
 import { dryRunFields, dryRunText } from './dry-run-text.js';
 import { LoadOutput } from './load-output.js';
 import { type MessageOutput, OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType, openMessages } from './messages.js';
+import { runLoad } from './run-load.js';
 import { stopOnSignals } from './stop-on-signals.js';
-import { tellLoad } from './tell-load.js';
 
 const EXAMPLES = `
 Examples:
@@ -129,7 +129,7 @@ export function withRunOptions(command: Command): Command {
  * @returns exit code: 0 only when everything arrived
  * @throws UsageError
  */
-export async function runLoad(name: string, argv: readonly string[]): Promise<number> {
+export async function runLoadCommand(name: string, argv: readonly string[]): Promise<number> {
   const command = loadCommand(name);
   command.parse(normalizeBooleans(argv, BOOLEANS), { from: 'user' });
   const flags = command.opts<Flags>();
@@ -173,7 +173,7 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
   const selects = (['excludePath', 'excludePattern', 'oneFileSystem'] as const).some((name) => given(name) !== undefined);
   return withMessages(flags, async (messages, signal) => {
     if (!job.statePath) throw new ClfsError('usage', 'please specify a state-path');
-    return await tellLoad(
+    return await runLoad(
       {
         source: job.source,
         destination: job.container === undefined ? undefined : containerArgument(job.container),

@@ -68,7 +68,7 @@ async function azcopy(argv: readonly string[]): Promise<number> {
 
 async function runLoad(name: string, argv: readonly string[]): Promise<number> {
   const command = await import('./load-command.js');
-  return command.runLoad(name, argv);
+  return command.runLoadCommand(name, argv);
 }
 
 async function runResume(name: string, argv: readonly string[]): Promise<number> {

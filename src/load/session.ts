@@ -83,7 +83,7 @@ export class Session {
         progress.begin(() => state.counters, 0, 0, this.#parts.traffic);
         progress.scanning = false;
         options.onStart?.(() => progress.snapshot());
-        this.#say('This job is finished already: everything is in the container.');
+        this.#report('This job is finished already: everything is in the container.');
         await this.#writeManifest();
         await runner.close();
         return this.#summary('Completed', undefined);
@@ -105,10 +105,10 @@ export class Session {
       await work.container.tidy();
       await this.#writeManifest();
       status = state.failures.count() > 0 ? 'CompletedWithErrors' : 'Completed';
-      for (const text of unstorableTexts(progress.unstorable)) this.#say(text);
+      for (const text of unstorableTexts(progress.unstorable)) this.#report(text);
       const { notChecked } = state.record;
       if (notChecked !== '') {
-        this.#say(`The listing of the container was not checked: ${notChecked}. Check it by "clfsload fsck --content" with the container.`);
+        this.#report(`The listing of the container was not checked: ${notChecked}. Check it by "clfsload fsck --content" with the container.`);
       }
     } catch (error) {
       failure = error;
@@ -234,7 +234,7 @@ export class Session {
       if (count > 0) state.update({ repaired: true });
       return count;
     });
-    if (retried > 0) this.#say(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
+    if (retried > 0) this.#report(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
     progress.begin(() => state.counters, 0, state.openEntries() + retried, traffic);
   }
 
@@ -273,7 +273,7 @@ export class Session {
     options.onEvent?.({ kind: 'phase', phase });
   }
 
-  #say(text: string): void {
+  #report(text: string): void {
     this.#parts.context.log.write('INFO', text);
     this.#parts.options.onEvent?.({ kind: 'message', text });
   }
