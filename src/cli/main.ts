@@ -39,7 +39,7 @@ export async function allCommands(): Promise<readonly Command[]> {
 /** Runs the program. @returns exit code */
 export async function main(name: ProgramName, argv: readonly string[]): Promise<number> {
   if (argv.some((arg) => /sig=/i.test(arg))) {
-    // What the process is called is for every user of the machine to see.
+    // Every user of the machine can see the command line of a process.
     const { redact } = await import('../index.js');
     process.title = redact([name, ...argv].join(' '));
   }
@@ -95,7 +95,7 @@ async function verb(program: string, name: string, argv: readonly string[]): Pro
         await io.finish();
         return exit;
       } catch (error) {
-        // Not by and by: what a reader has not taken, or a service has not answered, would keep the process alive.
+        // At once: output that nobody reads, or a request that nobody answers, would keep the process alive.
         if (signal.aborted) process.exit(INTERRUPTED);
         if (error instanceof ClosedPipe) return 0;
         if (!isClfsError(error)) throw error;

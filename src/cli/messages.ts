@@ -14,7 +14,7 @@ export interface MessageOutput {
   /** @param text for a line that is rewritten in place @param content for JSON @param details that follow where there is room */
   progress(text: string, content: unknown, details: string): void;
   endOfJob(text: string, content: unknown): void;
-  /** A result that is no end of a job: in JSON an Info whose content is JSON. */
+  /** A result other than the end of a job; in JSON, an Info whose content is JSON. */
   report(text: string, content: unknown): void;
 }
 

@@ -4,7 +4,7 @@ import { freeSpaceWarnings } from '../state/free-space.js';
 import { escapePath } from '../text/escape-path.js';
 import type { UnstorableCount } from '../worker/unstorable-count.js';
 
-/** What can be known to stand in a job's way before it begins. @returns whole sentences */
+/** Warnings of what may stop a job later, as far as it can be known before. @returns whole sentences */
 export function warningsBefore(destination: ParsedContainer, statePath: string, nowMs: number): readonly string[] {
   const sas = destination.place.kind === 'azure' ? inspectSas(destination.query, nowMs).warnings : [];
   return [...sas, ...freeSpaceWarnings(statePath)];

@@ -26,7 +26,7 @@ export interface OpenJob {
   readonly resources: LoadResources;
 }
 
-/** What a job is begun, or gone on with, by. */
+/** What is needed to begin a job, or to go on with it. */
 export interface JobStart {
   readonly statePath: string;
   readonly wish: LoadWish;

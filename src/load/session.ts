@@ -55,7 +55,7 @@ export class Session {
     this.#parts = parts;
     const { sessions, settled } = job.state.record;
     const { clock } = context;
-    // When a process died is not known: its last puts may be as young as the present session.
+    // It is not known when that process died: its last puts may have been sent just before this session began.
     const ofBeforeMs = sessions > 0 && !settled ? clock.monotonic() + job.resources.container.lateArrivalMs : 0;
     this.#tools = {
       work,

@@ -6,7 +6,7 @@ import type { ContainerReader, FoundInode } from './reader.js';
 
 /** Inodes that are fetched at once. */
 const FETCH_AHEAD = 64;
-/** Deeper than this no real tree is; a hostile one ends here. */
+/** No real tree is deeper; a hostile one is cut off here. */
 const MOST_DEPTH = 100_000;
 
 /** One entry of a tree that is walked. */

@@ -11,7 +11,7 @@ import { manifestLines, newHash } from './manifest-lines.js';
 import type { ObjectDraft } from './object-writer.js';
 import type { EntryProblem } from './tasks.js';
 
-/** How often an entry is read that changes while it is read. */
+/** How many times an entry that changes while it is read is tried before it fails. */
 const MOST_ATTEMPTS = 3;
 
 /** An entry to be read, and the names that its objects get. */

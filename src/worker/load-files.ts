@@ -18,7 +18,7 @@ import type { Breakage, FilesPart, FilesResult, FilesTask } from './tasks.js';
 /** Entries after which answers of the service get their turn. */
 const TURN_ENTRIES = 8;
 
-/** Loads the entries of a chunk; large files are only found out about. */
+/** Loads the entries of a chunk; of a large file it reports only that it is one. */
 export async function loadFiles(task: FilesTask, context: WorkContext, tell: PartSink<FilesPart>): Promise<FilesResult> {
   const chunk = new ChunkInProgress(task.count, context, tell);
   const directoryHandle = Buffer.from(task.directoryHandle);
