@@ -6,7 +6,7 @@ import type { Progress } from './progress.js';
 const SIZE_AFTER_MS = 5000;
 
 /** Sizes the source in a thread of its own while the load runs, so that the time left can be estimated. */
-export function sizeBeside(setup: SizeSetup, progress: Progress): { stop(): void } {
+export function startEstimate(setup: SizeSetup, progress: Progress): { stop(): void } {
   let sizer: SizerThread | undefined;
   const timer = setTimeout(() => {
     sizer = startSizer({ ...setup, unstorable: true }, ({ entries, bytes, unstorable }, complete) => {
