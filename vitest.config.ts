@@ -6,5 +6,11 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
+    coverage: {
+      provider: 'v8',
+      include: ['src/{format,state,engine,audit}/**/*.ts'],
+      exclude: ['**/*.test.ts'],
+      reporter: [['text', { maxCols: 140 }]],
+    },
   },
 });

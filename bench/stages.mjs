@@ -10,7 +10,7 @@ import { encodeObjectName, FIRST_VERSION } from '../dist/format/names.js';
 import { openLz4 } from '../dist/lz4/lz4.js';
 import { openPosixSource } from '../dist/source/posix-source.js';
 import { JobState } from '../dist/state/job-state.js';
-import { buildInode, layoutInode } from '../dist/worker/build-inode.js';
+import { buildInode, layoutInode } from '../dist/format/object-layout.js';
 import { toAttributes } from '../dist/worker/file-attributes.js';
 import { JobIds } from '../dist/worker/job-ids.js';
 import { sizeTree } from '../dist/worker/size-tree.js';

@@ -13,9 +13,9 @@ import { ContainerReader } from './namespace/reader.js';
 export interface ReaderOptions {
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
   readonly retryWindowMs?: number;
-  /** Ends whatever is read, soon, by its reason. */
+  /** When it is aborted, reading ends soon, with its reason. */
   readonly signal?: AbortSignal;
-  /** How to be let in where the URL has no SAS. */
+  /** How to log in where the URL has no SAS. */
   readonly identity?: IdentityOptions;
 }
 

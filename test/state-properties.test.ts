@@ -39,7 +39,6 @@ const RECORD: JobRecord = {
   massUuid: '',
   wipeEpoch: '',
   jobId: '',
-  startedMs: 0,
   begun: true,
   readsBack: true,
   committing: false,

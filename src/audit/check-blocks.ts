@@ -17,7 +17,7 @@ export interface BlockExtent {
 
 /**
  * Goes over blocks 1 and on of an inode, checks the indirect blocks on the way, and that every segment is there once, under the
- * right name. Source: clfs-format.md 6.2, 6.3
+ * right name. Source: docs/format.md 6.2, 6.3
  *
  * @returns the segments that are there
  */

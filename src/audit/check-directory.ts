@@ -7,7 +7,7 @@ import { quotePath } from '../text/escape-path.js';
 import { type BlockExtent, checkBlocks, readSegment } from './check-blocks.js';
 import type { FsckContext } from './fsck-context.js';
 
-/** Checks a directory's entries and segments. Source: clfs-format.md 6.4, 6.6 */
+/** Checks a directory's entries and segments. Source: docs/format.md 6.4, 8 */
 export async function checkDirectory(context: FsckContext, entry: WalkedEntry, found: FoundInode): Promise<void> {
   const seen = new SpilledSet();
   try {

@@ -21,7 +21,7 @@ const MODE_BITS = [0, 0o100000, 0o040000, 0o060000, 0o020000, 0o120000, 0o140000
 const NANOSECONDS = 1_000_000_000;
 const NOT_FINAL_HASH = hash64Hex(NOT_FINAL_OWNER);
 
-/** Checks what every inode has: name, handle, attributes, block 0, back pointers. Source: clfs-format.md 2, 3, 6 */
+/** Checks what every inode has: name, handle, attributes, block 0, back pointers. Source: docs/format.md 2, 3, 6 */
 export function checkInode(context: FsckContext, entry: WalkedEntry, found: FoundInode): void {
   const { blob, inode } = found;
   const { attributes } = inode;

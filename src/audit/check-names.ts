@@ -20,7 +20,7 @@ export async function checkNames({ index, report, turns }: FsckContext): Promise
   }
 }
 
-/** Checks the bucket object, and the log files against it. Source: clfs-format.md 6.5 */
+/** Checks the bucket object, and the log files against it. Source: docs/format.md 9 */
 export async function checkBucket(context: FsckContext): Promise<void> {
   const { reader, index, report, turns } = context;
   const blob = await index.find(BUCKET_ID);

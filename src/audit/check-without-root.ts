@@ -32,7 +32,7 @@ export interface WithoutRoot {
  * Checks a container whose root cannot be read: each tree below a directory whose parent is not there, and each inode that no
  * directory lists.
  *
- * Which directory an inode belongs to is told by the owner in its name. Source: clfs-format.md 3.2
+ * Which directory an inode belongs to is told by the owner in its name. Source: docs/format.md 3.2
  */
 export async function checkWithoutRoot(context: FsckContext, onEntry: () => void): Promise<WithoutRoot> {
   const check = new RootlessCheck(context, onEntry);

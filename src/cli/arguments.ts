@@ -5,7 +5,7 @@ export class UsageError extends Error {}
 
 /**
  * Puts boolean flags into the form `--flag=true|false`, in which azcopy takes them: `--flag`, `--flag true` and `--flag false` are
- * understood as well, and never swallow an argument.
+ * understood as well; an argument that follows is never taken for a value.
  */
 export function normalizeBooleans(argv: readonly string[], flags: readonly string[]): string[] {
   const result: string[] = [];

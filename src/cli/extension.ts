@@ -1,13 +1,13 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { ClfsError, escapeText, LOG_LEVELS, type LoadEvent, type LoadSummary, type LogLevel, messageOf, redact, VERSION } from '../index.js';
 import { parseChoice, parsePositive, parseUint32, strict, UsageError, usageText } from './arguments.js';
+import { endFields, ProgressMeter, WAITING } from './azcopy-progress.js';
 import { exactArguments } from './exact-arguments.js';
-import { endFields, ProgressMeter, WAITING } from './load-fields.js';
 import { LoadOutput } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
 import { openMessages } from './messages.js';
+import { type LoadListener, runLoad } from './run-load.js';
 import { stopOnSignals } from './stop-on-signals.js';
-import { type LoadListener, tellLoad } from './tell-load.js';
 
 const PROGRESS_MS = 2000;
 const ACCOUNT_NAME = /^[a-z0-9]{3,24}$/;
@@ -33,7 +33,7 @@ interface ExtensionOutput extends LoadListener {
   error(text: string): void;
 }
 
-/** The command line of CLFSLoad, with its underscores. Source: azcopy-contract.md 5 */
+/** The command line of CLFSLoad, with its underscores. Source: docs/migrating.md 3, 4 */
 export function extensionCommand(): Command {
   return strict(new Command('CLFSLoad.py'))
     .description('Load a local directory into a CLFS container: the program that azcopy up to 10.14 runs for "load clfs", with the command line of CLFSLoad.')
@@ -89,7 +89,7 @@ export async function runExtension(given: readonly string[]): Promise<number> {
   const output = azcopy ? new AzcopyOutput() : ownOutput();
   const stop = stopOnSignals(() => output.event?.({ kind: 'message', text: 'stopping; once more stops at once' }));
   try {
-    return await tellLoad(
+    return await runLoad(
       {
         statePath: textPath(args[0], 'the state directory'),
         source: presentPath(args[1]),
@@ -133,7 +133,7 @@ function containerUrl(account: string, container: string, sas: string): string {
 class AzcopyOutput implements ExtensionOutput {
   readonly #meter = new ProgressMeter();
   #timer: NodeJS.Timeout | undefined;
-  #toldWaiting = false;
+  #reportedWaiting = false;
 
   constructor() {
     // azcopy may go away; the load goes on.
@@ -143,19 +143,19 @@ class AzcopyOutput implements ExtensionOutput {
   event(event: LoadEvent): void {
     if (event.kind === 'configuration') {
       const { compression, newSession, preserveHardLinks } = event;
-      say('AZCOPY-CONFIG', { compression, new: newSession, preserve_hardlinks: preserveHardLinks, version: VERSION });
-    } else if (event.kind === 'phase') say('AZCOPY-INFO', { phase: event.phase });
+      writeTagged('AZCOPY-CONFIG', { compression, new: newSession, preserve_hardlinks: preserveHardLinks, version: VERSION });
+    } else if (event.kind === 'phase') writeTagged('AZCOPY-INFO', { phase: event.phase });
     else process.stdout.write(errorLine(event.text));
   }
 
   start(snapshot: Parameters<LoadOutput['start']>[0]): void {
     this.#timer = setInterval(() => {
       const now = snapshot();
-      if (now.waitingSinceMs > 0 && !this.#toldWaiting) process.stdout.write(errorLine(WAITING));
-      this.#toldWaiting = now.waitingSinceMs > 0;
+      if (now.waitingSinceMs > 0 && !this.#reportedWaiting) process.stdout.write(errorLine(WAITING));
+      this.#reportedWaiting = now.waitingSinceMs > 0;
       const fields = this.#meter.fields(now);
       // azcopy prints every digit that it is given.
-      say('AZCOPY', { ...fields, pct_complete: tenths(fields.pct_complete), throughput_Mbps: tenths(fields.throughput_Mbps) });
+      writeTagged('AZCOPY', { ...fields, pct_complete: tenths(fields.pct_complete), throughput_Mbps: tenths(fields.throughput_Mbps) });
     }, PROGRESS_MS);
     this.#timer.unref();
   }
@@ -164,7 +164,7 @@ class AzcopyOutput implements ExtensionOutput {
     clearInterval(this.#timer);
     if (summary.error !== undefined) this.error(`The job stopped: ${messageOf(summary.error)}`);
     if (summary.problemsFile) process.stdout.write(errorLine(`What failed is listed in ${summary.problemsFile}.`));
-    say('AZCOPY-FINAL', { ...endFields(summary), phase: 'Done' });
+    writeTagged('AZCOPY-FINAL', { ...endFields(summary), phase: 'Done' });
   }
 
   error(text: string): void {
@@ -176,7 +176,7 @@ function tenths(value: number): number {
   return Math.round(value * 10) / 10;
 }
 
-function say(tag: string, content: unknown): void {
+function writeTagged(tag: string, content: unknown): void {
   process.stdout.write(`${tag}:${JSON.stringify(content)}\n`);
 }
 

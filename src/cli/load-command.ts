@@ -6,8 +6,8 @@ import { dryRunFields, dryRunText } from './dry-run-text.js';
 import { LoadOutput } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
 import { type MessageOutput, OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType, openMessages } from './messages.js';
+import { runLoad } from './run-load.js';
 import { stopOnSignals } from './stop-on-signals.js';
-import { tellLoad } from './tell-load.js';
 
 const EXAMPLES = `
 Examples:
@@ -83,10 +83,10 @@ export function loadCommand(name: string): Command {
   return withRunOptions(command).addHelpText('after', EXAMPLES);
 }
 
-/** What is said of a container that is an argument. */
+/** Help text of an argument that names a container. */
 export const CONTAINER_HELP = 'container URL, file:// URL or path of a directory; env:NAME and @FILE take it from the environment or a file';
 
-/** Flags of how a job runs, which each of its sessions may be told anew. */
+/** Adds the flags that say how a job runs: they may differ from session to session. */
 export function withRunOptions(command: Command): Command {
   return command
     .option(
@@ -124,7 +124,7 @@ export function withRunOptions(command: Command): Command {
  * @returns exit code: 0 only when everything arrived
  * @throws UsageError
  */
-export async function runLoad(name: string, argv: readonly string[]): Promise<number> {
+export async function runLoadCommand(name: string, argv: readonly string[]): Promise<number> {
   const command = loadCommand(name);
   command.parse(normalizeBooleans(argv, BOOLEANS), { from: 'user' });
   const flags = command.opts<Flags>();
@@ -151,7 +151,7 @@ export async function runLoad(name: string, argv: readonly string[]): Promise<nu
   });
 }
 
-/** Which job is to be run; what is left out of one that goes on is as it was. */
+/** Which job is to be run. When a job goes on, what is left out stays as it was. */
 interface JobArguments {
   readonly source?: string;
   /** As it stands on the command line. */
@@ -163,13 +163,13 @@ interface JobArguments {
 /** Begins a load, or goes on with one, by the flags of `command`. @returns exit code */
 export function runJob(command: Command, job: JobArguments): Promise<number> {
   const flags = command.opts<Flags>();
-  // A flag that is not given leaves a job that goes on as it is.
+  // When a job goes on, a flag that is not given changes nothing.
   const given = <K extends keyof Flags>(name: K): Flags[K] | undefined => (command.getOptionValueSource(name) === 'cli' ? flags[name] : undefined);
   const selects = (['excludePath', 'excludePattern', 'oneFileSystem'] as const).some((name) => given(name) !== undefined);
   return withMessages(flags, async (messages, signal) => {
     if (!job.statePath) throw new ClfsError('usage', 'please specify a state-path');
     const manifest = given('manifest');
-    return await tellLoad(
+    return await runLoad(
       {
         source: job.source === undefined ? undefined : presentPath(job.source),
         destination: job.container === undefined ? undefined : containerArgument(job.container),

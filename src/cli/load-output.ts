@@ -1,10 +1,10 @@
 import type { FinalStatus, LoadEvent, LoadSummary, ProgressSnapshot } from '../index.js';
 import { messageOf, redact, VERSION } from '../index.js';
+import { endFields, megabitsPerSecond, ProgressMeter, secondsLeft, WAITING } from './azcopy-progress.js';
 import { durationText } from './dry-run-text.js';
-import { endFields, megabitsPerSecond, ProgressMeter, secondsLeft, WAITING } from './load-fields.js';
 import type { MessageOutput } from './messages.js';
 
-/** Time between two progress lines. Source: azcopy-contract.md 2 */
+/** Time between two progress lines. Source: docs/output.md 1.1 */
 const PROGRESS_MS = 2000;
 
 /** Shows a load as azcopy showed it. */
@@ -13,7 +13,7 @@ export class LoadOutput {
   #timer: NodeJS.Timeout | undefined;
   #snapshot: (() => ProgressSnapshot) | undefined;
   readonly #meter = new ProgressMeter();
-  #toldWaiting = false;
+  #reportedWaiting = false;
 
   constructor(messages: MessageOutput) {
     this.#messages = messages;
@@ -50,8 +50,8 @@ export class LoadOutput {
   #progress(): void {
     const now = this.#snapshot?.();
     if (!now) return;
-    if (now.waitingSinceMs > 0 && !this.#toldWaiting) this.#messages.info(`INFO: ${WAITING}`);
-    this.#toldWaiting = now.waitingSinceMs > 0;
+    if (now.waitingSinceMs > 0 && !this.#reportedWaiting) this.#messages.info(`INFO: ${WAITING}`);
+    this.#reportedWaiting = now.waitingSinceMs > 0;
     const fields = this.#meter.fields(now);
     const counts = `${now.filesDone} Done, ${now.filesFailed} Failed, ${fields.files_pending} Pending, 0 Skipped, ${now.filesTotal} Total`;
     const line = `${fields.pct_complete.toFixed(1)} %, ${counts}, Throughput (Mb/s): ${fields.throughput_Mbps.toFixed(1)}`;

@@ -78,7 +78,7 @@ async function azcopy(argv: readonly string[]): Promise<number> {
 
 async function runLoad(name: string, argv: readonly string[]): Promise<number> {
   const command = await import('./load-command.js');
-  return command.runLoad(name, argv);
+  return command.runLoadCommand(name, argv);
 }
 
 async function runResume(name: string, argv: readonly string[]): Promise<number> {
@@ -105,7 +105,7 @@ async function verb(program: string, name: string, argv: readonly string[]): Pro
         await io.finish();
         return exit;
       } catch (error) {
-        // Not by and by: what a reader has not taken, or a service has not answered, would keep the process alive.
+        // At once: output that nobody reads, or a request that nobody answers, would keep the process alive.
         if (signal.aborted) process.exit(INTERRUPTED);
         if (error instanceof ClosedPipe) return 0;
         if (!isClfsError(error)) throw error;

@@ -14,7 +14,7 @@ export interface MessageOutput {
   /** @param text for a line that is rewritten in place @param content for JSON @param details that follow where there is room */
   progress(text: string, content: unknown, details: string): void;
   endOfJob(text: string, content: unknown): void;
-  /** A result that is no end of a job: in JSON an Info whose content is JSON. */
+  /** A result other than the end of a job; in JSON, an Info whose content is JSON. */
   report(text: string, content: unknown): void;
 }
 
@@ -46,7 +46,7 @@ function silent(): MessageOutput {
 }
 
 function json(write: (text: string) => void): MessageOutput {
-  const say = (type: MessageType, content: string) =>
+  const writeMessage = (type: MessageType, content: string) =>
     write(
       `${escapeJson(
         JSON.stringify({
@@ -58,12 +58,12 @@ function json(write: (text: string) => void): MessageOutput {
       )}\n`,
     );
   return {
-    info: (message) => say('Info', message),
-    error: (message) => say('Error', message),
-    init: (content) => say('Init', JSON.stringify(content)),
-    progress: (_text, content) => say('Progress', JSON.stringify(content)),
-    endOfJob: (_text, content) => say('EndOfJob', JSON.stringify(content)),
-    report: (_text, content) => say('Info', JSON.stringify(content)),
+    info: (message) => writeMessage('Info', message),
+    error: (message) => writeMessage('Error', message),
+    init: (content) => writeMessage('Init', JSON.stringify(content)),
+    progress: (_text, content) => writeMessage('Progress', JSON.stringify(content)),
+    endOfJob: (_text, content) => writeMessage('EndOfJob', JSON.stringify(content)),
+    report: (_text, content) => writeMessage('Info', JSON.stringify(content)),
   };
 }
 

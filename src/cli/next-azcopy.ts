@@ -3,9 +3,9 @@ import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /**
- * Names, in the environment, the programs that a command line has gone through already, by their real paths.
+ * Environment variable with the real paths of the programs that have handed this command line on.
  *
- * Of several copies of this program in PATH each sees the others as foreign: they would hand it to each other without end.
+ * Several copies of this program in PATH do not recognize each other: without it they would hand the command line round for ever.
  */
 const PASSED_ON = 'CLFSLOAD_PASSED_ON';
 
@@ -24,7 +24,7 @@ export async function passOn(argv: readonly string[]): Promise<number> {
     );
     return 1;
   }
-  // What is called is named too: if it is an older copy that names nobody, it is not called again.
+  // The program that is called is added here: an older copy of this one does not add itself, and would be called again.
   passed.add(realpathSync(next));
   try {
     return await run(next, argv, { ...process.env, [PASSED_ON]: [...passed].join(delimiter) });

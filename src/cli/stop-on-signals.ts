@@ -6,7 +6,7 @@
 export function stopOnSignals(onStop: () => void = () => undefined): { readonly signal: AbortSignal; release(): void } {
   const controller = new AbortController();
   const onSignal = (signal: NodeJS.Signals) => {
-    // Without a terminal (nohup, a service) a hang-up is no wish of the user.
+    // Without a terminal (nohup, a service) SIGHUP does not mean that the user wants to stop.
     if (signal === 'SIGHUP' && !process.stdin.isTTY) return;
     if (controller.signal.aborted) process.exit(1);
     onStop();

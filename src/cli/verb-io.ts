@@ -5,7 +5,7 @@ import type { VerbIo } from './verbs/verb.js';
 const STANDARD_OUTPUT = 1;
 const PROGRESS_MS = 1000;
 
-/** Whoever reads standard output has gone away: nothing is to be done any more, and nothing is wrong. */
+/** The reader of standard output has closed it: the verb ends, and that is no error. */
 export class ClosedPipe extends Error {}
 
 /** Where a verb writes: standard output and standard error. */
@@ -17,7 +17,7 @@ export interface ProgramIo extends VerbIo {
 /**
  * Opens standard output and standard error for a verb.
  *
- * What is written must arrive whole: a full disk is an error, and only a pipe whose reader went away is none.
+ * Output must arrive whole: a full disk is an error; a pipe that its reader has closed is not.
  */
 export function createIo(signal: AbortSignal): ProgramIo {
   const pace = new Pace(signal);
@@ -46,7 +46,7 @@ function isFile(fd: number): boolean {
   return status.isFile() || (status.isCharacterDevice() && !process.stdout.isTTY);
 }
 
-/** Node's own stream for files takes no notice of a disk that gets full within one write. */
+/** Writes to the file itself: Node's stream does not report a disk that becomes full within one write. */
 async function writeToFile(bytes: string | Uint8Array): Promise<void> {
   const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
   try {
@@ -56,7 +56,7 @@ async function writeToFile(bytes: string | Uint8Array): Promise<void> {
   }
 }
 
-/** Writes at the pace of the reader; one that does not read is waited for until the signal. */
+/** Writes as fast as the reader reads; waits for it until the signal is aborted. */
 function streamWriter(stream: NodeJS.WriteStream, signal: AbortSignal): (bytes: string | Uint8Array) => Promise<void> {
   let failure: Error | undefined;
   const waiting = new Set<() => void>();
@@ -77,7 +77,7 @@ function streamWriter(stream: NodeJS.WriteStream, signal: AbortSignal): (bytes: 
       taken = true;
       wake();
     };
-    // The end of an output is written: it waits for all that went before.
+    // An empty write marks the end of the output: it waits for everything before it.
     if (stream.write(bytes, onTaken) && bytes.length > 0) return;
     while (!taken && !failure && !signal.aborted && !stream.destroyed) await new Promise<void>((resolve) => waiting.add(resolve));
     if (failure) throw failure;

@@ -4,7 +4,7 @@ import { type Clock, systemClock } from '../time/clock.js';
 const LOWEST = 8;
 const HIGHEST = 256;
 const FIRST = 16;
-/** A round trip this short is no sign of a queue, however short others were: most of it is this thread's own work. */
+/** A round trip shorter than this never means that a queue builds up: most of it is this thread's own work. */
 const SHORT_MS = 0.7;
 /** A round trip may grow by this factor over the shortest one seen before concurrency stops growing. */
 const TOLERANCE = 2;
@@ -12,7 +12,7 @@ const TOLERANCE = 2;
 const BASELINE_DRIFT = 1.02;
 /** Requests that may wait for a place before nothing more is prepared. */
 const WAITING_AHEAD = 16;
-/** What was under way when concurrency was lowered may ask for it again: that is the same trouble. */
+/** For so long a limit that was lowered stays as it is: requests that were under way report the same trouble. */
 const HOLD_MS = 2000;
 
 /** Bounds of an {@link AdaptiveConcurrency}. */
@@ -144,7 +144,7 @@ export class AdaptiveConcurrency {
     const used = this.#peak >= this.limit;
     if ((used || gradient < 1) && this.#clock.monotonic() >= this.#holdUntilMs) {
       const next = this.#limit * gradient + Math.sqrt(this.#limit);
-      // What was lowered below the lowest that a round trip can ask for grows again step by step, not at once.
+      // A limit that was lowered below the smallest which round trips can bring about grows again step by step, not at once.
       this.#limit = Math.min(this.#most, Math.max(Math.min(LOWEST, this.#limit), next));
     }
     this.#shortestMs *= BASELINE_DRIFT;

@@ -12,7 +12,7 @@ const TEMPORARY = '.clfsload-put-';
 const PAGE_ENTRIES = 1000;
 const BUFFERED_ENTRIES = 1024;
 const PENDING = Symbol('the names are not read yet');
-/** How long descriptors that have run out are waited for: others give theirs back in this time, or never. */
+/** How long to wait for a file descriptor when there is none: others close theirs within this time, or not at all. */
 const DESCRIPTORS_MS = 60_000;
 const LONGEST_DELAY_MS = 500;
 const NO_DESCRIPTORS = new Set(['EMFILE', 'ENFILE']);
@@ -190,7 +190,7 @@ class LocalContainer implements Container {
       let page: BlobInfo[] = [];
       let entries = 0;
       for (let entry = directory.readSync(); entry; entry = directory.readSync()) {
-        // Whoever waits for a timer or a signal gets a turn, also where nothing begins with the prefix: such a page holds nothing.
+        // Timers and signals get a turn, also where no name begins with the prefix: the page is empty then.
         if (++entries % PAGE_ENTRIES === 0) {
           await setImmediate();
           if (page.length === 0) yield page;
@@ -233,7 +233,7 @@ class LocalContainer implements Container {
   }
 
   async flush(): Promise<void> {
-    // The system tells of bytes that it could not write only once: what came before is not durable, whatever a later sync says.
+    // The system reports bytes that it could not write only once: what was written before is not durable, even if a later sync succeeds.
     if (this.#lost) throw this.#lost;
     if (!this.#dirty) return;
     if (this.#closed) throw new ClfsError('cancelled', `The container ${JSON.stringify(this.#directory)} is closed.`);
@@ -275,7 +275,7 @@ class LocalContainer implements Container {
     }
   }
 
-  /** Does what needs a descriptor; when they have run out, again once others may have given theirs back. */
+  /** Does something that needs a descriptor; while there is none, tries again when others may have closed theirs. */
   async #withDescriptors<T>(work: () => T): Promise<T> {
     const begun = this.#clock.monotonic();
     for (let delayMs = 5; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {

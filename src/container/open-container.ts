@@ -41,7 +41,7 @@ function fileUrlPath(text: string): string {
   }
 }
 
-/** How people see a container. */
+/** A container as people know it. */
 export function placeText(place: ContainerPlace): string {
   return place.kind === 'azure' ? addressText(place.address) : place.directory;
 }

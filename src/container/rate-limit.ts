@@ -1,7 +1,7 @@
 import type { Clock } from '../time/clock.js';
 import type { Traffic } from './traffic.js';
 
-/** Bytes after which a body is held up again: small enough that any ten seconds are within a few per cent of the cap. */
+/** Bytes of a body that are sent without a pause: so few that the rate over any ten seconds is within a few per cent of the cap. */
 export const PACED_PIECE_BYTES = 65536;
 /** How far the wire may lag behind before unused time is forfeited. */
 const BURST_NS = 100_000_000n;

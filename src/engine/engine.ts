@@ -12,7 +12,7 @@ const SHORTEST_PAUSE_MS = 2;
 /** How long a stop waits for what is under way, and then for what lanes tell of it when it is cut off. */
 const STOP_WAIT_MS = 3500;
 const ABANDON_WAIT_MS = 1500;
-/** How often a job that nothing happens in says that it is alive. */
+/** How often a job records that it is alive while nothing else is recorded. */
 const BEAT_MS = 10_000;
 
 /** What an engine works with. */

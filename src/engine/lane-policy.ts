@@ -8,7 +8,7 @@ const LARGE_WORK = { lookMs: 60, idleProcessors: 0.6 };
 /** Large files of so much keep every processor busy for seconds: no need to look. */
 const MUCH_BYTES = 4 * 2 ** 30;
 
-/** How long the main thread's own lane works: a small load is done before a thread would have paid for its start. */
+/** How long the main thread's own lane works: a small load ends before starting a thread would have been worth it. */
 const OWN_LANE_MS = 3000;
 
 /**

@@ -8,7 +8,7 @@ export type ToThread<M extends Kinds<M>, Setup, Update> =
   | { readonly say: 'update'; readonly update: Update }
   | { readonly say: 'stop' | 'abandon' };
 
-/** What a thread says. Errors travel as code and message: a class does not survive the way. */
+/** What a thread says. Errors are sent as code and message, since their class would be lost. */
 export type FromThread<M extends Kinds<M>> =
   | { readonly say: 'part'; readonly ticket: number; readonly part: PartMessage<M> }
   | { readonly say: 'done'; readonly ticket: number; readonly result: ResultMessage<M> }

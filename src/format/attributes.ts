@@ -8,7 +8,7 @@ export interface Timestamp {
   readonly nanoseconds: number;
 }
 
-/** Attributes of an inode, as its VATTR record holds them. Source: clfs-format.md 6.1 */
+/** Attributes of an inode, as its VATTR record holds them. Source: docs/format.md 6.1 */
 export interface Attributes {
   /** st_mode, type bits included. */
   readonly mode: number;
@@ -41,7 +41,7 @@ export const VATTR_RECORD_BYTES = recordBytes(PAYLOAD_BYTES);
 /**
  * A time with whole seconds of any range, moved to the nearest one the format can hold.
  *
- * Source: clfs-format.md 6.1
+ * Source: docs/format.md 6.1
  */
 export function clampTimestamp(seconds: number, nanoseconds: number): Timestamp {
   if (seconds < 0) return EPOCH;

@@ -3,7 +3,7 @@ import { type Geometry, maximumBlockCount, TREE_COUNT } from './geometry.js';
 import { BLOCK_ID_BYTES, NULL_BLOCK_ID } from './ids.js';
 import { PayloadReader, RECORD_HEADER_BYTES, RecordType, recordBytes, writeId, writeRecordFrame } from './records.js';
 
-/** The block map of an inode. Source: clfs-format.md 6.2 */
+/** The block map of an inode. Source: docs/format.md 6.2 */
 export interface BlockMap {
   readonly firstSegmentBytes: number;
   readonly segmentBytes: number;
@@ -78,7 +78,7 @@ export interface IndirectNode {
  * The indirect blocks of an inode of `blockCount` blocks (block 0 included), tree after tree, each tree's deepest level first.
  *
  * @throws ClfsError `format` when four trees do not hold them
- * Source: clfs-format.md 6.3
+ * Source: docs/format.md 6.3
  */
 export function* indirectNodes(blockCount: number, geometry: Geometry): Generator<IndirectNode> {
   if (blockCount > maximumBlockCount(geometry)) throw new ClfsError('format', `Four indirect trees do not hold ${blockCount} blocks.`);

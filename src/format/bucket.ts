@@ -7,7 +7,7 @@ import { decodeRecords, encodeRecord, RecordType } from './records.js';
  *
  * @param bucketUuid lower case, dashed
  * @param logNames names of the log blobs, in order; empty until the end of a load
- * Source: clfs-format.md 6.5
+ * Source: docs/format.md 9
  */
 export function encodeBucket(bucketUuid: string, logNames: readonly string[]): Buffer {
   const pairs = new Map([

@@ -15,12 +15,12 @@ export function directoryEntryBytes(nameBytes: number, handleBytes: number): num
   return 4 + nameBytes + 2 + handleBytes;
 }
 
-/** Payload bytes that piece `block` of a directory may hold. Source: clfs-format.md 6.4 */
+/** Payload bytes that piece `block` of a directory may hold. Source: docs/format.md 6.4 */
 export function directoryPieceCapacity(block: number, geometry: Geometry): number {
   return block === 0 ? geometry.firstSegmentBytes - geometry.directorySpareBytes : geometry.directorySegmentBytes;
 }
 
-/** Offset that the DATABACK of directory segment `block` (≥ 1) carries. Source: clfs-format.md 6.5 */
+/** Offset that the DATABACK of directory segment `block` (≥ 1) carries. Source: docs/format.md 6.7 */
 export function directorySegmentOffset(block: number, geometry: Geometry): number {
   return geometry.firstSegmentBytes + geometry.directorySegmentBytes * (block - 1);
 }

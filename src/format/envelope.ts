@@ -1,6 +1,6 @@
 import { ClfsError } from '../error.js';
 
-/** Bytes of the envelope before the body. Source: clfs-format.md 4 */
+/** Bytes of the envelope before the body. Source: docs/format.md 4 */
 export const ENVELOPE_BYTES = 4;
 /** Uncompressed bytes of each LZ4 block but the last. */
 const LZ4_BLOCK_BYTES = 262144;
@@ -42,8 +42,8 @@ export function writePlainEnvelope(target: Buffer, at = 0): void {
  * Compresses `object` (plain envelope and body) into `target` as envelope and frame.
  *
  * @param target at least as long as `object`
- * @returns length of the compressed object; 0 when it must be stored uncompressed: a block would be stored, or it would not be shorter
- * Source: clfs-format.md 4
+ * @returns length of the compressed object; 0 when it must be stored uncompressed: a block would be stored, or it would be longer
+ * Source: docs/format.md 4
  */
 export function compressObject(object: Buffer, target: Buffer, lz4: Lz4): number {
   const limit = Math.min(object.length, target.length) - 4;

@@ -3,7 +3,7 @@ import { PayloadReader } from './records.js';
 /** The pairs of an EXTATTRS record. Their order has no meaning, but is kept. */
 export type ExtendedAttributes = ReadonlyMap<string, string>;
 
-/** The payload of an EXTATTRS record. Source: clfs-format.md 6.5 */
+/** The payload of an EXTATTRS record. Source: docs/format.md 6.8 */
 export function encodeExtendedAttributes(pairs: ExtendedAttributes): Buffer {
   const parts: Buffer[] = [u32(pairs.size)];
   for (const [key, value] of pairs) {

@@ -1,7 +1,7 @@
 /**
  * The sizes and fan-outs of a container. Real containers use {@link GEOMETRY}; tests use small ones to reach every tree level.
  *
- * Source: clfs-format.md 6.2, 6.3, 6.4
+ * Source: docs/format.md 7
  */
 export interface Geometry {
   /** Bytes of a file or of a directory's entries that the inode itself can hold. */
@@ -18,7 +18,7 @@ export interface Geometry {
   readonly fanOut: number;
 }
 
-/** Indirect trees of an inode; tree `t` has `t + 1` levels. Source: clfs-format.md 6.3 */
+/** Indirect trees of an inode; tree `t` has `t + 1` levels. Source: docs/format.md 6.3 */
 export const TREE_COUNT = 4;
 
 /** The geometry of every real container. */

@@ -1,7 +1,7 @@
 /**
  * FNV-1 as the format uses it: starts at 0, 32 bits.
  *
- * Source: clfs-format.md 3.1
+ * Source: docs/format.md 3.1
  */
 export function fnv1(bytes: Uint8Array): number {
   let hash = 0;
@@ -12,7 +12,7 @@ export function fnv1(bytes: Uint8Array): number {
 /**
  * MurmurHash2, 32 bits, with the format's seed.
  *
- * Source: clfs-format.md 3.1
+ * Source: docs/format.md 3.1
  */
 export function murmur2(bytes: Uint8Array): number {
   const m = 0x5bd1e995;

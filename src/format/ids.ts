@@ -1,7 +1,7 @@
 import { ClfsError } from '../error.js';
 import { fnv1 } from './hash.js';
 
-/** Object types, as names and VATTR number them. Source: clfs-format.md 3.2 */
+/** Object types, as names and VATTR number them. Source: docs/format.md 3.2 */
 export const ObjectType = {
   regular: 1,
   directory: 2,
@@ -29,9 +29,9 @@ const HANDLE_TYPE_BY_OBJECT_TYPE = [0, 2, 1, 4, 5, 3, 6, 7];
 /** Object type by handle byte 6. */
 const OBJECT_TYPE_BY_HANDLE_TYPE: readonly EntryType[] = [1, 2, 1, 5, 3, 4, 6, 7];
 
-/** Directory managers that the target counter cycles through. Source: clfs-format.md 2 */
+/** Directory managers that the target counter cycles through. Source: docs/format.md 2 */
 export const DIRECTORY_MANAGERS = 48;
-/** Handles of a load count up from above this. Source: clfs-format.md 2 */
+/** Handles of a load count up from above this. Source: docs/format.md 2 */
 export const RESERVED_SEQUENCES = 1000;
 
 export const HANDLE_BYTES = 24;
@@ -43,7 +43,7 @@ function wellKnownId(last: number): Uint8Array {
   return id;
 }
 
-/** Well-known ids. Source: clfs-format.md 1 */
+/** Well-known ids. Source: docs/format.md 1 */
 export const NOT_FINAL_OWNER = wellKnownId(0x62);
 export const BUCKET_ID = wellKnownId(0x63);
 export const ROOT_ID = wellKnownId(0x64);
@@ -65,7 +65,7 @@ export interface FileHandle {
 /**
  * The 24-byte id of an inode.
  *
- * Source: clfs-format.md 2
+ * Source: docs/format.md 2
  */
 export function encodeFileHandle(handle: FileHandle): Buffer {
   const bytes = Buffer.alloc(HANDLE_BYTES);

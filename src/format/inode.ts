@@ -44,7 +44,7 @@ export function inodeHeadBytes(head: Pick<InodeHead, 'backPointers' | 'name'>, d
   return bytes;
 }
 
-/** Writes VATTR, BMAP, BACK and NAME at `at` and returns the offset behind them. Source: clfs-format.md 5 */
+/** Writes VATTR, BMAP, BACK and NAME at `at` and returns the offset behind them. Source: docs/format.md 5 */
 export function writeInodeHead(target: Buffer, at: number, head: InodeHead): number {
   let p = writeAttributes(target, at, head.attributes);
   p = writeBlockMap(target, p, head.blockMap);
@@ -94,7 +94,7 @@ export function encodeData(data: Uint8Array): Buffer {
  * Decodes an inode's body.
  *
  * @throws ClfsError `format` when a record is malformed, missing, repeated, or out of place for the type
- * Source: clfs-format.md 5
+ * Source: docs/format.md 5
  */
 export function decodeInode(body: Uint8Array): Inode {
   const known = new Map<number, Buffer>();

@@ -1,7 +1,7 @@
 import { fnv1, hash64Hex, hex32, writeHash64, writeHex } from './hash.js';
 import { BUCKET_ID, HANDLE_BYTES, idHex, ObjectType } from './ids.js';
 
-/** Version of an object when it is first written. Source: clfs-format.md 3.2 */
+/** Version of an object when it is first written. Source: docs/format.md 3.2 */
 export const FIRST_VERSION = 9;
 
 /** What a version-2 name says. */
@@ -17,7 +17,7 @@ export interface ObjectKey {
  * Name of an object in its container, in name version 2.
  *
  * @returns ASCII: 97 characters for a 16-byte id, 113 for a 24-byte file handle
- * Source: clfs-format.md 3.2
+ * Source: docs/format.md 3.2
  */
 export function encodeObjectName(key: ObjectKey): string {
   return encodeObjectNameHashed(key.id, key.type, hash64Hex(key.owner), key.version);
@@ -45,7 +45,7 @@ const prefix = Buffer.alloc(18 + 2 * HANDLE_BYTES);
 const UNDERSCORE = 0x5f;
 const DOT = 0x2e;
 
-/** Name of an object in name version 1. Source: clfs-format.md 3.3 */
+/** Name of an object in name version 1. Source: docs/format.md 3.3 */
 export function encodeObjectNameV1(id: Uint8Array, version: number): string {
   return `${hex32(fnv1(id))}_${idHex(id)}.${String(version).padStart(11, '0')}.FFFFFFFF.0001`;
 }
@@ -84,7 +84,7 @@ const NAME_V1 = /^([0-9A-F]{8})_([0-9A-F]{32}|[0-9A-F]{48})\.(\d{11})\.FFFFFFFF\
  * Takes a blob's name apart.
  *
  * @returns undefined for what is not an object's name: log files, `tmp…`, a name whose hash is not its id's
- * Source: clfs-format.md 3.2, 3.3, 3.4
+ * Source: docs/format.md 3.2, 3.3, 3.4
  */
 export function decodeObjectName(name: string): ParsedName | undefined {
   const v2 = NAME_V2.exec(name);

@@ -1,6 +1,6 @@
 import { ClfsError } from '../error.js';
 
-/** Record types. Source: clfs-format.md 5 */
+/** Record types. Source: docs/format.md 5 */
 export const RecordType = {
   data: 2,
   dirents: 3,
@@ -58,7 +58,7 @@ export function encodeRecord(type: number, payload: Uint8Array): Buffer {
  * Splits an object's body into its records. The payloads are views, nothing is copied.
  *
  * @throws ClfsError `format` when the body is not a sequence of whole records
- * Source: clfs-format.md 5
+ * Source: docs/format.md 5
  */
 export function decodeRecords(body: Uint8Array): readonly RawRecord[] {
   const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
@@ -123,7 +123,7 @@ export class PayloadReader {
     return this.#bytes.subarray(start, start + length);
   }
 
-  /** An id field: u16 length and that many bytes. Source: clfs-format.md 6 */
+  /** An id field: u16 length and that many bytes. Source: docs/format.md 6 */
   id(): Buffer {
     return this.bytes(this.u16());
   }

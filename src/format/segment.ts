@@ -13,7 +13,7 @@ import {
   writeRecordFrame,
 } from './records.js';
 
-/** What a segment or indirect block says of the inode that it belongs to. Source: clfs-format.md 6.5 */
+/** What a segment or indirect block says of the inode that it belongs to. Source: docs/format.md 6.7 */
 export interface OwnerReference {
   /** Seconds of the inode's ctime, clamped as in VATTR. */
   readonly ctimeSeconds: number;
@@ -76,7 +76,7 @@ export function encodeSegment(segment: FileSegment | DirectorySegment | Indirect
  * Decodes the body of a segment or of an indirect block.
  *
  * @throws ClfsError `format` when the records are not those of one of them
- * Source: clfs-format.md 5
+ * Source: docs/format.md 5
  */
 export function decodeSegment(body: Uint8Array): FileSegment | DirectorySegment | IndirectBlock {
   const records = decodeRecords(body).filter((record) => WRITTEN.has(record.type));

@@ -3,7 +3,7 @@ import { ClfsError, messageOf } from '../error.js';
 
 const SCOPE = 'https://storage.azure.com/.default';
 const DEFAULT_AUTHORITY = 'https://login.microsoftonline.com';
-/** Authorities that the identity library knows; any other is a cloud of its own, which nobody can be asked about. */
+/** Authorities that the identity library knows. Any other is used as it is, without asking a known one whether it exists. */
 const KNOWN_AUTHORITIES = ['login.microsoftonline.com', 'login.chinacloudapi.cn', 'login.microsoftonline.us', 'login.microsoftonline.de'];
 
 /** Ways to log in, as `AZCOPY_AUTO_LOGIN_TYPE` names them. */

@@ -12,9 +12,9 @@ const RENEW_AGAIN_MS = 15_000;
 /** Node's timers end at 2^31 ms. */
 const LONGEST_TIMER_MS = 86_400_000;
 
-/** By what a process is let into a container. */
+/** What authorizes this process at a container, kept valid while it runs. */
 export interface Identity {
-  /** Good now, and changed in place whenever it is renewed. */
+  /** Valid now, and changed in place whenever it is renewed. */
   readonly authorization: Authorization;
   /** Calls `listener` whenever it has been renewed. */
   onRenewed(listener: (authorization: Authorization) => void): void;
@@ -42,7 +42,7 @@ interface Timed {
 }
 
 /**
- * Finds out how to be let into a container: by the SAS of its URL; else by logging in, when `AZCOPY_AUTO_LOGIN_TYPE` says how; else by
+ * Finds the authorization for a container: the SAS of its URL; else a login, when `AZCOPY_AUTO_LOGIN_TYPE` says how; else one made from
  * `ACCOUNT_NAME` and `ACCOUNT_KEY`.
  *
  * @throws ClfsError `usage` when there is none of these, or a token may not be sent there; `access-denied` when the SAS has expired

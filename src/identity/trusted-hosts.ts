@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { ClfsError } from '../error.js';
 
-/** Domains of the Blob service in Azure's clouds. Source: azcopy-contract.md 1 */
+/** Domains of the Blob service in Azure's clouds. Source: docs/migrating.md 5 */
 const MICROSOFT_SUFFIXES = '*.core.windows.net;*.core.chinacloudapi.cn;*.core.cloudapi.de;*.core.usgovcloudapi.net;*.storage.azure.net';
 
 /**

@@ -84,7 +84,7 @@ export function newLoadSpec(wish: LoadWish): LoadSpec {
 /**
  * The spec of a load that goes on: as it was recorded, but for where its container is reached and its manifest is written.
  *
- * @throws ClfsError `usage` naming what the wish has otherwise
+ * @throws ClfsError `usage` naming what is wanted otherwise than recorded
  */
 export function resumedLoadSpec(recorded: LoadSpec, wish: LoadWish, statePath: string): LoadSpec {
   const require = (what: string, was: string, is: string) => {

@@ -27,7 +27,7 @@ export async function readBucketUuid(container: Container, lz4: Lz4): Promise<st
 /**
  * Makes sure that a container is the one that a job began.
  *
- * @param where how people know it
+ * @param where the container, for people
  * @throws ClfsError `container-other`
  */
 export async function requireOwnBucket(container: Container, lz4: Lz4, bucketUuid: string, where: string): Promise<void> {

@@ -11,7 +11,7 @@ import type { JobContext } from './job-context.js';
 /** Objects from which on the listing is taken in some 100 parts, and in some 1,600: names begin with a hash. */
 const PARTS_FROM = 100_000;
 const MANY_PARTS_FROM = 10_000_000;
-/** Objects from which on the start of a further thread is worth it. */
+/** Objects for which starting a further thread is worth it. */
 const ALL_LANES_FROM = 500_000;
 const NAMES_SHOWN = 5;
 const HEX = Array.from('0123456789ABCDEF');

@@ -129,7 +129,7 @@ async function putRoot(context: JobContext, tools: EndTools, seal: RootSeal): Pr
     storedBytes = await writer.putBody(seal.name, seal.body, true);
   } catch (error) {
     if (!isClfsError(error, 'exists')) throw error;
-    // A create whose first answer was lost, or that of a session which died, has met itself.
+    // The root may be there by this job's own create: its answer was lost, or the session died right after it.
     const blob = await container.get(seal.name, ROOT_LIMIT_BYTES);
     const { body } = decodeObject(blob, ROOT_LIMIT_BYTES, tools.lz4);
     if (Buffer.compare(body, seal.body) !== 0) {

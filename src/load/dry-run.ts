@@ -17,7 +17,7 @@ export interface DryRunOptions {
   readonly preserveHardLinks?: boolean;
   readonly selection?: Selection;
   readonly signal?: AbortSignal;
-  /** Told now and then how far it is. */
+  /** Called now and then with what has been found so far. */
   readonly onSize?: (size: TreeSize) => void;
 }
 

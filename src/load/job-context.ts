@@ -1,6 +1,7 @@
 import { type EntryType, ObjectType, ROOT_ID } from '../format/ids.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import type { JobLog } from '../log/job-log.js';
+import { joinPath } from '../paths/join-path.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import type { JobState } from '../state/job-state.js';
 import type { LargeRecord } from '../state/large-files.js';
@@ -138,9 +139,3 @@ export class JobContext {
     return this.ids.handle(sequence, type, manager, manager);
   }
 }
-
-function joinPath(parent: Buffer, name: Uint8Array): Buffer {
-  return parent.length === 0 ? Buffer.from(name) : Buffer.concat([parent, SLASH, name]);
-}
-
-const SLASH = Buffer.from('/');

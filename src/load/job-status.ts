@@ -1,7 +1,7 @@
 import { sourcePath } from '../job/load-spec.js';
 import { selectionText } from '../source/selection.js';
 import { openDatabase } from '../state/database.js';
-import { readJobState } from '../state/peek.js';
+import { readJob } from '../state/read-job.js';
 import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
 
@@ -47,7 +47,7 @@ export function jobStatus(statePath: string): JobStatus {
   const running = isStateHeld(statePath);
   const db = openDatabase(path, true);
   try {
-    const { record, done, bytes, excluded, aliveMs, failures, open, linkCopies } = readJobState(db, path);
+    const { record, done, bytes, excluded, aliveMs, failures, open, linkCopies } = readJob(db, path);
     const { sessionStart, spec } = record;
     const seconds = (aliveMs - sessionStart.ms) / 1000;
     const finished = record.committed && record.finalStatus === 'Completed';

@@ -19,6 +19,7 @@ import { JobIds } from '../worker/job-ids.js';
 import { type LaneSetup, openLoadLane, shareLoadLane, THREAD_ENTRY, type ThreadLaneSetup } from '../worker/open-lane.js';
 import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
+import { startEstimate } from './estimate.js';
 import { JobContext } from './job-context.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type OpenJob, resumeJob } from './open-job.js';
@@ -26,7 +27,6 @@ import type { LoadOptions, LoadSummary } from './options.js';
 import { Progress } from './progress.js';
 import { openResources } from './resources.js';
 import { Session } from './session.js';
-import { sizeBeside } from './size-beside.js';
 
 const MOST_THREADS = 16;
 
@@ -62,7 +62,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   resources.begun();
   const progress = new Progress(clock);
   let manifest: ManifestFile | undefined;
-  let sizing: ReturnType<typeof sizeBeside> | undefined;
+  let sizing: ReturnType<typeof startEstimate> | undefined;
   try {
     const constants = constantsOf(job, options);
     const { jobId } = state.record;
@@ -74,7 +74,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     const work = createContext(constants, resources.source, resources.container, lz4, 1, clock);
     if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
     else if (settings.estimate !== false && !internals?.container) {
-      sizing = sizeBeside({ spec, geometry: constants.geometry }, progress);
+      sizing = startEstimate({ spec, geometry: constants.geometry }, progress);
     }
     const runner = internals?.container ? createInlineRunner(shareLoadLane(work)) : await openRunner(job, { constants, threads, traffic, onLog: warn });
     const warnings = warningsBefore(resources.destination, options.statePath, clock.now());

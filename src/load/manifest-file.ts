@@ -8,7 +8,7 @@ import type { JobState } from '../state/job-state.js';
 const NAME = 'manifest.jsonl';
 
 /**
- * The manifest of a load while it grows: a file in the state directory, as long as the state says.
+ * The manifest of a load while it grows: a file in the state directory, of which the state records how much counts.
  *
  * What a transaction appended counts when the transaction does.
  */

@@ -8,7 +8,7 @@ import type { EndTools } from './end-tools.js';
 import type { LeftoverGuard, Verdict } from './guard.js';
 import type { Presence } from './presence.js';
 
-/** Where a handle holds its sequence number. Source: docs/format.md */
+/** Where a handle holds its sequence number. Source: docs/format.md 2 */
 const SEQUENCE_AT = 8;
 
 /**

@@ -26,7 +26,7 @@ export interface OpenJob {
   readonly resources: LoadResources;
 }
 
-/** What a job is begun, or gone on with, by. */
+/** What is needed to begin a job, or to go on with it. */
 export interface JobStart {
   readonly statePath: string;
   readonly wish: LoadWish;
@@ -132,7 +132,6 @@ function newRecord(spec: LoadSpec, settings: RunSettings, random: (bytes: number
     massUuid: uuid(),
     wipeEpoch: uuid(),
     jobId: uuid(),
-    startedMs: Date.now(),
     begun: false,
     readsBack: true,
     committing: false,

@@ -34,13 +34,13 @@ export interface LoadOptions extends RunSettings {
   readonly knownSize?: { readonly entries: number; readonly bytes: number };
   /** What the log file holds. Default INFO. */
   readonly logLevel?: LogLevel;
-  /** How to be let in where the URL has no SAS. */
+  /** How to log in where the URL has no SAS. */
   readonly identity?: Pick<IdentityOptions, 'trustedSuffixes' | 'onPrompt'>;
   /** Stops the job, so that it can be resumed. */
   readonly signal?: AbortSignal;
-  /** Told of what happens now and then: never called often. */
+  /** Called for each event; events are rare. */
   readonly onEvent?: (event: LoadEvent) => void;
-  /** Given, once, a way to look at the counters whenever the caller likes. */
+  /** Called once, with a function that returns the counters whenever it is called. */
   readonly onStart?: (snapshot: () => ProgressSnapshot) => void;
   /** For tests of this program. */
   readonly internals?: LoadInternals;
@@ -55,7 +55,7 @@ interface LoadInternals {
   readonly hooks?: CommitHooks;
   /** Stands between the loader and its source. */
   readonly wrapSource?: (source: SourceTree) => SourceTree;
-  /** Neither guards removals nor checks the listing before the commit: what must hold by construction is tested without its net. */
+  /** Neither guards removals nor checks the listing before the commit: a test sees what holds without them. */
   readonly unchecked?: boolean;
   /** Draws the job's random bytes. */
   readonly random?: (bytes: number) => Buffer;

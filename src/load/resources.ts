@@ -14,7 +14,7 @@ import type { SourceTree } from '../source/source-tree.js';
 import { requireApart } from '../state/state-directory.js';
 import type { LoadOptions } from './options.js';
 
-/** While nothing has begun, a service that does not answer is an error soon. */
+/** Retry window until the job has begun: a service that does not answer is then an error soon. */
 const FIRST_RETRY_WINDOW_MS = 15_000;
 
 /** What a load has open in its own thread, beside its state. */
@@ -25,7 +25,7 @@ export interface LoadResources {
   readonly container: Container;
   /** The job has begun: from here on an outage is waited for. */
   begun(): void;
-  /** Takes back a directory that was made for a job which was refused; another job may have won it meanwhile. */
+  /** Removes the directory of a container that was made for a job which was refused, unless another job uses it by now. */
   discard(): void;
   close(): Promise<void>;
 }
@@ -94,7 +94,7 @@ function removeIfEmpty(directory: string): void {
   }
 }
 
-/** What is written outside the state directory is found out about before anything begins. @throws ClfsError `usage` */
+/** Checks, before anything begins, that files outside the state directory can be written. @throws ClfsError `usage` */
 function requireWritable(logDirectory: string | undefined, manifest: string | undefined): void {
   const check = (what: string, directory: string, prepare?: () => unknown) => {
     try {

@@ -8,7 +8,7 @@ import type { LeftoverGuard } from './guard.js';
 import type { JobContext } from './job-context.js';
 import { pages } from './tries.js';
 
-/** Where a handle holds its sequence number. Source: docs/format.md */
+/** Where a handle holds its sequence number. Source: docs/format.md 2 */
 const SEQUENCE_AT = 8;
 const PAGE = 1000;
 

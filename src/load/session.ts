@@ -57,7 +57,7 @@ export class Session {
     this.#parts = parts;
     const { sessions, settled } = job.state.record;
     const { clock } = context;
-    // When a process died is not known: its last puts may be as young as the present session.
+    // It is not known when that process died: its last puts may have been sent just before this session began.
     const ofBeforeMs = sessions > 0 && !settled ? clock.monotonic() + job.resources.container.lateArrivalMs : 0;
     this.#tools = {
       work,
@@ -85,7 +85,7 @@ export class Session {
         progress.begin(() => state.counters, 0, 0, this.#parts.traffic);
         progress.scanning = false;
         options.onStart?.(() => progress.snapshot());
-        this.#say('This job is finished already: everything is in the container.');
+        this.#report('This job is finished already: everything is in the container.');
         await this.#writeManifest();
         await runner.close();
         return this.#summary('Completed', undefined);
@@ -107,7 +107,7 @@ export class Session {
       await work.container.tidy();
       await this.#writeManifest();
       status = state.failures.count() > 0 ? 'CompletedWithErrors' : 'Completed';
-      for (const text of endNotes(context)) this.#say(text);
+      for (const text of endNotes(context)) this.#report(text);
     } catch (error) {
       failure = error;
       status = isClfsError(error, 'cancelled') || signal.aborted ? 'Cancelled' : 'Failed';
@@ -239,7 +239,7 @@ export class Session {
       if (count > 0) state.update({ repaired: true });
       return count;
     });
-    if (retried > 0) this.#say(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
+    if (retried > 0) this.#report(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
     progress.begin(() => state.counters, 0, state.openEntries() + retried, traffic);
   }
 
@@ -278,7 +278,7 @@ export class Session {
     options.onEvent?.({ kind: 'phase', phase });
   }
 
-  #say(text: string): void {
+  #report(text: string): void {
     this.#parts.context.log.write('INFO', text);
     this.#parts.options.onEvent?.({ kind: 'message', text });
   }

@@ -1,6 +1,7 @@
 import { ClfsError } from '../error.js';
 import { isDot, isDotDot } from '../format/dirents.js';
 import { ObjectType, ROOT_ID } from '../format/ids.js';
+import { joinPath } from '../paths/join-path.js';
 import { quotePath } from '../text/escape-path.js';
 import type { ContainerReader, FoundInode } from './reader.js';
 
@@ -52,7 +53,7 @@ function* components(path: Uint8Array): Generator<Uint8Array> {
 }
 
 function joined(parts: readonly Uint8Array[]): Buffer {
-  return Buffer.concat(parts.flatMap((part, index) => (index === 0 ? [part] : [Buffer.from('/'), part])));
+  return parts.reduce<Buffer>(joinPath, Buffer.alloc(0));
 }
 
 function notThere(walked: readonly Uint8Array[], component: Uint8Array, why: string): ClfsError {

@@ -14,7 +14,7 @@ const NOT_FINAL_HASH = hash64Hex(NOT_FINAL_OWNER);
 /**
  * Of two blobs of one id, whether the first counts: the higher version; among equal ones the one that is final.
  *
- * Source: clfs-format.md 3.4
+ * Source: docs/format.md 3.4
  */
 export function counts(first: ObjectBlob, second: ObjectBlob): boolean {
   if (first.key.version !== second.key.version) return first.key.version > second.key.version;

@@ -16,7 +16,7 @@ import { Pace } from './pace.js';
 const OBJECT_LIMIT_BYTES = 16 * 1048576;
 /** Indirect blocks that are kept: sequential readers come back to the same ones. */
 const CACHED_BLOCKS = 64;
-/** Depth of an indirect tree, and with it the recursion that a hostile container can cause. */
+/** Deepest level of an indirect tree: a hostile container cannot cause a deeper recursion. */
 const MOST_LEVELS = TREE_COUNT;
 
 /** An inode and the blob that it came from. */

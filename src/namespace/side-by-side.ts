@@ -1,7 +1,7 @@
 /**
  * Works on items side by side, at most `limit` at once.
  *
- * However it ends, nothing of it is under way any more: what the work uses can be closed.
+ * When it ends, well or not, nothing of it is under way any more: what the work uses can be closed.
  *
  * @throws what the items or the first piece of work threw; no further item is begun after it
  */

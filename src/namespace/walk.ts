@@ -1,12 +1,13 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { isDot, isDotDot, isSafeName } from '../format/dirents.js';
 import { idHex, ObjectType, ROOT_ID } from '../format/ids.js';
+import { joinPath } from '../paths/join-path.js';
 import type { ByteSet } from '../spill/spilled-set.js';
 import type { ContainerReader, FoundInode } from './reader.js';
 
 /** Inodes that are fetched at once. */
 const FETCH_AHEAD = 64;
-/** Deeper than this no real tree is; a hostile one ends here. */
+/** No real tree is deeper; a hostile one is cut off here. */
 const MOST_DEPTH = 100_000;
 
 /** One entry of a tree that is walked. */
@@ -80,7 +81,7 @@ async function* children(reader: ContainerReader, directory: FoundInode, path: B
       for (const { name, handle } of piece) {
         if (isDot(name) || isDotDot(name)) continue;
         if (ahead.length >= FETCH_AHEAD) yield await (ahead.shift() as Promise<WalkedEntry>);
-        const reference = { path: join(path, name), name, handle, parent: directory.id };
+        const reference = { path: joinPath(path, name), name, handle, parent: directory.id };
         const entry = isSafeName(name)
           ? read(reader, reference)
           : Promise.resolve({
@@ -112,8 +113,4 @@ async function read(reader: ContainerReader, reference: Reference): Promise<Walk
 
 function isDirectory(found: FoundInode): boolean {
   return found.inode.attributes.type === ObjectType.directory;
-}
-
-function join(parent: Buffer, name: Uint8Array): Buffer {
-  return parent.length === 0 ? Buffer.from(name) : Buffer.concat([parent, Buffer.from('/'), name]);
 }

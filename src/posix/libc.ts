@@ -157,7 +157,7 @@ function signed64(at: number): number {
   return statusBuffer.readInt32LE(at + 4) * 0x1_0000_0000 + statusBuffer.readUInt32LE(at);
 }
 
-/** The name as {@link PosixError} texts know the current directory; a relative path is taken from it. */
+/** Stands for the current directory, from which a relative path is taken. */
 export const CURRENT_DIRECTORY = AT_FDCWD;
 
 /** Opens `path`, relative to the directory `at`. @throws PosixError */
@@ -198,7 +198,7 @@ export function readAt(fd: number, target: Buffer, position: number): number {
   return count < 0 ? failed('read') : count;
 }
 
-/** Closes a descriptor; an error then has nothing to say to a reader. */
+/** Closes a descriptor that was read from: errors are ignored, what was read is not affected. */
 export function close(fd: number): void {
   closeFd(fd);
 }

@@ -65,7 +65,7 @@ function openDirectory(rootFd: number, path: Buffer, expected: DirectoryIdentity
     if (expected && (status.inode !== expected.inode || (expected.device !== undefined && status.device !== expected.device))) {
       throw entryFailure('directory-changed', 'another directory has taken its place since it was listed');
     }
-    // A directory that lists but cannot be searched shows names that nothing can be known of.
+    // A directory that can be listed but not searched gives names whose attributes cannot be read.
     statAt(fd, DOT);
   } catch (error) {
     close(fd);

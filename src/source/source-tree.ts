@@ -36,7 +36,7 @@ export interface SourceTree {
    * or not the expected one
    */
   openDirectory(path: Buffer, expected?: DirectoryIdentity): SourceDirectory;
-  /** Lets go of the root. */
+  /** Closes the root. */
   close(): void;
 }
 

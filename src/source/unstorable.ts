@@ -11,7 +11,7 @@ const COMPONENT_BYTES = 48;
 /** State flag of `trusted.hsm`. Source: lustre_user.h, hsm_states; lustre_idl.h, hsm_attrs */
 const HSM_RELEASED = 0x4;
 
-/** Attributes that a file system or the machine's policy keeps for itself: nobody misses them in a copy. */
+/** Attributes that a file system or the machine's policy keeps for itself: a copy does not need them. */
 const OWN = /^(trusted\.(lov|lma|lmv|dmv|link|fid|version|hsm|som|lfsck_\w+|overlay\..*|SGI_ACL_\w+)|security\.(selinux|ima|evm|SMACK64\w*|apparmor))$/;
 const COUNTED = /^(user|trusted|security)\./;
 
@@ -36,7 +36,7 @@ export function unstorableAt(at: number, name: Uint8Array, lustre: boolean): Uns
 const NOTHING: Unstorable = { acl: false, attributes: false, released: false };
 
 function isReleased(at: number, name: Uint8Array, names: readonly string[]): boolean {
-  // The layout is for everybody to read, the state of HSM for root.
+  // Everybody may read the layout; only root may read the state of HSM.
   const layout = names.includes('lustre.lov') ? 'lustre.lov' : 'trusted.lov';
   const value = readAttribute(at, name, layout);
   if (value && isReleasedLayout(value)) return true;

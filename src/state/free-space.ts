@@ -6,7 +6,7 @@ const MIB = 1048576;
 const BASE_BYTES = 64 * MIB;
 /** The log of the job: the file that is written, and eight that were put aside at 16 MiB. */
 const LOG_BYTES = 9 * 16 * MIB;
-/** Less than this is worth a word whatever the tree is like. */
+/** Less room than this is worth a warning for any tree. */
 const LEAST_FREE_BYTES = 100 * MIB;
 /**
  * What an entry that waits takes in the database, its name and the row of its directory included: an entry whose directory is

@@ -18,10 +18,9 @@ export interface JobRecord {
   readonly massUuid: string;
   readonly wipeEpoch: string;
   readonly jobId: string;
-  readonly startedMs: number;
   /** Whether the bucket object was created. */
   readonly begun: boolean;
-  /** Whether the service gives back what was put: one that swallows it (a test sink) cannot be checked later. */
+  /** Whether the service gives back what was put. One that discards it, as some test services do, cannot be checked later. */
   readonly readsBack: boolean;
   /** Whether the end of the job has begun: the root may be there. */
   readonly committing: boolean;

@@ -9,7 +9,7 @@ import { LargeFiles } from './large-files.js';
 import { Leftovers } from './leftovers.js';
 import { LinkGroups } from './link-groups.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
-import { countLinkCopies, countOpenEntries } from './peek.js';
+import { countLinkCopies, countOpenEntries } from './read-job.js';
 import { RootSeals } from './root-seal.js';
 import { checkTables, createTables, DirectoryStatus, LinkStatus, LookStatus, WorkStatus } from './schema.js';
 

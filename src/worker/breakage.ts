@@ -1,7 +1,7 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { Breakage } from './tasks.js';
 
-/** What made a task end early, as it travels between threads: a class does not survive the way. */
+/** What made a task end early, in the form that is sent between threads: the class of an error would be lost. */
 export function breakageOf(error: unknown): Breakage {
   if (error instanceof ClfsError) return { code: error.code, message: error.message };
   return { code: 'worker', message: String((error as Error)?.stack ?? messageOf(error)) };

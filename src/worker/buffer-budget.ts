@@ -1,7 +1,7 @@
 const SMALLEST_CLASS_BYTES = 4096;
 
 /**
- * Buffers up to a number of bytes in all; whoever wants more waits. They are used again, in classes of sizes.
+ * Buffers of a limited number of bytes in all; a caller that wants more waits. They are reused, by classes of size.
  */
 export class BufferBudget {
   readonly #limitBytes: number;

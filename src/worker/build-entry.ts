@@ -3,15 +3,15 @@ import { fileBlockCount, maximumBlockCount } from '../format/geometry.js';
 import { type EntryType, ObjectType } from '../format/ids.js';
 import { LONGEST_TARGET_BYTES } from '../format/limits.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
+import { buildInode, buildSegment, type InodeIdentity, layoutInode, SEGMENT_DATA_AT, segmentObjectBytes } from '../format/object-layout.js';
 import { entryFailure, type SourceAttributes, type SourceDirectory, type SourceFile } from '../source/source-tree.js';
-import { buildInode, buildSegment, type InodeIdentity, layoutInode, SEGMENT_DATA_AT, segmentObjectBytes } from './build-inode.js';
 import { openPatiently, type WorkContext } from './context.js';
 import { hasClampedTime, isUnchanged, packAttributes, toAttributes } from './file-attributes.js';
 import { manifestLines, newHash } from './manifest-lines.js';
 import type { ObjectDraft } from './object-writer.js';
 import type { EntryProblem } from './tasks.js';
 
-/** How often an entry is read that changes while it is read. */
+/** How many times an entry that changes while it is read is tried before it fails. */
 const MOST_ATTEMPTS = 3;
 
 /** An entry to be read, and the names that its objects get. */

@@ -1,8 +1,6 @@
 import type { Container } from '../container/container.js';
 import type { Lz4 } from '../format/envelope.js';
-import { type Geometry, maximumBlockCount } from '../format/geometry.js';
-import { inodeHeadBytes } from '../format/inode.js';
-import { MOST_LINKS } from '../format/limits.js';
+import { largestObjectBytes } from '../format/object-layout.js';
 import { type DescriptorPlaces, descriptorPlaces, isOutOfDescriptors, patiently } from '../posix/descriptors.js';
 import type { SourceTree } from '../source/source-tree.js';
 import { type Clock, systemClock } from '../time/clock.js';
@@ -67,15 +65,4 @@ export function openPatiently<T>(what: Uint8Array, open: () => T): T | Promise<T
     if (!isOutOfDescriptors(error)) throw error;
     return patiently(what, open);
   }
-}
-
-/** No object of a job is larger: a whole segment, or an inode with every direct block, every link and a full first piece. */
-function largestObjectBytes(geometry: Geometry): number {
-  const id = new Uint8Array(24);
-  const direct = new Array<Uint8Array>(Math.min(geometry.directBlocks, maximumBlockCount(geometry))).fill(id);
-  const identity = { backPointers: new Array<Uint8Array>(MOST_LINKS).fill(id), name: new Uint8Array(255) };
-  const head = inodeHeadBytes(identity, direct);
-  const segment = Math.max(geometry.fileSegmentBytes, geometry.directorySegmentBytes);
-  const indirect = geometry.fanOut * 18;
-  return Math.max(head + geometry.firstSegmentBytes, segment, indirect, 65536) + 4096;
 }

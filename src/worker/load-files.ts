@@ -6,11 +6,11 @@ import { isClfsError } from '../error.js';
 import { hash64Hex } from '../format/hash.js';
 import { type EntryType, ObjectType, targetManagerOf } from '../format/ids.js';
 import { encodeObjectNameHashed, FIRST_VERSION } from '../format/names.js';
+import { joinPath } from '../paths/join-path.js';
 import type { FailureReason, SourceDirectory } from '../source/source-tree.js';
 import { breakageOf, stopped } from './breakage.js';
 import { type BuiltEntry, buildEntry, entryProblem, type Item } from './build-entry.js';
 import { openPatiently, type WorkContext } from './context.js';
-import { joinPath } from './manifest-lines.js';
 import { unpackEntries } from './packed-entries.js';
 import { REPORT_MS, STOP_LOOK_MS } from './report.js';
 import type { Breakage, FilesPart, FilesResult, FilesTask } from './tasks.js';
@@ -18,7 +18,7 @@ import type { Breakage, FilesPart, FilesResult, FilesTask } from './tasks.js';
 /** Entries after which answers of the service get their turn. */
 const TURN_ENTRIES = 8;
 
-/** Loads the entries of a chunk; large files are only found out about. */
+/** Loads the entries of a chunk; of a large file it reports only that it is one. */
 export async function loadFiles(task: FilesTask, context: WorkContext, tell: PartSink<FilesPart>): Promise<FilesResult> {
   const chunk = new ChunkInProgress(task.count, context, tell);
   const directoryHandle = Buffer.from(task.directoryHandle);

@@ -2,11 +2,11 @@ import { Tally } from '../books/tally.js';
 import { isClfsError } from '../error.js';
 import { ObjectType } from '../format/ids.js';
 import { encodeObjectName } from '../format/names.js';
+import { joinPath } from '../paths/join-path.js';
 import type { SourceDirectory } from '../source/source-tree.js';
 import { breakageOf, stopped } from './breakage.js';
 import { buildEntry, checked, entryProblem, type Item } from './build-entry.js';
 import { openPatiently, type WorkContext } from './context.js';
-import { joinPath } from './manifest-lines.js';
 import { problemOf } from './problem.js';
 import type { DirectoryPlace, EntryProblem, LinkedResult, LinkedTask } from './tasks.js';
 

@@ -6,15 +6,10 @@ import type { SourceFile } from '../source/source-tree.js';
 import { stopped } from './breakage.js';
 
 const PIECE_BYTES = 1048576;
-const SLASH = Buffer.from('/');
 
 /** The line of each path of an inode. */
 export function manifestLines(paths: readonly Uint8Array[], attributes: Attributes, facts: ManifestFacts): string[] {
   return paths.map((path) => formatManifestEntry(toManifestEntry(path, attributes, facts)));
-}
-
-export function joinPath(directory: Uint8Array, name: Uint8Array): Uint8Array {
-  return directory.length === 0 ? name : Buffer.concat([directory, SLASH, name]);
 }
 
 export function newHash(): Hash {

@@ -24,7 +24,7 @@ export interface LaneSetup {
   readonly lanes: number;
 }
 
-/** What a lane in a thread is told beside. */
+/** What a lane in a thread is told in addition. */
 export interface ThreadLaneSetup extends LaneSetup {
   readonly authorization: Authorization;
   readonly traffic: SharedArrayBuffer;

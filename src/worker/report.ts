@@ -1,6 +1,6 @@
 import type { Clock } from '../time/clock.js';
 
-/** How long what a lane has done may stay unrecorded: a kill loses about so much work. */
+/** Longest time that work of a lane stays unrecorded: a kill loses about so much. */
 export const REPORT_MS = 1000;
 /** How often a task that waits for its requests looks, once the job stops, whether they are given up. */
 export const STOP_LOOK_MS = 200;

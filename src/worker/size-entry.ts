@@ -10,7 +10,7 @@ const REPORT_MS = 500;
 
 if (!parentPort) throw new Error('This file is the entry of a worker thread.');
 const port = parentPort;
-const say = (message: FromSizer) => port.postMessage(message);
+const send = (message: FromSizer) => port.postMessage(message);
 
 const { spec, geometry, unstorable } = workerData as SizeSetup;
 let saidAt = performance.now();
@@ -20,11 +20,11 @@ try {
     const now = performance.now();
     if (now - saidAt < REPORT_MS) return;
     saidAt = now;
-    say({ kind: 'size', size: partial, complete: false });
+    send({ kind: 'size', size: partial, complete: false });
   };
   const size = await sizeTree(tree, { preserveHardLinks: spec.preserveHardLinks, geometry, unstorable }, onProgress);
   tree.close();
-  say({ kind: 'size', size, complete: true });
+  send({ kind: 'size', size, complete: true });
 } catch (error) {
-  say({ kind: 'failed', message: messageOf(error) });
+  send({ kind: 'failed', message: messageOf(error) });
 }

@@ -4,6 +4,7 @@ import { indirectNodes } from '../format/block-map.js';
 import { directoryEntryBytes, directoryPieceCapacity } from '../format/dirents.js';
 import { fileBlockCount, type Geometry, maximumBlockCount } from '../format/geometry.js';
 import { BLOCK_ID_BYTES, type EntryType, HANDLE_BYTES, ObjectType } from '../format/ids.js';
+import { joinPath } from '../paths/join-path.js';
 import type { SourceAttributes, SourceDirectory, SourceTree } from '../source/source-tree.js';
 import { countUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from './unstorable-count.js';
 
@@ -158,7 +159,7 @@ class Sizer {
   #entry(directory: SourceDirectory, path: Buffer, name: Buffer, attributes: SourceAttributes): 0 | 1 | 2 {
     const { type } = attributes;
     if (type === ObjectType.directory) {
-      this.#open.push(path.length === 0 ? name : Buffer.concat([path, SLASH, name]));
+      this.#open.push(joinPath(path, name));
       return 1;
     }
     const linked = this.#preserveHardLinks && attributes.linkCount > 1;
@@ -223,7 +224,6 @@ class Sizer {
   }
 }
 
-const SLASH = Buffer.from('/');
 const DOT = Buffer.from('.');
 
 function lookAt(directory: SourceDirectory, name: Buffer): SourceAttributes | undefined {

@@ -3,7 +3,7 @@ import { ClfsError, messageOf } from '../error.js';
 import type { FromSizer, SizeSetup } from './size-protocol.js';
 import type { TreeSize } from './size-tree.js';
 
-/** A tree that is being sized in a thread of its own: on a slow file system each look takes as long as it takes. */
+/** A tree that is being sized in a thread of its own, so that a slow file system holds up nothing else. */
 export interface SizerThread {
   /** @throws ClfsError `source`, `worker` */
   readonly done: Promise<TreeSize>;
@@ -11,7 +11,7 @@ export interface SizerThread {
   stop(): Promise<unknown>;
 }
 
-/** @param onSize told now and then how far it is */
+/** @param onSize called now and then with what has been found so far */
 export function startSizer(setup: SizeSetup, onSize: (size: TreeSize, complete: boolean) => void): SizerThread {
   const thread = new Worker(new URL('./size-entry.js', import.meta.url), { workerData: setup });
   const done = new Promise<TreeSize>((resolve, reject) => {

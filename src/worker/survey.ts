@@ -3,7 +3,7 @@ import { objectKindOf } from '../format/names.js';
 import type { WorkContext } from './context.js';
 import type { SurveyResult, SurveyTask } from './tasks.js';
 
-/** Further names that are told; more would only fill memory. */
+/** Most names of foreign blobs that are reported. */
 const MOST_OTHERS = 1000;
 
 /** Tallies the part of the container whose names begin with a prefix. */

@@ -1,3 +1,5 @@
+import { isDot } from '../format/dirents.js';
+import { joinPath } from '../paths/join-path.js';
 import type { SourceDirectory, Unstorable } from '../source/source-tree.js';
 
 /** How many entries have something, and the path of the first. */
@@ -54,6 +56,5 @@ export function addUnstorable(one: UnstorableCount, other: UnstorableCount): Uns
 }
 
 function pathOf(directory: Uint8Array, name: Buffer): Uint8Array {
-  if (name.length === 1 && name[0] === 0x2e) return directory;
-  return directory.length === 0 ? name : Buffer.concat([directory, Buffer.from('/'), name]);
+  return isDot(name) ? directory : joinPath(directory, name);
 }

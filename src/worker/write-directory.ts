@@ -20,7 +20,7 @@ const SEGMENTS_IN_FLIGHT = 8;
  * Fills a directory's pieces with entries and sends each that is full; with the last entries also the rest, the indirect blocks
  * and the inode. The root's inode is handed back instead: it is what commits a job.
  *
- * Source: clfs-format.md 6.4
+ * Source: docs/format.md 6.4
  */
 export async function writeDirectory(task: DirectoryTask, context: WorkContext): Promise<DirectoryResult> {
   const { geometry } = context.constants;

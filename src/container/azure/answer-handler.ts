@@ -53,7 +53,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;
-    // The time was up before a connection was there.
+    // The request was given up before there was a connection.
     if (this.#settled) controller.abort(new Error('the request was given up'));
   }
 
@@ -73,7 +73,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     } else if (isAccepted) {
       controller.abort(new ClfsError('format', `${this.#what()} is longer than the limit of ${limitBytes} bytes.`));
     } else {
-      // The page of an error says enough in its first bytes; what counts is its status.
+      // The first bytes of an error page are enough; its status is what decides.
       this.#chunks.push(chunk.subarray(0, chunk.length - (this.#bytes - limitBytes)));
       this.onResponseEnd();
       controller.abort(new Error('the rest of an error page is not read'));

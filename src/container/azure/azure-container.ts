@@ -45,7 +45,7 @@ export class AzureContainer implements Container {
       const page = decodeListing(xml);
       if (page.marker !== '' && page.marker === marker) throw wrongListing('each page leads to itself');
       marker = page.marker;
-      // Whoever wants a second page wants them all: the next one is on its way while this one is used.
+      // A caller that wants a second page wants all of them: the next one is fetched while this one is used.
       const next = marker === '' || first ? undefined : this.#page(prefix, marker);
       next?.catch(() => undefined);
       if (next) await setImmediate();

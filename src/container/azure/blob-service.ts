@@ -21,7 +21,7 @@ const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 30_000;
 /** How long a refused token is given to be renewed, from its first refusal. */
 const TOKEN_RENEWAL_MS = 30_000;
-/** Bytes of a request beside its body, of which the rate limit takes account. */
+/** Bytes of a request beside its body, as the rate limit counts them. */
 const HEAD_BYTES = 600;
 
 /** All of undici is loaded for a proxy only. */
@@ -30,7 +30,7 @@ function createProxied(options: Pool.Options): Dispatcher {
   return new EnvHttpProxyAgent(options);
 }
 
-/** What every request carries to be let in; the owner may change it at any time. */
+/** What authorizes every request; its owner may change it at any time. */
 export interface Authorization {
   /** Query fields, such as a SAS without its `?`. */
   query: string;
@@ -75,7 +75,7 @@ export class BlobService {
     const pool: Pool.Options = { pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS }, connections: Number.isFinite(most) ? most : null };
     const proxied = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'].some((name) => process.env[name]);
     this.#dispatcher = proxied ? createProxied(pool) : new UndiciPool(address.origin, pool);
-    // Each request that waits for its next try listens: they are many, and no leak.
+    // Each request that waits for its next try has a listener: many of them are no leak.
     setMaxListeners(0, this.#stopped.signal);
     options.signal?.addEventListener('abort', () => void this.close());
   }
@@ -90,7 +90,7 @@ export class BlobService {
     return wait ? wait.then(() => this.#sendNow(request)) : this.#sendNow(request);
   }
 
-  /** One promise for a request that succeeds at once, as nearly all do: each layer of promises is seen in the time of a small file. */
+  /** Makes one promise for a request that succeeds at once, as nearly all do: each further layer of promises makes small files slower. */
   #sendNow(request: BlobRequest): Promise<BlobAnswer> {
     return new Promise((resolve, reject) => {
       const begun = performance.now();
@@ -115,7 +115,7 @@ export class BlobService {
     });
   }
 
-  /** Waits for the request's stretch on the wire; undefined when it may send now. The time limits of the request begin after it. */
+  /** Waits until the rate limit lets the request send; undefined when that is now. Its time limits begin after that. */
   #rateTurn({ body }: BlobRequest): Promise<void> | undefined {
     const { rateLimit } = this.#options;
     if (!body || !rateLimit) return undefined;
@@ -139,7 +139,7 @@ export class BlobService {
     let trouble = firstTrouble;
     let refusedSince: number | undefined;
     let refusals = 0;
-    // Waiting for a turn, behind other requests or the rate limit, says nothing against the service.
+    // Waiting for other requests, or for the rate limit, does not use up the retry window.
     let waitedMs = 0;
     if (this.#failing++ === 0) this.#options.traffic.setWaitingSince(this.#clock.now());
     try {
@@ -156,7 +156,7 @@ export class BlobService {
             cause: trouble.cause,
           });
         }
-        // After long trouble of another kind, the first refusal is followed by a try soon: its time is short.
+        // A token has little time to be renewed: also after long trouble of another kind, the first refusal is soon followed by a try.
         const backOffMs = backOff(trouble.refusal ? refusals : attempt);
         const delayMs = Math.min(Math.max(backOffMs, trouble.retryAfterMs), leftMs);
         this.#options.traffic.add('retries', 1);

@@ -6,7 +6,7 @@ export interface SasKnowledge {
   readonly remainingMs: number | undefined;
 }
 
-/** Below so much life a load is likely to outlive its SAS. */
+/** A SAS that ends within this time is likely to end before the load does. */
 const SHORT_LIFE_MS = 3_600_000;
 
 /** What a load does, and the permissions of which one is enough for it. Source: Azure Storage, Create a service SAS */
@@ -58,7 +58,7 @@ function permissionWarnings(fields: URLSearchParams): string[] {
   ];
 }
 
-/** A SAS of a service names its resource; one of an account its services and kinds of resources. */
+/** A service SAS names its resource; an account SAS names services and kinds of resources. */
 function resourceWarnings(fields: URLSearchParams): string[] {
   const kind = fields.get('srt');
   if (kind !== null) {

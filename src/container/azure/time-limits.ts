@@ -1,8 +1,8 @@
 const MEBIBYTE = 1048576;
-/** What the service is given for a request, and more for each MiB of its body. */
+/** Time that the service has for a request, and further time for each MiB of its body. */
 const SERVICE_S = 25;
 const SERVICE_S_PER_MIB = 10;
-/** What the answer of a service that has reached its limit may take to come. */
+/** Time that an answer may take to arrive after the service has reached its limit. */
 const ANSWER_S = 5;
 /** A second try gets twice the time; later ones no more: fewer requests at once are what helps on a slow link. */
 const MOST_TIMES = 2;
@@ -33,7 +33,7 @@ export function longestPacedMs(bodyBytes: number): number {
 }
 
 /**
- * Longest time limit of any try of a put, in milliseconds: whoever has given one up knows after so long that it takes no effect any more.
+ * Longest time limit of any try of a put, in milliseconds: a put that was given up takes no effect after so long.
  *
  * @param largestObjectBytes 235 s for an object of 8 MiB and its header
  */

@@ -1,31 +1,31 @@
 import { ClfsError } from '../../error.js';
 import type { BlobAnswer, BlobRequest } from './answer-handler.js';
-import { connectionText, errorCode, errorMessage, isPermanent, retryAfterMs } from './answer-text.js';
+import { connectionText, errorCode, errorMessage, isPermanent, retryAfterMs } from './classify-answer.js';
 
 const RETRIED_STATUS = new Set([408, 429, 500, 502, 503, 504]);
 const MISSING_CODES = new Set(['ContainerNotFound', 'ContainerBeingDeleted', 'ContainerDisabled']);
 const TOKEN_CODES = new Set(['AuthenticationFailed', 'InvalidAuthenticationInfo']);
 
-/** Why a try failed that is worth another one. */
+/** Why a try failed, where another try may succeed. */
 export interface Trouble {
   readonly text: string;
   readonly retryAfterMs: number;
   readonly cause: unknown;
   /** Fewer requests at once would help. */
   readonly tooMuch: boolean;
-  /** The service may have got the request, and still be at it. */
+  /** The service may have received the request, and may still carry it out. */
   readonly uncertain: boolean;
-  /** An answer that is worth few repetitions: the error that it becomes. */
+  /** For a refused token: the error, if the token is not renewed in time. */
   readonly refusal?: ClfsError;
 }
 
 /**
- * What an answer means that is none of those that the request accepts.
+ * Classifies an answer that the request does not accept.
  *
  * @param where the container, for people
  * @param hasToken whether the request carried a token, not a SAS
  * @param nowMs time of day
- * @throws ClfsError when no repetition mends it
+ * @throws ClfsError when repeating the request would not help
  */
 export function troubleOfAnswer(request: BlobRequest, answer: BlobAnswer, where: string, hasToken: boolean, nowMs: number): Trouble {
   const { status } = answer;
@@ -68,9 +68,9 @@ const NOT_SENT = new Set(['EMFILE', 'ENFILE', 'ECONNREFUSED', 'ENOTFOUND', 'EAI_
 const TOO_MUCH = new Set(['EMFILE', 'ENFILE', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT']);
 
 /**
- * What it means that no answer came.
+ * Classifies an error that came in place of an answer.
  *
- * @throws ClfsError when no repetition mends it
+ * @throws ClfsError when repeating the request would not help
  */
 export function troubleOfError(error: unknown, where: string): Trouble {
   if (error instanceof ClfsError) throw error;

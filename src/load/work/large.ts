@@ -9,7 +9,7 @@ import { recordLargeDone, recordLargeFailure, recordSegments } from '../record-r
 import { pages } from '../tries.js';
 import { OBJECT_UNITS, work } from './work.js';
 
-/** So that a lane has two ranges of segments at once: one is read while the other is sent. */
+/** Half of what a lane has at once: it reads one range of segments while it sends another. */
 const SEGMENTS_UNITS = LANE_UNITS / 2;
 const PAGE = 1000;
 

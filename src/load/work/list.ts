@@ -5,7 +5,7 @@ import type { JobContext } from '../job-context.js';
 import { ListingInProgress } from '../record-listing.js';
 import { LIST_UNITS, work } from './work.js';
 
-/** Lists a directory. @param ended called when the listing has come to an end, whichever */
+/** Lists a directory. @param ended called when the listing has ended, well or not */
 export function listWork(context: JobContext, directory: number, ended: () => void): Work<LoadKinds> {
   const listing = new ListingInProgress(directory);
   return work('list', {

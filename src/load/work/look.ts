@@ -8,7 +8,7 @@ import { LIST_UNITS, work } from './work.js';
 /** Failed entries that are looked at by one task. */
 const NAMES_A_LOOK = 4096;
 
-/** Looks again at entries of a directory that had failed. @param ended called when that has come to an end, whichever */
+/** Looks again at entries of a directory that had failed. @param ended called when that has ended, well or not */
 export function lookWork(context: JobContext, directory: number, ended: () => void): Work<LoadKinds> {
   const { state } = context;
   const listing = new ListingInProgress(directory);

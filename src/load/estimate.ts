@@ -3,11 +3,11 @@ import type { SizeSetup } from '../worker/size-protocol.js';
 import { type SizerThread, startSizer } from '../worker/sizer-thread.js';
 import type { Progress } from './progress.js';
 
-/** Before this much time nobody asks for the end of a load. */
+/** A load that takes less time than this does without. */
 const SIZE_AFTER_MS = 5000;
 
-/** Sizes the tree beside the load, so that its end can be foretold; a load that is done soon does without. */
-export function sizeBeside(setup: SizeSetup, progress: Progress): { stop(): void } {
+/** Sizes the source in a thread of its own while the load runs, so that the time left can be estimated. */
+export function startEstimate(setup: SizeSetup, progress: Progress): { stop(): void } {
   let sizer: SizerThread | undefined;
   progress.notCounted = 'the load ended before its source had been sized';
   const timer = setTimeout(() => {

@@ -3,8 +3,8 @@ import type { Database } from './database.js';
 import { decodeRecord, type JobRecord } from './job-record.js';
 import { checkTables, DirectoryStatus, FailurePhase, LinkStatus, WorkStatus } from './schema.js';
 
-/** What a look at a job's database tells. */
-export interface JobPeek {
+/** What is recorded of a job, for who looks at it from outside. */
+export interface RecordedJob {
   readonly record: JobRecord;
   readonly done: number;
   readonly bytes: number;
@@ -16,7 +16,7 @@ export interface JobPeek {
 }
 
 /** Reads what is recorded of a job, in a database that another process may be writing to. @throws ClfsError `state` */
-export function readJobState(db: Database, path: string): JobPeek {
+export function readJob(db: Database, path: string): RecordedJob {
   checkTables(db, path);
   try {
     const job = db.prepare('SELECT record, done, bytes, excluded, alive_ms FROM job').get() as {

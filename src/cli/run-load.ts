@@ -1,7 +1,7 @@
 import { type LoadEvent, type LoadOptions, type LoadSummary, load } from '../index.js';
 import type { LoadOutput } from './load-output.js';
 
-/** Whom a load is told to. */
+/** Shows a load to somebody while it runs. */
 export interface LoadListener {
   event(event: LoadEvent): void;
   start(snapshot: Parameters<LoadOutput['start']>[0]): void;
@@ -9,12 +9,12 @@ export interface LoadListener {
 }
 
 /**
- * Loads, and tells of it as it goes.
+ * Runs a load, and reports it to `listener` as it goes.
  *
  * @returns exit code: 0 only when everything arrived
  * @throws ClfsError when the job is refused before it begins
  */
-export async function tellLoad(options: LoadOptions, listener: LoadListener): Promise<number> {
+export async function runLoad(options: LoadOptions, listener: LoadListener): Promise<number> {
   const summary = await load({
     ...options,
     logDirectory: process.env.AZCOPY_LOG_LOCATION || undefined,

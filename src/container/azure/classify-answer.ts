@@ -2,7 +2,7 @@ import { messageOf } from '../../error.js';
 import type { BlobAnswer } from './answer-handler.js';
 import { redact } from './container-url.js';
 
-/** Faults of the set-up that no repetition mends. */
+/** Whether an error comes from the configuration, such as a certificate: repeating the request does not help then. */
 export function isPermanent(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException).code ?? '';
   return (

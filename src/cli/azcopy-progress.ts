@@ -1,12 +1,12 @@
 import type { LoadSummary, ProgressSnapshot } from '../index.js';
 
-/** Before this much is done an estimate of the end means nothing. */
+/** The time left is estimated after this much time; before, it would be a guess. */
 const ETA_AFTER_MS = 10_000;
 
 /** Said once when the service stops answering. */
 export const WAITING = 'The service does not answer; waiting for it. Requests are repeated until it does.';
 
-/** Fields of a Progress message. Source: azcopy-contract.md 3 */
+/** Fields of a Progress message. Source: docs/output.md 1.3 */
 export interface ProgressFields {
   readonly elapsed: number;
   readonly files_completed_failed: number;
@@ -27,7 +27,7 @@ export class ProgressMeter {
   #last: { readonly bytes: number; readonly elapsedMs: number } | undefined;
 
   fields(now: ProgressSnapshot): ProgressFields {
-    // Bytes of earlier sessions are no throughput of the current one.
+    // Bytes that earlier sessions sent do not count for the rate of this one.
     const last = this.#last ?? { bytes: now.bytesDone - now.sessionBytes, elapsedMs: 0 };
     const deltaMs = now.elapsedMs - last.elapsedMs;
     this.#last = { bytes: now.bytesDone, elapsedMs: now.elapsedMs };
@@ -50,7 +50,7 @@ export class ProgressMeter {
   }
 }
 
-/** Fields of an EndOfJob message. Source: azcopy-contract.md 3 */
+/** Fields of an EndOfJob message. Source: docs/output.md 1.3 */
 export function endFields({ status, progress }: LoadSummary): Record<string, number | string> {
   return {
     elapsed: progress.elapsedMs / 1000,
@@ -63,7 +63,7 @@ export function endFields({ status, progress }: LoadSummary): Record<string, num
   };
 }
 
-/** What an entry costs beside its bytes, in bytes: so that small files and large ones move the bar as fast as they are done. */
+/** Work for an entry beside its bytes, expressed in bytes: so the percentage moves evenly over small and large files. */
 const ENTRY_COST_BYTES = 65536;
 
 function cost(entries: number, bytes: number): number {
@@ -76,7 +76,7 @@ function percentOf(now: ProgressSnapshot): number {
   return total === 0 ? 0 : Math.min(99.9, (100 * cost(now.filesDone + now.filesFailed, now.bytesDone)) / total);
 }
 
-/** Seconds to the end at the mean rate of the session; undefined while that means nothing. */
+/** Seconds to the end at the mean rate of the session; undefined while that would be a guess. */
 export function secondsLeft(now: ProgressSnapshot): number | undefined {
   const done = cost(now.sessionFiles, now.sessionBytes);
   if (now.scanning || now.elapsedMs < ETA_AFTER_MS || done <= 0 || now.waitingSinceMs > 0) return undefined;

@@ -1,0 +1,13 @@
+const SLASH = Buffer.from('/');
+
+/**
+ * Path of what is at `path` below the directory `directory`.
+ *
+ * Paths are bytes below a root, their components joined by `/`; that of the root itself is empty.
+ *
+ * @returns bytes of its own
+ */
+export function joinPath(directory: Uint8Array, path: Uint8Array): Buffer {
+  if (directory.length === 0) return Buffer.from(path);
+  return path.length === 0 ? Buffer.from(directory) : Buffer.concat([directory, SLASH, path]);
+}
