@@ -1,3 +1,4 @@
+import { ClfsError, messageOf } from '../error.js';
 import type { Attributes } from '../format/attributes.js';
 import { ENTRY_TYPE_NAMES, type EntryType, idHex, ObjectType } from '../format/ids.js';
 import { escapePath } from '../text/escape-path.js';
@@ -42,6 +43,40 @@ export function formatManifestEntry(entry: ManifestEntry): string {
     sha256: entry.sha256,
   });
 }
+
+/** Reads one line of a manifest. @throws ClfsError `usage` */
+export function parseManifestEntry(line: string, number: number): ManifestEntry {
+  try {
+    // Numbers of 19 digits are exact as strings only.
+    const fields = JSON.parse(line.replace(/"(ino|size|[a-z]+_ns)": ?(-?\d+)/g, '"$1":"$2"')) as Record<string, string | number | undefined>;
+    const mode = Number(fields.mode);
+    const type = TYPE_BY_MODE[mode >> 12];
+    if (type === undefined || typeof fields.path_hex !== 'string') throw new Error('it has no path_hex, or no mode with a type');
+    const linkCount = Number(fields.nlink ?? 1);
+    const device = type === ObjectType.block || type === ObjectType.char;
+    const text = (key: string) => (fields[key] === undefined ? undefined : String(fields[key]));
+    const target = text('target_hex');
+    return {
+      path: Buffer.from(fields.path_hex, 'hex'),
+      type,
+      mode,
+      uid: Number(fields.uid),
+      gid: Number(fields.gid),
+      sizeBytes: BigInt(fields.size ?? 0),
+      deviceMajor: device ? Number(fields.rdev_major) : 0,
+      deviceMinor: device ? Number(fields.rdev_minor) : 0,
+      mtimeNs: BigInt(fields.mtime_ns ?? 0),
+      linkCount,
+      linkGroup: linkCount > 1 && type !== ObjectType.directory ? (text('link_group') ?? text('ino')) : undefined,
+      target: target === undefined ? undefined : Buffer.from(target, 'hex'),
+      sha256: text('sha256'),
+    };
+  } catch (cause) {
+    throw new ClfsError('usage', `Line ${number} of the manifest is not one of a manifest: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+const TYPE_BY_MODE: Record<number, EntryType | undefined> = { 8: 1, 4: 2, 6: 3, 2: 4, 10: 5, 12: 6, 1: 7 };
 
 /** What a manifest says of an inode beside its attributes. */
 export interface ManifestFacts {

@@ -8,7 +8,7 @@ export const fsck: Verb = {
   command: () =>
     verbCommand(
       'fsck',
-      'Check a container against itself and the format, read-only. Errors hide or harm data; warnings harm nobody.',
+      'Check a container against itself and the format, read-only. Errors mean that data is missing or damaged; warnings do not.',
       '  clfsload fsck /path/to/container\n  clfsload fsck --content --json "https://[account].blob.core.windows.net/[container]?[SAS]"\n',
     )
       .argument('<container>')
