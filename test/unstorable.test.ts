@@ -14,6 +14,7 @@ import { startAzurite } from './support/azurite.js';
 import { SMALL } from './support/check.js';
 import { runProgram } from './support/program.js';
 import { isRoot, removeTree, someBytes } from './support/tree.js';
+import { Job, lock, type Watch } from './support/whole-job.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-unstorable-'));
 afterAll(() => removeTree(base));
@@ -190,12 +191,36 @@ describe('a tree', () => {
 describe('the end of a load', () => {
   const COUNTED = /INFO: .*(which the format cannot hold|were not counted).*/g;
 
-  it('says that nothing was counted when no sizing was wanted', async () => {
-    const flags = [`--state-path=${join(base, 'state-off')}`, '--estimate=false'];
-    const { stdout } = await runProgram('clfsload', ['load', source, join(base, 'container-off'), ...flags]);
-    expect(stdout.match(COUNTED)).toEqual([
-      'INFO: ACLs and extended attributes, which the format cannot hold, were not counted: the load did not size its source. "clfsload load --dry-run" counts them.',
+  it.runIf(hasUser && hasAcl)('tells what the listings of a short load counted, and is silent when that is nothing', async () => {
+    const tree = join(base, 'short');
+    mkdirSync(join(tree, 'd'), { recursive: true });
+    for (const name of ['a', 'd/b', 'd/c']) writeFileSync(join(tree, name), name);
+    const load = async (name: string) => {
+      const args = ['load', tree, join(base, `container-${name}`), `--state-path=${join(base, `state-${name}`)}`, '--estimate=false'];
+      return (await runProgram('clfsload', args)).stdout.match(COUNTED);
+    };
+    expect(await load('nothing')).toBeNull();
+    set(join(tree, 'd'), 'user.a');
+    set(join(tree, 'd/c'), 'user.a');
+    set(tree, 'system.posix_acl_access', ACL);
+    expect(await load('something')).toEqual([
+      'INFO: 1 entry has ACLs, which the format cannot hold; the first is ..',
+      'INFO: 2 entries have extended attributes, which the format cannot hold; the first is d.',
     ]);
+  });
+
+  it('says that nothing was counted where the source cannot tell, and remembers what was', async () => {
+    const notesOf = async (job: Job, watch: Watch) => {
+      const notes: string[] = [];
+      await job.session(watch, { onEvent: (event) => void (event.kind === 'message' && notes.push(event.text)) });
+      return notes.filter((text) => /which the format cannot hold/.test(text));
+    };
+    const job = new Job(base, { estimate: false });
+    job.file('d/a');
+    const nothing =
+      'ACLs and extended attributes, which the format cannot hold, were not counted: the load did not size its source. "clfsload load --dry-run" counts them.';
+    expect(await notesOf(job, lock('d/a'))).toEqual([nothing]);
+    expect(await notesOf(job, {})).toEqual([nothing]);
   });
 
   it.runIf(hasUser && hasAcl)('tells what was counted beside it, and is silent when that is nothing', async () => {

@@ -5,19 +5,26 @@ import type { JobContext } from './job-context.js';
 import type { Progress } from './progress.js';
 
 /** What is said at the end of a load that is not as its source is, or not known to be. @returns whole sentences */
-export function endNotes({ state, progress }: JobContext): readonly string[] {
+export function endNotes(context: JobContext): readonly string[] {
+  const { state } = context;
   const { notChecked } = state.record;
   return [
-    ...unstorableTexts(progress),
+    ...unheldTexts(context),
     ...linkTexts(state.linkCopies()),
     ...(notChecked === '' ? [] : [`The listing of the container was not checked: ${notChecked}. Check it by "clfsload fsck --content" with the container.`]),
   ];
 }
 
-/** Silence means that all of the source was gone over, and that nothing is lost. */
-function unstorableTexts({ unstorable, notCounted }: Progress): readonly string[] {
-  if (!unstorable)
-    return [`ACLs and extended attributes, which the format cannot hold, were not counted: ${notCounted}. "clfsload load --dry-run" counts them.`];
+/**
+ * What the format cannot hold of the source, as far as it was counted.
+ *
+ * @returns whole sentences; none when there is nothing of the kind; undefined when nobody has gone over all of the source
+ */
+export function countedTexts(progress: Progress): readonly string[] | undefined {
+  // Listings that are not complete have not counted everything.
+  const listed = progress.scanning ? undefined : progress.listedUnstorable;
+  const { unstorable = listed } = progress;
+  if (!unstorable) return undefined;
   const text = ({ entries, first }: UnstorableCount['acls'], what: string) =>
     entries === 0
       ? []
@@ -25,6 +32,16 @@ function unstorableTexts({ unstorable, notCounted }: Progress): readonly string[
           `${entries} ${entries === 1 ? 'entry has' : 'entries have'} ${what}, which the format cannot hold; the first is ${escapePath(first ?? new Uint8Array(0)) || '.'}.`,
         ];
   return [...text(unstorable.acls, 'ACLs'), ...text(unstorable.attributes, 'extended attributes')];
+}
+
+/** Silence means that all of the source was gone over, in this session or before, and that nothing is lost. */
+function unheldTexts({ state, progress }: JobContext): readonly string[] {
+  return (
+    countedTexts(progress) ??
+    state.record.unheld ?? [
+      `ACLs and extended attributes, which the format cannot hold, were not counted: ${progress.notCounted}. "clfsload load --dry-run" counts them.`,
+    ]
+  );
 }
 
 function linkTexts(copies: number): readonly string[] {

@@ -38,6 +38,9 @@ export interface ProgressSnapshot {
   readonly elapsedMs: number;
 }
 
+/** How long listings count what the format cannot hold. */
+const COUNT_LISTED_MS = 5000;
+
 /** Counters of a running load, to be polled. */
 export class Progress {
   phase: Phase = 'Init';
@@ -50,6 +53,8 @@ export class Progress {
   openLargeBytes: () => number = () => 0;
   /** What of the source the format cannot hold; undefined when nobody has gone over all of it. */
   unstorable: UnstorableCount | undefined;
+  /** The same of what the listings of the first seconds found; undefined once one of them did not count. */
+  listedUnstorable: UnstorableCount | undefined;
   /** Why nobody has. */
   notCounted = 'the load did not size its source';
   #sized: { readonly entries: number; readonly bytes: number; readonly complete: boolean } | undefined;
@@ -78,6 +83,12 @@ export class Progress {
     this.failed = failed;
     this.found = done + failed + open;
     this.#traffic = traffic;
+  }
+
+  /** Whether a listing that begins now is to count what the format cannot hold: after some seconds the sizing pass does. */
+  countsListed(): boolean {
+    if (this.#clock.monotonic() - this.#begunMs > COUNT_LISTED_MS) this.listedUnstorable = undefined;
+    return this.listedUnstorable !== undefined;
   }
 
   /** Takes what the sizing pass has found so far. */

@@ -7,6 +7,7 @@ import { DirectoryStatus, LookStatus, WorkStatus } from '../state/schema.js';
 import { escapePath } from '../text/escape-path.js';
 import { unpackAttributes } from '../worker/file-attributes.js';
 import type { EntryProblem, ListPart, ListResult, LookResult } from '../worker/tasks.js';
+import { addUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from '../worker/unstorable-count.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
 import { giveUpLarge } from './tries.js';
@@ -21,6 +22,7 @@ export class ListingInProgress {
   #links = 0;
   #found = 0;
   #excluded = 0;
+  #unstorable: UnstorableCount | undefined = NOTHING_UNSTORABLE;
   #failures: ListPart['failures'][number][] = [];
 
   constructor(directory: number) {
@@ -67,6 +69,7 @@ export class ListingInProgress {
     // Not spread: there can be hundreds of thousands.
     for (const failure of part.failures) this.#failures.push(failure);
     this.#excluded += part.excluded;
+    this.#unstorable = this.#unstorable && part.unstorable && addUnstorable(this.#unstorable, part.unstorable);
   }
 
   /** The listing is complete: what it found counts; inside a transaction. */
@@ -88,6 +91,8 @@ export class ListingInProgress {
     state.directories.setListed(this.directory, result.attributes, pending + (links ? 1 : 0), links);
     if (record.parent !== 0) state.directories.addPending(record.parent, -1);
     if (this.#excluded > 0) state.countExcluded(this.#excluded);
+    const { progress } = context;
+    progress.listedUnstorable = progress.listedUnstorable && this.#unstorable && addUnstorable(progress.listedUnstorable, this.#unstorable);
     if (result.clampedTimes)
       context.log.write(
         'WARNING',
@@ -161,6 +166,7 @@ export class ListingInProgress {
     this.#links = 0;
     this.#found = 0;
     this.#excluded = 0;
+    this.#unstorable = NOTHING_UNSTORABLE;
     this.#failures = [];
   }
 

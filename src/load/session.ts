@@ -12,9 +12,10 @@ import { VERSION } from '../version.js';
 import { stopped } from '../worker/breakage.js';
 import type { WorkContext } from '../worker/context.js';
 import type { LoadKinds } from '../worker/tasks.js';
+import { NOTHING_UNSTORABLE } from '../worker/unstorable-count.js';
 import { cleanUp } from './clean-up.js';
 import { commit } from './commit.js';
-import { endNotes } from './end-notes.js';
+import { countedTexts, endNotes } from './end-notes.js';
 import type { EndTools } from './end-tools.js';
 import { LeftoverGuard } from './guard.js';
 import type { JobContext } from './job-context.js';
@@ -121,7 +122,7 @@ export class Session {
       const quiet = failure === undefined || this.#engine?.settled === true;
       const late = Math.max(this.#tools.uncertainUntilMs(), work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
-      state.transact(() => state.update({ finalStatus: status, settled }));
+      state.transact(() => state.update({ finalStatus: status, settled, unheld: countedTexts(context.progress) ?? state.record.unheld }));
     } catch (error) {
       failure ??= error;
       status = 'Failed';
@@ -216,6 +217,7 @@ export class Session {
       } else giveUpLostTries(context, encoder === before);
     });
     if (first) {
+      progress.listedUnstorable = NOTHING_UNSTORABLE;
       progress.begin(() => state.counters, 0, 1, traffic);
       return;
     }

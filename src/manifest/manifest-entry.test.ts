@@ -41,7 +41,11 @@ const entry = fc
 
 describe('a line of a manifest', () => {
   it('is read as it was written', () => {
-    fc.assert(fc.property(entry, (written) => void expect(parseManifestEntry(formatManifestEntry(written), 1)).toEqual(written)));
+    fc.assert(
+      fc.property(entry, (written) => {
+        expect(parseManifestEntry(formatManifestEntry(written), 1)).toEqual(written);
+      }),
+    );
   });
 
   it('is refused with its number where it is none', () => {

@@ -43,6 +43,8 @@ export interface JobRecord {
   readonly books: boolean;
   /** Why the container's listing was not compared with the tally before the commit; empty when it was, or not yet. */
   readonly notChecked: string;
+  /** Sentences on what of the source the format cannot hold; absent while nobody has gone over all of it. */
+  readonly unheld?: readonly string[];
 }
 
 /** What version 0.1.0 recorded in place of a spec, and did not record. */

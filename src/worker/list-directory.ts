@@ -8,6 +8,7 @@ import { hasClampedTime, isUnchanged, packAttributes, toAttributes } from './fil
 import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
 import { problemOf } from './problem.js';
 import type { ListPart, ListResult, ListTask, LookResult, LookTask } from './tasks.js';
+import { countUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from './unstorable-count.js';
 
 /** Entries after which a long listing is handed on and others get their turn. */
 const PART_ENTRIES = 8192;
@@ -24,7 +25,7 @@ export async function listDirectory(task: ListTask, context: WorkContext, tell: 
     directory = await openPatiently(path, () => context.source.openDirectory(path, task.place));
     let before = directory.attributes();
     for (let attempt = 1; ; attempt++) {
-      const complete = await listOnce(directory, context, tell, attempt > 1, attempt === MOST_ATTEMPTS);
+      const complete = await listOnce(directory, task, context, tell, attempt);
       const after = directory.attributes();
       if ((complete && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) {
         const attributes = packAttributes(toAttributes(after, context.constants, 0, 0));
@@ -48,7 +49,7 @@ export async function lookAtEntries(task: LookTask, context: WorkContext, tell: 
   try {
     const path = Buffer.from(task.place.path);
     directory = await openPatiently(path, () => context.source.openDirectory(path, task.place));
-    const part = new PartBuilder(false);
+    const part = new PartBuilder(false, false);
     const vanished: number[] = [];
     for (const [position, bytes] of task.names.entries()) {
       const entry = { name: Buffer.from(bytes), type: undefined };
@@ -73,13 +74,16 @@ export async function lookAtEntries(task: LookTask, context: WorkContext, tell: 
 /** @returns false when an entry vanished under the listing */
 async function listOnce(
   directory: SourceDirectory,
+  { place: { path }, countUnstorable: counts }: ListTask,
   context: WorkContext,
   tell: PartSink<ListPart>,
-  restart: boolean,
-  reportVanished: boolean,
+  attempt: number,
 ): Promise<boolean> {
   const { preserveHardLinks } = context.constants.spec;
-  let part = new PartBuilder(restart);
+  const reportVanished = attempt === MOST_ATTEMPTS;
+  let part = new PartBuilder(attempt > 1, counts);
+  // Every other directory is an entry of one.
+  if (path.length === 0) part.look(directory, path, DOT);
   let complete = true;
   for (const batch of directory.list()) {
     for (const entry of batch) {
@@ -87,6 +91,7 @@ async function listOnce(
         part.excluded++;
         continue;
       }
+      part.look(directory, path, entry.name);
       const { type } = entry;
       if (type !== undefined && type !== ObjectType.directory && !preserveHardLinks) {
         part.addPlain(entry.name, type);
@@ -100,29 +105,37 @@ async function listOnce(
     if (part.entries >= PART_ENTRIES) {
       part.end();
       tell(part);
-      part = new PartBuilder(false);
+      part = new PartBuilder(false, counts);
       await setImmediate();
     }
   }
   part.end();
-  if (part.entries > 0 || part.failures.length > 0 || part.excluded > 0 || part.restart) tell(part);
+  if (part.entries > 0 || part.failures.length > 0 || part.excluded > 0 || part.restart || counts) tell(part);
   return complete;
 }
 
+const DOT = Buffer.from('.');
+
 class PartBuilder implements ListPart {
-  readonly kind = 'list';
   readonly restart: boolean;
   readonly chunks: { count: number; entries: Uint8Array }[] = [];
   readonly directories: ListPart['directories'][number][] = [];
   readonly links: ListPart['links'][number][] = [];
   readonly failures: ListPart['failures'][number][] = [];
+  unstorable: UnstorableCount | undefined;
   excluded = 0;
   entries = 0;
 
   readonly #packer = new EntryPacker();
 
-  constructor(restart: boolean) {
+  constructor(restart: boolean, counts: boolean) {
     this.restart = restart;
+    this.unstorable = counts ? NOTHING_UNSTORABLE : undefined;
+  }
+
+  /** Counts what of an entry the format cannot hold, where that is asked for. */
+  look(directory: SourceDirectory, path: Uint8Array, name: Buffer): void {
+    this.unstorable &&= countUnstorable(this.unstorable, directory, path, name);
   }
 
   add(name: Buffer, attributes: SourceAttributes, context: WorkContext): void {

@@ -5,6 +5,7 @@ import type { Geometry } from '../format/geometry.js';
 import type { EntryType } from '../format/ids.js';
 import type { LoadSpec } from '../job/load-spec.js';
 import type { FailureReason } from '../source/source-tree.js';
+import type { UnstorableCount } from './unstorable-count.js';
 
 /** What is the same for every task of a job. */
 export interface JobConstants {
@@ -40,6 +41,8 @@ export interface Breakage {
 /** Lists a directory. Its parts come through the sink, then a {@link ListResult}. */
 export interface ListTask {
   readonly place: DirectoryPlace;
+  /** Count what of its entries the format cannot hold: one more system call an entry. */
+  readonly countUnstorable: boolean;
 }
 
 /** Looks at entries that failed before as a listing would. Parts as for {@link ListTask}, then a {@link LookResult}. */
@@ -54,6 +57,8 @@ export interface ListPart {
   readonly restart: boolean;
   /** Entries that the user's choice leaves out. */
   readonly excluded: number;
+  /** What of the entries the format cannot hold; undefined when it was not asked for, or cannot be told. */
+  readonly unstorable: UnstorableCount | undefined;
   readonly chunks: readonly { readonly count: number; readonly entries: Uint8Array }[];
   readonly directories: readonly { readonly name: Uint8Array; readonly device: string; readonly inode: bigint }[];
   /** Entries with several links, when those are preserved. */

@@ -9,7 +9,7 @@ import { LIST_UNITS, work } from './work.js';
 export function listWork(context: JobContext, directory: number, ended: () => void): Work<LoadKinds> {
   const listing = new ListingInProgress(directory);
   return work('list', {
-    task: { place: context.directory(directory).place },
+    task: { place: context.directory(directory).place, countUnstorable: context.progress.countsListed() },
     units: LIST_UNITS,
     part: (part) => listing.addPart(part, context),
     done(result) {
