@@ -5,7 +5,7 @@ const LAYERS = {
   books: [],
   posix: [],
   text: [],
-  log: [],
+  log: ['posix', 'text'],
   source: ['format', 'posix'],
   time: [],
   engine: ['time'],

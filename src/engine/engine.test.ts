@@ -127,9 +127,7 @@ describe('the engine', () => {
     const { plan, runner, run } = setUp();
     const seen: number[] = [];
     for (const id of [1, 2]) {
-      plan.waiting.push(
-        work('count', { task: { id }, units: 1, part: ({ step }) => void seen.push(step), done: ({ sum }) => void seen.push(sum) }),
-      );
+      plan.waiting.push(work('count', { task: { id }, units: 1, part: ({ step }) => void seen.push(step), done: ({ sum }) => void seen.push(sum) }));
     }
     runner.onSubmit = (ticket, { kind, task }) => {
       if (kind !== 'count') return;
