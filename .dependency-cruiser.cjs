@@ -17,7 +17,7 @@ const LAYERS = {
   load: ['books', 'engine', 'time', 'format', 'posix', 'source', 'container', 'identity', 'state', 'worker', 'log', 'lz4', 'text'],
   namespace: ['format', 'container', 'posix'],
   audit: ['format', 'manifest', 'container', 'source', 'namespace', 'posix'],
-  export: ['format', 'container', 'namespace', 'posix'],
+  export: ['books', 'engine', 'time', 'format', 'posix', 'source', 'container', 'identity', 'namespace', 'state', 'log', 'lz4', 'text'],
   cli: [],
 };
 const SHARED = 'error|version';

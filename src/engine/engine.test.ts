@@ -191,7 +191,7 @@ describe('the engine', () => {
     const running = run();
     await turns();
     // Two of the three lanes are active; each takes a piece beyond what fills it.
-    expect(runner.submitted.map(({ lane }) => lane).sort()).toEqual([0, 0, 1, 1]);
+    expect(runner.submitted.map(({ lane }) => lane).sort((a, b) => a - b)).toEqual([0, 0, 1, 1]);
     runner.onSubmit = (ticket) => runner.events?.done(ticket, { kind: 'note', result: '' });
     for (const { ticket } of [...runner.submitted]) runner.events?.done(ticket, { kind: 'note', result: '' });
     await running;

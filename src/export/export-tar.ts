@@ -3,11 +3,25 @@ import { idHex, ObjectType } from '../format/ids.js';
 import { fileSize, readContent, requireSegments } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
-import type { ExportOptions, ExportSummary } from './export-tree.js';
 import { encodeTarHeader, isTarType, TAR_BLOCK_BYTES, tarPadding } from './tar-header.js';
 
 /** A pipe that is filled in whole blocks of this many bytes is what tape tools expect. */
 const RECORD_BYTES = 20 * TAR_BLOCK_BYTES;
+
+/** How a tar is written. */
+export interface TarOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (entries: number, bytes: number) => void;
+  /** Told of each entry that could not be written. */
+  readonly onFailure: (path: Buffer, error: Error) => void;
+}
+
+/** How the writing of a tar ended. */
+export interface TarSummary {
+  readonly written: number;
+  readonly failed: number;
+  readonly bytes: number;
+}
 
 /**
  * Writes the tree below `start` as a POSIX tar.
@@ -22,9 +36,9 @@ export async function exportTar(
   reader: ContainerReader,
   start: FoundInode,
   write: (bytes: Uint8Array) => Promise<void>,
-  options: Pick<ExportOptions, 'signal' | 'onProgress' | 'onFailure'>,
-): Promise<ExportSummary> {
-  const summary = { written: 0, skipped: 0, failed: 0, bytes: 0 };
+  options: TarOptions,
+): Promise<TarSummary> {
+  const summary = { written: 0, failed: 0, bytes: 0 };
   const linked = new Map<string, Buffer>();
   let length = 0;
   const put = async (bytes: Uint8Array) => {

@@ -50,6 +50,8 @@ export const Open = {
   noFollow: ARM ? 0o100000 : 0o400000,
   noAccessTime: 0o1000000,
   closeOnExec: 0o2000000,
+  /** A place only: nothing can be read by it, and no permission is needed for it. */
+  path: 0o10000000,
 } as const;
 
 /** File type bits of st_mode. */
@@ -88,11 +90,13 @@ const ERRNO_TEXTS: Record<string, string> = {
   ESTALE: 'stale file handle',
 };
 
-function failed(call: string): never {
+/** Throws what the latest call failed with. */
+export function failed(call: string): never {
   throw new PosixError(call, koffi.errno());
 }
 
-function cString(bytes: Uint8Array): Buffer {
+/** Bytes with a NUL behind them. */
+export function cString(bytes: Uint8Array): Buffer {
   const text = Buffer.allocUnsafe(bytes.length + 1);
   text.set(bytes);
   text[bytes.length] = 0;
@@ -307,12 +311,17 @@ export interface FileTime {
 
 /** Sets times of `name` in the directory `at`, of a symlink itself. @throws PosixError */
 export function setTimes(at: number, name: Uint8Array, atime: FileTime, mtime: FileTime): void {
+  if (utimensat(at, cString(name), timespecs(atime, mtime), AT_SYMLINK_NOFOLLOW) < 0) failed('utimensat');
+}
+
+/** The two times as utimensat takes them. */
+export function timespecs(atime: FileTime, mtime: FileTime): Buffer {
   const times = Buffer.from(new ArrayBuffer(32));
   times.writeBigInt64LE(BigInt(atime.seconds), 0);
   times.writeBigInt64LE(BigInt(atime.nanoseconds), 8);
   times.writeBigInt64LE(BigInt(mtime.seconds), 16);
   times.writeBigInt64LE(BigInt(mtime.nanoseconds), 24);
-  if (utimensat(at, cString(name), times, AT_SYMLINK_NOFOLLOW) < 0) failed('utimensat');
+  return times;
 }
 
 /** Sets the owner of `name`, of a symlink itself. @throws PosixError */

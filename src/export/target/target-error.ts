@@ -1,5 +1,5 @@
-import { ClfsError, messageOf } from '../error.js';
-import { PosixError } from '../posix/libc.js';
+import { ClfsError, messageOf } from '../../error.js';
+import { PosixError } from '../../posix/libc.js';
 
 /** What every further entry would fail for as well. */
 const WHOLE_TARGET = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
