@@ -66,7 +66,7 @@ describe('an export that is killed', () => {
 
   it.each(['if-different', 'never'])('goes on with --overwrite=%s when it is repeated, and does not touch what is done', async (overwrite) => {
     const target = join(base, `target-${overwrite}`);
-    const args = ['export', container, target, `--overwrite=${overwrite}`];
+    const args = ['export', container, target, `--overwrite=${overwrite}`, '--threads=2'];
     let before = new Map<string, string>();
     const total = DIRECTORIES * (FILES + 1) + LARGE;
     let interrupted = 0;

@@ -13,7 +13,7 @@ import { ClfsError } from '../error.js';
 import { GEOMETRY } from '../format/geometry.js';
 import { ObjectType } from '../format/ids.js';
 import { type Identity, openIdentity } from '../identity/identity.js';
-import { openJobLog } from '../log/job-log.js';
+import { type JobLog, openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { lookUp } from '../namespace/lookup.js';
 import { createDirectFinder, indexContainer } from '../namespace/object-finder.js';
@@ -127,8 +127,7 @@ class ExportJob {
     try {
       if (before) this.#options.onMessage?.(`Going on with the export whose state is in ${JSON.stringify(directory.path)}.`);
       const listing = isTree ? await this.#list(start.path.length === 0) : undefined;
-      opened = openTarget(where.directory, isTree && !before, before !== undefined);
-      if (before) requireSameTarget(before, opened, directory.path);
+      opened = before ? openSameTarget(before, where.directory, directory.path) : openTarget(where.directory, isTree, false);
       state ??= createState(directory, wish, opened.inode, hooks, (internals.clock ?? systemClock).now());
       begun = true;
       const file = where.name && { name: where.name, handle: start.found.id };
@@ -185,7 +184,7 @@ class ExportJob {
         geometry: internals.geometry ?? GEOMETRY,
       };
       const context = new ExportJobContext({ state, constants, log, clock, onFailure: (...failure) => this.#options.onFailure?.(...failure) });
-      const runner = await this.#openRunner(constants, listing?.objects, target.fd);
+      const runner = await this.#openRunner(constants, listing?.objects, target.fd, log);
       const session = new ExportSession({ options: this.#options, context, directory, runner, signal, total: listing?.total ?? (file ? 1 : undefined), file });
       const { status, error, progress } = await session.run();
       const problemsFile = progress.failed > 0 ? directory.file('problems.txt') : undefined;
@@ -195,18 +194,19 @@ class ExportJob {
     }
   }
 
-  async #openRunner(constants: ExportConstants, objects: ExportLaneSetup['objects'], root: number): Promise<Runner<ExportKinds>> {
+  async #openRunner(constants: ExportConstants, objects: ExportLaneSetup['objects'], root: number, log: JobLog): Promise<Runner<ExportKinds>> {
     const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS } = this.#options;
     const { authorization } = this.#identity;
     const threads = internals.container ? 0 : threadsWithin(this.#options.threads ?? Math.min(MOST_THREADS, availableParallelism()));
     const setup: ExportLaneSetup = { place: this.#parsed.place, constants, retryWindowMs, objects, root, lanes: threads + 1 };
-    const own = createInlineRunner(await openExportLane(setup, authorization, internals));
+    const onRetry = (text: string) => log.write('WARNING', text);
+    const own = createInlineRunner(await openExportLane(setup, authorization, { ...internals, onRetry }));
     if (threads === 0) return own;
     const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
       lanes: threads,
       entry: new URL('./export-thread-entry.js', import.meta.url),
       setupOf: () => ({ ...setup, authorization }),
-      log: () => undefined,
+      log: onRetry,
     });
     this.#identity.onRenewed((renewed) => inThreads.update(renewed));
     return joinRunners(own, inThreads);
@@ -225,11 +225,20 @@ function threadsWithin(wanted: number): number {
   return Math.max(0, Math.min(wanted, places - 2));
 }
 
-function requireSameTarget({ record }: ExportState, { inode }: OpenTarget, where: string): void {
-  if (String(inode) === record.targetInode) return;
-  const path = JSON.stringify(Buffer.from(record.targetHex, 'hex').toString());
+/** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */
+function openSameTarget({ record }: ExportState, path: string, where: string): OpenTarget {
+  let opened: OpenTarget | undefined;
+  let cause: unknown;
+  try {
+    opened = openTarget(path, false, record.isTree);
+  } catch (error) {
+    cause = error;
+  }
+  if (String(opened?.inode) === record.targetInode && opened) return opened;
+  opened?.close();
   throw new ClfsError(
     'target',
-    `The directory ${path} is not the one that the export began to write whose state is in ${JSON.stringify(where)}. Put that back; or remove the state to begin anew.`,
+    `The directory ${JSON.stringify(path)} is not the one that the export began to write whose state is in ${JSON.stringify(where)}. Put that back; or remove the state to begin anew.`,
+    { cause },
   );
 }

@@ -6,8 +6,8 @@ import { openExportLane, type ThreadExportSetup } from './tasks/open-lane.js';
 
 if (!parentPort) throw new Error('This file is the entry of a worker thread.');
 
-serveThread<ExportKinds, ThreadExportSetup, Authorization>(parentPort, async (setup) => {
+serveThread<ExportKinds, ThreadExportSetup, Authorization>(parentPort, async (setup, log) => {
   const authorization: Authorization = { ...setup.authorization };
-  const lane = await openExportLane(setup, authorization);
+  const lane = await openExportLane(setup, authorization, { onRetry: log });
   return { lane, update: (renewed) => void Object.assign(authorization, renewed) };
 });

@@ -4,17 +4,26 @@ import { ROOT_ID } from '../format/ids.js';
 import { BUCKET_NAME } from '../format/names.js';
 import type { ContainerReader } from '../namespace/reader.js';
 
+/** By what a container is known again. */
+export interface ContainerIdentity {
+  /** Empty when there is no bucket object that can be read. */
+  readonly bucketUuid: string;
+  /** Changes with each version of the root. */
+  readonly rootName: string;
+  /** Number that the load which made it has drawn, as the root's attributes have it. */
+  readonly containerId: string;
+}
+
 /**
- * By what a container is known again: the UUID of its bucket object, and the name of its root's inode, which changes with each version.
+ * Looks by what a container is known again.
  *
  * @throws ClfsError `not-found`, `format` when the root cannot be read; whatever the container throws
  */
-export async function identifyContainer(reader: ContainerReader): Promise<{ readonly bucketUuid: string; readonly rootName: string }> {
-  const { blob } = await reader.inode(ROOT_ID);
-  return { bucketUuid: await bucketUuid(reader), rootName: blob.name };
+export async function identifyContainer(reader: ContainerReader): Promise<ContainerIdentity> {
+  const { blob, inode } = await reader.inode(ROOT_ID);
+  return { bucketUuid: await bucketUuid(reader), rootName: blob.name, containerId: String(inode.attributes.containerId) };
 }
 
-/** Empty when there is no bucket object that can be read. */
 async function bucketUuid(reader: ContainerReader): Promise<string> {
   try {
     return decodeBucket((await reader.fetch(BUCKET_NAME)).body).get('bucketUUID') ?? '';

@@ -5,8 +5,9 @@ import type { ExportState } from './state/export-state.js';
 import type { EntryProblem, ExportConstants } from './tasks/kinds.js';
 import { joinPath } from './tasks/problem.js';
 
-/** Directories whose path is kept at hand. */
+/** Directories whose path is kept at hand, and bytes of all these paths. */
 const CACHED_DIRECTORIES = 4096;
+const CACHED_BYTES = 16 * 1048576;
 
 /** What {@link ExportJobContext} is made of. */
 export interface ExportJobContextParts {
@@ -29,6 +30,7 @@ export class ExportJobContext {
   sessionFailures = 0;
   readonly #onFailure: ExportJobContextParts['onFailure'];
   readonly #paths = new Map<number, Buffer>();
+  #pathBytes = 0;
 
   constructor({ state, constants, log, clock, onFailure }: ExportJobContextParts) {
     this.state = state;
@@ -54,8 +56,13 @@ export class ExportJobContext {
     }
     let path = base;
     for (const name of names.reverse()) path = joinPath(path, name);
-    if (this.#paths.size >= CACHED_DIRECTORIES) this.#paths.clear();
+    if (names.length === 0 && this.#paths.has(id)) return path;
+    if (this.#paths.size >= CACHED_DIRECTORIES || this.#pathBytes > CACHED_BYTES) {
+      this.#paths.clear();
+      this.#pathBytes = 0;
+    }
     this.#paths.set(id, path);
+    this.#pathBytes += path.length;
     return path;
   }
 

@@ -11,7 +11,7 @@ import { ExportState } from './state/export-state.js';
 /** What an export is asked to be; a resumed one must have been begun so. */
 export type ExportWish = Pick<
   ExportRecord,
-  'container' | 'bucketUuid' | 'rootName' | 'pathHex' | 'handleHex' | 'isTree' | 'targetHex' | 'nameHex' | 'overwrite' | 'sparse' | 'choice'
+  'container' | 'bucketUuid' | 'rootName' | 'containerId' | 'pathHex' | 'handleHex' | 'isTree' | 'targetHex' | 'nameHex' | 'overwrite' | 'sparse' | 'choice'
 >;
 
 /** A state directory that this process holds for an export. */
@@ -100,7 +100,9 @@ function requireSame(record: ExportRecord, wish: ExportWish, where: string): voi
   const was = choiceText(record.choice);
   const is = choiceText(wish.choice);
   if (was !== is) throw differ('the choice', was || 'everything', is || 'everything');
-  if (record.bucketUuid !== wish.bucketUuid || record.rootName !== wish.rootName || record.handleHex !== wish.handleHex) {
+  // A bucket object that cannot be read now and then says nothing.
+  const isOther = record.bucketUuid !== '' && wish.bucketUuid !== '' && record.bucketUuid !== wish.bucketUuid;
+  if (isOther || record.rootName !== wish.rootName || record.containerId !== wish.containerId || record.handleHex !== wish.handleHex) {
     throw new ClfsError(
       'container-other',
       `The container ${JSON.stringify(wish.container)} is not what it was when the export began whose state is in ${JSON.stringify(where)}: it was made again, or changed. Remove that directory to begin anew: what has been written is compared with the container as it is now.`,

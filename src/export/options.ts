@@ -29,7 +29,10 @@ export interface ExportJobOptions {
   readonly choice?: Choice;
   /** Failures that are tolerated; one more stops the job. Default 50. */
   readonly maxErrors?: number;
-  /** Worker threads; 0 for none beside the caller's own. Default: the number of processors, at most 16. */
+  /**
+   * Worker threads, all of which work from the start; 0 for none beside the caller's own. Default: as many as there are processors, at most 16, one after
+   * another while processors idle.
+   */
   readonly threads?: number;
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
   readonly retryWindowMs?: number;

@@ -108,10 +108,7 @@ export class ExportPlan implements Plan<ExportKinds> {
     while (turn.room > 0) {
       const groups = this.#context.state.links.claim(GROUPS_A_CLAIM);
       if (groups.length === 0) return;
-      for (const group of groups) {
-        const work = linkedWork(this.#context, group);
-        if (work) turn.give(work);
-      }
+      for (const group of groups) turn.give(linkedWork(this.#context, group));
     }
   }
 

@@ -49,7 +49,7 @@ export class ExportSession {
       this.#prepare();
       options.onStart?.(() => this.#progress());
       const plan = new ExportPlan(context, options.maxErrors ?? DEFAULT_MAX_ERRORS);
-      const engine = new Engine({ plan, store: state, clock: context.clock, allLanes: false, cancelled: stopped });
+      const engine = new Engine({ plan, store: state, clock: context.clock, allLanes: options.threads !== undefined, cancelled: stopped });
       await engine.run(runner, signal);
       state.transact(() => {
         state.failures.dropResolved();

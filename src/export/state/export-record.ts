@@ -1,17 +1,15 @@
 import type { Choice } from '../choice.js';
+import type { ContainerIdentity } from '../identify-container.js';
 import type { Overwrite } from '../options.js';
 
 /** What is the same for an export from first to last, and how it stands. No secret of the service is in it. */
-export interface ExportRecord {
+export interface ExportRecord extends ContainerIdentity {
   readonly program: string;
   readonly jobId: string;
   /** A state is a job as soon as it is there; see `claimNewState`. */
   readonly begun: true;
   /** Container without its SAS. */
   readonly container: string;
-  /** By which the container is known again: UUID of its bucket object (empty: it has none), and name of the root's inode. */
-  readonly bucketUuid: string;
-  readonly rootName: string;
   /** Path that is exported, hex. */
   readonly pathHex: string;
   /** Handle of what it leads to, hex. */

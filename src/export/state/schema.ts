@@ -33,7 +33,7 @@ export const FailurePhase = {
 export const ROOT_DIRECTORY = 1;
 
 /**
- * The tables. Numbers of directories, chunks and large files are never given again: temporary names and what is kept at hand go by them.
+ * The tables. Numbers of directories and large files are never given again: temporary names and what is kept at hand go by them.
  *
  * job        one row: what is the same from first to last, as JSON, and the counters
  * directory  a row a directory that was entered, to the end of the job; `listed`: entries that have been taken from it, in the container's order;
@@ -51,7 +51,7 @@ CREATE TABLE directory (id INTEGER PRIMARY KEY AUTOINCREMENT, parent INTEGER NOT
 CREATE UNIQUE INDEX directory_handle ON directory (handle);
 CREATE INDEX directory_found ON directory (id) WHERE status = ${DirectoryStatus.found};
 CREATE INDEX directory_open ON directory (depth, parent) WHERE status = ${DirectoryStatus.open};
-CREATE TABLE chunk (id INTEGER PRIMARY KEY AUTOINCREMENT, directory INTEGER NOT NULL, count INTEGER NOT NULL, entries BLOB NOT NULL, status INTEGER NOT NULL,
+CREATE TABLE chunk (id INTEGER PRIMARY KEY, directory INTEGER NOT NULL, count INTEGER NOT NULL, entries BLOB NOT NULL, status INTEGER NOT NULL,
   settled BLOB) STRICT;
 CREATE INDEX chunk_pending ON chunk (id) WHERE status = ${WorkStatus.pending};
 CREATE TABLE link_group (id INTEGER PRIMARY KEY, handle BLOB NOT NULL, status INTEGER NOT NULL, origin_directory INTEGER, origin_name BLOB,

@@ -6,6 +6,7 @@ import type { TargetCalls } from './target-calls.js';
 const DIRECTORY_FLAGS = Open.readOnly | Open.directory | Open.noFollow;
 const PRIVATE_DIRECTORY = 0o700;
 const S_IFDIR = 0o040000;
+const IS_ROOT = process.getuid?.() === 0;
 
 /** Something that is no directory stands where one belongs, and is not to be replaced. */
 export class InTheWay extends Error {}
@@ -15,13 +16,19 @@ export class TargetTree {
   readonly calls: TargetCalls;
   readonly root: number;
   readonly #overwrite: Overwrite;
+  readonly #isOurs: boolean;
   #dirty = false;
 
-  /** @param root descriptor of the root @param overwrite what becomes of what is no directory where one belongs */
-  constructor(calls: TargetCalls, root: number, overwrite: Overwrite) {
+  /**
+   * @param root descriptor of the root
+   * @param overwrite what becomes of what is no directory where one belongs
+   * @param isOurs whether the root gets its attributes at the end, too
+   */
+  constructor(calls: TargetCalls, root: number, overwrite: Overwrite, isOurs: boolean) {
     this.calls = calls;
     this.root = root;
     this.#overwrite = overwrite;
+    this.#isOurs = isOurs;
   }
 
   /**
@@ -71,11 +78,13 @@ export class TargetTree {
 
   #enter(path: Buffer): number {
     let fd = this.calls.openAt(this.root, Buffer.from('.'), DIRECTORY_FLAGS);
+    if (this.#isOurs) this.#makePassable(fd);
     for (let at = 0; at < path.length; ) {
       const slash = path.indexOf(0x2f, at);
       const end = slash < 0 ? path.length : slash;
       try {
         const next = this.#step(fd, path.subarray(at, end));
+        this.#makePassable(next);
         this.calls.close(fd);
         fd = next;
       } catch (error) {
@@ -98,6 +107,17 @@ export class TargetTree {
       else throw error;
     }
     return this.calls.openAt(at, name, DIRECTORY_FLAGS);
+  }
+
+  /** Without root, a directory that has its mode already may forbid what is still to be done in it. */
+  #makePassable(fd: number): void {
+    if (IS_ROOT || (this.calls.statFd(fd).mode & PRIVATE_DIRECTORY) === PRIVATE_DIRECTORY) return;
+    try {
+      this.calls.setModeFd(fd, PRIVATE_DIRECTORY);
+    } catch (error) {
+      // It is somebody else's: his mode may let us in all the same.
+      if (!(error instanceof PosixError)) throw error;
+    }
   }
 
   #make(at: number, name: Uint8Array): void {

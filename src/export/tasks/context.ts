@@ -67,7 +67,7 @@ export function createExportContext({ constants, reader, isListed, calls, root, 
   return {
     constants,
     reader,
-    target: new TargetTree(calls, root, constants.overwrite),
+    target: new TargetTree(calls, root, constants.overwrite, constants.isTree),
     chooser: chooserOf(constants.choice),
     clock,
     // Half of what the process may open is for the target; the rest for connections, blobs and the state.

@@ -1,13 +1,13 @@
 import { BitSet } from '../../books/bit-set.js';
-import { type Breakage, breakageOf } from '../../engine/breakage.js';
+import type { Breakage } from '../../engine/breakage.js';
 import type { PartSink } from '../../engine/kinds.js';
 import { REPORT_MS, STOP_LOOK_MS } from '../../engine/report.js';
-import { ObjectType } from '../../format/ids.js';
+import { idHex, ObjectType } from '../../format/ids.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import type { ExportContext } from './context.js';
 import type { FilesPart, FilesResult, FilesTask } from './kinds.js';
 import { type ExportEntry, unpackEntries } from './packed-entries.js';
-import { joinPath, problemOf, stopped } from './problem.js';
+import { exportBreakage, joinPath, problemOf, stopped } from './problem.js';
 import { largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
 
 /** Writes the entries of a chunk; directories, large files and files with several names are only found out about. */
@@ -92,7 +92,7 @@ class ChunkInProgress {
     try {
       this.#failures.push({ index, ...problemOf(joinPath(this.#path, name), error) });
     } catch (ofAll) {
-      this.#broken ??= breakageOf(ofAll);
+      this.#broken ??= exportBreakage(ofAll);
     }
   }
 
@@ -119,7 +119,7 @@ class ChunkInProgress {
     }
     const isGivenUp = this.#outstanding > 0;
     const news = this.#takeDurable() ?? new News(this.#task.count);
-    if (isGivenUp) this.#broken ??= breakageOf(stopped());
+    if (isGivenUp) this.#broken ??= exportBreakage(stopped());
     return {
       ...news.part(),
       failures: this.#failures,
@@ -138,7 +138,7 @@ class ChunkInProgress {
     try {
       if (this.#context.stop.asked || this.#broken) return;
       const found = await reader.inode(handle);
-      const written = await this.#deal(directory, index, name, found);
+      const written = await this.#deal(directory, index, name, handle, found);
       if (written) this.#news.add(index, written);
     } finally {
       giveBack();
@@ -146,7 +146,7 @@ class ChunkInProgress {
   }
 
   /** @returns undefined when it is only found out about, or not chosen */
-  async #deal(directory: number, index: number, name: Buffer, found: FoundInode): Promise<Written | undefined> {
+  async #deal(directory: number, index: number, name: Buffer, handle: Uint8Array, found: FoundInode): Promise<Written | undefined> {
     const { constants, chooser, target } = this.#context;
     const { attributes } = found.inode;
     if (attributes.type === ObjectType.directory) this.#directories.push(index);
@@ -154,15 +154,16 @@ class ChunkInProgress {
     else if (constants.isTree && attributes.linkCount > 1) this.#links.push(index);
     else {
       const blocks = largeBlocks(this.#context, found);
-      if (blocks === undefined) return writeEntry(this.#context, directory, name, found, this.#temporary(index));
+      if (blocks === undefined) return writeEntry(this.#context, directory, name, found, this.#temporary(handle));
       if (staysAsItIs(this.#context, target.look(directory, name), attributes)) return { outcome: 'left', bytes: 0 };
       this.#large.push({ index, sizeBytes: Number(attributes.lengthBytes), blocks });
     }
     return undefined;
   }
 
-  #temporary(index: number): Buffer {
-    return Buffer.from(`${this.#context.constants.temporaryPrefix}c${this.#task.chunk}-${index}`);
+  /** The same for an entry whichever chunk it is in: what a try left, the next one finds. */
+  #temporary(handle: Uint8Array): Buffer {
+    return Buffer.from(`${this.#context.constants.temporaryPrefix}e${idHex(handle)}`);
   }
 
   /** What is done and durable. @returns undefined when it could not be made durable */
@@ -174,7 +175,7 @@ class ChunkInProgress {
       this.#context.target.flush();
       return news;
     } catch (error) {
-      this.#broken ??= breakageOf(error);
+      this.#broken ??= exportBreakage(error);
       return undefined;
     }
   }

@@ -77,7 +77,6 @@ export interface ListResult {
 
 /** Writes the entries of a chunk that are not settled. */
 export interface FilesTask {
-  readonly chunk: number;
   readonly path: Uint8Array;
   readonly count: number;
   readonly entries: Uint8Array;

@@ -1,13 +1,15 @@
-import { breakageOf } from '../../engine/breakage.js';
+import { errorOf } from '../../engine/breakage.js';
 import type { PartSink } from '../../engine/kinds.js';
 import { REPORT_MS } from '../../engine/report.js';
 import { fileBlockCount } from '../../format/geometry.js';
 import { fileSize, requireSegments } from '../../namespace/content.js';
-import { Open } from '../../posix/libc.js';
+import { patiently } from '../../posix/descriptors.js';
+import { Open, PosixError } from '../../posix/libc.js';
 import { giveAttributesFd } from '../target/give-attributes.js';
+import { InTheWay } from '../target/target-tree.js';
 import { type ExportContext, largeInode } from './context.js';
 import type { BeginLargeResult, BeginLargeTask, EndLargeResult, EndLargeTask, EntryProblem, LargeFile, RangePart, RangeResult, RangeTask } from './kinds.js';
-import { ChangedByHand, joinPath, problemOf, stopped } from './problem.js';
+import { ChangedByHand, exportBreakage, joinPath, problemOf, stopped } from './problem.js';
 import { nameNew, staysAsItIs, writeContent } from './write-entry.js';
 
 const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
@@ -20,12 +22,12 @@ export async function beginLarge({ file, inode }: BeginLargeTask, context: Expor
   const { calls } = target;
   try {
     await requireSegments(reader, await largeInode(context, file.handle));
-    return await inPlace(context, file, (at) => {
+    return await inPlace(context, file, async (at) => {
       const there = target.look(at, file.temporary);
       if (there && there.inode === inode) return { outcome: 'begun', inode, isNew: false };
       // Its name is ours alone: what has it is of a session that died before it was recorded, or was changed by hand.
       if (there) target.remove(at, file.temporary);
-      const fd = calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE);
+      const fd = await patiently(shown(file).toString(), () => calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE));
       try {
         target.touched();
         return { outcome: 'begun', inode: calls.statFd(fd).inode, isNew: true };
@@ -51,7 +53,7 @@ export async function writeRange({ file, inode, first, end }: RangeTask, context
       target.flush();
       return { end: reached, bytes: bytes - told.bytes, problem: ended.problem, broken: ended.broken };
     } catch (error) {
-      return { end: told.end, bytes: 0, problem: undefined, broken: ended.broken ?? breakageOf(error) };
+      return { end: told.end, bytes: 0, problem: undefined, broken: ended.broken ?? exportBreakage(error) };
     }
   };
   try {
@@ -60,7 +62,7 @@ export async function writeRange({ file, inode, first, end }: RangeTask, context
       const giveBack = await contentBudget.take((end - first) * fileSegmentBytes);
       let fd: number | undefined;
       try {
-        fd = openWritten(context, at, file, inode);
+        fd = await openWritten(context, at, file, inode);
         const begin = blockStart(context, first);
         const size = fileSize(found);
         await writeContent(context, fd, found, begin, blockStart(context, end) - begin, (offset) => {
@@ -83,7 +85,7 @@ export async function writeRange({ file, inode, first, end }: RangeTask, context
     try {
       return result({ problem: problemOf(shown(file), error) });
     } catch (ofAll) {
-      return result({ broken: breakageOf(ofAll) });
+      return result({ broken: exportBreakage(ofAll) });
     }
   }
 }
@@ -92,15 +94,12 @@ export async function writeRange({ file, inode, first, end }: RangeTask, context
 export async function endLarge({ file, inode, name, giveUp }: EndLargeTask, context: ExportContext): Promise<EndLargeResult> {
   const { target, constants } = context;
   const { calls } = target;
+  if (giveUp) return removeTemporary(file, context);
   try {
-    if (giveUp) {
-      await inPlace(context, file, (at) => target.remove(at, file.temporary));
-      return { outcome: 'gone' };
-    }
     const found = await largeInode(context, file.handle);
     const { attributes } = found.inode;
-    return await inPlace(context, file, (at): EndLargeResult => {
-      const fd = openWritten(context, at, file, inode);
+    return await inPlace(context, file, async (at): Promise<EndLargeResult> => {
+      const fd = await openWritten(context, at, file, inode);
       let open = true;
       try {
         calls.truncate(fd, fileSize(found));
@@ -129,6 +128,18 @@ export async function endLarge({ file, inode, name, giveUp }: EndLargeTask, cont
   }
 }
 
+/** @throws ClfsError `target` when it cannot be removed: it would be left for ever */
+async function removeTemporary(file: LargeFile, context: ExportContext): Promise<EndLargeResult> {
+  try {
+    await inPlace(context, file, (at) => context.target.remove(at, file.temporary));
+  } catch (error) {
+    // Where its directory was, or its name, somebody has put something else: it is gone.
+    const isGone = error instanceof InTheWay || (error instanceof PosixError && error.errno === 'EISDIR');
+    if (!isGone) throw errorOf(exportBreakage(error));
+  }
+  return { outcome: 'gone' };
+}
+
 /** Offset at which a block begins. */
 function blockStart({ reader }: ExportContext, block: number): number {
   const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
@@ -136,9 +147,10 @@ function blockStart({ reader }: ExportContext, block: number): number {
 }
 
 /** Opens the temporary file. @throws ChangedByHand when it is not there any more, or is another file; PosixError */
-function openWritten({ target }: ExportContext, at: number, { temporary }: LargeFile, inode: bigint | undefined): number {
+async function openWritten({ target }: ExportContext, at: number, file: LargeFile, inode: bigint | undefined): Promise<number> {
+  const { temporary } = file;
   if (target.look(at, temporary)?.inode !== inode) throw new ChangedByHand();
-  const fd = target.calls.openAt(at, temporary, WRITE_FLAGS);
+  const fd = await patiently(shown(file).toString(), () => target.calls.openAt(at, temporary, WRITE_FLAGS));
   if (target.calls.statFd(fd).inode === inode) return fd;
   target.calls.close(fd);
   throw new ChangedByHand();

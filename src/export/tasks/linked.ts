@@ -1,10 +1,9 @@
-import { breakageOf } from '../../engine/breakage.js';
 import { fileSize } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { type FileStatus, PosixError } from '../../posix/libc.js';
 import type { ExportContext } from './context.js';
 import type { EntryProblem, LinkedResult, LinkedTask, TargetName } from './kinds.js';
-import { joinPath, problemOf, stopped } from './problem.js';
+import { exportBreakage, joinPath, problemOf, stopped } from './problem.js';
 import { createEntry, isWhole, largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
 
 /** A file system without hard links, or a file that has as many as it can have. */
@@ -25,7 +24,7 @@ export async function writeLinked(task: LinkedTask, context: ExportContext): Pro
   try {
     await group.run();
   } catch (error) {
-    group.broken ??= breakageOf(error);
+    group.broken ??= exportBreakage(error);
   } finally {
     group.close();
     giveBack();

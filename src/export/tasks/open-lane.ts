@@ -32,11 +32,13 @@ export interface ThreadExportSetup extends ExportLaneSetup {
   readonly authorization: Authorization;
 }
 
-/** Parts of a lane that tests replace. */
+/** Parts of a lane that its owner may give. */
 export interface LaneParts {
   readonly container?: Container;
   readonly calls?: TargetCalls;
   readonly clock?: Clock;
+  /** Told of every try of a request that failed and will be repeated. */
+  onRetry?(text: string): void;
 }
 
 /**
@@ -47,7 +49,7 @@ export interface LaneParts {
  */
 export async function openExportLane(setup: ExportLaneSetup, authorization: Authorization, parts: LaneParts = {}): Promise<Lane<ExportKinds>> {
   const { place, constants, retryWindowMs, objects, root, lanes } = setup;
-  const container = parts.container ?? (await openContainer(place, authorization, { retryWindowMs, traffic: new Traffic(1) }));
+  const container = parts.container ?? (await openContainer(place, authorization, { retryWindowMs, traffic: new Traffic(1), onRetry: parts.onRetry }));
   const pace = new Pace();
   const finder = objects ? openSharedObjects(objects) : createDirectFinder(container, pace);
   const reader = new ContainerReader(container, finder, openLz4(), constants.geometry, pace);

@@ -1,3 +1,4 @@
+import { type Breakage, breakageOf } from '../../engine/breakage.js';
 import { ClfsError, isClfsError } from '../../error.js';
 import { PosixError } from '../../posix/libc.js';
 import { targetError } from '../target/target-error.js';
@@ -25,6 +26,12 @@ export function problemOf(path: Buffer, error: unknown): EntryProblem {
   if (ofAll instanceof ChangedByHand) return { reason: 'target-changed', message: ofAll.message };
   if (ofAll instanceof PosixError) return { reason: 'target-refuses', message: ofAll.message };
   throw ofAll;
+}
+
+/** What ended a task early: what the target refuses, and no entry stands for, ends the job. */
+export function exportBreakage(error: unknown): Breakage {
+  if (!(error instanceof PosixError)) return breakageOf(error);
+  return { code: 'target', message: `Cannot write to the target: ${error.message}. Mend it, and repeat the export: it goes on where it stopped.` };
 }
 
 /** What a task throws or reports when it ends early because the job stops. */

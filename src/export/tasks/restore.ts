@@ -1,9 +1,10 @@
-import { type Breakage, breakageOf } from '../../engine/breakage.js';
+import type { Breakage } from '../../engine/breakage.js';
 import { unpackAttributes } from '../../format/packed-attributes.js';
+import { patiently } from '../../posix/descriptors.js';
 import { giveAttributesToDirectory } from '../target/give-attributes.js';
 import type { ExportContext } from './context.js';
 import type { EntryProblem, RestoreResult, RestoreTask } from './kinds.js';
-import { joinPath, problemOf } from './problem.js';
+import { exportBreakage, joinPath, problemOf } from './problem.js';
 
 /** Gives directories their owner, mode and times. */
 export async function restoreDirectories({ directories }: RestoreTask, context: ExportContext): Promise<RestoreResult> {
@@ -23,7 +24,9 @@ export async function restoreDirectories({ directories }: RestoreTask, context: 
           parent = { path, fd: await target.enter(path) };
         }
         // The root is named from within itself.
-        giveAttributesToDirectory(target.calls, parent.fd, name.length === 0 ? Buffer.from('.') : name, unpackAttributes(attributes));
+        const { fd } = parent;
+        const shown = name.length === 0 ? Buffer.from('.') : Buffer.from(name);
+        await patiently(shown.toString(), () => giveAttributesToDirectory(target.calls, fd, shown, unpackAttributes(attributes)));
         target.touched();
         outcomes.push(undefined);
       } catch (error) {
@@ -33,7 +36,7 @@ export async function restoreDirectories({ directories }: RestoreTask, context: 
     }
     target.flush();
   } catch (error) {
-    broken = breakageOf(error);
+    broken = exportBreakage(error);
   } finally {
     if (parent) target.calls.close(parent.fd);
     giveBack();

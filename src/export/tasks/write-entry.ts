@@ -68,9 +68,10 @@ export async function writeEntry(context: ExportContext, at: number, name: Buffe
   const { target, constants } = context;
   const { attributes } = found.inode;
   const there = target.look(at, name);
+  // What an earlier try left under its temporary name.
+  if (constants.overwrite === 'never') target.remove(at, temporary);
   if (staysAsItIs(context, there, attributes)) return { outcome: 'left', bytes: 0 };
   if (constants.overwrite === 'never') {
-    target.remove(at, temporary);
     const bytes = await createEntry(context, at, temporary, found);
     return nameNew(context, at, temporary, name) ? { outcome: 'written', bytes } : { outcome: 'left', bytes: 0 };
   }

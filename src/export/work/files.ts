@@ -12,7 +12,7 @@ export function filesWork(context: ExportJobContext, chunk: ChunkRecord): Work<E
   const { id, directory, count, entries } = chunk;
   const settled = new BitSet(count, chunk.settled.bytes);
   return work('files', {
-    task: { chunk: id, path: context.path(directory), count, entries, settled: chunk.settled.bytes },
+    task: { path: context.path(directory), count, entries, settled: chunk.settled.bytes },
     units: count + 1,
     part(part) {
       recordDone(context, settled, part);

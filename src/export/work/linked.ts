@@ -9,14 +9,10 @@ import { work } from './work.js';
 /** Names that are dealt with by one task. */
 const NAMES_A_TASK = 256;
 
-/** Deals with names of a file that has several, whose group is claimed; undefined when it has none any more. */
-export function linkedWork(context: ExportJobContext, group: LinkGroupRecord): Work<ExportKinds> | undefined {
+/** Deals with names of a file that has several, whose group is claimed. When it has none any more, its temporary file is to be removed. */
+export function linkedWork(context: ExportJobContext, group: LinkGroupRecord): Work<ExportKinds> {
   const { state } = context;
   const known = state.links.links(group.id, NAMES_A_TASK + 1);
-  if (known.length === 0) {
-    state.links.setStatus(group.id, WorkStatus.done);
-    return undefined;
-  }
   const links = known.slice(0, NAMES_A_TASK);
   const nameOf = ({ directory, name }: { readonly directory: number; readonly name: Uint8Array }) => ({ path: context.path(directory), name });
   const { origin } = group;
@@ -65,5 +61,5 @@ function recordLinked(context: ExportJobContext, group: LinkGroupRecord, links: 
   }
   // Until its content is written the group stays claimed.
   if (result.large) state.large.add({ group: id, directory: ROOT_DIRECTORY, name: new Uint8Array(0), handle, ...result.large });
-  else state.links.setStatus(id, state.links.links(id, 1).length > 0 ? WorkStatus.pending : WorkStatus.done);
+  else state.links.setStatus(id, result.broken || state.links.links(id, 1).length > 0 ? WorkStatus.pending : WorkStatus.done);
 }
