@@ -219,6 +219,26 @@ describe('an export as a job', () => {
     expect(JSON.parse(lines[0])).toMatchObject({ reason: 'object-missing', attempts: 1 });
   });
 
+  it('reads a directory on from where it could not be read, and writes what is in it once', async () => {
+    const wide = join(base, 'wide');
+    mkdirSync(join(wide, 'below'), { recursive: true });
+    for (let f = 0; f < 60; f++) writeFileSync(join(wide, 'below', `entry ${f} ${'y'.repeat(20)}`), `${f}`);
+    const store = await loadSmall(wide, base);
+    const pieces = objectNames(store, 8).filter((name) => decodeSegment(objectBody(store, name)).kind === 'directory');
+    expect(pieces.length).toBeGreaterThan(3);
+    const target = join(base, 'wide-target');
+    const statePath = join(base, 'wide-state');
+    const lost = pieces.slice(0, 2).map((name) => [name, store.blobs.get(name) as Buffer] as const);
+    for (const [name] of lost) store.blobs.delete(name);
+    const first = await exportSmall(store, base, target, { statePath });
+    expect(first).toMatchObject({ status: 'CompletedWithErrors', failed: 1, failures: ['below'], left: 0 });
+    expect(first.written).toBeGreaterThan(2);
+    for (const [name, blob] of lost) store.blobs.set(name, blob);
+    const second = await exportSmall(store, base, target, { statePath, newSession: false });
+    expect(second).toMatchObject({ status: 'Completed', written: 62, replaced: 0, left: 0, failed: 0 });
+    expect(readdirSync(join(target, 'below')).length).toBe(60);
+  });
+
   it('ends when more fail than are tolerated', async () => {
     const target = join(base, 'too-many');
     const { status, error } = await exportSmall(await damaged(), base, target, { maxErrors: 0 });

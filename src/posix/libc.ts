@@ -174,6 +174,12 @@ export function statAt(at: number, name: Uint8Array): FileStatus {
   return decodeStatus();
 }
 
+/** {@link statAt} of what need not be there; undefined when it is not: an error for each of many millions would cost more than the call. @throws PosixError */
+export function lookAt(at: number, name: Uint8Array): FileStatus | undefined {
+  if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_BASIC, statusBuffer) >= 0) return decodeStatus();
+  return koffi.errno() === constants.errno.ENOENT ? undefined : failed('stat');
+}
+
 /** fstat. @throws PosixError */
 export function statFd(fd: number): FileStatus {
   if (statx(fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC, statusBuffer) < 0) failed('stat');

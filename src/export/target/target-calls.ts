@@ -3,6 +3,7 @@ import type { FileStatus, FileTime } from '../../posix/libc.js';
 import {
   close,
   closeWritten,
+  lookAt,
   makeDirectory,
   makeLink,
   makeNode,
@@ -29,6 +30,8 @@ import { renameAt, renameNew, setModeOfPlace, setOwnerFd, setTimesFd } from '../
 export interface TargetCalls {
   openAt(at: number, name: Uint8Array, flags: number, mode?: number): number;
   statAt(at: number, name: Uint8Array): FileStatus;
+  /** lstat of an entry that need not be there. */
+  lookAt(at: number, name: Uint8Array): FileStatus | undefined;
   statFd(fd: number): FileStatus;
   /** Writes all of the bytes at `position`. */
   write(fd: number, bytes: Uint8Array, position: number): void;
@@ -59,6 +62,7 @@ export interface TargetCalls {
 export const SYSTEM_CALLS: TargetCalls = {
   openAt,
   statAt,
+  lookAt,
   statFd,
   write,
   truncate,

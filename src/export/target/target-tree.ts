@@ -45,12 +45,7 @@ export class TargetTree {
 
   /** lstat of an entry that need not be there. @throws PosixError */
   look(at: number, name: Uint8Array): FileStatus | undefined {
-    try {
-      return this.calls.statAt(at, name);
-    } catch (error) {
-      if (error instanceof PosixError && error.errno === 'ENOENT') return undefined;
-      throw error;
-    }
+    return this.calls.lookAt(at, name);
   }
 
   /** Removes what is no directory, if it is there. @returns whether it was. @throws PosixError */
