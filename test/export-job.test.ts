@@ -6,8 +6,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
 import { exportJob } from '../src/export/export-job.js';
 import type { ExportProgress } from '../src/export/options.js';
-import { SYSTEM_CALLS } from '../src/export/target/target-calls.js';
+import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { decodeSegment } from '../src/format/segment.js';
+import { PosixError } from '../src/posix/libc.js';
 import { exportSmall } from './support/export-small.js';
 import { complaints, runProgram, startProgram } from './support/program.js';
 import { loadSmall, objectBody, objectNames } from './support/small-container.js';
@@ -189,6 +190,10 @@ describe('clfsload export', () => {
   });
 });
 
+function refuse(): never {
+  throw new PosixError('link', 1);
+}
+
 describe('an export as a job', () => {
   let memory: MemoryContainer;
   const tree = join(base, 'tree');
@@ -237,6 +242,36 @@ describe('an export as a job', () => {
     const second = await exportSmall(store, base, target, { statePath, newSession: false });
     expect(second).toMatchObject({ status: 'Completed', written: 62, replaced: 0, left: 0, failed: 0 });
     expect(readdirSync(join(target, 'below')).length).toBe(60);
+  });
+
+  const FILE_SYSTEMS: readonly (readonly [string, Partial<TargetCalls>])[] = [
+    ['that rename without replacing', {}],
+    ['that only link', { renameNew: () => false }],
+    ['that do neither', { renameNew: () => false, makeLink: refuse }],
+  ];
+  it.each(FILE_SYSTEMS)('leaves what is there with --overwrite=never, on file systems %s', async (how, calls) => {
+    const target = join(base, `never ${how}`);
+    mkdirSync(join(target, 'd'), { recursive: true });
+    for (const name of ['large', 'd/f3']) writeFileSync(join(target, name), 'mine');
+    let hidden = 0;
+    // Somebody makes it while this job writes it.
+    const openAt: typeof SYSTEM_CALLS.openAt = (at, name, flags, mode) => {
+      if (hidden === 0 && Buffer.from(name).toString().startsWith('.clfsload-')) {
+        hidden++;
+        for (let f = 0; f < 20; f++) if (!existsSync(join(target, 'd', `f${f}`))) writeFileSync(join(target, 'd', `f${f}`), 'mine too');
+      }
+      return SYSTEM_CALLS.openAt(at, name, flags, mode);
+    };
+    const summary = await exportSmall(memory, base, target, { overwrite: 'never', internals: { calls: { ...SYSTEM_CALLS, openAt, ...calls } } });
+    expect(hidden).toBe(1);
+    expect(summary).toMatchObject({ status: 'Completed', written: 2, replaced: 0, left: 21 });
+    expect(readFileSync(join(target, 'large'), 'utf8')).toBe('mine');
+    expect(readFileSync(join(target, 'd/f7'), 'utf8')).toBe('mine too');
+    expect(readdirSync(join(target, 'd')).length).toBe(20);
+    const other = join(base, `new ${how}`);
+    expect(await exportSmall(memory, base, other, { overwrite: 'never', internals: { calls: { ...SYSTEM_CALLS, ...calls } } })).toMatchObject({ written: 23 });
+    expect(readFileSync(join(other, 'd/f7')).equals(someBytes(3000, 7))).toBe(true);
+    expect(readdirSync(other).sort()).toEqual(['d', 'large']);
   });
 
   it('ends when more fail than are tolerated', async () => {

@@ -1,3 +1,4 @@
+import { constants as system } from 'node:os';
 import { ClfsError } from '../../error.js';
 import type { Attributes } from '../../format/attributes.js';
 import { fileBlockCount } from '../../format/geometry.js';
@@ -7,6 +8,7 @@ import type { FoundInode } from '../../namespace/reader.js';
 import { patiently } from '../../posix/descriptors.js';
 import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
 import { giveAttributesAt, giveAttributesFd } from '../target/give-attributes.js';
+import type { TargetCalls } from '../target/target-calls.js';
 import type { ExportContext } from './context.js';
 import type { ExportConstants } from './kinds.js';
 
@@ -15,6 +17,8 @@ const PRIVATE_FILE = 0o600;
 /** Zeros that are worth a hole. */
 const HOLE_BYTES = 65536;
 const ZEROS = Buffer.alloc(HOLE_BYTES);
+/** What a file system without hard links says. */
+const NO_LINKS = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EMLINK']);
 /** A file of more segments than this is written in parts. */
 const WHOLE_SEGMENTS = 2;
 
@@ -85,14 +89,26 @@ export function nameNew({ target }: ExportContext, at: number, temporary: Uint8A
   const { calls } = target;
   try {
     if (calls.renameNew(at, temporary, at, name)) return true;
-    calls.makeLink(at, temporary, at, name);
-    calls.removeAt(at, temporary);
+    linkNew(calls, at, temporary, name);
     return true;
   } catch (error) {
     target.remove(at, temporary);
     if (error instanceof PosixError && error.errno === 'EEXIST') return false;
     throw error;
   }
+}
+
+/** Where nothing renames without replacing, a link does the same; where there are no links, a look before has to do. */
+function linkNew(calls: TargetCalls, at: number, temporary: Uint8Array, name: Uint8Array): void {
+  try {
+    calls.makeLink(at, temporary, at, name);
+  } catch (error) {
+    if (!(error instanceof PosixError && NO_LINKS.has(error.errno))) throw error;
+    if (calls.lookAt(at, name)) throw new PosixError('rename', system.errno.EEXIST);
+    calls.renameAt(at, temporary, at, name);
+    return;
+  }
+  calls.removeAt(at, temporary);
 }
 
 /** Makes an entry that is not there, with its attributes; nothing of it stays when that fails. @returns bytes of data */
