@@ -6,7 +6,7 @@ const LAYERS = {
   posix: ['text'],
   text: [],
   paths: [],
-  log: [],
+  log: ['posix', 'text'],
   source: ['format', 'posix', 'text'],
   job: ['source', 'text'],
   time: [],
@@ -20,7 +20,7 @@ const LAYERS = {
   spill: ['state'],
   namespace: ['format', 'container', 'paths', 'posix', 'spill', 'text'],
   audit: ['format', 'manifest', 'container', 'source', 'namespace', 'paths', 'posix', 'spill', 'text'],
-  export: ['format', 'container', 'namespace', 'paths', 'posix', 'spill', 'text'],
+  export: ['books', 'engine', 'time', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'namespace', 'spill', 'state', 'log', 'lz4', 'text'],
   cli: [],
 };
 const SHARED = 'error|version';

@@ -10,6 +10,7 @@ await build({
     main: `${dist}cli/main.js`,
     extension: `${dist}cli/extension.js`,
     'thread-entry': `${dist}worker/thread-entry.js`,
+    'export-thread-entry': `${dist}export/export-thread-entry.js`,
     'size-entry': `${dist}worker/size-entry.js`,
   },
   outdir: `${dist}programs`,

@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
-import { type ExportSummary, exportTree } from '../src/export/export-tree.js';
-import { ROOT_ID } from '../src/format/ids.js';
+import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { decodeSegment } from '../src/format/segment.js';
-import { loadSmall, objectBody, objectNames, readSmall } from './support/small-container.js';
+import { PosixError } from '../src/posix/libc.js';
+import { exportSmall, type SmallExport } from './support/export-small.js';
+import { loadSmall, objectBody, objectNames } from './support/small-container.js';
 import { removeTree, someBytes } from './support/tree.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-export-links-'));
@@ -16,15 +17,8 @@ const CONTENT = someBytes(9000, 5);
 
 type Overwrite = 'never' | 'if-different' | 'always';
 
-async function exportTo(container: MemoryContainer, target: string, overwrite: Overwrite): Promise<ExportSummary & { readonly failures: readonly string[] }> {
-  const reader = await readSmall(container);
-  const failures: string[] = [];
-  const summary = await exportTree(reader, await reader.inode(ROOT_ID), target, {
-    overwrite,
-    sparse: false,
-    onFailure: (path) => failures.push(path.toString()),
-  });
-  return { ...summary, failures: failures.sort() };
+function exportTo(container: MemoryContainer, target: string, overwrite: Overwrite): Promise<SmallExport> {
+  return exportSmall(container, base, target, { overwrite });
 }
 
 describe('export of a file with three names', () => {
@@ -48,13 +42,13 @@ describe('export of a file with three names', () => {
     for (const name of others) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
     expect(new Set(others.map((name) => statSync(join(target, name)).ino)).size).toBe(1);
     // Three names and the root: each counted once.
-    expect(summary).toMatchObject({ written: 3, skipped: 1, failed: 0 });
+    expect(summary).toMatchObject({ written: 3, left: 1, failed: 0 });
   });
 
   it('--overwrite=never counts each entry that is there once', async () => {
     const target = join(base, 'all-there');
-    expect(await exportTo(container, target, 'never')).toMatchObject({ written: 4, skipped: 0, failed: 0 });
-    expect(await exportTo(container, target, 'never')).toMatchObject({ written: 1, skipped: 3, failed: 0 });
+    expect(await exportTo(container, target, 'never')).toMatchObject({ written: 4, left: 0, failed: 0 });
+    expect(await exportTo(container, target, 'never')).toMatchObject({ written: 1, left: 3, failed: 0 });
   });
 
   it('after a missing segment no name is written, and each is a failure', async () => {
@@ -74,26 +68,33 @@ describe('export of a file with three names', () => {
     unlinkSync(join(target, lost));
     await exportTo(container, target, 'if-different');
     expect(new Set(NAMES.map((name) => statSync(join(target, name)).ino)).size).toBe(1);
-    expect(await exportTo(container, target, 'if-different')).toMatchObject({ written: 1, skipped: 3 });
+    expect(await exportTo(container, target, 'if-different')).toMatchObject({ written: 1, left: 3 });
   });
 
   it('another file in place of the one that was written is not linked to', async () => {
     const target = join(base, 'replaced');
-    const reader = await readSmall(container);
     let replaced = '';
-    await exportTree(reader, await reader.inode(ROOT_ID), target, {
-      overwrite: 'always',
-      sparse: false,
-      onFailure: () => undefined,
-      onProgress: (entries) => {
-        if (entries !== 1 || replaced !== '') return;
-        replaced = NAMES.find((name) => existsSync(join(target, name))) as string;
-        unlinkSync(join(target, replaced));
-        writeFileSync(join(target, replaced), 'somebody else');
-      },
-    });
+    const makeLink: TargetCalls['makeLink'] = (...how) => {
+      SYSTEM_CALLS.makeLink(...how);
+      if (replaced !== '') return;
+      replaced = NAMES.find((name) => existsSync(join(target, name))) as string;
+      unlinkSync(join(target, replaced));
+      writeFileSync(join(target, replaced), 'somebody else');
+    };
+    await exportSmall(container, base, target, { overwrite: 'always', internals: { calls: { ...SYSTEM_CALLS, makeLink } } });
     expect(replaced).not.toBe('');
     for (const name of NAMES) if (name !== replaced) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
+  });
+
+  it('a file system without links gets files of their own', async () => {
+    const target = join(base, 'no-links');
+    const makeLink = () => {
+      throw new PosixError('link', 1);
+    };
+    const summary = await exportSmall(container, base, target, { internals: { calls: { ...SYSTEM_CALLS, makeLink } } });
+    expect(summary).toMatchObject({ written: 4, failed: 0 });
+    expect(readdirSync(target).sort()).toEqual(NAMES);
+    for (const name of NAMES) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
   });
 });
 
@@ -107,7 +108,6 @@ describe('a directory of which a piece is missing', () => {
     expect(wide.length).toBeGreaterThan(2);
     container.blobs.delete(wide[wide.length - 1]);
     container.blobs.delete(wide[0]);
-    const reader = await readSmall(container);
     const get = container.get.bind(container);
     let underWay = 0;
     // Segments of files come late, so that entries are under way when the missing piece is met.
@@ -120,11 +120,7 @@ describe('a directory of which a piece is missing', () => {
     };
     const target = join(base, 'pieces-target');
     const failures: string[] = [];
-    const summary = await exportTree(reader, await reader.inode(ROOT_ID), target, {
-      overwrite: 'if-different',
-      sparse: false,
-      onFailure: (path, error) => failures.push(`${path.toString()}: ${error.message}`),
-    });
+    const summary = await exportSmall(container, base, target, { onFailure: (path, _reason, message) => failures.push(`${path.toString()}: ${message}`) });
     expect(underWay).toBe(0);
     expect(failures).toEqual([expect.stringMatching(/^wide: .*is not in the container/)]);
     const written = readdirSync(join(target, 'wide'));

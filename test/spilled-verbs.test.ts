@@ -5,8 +5,7 @@ import { afterAll, expect, it, vi } from 'vitest';
 import { fsck } from '../src/audit/fsck.js';
 import { expectSource } from '../src/audit/source-expectation.js';
 import { verify } from '../src/audit/verify.js';
-import { exportTree } from '../src/export/export-tree.js';
-import { ObjectType, ROOT_ID } from '../src/format/ids.js';
+import { ObjectType } from '../src/format/ids.js';
 import { openLz4 } from '../src/lz4/lz4.js';
 import { indexContainer } from '../src/namespace/object-index.js';
 import { ContainerReader } from '../src/namespace/reader.js';
@@ -44,7 +43,7 @@ vi.mock('../src/spill/spilled-stack.js', async (original) => {
 const base = mkdtempSync(join(tmpdir(), 'clfs-spilled-'));
 afterAll(() => removeTree(base));
 
-it('fsck, verify and export do the same when all that they keep is on disk', async () => {
+it('fsck and verify do the same when all that they keep is on disk', async () => {
   const source = join(base, 'source');
   for (let d = 0; d < 9; d++) {
     const directory = join(source, `d${d % 3}`, `below${d}`);
@@ -87,16 +86,6 @@ it('fsck, verify and export do the same when all that they keep is on disk', asy
   expect(found).toEqual([]);
   expect(summary.entries).toBe(compared.summary.same);
 
-  const target = join(base, 'target');
-  const { index, reader } = await open();
-  const failures: string[] = [];
-  const onFailure = (path: Buffer, error: Error) => failures.push(`${escapePath(path)}: ${error.message}`);
-  const written = await exportTree(reader, await reader.inode(ROOT_ID), target, { overwrite: 'if-different', sparse: false, onFailure });
-  index.close();
-  expect(failures).toEqual([]);
-  expect(written.written).toBe(compared.summary.same);
-  expect((await compare(target)).lines).toEqual([]);
-
   // One back pointer less, in inodes that have several.
   const edited = editInodes(container, ObjectType.regular, ({ attributes, backPointers }) =>
     attributes.linkCount > 1 ? { attributes: { ...attributes, linkCount: attributes.linkCount - 1 }, backPointers: backPointers?.slice(1) } : undefined,
@@ -105,5 +94,5 @@ it('fsck, verify and export do the same when all that they keep is on disk', asy
   const damaged = await findings();
   expect(damaged.found.filter((code) => code === 'link-count')).toHaveLength(edited);
   expect(spills.maps).toBeGreaterThan(20);
-  expect(spills.stacks).toBeGreaterThan(3);
+  expect(spills.stacks).toBeGreaterThan(0);
 });

@@ -17,7 +17,7 @@ export function localPath(text: string): Buffer {
 }
 
 /** {@link localPath}, absolute and normalized. */
-export function absolutePath(text: string): Buffer {
+function absolutePath(text: string): Buffer {
   return absolute(localPath(text));
 }
 

@@ -4,11 +4,25 @@ import { fileSize, readContent, requireSegments } from '../namespace/content.js'
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
 import { SpilledMap } from '../spill/spilled-map.js';
-import type { ExportOptions, ExportSummary } from './export-tree.js';
 import { encodeTarHeader, isTarType, TAR_BLOCK_BYTES, tarPadding } from './tar-header.js';
 
 /** A pipe that is filled in whole blocks of this many bytes is what tape tools expect. */
 const RECORD_BYTES = 20 * TAR_BLOCK_BYTES;
+
+/** How a tar is written. */
+export interface TarOptions {
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (entries: number, bytes: number) => void;
+  /** Told of each entry that could not be written. */
+  readonly onFailure: (path: Buffer, error: Error) => void;
+}
+
+/** How the writing of a tar ended. */
+export interface TarSummary {
+  readonly written: number;
+  readonly failed: number;
+  readonly bytes: number;
+}
 
 /**
  * Writes the tree below `start` as a POSIX tar.
@@ -24,7 +38,7 @@ export async function exportTar(
   start: FoundInode,
   write: (bytes: Uint8Array) => Promise<void>,
   options: TarOptions,
-): Promise<ExportSummary> {
+): Promise<TarSummary> {
   const linked = new SpilledMap();
   try {
     return await writeTar(reader, start, write, options, linked);
@@ -33,8 +47,6 @@ export async function exportTar(
   }
 }
 
-type TarOptions = Pick<ExportOptions, 'signal' | 'onProgress' | 'onFailure'>;
-
 /** @param linked takes the paths of files that have several links, by the ids of their inodes */
 async function writeTar(
   reader: ContainerReader,
@@ -42,8 +54,8 @@ async function writeTar(
   write: (bytes: Uint8Array) => Promise<void>,
   options: TarOptions,
   linked: SpilledMap,
-): Promise<ExportSummary> {
-  const summary = { written: 0, skipped: 0, failed: 0, bytes: 0 };
+): Promise<TarSummary> {
+  const summary = { written: 0, failed: 0, bytes: 0 };
   let length = 0;
   const put = async (bytes: Uint8Array) => {
     length += bytes.length;

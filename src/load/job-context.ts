@@ -1,5 +1,6 @@
 import { type EntryType, ObjectType, ROOT_ID } from '../format/ids.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
+import { unpackAttributes } from '../format/packed-attributes.js';
 import type { JobLog } from '../log/job-log.js';
 import { joinPath } from '../paths/join-path.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
@@ -7,7 +8,6 @@ import type { JobState } from '../state/job-state.js';
 import type { LargeRecord } from '../state/large-files.js';
 import type { LinkGroupRecord, WrittenGroup } from '../state/link-groups.js';
 import type { Clock } from '../time/clock.js';
-import { unpackAttributes } from '../worker/file-attributes.js';
 import type { JobIds } from '../worker/job-ids.js';
 import type { DirectoryPlace, JobConstants, LargeFile } from '../worker/tasks.js';
 import { doneSegmentBytes } from './large-tracker.js';

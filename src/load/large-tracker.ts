@@ -1,6 +1,6 @@
 import type { Geometry } from '../format/geometry.js';
+import { unpackAttributes } from '../format/packed-attributes.js';
 import type { LargeRecord } from '../state/large-files.js';
-import { unpackAttributes } from '../worker/file-attributes.js';
 import type { EntryProblem } from '../worker/tasks.js';
 
 /** Segments that one task sends. */

@@ -1,11 +1,11 @@
 import { ClfsError } from '../error.js';
 import { DIRECTORY_MANAGERS, ObjectType } from '../format/ids.js';
 import { MOST_LINKS } from '../format/limits.js';
+import { unpackAttributes } from '../format/packed-attributes.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import type { FailureRecord } from '../state/failures.js';
 import { DirectoryStatus, LookStatus, WorkStatus } from '../state/schema.js';
 import { escapePath } from '../text/escape-path.js';
-import { unpackAttributes } from '../worker/file-attributes.js';
 import type { EntryProblem, ListPart, ListResult, LookResult } from '../worker/tasks.js';
 import { addUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from '../worker/unstorable-count.js';
 import type { JobContext } from './job-context.js';

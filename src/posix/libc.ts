@@ -52,6 +52,8 @@ export const Open = {
   noFollow: ARM ? 0o100000 : 0o400000,
   noAccessTime: 0o1000000,
   closeOnExec: 0o2000000,
+  /** A place only: nothing can be read by it, and no permission is needed for it. */
+  path: 0o10000000,
 } as const;
 
 /** File type bits of st_mode. */
@@ -90,11 +92,13 @@ const ERRNO_TEXTS: Record<string, string> = {
   ESTALE: 'stale file handle',
 };
 
-function failed(call: string): never {
+/** Throws what the latest call failed with. */
+export function failed(call: string): never {
   throw new PosixError(call, koffi.errno());
 }
 
-function cString(bytes: Uint8Array): Buffer {
+/** Bytes with a NUL behind them. */
+export function cString(bytes: Uint8Array): Buffer {
   const text = Buffer.allocUnsafe(bytes.length + 1);
   text.set(bytes);
   text[bytes.length] = 0;
@@ -170,6 +174,12 @@ export function openAt(at: number, path: Uint8Array, flags: number, mode = 0): n
 export function statAt(at: number, name: Uint8Array): FileStatus {
   if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_BASIC, statusBuffer) < 0) failed('stat');
   return decodeStatus();
+}
+
+/** {@link statAt} of what need not be there; undefined when it is not: an error for each of many millions would cost more than the call. @throws PosixError */
+export function lookAt(at: number, name: Uint8Array): FileStatus | undefined {
+  if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_BASIC, statusBuffer) >= 0) return decodeStatus();
+  return koffi.errno() === constants.errno.ENOENT ? undefined : failed('stat');
 }
 
 /** fstat. @throws PosixError */
@@ -316,12 +326,17 @@ export interface FileTime {
 
 /** Sets times of `name` in the directory `at`, of a symlink itself. @throws PosixError */
 export function setTimes(at: number, name: Uint8Array, atime: FileTime, mtime: FileTime): void {
+  if (utimensat(at, cString(name), timespecs(atime, mtime), AT_SYMLINK_NOFOLLOW) < 0) failed('utimensat');
+}
+
+/** The two times as utimensat takes them. */
+export function timespecs(atime: FileTime, mtime: FileTime): Buffer {
   const times = Buffer.from(new ArrayBuffer(32));
   times.writeBigInt64LE(BigInt(atime.seconds), 0);
   times.writeBigInt64LE(BigInt(atime.nanoseconds), 8);
   times.writeBigInt64LE(BigInt(mtime.seconds), 16);
   times.writeBigInt64LE(BigInt(mtime.nanoseconds), 24);
-  if (utimensat(at, cString(name), times, AT_SYMLINK_NOFOLLOW) < 0) failed('utimensat');
+  return times;
 }
 
 /** Sets the owner of `name`, of a symlink itself. @throws PosixError */

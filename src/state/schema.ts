@@ -1,4 +1,5 @@
 import { ClfsError } from '../error.js';
+import { holdsExport } from './application.js';
 import type { Database } from './database.js';
 import { SCHEMA_VERSION } from './migrations.js';
 
@@ -130,6 +131,12 @@ export function checkTables(database: Database, path: string): void {
     );
   }
   if (version === 0) throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
+  if (holdsExport(database)) {
+    throw new ClfsError(
+      'state',
+      `The job state ${where} is that of an export, not of a load. Go on with it by repeating the "clfsload export" that began it, or name another --state-path.`,
+    );
+  }
   if (version > SCHEMA_VERSION) {
     throw new ClfsError(
       'state',

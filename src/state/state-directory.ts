@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, rmSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
 import { fileSystemMagic, isUnlocked, tryLock } from '../posix/libc.js';
@@ -60,6 +60,17 @@ function occupied(quoted: string): ClfsError {
     'state',
     `The state directory ${quoted} holds a job already. Go on with it by --new-session=false, or name another --state-path for a new one.`,
   );
+}
+
+/** Removes the state of a job that is over, and lets go of it. */
+export function removeState(directory: StateDirectory): void {
+  clear(directory.path);
+  try {
+    rmdirSync(directory.path);
+  } catch {
+    // Somebody else has put something there: it stays.
+  }
+  directory.release();
 }
 
 function clear(path: string, keep?: string): void {

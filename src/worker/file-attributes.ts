@@ -1,5 +1,4 @@
-import { type Attributes, clampTimestamp, decodeAttributes, EPOCH, VATTR_RECORD_BYTES, writeAttributes } from '../format/attributes.js';
-import { decodeRecords } from '../format/records.js';
+import { type Attributes, clampTimestamp, EPOCH } from '../format/attributes.js';
 import type { SourceAttributes } from '../source/source-tree.js';
 import type { JobConstants } from './tasks.js';
 
@@ -47,15 +46,4 @@ export function isUnchanged(before: SourceAttributes, after: SourceAttributes): 
     before.ctimeNanoseconds === after.ctimeNanoseconds &&
     before.ctimeSeconds === after.ctimeSeconds
   );
-}
-
-/** Attributes as a record: how they are kept in the state and handed to threads. */
-export function packAttributes(attributes: Attributes): Buffer {
-  const record = Buffer.alloc(VATTR_RECORD_BYTES);
-  writeAttributes(record, 0, attributes);
-  return record;
-}
-
-export function unpackAttributes(record: Uint8Array): Attributes {
-  return decodeAttributes(decodeRecords(record)[0].payload);
 }

@@ -1,19 +1,20 @@
 import { setImmediate } from 'node:timers/promises';
 import { BitSet } from '../books/bit-set.js';
 import { Tally } from '../books/tally.js';
+import { type Breakage, breakageOf } from '../engine/breakage.js';
 import type { PartSink } from '../engine/kinds.js';
+import { REPORT_MS, STOP_LOOK_MS } from '../engine/report.js';
 import { isClfsError } from '../error.js';
 import { hash64Hex } from '../format/hash.js';
 import { type EntryType, ObjectType, targetManagerOf } from '../format/ids.js';
 import { encodeObjectNameHashed, FIRST_VERSION } from '../format/names.js';
 import { joinPath } from '../paths/join-path.js';
 import type { FailureReason, SourceDirectory } from '../source/source-tree.js';
-import { breakageOf, stopped } from './breakage.js';
+import { stopped } from './breakage.js';
 import { type BuiltEntry, buildEntry, entryProblem, type Item } from './build-entry.js';
 import { openPatiently, type WorkContext } from './context.js';
 import { unpackEntries } from './packed-entries.js';
-import { REPORT_MS, STOP_LOOK_MS } from './report.js';
-import type { Breakage, FilesPart, FilesResult, FilesTask } from './tasks.js';
+import type { FilesPart, FilesResult, FilesTask } from './tasks.js';
 
 /** Entries after which answers of the service get their turn. */
 const TURN_ENTRIES = 8;

@@ -1,21 +1,23 @@
 import { setImmediate } from 'node:timers/promises';
 import { Tally } from '../books/tally.js';
+import { type Breakage, breakageOf } from '../engine/breakage.js';
 import type { PartSink } from '../engine/kinds.js';
+import { atMost, REPORT_MS, STOP_LOOK_MS } from '../engine/report.js';
 import { isClfsError } from '../error.js';
 import type { Attributes } from '../format/attributes.js';
 import { fileBlockCount } from '../format/geometry.js';
 import { ObjectType } from '../format/ids.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import { buildInode, buildSegment, layoutInode, SEGMENT_DATA_AT, segmentObjectBytes } from '../format/object-layout.js';
+import { unpackAttributes } from '../format/packed-attributes.js';
 import { entryFailure, type SourceFile } from '../source/source-tree.js';
-import { breakageOf, stopped } from './breakage.js';
+import { stopped } from './breakage.js';
 import { openPatiently, type WorkContext } from './context.js';
-import { toAttributes, unpackAttributes } from './file-attributes.js';
+import { toAttributes } from './file-attributes.js';
 import { directBlocks, indirectRoots, putIndirectBlocks } from './indirect-blocks.js';
 import { hashFile, manifestLines } from './manifest-lines.js';
 import { problemOf } from './problem.js';
-import { atMost, REPORT_MS, STOP_LOOK_MS } from './report.js';
-import type { Breakage, EntryProblem, FinishLargeResult, FinishLargeTask, LargeFile, SegmentsPart, SegmentsResult, SegmentsTask } from './tasks.js';
+import type { EntryProblem, FinishLargeResult, FinishLargeTask, LargeFile, SegmentsPart, SegmentsResult, SegmentsTask } from './tasks.js';
 
 /** Sends some segments of a large file. */
 export async function loadSegments(task: SegmentsTask, context: WorkContext, tell: PartSink<SegmentsPart>): Promise<SegmentsResult> {

@@ -1,5 +1,5 @@
+import type { Breakage } from '../engine/breakage.js';
 import type { Kind } from '../engine/kinds.js';
-import type { ErrorCode } from '../error.js';
 import type { ExtendedAttributes } from '../format/extattrs.js';
 import type { Geometry } from '../format/geometry.js';
 import type { EntryType } from '../format/ids.js';
@@ -30,12 +30,6 @@ export interface EntryProblem {
   readonly reason: FailureReason;
   readonly message: string;
   readonly attempts: number;
-}
-
-/** Why a task ended early, for a reason that is not the source's: the job stops. */
-export interface Breakage {
-  readonly code: ErrorCode;
-  readonly message: string;
 }
 
 /** Lists a directory. Its parts come through the sink, then a {@link ListResult}. */

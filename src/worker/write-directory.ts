@@ -5,9 +5,9 @@ import { directoryEntryBytes, directoryPieceCapacity, directorySegmentOffset, wr
 import { ObjectType, targetManagerOf } from '../format/ids.js';
 import { encodeInode } from '../format/inode.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
+import { unpackAttributes } from '../format/packed-attributes.js';
 import { encodeSegment } from '../format/segment.js';
 import type { WorkContext } from './context.js';
-import { unpackAttributes } from './file-attributes.js';
 import { type BlockOwner, directBlocks, indirectRoots, putIndirectBlocks } from './indirect-blocks.js';
 import { manifestLines } from './manifest-lines.js';
 import { unpackEntries } from './packed-entries.js';

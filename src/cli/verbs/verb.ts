@@ -90,6 +90,11 @@ export function pathVerbCommand(name: string, description: string, examples: str
     );
 }
 
+/** A path in a container as an argument gives it: as it is shown, or with --raw-path as it stands. */
+export function pathArgument(command: Command, text: string): Buffer {
+  return command.opts<{ rawPath?: boolean }>().rawPath ? encodeExactly(text) : parseTreePath(text);
+}
+
 /**
  * Finds the entry that an argument names; the root when there is none.
  *
@@ -98,7 +103,7 @@ export function pathVerbCommand(name: string, description: string, examples: str
 export async function lookUpArgument(command: Command, reader: ContainerReader, text = ''): Promise<LookedUp> {
   const { rawPath } = command.opts<{ rawPath?: boolean }>();
   const literal = encodeExactly(text);
-  const path = rawPath ? literal : parseTreePath(text);
+  const path = pathArgument(command, text);
   try {
     return await lookUp(reader, path);
   } catch (error) {

@@ -1,6 +1,6 @@
+import { errorOf } from '../../engine/breakage.js';
 import type { Work } from '../../engine/work.js';
 import type { ChunkRecord } from '../../state/chunks.js';
-import { errorOf } from '../../worker/breakage.js';
 import type { LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { chunkUnderWay, recordFiles, recordFilesPart } from '../record-results.js';

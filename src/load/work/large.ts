@@ -1,7 +1,7 @@
+import { errorOf } from '../../engine/breakage.js';
 import { LANE_UNITS } from '../../engine/engine.js';
 import type { Turn, Work } from '../../engine/work.js';
 import type { LargeRecord } from '../../state/large-files.js';
-import { errorOf } from '../../worker/breakage.js';
 import type { LoadKinds, SegmentsPart } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { LargeTracker } from '../large-tracker.js';

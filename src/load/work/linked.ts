@@ -1,7 +1,7 @@
+import { errorOf } from '../../engine/breakage.js';
 import type { Work } from '../../engine/work.js';
 import { FIRST_VERSION } from '../../format/names.js';
 import type { LinkGroupRecord, LinkRecord } from '../../state/link-groups.js';
-import { errorOf } from '../../worker/breakage.js';
 import type { LinkedTask, LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { recordLinked } from '../record-results.js';

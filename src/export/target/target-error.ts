@@ -1,6 +1,6 @@
-import { ClfsError, messageOf } from '../error.js';
-import { PosixError } from '../posix/libc.js';
-import { quotePath } from '../text/escape-path.js';
+import { ClfsError, messageOf } from '../../error.js';
+import { PosixError } from '../../posix/libc.js';
+import { quotePath } from '../../text/escape-path.js';
 
 /** What every further entry would fail for as well. */
 const WHOLE_TARGET = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);

@@ -1,0 +1,18 @@
+import { ClfsError, type ErrorCode, messageOf } from '../error.js';
+
+/** What ended a task early while something of it counts: plain data, since a class does not survive the way between threads. */
+export interface Breakage {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** What made a task end early, as it travels between threads. */
+export function breakageOf(error: unknown): Breakage {
+  if (error instanceof ClfsError) return { code: error.code, message: error.message };
+  return { code: 'worker', message: String((error as Error)?.stack ?? messageOf(error)) };
+}
+
+/** The error that a breakage stands for. */
+export function errorOf({ code, message }: Breakage): ClfsError {
+  return new ClfsError(code, message);
+}

@@ -1,0 +1,249 @@
+import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { dirname } from 'node:path';
+import type { Authorization } from '../container/azure/blob-service.js';
+import { redact } from '../container/azure/container-url.js';
+import { openContainer, type ParsedContainer, parseContainer, placeText } from '../container/open-container.js';
+import { Traffic } from '../container/traffic.js';
+import { createInlineRunner } from '../engine/inline-runner.js';
+import { joinRunners } from '../engine/joined-runner.js';
+import type { Runner } from '../engine/runner.js';
+import { createThreadRunner } from '../engine/thread-runner.js';
+import { ClfsError } from '../error.js';
+import { GEOMETRY } from '../format/geometry.js';
+import { ObjectType } from '../format/ids.js';
+import { type Identity, openIdentity } from '../identity/identity.js';
+import { type JobLog, openJobLog } from '../log/job-log.js';
+import { openLz4 } from '../lz4/lz4.js';
+import { lookUp } from '../namespace/lookup.js';
+import { createDirectFinder } from '../namespace/object-finder.js';
+import { indexContainer } from '../namespace/object-index.js';
+import { Pace } from '../namespace/pace.js';
+import { ContainerReader } from '../namespace/reader.js';
+import { type SharedObjects, shareObjects } from '../namespace/shared-objects.js';
+import { descriptorPlaces } from '../posix/descriptors.js';
+import { removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
+import { systemClock } from '../time/clock.js';
+import { ALL } from './choice.js';
+import { identifyContainer } from './identify-container.js';
+import { ExportJobContext } from './job-context.js';
+import { claimState, createState, type ExportWish } from './open-export.js';
+import { fileNameOf, type OpenTarget, openTarget, targetPath } from './open-target.js';
+import type { ExportJobOptions, ExportSummary } from './options.js';
+import { ExportSession } from './session.js';
+import type { ExportState } from './state/export-state.js';
+import type { ExportConstants, ExportKinds } from './tasks/kinds.js';
+import { type ExportLaneSetup, openExportLane, type ThreadExportSetup } from './tasks/open-lane.js';
+
+const DEFAULT_RETRY_WINDOW_MS = 60_000;
+const MOST_THREADS = 16;
+/** Descriptors that a thread takes by itself. */
+const DESCRIPTORS_A_THREAD = 16;
+
+/**
+ * Writes the tree of a container, or a part of it, or one file, to disk, as a job that can be gone on with.
+ *
+ * Nothing is written outside of the target, whatever the container holds and whatever lies there: no symlink below it is followed. What goes
+ * wrong once the job has begun is in the summary.
+ *
+ * @throws ClfsError when the job is refused before it begins: `usage`, `state`, `state-busy`, `container…`, `not-found`, `format`; nothing is
+ *   left behind then
+ */
+export async function exportJob(options: ExportJobOptions): Promise<ExportSummary> {
+  const { internals = {} } = options;
+  const parsed: ParsedContainer = internals.container ? { place: { kind: 'local', directory: '/in-memory' }, query: '' } : parseContainer(options.container);
+  const identity = await openIdentity(parsed, options.identity);
+  try {
+    const retryWindowMs = options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS;
+    const container =
+      internals.container ?? (await openContainer(parsed.place, identity.authorization, { retryWindowMs, traffic: new Traffic(1), signal: options.signal }));
+    try {
+      const pace = new Pace(options.signal);
+      const reader = new ContainerReader(container, createDirectFinder(container, pace), openLz4(), internals.geometry ?? GEOMETRY, pace);
+      return await new ExportJob(options, parsed, identity, reader, pace).run();
+    } finally {
+      if (!internals.container) await container.close();
+    }
+  } finally {
+    identity.close();
+  }
+}
+
+/** What a listing of the container brings. */
+interface Listing {
+  readonly objects: SharedObjects;
+  /** Entries in all; undefined where that is not known. */
+  readonly total: number | undefined;
+}
+
+/** One call of {@link exportJob}. */
+class ExportJob {
+  readonly #options: ExportJobOptions;
+  readonly #parsed: ParsedContainer;
+  readonly #identity: Identity;
+  readonly #reader: ContainerReader;
+  readonly #pace: Pace;
+
+  constructor(options: ExportJobOptions, parsed: ParsedContainer, identity: Identity, reader: ContainerReader, pace: Pace) {
+    this.#options = options;
+    this.#parsed = parsed;
+    this.#identity = identity;
+    this.#reader = reader;
+    this.#pace = pace;
+  }
+
+  async run(): Promise<ExportSummary> {
+    const {
+      path = new Uint8Array(0),
+      target,
+      statePath,
+      newSession = true,
+      internals = {},
+      choice = ALL,
+      overwrite = 'if-different',
+      sparse = false,
+    } = this.#options;
+    const hooks = internals.hooks ?? {};
+    const start = await lookUp(this.#reader, path);
+    const isTree = start.found.inode.attributes.type === ObjectType.directory;
+    const where = targetPath(target, isTree ? undefined : fileNameOf(start.path));
+    const wish: ExportWish = {
+      ...(await identifyContainer(this.#reader)),
+      container: placeText(this.#parsed.place),
+      pathHex: start.path.toString('hex'),
+      handleHex: Buffer.from(start.found.id).toString('hex'),
+      isTree,
+      targetHex: Buffer.from(where.directory).toString('hex'),
+      nameHex: where.name?.toString('hex') ?? '',
+      overwrite,
+      sparse,
+      choice,
+    };
+    if (isTree && statePath !== undefined) requireApart({ what: 'state directory', path: statePath }, { what: 'target', path: where.directory });
+    requireParent(where.directory);
+    const { directory, state: before } = claimState({ statePath, newSession, defaultPath: where.defaultState }, wish, hooks);
+    let state = before;
+    let opened: OpenTarget | undefined;
+    let begun = false;
+    try {
+      if (before) this.#options.onMessage?.(`Going on with the export whose state is in ${JSON.stringify(directory.path)}.`);
+      const listing = isTree ? await this.#list(start.path.length === 0) : undefined;
+      opened = before ? openSameTarget(before, where.directory, directory.path) : openTarget(where.directory, isTree, false);
+      state ??= createState(directory, wish, opened.inode, hooks, (internals.clock ?? systemClock).now());
+      begun = true;
+      const file = where.name && { name: where.name, handle: start.found.id };
+      const summary = await this.#session(state, directory, opened, listing, file);
+      const isWhole = summary.status === 'Completed' && statePath === undefined;
+      if (!isWhole) return summary;
+      state.close();
+      state = undefined;
+      removeState(directory);
+      return { ...summary, statePath: undefined };
+    } finally {
+      state?.close();
+      if (!begun && !before) {
+        opened?.discard();
+        directory.discard();
+      } else {
+        opened?.close();
+        directory.release();
+      }
+    }
+  }
+
+  /** Lists the container. @param isWhole whether all of it is exported: then the number of inodes is that of entries */
+  async #list(isWhole: boolean): Promise<Listing> {
+    const { choice = ALL, onListed } = this.#options;
+    const index = await indexContainer(this.#reader.container, { onPage: onListed, pace: this.#pace });
+    try {
+      let inodes = 0;
+      const objects = await shareObjects(index, (page) => {
+        for (const { key } of page) if (key.type >= ObjectType.regular && key.type <= ObjectType.fifo) inodes++;
+        return this.#pace.pause();
+      });
+      const isAll = isWhole && choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
+      return { objects, total: isAll ? inodes : undefined };
+    } finally {
+      index.close();
+    }
+  }
+
+  async #session(
+    state: ExportState,
+    directory: StateDirectory,
+    target: OpenTarget,
+    listing: Listing | undefined,
+    file: { readonly name: Buffer; readonly handle: Uint8Array } | undefined,
+  ): Promise<ExportSummary> {
+    const { internals = {}, signal = new AbortController().signal } = this.#options;
+    const { record } = state;
+    const clock = internals.clock ?? systemClock;
+    const log = openJobLog(directory.file('clfsload.log'), 'INFO', redact);
+    try {
+      const constants: ExportConstants = {
+        overwrite: record.overwrite,
+        sparse: record.sparse,
+        choice: record.choice,
+        isTree: record.isTree,
+        temporaryPrefix: `.clfsload-${record.jobId}-`,
+        geometry: internals.geometry ?? GEOMETRY,
+      };
+      const context = new ExportJobContext({ state, constants, log, clock, onFailure: (...failure) => this.#options.onFailure?.(...failure) });
+      const runner = await this.#openRunner(constants, listing?.objects, target.fd, log);
+      const session = new ExportSession({ options: this.#options, context, directory, runner, signal, total: listing?.total ?? (file ? 1 : undefined), file });
+      const { status, error, progress } = await session.run();
+      const problemsFile = progress.failed > 0 ? directory.file('problems.txt') : undefined;
+      return { status, error, progress, problemsFile, statePath: directory.path };
+    } finally {
+      log.close();
+    }
+  }
+
+  async #openRunner(constants: ExportConstants, objects: ExportLaneSetup['objects'], root: number, log: JobLog): Promise<Runner<ExportKinds>> {
+    const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS } = this.#options;
+    const { authorization } = this.#identity;
+    const threads = internals.container ? 0 : threadsWithin(this.#options.threads ?? Math.min(MOST_THREADS, availableParallelism()));
+    const setup: ExportLaneSetup = { place: this.#parsed.place, constants, retryWindowMs, objects, root, lanes: threads + 1 };
+    const onRetry = (text: string) => log.write('WARNING', text);
+    const own = createInlineRunner(await openExportLane(setup, authorization, { ...internals, onRetry }));
+    if (threads === 0) return own;
+    const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
+      lanes: threads,
+      entry: new URL('./export-thread-entry.js', import.meta.url),
+      setupOf: () => ({ ...setup, authorization }),
+      log: onRetry,
+    });
+    this.#identity.onRenewed((renewed) => inThreads.update(renewed));
+    return joinRunners(own, inThreads);
+  }
+}
+
+/** @throws ClfsError `usage` */
+function requireParent(path: string): void {
+  const parent = dirname(path);
+  if (!existsSync(parent)) throw new ClfsError('usage', `Cannot write to ${JSON.stringify(path)}: ${JSON.stringify(parent)} is not an existing directory.`);
+}
+
+/** How many threads there are descriptors for. */
+function threadsWithin(wanted: number): number {
+  const places = descriptorPlaces(wanted + 2, { each: DESCRIPTORS_A_THREAD }).count;
+  return Math.max(0, Math.min(wanted, places - 2));
+}
+
+/** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */
+function openSameTarget({ record }: ExportState, path: string, where: string): OpenTarget {
+  let opened: OpenTarget | undefined;
+  let cause: unknown;
+  try {
+    opened = openTarget(path, false, record.isTree);
+  } catch (error) {
+    cause = error;
+  }
+  if (String(opened?.inode) === record.targetInode && opened) return opened;
+  opened?.close();
+  throw new ClfsError(
+    'target',
+    `The directory ${JSON.stringify(path)} is not the one that the export began to write whose state is in ${JSON.stringify(where)}. Put that back; or remove the state to begin anew.`,
+    { cause },
+  );
+}

@@ -1,0 +1,91 @@
+import type { JobLog } from '../log/job-log.js';
+import { escapePath } from '../text/escape-path.js';
+import type { Clock } from '../time/clock.js';
+import type { ExportState } from './state/export-state.js';
+import type { EntryProblem, ExportConstants } from './tasks/kinds.js';
+import { joinPath } from './tasks/problem.js';
+
+/** Directories whose path is kept at hand, and bytes of all these paths. */
+const CACHED_DIRECTORIES = 4096;
+const CACHED_BYTES = 16 * 1048576;
+
+/** What {@link ExportJobContext} is made of. */
+export interface ExportJobContextParts {
+  readonly state: ExportState;
+  readonly constants: ExportConstants;
+  readonly log: JobLog;
+  readonly clock: Clock;
+  onFailure(path: Buffer, reason: string, message: string): void;
+}
+
+/** What the parts of a running export share. */
+export class ExportJobContext {
+  readonly state: ExportState;
+  readonly constants: ExportConstants;
+  readonly log: JobLog;
+  readonly clock: Clock;
+  /** Failures of all sessions that stand. */
+  failed = 0;
+  /** Failures of the present session: what `--max-errors` counts. */
+  sessionFailures = 0;
+  readonly #onFailure: ExportJobContextParts['onFailure'];
+  readonly #paths = new Map<number, Buffer>();
+  #pathBytes = 0;
+
+  constructor({ state, constants, log, clock, onFailure }: ExportJobContextParts) {
+    this.state = state;
+    this.constants = constants;
+    this.log = log;
+    this.clock = clock;
+    this.#onFailure = onFailure;
+  }
+
+  /** Path of a directory below the root. */
+  path(id: number): Buffer {
+    const names: Uint8Array[] = [];
+    let base: Buffer | undefined;
+    for (let at = id; base === undefined; ) {
+      base = this.#paths.get(at);
+      if (base) break;
+      const { parent, name } = this.state.directories.get(at);
+      if (parent === 0) base = Buffer.alloc(0);
+      else {
+        names.push(name);
+        at = parent;
+      }
+    }
+    let path = base;
+    for (const name of names.reverse()) path = joinPath(path, name);
+    if (names.length === 0 && this.#paths.has(id)) return path;
+    if (this.#paths.size >= CACHED_DIRECTORIES || this.#pathBytes > CACHED_BYTES) {
+      this.#paths.clear();
+      this.#pathBytes = 0;
+    }
+    this.#paths.set(id, path);
+    this.#pathBytes += path.length;
+    return path;
+  }
+
+  /** Path below the root of an entry; that of the root itself is empty. */
+  entryPath(directory: number, name: Uint8Array): Buffer {
+    return directory === 0 ? Buffer.alloc(0) : joinPath(this.path(directory), name);
+  }
+
+  /** Records a failure, counts it, and tells it; inside a transaction. @param handle empty when the name itself is wrong */
+  fail(entry: { readonly directory: number; readonly name: Uint8Array; readonly handle: Uint8Array }, { reason, message }: EntryProblem): void {
+    const { directory, name, handle } = entry;
+    this.state.failures.put({ directory, name, handle, reason, message, timeMs: this.clock.now() });
+    const path = this.entryPath(directory, name);
+    this.log.write('ERROR', `${escapePath(path) || '.'}: ${reason}: ${message}`);
+    this.failed++;
+    this.sessionFailures++;
+    this.#onFailure(path, reason, message);
+  }
+
+  /** A directory was found in another one; inside a transaction. */
+  foundDirectory(parent: number, name: Uint8Array, handle: Uint8Array): void {
+    if (this.state.directories.found(parent, name, handle)) return;
+    const message = `the directory ${Buffer.from(handle).toString('hex').toUpperCase()} is in the tree more than once`;
+    this.fail({ directory: parent, name, handle }, { reason: 'directory-repeated', message });
+  }
+}

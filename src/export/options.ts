@@ -1,0 +1,100 @@
+import type { Container } from '../container/container.js';
+import type { Geometry } from '../format/geometry.js';
+import type { IdentityOptions } from '../identity/identity.js';
+import type { CommitHooks } from '../state/job-state.js';
+import type { Clock } from '../time/clock.js';
+import type { Choice } from './choice.js';
+import type { TargetCalls } from './target/target-calls.js';
+
+/** What happens to what is there already. */
+export type Overwrite = 'never' | 'if-different' | 'always';
+
+/** What to export, whereto, and how. */
+export interface ExportJobOptions {
+  /** Container URL, `file://` URL or path of a directory of blobs. */
+  readonly container: string;
+  /** What of it: the path of a directory or of a file. Default: all of it. */
+  readonly path?: Uint8Array;
+  /** The directory to write into, which is made if its parent exists; for a file that file, or the directory that it goes to. */
+  readonly target: string;
+  /** Directory for the state of the job. Default: beside the target, and removed when everything has been written. */
+  readonly statePath?: string;
+  /** With `statePath`: start a new job (default), or go on with the one that is there. Without it an unfinished job is gone on with. */
+  readonly newSession?: boolean;
+  /** Default `if-different`: by type, size and modification time. */
+  readonly overwrite?: Overwrite;
+  /** Leave holes where files have runs of zeros. Default false. */
+  readonly sparse?: boolean;
+  /** What of the tree is left out. Default: nothing. */
+  readonly choice?: Choice;
+  /** Failures that are tolerated; one more stops the job. Default 50. */
+  readonly maxErrors?: number;
+  /**
+   * Worker threads, all of which work from the start; 0 for none beside the caller's own. Default: as many as there are processors, at most 16, one after
+   * another while processors idle.
+   */
+  readonly threads?: number;
+  /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
+  readonly retryWindowMs?: number;
+  /** How to be let in where the URL has no SAS. */
+  readonly identity?: IdentityOptions;
+  /** Stops the job, so that it can be resumed. */
+  readonly signal?: AbortSignal;
+  /** Told how many blobs have been listed, before anything is written. */
+  readonly onListed?: (blobs: number) => void;
+  /** Told of each entry that could not be written, by its path below what is exported. */
+  readonly onFailure?: (path: Buffer, reason: string, message: string) => void;
+  /** Told, in whole sentences, of what the user should know. */
+  readonly onMessage?: (text: string) => void;
+  /** Given, once, a way to look at the counters whenever the caller likes. */
+  readonly onStart?: (snapshot: () => ExportProgress) => void;
+  /** For tests of this program. */
+  readonly internals?: ExportInternals;
+}
+
+/** Parts of an export that tests replace. */
+interface ExportInternals {
+  readonly geometry?: Geometry;
+  readonly clock?: Clock;
+  /** Runs everything in the calling thread, with this container. */
+  readonly container?: Container;
+  readonly hooks?: CommitHooks;
+  /** Stands between the export and the system. */
+  readonly calls?: TargetCalls;
+}
+
+/** Where an export stands. */
+export interface ExportProgress {
+  /** Entries written that were not there before, those of earlier sessions included; directories count. */
+  readonly written: number;
+  /** Entries that took the place of others. */
+  readonly replaced: number;
+  /** Entries that were there already. */
+  readonly left: number;
+  readonly failed: number;
+  /** Entries that were not chosen; what is below them is not counted. */
+  readonly excluded: number;
+  /** Bytes of file data written. */
+  readonly bytes: number;
+  /** Entries in all; undefined where that is not known. */
+  readonly total: number | undefined;
+  /** Entries done in this session. */
+  readonly sessionEntries: number;
+  /** Milliseconds since the session began to write. */
+  readonly elapsedMs: number;
+}
+
+/** Status that an export ends with. */
+export type ExportStatus = 'Completed' | 'CompletedWithErrors' | 'Failed' | 'Cancelled';
+
+/** How an export ended. */
+export interface ExportSummary {
+  readonly status: ExportStatus;
+  readonly progress: ExportProgress;
+  /** Why it failed or was cancelled. */
+  readonly error: unknown;
+  /** Where the state is, by which the job can be gone on with; undefined when there is none any more. */
+  readonly statePath: string | undefined;
+  /** Where the reports of failures are; undefined when nothing failed. */
+  readonly problemsFile: string | undefined;
+}

@@ -1,0 +1,125 @@
+import type { Plan, Turn } from '../engine/work.js';
+import { ClfsError } from '../error.js';
+import type { ExportJobContext } from './job-context.js';
+import type { ExportKinds } from './tasks/kinds.js';
+import { filesWork } from './work/files.js';
+import { LargeFilesUnderWay } from './work/large.js';
+import { linkedWork } from './work/linked.js';
+import { listWork } from './work/list.js';
+import { restoreWork } from './work/restore.js';
+
+/** Directories are read ahead until this many entries wait. */
+const BACKLOG_ENTRIES = 16384;
+const LISTINGS_A_LANE = 4;
+const CHUNKS_A_CLAIM = 4;
+const GROUPS_A_CLAIM = 64;
+const DIRECTORIES_A_TASK = 128;
+
+/**
+ * What an export is made of.
+ *
+ * The scan reads directories and writes what is found in them, large files part by part. When nothing is left of it files with several names
+ * follow, all their names being known; and last the directories get their attributes, from the deepest up: writing into one changes its
+ * times, and its mode may forbid it.
+ */
+export class ExportPlan implements Plan<ExportKinds> {
+  readonly #context: ExportJobContext;
+  readonly #maxErrors: number;
+  readonly #large: LargeFilesUnderWay;
+  #stage: 'scan' | 'links' | 'directories' = 'scan';
+  #listings = 0;
+  /** Entries that wait; below 0 when it is to be counted anew. */
+  #backlog = -1;
+  #level: { readonly depth: number; parent: number; id: number } | undefined;
+
+  /** @param maxErrors failures of this session that are tolerated */
+  constructor(context: ExportJobContext, maxErrors: number) {
+    this.#context = context;
+    this.#maxErrors = maxErrors;
+    this.#large = new LargeFilesUnderWay(context);
+  }
+
+  bytesAhead(): number {
+    return this.#large.openBytes;
+  }
+
+  next(turn: Turn<ExportKinds>): void {
+    if (this.#hasTooManyFailures(turn) || turn.room <= 0) return;
+    this.#large.next(turn);
+    if (this.#stage === 'scan') this.#scan(turn);
+    this.#files(turn);
+    if (this.#stage === 'links') this.#linked(turn);
+    if (this.#stage === 'directories') this.#restore(turn);
+  }
+
+  advance(): boolean {
+    const { directories, links, large } = this.#context.state;
+    if (this.#stage === 'scan') {
+      if (directories.hasUnlisted()) throw new Error('Directories remain to be read, and nothing reads them.');
+      this.#stage = 'links';
+      return true;
+    }
+    if (this.#stage === 'links' && links.hasPending()) return true;
+    if (large.list(0, 1).length > 0) throw new Error('Large files remain to be written, and nothing writes them.');
+    this.#stage = 'directories';
+    const depth = directories.deepestOpen();
+    if (depth === undefined) return false;
+    if (this.#level?.depth === depth) throw new Error(`Directories of depth ${depth} remain without their attributes, and nothing gives them.`);
+    this.#level = { depth, parent: -1, id: 0 };
+    return true;
+  }
+
+  #hasTooManyFailures(turn: Turn<ExportKinds>): boolean {
+    const { sessionFailures } = this.#context;
+    if (sessionFailures <= this.#maxErrors) return false;
+    const text = `${sessionFailures} entries failed, more than --max-errors=${this.#maxErrors} allows. Repeat the export with a higher number to go on without them.`;
+    turn.stop(new ClfsError('entry', text));
+    return true;
+  }
+
+  #scan(turn: Turn<ExportKinds>): void {
+    const { directories, chunks } = this.#context.state;
+    const most = LISTINGS_A_LANE * turn.lanes;
+    if (this.#backlog < 0) this.#backlog = chunks.backlogEntries();
+    if (this.#backlog >= BACKLOG_ENTRIES || this.#listings >= most) return;
+    for (const directory of directories.claim(most - this.#listings)) {
+      this.#listings++;
+      turn.give(listWork(this.#context, directory, this.#listingEnded));
+    }
+  }
+
+  readonly #listingEnded = () => {
+    this.#listings--;
+    this.#backlog = -1;
+  };
+
+  #files(turn: Turn<ExportKinds>): void {
+    while (turn.room > 0) {
+      const chunks = this.#context.state.chunks.claim(CHUNKS_A_CLAIM);
+      if (chunks.length === 0) return;
+      for (const chunk of chunks) {
+        this.#backlog -= chunk.count;
+        turn.give(filesWork(this.#context, chunk));
+      }
+    }
+  }
+
+  #linked(turn: Turn<ExportKinds>): void {
+    while (turn.room > 0) {
+      const groups = this.#context.state.links.claim(GROUPS_A_CLAIM);
+      if (groups.length === 0) return;
+      for (const group of groups) turn.give(linkedWork(this.#context, group));
+    }
+  }
+
+  #restore(turn: Turn<ExportKinds>): void {
+    const level = this.#level;
+    while (level && turn.room > 0) {
+      const page = this.#context.state.directories.open(level.depth, level, DIRECTORIES_A_TASK);
+      if (page.length === 0) return;
+      const { parent, id } = page[page.length - 1];
+      Object.assign(level, { parent, id });
+      turn.give(restoreWork(this.#context, page));
+    }
+  }
+}

@@ -1,0 +1,141 @@
+import { Engine } from '../engine/engine.js';
+import type { Runner } from '../engine/runner.js';
+import { ClfsError, isClfsError, messageOf } from '../error.js';
+import { pathBelow, type ReportedFailure, writeFailureReports } from '../log/failure-reports.js';
+import type { StateDirectory } from '../state/state-directory.js';
+import { VERSION } from '../version.js';
+import type { ExportJobContext } from './job-context.js';
+import type { ExportJobOptions, ExportProgress, ExportStatus } from './options.js';
+import { ExportPlan } from './plan.js';
+import { retryFailures } from './retry-failures.js';
+import { ROOT_DIRECTORY } from './state/schema.js';
+import type { ExportKinds } from './tasks/kinds.js';
+import { EntryPacker } from './tasks/packed-entries.js';
+import { stopped } from './tasks/problem.js';
+
+const DEFAULT_MAX_ERRORS = 50;
+const PAGE = 1000;
+
+/** What a session of an export works with. */
+export interface ExportSessionParts {
+  readonly options: ExportJobOptions;
+  readonly context: ExportJobContext;
+  readonly directory: StateDirectory;
+  readonly runner: Runner<ExportKinds>;
+  readonly signal: AbortSignal;
+  /** Entries in all; undefined where that is not known. */
+  readonly total: number | undefined;
+  /** Name and handle of the one file; undefined for a tree. */
+  readonly file: { readonly name: Buffer; readonly handle: Uint8Array } | undefined;
+}
+
+/** One run of an export, from its state to its end. */
+export class ExportSession {
+  readonly #parts: ExportSessionParts;
+  readonly #begunMs: number;
+  #doneBefore = 0;
+
+  constructor(parts: ExportSessionParts) {
+    this.#parts = parts;
+    this.#begunMs = parts.context.clock.monotonic();
+  }
+
+  async run(): Promise<{ readonly status: ExportStatus; readonly error: unknown; readonly progress: ExportProgress }> {
+    const { options, context, runner, signal } = this.#parts;
+    const { state, log } = context;
+    let status: ExportStatus;
+    let failure: unknown;
+    try {
+      this.#prepare();
+      options.onStart?.(() => this.#progress());
+      const plan = new ExportPlan(context, options.maxErrors ?? DEFAULT_MAX_ERRORS);
+      const engine = new Engine({ plan, store: state, clock: context.clock, allLanes: options.threads !== undefined, cancelled: stopped });
+      await engine.run(runner, signal);
+      state.transact(() => {
+        state.failures.dropResolved();
+        state.update({ finished: true });
+      });
+      status = state.failures.count() > 0 ? 'CompletedWithErrors' : 'Completed';
+    } catch (error) {
+      failure = error;
+      status = isClfsError(error, 'cancelled') || signal.aborted ? 'Cancelled' : 'Failed';
+      log.write('ERROR', `${status}: ${error instanceof ClfsError ? error.message : String((error as Error)?.stack ?? error)}`);
+    }
+    await runner.close();
+    try {
+      context.failed = state.failures.count();
+      this.#writeReports();
+      state.transact(() => state.update({ finalStatus: status }));
+    } catch (error) {
+      failure ??= error;
+      status = 'Failed';
+    }
+    log.write('INFO', `final status: ${status}`);
+    return { status, error: stateError(failure), progress: this.#progress() };
+  }
+
+  /** Brings the state to where a session begins: what was claimed waits again, failures are to be tried again. */
+  #prepare(): void {
+    const { context, file } = this.#parts;
+    const { state, log } = context;
+    const { sessions, jobId, container } = state.record;
+    log.write('INFO', `session ${sessions + 1} of export ${jobId}: ${container}, clfsload ${VERSION}, Node ${process.version}`);
+    const retried = state.transact(() => {
+      state.update({ sessions: sessions + 1, finalStatus: '', finished: false });
+      state.reclaim();
+      if (sessions > 0) return retryFailures(state);
+      if (file) {
+        const packer = new EntryPacker();
+        packer.add(file.name, file.handle);
+        state.chunks.add(ROOT_DIRECTORY, 1, packer.take().entries);
+      }
+      return 0;
+    });
+    context.failed = state.failures.count();
+    this.#doneBefore = this.#done();
+    if (retried > 0) this.#say(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
+  }
+
+  #done(): number {
+    const { written, replaced, left } = this.#parts.context.state.counters;
+    return written + replaced + left;
+  }
+
+  #progress(): ExportProgress {
+    const { context, total } = this.#parts;
+    return {
+      ...context.state.counters,
+      failed: context.failed,
+      total,
+      sessionEntries: this.#done() - this.#doneBefore,
+      elapsedMs: context.clock.monotonic() - this.#begunMs,
+    };
+  }
+
+  #writeReports(): void {
+    const { context, directory } = this.#parts;
+    writeFailureReports(context.failed > 0, () => reported(context), directory.file);
+  }
+
+  #say(text: string): void {
+    this.#parts.context.log.write('INFO', text);
+    this.#parts.options.onMessage?.(text);
+  }
+}
+
+function* reported(context: ExportJobContext): Generator<ReportedFailure> {
+  const { state } = context;
+  const root = Buffer.from(state.record.targetHex, 'hex');
+  for (let page = state.failures.list(0, PAGE); page.length > 0; page = state.failures.list(page[page.length - 1].id, PAGE))
+    for (const failure of page) yield { ...failure, path: pathBelow(root, context.entryPath(failure.directory, failure.name)) };
+}
+
+/** Trouble of the database as an error that tells what to do. */
+function stateError(error: unknown): unknown {
+  if (error === undefined || error instanceof ClfsError) return error;
+  const { code } = error as { code?: unknown };
+  if (typeof code !== 'string' || !code.includes('SQLITE')) return error;
+  return new ClfsError('state', `Cannot write the state of the export: ${messageOf(error)}. Make room or mend the disk, and repeat the export: it goes on.`, {
+    cause: error,
+  });
+}

@@ -1,0 +1,173 @@
+import type { Database } from '../../state/database.js';
+import { Statement } from '../../state/database.js';
+import { DirectoryStatus, ROOT_DIRECTORY } from './schema.js';
+
+/** A directory of the tree that is written. */
+export interface DirectoryRecord {
+  readonly id: number;
+  /** 0 for the root. */
+  readonly parent: number;
+  readonly name: Uint8Array;
+  readonly handle: Uint8Array;
+  readonly depth: number;
+  readonly status: number;
+  /** Entries that have been taken from it. */
+  readonly listed: number;
+  readonly partial: boolean;
+  readonly counted: boolean;
+  /** VATTR record; undefined before it was read. */
+  readonly attributes: Uint8Array | undefined;
+}
+
+interface Row {
+  id: number;
+  parent: number;
+  name: Uint8Array;
+  handle: Uint8Array;
+  depth: number;
+  status: number;
+  listed: number;
+  partial: number;
+  counted: number;
+  attributes: Uint8Array | null;
+}
+
+/**
+ * The directories of an export: found → listing → open → restored. A directory is in the tree once: its handle is its identity.
+ *
+ * As long as one is not restored, none above it is: they get their attributes from the deepest up.
+ */
+export class Directories {
+  readonly #insert: Statement;
+  readonly #get: Statement;
+  readonly #byHandle: Statement;
+  readonly #claim: Statement;
+  readonly #status: Statement;
+  readonly #listed: Statement;
+  readonly #read: Statement;
+  readonly #partial: Statement;
+  readonly #counted: Statement;
+  readonly #deepest: Statement;
+  readonly #open: Statement;
+  readonly #unlisted: Statement;
+  readonly #delete: Statement;
+
+  constructor(db: Database) {
+    const D = DirectoryStatus;
+    this.#insert = new Statement(db, `INSERT INTO directory (parent, name, handle, depth, status, listed, partial, counted) VALUES (?, ?, ?, ?, ?, 0, 0, 0)`);
+    this.#get = new Statement(db, 'SELECT * FROM directory WHERE id = ?');
+    this.#byHandle = new Statement(db, 'SELECT * FROM directory WHERE handle = ?');
+    // The latest found first: so few wait.
+    this.#claim = new Statement(
+      db,
+      `UPDATE directory SET status = ${D.listing} WHERE id IN (SELECT id FROM directory WHERE status = ${D.found} ORDER BY id DESC LIMIT ?) RETURNING *`,
+    );
+    this.#status = new Statement(db, 'UPDATE directory SET status = ? WHERE id = ?');
+    this.#listed = new Statement(db, 'UPDATE directory SET listed = ? WHERE id = ?');
+    this.#read = new Statement(db, 'UPDATE directory SET attributes = ? WHERE id = ?');
+    this.#partial = new Statement(db, 'UPDATE directory SET partial = ? WHERE id = ?');
+    this.#counted = new Statement(db, 'UPDATE directory SET counted = 1 WHERE id = ?');
+    this.#deepest = new Statement(db, `SELECT max(depth) AS depth FROM directory WHERE status = ${D.open}`);
+    this.#open = new Statement(db, `SELECT * FROM directory WHERE status = ${D.open} AND depth = ? AND (parent, id) > (?, ?) ORDER BY parent, id LIMIT ?`);
+    this.#delete = new Statement(db, 'DELETE FROM directory WHERE id = ?');
+    this.#unlisted = new Statement(db, `SELECT 1 FROM directory WHERE status IN (${D.found}, ${D.listing}) LIMIT 1`);
+  }
+
+  /** Adds the first one. */
+  addRoot(handle: Uint8Array, given: boolean): void {
+    this.#insert.run(0, new Uint8Array(0), handle, 0, given ? DirectoryStatus.given : DirectoryStatus.found);
+  }
+
+  /**
+   * A directory was found: it is to be read. One that is there already by this name, and failed, is tried again.
+   *
+   * @returns false when it is in the tree by another name
+   */
+  found(parent: number, name: Uint8Array, handle: Uint8Array): boolean {
+    const known = this.#byHandle.get<Row>(handle);
+    if (!known) {
+      this.#insert.run(parent, name, handle, this.get(parent).depth + 1, DirectoryStatus.found);
+      return true;
+    }
+    if (known.parent !== parent || Buffer.compare(known.name, name) !== 0) return false;
+    if (known.status === DirectoryStatus.failed || known.partial !== 0) {
+      this.reopen(parent);
+      this.#status.run(DirectoryStatus.found, known.id);
+    }
+    return true;
+  }
+
+  get(id: number): DirectoryRecord {
+    const row = this.#get.get<Row>(id);
+    if (!row) throw new Error(`The state has no directory ${id}.`);
+    return decode(row);
+  }
+
+  /** Moves up to `limit` directories from found to listing. */
+  claim(limit: number): readonly DirectoryRecord[] {
+    return this.#claim.all<Row>(limit).map(decode);
+  }
+
+  setStatus(id: number, status: number): void {
+    this.#status.run(status, id);
+  }
+
+  /** So many of its entries have been taken. */
+  setListed(id: number, entries: number): void {
+    this.#listed.run(entries, id);
+  }
+
+  /** Its attributes are known. */
+  setAttributes(id: number, attributes: Uint8Array): void {
+    this.#read.run(attributes, id);
+  }
+
+  /** Whether some of its entries could not be read. */
+  setPartial(id: number, partial: boolean): void {
+    this.#partial.run(partial ? 1 : 0, id);
+  }
+
+  /** It counts as written. */
+  setCounted(id: number): void {
+    this.#counted.run(id);
+  }
+
+  /** Something in it is to be written after all: it gets its attributes again, and so do those above it. */
+  reopen(id: number): void {
+    for (let at = id; at !== 0; ) {
+      const { parent, status, attributes } = this.get(at);
+      if (status !== DirectoryStatus.restored && status !== DirectoryStatus.failed) return;
+      if (attributes) this.setStatus(at, DirectoryStatus.open);
+      at = parent;
+    }
+  }
+
+  /** Depth of the deepest that wait for their attributes; undefined when none does. */
+  deepestOpen(): number | undefined {
+    return this.#deepest.get<{ depth: number | null }>()?.depth ?? undefined;
+  }
+
+  /** Those of a depth that wait for their attributes, those of one parent side by side. @param after the last one of the page before */
+  open(depth: number, after: { readonly parent: number; readonly id: number }, limit: number): readonly DirectoryRecord[] {
+    return this.#open.all<Row>(depth, after.parent, after.id, limit).map(decode);
+  }
+
+  /** It turned out to be none. */
+  delete(id: number): void {
+    this.#delete.run(id);
+  }
+
+  hasUnlisted(): boolean {
+    return this.#unlisted.get() !== undefined;
+  }
+
+  /** Reads the root's directory again, of which not all could be read. */
+  retryRoot(): void {
+    this.#status.run(DirectoryStatus.found, ROOT_DIRECTORY);
+  }
+}
+
+function decode(row: Row): DirectoryRecord {
+  const { id, parent, name, handle, depth, status, listed, partial, counted, attributes } = row;
+  return { id, parent, name, handle, depth, status, listed, partial: partial !== 0, counted: counted !== 0, attributes: attributes ?? undefined };
+}

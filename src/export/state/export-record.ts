@@ -1,0 +1,34 @@
+import type { Choice } from '../choice.js';
+import type { ContainerIdentity } from '../identify-container.js';
+import type { Overwrite } from '../options.js';
+
+/** What is the same for an export from first to last, and how it stands. No secret of the service is in it. */
+export interface ExportRecord extends ContainerIdentity {
+  readonly program: string;
+  readonly jobId: string;
+  /** A state is a job as soon as it is there; see `claimNewState`. */
+  readonly begun: true;
+  /** Container without its SAS. */
+  readonly container: string;
+  /** Path that is exported, hex. */
+  readonly pathHex: string;
+  /** Handle of what it leads to, hex. */
+  readonly handleHex: string;
+  /** Whether that is a directory, or one file. */
+  readonly isTree: boolean;
+  /** Absolute path of the directory that is written to, hex. */
+  readonly targetHex: string;
+  /** Inode number of that directory. */
+  readonly targetInode: string;
+  /** Name of the one file in it, hex; empty for a tree. */
+  readonly nameHex: string;
+  readonly overwrite: Overwrite;
+  readonly sparse: boolean;
+  readonly choice: Choice;
+  readonly startedMs: number;
+  readonly sessions: number;
+  /** Whether everything has been tried, and the directories have their attributes. */
+  readonly finished: boolean;
+  /** Status of the latest session; empty while one runs. */
+  readonly finalStatus: string;
+}

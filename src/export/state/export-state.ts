@@ -1,0 +1,148 @@
+import { type Database, openDatabase, Statement } from '../../state/database.js';
+import type { CommitHooks } from '../../state/job-state.js';
+import { Chunks } from './chunks.js';
+import { Directories } from './directories.js';
+import type { ExportRecord } from './export-record.js';
+import { Failures } from './failures.js';
+import { LargeFiles } from './large-files.js';
+import { LinkGroups } from './link-groups.js';
+import { checkTables, createTables, DirectoryStatus, WorkStatus } from './schema.js';
+
+/** Counts of an export over all its sessions. */
+export interface ExportCounters {
+  readonly written: number;
+  readonly replaced: number;
+  /** Entries that were there already. */
+  readonly left: number;
+  readonly excluded: number;
+  readonly bytes: number;
+}
+
+/** The state of one export: the only writer of its database. */
+export class ExportState {
+  readonly directories: Directories;
+  readonly chunks: Chunks;
+  readonly links: LinkGroups;
+  readonly large: LargeFiles;
+  readonly failures: Failures;
+  readonly #db: Database;
+  readonly #hooks: CommitHooks;
+  readonly #setRecord: Statement;
+  readonly #setCounters: Statement;
+  #record: ExportRecord;
+  #counters: ExportCounters;
+
+  private constructor(db: Database, hooks: CommitHooks) {
+    this.#db = db;
+    this.#hooks = hooks;
+    this.directories = new Directories(db);
+    this.chunks = new Chunks(db);
+    this.links = new LinkGroups(db);
+    this.large = new LargeFiles(db);
+    this.failures = new Failures(db);
+    this.#setRecord = new Statement(db, 'UPDATE job SET record = ?');
+    this.#setCounters = new Statement(db, 'UPDATE job SET written = ?, replaced = ?, kept = ?, excluded = ?, bytes = ?, alive_ms = ?');
+    const row = db.prepare('SELECT * FROM job').get() as { record: string } & Record<'written' | 'replaced' | 'kept' | 'excluded' | 'bytes', number>;
+    this.#record = JSON.parse(row.record) as ExportRecord;
+    const { written, replaced, kept, excluded, bytes } = row;
+    this.#counters = { written, replaced, left: kept, excluded, bytes };
+  }
+
+  /** Makes the state of a new job. @param fill puts in what it begins with. @throws whatever SQLite throws */
+  static create(path: string, record: ExportRecord, journal: 'WAL' | 'DELETE', hooks: CommitHooks, fill: (state: ExportState) => void): ExportState {
+    const db = openDatabase(path);
+    try {
+      configure(db, journal);
+      let state: ExportState | undefined;
+      createTables(db, () => {
+        db.prepare('INSERT INTO job VALUES (1, ?, 0, 0, 0, 0, 0, 0)').run(JSON.stringify(record));
+        state = new ExportState(db, hooks);
+        fill(state);
+      });
+      if (!state) throw new Error('No state was made.');
+      return state;
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  /** Opens the state of a job to go on with it. @throws ClfsError `state` */
+  static open(path: string, journal: 'WAL' | 'DELETE', hooks: CommitHooks): ExportState {
+    const db = openDatabase(path);
+    try {
+      checkTables(db, path);
+      configure(db, journal);
+      return new ExportState(db, hooks);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  }
+
+  get record(): ExportRecord {
+    return this.#record;
+  }
+
+  get counters(): ExportCounters {
+    return this.#counters;
+  }
+
+  /** Runs `change` as one transaction, durable when this returns; whatever throws undoes all of it. */
+  transact<T>(change: () => T): T {
+    this.#db.exec('BEGIN IMMEDIATE');
+    const saved = { record: this.#record, counters: this.#counters };
+    try {
+      const result = change();
+      const { written, replaced, left, excluded, bytes } = this.#counters;
+      this.#setCounters.run(written, replaced, left, excluded, bytes, this.#hooks.now?.() ?? Date.now());
+      this.#hooks.before?.();
+      this.#db.exec('COMMIT');
+      this.#hooks.after?.();
+      return result;
+    } catch (error) {
+      this.#record = saved.record;
+      this.#counters = saved.counters;
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+      throw error;
+    }
+  }
+
+  /** Changes the record; inside a transaction. */
+  update(change: Partial<ExportRecord>): void {
+    this.#record = { ...this.#record, ...change };
+    this.#setRecord.run(JSON.stringify(this.#record));
+  }
+
+  /** Adds to the counters; inside a transaction. */
+  count(more: Partial<ExportCounters>): void {
+    const { written, replaced, left, excluded, bytes } = this.#counters;
+    this.#counters = {
+      written: written + (more.written ?? 0),
+      replaced: replaced + (more.replaced ?? 0),
+      left: left + (more.left ?? 0),
+      excluded: excluded + (more.excluded ?? 0),
+      bytes: bytes + (more.bytes ?? 0),
+    };
+  }
+
+  /** What a session that ended had claimed waits again; inside a transaction. */
+  reclaim(): void {
+    this.#db.exec(`
+      UPDATE directory SET status = ${DirectoryStatus.found} WHERE status = ${DirectoryStatus.listing};
+      UPDATE chunk SET status = ${WorkStatus.pending} WHERE status = ${WorkStatus.running};
+      UPDATE link_group SET status = ${WorkStatus.pending} WHERE status = ${WorkStatus.running}
+        AND id NOT IN (SELECT link_group FROM large WHERE link_group IS NOT NULL);
+    `);
+  }
+
+  close(): void {
+    this.#db.close();
+  }
+}
+
+function configure(db: Database, journal: 'WAL' | 'DELETE'): void {
+  db.exec(
+    `PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216;`,
+  );
+}

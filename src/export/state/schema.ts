@@ -1,0 +1,105 @@
+import { ClfsError } from '../../error.js';
+import { EXPORT_APPLICATION, holdsExport } from '../../state/application.js';
+import type { Database } from '../../state/database.js';
+
+/** Version of the tables that this program works with. */
+const SCHEMA_VERSION = 1;
+
+/** Life of a directory. */
+export const DirectoryStatus = {
+  /** To be read. */
+  found: 0,
+  listing: 1,
+  /** It has its entries, and waits for its attributes. */
+  open: 2,
+  restored: 3,
+  /** It could not be read or made, or did not take its attributes; see its failure. */
+  failed: 4,
+  /** It was there before, and gets no attributes: the directory that one file is written to. */
+  given: 5,
+} as const;
+
+/** Life of a chunk, of a group of links and of a large file. */
+export const WorkStatus = { pending: 0, running: 1, /** Of a group: every name that is known has been dealt with. */ done: 2 } as const;
+
+/** Life of a failure. */
+export const FailurePhase = {
+  failed: 0,
+  /** Its entry is tried again. */
+  underWay: 1,
+} as const;
+
+/** The directory that is exported, or the one that a file goes to. */
+export const ROOT_DIRECTORY = 1;
+
+/**
+ * The tables. Numbers of directories and large files are never given again: temporary names and what is kept at hand go by them.
+ *
+ * job        one row: what is the same from first to last, as JSON, and the counters
+ * directory  a row a directory that was entered, to the end of the job; `listed`: entries that have been taken from it, in the container's order;
+ *            `partial`: its entries could not all be read; `counted`: it counts as written
+ * chunk      entries of one directory that go to a lane together; gone when all of them are settled
+ * link_group a file with several names, `origin_…` one that was written whole; `link` its names that are to be dealt with
+ * large      a file that is written in parts; `inode` of the temporary file (null: there is none), `done` its ranges
+ * failure    an entry that failed, in the latest attempt; without a handle when it is the name that is wrong, which no attempt mends
+ */
+const TABLES = `
+CREATE TABLE job (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL, written INTEGER NOT NULL, replaced INTEGER NOT NULL,
+  kept INTEGER NOT NULL, excluded INTEGER NOT NULL, bytes INTEGER NOT NULL, alive_ms INTEGER NOT NULL) STRICT;
+CREATE TABLE directory (id INTEGER PRIMARY KEY AUTOINCREMENT, parent INTEGER NOT NULL, name BLOB NOT NULL, handle BLOB NOT NULL, depth INTEGER NOT NULL,
+  status INTEGER NOT NULL, listed INTEGER NOT NULL, partial INTEGER NOT NULL, counted INTEGER NOT NULL, attributes BLOB) STRICT;
+CREATE UNIQUE INDEX directory_handle ON directory (handle);
+CREATE INDEX directory_found ON directory (id) WHERE status = ${DirectoryStatus.found};
+CREATE INDEX directory_open ON directory (depth, parent) WHERE status = ${DirectoryStatus.open};
+CREATE TABLE chunk (id INTEGER PRIMARY KEY, directory INTEGER NOT NULL, count INTEGER NOT NULL, entries BLOB NOT NULL, status INTEGER NOT NULL,
+  settled BLOB) STRICT;
+CREATE INDEX chunk_pending ON chunk (id) WHERE status = ${WorkStatus.pending};
+CREATE TABLE link_group (id INTEGER PRIMARY KEY, handle BLOB NOT NULL, status INTEGER NOT NULL, origin_directory INTEGER, origin_name BLOB,
+  origin_inode TEXT) STRICT;
+CREATE UNIQUE INDEX link_group_handle ON link_group (handle);
+CREATE INDEX link_group_pending ON link_group (id) WHERE status = ${WorkStatus.pending};
+CREATE TABLE link (id INTEGER PRIMARY KEY, link_group INTEGER NOT NULL, directory INTEGER NOT NULL, name BLOB NOT NULL) STRICT;
+CREATE INDEX link_of_group ON link (link_group);
+CREATE TABLE large (id INTEGER PRIMARY KEY AUTOINCREMENT, link_group INTEGER, directory INTEGER NOT NULL, name BLOB NOT NULL, handle BLOB NOT NULL,
+  size INTEGER NOT NULL, blocks INTEGER NOT NULL, inode TEXT, done TEXT NOT NULL) STRICT;
+CREATE TABLE failure (id INTEGER PRIMARY KEY, directory INTEGER NOT NULL, name BLOB NOT NULL, handle BLOB NOT NULL, reason TEXT NOT NULL,
+  message TEXT NOT NULL, attempts INTEGER NOT NULL, time_ms INTEGER NOT NULL, phase INTEGER NOT NULL) STRICT;
+CREATE UNIQUE INDEX failure_entry ON failure (directory, name, handle);
+`;
+
+/** Makes the tables in an empty database, and what `fill` puts into them: all of it or, after a crash, nothing. */
+export function createTables(database: Database, fill: () => void): void {
+  database.exec(`BEGIN; ${TABLES}`);
+  fill();
+  database.exec(`PRAGMA application_id = ${EXPORT_APPLICATION}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
+}
+
+/** @throws ClfsError `state` when the tables are missing, damaged, of another version, or those of a load */
+export function checkTables(database: Database, path: string): void {
+  const where = JSON.stringify(path);
+  let version: number;
+  let damage: string;
+  try {
+    version = (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
+    damage = (database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }).quick_check;
+  } catch (cause) {
+    throw new ClfsError(
+      'state',
+      `Cannot use the job state ${where}: it is not a database, or is damaged. Remove its directory and repeat the export: what has been written is left as it is.`,
+      { cause },
+    );
+  }
+  if (version === 0) throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
+  if (!holdsExport(database))
+    throw new ClfsError('state', `The job state ${where} is that of a load, not of an export. Go on with it by "clfsload load", or name another --state-path.`);
+  if (version > SCHEMA_VERSION)
+    throw new ClfsError(
+      'state',
+      `The job state ${where} is of version ${version}; this program uses version ${SCHEMA_VERSION}. Go on with the version of clfsload that began it.`,
+    );
+  if (damage !== 'ok')
+    throw new ClfsError(
+      'state',
+      `The job state ${where} is damaged: ${damage}. Remove its directory and repeat the export: what has been written is left as it is.`,
+    );
+}

@@ -1,0 +1,103 @@
+import { ftruncateSync, writeSync } from 'node:fs';
+import type { FileStatus, FileTime } from '../../posix/libc.js';
+import {
+  close,
+  closeWritten,
+  lookAt,
+  makeDirectory,
+  makeLink,
+  makeNode,
+  makeSymlink,
+  openAt,
+  removeAt,
+  setModeAt,
+  setModeFd,
+  setOwner,
+  setTimes,
+  statAt,
+  statFd,
+  syncFileSystem,
+  toPosixError,
+} from '../../posix/libc.js';
+import { renameAt, renameNew, setModeOfPlace, setOwnerFd, setTimesFd } from '../../posix/libc-change.js';
+
+/**
+ * The calls by which an export changes, and looks at, the tree that it writes: the port behind which the system stands, or a test that has
+ * some of them fail.
+ *
+ * Names are single components, taken from an open directory; no call follows a symlink. All of them throw PosixError.
+ */
+export interface TargetCalls {
+  openAt(at: number, name: Uint8Array, flags: number, mode?: number): number;
+  statAt(at: number, name: Uint8Array): FileStatus;
+  /** lstat of an entry that need not be there. */
+  lookAt(at: number, name: Uint8Array): FileStatus | undefined;
+  statFd(fd: number): FileStatus;
+  /** Writes all of the bytes at `position`. */
+  write(fd: number, bytes: Uint8Array, position: number): void;
+  truncate(fd: number, sizeBytes: number): void;
+  makeDirectory(at: number, name: Uint8Array, mode: number): void;
+  makeSymlink(target: Uint8Array, at: number, name: Uint8Array): void;
+  makeLink(fromAt: number, fromName: Uint8Array, at: number, name: Uint8Array): void;
+  makeNode(at: number, name: Uint8Array, mode: number, major: number, minor: number): void;
+  removeAt(at: number, name: Uint8Array, directory?: boolean): void;
+  renameAt(at: number, name: Uint8Array, toAt: number, toName: Uint8Array): void;
+  /** See `renameNew` of `libc-change.ts`. */
+  renameNew(at: number, name: Uint8Array, toAt: number, toName: Uint8Array): boolean;
+  setOwner(at: number, name: Uint8Array, uid: number, gid: number): void;
+  setModeAt(at: number, name: Uint8Array, mode: number): void;
+  setTimes(at: number, name: Uint8Array, atime: FileTime, mtime: FileTime): void;
+  setOwnerFd(fd: number, uid: number, gid: number): void;
+  setModeFd(fd: number, mode: number): void;
+  setModeOfPlace(fd: number, mode: number): void;
+  setTimesFd(fd: number, atime: FileTime, mtime: FileTime): void;
+  close(fd: number): void;
+  /** Closes what was written through: some file systems tell only then that the disk is full. */
+  closeWritten(fd: number): void;
+  /** Makes everything written to the file system durable. */
+  sync(fd: number): void;
+}
+
+/** The system's own. */
+export const SYSTEM_CALLS: TargetCalls = {
+  openAt,
+  statAt,
+  lookAt,
+  statFd,
+  write,
+  truncate,
+  makeDirectory,
+  makeSymlink,
+  makeLink,
+  makeNode,
+  removeAt,
+  renameAt,
+  renameNew,
+  setOwner,
+  setModeAt,
+  setTimes,
+  setOwnerFd,
+  setModeFd,
+  setModeOfPlace,
+  setTimesFd,
+  close,
+  closeWritten,
+  sync: syncFileSystem,
+};
+
+/** A disk that gets full takes a part: what is left is tried again, and then fails. */
+function write(fd: number, bytes: Uint8Array, position: number): void {
+  try {
+    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
+  } catch (error) {
+    throw toPosixError('write', error);
+  }
+}
+
+function truncate(fd: number, sizeBytes: number): void {
+  try {
+    ftruncateSync(fd, sizeBytes);
+  } catch (error) {
+    throw toPosixError('truncate', error);
+  }
+}

@@ -1,0 +1,207 @@
+import { BitSet } from '../../books/bit-set.js';
+import type { Breakage } from '../../engine/breakage.js';
+import type { PartSink } from '../../engine/kinds.js';
+import { REPORT_MS, STOP_LOOK_MS } from '../../engine/report.js';
+import { idHex, ObjectType } from '../../format/ids.js';
+import type { FoundInode } from '../../namespace/reader.js';
+import type { ExportContext } from './context.js';
+import type { FilesPart, FilesResult, FilesTask } from './kinds.js';
+import { type ExportEntry, unpackEntries } from './packed-entries.js';
+import { exportBreakage, joinPath, problemOf, stopped } from './problem.js';
+import { largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
+
+/** Writes the entries of a chunk; directories, large files and files with several names are only found out about. */
+export async function writeFiles(task: FilesTask, context: ExportContext, tell: PartSink<FilesPart>): Promise<FilesResult> {
+  const chunk = new ChunkInProgress(task, context, tell);
+  const giveBack = await context.directories.take();
+  let directory: number | undefined;
+  let unusable: unknown;
+  try {
+    directory = await context.target.enter(task.path);
+  } catch (error) {
+    unusable = error;
+  }
+  const settled = new BitSet(task.count, task.settled);
+  try {
+    for (const entry of unpackEntries(task.entries)) {
+      if (settled.has(entry.index)) continue;
+      if (context.stop.asked || chunk.isBroken) break;
+      if (directory === undefined) chunk.failed(entry, unusable);
+      else {
+        const release = await context.entries.take();
+        if (context.stop.asked || chunk.isBroken) release();
+        else chunk.begin(directory, entry, release);
+      }
+      chunk.report();
+    }
+    return await chunk.end();
+  } finally {
+    // What was given up may still use it: then it is closed with the process.
+    if (directory !== undefined && chunk.isIdle) context.target.calls.close(directory);
+    giveBack();
+  }
+}
+
+/** A chunk while it is written: what of it is done, and was not reported yet. */
+class ChunkInProgress {
+  readonly #failures: FilesResult['failures'][number][] = [];
+  readonly #directories: number[] = [];
+  readonly #links: number[] = [];
+  readonly #large: FilesResult['large'][number][] = [];
+  readonly #excluded: number[] = [];
+  readonly #path: Buffer;
+  readonly #task: FilesTask;
+  readonly #context: ExportContext;
+  readonly #tell: PartSink<FilesPart>;
+  #broken: Breakage | undefined;
+  #news: News;
+  #reportedMs: number;
+  #outstanding = 0;
+  #wake: (() => void) | undefined;
+
+  constructor(task: FilesTask, context: ExportContext, tell: PartSink<FilesPart>) {
+    this.#task = task;
+    this.#path = Buffer.from(task.path);
+    this.#context = context;
+    this.#tell = tell;
+    this.#news = new News(task.count);
+    this.#reportedMs = context.clock.monotonic();
+  }
+
+  get isBroken(): boolean {
+    return this.#broken !== undefined;
+  }
+
+  get isIdle(): boolean {
+    return this.#outstanding === 0;
+  }
+
+  /** Begins an entry. @param release called when it has ended */
+  begin(directory: number, entry: ExportEntry, release: () => void): void {
+    this.#outstanding++;
+    void this.#write(directory, entry)
+      .catch((error: unknown) => this.failed(entry, error))
+      .finally(() => {
+        release();
+        if (--this.#outstanding === 0) this.#wake?.();
+      });
+  }
+
+  /** An entry failed, or ends the job. */
+  failed({ index, name }: ExportEntry, error: unknown): void {
+    try {
+      this.#failures.push({ index, ...problemOf(joinPath(this.#path, name), error) });
+    } catch (ofAll) {
+      this.#broken ??= exportBreakage(ofAll);
+    }
+  }
+
+  /** Tells what is done, if the last time is a while ago. */
+  report(): void {
+    if (this.#news.isEmpty || this.#context.clock.monotonic() - this.#reportedMs < REPORT_MS) return;
+    const news = this.#takeDurable();
+    if (news) this.#tell(news.part());
+  }
+
+  /** Waits for what is under way, and tells what has become of the chunk. */
+  async end(): Promise<FilesResult> {
+    const { stop, clock } = this.#context;
+    while (this.#outstanding > 0 && !stop.abandoned) {
+      await new Promise<void>((resolve) => {
+        const timer = clock.after(stop.asked ? STOP_LOOK_MS : REPORT_MS, resolve);
+        this.#wake = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+      this.#wake = undefined;
+      if (this.#outstanding > 0) this.report();
+    }
+    const isGivenUp = this.#outstanding > 0;
+    const news = this.#takeDurable() ?? new News(this.#task.count);
+    if (isGivenUp) this.#broken ??= exportBreakage(stopped());
+    return {
+      ...news.part(),
+      failures: this.#failures,
+      directories: this.#directories,
+      links: this.#links,
+      large: this.#large,
+      excluded: this.#excluded,
+      broken: this.#broken,
+    };
+  }
+
+  async #write(directory: number, { index, name, handle }: ExportEntry): Promise<void> {
+    const { known, inodeBudget, reader } = this.#context;
+    const sizeBytes = known ? ((await known.find(handle))?.sizeBytes ?? 0) : 0;
+    const giveBack = await inodeBudget.take(sizeBytes);
+    try {
+      if (this.#context.stop.asked || this.#broken) return;
+      const found = await reader.inode(handle);
+      const written = await this.#deal(directory, index, name, handle, found);
+      if (written) this.#news.add(index, written);
+    } finally {
+      giveBack();
+    }
+  }
+
+  /** @returns undefined when it is only found out about, or not chosen */
+  async #deal(directory: number, index: number, name: Buffer, handle: Uint8Array, found: FoundInode): Promise<Written | undefined> {
+    const { constants, chooser, target } = this.#context;
+    const { attributes } = found.inode;
+    if (attributes.type === ObjectType.directory) this.#directories.push(index);
+    else if (!chooser.takesFile(name)) this.#excluded.push(index);
+    else if (constants.isTree && attributes.linkCount > 1) this.#links.push(index);
+    else {
+      const blocks = largeBlocks(this.#context, found);
+      if (blocks === undefined) return writeEntry(this.#context, directory, name, found, this.#temporary(handle));
+      if (staysAsItIs(this.#context, target.look(directory, name), attributes)) return { outcome: 'left', bytes: 0 };
+      this.#large.push({ index, sizeBytes: Number(attributes.lengthBytes), blocks });
+    }
+    return undefined;
+  }
+
+  /** The same for an entry whichever chunk it is in: what a try left, the next one finds. */
+  #temporary(handle: Uint8Array): Buffer {
+    return Buffer.from(`${this.#context.constants.temporaryPrefix}e${idHex(handle)}`);
+  }
+
+  /** What is done and durable. @returns undefined when it could not be made durable */
+  #takeDurable(): News | undefined {
+    const news = this.#news;
+    this.#news = new News(this.#task.count);
+    this.#reportedMs = this.#context.clock.monotonic();
+    try {
+      this.#context.target.flush();
+      return news;
+    } catch (error) {
+      this.#broken ??= exportBreakage(error);
+      return undefined;
+    }
+  }
+}
+
+/** Entries that were done since the last report. */
+class News {
+  readonly #done: BitSet;
+  #counts = { written: 0, replaced: 0, left: 0 };
+  #bytes = 0;
+
+  constructor(count: number) {
+    this.#done = new BitSet(count);
+  }
+
+  get isEmpty(): boolean {
+    return this.#counts.written + this.#counts.replaced + this.#counts.left === 0;
+  }
+
+  add(index: number, { outcome, bytes }: Written): void {
+    this.#done.add(index);
+    this.#counts[outcome]++;
+    this.#bytes += bytes;
+  }
+
+  part(): FilesPart {
+    return { done: this.#done.bytes, ...this.#counts, bytes: this.#bytes };
+  }
+}

@@ -1,0 +1,175 @@
+import { errorOf } from '../../engine/breakage.js';
+import type { PartSink } from '../../engine/kinds.js';
+import { REPORT_MS } from '../../engine/report.js';
+import { fileBlockCount } from '../../format/geometry.js';
+import { fileSize, requireSegments } from '../../namespace/content.js';
+import { patiently } from '../../posix/descriptors.js';
+import { Open, PosixError } from '../../posix/libc.js';
+import { giveAttributesFd } from '../target/give-attributes.js';
+import { InTheWay } from '../target/target-tree.js';
+import { type ExportContext, largeInode } from './context.js';
+import type { BeginLargeResult, BeginLargeTask, EndLargeResult, EndLargeTask, EntryProblem, LargeFile, RangePart, RangeResult, RangeTask } from './kinds.js';
+import { ChangedByHand, exportBreakage, joinPath, problemOf, stopped } from './problem.js';
+import { nameNew, staysAsItIs, writeContent } from './write-entry.js';
+
+const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
+const WRITE_FLAGS = Open.writeOnly | Open.noFollow | Open.nonBlock;
+const PRIVATE_FILE = 0o600;
+
+/** Makes the temporary file of a large file, or finds that it is there. */
+export async function beginLarge({ file, inode }: BeginLargeTask, context: ExportContext): Promise<BeginLargeResult> {
+  const { reader, target } = context;
+  const { calls } = target;
+  try {
+    await requireSegments(reader, await largeInode(context, file.handle));
+    return await inPlace(context, file, async (at) => {
+      const there = target.look(at, file.temporary);
+      if (there && there.inode === inode) return { outcome: 'begun', inode, isNew: false };
+      // Its name is ours alone: what has it is of a session that died before it was recorded, or was changed by hand.
+      if (there) target.remove(at, file.temporary);
+      const fd = await patiently(shown(file).toString(), () => calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE));
+      try {
+        target.touched();
+        return { outcome: 'begun', inode: calls.statFd(fd).inode, isNew: true };
+      } finally {
+        calls.close(fd);
+      }
+    });
+  } catch (error) {
+    return { outcome: 'failed', problem: problemOf(shown(file), error) };
+  }
+}
+
+/** Writes blocks of a large file; tells at times how far it has come. */
+export async function writeRange({ file, inode, first, end }: RangeTask, context: ExportContext, tell: PartSink<RangePart>): Promise<RangeResult> {
+  const { reader, target, clock, contentBudget, stop } = context;
+  const { calls } = target;
+  const { fileSegmentBytes } = reader.geometry;
+  let reached = first;
+  let bytes = 0;
+  let told = { end: first, bytes: 0, ms: clock.monotonic() };
+  const result = (ended: { readonly problem?: EntryProblem; readonly broken?: RangeResult['broken'] }): RangeResult => {
+    try {
+      target.flush();
+      return { end: reached, bytes: bytes - told.bytes, problem: ended.problem, broken: ended.broken };
+    } catch (error) {
+      return { end: told.end, bytes: 0, problem: undefined, broken: ended.broken ?? exportBreakage(error) };
+    }
+  };
+  try {
+    const found = await largeInode(context, file.handle);
+    await inPlace(context, file, async (at) => {
+      const giveBack = await contentBudget.take((end - first) * fileSegmentBytes);
+      let fd: number | undefined;
+      try {
+        fd = await openWritten(context, at, file, inode);
+        const begin = blockStart(context, first);
+        const size = fileSize(found);
+        await writeContent(context, fd, found, begin, blockStart(context, end) - begin, (offset) => {
+          bytes = offset - begin;
+          // The last block is as long as the file needs it to be.
+          reached = offset === size ? fileBlockCount(size, reader.geometry) : fileBlockCount(offset, reader.geometry);
+          if (stop.asked) throw stopped();
+          if (clock.monotonic() - told.ms < REPORT_MS || reached === told.end) return;
+          target.flush();
+          tell({ end: reached, bytes: bytes - told.bytes });
+          told = { end: reached, bytes, ms: clock.monotonic() };
+        });
+      } finally {
+        giveBack();
+        if (fd !== undefined) calls.closeWritten(fd);
+      }
+    });
+    return result({});
+  } catch (error) {
+    try {
+      return result({ problem: problemOf(shown(file), error) });
+    } catch (ofAll) {
+      return result({ broken: exportBreakage(ofAll) });
+    }
+  }
+}
+
+/** Gives a large file its length, attributes and name; or gives it up. */
+export async function endLarge({ file, inode, name, giveUp }: EndLargeTask, context: ExportContext): Promise<EndLargeResult> {
+  const { target, constants } = context;
+  const { calls } = target;
+  if (giveUp) return removeTemporary(file, context);
+  try {
+    const found = await largeInode(context, file.handle);
+    const { attributes } = found.inode;
+    return await inPlace(context, file, async (at): Promise<EndLargeResult> => {
+      const fd = await openWritten(context, at, file, inode);
+      let open = true;
+      try {
+        calls.truncate(fd, fileSize(found));
+        giveAttributesFd(calls, fd, attributes);
+        open = false;
+        calls.closeWritten(fd);
+      } finally {
+        if (open) calls.close(fd);
+      }
+      target.touched();
+      target.flush();
+      if (name === undefined) return { outcome: 'written' };
+      const there = target.look(at, name);
+      if (staysAsItIs(context, there, attributes)) {
+        target.remove(at, file.temporary);
+        return { outcome: 'left' };
+      }
+      if (constants.overwrite === 'never') return { outcome: nameNew(context, at, file.temporary, name) ? 'written' : 'left' };
+      calls.renameAt(at, file.temporary, at, name);
+      target.touched();
+      target.flush();
+      return { outcome: there ? 'replaced' : 'written' };
+    });
+  } catch (error) {
+    return { outcome: problemOf(shown(file), error) };
+  }
+}
+
+/** @throws ClfsError `target` when it cannot be removed: it would be left for ever */
+async function removeTemporary(file: LargeFile, context: ExportContext): Promise<EndLargeResult> {
+  try {
+    await inPlace(context, file, (at) => context.target.remove(at, file.temporary));
+  } catch (error) {
+    // Where its directory was, or its name, somebody has put something else: it is gone.
+    const isGone = error instanceof InTheWay || (error instanceof PosixError && error.errno === 'EISDIR');
+    if (!isGone) throw errorOf(exportBreakage(error));
+  }
+  return { outcome: 'gone' };
+}
+
+/** Offset at which a block begins. */
+function blockStart({ reader }: ExportContext, block: number): number {
+  const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
+  return block === 0 ? 0 : firstSegmentBytes + (block - 1) * fileSegmentBytes;
+}
+
+/** Opens the temporary file. @throws ChangedByHand when it is not there any more, or is another file; PosixError */
+async function openWritten({ target }: ExportContext, at: number, file: LargeFile, inode: bigint | undefined): Promise<number> {
+  const { temporary } = file;
+  if (target.look(at, temporary)?.inode !== inode) throw new ChangedByHand();
+  const fd = await patiently(shown(file).toString(), () => target.calls.openAt(at, temporary, WRITE_FLAGS));
+  if (target.calls.statFd(fd).inode === inode) return fd;
+  target.calls.close(fd);
+  throw new ChangedByHand();
+}
+
+async function inPlace<T>({ target, directories }: ExportContext, { path }: LargeFile, use: (at: number) => T | Promise<T>): Promise<T> {
+  const giveBack = await directories.take();
+  try {
+    const at = await target.enter(path);
+    try {
+      return await use(at);
+    } finally {
+      target.calls.close(at);
+    }
+  } finally {
+    giveBack();
+  }
+}
+
+function shown({ path, temporary }: LargeFile): Buffer {
+  return joinPath(path, temporary);
+}

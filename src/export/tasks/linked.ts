@@ -1,0 +1,181 @@
+import { fileSize } from '../../namespace/content.js';
+import type { FoundInode } from '../../namespace/reader.js';
+import { type FileStatus, PosixError } from '../../posix/libc.js';
+import type { ExportContext } from './context.js';
+import type { EntryProblem, LinkedResult, LinkedTask, TargetName } from './kinds.js';
+import { exportBreakage, joinPath, problemOf, stopped } from './problem.js';
+import { createEntry, isWhole, largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
+
+/** A file system without hard links, or a file that has as many as it can have. */
+const NOT_LINKABLE = new Set(['EMLINK', 'EPERM', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'ENOENT', 'ENOTDIR', 'ELOOP']);
+
+/** What a name is linked to: an entry of an open directory, as it was when it had been written whole. */
+interface Origin {
+  readonly at: number;
+  readonly name: Uint8Array;
+  readonly inode: bigint;
+  close(): void;
+}
+
+/** Deals with names of a file that has several: they become links of one file, which is written when the first name needs it. */
+export async function writeLinked(task: LinkedTask, context: ExportContext): Promise<LinkedResult> {
+  const group = new GroupInProgress(task, context);
+  const giveBack = await context.directories.take();
+  try {
+    await group.run();
+  } catch (error) {
+    group.broken ??= exportBreakage(error);
+  } finally {
+    group.close();
+    giveBack();
+  }
+  const { outcomes, bytes, origin, large, broken } = group;
+  return { outcomes, bytes, origin, large, broken };
+}
+
+/** Name of the file, in the root, to which the names of a group are linked. */
+function groupFile({ constants }: ExportContext, group: number): Buffer {
+  return Buffer.from(`${constants.temporaryPrefix}g${group}`);
+}
+
+class GroupInProgress {
+  readonly outcomes: LinkedResult['outcomes'][number][] = [];
+  bytes = 0;
+  origin: LinkedResult['origin'];
+  large: LinkedResult['large'];
+  broken: LinkedResult['broken'];
+  readonly #task: LinkedTask;
+  readonly #context: ExportContext;
+  readonly #file: Buffer;
+  #linkTo: Origin | undefined;
+  #unusable: EntryProblem | undefined;
+
+  constructor(task: LinkedTask, context: ExportContext) {
+    this.#task = task;
+    this.#context = context;
+    this.#file = groupFile(context, task.group);
+  }
+
+  async run(): Promise<void> {
+    const { reader, target, stop } = this.#context;
+    const { names, handle, last } = this.#task;
+    let found: FoundInode | undefined;
+    try {
+      found = await reader.inode(Buffer.from(handle));
+      await this.#takeOrigin(found);
+    } catch (error) {
+      this.#unusable = problemOf(this.#file, error);
+    }
+    for (const [index, place] of names.entries()) {
+      if (stop.asked) throw stopped();
+      if (this.#unusable || !found) {
+        if (this.#unusable) this.outcomes.push(this.#unusable);
+        continue;
+      }
+      const outcome = await this.#name(index, place, found);
+      if (outcome === undefined) return;
+      this.outcomes.push(outcome);
+    }
+    if (last) target.remove(target.root, this.#file);
+    target.flush();
+  }
+
+  close(): void {
+    this.#linkTo?.close();
+  }
+
+  /** What was written before, by an earlier task or an earlier try of this one. */
+  async #takeOrigin(found: FoundInode): Promise<void> {
+    const { target } = this.#context;
+    const { attributes } = found.inode;
+    const there = target.look(target.root, this.#file);
+    if (there && isWhole(there, attributes)) {
+      this.#linkTo = { at: target.root, name: this.#file, inode: there.inode, close: () => undefined };
+      return;
+    }
+    if (there) target.remove(target.root, this.#file);
+    const { origin } = this.#task;
+    if (!origin) return;
+    try {
+      const at = await target.enter(origin.path);
+      const status = target.look(at, origin.name);
+      if (status?.inode === origin.inode && isWhole(status, attributes))
+        this.#linkTo = { at, name: origin.name, inode: origin.inode, close: () => target.calls.close(at) };
+      else target.calls.close(at);
+    } catch (error) {
+      // Its directory cannot be reached any more: the file is written again.
+      problemOf(Buffer.from(origin.path), error);
+    }
+  }
+
+  /** @returns undefined when the content has to be written in parts first */
+  async #name(index: number, { path, name: bytes }: TargetName, found: FoundInode): Promise<'written' | 'replaced' | 'left' | EntryProblem | undefined> {
+    const { target } = this.#context;
+    const name = Buffer.from(bytes);
+    try {
+      const at = await target.enter(path);
+      try {
+        const there = target.look(at, name);
+        if (this.#linkTo) {
+          if (there?.inode === this.#linkTo.inode) return this.#linked(index, 'written');
+          if (there && this.#context.constants.overwrite === 'never') return 'left';
+        } else {
+          if (staysAsItIs(this.#context, there, found.inode.attributes)) return 'left';
+          if (!(await this.#make(found))) return undefined;
+        }
+        return await this.#link(index, at, name, there, found);
+      } finally {
+        target.calls.close(at);
+      }
+    } catch (error) {
+      return problemOf(joinPath(path, name), error);
+    }
+  }
+
+  /** Writes the file that the names are linked to. @returns false when that is to be done in parts */
+  async #make(found: FoundInode): Promise<boolean> {
+    const { target } = this.#context;
+    const blocks = largeBlocks(this.#context, found);
+    if (blocks !== undefined) {
+      this.large = { sizeBytes: fileSize(found), blocks };
+      return false;
+    }
+    try {
+      this.bytes += await createEntry(this.#context, target.root, this.#file, found);
+    } catch (error) {
+      this.#unusable = problemOf(this.#file, error);
+      throw error;
+    }
+    const { inode } = target.calls.statAt(target.root, this.#file);
+    this.#linkTo = { at: target.root, name: this.#file, inode, close: () => undefined };
+    return true;
+  }
+
+  async #link(index: number, at: number, name: Buffer, there: FileStatus | undefined, found: FoundInode): Promise<'written' | 'replaced' | 'left'> {
+    const { target } = this.#context;
+    const { calls } = target;
+    if (!this.#linkTo) throw new Error('There is nothing to link to.');
+    if (there) target.remove(at, name);
+    try {
+      calls.makeLink(this.#linkTo.at, this.#linkTo.name, at, name);
+      target.touched();
+      return this.#linked(index, there ? 'replaced' : 'written');
+    } catch (error) {
+      if (!(error instanceof PosixError && NOT_LINKABLE.has(error.errno))) throw error;
+    }
+    const written: Written = await writeEntry(this.#context, at, name, found, Buffer.concat([this.#file, Buffer.from('-')]));
+    this.bytes += written.bytes;
+    if (written.outcome === 'left') return 'left';
+    // Further names are linked to this one: it is the latest that has room for them.
+    this.#linkTo.close();
+    const again = await target.enter(this.#task.names[index].path);
+    const { inode } = calls.statAt(again, name);
+    this.#linkTo = { at: again, name, inode, close: () => calls.close(again) };
+    return this.#linked(index, there ? 'replaced' : 'written');
+  }
+
+  #linked<T>(index: number, outcome: T): T {
+    if (this.#linkTo) this.origin = { index, inode: this.#linkTo.inode };
+    return outcome;
+  }
+}

@@ -1,0 +1,111 @@
+import type { PartSink } from '../../engine/kinds.js';
+import { isClfsError } from '../../error.js';
+import { isDot, isDotDot, isSafeName } from '../../format/dirents.js';
+import { hintedType, ObjectType } from '../../format/ids.js';
+import { packAttributes } from '../../format/packed-attributes.js';
+import { escapePath } from '../../text/escape-path.js';
+import type { ExportContext } from './context.js';
+import type { ListPart, ListResult, ListTask } from './kinds.js';
+import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
+import { problemOf } from './problem.js';
+
+/** Entries after which what has been read is handed on. */
+const PART_ENTRIES = 8192;
+
+/** Makes a directory and reads what is in it. */
+export async function listDirectory(task: ListTask, context: ExportContext, tell: PartSink<ListPart>): Promise<ListResult> {
+  const { reader, target, directories } = context;
+  const path = Buffer.from(task.path);
+  let attributes: Uint8Array | undefined;
+  try {
+    const found = await reader.inode(Buffer.from(task.handle));
+    if (found.inode.attributes.type !== ObjectType.directory) return { attributes, problem: undefined, stopped: false };
+    const giveBack = await directories.take();
+    try {
+      target.calls.close(await target.enter(path));
+    } finally {
+      giveBack();
+    }
+    target.touched();
+    attributes = packAttributes(found.inode.attributes);
+    const part = new PartBuilder(task, path, context, tell);
+    try {
+      for await (const piece of reader.entries(found)) {
+        if (context.stop.asked) return { attributes, problem: undefined, stopped: true };
+        for (const { name, handle } of piece) part.add(name, handle);
+        part.tellIfLong();
+        await reader.pause();
+      }
+    } catch (error) {
+      // What was read of it counts.
+      if (isClfsError(error, 'format', 'not-found')) part.tell();
+      throw error;
+    }
+    part.tell();
+    return { attributes, problem: undefined, stopped: false };
+  } catch (error) {
+    return { attributes, problem: problemOf(path, error), stopped: false };
+  }
+}
+
+class PartBuilder {
+  readonly #skipped: number;
+  readonly #prefix: string;
+  readonly #shown: string;
+  readonly #context: ExportContext;
+  readonly #tell: PartSink<ListPart>;
+  /** Names of the directory: one that comes twice would be written twice. */
+  readonly #seen = new Set<string>();
+  #position = 0;
+  #told: number;
+  #chunks: { count: number; entries: Uint8Array }[] = [];
+  #directories: ListPart['directories'][number][] = [];
+  #failures: ListPart['failures'][number][] = [];
+  #excluded = 0;
+  readonly #packer = new EntryPacker();
+
+  constructor({ listed }: ListTask, path: Buffer, context: ExportContext, tell: PartSink<ListPart>) {
+    this.#skipped = listed;
+    this.#told = listed;
+    this.#prefix = path.length === 0 ? '' : `${path.toString('latin1')}/`;
+    this.#shown = escapePath(path) || '.';
+    this.#context = context;
+    this.#tell = tell;
+  }
+
+  add(bytes: Uint8Array, handle: Uint8Array): void {
+    if (isDot(bytes) || isDotDot(bytes)) return;
+    this.#position++;
+    const name = Buffer.from(bytes);
+    const key = name.toString('latin1');
+    const isRepeated = this.#seen.has(key);
+    this.#seen.add(key);
+    if (this.#position <= this.#skipped) return;
+    if (!isSafeName(name))
+      this.#failures.push({ name, reason: 'name-unusable', message: `the directory ${this.#shown} has an entry whose name cannot be one` });
+    else if (isRepeated) this.#failures.push({ name, reason: 'name-repeated', message: `the name is in the directory ${this.#shown} twice` });
+    else if (!this.#context.chooser.takes(this.#prefix, name)) this.#excluded++;
+    else if (hintedType(handle) === ObjectType.directory) this.#directories.push({ name, handle: Buffer.from(handle) });
+    else this.#addFile(name, handle);
+  }
+
+  tellIfLong(): void {
+    if (this.#position - this.#told >= PART_ENTRIES) this.tell();
+  }
+
+  tell(): void {
+    if (this.#position <= this.#told) return;
+    if (this.#packer.count > 0) this.#chunks.push(this.#packer.take());
+    this.#told = this.#position;
+    this.#tell({ listed: this.#position, chunks: this.#chunks, directories: this.#directories, failures: this.#failures, excluded: this.#excluded });
+    this.#chunks = [];
+    this.#directories = [];
+    this.#failures = [];
+    this.#excluded = 0;
+  }
+
+  #addFile(name: Buffer, handle: Uint8Array): void {
+    this.#packer.add(name, handle);
+    if (this.#packer.count === CHUNK_ENTRIES) this.#chunks.push(this.#packer.take());
+  }
+}

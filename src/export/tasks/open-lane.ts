@@ -1,0 +1,86 @@
+import type { Authorization } from '../../container/azure/blob-service.js';
+import type { Container } from '../../container/container.js';
+import { type ContainerPlace, openContainer } from '../../container/open-container.js';
+import { Traffic } from '../../container/traffic.js';
+import { createLane, type Lane } from '../../engine/lane.js';
+import { openLz4 } from '../../lz4/lz4.js';
+import { createDirectFinder } from '../../namespace/object-finder.js';
+import { Pace } from '../../namespace/pace.js';
+import { ContainerReader } from '../../namespace/reader.js';
+import { openSharedObjects, type SharedObjects } from '../../namespace/shared-objects.js';
+import { type Clock, systemClock } from '../../time/clock.js';
+import { SYSTEM_CALLS, type TargetCalls } from '../target/target-calls.js';
+import { createExportContext } from './context.js';
+import { EXPORT_EXECUTORS } from './executors.js';
+import type { ExportConstants, ExportKinds } from './kinds.js';
+
+/** What a lane needs to know before its first task; plain data that can be handed to a thread. */
+export interface ExportLaneSetup {
+  readonly place: ContainerPlace;
+  readonly constants: ExportConstants;
+  readonly retryWindowMs: number;
+  /** The container's listing; undefined: each object is asked for. */
+  readonly objects: SharedObjects | undefined;
+  /** Descriptor of the target's root, which stays open. */
+  readonly root: number;
+  /** Lanes of the process, which share its descriptors. */
+  readonly lanes: number;
+}
+
+/** What a lane in a thread is told beside. */
+export interface ThreadExportSetup extends ExportLaneSetup {
+  readonly authorization: Authorization;
+}
+
+/** Parts of a lane that its owner may give. */
+export interface LaneParts {
+  readonly container?: Container;
+  readonly calls?: TargetCalls;
+  readonly clock?: Clock;
+  /** Told of every try of a request that failed and will be repeated. */
+  onRetry?(text: string): void;
+}
+
+/**
+ * Opens the container for a lane of its own.
+ *
+ * @param authorization read at each request
+ * @throws ClfsError as the container says
+ */
+export async function openExportLane(setup: ExportLaneSetup, authorization: Authorization, parts: LaneParts = {}): Promise<Lane<ExportKinds>> {
+  const { place, constants, retryWindowMs, objects, root, lanes } = setup;
+  const container = parts.container ?? (await openContainer(place, authorization, { retryWindowMs, traffic: new Traffic(1), onRetry: parts.onRetry }));
+  const pace = new Pace();
+  const finder = objects ? openSharedObjects(objects) : createDirectFinder(container, pace);
+  const reader = new ContainerReader(container, finder, openLz4(), constants.geometry, pace);
+  const context = createExportContext({
+    constants,
+    reader,
+    isListed: objects !== undefined,
+    calls: parts.calls ?? SYSTEM_CALLS,
+    root,
+    lanes,
+    clock: parts.clock ?? systemClock,
+  });
+  const { stop } = context;
+  let closed: Promise<void> | undefined;
+  const close = () => {
+    // What a caller gave stays open.
+    closed ??= parts.container ? Promise.resolve() : container.close();
+    return closed;
+  };
+  return createLane(EXPORT_EXECUTORS, context, {
+    stop() {
+      stop.asked = true;
+    },
+    abandon() {
+      stop.asked = true;
+      stop.abandoned = true;
+      void close().catch(() => undefined);
+    },
+    async close(idle) {
+      await close();
+      await idle;
+    },
+  });
+}

@@ -1,0 +1,45 @@
+import type { Breakage } from '../../engine/breakage.js';
+import { unpackAttributes } from '../../format/packed-attributes.js';
+import { patiently } from '../../posix/descriptors.js';
+import { giveAttributesToDirectory } from '../target/give-attributes.js';
+import type { ExportContext } from './context.js';
+import type { EntryProblem, RestoreResult, RestoreTask } from './kinds.js';
+import { exportBreakage, joinPath, problemOf } from './problem.js';
+
+/** Gives directories their owner, mode and times. */
+export async function restoreDirectories({ directories }: RestoreTask, context: ExportContext): Promise<RestoreResult> {
+  const { target, stop, reader } = context;
+  const outcomes: (EntryProblem | undefined)[] = [];
+  let broken: Breakage | undefined;
+  const giveBack = await context.directories.take();
+  let parent: { readonly path: Buffer; readonly fd: number } | undefined;
+  try {
+    for (const { path: bytes, name, attributes } of directories) {
+      if (stop.asked) break;
+      const path = Buffer.from(bytes);
+      try {
+        if (!parent?.path.equals(path)) {
+          if (parent) target.calls.close(parent.fd);
+          parent = undefined;
+          parent = { path, fd: await target.enter(path) };
+        }
+        // The root is named from within itself.
+        const { fd } = parent;
+        const shown = name.length === 0 ? Buffer.from('.') : Buffer.from(name);
+        await patiently(shown.toString(), () => giveAttributesToDirectory(target.calls, fd, shown, unpackAttributes(attributes)));
+        target.touched();
+        outcomes.push(undefined);
+      } catch (error) {
+        outcomes.push(problemOf(joinPath(path, name), error));
+      }
+      await reader.pause();
+    }
+    target.flush();
+  } catch (error) {
+    broken = exportBreakage(error);
+  } finally {
+    if (parent) target.calls.close(parent.fd);
+    giveBack();
+  }
+  return { outcomes, broken };
+}

@@ -1,0 +1,197 @@
+import { errorOf } from '../../engine/breakage.js';
+import type { Turn, Work } from '../../engine/work.js';
+import { addRange, type BlockRange, blockCount, firstGap } from '../block-ranges.js';
+import type { ExportJobContext } from '../job-context.js';
+import type { LargeRecord } from '../state/large-files.js';
+import { WorkStatus } from '../state/schema.js';
+import type { EntryProblem, ExportKinds, LargeFile, RangePart } from '../tasks/kinds.js';
+import { failGroup } from './linked.js';
+import { OBJECT_UNITS, RANGE_UNITS, work } from './work.js';
+
+/** Large files that are worked on at once; the others wait in the state. */
+const MOST_UNDER_WAY = 64;
+/** Blocks that are written by one task. */
+const RANGE_BLOCKS = 4;
+/** Times that a file is begun anew when what was written of it is changed by hand. */
+const MOST_ATTEMPTS = 3;
+
+/** A large file that is worked on: to be begun → in parts → to be ended; or to be given up. */
+interface UnderWay {
+  record: LargeRecord;
+  stage: 'to begin' | 'parts' | 'ending';
+  /** Parts before this block have been given. */
+  next: number;
+  running: number;
+  attempts: number;
+  problem: EntryProblem | undefined;
+}
+
+/** The large files of an export that are worked on. */
+export class LargeFilesUnderWay {
+  readonly #context: ExportJobContext;
+  readonly #files = new Map<number, UnderWay>();
+  #latest = 0;
+
+  constructor(context: ExportJobContext) {
+    this.#context = context;
+  }
+
+  /** Bytes of them that are not recorded as written. */
+  get openBytes(): number {
+    let bytes = 0;
+    for (const { record } of this.#files.values()) bytes += record.sizeBytes - this.#bytesOf(record);
+    return bytes;
+  }
+
+  /** Gives what can be done now while there is room; inside a transaction. */
+  next(turn: Turn<ExportKinds>): void {
+    for (const record of this.#context.state.large.list(this.#latest, MOST_UNDER_WAY - this.#files.size)) {
+      this.#latest = record.id;
+      this.#files.set(record.id, { record, stage: 'to begin', next: 0, running: 0, attempts: 0, problem: undefined });
+    }
+    for (const file of this.#files.values()) {
+      if (turn.room <= 0) return;
+      this.#give(file, turn);
+    }
+  }
+
+  #give(file: UnderWay, turn: Turn<ExportKinds>): void {
+    if (file.problem) {
+      if (file.running === 0 && file.stage !== 'ending') turn.give(this.#end(file, true));
+      return;
+    }
+    if (file.stage === 'to begin') {
+      if (file.running === 0) turn.give(this.#begin(file));
+      return;
+    }
+    if (file.stage !== 'parts') return;
+    for (let gap = this.#gap(file); gap && turn.room > 0; gap = this.#gap(file)) {
+      [, file.next] = gap;
+      turn.give(this.#range(file, gap));
+    }
+    if (file.running === 0 && blockCount(file.record.done) === file.record.blocks) turn.give(this.#end(file, false));
+  }
+
+  #gap({ record, next }: UnderWay): BlockRange | undefined {
+    return firstGap(record.done, next, record.blocks, RANGE_BLOCKS);
+  }
+
+  #begin(file: UnderWay): Work<ExportKinds> {
+    const { state } = this.#context;
+    file.running++;
+    return work('beginLarge', {
+      task: { file: this.#placeOf(file.record), inode: file.record.inode },
+      units: OBJECT_UNITS,
+      done: (result) => {
+        file.running--;
+        if (result.outcome === 'failed') {
+          file.problem = result.problem;
+          return;
+        }
+        if (result.isNew) this.#reset(file);
+        file.record = { ...file.record, inode: result.inode };
+        state.large.setBegun(file.record.id, result.inode, file.record.done);
+        file.stage = 'parts';
+        file.next = 0;
+      },
+    });
+  }
+
+  #range(file: UnderWay, [first, end]: BlockRange): Work<ExportKinds> {
+    const { inode } = file.record;
+    if (inode === undefined) throw new Error('A large file was not begun.');
+    file.running++;
+    return work('range', {
+      task: { file: this.#placeOf(file.record), inode, first, end },
+      units: RANGE_UNITS,
+      part: (part) => this.#wrote(file, first, part),
+      done: (result, turn) => {
+        file.running--;
+        this.#wrote(file, first, result);
+        if (result.broken) turn.stop(errorOf(result.broken));
+        else if (result.problem) this.#failed(file, result.problem);
+        this.#beginAnew(file);
+      },
+    });
+  }
+
+  #end(file: UnderWay, giveUp: boolean): Work<ExportKinds> {
+    const { record } = file;
+    const { state } = this.#context;
+    file.running++;
+    file.stage = 'ending';
+    return work('endLarge', {
+      task: { file: this.#placeOf(record), inode: record.inode, name: record.group === undefined ? record.name : undefined, giveUp },
+      units: OBJECT_UNITS,
+      done: ({ outcome }) => {
+        file.running--;
+        if (giveUp) this.#giveUp(file);
+        else if (typeof outcome === 'object') {
+          file.stage = 'parts';
+          this.#failed(file, outcome);
+          this.#beginAnew(file);
+        } else {
+          if (record.group !== undefined) state.links.setStatus(record.group, WorkStatus.pending);
+          else if (outcome !== 'gone') state.count({ [outcome]: 1, bytes: outcome === 'left' ? -record.sizeBytes : 0 });
+          this.#forget(file);
+        }
+      },
+    });
+  }
+
+  #wrote(file: UnderWay, first: number, { end, bytes }: RangePart): void {
+    if (end <= first) return;
+    const { state } = this.#context;
+    file.record = { ...file.record, done: addRange(file.record.done, [first, end]) };
+    state.large.setDone(file.record.id, file.record.done);
+    state.count({ bytes });
+  }
+
+  #failed(file: UnderWay, problem: EntryProblem): void {
+    if (problem.reason === 'target-changed' && file.attempts < MOST_ATTEMPTS) {
+      file.stage = 'to begin';
+      return;
+    }
+    file.problem ??= problem;
+  }
+
+  /** What was written of it is gone: nothing of it counts once none of its tasks runs. */
+  #beginAnew(file: UnderWay): void {
+    if (file.stage !== 'to begin' || file.running > 0) return;
+    file.attempts++;
+    this.#reset(file);
+  }
+
+  /** Nothing of it counts. */
+  #reset(file: UnderWay): void {
+    const { state } = this.#context;
+    state.count({ bytes: -this.#bytesOf(file.record) });
+    file.record = { ...file.record, inode: undefined, done: [] };
+    state.large.reset(file.record.id);
+  }
+
+  #giveUp(file: UnderWay): void {
+    const { record, problem } = file;
+    this.#reset(file);
+    this.#forget(file);
+    const why = problem ?? { reason: 'target-changed', message: 'it was given up' };
+    if (record.group === undefined) this.#context.fail(record, why);
+    else failGroup(this.#context, record.group, record.handle, why);
+  }
+
+  #forget({ record }: UnderWay): void {
+    this.#context.state.large.delete(record.id);
+    this.#files.delete(record.id);
+  }
+
+  #placeOf({ id, group, directory, handle }: LargeRecord): LargeFile {
+    const { temporaryPrefix } = this.#context.constants;
+    return { path: this.#context.path(directory), temporary: Buffer.from(`${temporaryPrefix}${group === undefined ? `f${id}` : `g${group}`}`), handle };
+  }
+
+  #bytesOf({ done, sizeBytes }: LargeRecord): number {
+    const { firstSegmentBytes, fileSegmentBytes } = this.#context.constants.geometry;
+    const offset = (block: number) => (block === 0 ? 0 : Math.min(sizeBytes, firstSegmentBytes + (block - 1) * fileSegmentBytes));
+    return done.reduce((sum, [first, end]) => sum + offset(end) - offset(first), 0);
+  }
+}

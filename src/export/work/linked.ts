@@ -1,0 +1,65 @@
+import { errorOf } from '../../engine/breakage.js';
+import type { Work } from '../../engine/work.js';
+import type { ExportJobContext } from '../job-context.js';
+import type { LinkGroupRecord, LinkRecord } from '../state/link-groups.js';
+import { ROOT_DIRECTORY, WorkStatus } from '../state/schema.js';
+import type { EntryProblem, ExportKinds, LinkedResult } from '../tasks/kinds.js';
+import { work } from './work.js';
+
+/** Names that are dealt with by one task. */
+const NAMES_A_TASK = 256;
+
+/** Deals with names of a file that has several, whose group is claimed. When it has none any more, its temporary file is to be removed. */
+export function linkedWork(context: ExportJobContext, group: LinkGroupRecord): Work<ExportKinds> {
+  const { state } = context;
+  const known = state.links.links(group.id, NAMES_A_TASK + 1);
+  const links = known.slice(0, NAMES_A_TASK);
+  const nameOf = ({ directory, name }: { readonly directory: number; readonly name: Uint8Array }) => ({ path: context.path(directory), name });
+  const { origin } = group;
+  return work('linked', {
+    task: {
+      group: group.id,
+      handle: group.handle,
+      names: links.map(nameOf),
+      origin: origin && { ...nameOf(origin), inode: origin.inode },
+      last: known.length === links.length,
+    },
+    units: 2 + links.length,
+    done(result, turn) {
+      recordLinked(context, group, links, result);
+      if (result.broken) turn.stop(errorOf(result.broken));
+    },
+    lost: () => state.links.setStatus(group.id, WorkStatus.pending),
+  });
+}
+
+/** The content of a group could not be written: each of its names has failed. */
+export function failGroup(context: ExportJobContext, group: number, handle: Uint8Array, problem: EntryProblem): void {
+  const { links } = context.state;
+  for (let page = links.links(group, NAMES_A_TASK); page.length > 0; page = links.links(group, NAMES_A_TASK)) {
+    for (const { id, directory, name } of page) {
+      context.fail({ directory, name, handle }, problem);
+      links.deleteLink(id);
+    }
+  }
+  links.setStatus(group, WorkStatus.done);
+}
+
+function recordLinked(context: ExportJobContext, group: LinkGroupRecord, links: readonly LinkRecord[], result: LinkedResult): void {
+  const { state } = context;
+  const { id, handle } = group;
+  for (const [index, outcome] of result.outcomes.entries()) {
+    const { id: link, directory, name } = links[index];
+    if (typeof outcome === 'string') state.count({ [outcome]: 1 });
+    else context.fail({ directory, name, handle }, outcome);
+    state.links.deleteLink(link);
+  }
+  state.count({ bytes: result.bytes });
+  if (result.origin) {
+    const { directory, name } = links[result.origin.index];
+    state.links.setOrigin(id, { directory, name, inode: result.origin.inode });
+  }
+  // Until its content is written the group stays claimed.
+  if (result.large) state.large.add({ group: id, directory: ROOT_DIRECTORY, name: new Uint8Array(0), handle, ...result.large });
+  else state.links.setStatus(id, result.broken || state.links.links(id, 1).length > 0 ? WorkStatus.pending : WorkStatus.done);
+}

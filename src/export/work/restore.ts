@@ -1,0 +1,32 @@
+import { errorOf } from '../../engine/breakage.js';
+import type { Work } from '../../engine/work.js';
+import type { ExportJobContext } from '../job-context.js';
+import type { DirectoryRecord } from '../state/directories.js';
+import { DirectoryStatus } from '../state/schema.js';
+import type { ExportKinds } from '../tasks/kinds.js';
+import { work } from './work.js';
+
+/** Gives directories their attributes. */
+export function restoreWork(context: ExportJobContext, directories: readonly DirectoryRecord[]): Work<ExportKinds> {
+  const { state } = context;
+  const places = directories.map(({ id, parent, name, attributes }) => {
+    if (!attributes) throw new Error(`The attributes of the directory ${id} are not known.`);
+    return { path: parent === 0 ? Buffer.alloc(0) : context.path(parent), name, attributes };
+  });
+  return work('restore', {
+    task: { directories: places },
+    units: directories.length + 1,
+    done({ outcomes, broken }, turn) {
+      for (const [index, problem] of outcomes.entries()) {
+        const { id, parent, name, handle, partial, counted } = directories[index];
+        state.directories.setStatus(id, problem ? DirectoryStatus.failed : DirectoryStatus.restored);
+        if (problem) context.fail({ directory: parent, name, handle }, problem);
+        else if (!partial && !counted) {
+          state.directories.setCounted(id);
+          state.count({ written: 1 });
+        }
+      }
+      if (broken) turn.stop(errorOf(broken));
+    },
+  });
+}

@@ -1,0 +1,98 @@
+import { encodeObjectNameHashed, encodeObjectNameV1 } from '../format/names.js';
+import { SpilledSet } from '../spill/spilled-set.js';
+import type { ObjectBlob } from './object-blob.js';
+import type { ObjectFinder } from './object-finder.js';
+import type { ObjectIndex } from './object-index.js';
+
+/*
+ * A listing in memory that threads share: a table of records of one size, and slots by a hash of the id that say which record to look at.
+ *
+ * A record: 24 bytes id (zeros behind a shorter one), u8 length of the id, u8 type, u8 version of the name, u8 0, 8 bytes hash of the owner,
+ * f64 version, f64 stored bytes.
+ */
+const ID_BYTES = 24;
+const LENGTH_AT = 24;
+const TYPE_AT = 25;
+const NAME_VERSION_AT = 26;
+const OWNER_AT = 28;
+const VERSION_AT = 36;
+const SIZE_AT = 44;
+const RECORD_BYTES = 52;
+/** Slots for each record: so many that a look mostly ends at the first one. */
+const SLOTS_A_RECORD = 2;
+
+/** Objects that any thread can find; plain data. */
+export interface SharedObjects {
+  readonly count: number;
+  readonly records: SharedArrayBuffer;
+  readonly slots: SharedArrayBuffer;
+}
+
+/** Copies the blobs that count, one an id, into memory that threads share: about 60 bytes each. @param onPage called now and then */
+export async function shareObjects(
+  index: Pick<ObjectIndex, 'all' | 'count'>,
+  onPage?: (blobs: readonly ObjectBlob[]) => Promise<void> | void,
+): Promise<SharedObjects> {
+  const { count } = index;
+  const shared: SharedObjects = {
+    count,
+    records: new SharedArrayBuffer(Math.max(1, count) * RECORD_BYTES),
+    slots: new SharedArrayBuffer(4 * Math.max(1, count * SLOTS_A_RECORD)),
+  };
+  const records = Buffer.from(shared.records);
+  const slots = new Uint32Array(shared.slots);
+  let next = 0;
+  for await (const page of index.all()) {
+    await onPage?.(page);
+    for (const { key, sizeBytes } of page) {
+      if (next === count) throw new Error(`There are more than ${count} objects.`);
+      const at = next++ * RECORD_BYTES;
+      records.set(key.id, at);
+      records[at + LENGTH_AT] = key.id.length;
+      records[at + TYPE_AT] = key.type;
+      records[at + NAME_VERSION_AT] = key.nameVersion;
+      if (key.nameVersion === 2) records.write(key.ownerHash, at + OWNER_AT, 'hex');
+      records.writeDoubleLE(key.version, at + VERSION_AT);
+      records.writeDoubleLE(sizeBytes, at + SIZE_AT);
+      let slot = hashOf(key.id) % slots.length;
+      while (slots[slot] !== 0) slot = (slot + 1) % slots.length;
+      slots[slot] = next;
+    }
+  }
+  return shared;
+}
+
+/** Finds objects in what {@link shareObjects} made, in whatever thread. */
+export function openSharedObjects({ records: memory, slots: slotMemory }: SharedObjects): ObjectFinder {
+  const records = Buffer.from(memory);
+  const slots = new Uint32Array(slotMemory);
+  return {
+    async find(id) {
+      if (id.length > ID_BYTES) return undefined;
+      for (let slot = hashOf(id) % slots.length; slots[slot] !== 0; slot = (slot + 1) % slots.length) {
+        const at = (slots[slot] - 1) * RECORD_BYTES;
+        if (records[at + LENGTH_AT] === id.length && records.compare(id, 0, id.length, at, at + id.length) === 0) return blobAt(records, at);
+      }
+      return undefined;
+    },
+    idSet: () => new SpilledSet(),
+  };
+}
+
+function blobAt(records: Buffer, at: number): ObjectBlob {
+  const id = Buffer.from(records.subarray(at, at + records[at + LENGTH_AT]));
+  const type = records[at + TYPE_AT];
+  const version = records.readDoubleLE(at + VERSION_AT);
+  const sizeBytes = records.readDoubleLE(at + SIZE_AT);
+  if (records[at + NAME_VERSION_AT] === 1)
+    return { name: encodeObjectNameV1(id, version), sizeBytes, key: { nameVersion: 1, id, type, ownerHash: '', version } };
+  const ownerHash = records.toString('hex', at + OWNER_AT, at + OWNER_AT + 8).toUpperCase();
+  return { name: encodeObjectNameHashed(id, type, ownerHash, version), sizeBytes, key: { nameVersion: 2, id, type, ownerHash, version } };
+}
+
+/** FNV-1a over all bytes: ids differ in few of them. */
+function hashOf(id: Uint8Array): number {
+  let hash = 0x811c9dc5;
+  for (const byte of id) hash = Math.imul(hash ^ byte, 0x01000193);
+  return (hash ^ (hash >>> 15)) >>> 0;
+}

@@ -1,0 +1,172 @@
+import type { BlobInfo, Container } from '../../src/container/container.js';
+import type { MemoryContainer } from '../../src/container/memory-container.js';
+import { ClfsError } from '../../src/error.js';
+import { SYSTEM_CALLS, type TargetCalls } from '../../src/export/target/target-calls.js';
+import { PosixError } from '../../src/posix/libc.js';
+import type { CommitHooks } from '../../src/state/job-state.js';
+
+const ENOSPC = 28;
+const EIO = 5;
+
+/** Something that goes wrong in a session, at the n-th commit, call that changes the target, or read of the container. */
+export interface Fault {
+  readonly on: 'commit' | 'change' | 'read';
+  readonly at: number;
+  readonly what: 'crash before' | 'crash after' | 'full' | 'refused' | 'signal' | 'missing' | 'damaged' | 'unavailable';
+}
+
+/** Why everything fails in a session that was killed. */
+class Killed extends Error {
+  constructor() {
+    super('the process was killed');
+  }
+}
+
+/** Calls that change something. */
+const CHANGES = [
+  'write',
+  'truncate',
+  'makeDirectory',
+  'makeSymlink',
+  'makeLink',
+  'makeNode',
+  'removeAt',
+  'renameAt',
+  'renameNew',
+  'setOwner',
+  'setModeAt',
+  'setTimes',
+  'setOwnerFd',
+  'setModeFd',
+  'setModeOfPlace',
+  'setTimesFd',
+] as const;
+/** Those that need room. */
+const NEED_ROOM = new Set<string>(['write', 'makeDirectory', 'makeSymlink', 'makeLink', 'makeNode', 'renameNew']);
+
+/** What a session has to do with: after a kill nothing works any more. */
+export class Surroundings {
+  readonly controller = new AbortController();
+  readonly happened: string[] = [];
+  readonly #faults: readonly Fault[];
+  readonly #store: MemoryContainer;
+  readonly #lateness: (call: number) => number;
+  readonly #lost = new Map<string, 'missing' | 'damaged'>();
+  #dead = false;
+  #full = false;
+  #unavailable = false;
+  readonly counts = { commit: 0, change: 0, read: 0 };
+
+  /** @param lateness turns of the event loop that a read takes, by its number */
+  constructor(faults: readonly Fault[], store: MemoryContainer, lateness: (call: number) => number) {
+    this.#faults = faults;
+    this.#store = store;
+    this.#lateness = lateness;
+  }
+
+  get wasKilled(): boolean {
+    return this.#dead;
+  }
+
+  readonly hooks: CommitHooks = {
+    before: () => {
+      this.#requireAlive();
+      const what = this.#next('commit');
+      if (what === 'crash before') this.#die();
+      this.#dieAfterCommit = what === 'crash after';
+    },
+    after: () => {
+      if (this.#dieAfterCommit) this.#die();
+    },
+  };
+  #dieAfterCommit = false;
+
+  get calls(): TargetCalls {
+    const calls: Record<string, unknown> = { ...SYSTEM_CALLS };
+    for (const key of CHANGES) {
+      const real = SYSTEM_CALLS[key] as (...how: unknown[]) => unknown;
+      calls[key] = (...how: unknown[]) => this.#change(key, real, how);
+    }
+    for (const key of ['openAt', 'statAt', 'lookAt', 'statFd', 'sync'] as const) {
+      const real = SYSTEM_CALLS[key] as (...how: unknown[]) => unknown;
+      calls[key] = (...how: unknown[]) => {
+        this.#requireAlive();
+        return real(...how);
+      };
+    }
+    return calls as unknown as TargetCalls;
+  }
+
+  get container(): Container {
+    const store = this.#store;
+    const requireAlive = () => this.#requireAlive();
+    return {
+      put: (...how) => store.put(...how),
+      get: (name, limit) => this.#get(name, limit),
+      async *list(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
+        requireAlive();
+        yield* store.list(prefix);
+      },
+      listsByPrefix: true,
+      delete: (name) => store.delete(name),
+      flush: () => store.flush(),
+      tidy: () => store.tidy(),
+      ready: () => undefined,
+      lateArrivalMs: 0,
+      uncertainUntilMs: 0,
+      close: () => store.close(),
+    };
+  }
+
+  #change(key: string, real: (...how: unknown[]) => unknown, how: unknown[]): unknown {
+    this.#requireAlive();
+    const what = this.#next('change');
+    if (what === 'crash before') this.#die();
+    if (what === 'full') this.#full = true;
+    if (what === 'signal') this.controller.abort();
+    if (what === 'refused') throw new PosixError(key, EIO);
+    if (this.#full && NEED_ROOM.has(key)) {
+      if (key === 'write') {
+        // A disk that gets full takes a part.
+        const [fd, bytes, position] = how as [number, Uint8Array, number];
+        SYSTEM_CALLS.write(fd, bytes.subarray(0, bytes.length >> 1), position);
+      }
+      throw new PosixError(key, ENOSPC);
+    }
+    const result = real(...how);
+    if (what === 'crash after') this.#die();
+    return result;
+  }
+
+  async #get(name: string, limit: number): Promise<Buffer> {
+    this.#requireAlive();
+    const what = this.#next('read');
+    if (what === 'crash before') this.#die();
+    if (what === 'unavailable') this.#unavailable = true;
+    if (what === 'signal') this.controller.abort();
+    if (what === 'missing' || what === 'damaged') this.#lost.set(name, what);
+    for (let turns = this.#lateness(this.counts.read); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+    this.#requireAlive();
+    if (this.#unavailable) throw new ClfsError('service-unavailable', 'The service does not answer.');
+    const lost = this.#lost.get(name);
+    if (lost === 'missing') throw new ClfsError('not-found', `There is no blob ${name}.`);
+    const blob = await this.#store.get(name, limit);
+    return lost === 'damaged' ? blob.subarray(0, blob.length - 1) : blob;
+  }
+
+  #next(on: Fault['on']): Fault['what'] | undefined {
+    const at = ++this.counts[on];
+    const fault = this.#faults.find((each) => each.on === on && each.at === at);
+    if (fault) this.happened.push(`${fault.what} at ${on} ${at}`);
+    return fault?.what;
+  }
+
+  #die(): never {
+    this.#dead = true;
+    throw new Killed();
+  }
+
+  #requireAlive(): void {
+    if (this.#dead) throw new Killed();
+  }
+}

@@ -1,0 +1,274 @@
+import { appendFileSync, chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MemoryContainer } from '../../src/container/memory-container.js';
+import { ClfsError, messageOf } from '../../src/error.js';
+import { exportJob } from '../../src/export/export-job.js';
+import type { ExportJobOptions, ExportSummary, Overwrite } from '../../src/export/options.js';
+import { Random } from '../lives/random.js';
+import { SMALL } from '../support/check.js';
+import { type Fault, Surroundings } from './faults.js';
+import { differenceOf, linkSets, type Snapshot, snapshotOf } from './snapshot.js';
+import { bytesOf } from './tree.js';
+
+/** A tree that lives are about, and its container. */
+export interface World {
+  readonly expected: Snapshot;
+  readonly store: MemoryContainer;
+}
+
+/** How a life went. */
+export interface Outcome {
+  readonly findings: readonly string[];
+  readonly story: readonly string[];
+}
+
+const MOST_SESSIONS = 5;
+const HEALING = 3;
+
+/** Lives one life: sessions in which something goes wrong, changes by hand in between, and sessions that bring it to its end. */
+export async function live(seed: number, world: World, base: string): Promise<Outcome> {
+  const directory = mkdtempSync(join(base, 'life-'));
+  try {
+    return await new Life(seed, world, directory).run();
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+class Life {
+  readonly #random: Random;
+  readonly #world: World;
+  readonly #directory: string;
+  readonly #target: string;
+  readonly #outside: string;
+  readonly #statePath: string | undefined;
+  readonly #overwrite: Overwrite;
+  readonly #sparse: boolean;
+  readonly #isLate: boolean;
+  readonly #changesByHand: boolean;
+  readonly #findings: string[] = [];
+  readonly #story: string[] = [];
+  /** Paths that somebody else changed; what is there, and below, is not this export's. */
+  readonly #touched = new Set<string>();
+  #session = 0;
+
+  constructor(seed: number, world: World, directory: string) {
+    const random = new Random(seed);
+    this.#random = random;
+    this.#world = world;
+    this.#directory = directory;
+    this.#target = join(directory, 'target');
+    this.#outside = join(directory, 'outside');
+    this.#overwrite = random.pick(['if-different', 'if-different', 'never', 'always']);
+    this.#sparse = random.chance(30);
+    this.#isLate = random.chance(60);
+    this.#changesByHand = random.chance(40);
+    this.#statePath = random.chance(50) ? join(directory, 'state') : undefined;
+  }
+
+  async run(): Promise<Outcome> {
+    mkdirSync(this.#outside);
+    writeFileSync(join(this.#outside, 'kept'), 'outside');
+    this.#tell(`--overwrite=${this.#overwrite}${this.#sparse ? ' --sparse' : ''}`);
+    if (this.#random.chance(30)) this.#furnish();
+    let summary: ExportSummary | undefined;
+    for (let left = this.#random.below(MOST_SESSIONS); left > 0 && summary?.status !== 'Completed'; left--) {
+      const before = this.#wholeFiles();
+      summary = await this.#export(this.#faults(), this.#random.chance(20) ? this.#random.below(3) : 50);
+      this.#requireUntouched(before);
+      if (this.#changesByHand && summary?.status !== 'Completed' && existsSync(this.#target))
+        for (let changes = 1 + this.#random.below(3); changes > 0; changes--) this.#changeByHand();
+    }
+    for (let left = HEALING; left > 0 && summary?.status !== 'Completed'; left--) {
+      if (summary?.status === 'CompletedWithErrors') this.#clearTheWay();
+      summary = await this.#export([], 1000);
+    }
+    if (summary?.status !== 'Completed') this.#find(`never completed: ${summary?.status} ${messageOf(summary?.error)}`);
+    else this.#judge(summary, this.#touched);
+    await this.#judgeAnew();
+    if (snapshotOf(this.#outside).size !== 2 || lstatSync(join(this.#outside, 'kept')).size !== 7) this.#find('something outside of the target was changed');
+    return { findings: this.#findings, story: this.#story };
+  }
+
+  async #export(faults: readonly Fault[], maxErrors: number, more: Partial<ExportJobOptions> = {}): Promise<ExportSummary | undefined> {
+    const session = ++this.#session;
+    const lateness = (call: number) => (this.#isLate ? this.#random.at(4, session, call) : 0);
+    const around = new Surroundings(faults, this.#world.store, lateness);
+    const isThere = this.#statePath !== undefined && existsSync(join(this.#statePath, 'job.db'));
+    let ended: string;
+    let summary: ExportSummary | undefined;
+    try {
+      summary = await exportJob({
+        container: '/unused',
+        target: this.#target,
+        statePath: this.#statePath,
+        newSession: !isThere,
+        overwrite: this.#overwrite,
+        sparse: this.#sparse,
+        maxErrors,
+        signal: around.controller.signal,
+        internals: { container: around.container, calls: around.calls, hooks: around.hooks, geometry: SMALL },
+        ...more,
+      });
+      ended = `${summary.status} ${summary.error === undefined ? '' : messageOf(summary.error)}`;
+    } catch (error) {
+      ended = `refused: ${messageOf(error)}`;
+      // A refusal without a fault would be one for ever.
+      if (around.happened.length === 0) this.#find(`refused without a fault: ${(error as Error).stack}`);
+    }
+    const { commit, change, read } = around.counts;
+    this.#tell(`session ${session}: ${around.happened.join(', ') || 'no fault'}; ${commit} commits, ${change} changes, ${read} reads: ${ended}`);
+    const { error } = summary ?? {};
+    if (error !== undefined && !around.wasKilled && (!(error instanceof ClfsError) || error.code === 'worker'))
+      this.#find(`failed by a fault of its own: ${messageOf(error)}`);
+    return summary;
+  }
+
+  #faults(): Fault[] {
+    const faults: Fault[] = [];
+    const entries = this.#world.expected.size;
+    for (let count = 1 + this.#random.below(2); count > 0; count--) {
+      switch (this.#random.below(3)) {
+        case 0:
+          faults.push({ on: 'commit', at: 1 + this.#random.small(12), what: this.#random.pick(['crash before', 'crash after']) });
+          break;
+        case 1: {
+          const what = this.#random.pick<Fault['what']>(['crash before', 'crash after', 'crash after', 'full', 'refused', 'signal']);
+          faults.push({ on: 'change', at: 1 + this.#random.below(7 * entries), what });
+          break;
+        }
+        default: {
+          const what = this.#random.pick<Fault['what']>(['crash before', 'missing', 'missing', 'damaged', 'unavailable', 'signal']);
+          faults.push({ on: 'read', at: 3 + this.#random.below(2 * entries), what });
+        }
+      }
+    }
+    return faults;
+  }
+
+  /** Puts something into the target before the first session. */
+  #furnish(): void {
+    mkdirSync(this.#target);
+    for (const [path, { kind }] of this.#world.expected) {
+      if (path === '' || path.lastIndexOf('/') > 0 || !this.#random.chance(30)) continue;
+      const at = bytesOf(`${this.#target}${path}`);
+      // A directory of somebody else is not taken away for a file, nor, with --overwrite=never, the other way round.
+      if (kind === 'directory') mkdirSync(at);
+      else writeFileSync(at, 'of somebody else');
+      if (this.#overwrite === 'never' && kind !== 'directory') this.#touch(path);
+      this.#tell(`there already: ${path}`);
+    }
+  }
+
+  #changeByHand(): void {
+    const there = [...snapshotOf(this.#target)].filter(([path]) => path !== '');
+    if (there.length === 0) return;
+    const [path, { kind }] = this.#random.pick(there);
+    const at = bytesOf(`${this.#target}${path}`);
+    const remove = () => rmSync(at, { recursive: true, force: true });
+    const how = this.#random.pick(['edit', 'remove', 'directory', 'symlink', 'mode', 'move']);
+    this.#tell(`by hand: ${how} ${path}`);
+    this.#touch(path);
+    if (how === 'remove') remove();
+    else if (how === 'directory' && kind !== 'directory') {
+      remove();
+      mkdirSync(at);
+    } else if (how === 'symlink') {
+      remove();
+      symlinkSync(this.#outside, at);
+    } else if (how === 'mode' && kind !== 'link') chmodSync(at, 0o123);
+    else if (how === 'move') renameSync(at, bytesOf(`${this.#target}/moved-${this.#session}-${this.#random.below(1000)}`));
+    // What is edited in a temporary file is not noticed: its inode stays.
+    else if (kind === 'file' && !path.includes('/.clfsload-')) appendFileSync(at, 'edited');
+  }
+
+  /** What is done to one name of a file is done to all of them. */
+  #touch(path: string): void {
+    this.#touched.add(path);
+    const { expected } = this.#world;
+    for (const [each, { inode }] of expected) {
+      if (!this.#isTouched(each)) continue;
+      for (const [other, entry] of expected) if (entry.inode === inode && entry.kind !== 'directory') this.#touched.add(other);
+    }
+  }
+
+  /** Takes away what somebody has put in the way of a file or directory. */
+  #clearTheWay(): void {
+    for (const [path, { kind }] of snapshotOf(this.#target)) {
+      if (kind === 'directory' && path.includes('/.clfsload-')) rmSync(bytesOf(`${this.#target}${path}`), { recursive: true, force: true });
+    }
+    for (const [path, { kind }] of this.#world.expected) {
+      const at = bytesOf(`${this.#target}${path}`);
+      const is = lstatSync(at, { throwIfNoEntry: false });
+      if (!is || is.isDirectory() === (kind === 'directory')) continue;
+      rmSync(at, { recursive: true, force: true });
+      this.#tell(`out of the way: ${path}`);
+    }
+  }
+
+  /** Files with one name that are as they should be. */
+  #wholeFiles(): Snapshot {
+    if (!existsSync(this.#target)) return new Map();
+    return new Map(
+      [...snapshotOf(this.#target)].filter(([path, is]) => {
+        const should = this.#world.expected.get(path);
+        return should && is.kind === 'file' && should.linkCount === 1n && differenceOf(is, should) === '' && !this.#isTouched(path);
+      }),
+    );
+  }
+
+  #requireUntouched(before: Snapshot): void {
+    if (this.#overwrite === 'always') return;
+    const after = before.size > 0 ? snapshotOf(this.#target) : before;
+    for (const [path, was] of before) {
+      const is = after.get(path);
+      if (is?.inode !== was.inode || is.ctimeNs !== was.ctimeNs) this.#find(`written again: ${path}`);
+    }
+  }
+
+  #isTouched(path: string): boolean {
+    for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) if (this.#touched.has(at)) return true;
+    return false;
+  }
+
+  #judge({ progress, status }: ExportSummary, touched: ReadonlySet<string>): void {
+    const { expected } = this.#world;
+    const is = snapshotOf(this.#target);
+    const isParentOfTouched = (path: string) => [...touched].some((each) => each.slice(0, each.lastIndexOf('/')) === path);
+    for (const [path, should] of expected) {
+      if (touched.size > 0 && (this.#isTouched(path) || isParentOfTouched(path))) continue;
+      const difference = differenceOf(is.get(path), should);
+      if (difference !== '') this.#find(`${path || '.'} ${difference}`);
+    }
+    for (const path of is.keys()) {
+      if (!expected.has(path) && !(touched.size > 0 && (this.#isTouched(path) || path.startsWith('/moved-')))) this.#find(`${path} is too much`);
+    }
+    if (touched.size > 0) return;
+    const sets = linkSets(is);
+    for (const set of linkSets(expected)) if (!sets.has(set)) this.#find(`no links: ${set}`);
+    const { written, replaced, left, failed } = progress;
+    if (status === 'Completed' && written + replaced + left !== expected.size)
+      this.#find(`${written} written, ${replaced} replaced, ${left} left, ${failed} failed, of ${expected.size}`);
+  }
+
+  /** When what others changed is taken away, an export anew makes everything right. */
+  async #judgeAnew(): Promise<void> {
+    this.#clearTheWay();
+    for (const path of this.#touched) rmSync(bytesOf(`${this.#target}${path}`), { recursive: true, force: true });
+    for (const name of readdirSync(this.#target))
+      if (name.startsWith('moved-') || name.startsWith('.clfsload-')) rmSync(join(this.#target, name), { recursive: true, force: true });
+    rmSync(join(this.#directory, '.target.clfsload-export'), { recursive: true, force: true });
+    const summary = await this.#export([], 0, { overwrite: 'if-different', statePath: join(this.#directory, 'state-anew'), newSession: true });
+    if (summary?.status !== 'Completed') this.#find(`not completed anew: ${messageOf(summary?.error)}`);
+    else this.#judge(summary, new Set());
+  }
+
+  #tell(text: string): void {
+    this.#story.push(text);
+  }
+
+  #find(text: string): void {
+    this.#findings.push(text);
+    this.#story.push(`! ${text}`);
+  }
+}
