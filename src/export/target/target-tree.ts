@@ -59,6 +59,15 @@ export class TargetTree {
     }
   }
 
+  /** {@link remove} for a temporary file of this job. A directory that somebody has put in its place is not ours, and stays. @throws PosixError */
+  removeTemporary(at: number, name: Uint8Array): void {
+    try {
+      this.remove(at, name);
+    } catch (error) {
+      if (!(error instanceof PosixError && error.errno === 'EISDIR')) throw error;
+    }
+  }
+
   /** To be called when something was written: it is to be made durable. */
   touched(): void {
     this.#dirty = true;

@@ -4,7 +4,7 @@ import { REPORT_MS } from '../../engine/report.js';
 import { fileBlockCount } from '../../format/geometry.js';
 import { fileSize, requireSegments } from '../../namespace/content.js';
 import { patiently } from '../../posix/descriptors.js';
-import { Open, PosixError } from '../../posix/libc.js';
+import { Open } from '../../posix/libc.js';
 import { giveAttributesFd } from '../target/give-attributes.js';
 import { InTheWay } from '../target/target-tree.js';
 import { type ExportContext, largeInode } from './context.js';
@@ -26,7 +26,7 @@ export async function beginLarge({ file, inode }: BeginLargeTask, context: Expor
       const there = target.look(at, file.temporary);
       if (there && there.inode === inode) return { outcome: 'begun', inode, isNew: false };
       // Its name is ours alone: what has it is of a session that died before it was recorded, or was changed by hand.
-      if (there) target.remove(at, file.temporary);
+      if (there) target.removeTemporary(at, file.temporary);
       const fd = await patiently(shown(file).toString(), () => calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE));
       try {
         target.touched();
@@ -131,11 +131,10 @@ export async function endLarge({ file, inode, name, giveUp }: EndLargeTask, cont
 /** @throws ClfsError `target` when it cannot be removed: it would be left for ever */
 async function removeTemporary(file: LargeFile, context: ExportContext): Promise<EndLargeResult> {
   try {
-    await inPlace(context, file, (at) => context.target.remove(at, file.temporary));
+    await inPlace(context, file, (at) => context.target.removeTemporary(at, file.temporary));
   } catch (error) {
-    // Where its directory was, or its name, somebody has put something else: it is gone.
-    const isGone = error instanceof InTheWay || (error instanceof PosixError && error.errno === 'EISDIR');
-    if (!isGone) throw errorOf(exportBreakage(error));
+    // Where its directory was somebody has put something else: it is gone.
+    if (!(error instanceof InTheWay)) throw errorOf(exportBreakage(error));
   }
   return { outcome: 'gone' };
 }

@@ -76,7 +76,7 @@ class GroupInProgress {
       if (outcome === undefined) return;
       this.outcomes.push(outcome);
     }
-    if (last) target.remove(target.root, this.#file);
+    if (last) target.removeTemporary(target.root, this.#file);
     target.flush();
   }
 
@@ -93,7 +93,7 @@ class GroupInProgress {
       this.#linkTo = { at: target.root, name: this.#file, inode: there.inode, close: () => undefined };
       return;
     }
-    if (there) target.remove(target.root, this.#file);
+    if (there) target.removeTemporary(target.root, this.#file);
     const { origin } = this.#task;
     if (!origin) return;
     try {
