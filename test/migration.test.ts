@@ -1,15 +1,20 @@
 import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { RangeSet } from '../src/books/range-set.js';
 import type { MemoryContainer } from '../src/container/memory-container.js';
 import type { Timestamp } from '../src/format/attributes.js';
+import { ObjectType } from '../src/format/ids.js';
+import { decodeObjectName } from '../src/format/names.js';
 import { load } from '../src/load/load.js';
 import type { LoadSummary } from '../src/load/options.js';
+import { openDatabase } from '../src/state/database.js';
+import type { JobRecord } from '../src/state/job-record.js';
 import { escapePath } from '../src/text/escape-path.js';
-import { differencesOf, findingsOf, SMALL } from './support/check.js';
+import { differencesOf, expectFaithful, findingsOf, SMALL } from './support/check.js';
 import { makeOldTree, rebind, unpackOldState, withChangeTimes } from './support/old-state.js';
-import { isRoot, removeTree } from './support/tree.js';
-import { makeBase } from './support/whole-job.js';
+import { isRoot, removeTree, someBytes } from './support/tree.js';
+import { Job, makeBase } from './support/whole-job.js';
 
 const base = makeBase('migration');
 afterAll(() => removeTree(base));
@@ -106,3 +111,51 @@ it('a state of version 0.1.0 with a large file half sent, which has changed sinc
   expectListingNotChecked(summary);
   await expectWhole(job);
 });
+
+describe('a state of version 2', () => {
+  it('is brought up: a large file goes on where it was, and what the job is told stays', async () => {
+    const job = new Job(base, { preserveHardLinks: true, compression: 'DISABLED' });
+    job.file('large', someBytes(30 * SMALL.fileSegmentBytes, 1));
+    job.file('d/a', 'linked');
+    job.link('d/a', 'd/b');
+    let segments = 0;
+    job.world.onPut = (name) => (decodeObjectName(name)?.type === ObjectType.segment && ++segments === 9 ? 'killed after' : undefined);
+    await job.session({}, { maxErrors: 7 }).catch(() => undefined);
+    expect(segments).toBe(9);
+    const done = downgrade(join(job.statePath, 'job.db'));
+    expect(done).toBeGreaterThan(0);
+    segments = 0;
+    job.world.onPut = (name) => {
+      if (decodeObjectName(name)?.type === ObjectType.segment) segments++;
+      return undefined;
+    };
+    const second = await job.session({}, { source: undefined, destination: undefined });
+    expect(second.error).toBeUndefined();
+    expect(second.status).toBe('Completed');
+    expect(segments).toBeLessThanOrEqual(30 - done);
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+});
+
+/** Makes of a database what the program wrote before version 3 of the tables. @returns blocks of a large file that are done, from the first on */
+function downgrade(path: string): number {
+  const db = openDatabase(path);
+  const row = db.prepare('SELECT id, done FROM large').get() as { id: number; done: Uint8Array | null };
+  const done = RangeSet.decode(row.done);
+  let blocks = 0;
+  while (done.has(blocks + 1)) blocks++;
+  const { record } = db.prepare('SELECT record FROM job').get() as { record: string };
+  const { spec, settings, ...rest } = JSON.parse(record) as JobRecord;
+  const { sourceHex, container, compression, preserveHardLinks, selection } = spec;
+  const before = { ...rest, sourceHex, container, compress: compression === 'LZ4', preserveHardLinks, selection };
+  expect(settings).toBeDefined();
+  db.exec(`
+    ALTER TABLE link_group DROP COLUMN written_bytes;
+    ALTER TABLE large DROP COLUMN done;
+    ALTER TABLE large ADD COLUMN done_blocks INTEGER NOT NULL DEFAULT 0;
+    UPDATE large SET done_blocks = ${blocks};
+    PRAGMA user_version = 2;`);
+  db.prepare('UPDATE job SET record = ?').run(JSON.stringify(before));
+  db.close();
+  return blocks;
+}

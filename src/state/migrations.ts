@@ -3,7 +3,7 @@ import { RangeSet } from '../books/range-set.js';
 import type { Database } from './database.js';
 
 /** Version of the tables that this program works with. A newer state is refused; an older one is brought up. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 /**
  * Brings the tables of an older program up to the present version, each step in a transaction of its own: after a crash
@@ -26,7 +26,10 @@ export function migrate(database: Database): void {
 }
 
 /** What brings a state of a version to the next one. */
-const STEPS: ReadonlyMap<number, (database: Database) => void> = new Map([[1, fromVersion1]]);
+const STEPS: ReadonlyMap<number, (database: Database) => void> = new Map([
+  [1, fromVersion1],
+  [2, fromVersion2],
+]);
 
 /**
  * From the state of 0.1.0: what may have been claimed when a session ended counts as claimed (`running`, `writing`), so that it is given
@@ -73,16 +76,15 @@ DROP INDEX link_group_pending;
 ALTER TABLE link_group RENAME TO link_group_1;
 CREATE TABLE link_group (id INTEGER PRIMARY KEY, file_system INTEGER NOT NULL, inode BLOB NOT NULL, copy INTEGER NOT NULL, type INTEGER NOT NULL,
   status INTEGER NOT NULL, attempts INTEGER NOT NULL, sequence INTEGER NOT NULL, manager INTEGER NOT NULL, revision INTEGER NOT NULL,
-  written_name TEXT, written_generation INTEGER, written_blocks INTEGER, written_bytes INTEGER, tally BLOB) STRICT;
+  written_name TEXT, written_generation INTEGER, written_blocks INTEGER, tally BLOB) STRICT;
 INSERT INTO link_group SELECT id, file_system, inode, copy, type, CASE WHEN suspect = 1 AND status = 0 THEN 1 ELSE status END, 0, sequence, manager,
   CASE WHEN sequence = 0 THEN -1 ELSE max(revision, generation) END,
-  CASE WHEN written_revision IS NULL THEN NULL ELSE 'revision ' || written_revision END, written_generation, written_blocks, NULL, NULL
+  CASE WHEN written_revision IS NULL THEN NULL ELSE 'revision ' || written_revision END, written_generation, written_blocks, NULL
   FROM link_group_1 WHERE status <> 3;
 DROP TABLE link_group_1;
 CREATE UNIQUE INDEX link_group_identity ON link_group (file_system, inode, copy);
 CREATE INDEX link_group_pending ON link_group (id) WHERE status = 0;
 
-ALTER TABLE large ADD COLUMN done BLOB;
 ALTER TABLE large ADD COLUMN tally BLOB;
 UPDATE large SET bound_blocks = max(blocks - 1, 0);
 
@@ -105,7 +107,12 @@ CREATE TABLE root_seal (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER 
     const bits = new BitSet(count);
     for (let at = 0; at < list.length; at += 2) bits.add(list[at] | (list[at + 1] << 8));
     set.run(bits.bytes, id);
-  } // Of a large file the unbroken beginning was recorded; now it is any blocks.
+  }
+}
+
+/** Of a large file the unbroken beginning was recorded, now it is any blocks; and of a linked inode how many bytes it counts for. */
+function fromVersion2(database: Database): void {
+  database.exec('ALTER TABLE link_group ADD COLUMN written_bytes INTEGER; ALTER TABLE large ADD COLUMN done BLOB');
   const setDone = database.prepare('UPDATE large SET done = ? WHERE id = ?');
   const files = database.prepare('SELECT id, done_blocks AS done FROM large WHERE done_blocks > 0').all();
   for (const { id, done } of files as { id: number; done: number }[]) setDone.run(RangeSet.of(1, done).encode(), id);
