@@ -6,7 +6,8 @@
 //   npm run bench -- N            a link of 1 Gbit/s between two network namespaces (as root)
 //   node bench/stages.mjs         each stage alone
 //
-// Needs nginx-extras (the sink), libsecret-1-0 (azcopy) and room on /dev/shm (8 GB for M). azcopy 10.32.2 is taken from npm into bench/.cache.
+// Needs nginx-extras (the sink), libsecret-1-0 (azcopy) and room on /dev/shm (8 GB for M). azcopy 10.32.2 is taken from
+// npm into bench/.cache.
 import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { CASES } from './cases.mjs';

@@ -1,4 +1,5 @@
-// Loads with the library and prints a line of JSON ten times a second: what is done, and the memory. Arguments: source, container, options as JSON.
+// Loads with the library and prints a line of JSON ten times a second: what is done, and the memory. Arguments: source,
+// container, options as JSON.
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { load } from '../dist/index.js';

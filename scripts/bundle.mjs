@@ -1,5 +1,6 @@
-// Joins what tsc has made into a few files for the programs in bin/: half of a small load's time went into finding and loading some 250 modules,
-// in each thread. The library (dist/index.js) stays as tsc has made it. What is native, or seldom needed and large, stays outside.
+// Joins what tsc has made into a few files for the programs in bin/: half of a small load's time went into finding and
+// loading some 250 modules, in each thread. The library (dist/index.js) stays as tsc has made it. What is native, or
+// seldom needed and large, stays outside.
 import { rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
@@ -21,7 +22,9 @@ await build({
   target: 'node20',
   external: ['koffi', '@photostructure/sqlite', 'lz4-napi', '@azure/*'],
   // CommonJS parts ask for Node's own modules by require.
-  banner: { js: "import { createRequire as createRequireForBundle } from 'node:module';\nconst require = createRequireForBundle(import.meta.url);" },
+  banner: {
+    js: "import { createRequire as createRequireForBundle } from 'node:module';\nconst require = createRequireForBundle(import.meta.url);",
+  },
   legalComments: 'none',
   logLevel: 'warning',
 });

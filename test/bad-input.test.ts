@@ -31,7 +31,11 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
   });
 
   /** Runs a load that must be refused. */
-  async function refused(args: readonly string[], message: string | RegExp, env: NodeJS.ProcessEnv = {}): Promise<void> {
+  async function refused(
+    args: readonly string[],
+    message: string | RegExp,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<void> {
     const stateBefore = existsSync(state) ? readdirSync(state) : undefined;
     const destinationBefore = existsSync(destination) ? readdirSync(destination) : undefined;
     const run = await runProgram('azcopy', ['load', 'clfs', ...args], env);
@@ -40,23 +44,36 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
     else expect(output).toMatch(message);
     expect(run.code).toBe(1);
     expect(output).not.toMatch(/sig=(?!-REDACTED-)/);
-    const after = existsSync(state) ? readdirSync(state).filter((name) => name !== 'lock' || stateBefore?.includes(name)) : undefined;
+    const after = existsSync(state)
+      ? readdirSync(state).filter((name) => name !== 'lock' || stateBefore?.includes(name))
+      : undefined;
     expect(after).toEqual(stateBefore);
     expect(existsSync(destination) ? readdirSync(destination) : undefined).toEqual(destinationBefore);
   }
   const load = (...more: string[]) => [source, destination, `--state-path=${state}`, ...more];
 
   it('source missing', () =>
-    refused([join(source, 'none'), destination, `--state-path=${state}`], /the source cannot be accessed due to error: .*no such file or directory/));
-  it('source not a directory', () => refused([join(source, 'file'), destination, `--state-path=${state}`], /the source cannot be accessed due to error: /));
-  it('state path not given', () => refused([source, destination], 'Cannot start job due to error: please specify a state-path'));
+    refused(
+      [join(source, 'none'), destination, `--state-path=${state}`],
+      /the source cannot be accessed due to error: .*no such file or directory/,
+    ));
+  it('source not a directory', () =>
+    refused(
+      [join(source, 'file'), destination, `--state-path=${state}`],
+      /the source cannot be accessed due to error: /,
+    ));
+  it('state path not given', () =>
+    refused([source, destination], 'Cannot start job due to error: please specify a state-path'));
   it('state path not a directory', () => {
     const file = join(base, `file-${count}`);
     writeFileSync(file, 'x');
     return refused([source, destination, `--state-path=${file}`], 'is not a directory');
   });
   it('state path without a parent', () =>
-    refused([source, destination, `--state-path=${join(state, 'a', 'b')}`], /its parent .* is not an existing directory/));
+    refused(
+      [source, destination, `--state-path=${join(state, 'a', 'b')}`],
+      /its parent .* is not an existing directory/,
+    ));
   it('state path not empty', () => {
     mkdirSync(state);
     writeFileSync(join(state, 'foreign'), 'x');
@@ -84,7 +101,8 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
     await refused([source, destination, '--state-path=/dev/full/state'], /parent .* is not an existing directory/);
   });
   it('state used by another live process', async () => {
-    // A source that never ends keeps the first one busy: a fifo as container is not possible, so it waits for the service.
+    // A source that never ends keeps the first one busy: a fifo as container is not possible, so it waits for the
+    // service.
     const port = await freePort();
     const url = `http://127.0.0.1:${port}/devstoreaccount1/busy?sv=2021-12-02&sig=c2ln`;
     mkdirSync(state);
@@ -97,11 +115,20 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
     expect(second.code).toBe(1);
   });
   it('state or destination inside the source, and the source inside them', async () => {
-    await refused([source, destination, `--state-path=${join(source, 'state')}`], /state directory .* is inside the source/);
+    await refused(
+      [source, destination, `--state-path=${join(source, 'state')}`],
+      /state directory .* is inside the source/,
+    );
     await refused([source, join(source, 'container'), `--state-path=${state}`], /destination .* is inside the source/);
     await refused([source, join(source, '..'), `--state-path=${state}`], /source .* is inside the destination/);
-    await refused([source, destination, `--state-path=${join(source, '..')}`], /source .* is inside the state directory/);
-    await refused([source, destination, `--state-path=${join(destination, 'state')}`], /state directory .* is inside the destination/);
+    await refused(
+      [source, destination, `--state-path=${join(source, '..')}`],
+      /source .* is inside the state directory/,
+    );
+    await refused(
+      [source, destination, `--state-path=${join(destination, 'state')}`],
+      /state directory .* is inside the destination/,
+    );
   });
   it('destination without a parent, not a directory, or not empty', async () => {
     await refused([source, join(destination, 'a', 'b'), `--state-path=${state}`], /its parent .* does not exist/);
@@ -110,7 +137,8 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
     writeFileSync(join(destination, 'something'), 'x');
     await refused(load(), 'is not empty. Load into an empty one');
   });
-  it('container missing', () => refused([source, azurite.sasUrl('missing'), `--state-path=${state}`], 'does not exist'));
+  it('container missing', () =>
+    refused([source, azurite.sasUrl('missing'), `--state-path=${state}`], 'does not exist'));
   it('container not empty', async () => {
     const url = await azurite.createContainer(`full-${count}`);
     await azurite.client(`full-${count}`).uploadBlockBlob('blob', 'x', 1);
@@ -118,28 +146,56 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
   });
   it('no permission', async () => {
     await azurite.createContainer(`reader-${count}`);
-    await refused([source, azurite.sasUrl(`reader-${count}`, { permissions: 'rl' }), `--state-path=${state}`], /refused access .*Check that the SAS/);
+    await refused(
+      [source, azurite.sasUrl(`reader-${count}`, { permissions: 'rl' }), `--state-path=${state}`],
+      /refused access .*Check that the SAS/,
+    );
   });
-  it('expired SAS', () => refused([source, azurite.sasUrl('any', { expiresOn: new Date(Date.now() - 1000) }), `--state-path=${state}`], 'The SAS expired at'));
+  it('expired SAS', () =>
+    refused(
+      [source, azurite.sasUrl('any', { expiresOn: new Date(Date.now() - 1000) }), `--state-path=${state}`],
+      'The SAS expired at',
+    ));
   it('malformed SAS', async () => {
     const account = 'https://account.blob.core.windows.net/container';
-    await refused([source, account, `--state-path=${state}`], 'the destination is not a valid Container URL with SAS, please refer to the examples');
+    await refused(
+      [source, account, `--state-path=${state}`],
+      'the destination is not a valid Container URL with SAS, please refer to the examples',
+    );
     await refused([source, `${account}?sv=2021-12-02`, `--state-path=${state}`], 'the SAS has no "sig" field');
-    await refused([source, `${account}?sv=2021-12-02&sig=abc&se=tomorrow`, `--state-path=${state}`], 'malformed "se" field');
+    await refused(
+      [source, `${account}?sv=2021-12-02&sig=abc&se=tomorrow`, `--state-path=${state}`],
+      'malformed "se" field',
+    );
   });
   it('wrong signature', async () => {
     const url = await azurite.createContainer(`wrong-${count}`);
     await refused([source, url.replace(/sig=[^&]*/, 'sig=d3Jvbmc%3D'), `--state-path=${state}`], 'refused access');
   });
   it('no container or a blob path in the URL', async () => {
-    await refused([source, 'https://account.blob.core.windows.net/?sv=1&sig=s', `--state-path=${state}`], 'it names no container');
-    await refused([source, 'https://account.blob.core.windows.net/container/blob?sv=1&sig=s', `--state-path=${state}`], 'it names a blob in the container');
-    await refused([source, 'http://127.0.0.1:10000/devstoreaccount1?sv=1&sig=s', `--state-path=${state}`], 'it names no account and container');
-    await refused([source, 'https://account.blob.core.windows.net/UPPER?sv=1&sig=s', `--state-path=${state}`], 'is no container name');
+    await refused(
+      [source, 'https://account.blob.core.windows.net/?sv=1&sig=s', `--state-path=${state}`],
+      'it names no container',
+    );
+    await refused(
+      [source, 'https://account.blob.core.windows.net/container/blob?sv=1&sig=s', `--state-path=${state}`],
+      'it names a blob in the container',
+    );
+    await refused(
+      [source, 'http://127.0.0.1:10000/devstoreaccount1?sv=1&sig=s', `--state-path=${state}`],
+      'it names no account and container',
+    );
+    await refused(
+      [source, 'https://account.blob.core.windows.net/UPPER?sv=1&sig=s', `--state-path=${state}`],
+      'is no container name',
+    );
   });
   it('server not answering', async () => {
     const port = await freePort();
-    await refused([source, `http://127.0.0.1:${port}/devstoreaccount1/container?sv=2021-12-02&sig=c2ln`, `--state-path=${state}`], 'No usable answer');
+    await refused(
+      [source, `http://127.0.0.1:${port}/devstoreaccount1/container?sv=2021-12-02&sig=c2ln`, `--state-path=${state}`],
+      'No usable answer',
+    );
   });
   it('unknown flag, wrong value, wrong number of arguments', async () => {
     await refused(load('--bogus'), 'unknown flag: --bogus');
@@ -150,7 +206,10 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
     await refused(load('--cap-mbps=fast'), '--cap-mbps');
     await refused(load('--new-session=maybe'), '--new-session');
     await refused(load('--output-type=xml'), '--output-type');
-    await refused([source, `--state-path=${state}`], 'please pass two arguments: the path to the local source data, and the URL to the container');
+    await refused(
+      [source, `--state-path=${state}`],
+      'please pass two arguments: the path to the local source data, and the URL to the container',
+    );
     await refused([...load(), 'third'], 'please pass two arguments');
   });
   it('resume with another source, container, compression or link setting', async () => {
@@ -174,10 +233,14 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
     const program = new URL('../bin/azcopy', import.meta.url).pathname;
     const asUser = (...args: string[]) => {
       try {
-        return execFileSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, program, 'load', 'clfs', ...args], {
-          encoding: 'utf8',
-          stdio: 'pipe',
-        });
+        return execFileSync(
+          'setpriv',
+          ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, program, 'load', 'clfs', ...args],
+          {
+            encoding: 'utf8',
+            stdio: 'pipe',
+          },
+        );
       } catch (error) {
         return String((error as { stdout: string }).stdout) + String((error as { stderr: string }).stderr);
       }

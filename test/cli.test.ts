@@ -25,7 +25,10 @@ describe('the commands', () => {
     expect(none.stderr).toContain('there is no other azcopy in PATH to hand "copy" to');
     writeFileSync(join(directory, 'azcopy'), '#!/bin/sh\necho "other azcopy: $*"\nexit 7\n');
     chmodSync(join(directory, 'azcopy'), 0o755);
-    const next = spawnSync(process.execPath, [bin('azcopy'), 'copy', 'a b', '--flag'], { env: env(`${directory}:/bin`), encoding: 'utf8' });
+    const next = spawnSync(process.execPath, [bin('azcopy'), 'copy', 'a b', '--flag'], {
+      env: env(`${directory}:/bin`),
+      encoding: 'utf8',
+    });
     expect(next.stdout).toBe('other azcopy: copy a b --flag\n');
     expect(next.status).toBe(7);
   });
@@ -58,13 +61,31 @@ describe('the commands', () => {
     const lines = run.stdout
       .trim()
       .split('\n')
-      .map((line) => JSON.parse(line) as { TimeStamp: string; MessageType: string; MessageContent: string; PromptDetails: unknown });
+      .map(
+        (line) =>
+          JSON.parse(line) as {
+            TimeStamp: string;
+            MessageType: string;
+            MessageContent: string;
+            PromptDetails: unknown;
+          },
+      );
     for (const line of lines) {
       expect(Object.keys(line)).toEqual(['TimeStamp', 'MessageType', 'MessageContent', 'PromptDetails']);
       expect(line.TimeStamp).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z$/);
       expect(line.PromptDetails).toEqual({ PromptType: '', ResponseOptions: null, PromptTarget: '' });
     }
-    expect(lines.map((line) => line.MessageType)).toEqual(['Init', 'Info', 'Info', 'Info', 'Info', 'Info', 'Info', 'Info', 'EndOfJob']);
+    expect(lines.map((line) => line.MessageType)).toEqual([
+      'Init',
+      'Info',
+      'Info',
+      'Info',
+      'Info',
+      'Info',
+      'Info',
+      'Info',
+      'EndOfJob',
+    ]);
     expect(lines.slice(1, 7).map((line) => line.MessageContent.replace(/\d+\.\d+\.\d+/, 'VERSION'))).toEqual([
       'INFO: CLFSLoad Extension version: VERSION',
       'INFO: CLFSLoad Extension configurations: compression type=LZ4, preserve hard links=false',
@@ -85,7 +106,13 @@ describe('the commands', () => {
 
   it('no output at all, and a closed pipe, do not harm a load', async () => {
     const source = join(base, 'json-source');
-    const quiet = await runProgram('clfsload', ['load', source, join(base, 'quiet'), `--state-path=${join(base, 'quiet-state')}`, '--output-type=none']);
+    const quiet = await runProgram('clfsload', [
+      'load',
+      source,
+      join(base, 'quiet'),
+      `--state-path=${join(base, 'quiet-state')}`,
+      '--output-type=none',
+    ]);
     expect(quiet.stdout + quiet.stderr).toBe('');
     expect(quiet.code).toBe(0);
     execFileSync('sh', [
@@ -133,14 +160,18 @@ describe('the reading verbs, on a reference container', () => {
     expect(found.stdout.trim().split('\n').length).toBe(golden.manifest.length);
     const files = golden.manifest.filter(({ sha256 }) => sha256 !== undefined);
     expect((await verb('find', golden.blobs, '--type', 'f')).stdout.trim().split('\n').length).toBe(files.length);
-    expect((await verb('find', golden.blobs, '-type', 'f', '-size', '-1')).stdout).toBe((await verb('find', golden.blobs, '--type=f', '--size=-1')).stdout);
+    expect((await verb('find', golden.blobs, '-type', 'f', '-size', '-1')).stdout).toBe(
+      (await verb('find', golden.blobs, '--type=f', '--size=-1')).stdout,
+    );
     const listed = (await verb('ls', '-R', '-a', '--json', golden.blobs)).stdout
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line) as { path_hex: string });
     const paths = new Set(listed.map(({ path_hex }) => path_hex));
     for (const { path_hex, path } of golden.manifest) if (path !== '.') expect(paths.has(path_hex), path).toBe(true);
-    const du = JSON.parse((await verb('du', '-s', '--json', golden.blobs)).stdout) as { entries: Record<string, number> };
+    const du = JSON.parse((await verb('du', '-s', '--json', golden.blobs)).stdout) as {
+      entries: Record<string, number>;
+    };
     expect(Object.values(du.entries).reduce((sum, count) => sum + count)).toBe(golden.manifest.length);
   });
 
@@ -181,7 +212,12 @@ describe('limits of the format', () => {
     writeFileSync(join(source, 'too-large'), someBytes(600 + 2500 * 124 + 1, 2));
     const container = new MemoryContainer();
     const statePath = join(base, 'too-large-state');
-    const summary = await load({ source, destination: '/unused', statePath, internals: { container, geometry: SMALL } });
+    const summary = await load({
+      source,
+      destination: '/unused',
+      statePath,
+      internals: { container, geometry: SMALL },
+    });
     expect(summary.status).toBe('CompletedWithErrors');
     expect(readFileSync(join(statePath, 'failures.jsonl'), 'utf8')).toContain('"entry-too-large"');
     await expectFaithful(source, container, SMALL, ['too-large']);
@@ -194,14 +230,22 @@ describe('limits of the format', () => {
     for (let i = 1; i < 1030; i++) linkSync(join(source, 'first'), join(source, i % 2 === 0 ? 'd' : '.', `link-${i}`));
     const container = new MemoryContainer();
     const statePath = join(base, 'many-links-state');
-    const summary = await load({ source, destination: '/unused', statePath, preserveHardLinks: true, internals: { container } });
+    const summary = await load({
+      source,
+      destination: '/unused',
+      statePath,
+      preserveHardLinks: true,
+      internals: { container },
+    });
     expect(summary.status).toBe('Completed');
     expect(summary.linkCopies).toBe(7);
     const { stdout } = await runProgram('clfsload', ['status', `--state-path=${statePath}`]);
     expect(stdout).toContain('\nLinks:     7 became copies of their own; the log tells which\n');
     expect(await findingsOf(container)).toEqual([]);
     expect([...container.blobs.keys()].filter((name) => /\.0001\.[0-9A-F]{16}\./.test(name)).length).toBe(1 + 7);
-    expect(readFileSync(join(statePath, 'clfsload.log'), 'utf8').match(/WARNING .*more than 1023 links/g)?.length).toBe(7);
+    expect(readFileSync(join(statePath, 'clfsload.log'), 'utf8').match(/WARNING .*more than 1023 links/g)?.length).toBe(
+      7,
+    );
     await expectFaithful(source, container);
   });
 });

@@ -106,7 +106,8 @@ describe('a container on disk', () => {
 
   it('refuses names that are no file names', async () => {
     const container = openLocalContainer(mkdtempSync(join(base, 'c-')));
-    for (const name of ['', '.', '..', 'a/b', '../x', 'a\0b']) await expect(container.put(name, Buffer.alloc(1))).rejects.toMatchObject({ code: 'container' });
+    for (const name of ['', '.', '..', 'a/b', '../x', 'a\0b'])
+      await expect(container.put(name, Buffer.alloc(1))).rejects.toMatchObject({ code: 'container' });
     await container.close();
   });
 });
@@ -128,7 +129,11 @@ describe('a container of the Blob service', () => {
       const url = await azurite.createContainer(`contract-${count++}`);
       const proxy = await startCuttingProxy(azurite.port);
       const { place, query } = parseContainer(url.replace(`:${azurite.port}`, `:${proxy.port}`));
-      const breaking = await openContainer(place, { query, bearer: '' }, { retryWindowMs: 300, traffic: new Traffic(1) });
+      const breaking = await openContainer(
+        place,
+        { query, bearer: '' },
+        { retryWindowMs: 300, traffic: new Traffic(1) },
+      );
       return { breaking, whole: await open(url), broken: proxy.cuts };
     },
   );

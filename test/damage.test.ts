@@ -40,7 +40,11 @@ function pick(container: MemoryContainer, kind: Kind): string {
     const key = decodeObjectName(name);
     if (!key || key.nameVersion === 1) return false;
     const body = (container.blobs.get(name) as Buffer).subarray(ENVELOPE_BYTES);
-    if (key.type === 8) return decodeSegment(body).kind === (kind === 'file-segment' ? 'file' : kind === 'directory-segment' ? 'directory' : '');
+    if (key.type === 8)
+      return (
+        decodeSegment(body).kind ===
+        (kind === 'file-segment' ? 'file' : kind === 'directory-segment' ? 'directory' : '')
+      );
     if (key.type === 9) return kind === 'indirect';
     const inode = decodeInode(body);
     if (kind === 'linked') return (inode.backPointers?.length ?? 0) > 1;
@@ -52,17 +56,24 @@ function pick(container: MemoryContainer, kind: Kind): string {
   return names[next() % names.length];
 }
 
-const put = (container: MemoryContainer, name: string, body: Buffer) => void container.blobs.set(name, Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), body]));
-const bodyOf = (container: MemoryContainer, name: string) => (container.blobs.get(name) as Buffer).subarray(ENVELOPE_BYTES);
+const put = (container: MemoryContainer, name: string, body: Buffer) =>
+  void container.blobs.set(name, Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), body]));
+const bodyOf = (container: MemoryContainer, name: string) =>
+  (container.blobs.get(name) as Buffer).subarray(ENVELOPE_BYTES);
 
 function editInode(container: MemoryContainer, kind: Kind | 'root', edit: (inode: Inode) => Partial<Inode>): void {
-  const name = kind === 'root' ? ([...container.blobs.keys()].find((key) => key.startsWith('00000064')) as string) : pick(container, kind);
+  const name =
+    kind === 'root'
+      ? ([...container.blobs.keys()].find((key) => key.startsWith('00000064')) as string)
+      : pick(container, kind);
   const inode = decodeInode(bodyOf(container, name));
   put(container, name, encodeInode({ ...inode, ...edit(inode) }));
 }
 
 function editEntries(container: MemoryContainer, edit: (entries: DirectoryEntry[]) => DirectoryEntry[]): void {
-  editInode(container, 'root', (inode) => ({ dirents: encodeDirents(edit([...decodeDirents(inode.dirents as Buffer)])) }));
+  editInode(container, 'root', (inode) => ({
+    dirents: encodeDirents(edit([...decodeDirents(inode.dirents as Buffer)])),
+  }));
 }
 
 const rename = (container: MemoryContainer, from: string, to: string) => {
@@ -70,8 +81,9 @@ const rename = (container: MemoryContainer, from: string, to: string) => {
   container.blobs.delete(from);
   container.blobs.set(to, blob);
 };
-const attribute = (kind: Kind, change: (a: Inode['attributes']) => Partial<Inode['attributes']>) => (container: MemoryContainer) =>
-  editInode(container, kind, ({ attributes }) => ({ attributes: { ...attributes, ...change(attributes) } }));
+const attribute =
+  (kind: Kind, change: (a: Inode['attributes']) => Partial<Inode['attributes']>) => (container: MemoryContainer) =>
+    editInode(container, kind, ({ attributes }) => ({ attributes: { ...attributes, ...change(attributes) } }));
 
 /** Kinds of damage, and a code that tells of each. */
 const DAMAGES: Record<string, [(container: MemoryContainer) => void, RegExp]> = {};
@@ -86,8 +98,14 @@ for (const kind of ['regular', 'symlink', 'directory', 'linked'] as const) {
     /damaged-object/,
   ];
   DAMAGES[`empty a ${kind} inode`] = [(c) => void c.blobs.set(pick(c, kind), Buffer.alloc(0)), /damaged-object/];
-  DAMAGES[`mark a ${kind} inode encrypted`] = [(c) => void c.blobs.get(pick(c, kind))?.writeUInt16LE(1, 0), /damaged-object/];
-  DAMAGES[`an unknown compression of a ${kind} inode`] = [(c) => void c.blobs.get(pick(c, kind))?.writeUInt16LE(7, 2), /damaged-object/];
+  DAMAGES[`mark a ${kind} inode encrypted`] = [
+    (c) => void c.blobs.get(pick(c, kind))?.writeUInt16LE(1, 0),
+    /damaged-object/,
+  ];
+  DAMAGES[`an unknown compression of a ${kind} inode`] = [
+    (c) => void c.blobs.get(pick(c, kind))?.writeUInt16LE(7, 2),
+    /damaged-object/,
+  ];
   DAMAGES[`a wrong owner in the name of a ${kind} inode`] = [
     (c) => {
       const name = pick(c, kind);
@@ -102,12 +120,24 @@ for (const kind of ['regular', 'symlink', 'directory', 'linked'] as const) {
     },
     /type-mismatch/,
   ];
-  DAMAGES[`a wrong mode type of a ${kind} inode`] = [attribute(kind, ({ mode }) => ({ mode: mode ^ 0o170000 })), /mode-type/];
-  DAMAGES[`a wrong link count of a ${kind} inode`] = [attribute(kind, ({ linkCount }) => ({ linkCount: linkCount + 1 })), /link-count/];
+  DAMAGES[`a wrong mode type of a ${kind} inode`] = [
+    attribute(kind, ({ mode }) => ({ mode: mode ^ 0o170000 })),
+    /mode-type/,
+  ];
+  DAMAGES[`a wrong link count of a ${kind} inode`] = [
+    attribute(kind, ({ linkCount }) => ({ linkCount: linkCount + 1 })),
+    /link-count/,
+  ];
   DAMAGES[`another fsid of a ${kind} inode`] = [attribute(kind, ({ fsid }) => ({ fsid: fsid + 1n })), /load-ids/];
-  DAMAGES[`too many nanoseconds of a ${kind} inode`] = [attribute(kind, ({ mtime }) => ({ mtime: { ...mtime, nanoseconds: 1_000_000_000 } })), /time/];
+  DAMAGES[`too many nanoseconds of a ${kind} inode`] = [
+    attribute(kind, ({ mtime }) => ({ mtime: { ...mtime, nanoseconds: 1_000_000_000 } })),
+    /time/,
+  ];
   DAMAGES[`block 0 of a ${kind} inode is another`] = [
-    (c) => editInode(c, kind, ({ blockMap }) => ({ blockMap: { ...blockMap, direct: [ROOT_ID, ...blockMap.direct.slice(1)] } })),
+    (c) =>
+      editInode(c, kind, ({ blockMap }) => ({
+        blockMap: { ...blockMap, direct: [ROOT_ID, ...blockMap.direct.slice(1)] },
+      })),
     /block-map/,
   ];
 }
@@ -136,7 +166,10 @@ for (const kind of ['file-segment', 'directory-segment', 'indirect'] as const) {
     },
     /segment-offset|indirect-tree/,
   ];
-  DAMAGES[`a record magic of a ${kind} flipped`] = [(c) => void (c.blobs.get(pick(c, kind)) as Buffer).writeUInt8(0, ENVELOPE_BYTES), /damaged-object/];
+  DAMAGES[`a record magic of a ${kind} flipped`] = [
+    (c) => void (c.blobs.get(pick(c, kind)) as Buffer).writeUInt8(0, ENVELOPE_BYTES),
+    /damaged-object/,
+  ];
 }
 Object.assign(DAMAGES, {
   'no bucket object': [(c: MemoryContainer) => void c.blobs.delete(BUCKET_NAME), /no-bucket-object/],
@@ -148,13 +181,30 @@ Object.assign(DAMAGES, {
     },
     /bucket-pairs/,
   ],
-  'a log file gone': [(c: MemoryContainer) => void c.blobs.delete([...c.blobs.keys()].find((name) => name.endsWith('.log')) as string), /log-missing/],
-  'no root': [(c: MemoryContainer) => void c.blobs.delete([...c.blobs.keys()].find((name) => name.startsWith('00000064')) as string), /no-root/],
-  'a root without its attributes': [(c: MemoryContainer) => editInode(c, 'root', () => ({ extendedAttributes: undefined })), /root-attributes/],
+  'a log file gone': [
+    (c: MemoryContainer) => void c.blobs.delete([...c.blobs.keys()].find((name) => name.endsWith('.log')) as string),
+    /log-missing/,
+  ],
+  'no root': [
+    (c: MemoryContainer) =>
+      void c.blobs.delete([...c.blobs.keys()].find((name) => name.startsWith('00000064')) as string),
+    /no-root/,
+  ],
+  'a root without its attributes': [
+    (c: MemoryContainer) => editInode(c, 'root', () => ({ extendedAttributes: undefined })),
+    /root-attributes/,
+  ],
   'an entry gone': [(c: MemoryContainer) => editEntries(c, (entries) => entries.slice(0, -1)), /orphan|link-count/],
-  'an entry twice': [(c: MemoryContainer) => editEntries(c, (entries) => [...entries, entries[entries.length - 1]]), /duplicate-name/],
+  'an entry twice': [
+    (c: MemoryContainer) => editEntries(c, (entries) => [...entries, entries[entries.length - 1]]),
+    /duplicate-name/,
+  ],
   'an entry named ..': [
-    (c: MemoryContainer) => editEntries(c, (entries) => [...entries.slice(0, -1), { ...entries[entries.length - 1], name: Buffer.from('a/b') }]),
+    (c: MemoryContainer) =>
+      editEntries(c, (entries) => [
+        ...entries.slice(0, -1),
+        { ...entries[entries.length - 1], name: Buffer.from('a/b') },
+      ]),
     /bad-name/,
   ],
   'no dot entries': [(c: MemoryContainer) => editEntries(c, (entries) => entries.slice(2)), /dot-entries/],
@@ -163,11 +213,16 @@ Object.assign(DAMAGES, {
     /directory-cycle/,
   ],
   'an entry of a handle that nobody has': [
-    (c: MemoryContainer) => editEntries(c, (entries) => [...entries, { name: Buffer.from('ghost'), handle: Buffer.alloc(24, 7) }]),
+    (c: MemoryContainer) =>
+      editEntries(c, (entries) => [...entries, { name: Buffer.from('ghost'), handle: Buffer.alloc(24, 7) }]),
     /dangling-entry/,
   ],
   'a link in a directory that the inode does not know': [
-    (c: MemoryContainer) => editEntries(c, (entries) => [...entries, { name: Buffer.from('more'), handle: decodeObjectName(pick(c, 'linked'))?.id as Buffer }]),
+    (c: MemoryContainer) =>
+      editEntries(c, (entries) => [
+        ...entries,
+        { name: Buffer.from('more'), handle: decodeObjectName(pick(c, 'linked'))?.id as Buffer },
+      ]),
     /link-count/,
   ],
   'a stale version beside the newer one': [
@@ -177,10 +232,16 @@ Object.assign(DAMAGES, {
     },
     /superseded-version/,
   ],
-  'a length that is too large': [attribute('regular', ({ lengthBytes }) => ({ lengthBytes: lengthBytes + 1n })), /length|block-count/],
+  'a length that is too large': [
+    attribute('regular', ({ lengthBytes }) => ({ lengthBytes: lengthBytes + 1n })),
+    /length|block-count/,
+  ],
   'a length beyond reason': [attribute('regular', () => ({ lengthBytes: 2n ** 64n - 1n })), /damaged-object/],
   'an indirect root gone from the map': [
-    (c: MemoryContainer) => editInode(c, 'tree', ({ blockMap }) => ({ blockMap: { ...blockMap, roots: blockMap.roots.map(() => NULL_BLOCK_ID) } })),
+    (c: MemoryContainer) =>
+      editInode(c, 'tree', ({ blockMap }) => ({
+        blockMap: { ...blockMap, roots: blockMap.roots.map(() => NULL_BLOCK_ID) },
+      })),
     /orphan|block-count/,
   ],
   'an orphan segment': [
@@ -196,7 +257,12 @@ Object.assign(DAMAGES, {
     (c: MemoryContainer) => {
       const first = pick(c, 'file-segment');
       let second = first;
-      for (let tries = 0; tries < 200 && decodeObjectName(second)?.ownerHash === decodeObjectName(first)?.ownerHash; tries++) second = pick(c, 'file-segment');
+      for (
+        let tries = 0;
+        tries < 200 && decodeObjectName(second)?.ownerHash === decodeObjectName(first)?.ownerHash;
+        tries++
+      )
+        second = pick(c, 'file-segment');
       const blob = c.blobs.get(first) as Buffer;
       c.blobs.set(first, c.blobs.get(second) as Buffer);
       c.blobs.set(second, blob);

@@ -21,8 +21,13 @@ const EMFILE = 24;
 const COMPARE = { content: true, sample: 1, timeToleranceNs: 0n };
 
 /** Runs the program with at most so many descriptors. */
-function withLimit(limit: number, args: readonly string[]): Promise<{ readonly code: number | null; readonly output: string }> {
-  const child = spawn('sh', ['-c', `ulimit -n ${limit}; exec "$0" "$@"`, process.execPath, BIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+function withLimit(
+  limit: number,
+  args: readonly string[],
+): Promise<{ readonly code: number | null; readonly output: string }> {
+  const child = spawn('sh', ['-c', `ulimit -n ${limit}; exec "$0" "$@"`, process.execPath, BIN, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) {
     stream.on('data', (text: Buffer) => {
@@ -40,7 +45,17 @@ describe('descriptors', () => {
       mkdirSync(join(source, `d${d}`), { recursive: true });
       for (let f = 0; f < 100; f++) writeFileSync(join(source, `d${d}`, `f${f}`), `${d}/${f}`);
     }
-    expect((await runProgram('clfsload', ['load', source, container, `--state-path=${join(base, 'state')}`, '--output-type=none'])).code).toBe(0);
+    expect(
+      (
+        await runProgram('clfsload', [
+          'load',
+          source,
+          container,
+          `--state-path=${join(base, 'state')}`,
+          '--output-type=none',
+        ])
+      ).code,
+    ).toBe(0);
   });
 
   it('verify finds no difference under "ulimit -n 64"', async () => {
@@ -69,7 +84,10 @@ describe('descriptors', () => {
       twice.set(what, before + 1);
       if (before >= 2) return work();
       refused++;
-      throw new ClfsError('entry', 'cannot be opened', { reason: 'entry-unreadable', cause: new PosixError('open', EMFILE) });
+      throw new ClfsError('entry', 'cannot be opened', {
+        reason: 'entry-unreadable',
+        cause: new PosixError('open', EMFILE),
+      });
     };
     const expectation = expectSource({
       close: () => real.close(),
@@ -180,6 +198,8 @@ describe('verify closes a directory', () => {
     expectation.close();
     expect(closed).toBe(true);
     expect({ usedAfterClose, compared }).toEqual({ usedAfterClose: 0, compared: 30 });
-    expect(lines.filter(({ mark }) => mark === '!').map(({ details }) => details)).toEqual([['the listing breaks off']]);
+    expect(lines.filter(({ mark }) => mark === '!').map(({ details }) => details)).toEqual([
+      ['the listing breaks off'],
+    ]);
   });
 });

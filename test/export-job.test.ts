@@ -1,5 +1,17 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -30,7 +42,17 @@ describe('clfsload export', () => {
       writeFileSync(join(source, name), `content of ${name}`);
     writeFileSync(join(source, 'large'), someBytes(30_000_000, 1));
     symlinkSync('README', join(source, 'link'));
-    expect((await runProgram('clfsload', ['load', source, container, `--state-path=${join(base, 'load-state')}`, '--output-type=none'])).code).toBe(0);
+    expect(
+      (
+        await runProgram('clfsload', [
+          'load',
+          source,
+          container,
+          `--state-path=${join(base, 'load-state')}`,
+          '--output-type=none',
+        ])
+      ).code,
+    ).toBe(0);
   });
 
   it('works in threads, as many as are asked for, and in none', async () => {
@@ -40,7 +62,9 @@ describe('clfsload export', () => {
       expect(complaints(run)).toEqual([]);
       expect(run.stdout).toBe('11 entries written (29M), 0 replaced, 0 there already, 0 failed\n');
       const verify = await runProgram('clfsload', ['verify', target, container, '--content']);
-      expect(verify.stdout).toMatch(/^11 same, 0 different, 0 only in the source, 0 only in the container, 0 could not be checked/);
+      expect(verify.stdout).toMatch(
+        /^11 same, 0 different, 0 only in the source, 0 only in the container, 0 could not be checked/,
+      );
     }
     expect(readdirSync(base).filter((name) => name.startsWith('.'))).toEqual([]);
   });
@@ -51,19 +75,30 @@ describe('clfsload export', () => {
     expect(readFileSync(named, 'utf8')).toBe('content of papers/c.csv');
     const into = join(base, 'into');
     mkdirSync(into);
-    for (const path of ['large', 'link', 'papers/d.tmp']) expect((await export_(container, path, into)).code, path).toBe(0);
+    for (const path of ['large', 'link', 'papers/d.tmp'])
+      expect((await export_(container, path, into)).code, path).toBe(0);
     expect(readFileSync(join(into, 'large')).equals(readFileSync(join(source, 'large')))).toBe(true);
     expect(lstatSync(join(into, 'link')).isSymbolicLink()).toBe(true);
     expect(lstatSync(join(into, 'd.tmp')).mtimeMs).toBe(lstatSync(join(source, 'papers/d.tmp')).mtimeMs);
     expect(readdirSync(into).sort()).toEqual(['d.tmp', 'large', 'link']);
     expect((await export_(container, 'large', into)).stdout).toMatch(/^0 entries written .* 1 there already/);
-    expect((await export_(container, 'README', join(base, 'not/there'))).stderr).toMatch(/is not an existing directory/);
-    expect((await export_(container, 'README', `${join(base, 'nothing')}/`)).stderr).toMatch(/there is no such directory/);
+    expect((await export_(container, 'README', join(base, 'not/there'))).stderr).toMatch(
+      /is not an existing directory/,
+    );
+    expect((await export_(container, 'README', `${join(base, 'nothing')}/`)).stderr).toMatch(
+      /there is no such directory/,
+    );
   });
 
   it('writes what is chosen', async () => {
     const target = join(base, 'chosen');
-    const run = await export_(container, target, '--include=*.csv;*.tmp', '--exclude-path=papers/old', '--exclude-pattern=*.tmp');
+    const run = await export_(
+      container,
+      target,
+      '--include=*.csv;*.tmp',
+      '--exclude-path=papers/old',
+      '--exclude-pattern=*.tmp',
+    );
     expect(run.stdout).toMatch(/^4 entries written .*\n6 entries were left out/);
     expect(readdirSync(target).sort()).toEqual(['a.csv', 'papers']);
     expect(readdirSync(join(target, 'papers'))).toEqual(['c.csv']);
@@ -75,13 +110,19 @@ describe('clfsload export', () => {
 
   it('tells with --dry-run what it would do, and touches nothing', async () => {
     const target = join(base, 'dry');
-    const count = async () => JSON.parse((await export_(container, target, '--dry-run', '--json')).stdout) as Record<string, unknown>;
+    const count = async () =>
+      JSON.parse((await export_(container, target, '--dry-run', '--json')).stdout) as Record<string, unknown>;
     expect(await count()).toMatchObject({ written: 11, replaced: 0, left: 0, failed: 0, excluded: 0 });
     expect(existsSync(target)).toBe(false);
     await export_(container, target);
     writeFileSync(join(target, 'a.csv'), 'mine');
     rmSync(join(target, 'papers/c.csv'));
-    expect(await count()).toMatchObject({ written: 4, replaced: 1, left: 6, bytes: 'content of papers/c.csv'.length + 'content of a.csv'.length });
+    expect(await count()).toMatchObject({
+      written: 4,
+      replaced: 1,
+      left: 6,
+      bytes: 'content of papers/c.csv'.length + 'content of a.csv'.length,
+    });
     expect(readFileSync(join(target, 'a.csv'), 'utf8')).toBe('mine');
     const real = JSON.parse((await export_(container, target, '--json')).stdout) as Record<string, unknown>;
     expect(real).toMatchObject({ status: 'Completed', written: 4, replaced: 1, left: 6, failed: 0 });
@@ -99,7 +140,9 @@ describe('clfsload export', () => {
     const on = await export_(...args, '--new-session=false');
     expect(on.stdout).toMatch(/^11 entries written/);
     expect(on.code).toBe(0);
-    expect((await export_(container, target, `--state-path=${join(target, 'state')}`)).stderr).toMatch(/is inside the target/);
+    expect((await export_(container, target, `--state-path=${join(target, 'state')}`)).stderr).toMatch(
+      /is inside the target/,
+    );
     expect((await export_(container, target, '--new-session=false')).stderr).toMatch(/needs a --state-path/);
   });
 
@@ -110,8 +153,16 @@ describe('clfsload export', () => {
     expect(taken.code).toBe(2);
     const exportState = join(base, 'own-state');
     await export_(container, join(base, 'own'), `--state-path=${exportState}`);
-    const load = await runProgram('clfsload', ['load', source, join(base, 'container-2'), `--state-path=${exportState}`, '--new-session=false']);
-    expect(load.stdout).toMatch(/is that of an export, not of a load\. Go on with it by repeating the "clfsload export"/);
+    const load = await runProgram('clfsload', [
+      'load',
+      source,
+      join(base, 'container-2'),
+      `--state-path=${exportState}`,
+      '--new-session=false',
+    ]);
+    expect(load.stdout).toMatch(
+      /is that of an export, not of a load\. Go on with it by repeating the "clfsload export"/,
+    );
     const status = await runProgram('clfsload', ['status', `--state-path=${exportState}`]);
     expect(status.stderr).toMatch(/is that of an export, not of a load/);
     expect(existsSync(join(base, 'never'))).toBe(false);
@@ -120,62 +171,95 @@ describe('clfsload export', () => {
   it('a tar cannot be gone on with, and says so', async () => {
     const run = await export_(container, '--tar', join(base, 'x.tar'), `--state-path=${join(base, 'tar-state')}`);
     expect(run.stderr).toMatch(/a tar cannot be gone on with/);
-    expect((await export_(container, '--tar', join(base, 'x.tar'), '--dry-run')).stderr).toMatch(/--dry-run is not there for --tar/);
+    expect((await export_(container, '--tar', join(base, 'x.tar'), '--dry-run')).stderr).toMatch(
+      /--dry-run is not there for --tar/,
+    );
     expect(existsSync(join(base, 'x.tar'))).toBe(false);
   });
 
-  it.skipIf(!isRoot)('goes on without root, with directories that nobody may enter (as root, to become somebody else)', async () => {
-    const home = join(base, 'home');
-    mkdirSync(home);
-    chmodSync(base, 0o755);
-    chmodSync(home, 0o777);
-    const closed = join(base, 'closed-source');
-    mkdirSync(join(closed, 'none/below'), { recursive: true });
-    for (let f = 0; f < 40; f++) writeFileSync(join(closed, 'none/below', `f${f}`), `${f}`);
-    chmodSync(join(closed, 'none/below'), 0o500);
-    chmodSync(join(closed, 'none'), 0);
-    const place = join(base, 'closed-container');
-    expect((await runProgram('clfsload', ['load', closed, place, `--state-path=${join(base, 'closed-state')}`, '--output-type=none'])).code).toBe(0);
-    const blobs = readdirSync(place);
-    const inodes = blobs.filter((name) => /\.0001\./.test(name));
-    // An inode that is not there at first: the directories have their modes when it is tried again.
-    const lost = inodes[3];
-    const bytes = readFileSync(join(place, lost));
-    rmSync(join(place, lost));
-    const target = join(home, 'target');
-    const asNobody = () =>
-      spawnSync(
-        'setpriv',
-        ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, new URL('../bin/clfsload', import.meta.url).pathname, 'export', place, target],
-        { encoding: 'utf8' },
-      );
-    const first = asNobody();
-    expect(first.stdout).toMatch(/ 1 failed\n/);
-    expect(first.status).toBe(1);
-    expect(statSync(join(target, 'none')).mode & 0o7777).toBe(0);
-    writeFileSync(join(place, lost), bytes);
-    const second = asNobody();
-    expect(second.stderr).toMatch(/Trying 1 failed entry again/);
-    expect(second.stdout).toMatch(/ 0 failed\n$/);
-    expect(second.status).toBe(0);
-    expect(statSync(join(target, 'none')).mode & 0o7777).toBe(0);
-    expect(statSync(join(target, 'none/below')).mode & 0o7777).toBe(0o500);
-    expect(statSync(join(target, 'none')).mtimeMs).toBe(statSync(join(closed, 'none')).mtimeMs);
-    expect(readdirSync(join(target, 'none/below')).length).toBe(40);
-  });
+  it.skipIf(!isRoot)(
+    'goes on without root, with directories that nobody may enter (as root, to become somebody else)',
+    async () => {
+      const home = join(base, 'home');
+      mkdirSync(home);
+      chmodSync(base, 0o755);
+      chmodSync(home, 0o777);
+      const closed = join(base, 'closed-source');
+      mkdirSync(join(closed, 'none/below'), { recursive: true });
+      for (let f = 0; f < 40; f++) writeFileSync(join(closed, 'none/below', `f${f}`), `${f}`);
+      chmodSync(join(closed, 'none/below'), 0o500);
+      chmodSync(join(closed, 'none'), 0);
+      const place = join(base, 'closed-container');
+      expect(
+        (
+          await runProgram('clfsload', [
+            'load',
+            closed,
+            place,
+            `--state-path=${join(base, 'closed-state')}`,
+            '--output-type=none',
+          ])
+        ).code,
+      ).toBe(0);
+      const blobs = readdirSync(place);
+      const inodes = blobs.filter((name) => /\.0001\./.test(name));
+      // An inode that is not there at first: the directories have their modes when it is tried again.
+      const lost = inodes[3];
+      const bytes = readFileSync(join(place, lost));
+      rmSync(join(place, lost));
+      const target = join(home, 'target');
+      const asNobody = () =>
+        spawnSync(
+          'setpriv',
+          [
+            '--reuid=65534',
+            '--regid=65534',
+            '--clear-groups',
+            process.execPath,
+            new URL('../bin/clfsload', import.meta.url).pathname,
+            'export',
+            place,
+            target,
+          ],
+          { encoding: 'utf8' },
+        );
+      const first = asNobody();
+      expect(first.stdout).toMatch(/ 1 failed\n/);
+      expect(first.status).toBe(1);
+      expect(statSync(join(target, 'none')).mode & 0o7777).toBe(0);
+      writeFileSync(join(place, lost), bytes);
+      const second = asNobody();
+      expect(second.stderr).toMatch(/Trying 1 failed entry again/);
+      expect(second.stdout).toMatch(/ 0 failed\n$/);
+      expect(second.status).toBe(0);
+      expect(statSync(join(target, 'none')).mode & 0o7777).toBe(0);
+      expect(statSync(join(target, 'none/below')).mode & 0o7777).toBe(0o500);
+      expect(statSync(join(target, 'none')).mtimeMs).toBe(statSync(join(closed, 'none')).mtimeMs);
+      expect(readdirSync(join(target, 'none/below')).length).toBe(40);
+    },
+  );
 
-  it.skipIf(!isRoot)('asks for a state path where none can be beside the target (as root, to become somebody else)', () => {
-    const target = join(base, 'parent', 'target');
-    mkdirSync(target, { recursive: true });
-    chmodSync(target, 0o777);
-    const bin = new URL('../bin/clfsload', import.meta.url).pathname;
-    const run = spawnSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, bin, 'export', container, target], {
-      encoding: 'utf8',
-    });
-    expect(run.stderr).toMatch(/The state of an export is kept beside its target: name another place by --state-path\./);
-    expect(run.status).toBe(2);
-    expect(readdirSync(target)).toEqual([]);
-  });
+  it.skipIf(!isRoot)(
+    'asks for a state path where none can be beside the target (as root, to become somebody else)',
+    () => {
+      const target = join(base, 'parent', 'target');
+      mkdirSync(target, { recursive: true });
+      chmodSync(target, 0o777);
+      const bin = new URL('../bin/clfsload', import.meta.url).pathname;
+      const run = spawnSync(
+        'setpriv',
+        ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, bin, 'export', container, target],
+        {
+          encoding: 'utf8',
+        },
+      );
+      expect(run.stderr).toMatch(
+        /The state of an export is kept beside its target: name another place by --state-path\./,
+      );
+      expect(run.status).toBe(2);
+      expect(readdirSync(target)).toEqual([]);
+    },
+  );
 
   it('stops at a signal within 5 s, and goes on', async () => {
     const target = join(base, 'signalled');
@@ -259,18 +343,27 @@ describe('an export as a job', () => {
     const openAt: typeof SYSTEM_CALLS.openAt = (at, name, flags, mode) => {
       if (hidden === 0 && Buffer.from(name).toString().startsWith('.clfsload-')) {
         hidden++;
-        for (let f = 0; f < 20; f++) if (!existsSync(join(target, 'd', `f${f}`))) writeFileSync(join(target, 'd', `f${f}`), 'mine too');
+        for (let f = 0; f < 20; f++)
+          if (!existsSync(join(target, 'd', `f${f}`))) writeFileSync(join(target, 'd', `f${f}`), 'mine too');
       }
       return SYSTEM_CALLS.openAt(at, name, flags, mode);
     };
-    const summary = await exportSmall(memory, base, target, { overwrite: 'never', internals: { calls: { ...SYSTEM_CALLS, openAt, ...calls } } });
+    const summary = await exportSmall(memory, base, target, {
+      overwrite: 'never',
+      internals: { calls: { ...SYSTEM_CALLS, openAt, ...calls } },
+    });
     expect(hidden).toBe(1);
     expect(summary).toMatchObject({ status: 'Completed', written: 2, replaced: 0, left: 21 });
     expect(readFileSync(join(target, 'large'), 'utf8')).toBe('mine');
     expect(readFileSync(join(target, 'd/f7'), 'utf8')).toBe('mine too');
     expect(readdirSync(join(target, 'd')).length).toBe(20);
     const other = join(base, `new ${how}`);
-    expect(await exportSmall(memory, base, other, { overwrite: 'never', internals: { calls: { ...SYSTEM_CALLS, ...calls } } })).toMatchObject({ written: 23 });
+    expect(
+      await exportSmall(memory, base, other, {
+        overwrite: 'never',
+        internals: { calls: { ...SYSTEM_CALLS, ...calls } },
+      }),
+    ).toMatchObject({ written: 23 });
     expect(readFileSync(join(other, 'd/f7')).equals(someBytes(3000, 7))).toBe(true);
     expect(readdirSync(other).sort()).toEqual(['d', 'large']);
   });
@@ -298,12 +391,16 @@ describe('an export as a job', () => {
     const stopped = await exportJob({ ...begin, signal: controller.signal, internals: { ...internals, calls } });
     expect(stopped.status).toBe('Cancelled');
     const on = { ...begin, newSession: false, internals };
-    await expect(exportJob({ ...on, overwrite: 'never' })).rejects.toThrow(/was begun with --overwrite if-different, not never/);
+    await expect(exportJob({ ...on, overwrite: 'never' })).rejects.toThrow(
+      /was begun with --overwrite if-different, not never/,
+    );
     await expect(exportJob({ ...on, sparse: true })).rejects.toThrow(/--sparse false, not true/);
     await expect(exportJob({ ...on, target: join(base, 'other') })).rejects.toThrow(/was begun with the target/);
     await expect(exportJob({ ...on, path: Buffer.from('d') })).rejects.toThrow(/was begun with the path/);
     const other = await loadSmall(tree, base);
-    await expect(exportJob({ ...on, internals: { ...internals, container: other } })).rejects.toThrow(/is not what it was when the export began/);
+    await expect(exportJob({ ...on, internals: { ...internals, container: other } })).rejects.toThrow(
+      /is not what it was when the export began/,
+    );
     expect(existsSync(join(base, 'other'))).toBe(false);
     const { status } = await exportJob(on);
     expect(status).toBe('Completed');
@@ -317,7 +414,13 @@ describe('an export as a job', () => {
     let snapshot: (() => ExportProgress) | undefined;
     const target = join(base, 'progress');
     await exportSmall(memory, base, target, { onStart: (look) => (snapshot = look) });
-    expect(snapshot?.()).toMatchObject({ written: 23, failed: 0, total: 23, sessionEntries: 23, bytes: 20 * 3000 + 30_000 });
+    expect(snapshot?.()).toMatchObject({
+      written: 23,
+      failed: 0,
+      total: 23,
+      sessionEntries: 23,
+      bytes: 20 * 3000 + 30_000,
+    });
     const part = join(base, 'progress-part');
     await exportSmall(memory, base, part, { path: Buffer.from('d'), onStart: (look) => (snapshot = look) });
     expect(snapshot?.()).toMatchObject({ written: 21, total: undefined });
@@ -335,7 +438,9 @@ describe('an export as a job', () => {
       rmSync(join(target, name));
       writeFileSync(join(target, name), 'of somebody else');
     };
-    const { status, bytes } = await exportSmall(memory, base, target, { internals: { calls: { ...SYSTEM_CALLS, write } } });
+    const { status, bytes } = await exportSmall(memory, base, target, {
+      internals: { calls: { ...SYSTEM_CALLS, write } },
+    });
     expect(changed).toBe(1);
     expect(status).toBe('Completed');
     expect(readFileSync(join(target, 'large')).equals(readFileSync(join(tree, 'large')))).toBe(true);

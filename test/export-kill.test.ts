@@ -1,4 +1,13 @@
-import { existsSync, linkSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,7 +33,8 @@ function wholeFiles(target: string): Map<string, string> {
       else if (existsSync(join(source, below))) {
         const is = lstatSync(join(target, below), { bigint: true });
         const was = lstatSync(join(source, below), { bigint: true });
-        if (is.size === was.size && is.mtimeNs === was.mtimeNs && is.nlink === was.nlink) whole.set(below, `${is.ino} ${is.ctimeNs}`);
+        if (is.size === was.size && is.mtimeNs === was.mtimeNs && is.nlink === was.nlink)
+          whole.set(below, `${is.ino} ${is.ctimeNs}`);
       }
     }
   };
@@ -59,41 +69,56 @@ describe('an export that is killed', () => {
       for (let f = 0; f < FILES; f++) writeFileSync(join(directory, `f${f}`), `${d}/${f} `.repeat(f % 50));
       linkSync(join(directory, 'f7'), join(directory, 'link'));
     }
-    for (let number = 0; number < LARGE; number++) writeFileSync(join(source, `large${number}`), someBytes(LARGE_BYTES, number));
-    const run = await runProgram('clfsload', ['load', source, container, `--state-path=${join(base, 'state')}`, '--preserve-hardlinks', '--output-type=none']);
+    for (let number = 0; number < LARGE; number++)
+      writeFileSync(join(source, `large${number}`), someBytes(LARGE_BYTES, number));
+    const run = await runProgram('clfsload', [
+      'load',
+      source,
+      container,
+      `--state-path=${join(base, 'state')}`,
+      '--preserve-hardlinks',
+      '--output-type=none',
+    ]);
     expect(run.code).toBe(0);
   });
 
-  it.each(['if-different', 'never'])('goes on with --overwrite=%s when it is repeated, and does not touch what is done', async (overwrite) => {
-    const target = join(base, `target-${overwrite}`);
-    const args = ['export', container, target, `--overwrite=${overwrite}`, '--threads=2'];
-    let before = new Map<string, string>();
-    const total = DIRECTORIES * (FILES + 1) + LARGE;
-    let interrupted = 0;
-    for (const share of [0.02, 0.2, 0.4, 0.6]) {
-      expect(await exportAndKill(args, target, total * share)).toBe(true);
+  it.each(['if-different', 'never'])(
+    'goes on with --overwrite=%s when it is repeated, and does not touch what is done',
+    async (overwrite) => {
+      const target = join(base, `target-${overwrite}`);
+      const args = ['export', container, target, `--overwrite=${overwrite}`, '--threads=2'];
+      let before = new Map<string, string>();
+      const total = DIRECTORIES * (FILES + 1) + LARGE;
+      let interrupted = 0;
+      for (const share of [0.02, 0.2, 0.4, 0.6]) {
+        expect(await exportAndKill(args, target, total * share)).toBe(true);
+        const after = wholeFiles(target);
+        if (after.size < total) interrupted++;
+        for (const [path, was] of before) expect(after.get(path), path).toBe(was);
+        before = after;
+      }
+      // On a machine that is busy elsewhere the last kill may come when only directories are left.
+      expect(interrupted).toBeGreaterThan(1);
+      expect(before.size).toBeGreaterThan(total / 2);
+      expect(existsSync(join(base, `.target-${overwrite}.clfsload-export`))).toBe(true);
+      const run = await runProgram('clfsload', args);
+      expect(complaints(run)).toEqual([
+        `Going on with the export whose state is in ${JSON.stringify(join(base, `.target-${overwrite}.clfsload-export`))}.`,
+      ]);
+      expect(run.code).toBe(0);
       const after = wholeFiles(target);
-      if (after.size < total) interrupted++;
+      expect(after.size).toBe(total);
       for (const [path, was] of before) expect(after.get(path), path).toBe(was);
-      before = after;
-    }
-    // On a machine that is busy elsewhere the last kill may come when only directories are left.
-    expect(interrupted).toBeGreaterThan(1);
-    expect(before.size).toBeGreaterThan(total / 2);
-    expect(existsSync(join(base, `.target-${overwrite}.clfsload-export`))).toBe(true);
-    const run = await runProgram('clfsload', args);
-    expect(complaints(run)).toEqual([`Going on with the export whose state is in ${JSON.stringify(join(base, `.target-${overwrite}.clfsload-export`))}.`]);
-    expect(run.code).toBe(0);
-    const after = wholeFiles(target);
-    expect(after.size).toBe(total);
-    for (const [path, was] of before) expect(after.get(path), path).toBe(was);
-    // Neither temporary names nor the state are left.
-    expect(readdirSync(target).filter((name) => name.startsWith('.'))).toEqual([]);
-    expect(readdirSync(base).filter((name) => name.startsWith('.'))).toEqual([]);
-    const verify = await runProgram('clfsload', ['verify', target, container, '--content']);
-    expect(verify.stdout).toMatch(/ 0 different, 0 only in the source, 0 only in the container, 0 could not be checked/);
-    expect(verify.code).toBe(0);
-  });
+      // Neither temporary names nor the state are left.
+      expect(readdirSync(target).filter((name) => name.startsWith('.'))).toEqual([]);
+      expect(readdirSync(base).filter((name) => name.startsWith('.'))).toEqual([]);
+      const verify = await runProgram('clfsload', ['verify', target, container, '--content']);
+      expect(verify.stdout).toMatch(
+        / 0 different, 0 only in the source, 0 only in the container, 0 could not be checked/,
+      );
+      expect(verify.code).toBe(0);
+    },
+  );
 
   it('goes on with a large file where it was, not from its beginning', async () => {
     const target = join(base, 'one');
@@ -114,7 +139,9 @@ describe('an export that is killed', () => {
     const run = await runProgram('clfsload', args);
     expect(run.code).toBe(0);
     expect(lstatSync(target).ino).toBe(ino);
-    expect((await runProgram('clfsload', ['export', container, 'large1', target])).stdout).toMatch(/^0 entries written .* 1 there already/);
+    expect((await runProgram('clfsload', ['export', container, 'large1', target])).stdout).toMatch(
+      /^0 entries written .* 1 there already/,
+    );
     expect(readFileSync(target).equals(readFileSync(join(source, 'large1')))).toBe(true);
   });
 });

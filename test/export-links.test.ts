@@ -1,4 +1,14 @@
-import { existsSync, linkSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -32,18 +42,21 @@ describe('export of a file with three names', () => {
     container = await loadSmall(source, base);
   });
 
-  it.each(NAMES)('--overwrite=never never links to an unrelated file that has the name %s; the other names are links among themselves', async (foreign) => {
-    const target = mkdtempSync(join(base, 'never-'));
-    writeFileSync(join(target, foreign), 'not of the container');
-    const summary = await exportTo(container, target, 'never');
-    expect(readFileSync(join(target, foreign), 'utf8')).toBe('not of the container');
-    expect(statSync(join(target, foreign)).nlink).toBe(1);
-    const others = NAMES.filter((name) => name !== foreign);
-    for (const name of others) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
-    expect(new Set(others.map((name) => statSync(join(target, name)).ino)).size).toBe(1);
-    // Three names and the root: each counted once.
-    expect(summary).toMatchObject({ written: 3, left: 1, failed: 0 });
-  });
+  it.each(NAMES)(
+    '--overwrite=never never links to an unrelated file that has the name %s; the other names are links among themselves',
+    async (foreign) => {
+      const target = mkdtempSync(join(base, 'never-'));
+      writeFileSync(join(target, foreign), 'not of the container');
+      const summary = await exportTo(container, target, 'never');
+      expect(readFileSync(join(target, foreign), 'utf8')).toBe('not of the container');
+      expect(statSync(join(target, foreign)).nlink).toBe(1);
+      const others = NAMES.filter((name) => name !== foreign);
+      for (const name of others) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
+      expect(new Set(others.map((name) => statSync(join(target, name)).ino)).size).toBe(1);
+      // Three names and the root: each counted once.
+      expect(summary).toMatchObject({ written: 3, left: 1, failed: 0 });
+    },
+  );
 
   it('--overwrite=never counts each entry that is there once', async () => {
     const target = join(base, 'all-there');
@@ -53,7 +66,9 @@ describe('export of a file with three names', () => {
 
   it('after a missing segment no name is written, and each is a failure', async () => {
     const damaged = await loadSmall(join(base, 'source'), base);
-    const segments = objectNames(damaged, 8).filter((name) => decodeSegment(objectBody(damaged, name)).owner.offset > 5000n);
+    const segments = objectNames(damaged, 8).filter(
+      (name) => decodeSegment(objectBody(damaged, name)).owner.offset > 5000n,
+    );
     expect(segments.length).toBeGreaterThan(0);
     for (const name of segments) damaged.blobs.delete(name);
     const target = join(base, 'missing-segment');
@@ -62,14 +77,17 @@ describe('export of a file with three names', () => {
     expect(summary).toMatchObject({ written: 1, failed: 3, failures: NAMES });
   });
 
-  it.each(NAMES)('an export that is repeated makes the name %s, which the first had not come to, a link of the others again', async (lost) => {
-    const target = mkdtempSync(join(base, 'again-'));
-    await exportTo(container, target, 'if-different');
-    unlinkSync(join(target, lost));
-    await exportTo(container, target, 'if-different');
-    expect(new Set(NAMES.map((name) => statSync(join(target, name)).ino)).size).toBe(1);
-    expect(await exportTo(container, target, 'if-different')).toMatchObject({ written: 1, left: 3 });
-  });
+  it.each(NAMES)(
+    'an export that is repeated makes the name %s, which the first had not come to, a link of the others again',
+    async (lost) => {
+      const target = mkdtempSync(join(base, 'again-'));
+      await exportTo(container, target, 'if-different');
+      unlinkSync(join(target, lost));
+      await exportTo(container, target, 'if-different');
+      expect(new Set(NAMES.map((name) => statSync(join(target, name)).ino)).size).toBe(1);
+      expect(await exportTo(container, target, 'if-different')).toMatchObject({ written: 1, left: 3 });
+    },
+  );
 
   it('another file in place of the one that was written is not linked to', async () => {
     const target = join(base, 'replaced');
@@ -81,9 +99,13 @@ describe('export of a file with three names', () => {
       unlinkSync(join(target, replaced));
       writeFileSync(join(target, replaced), 'somebody else');
     };
-    await exportSmall(container, base, target, { overwrite: 'always', internals: { calls: { ...SYSTEM_CALLS, makeLink } } });
+    await exportSmall(container, base, target, {
+      overwrite: 'always',
+      internals: { calls: { ...SYSTEM_CALLS, makeLink } },
+    });
     expect(replaced).not.toBe('');
-    for (const name of NAMES) if (name !== replaced) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
+    for (const name of NAMES)
+      if (name !== replaced) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
   });
 
   it('a file system without links gets files of their own', async () => {
@@ -102,9 +124,12 @@ describe('a directory of which a piece is missing', () => {
   it('is closed only when its entries have been written: none gets into another directory', async () => {
     const source = join(base, 'pieces');
     mkdirSync(join(source, 'wide'), { recursive: true });
-    for (let i = 0; i < 40; i++) writeFileSync(join(source, 'wide', `entry ${i} ${'y'.repeat(30)}`), someBytes(9000, i));
+    for (let i = 0; i < 40; i++)
+      writeFileSync(join(source, 'wide', `entry ${i} ${'y'.repeat(30)}`), someBytes(9000, i));
     const container = await loadSmall(source, base);
-    const wide = objectNames(container, 8).filter((name) => decodeSegment(objectBody(container, name)).kind === 'directory');
+    const wide = objectNames(container, 8).filter(
+      (name) => decodeSegment(objectBody(container, name)).kind === 'directory',
+    );
     expect(wide.length).toBeGreaterThan(2);
     container.blobs.delete(wide[wide.length - 1]);
     container.blobs.delete(wide[0]);
@@ -112,7 +137,8 @@ describe('a directory of which a piece is missing', () => {
     let underWay = 0;
     // Segments of files come late, so that entries are under way when the missing piece is met.
     container.get = async (name, limit) => {
-      if (!/\.0008\./.test(name) || decodeSegment(objectBody(container, name)).kind === 'directory') return get(name, limit);
+      if (!/\.0008\./.test(name) || decodeSegment(objectBody(container, name)).kind === 'directory')
+        return get(name, limit);
       underWay++;
       await new Promise((resolve) => setTimeout(resolve, 20));
       underWay--;
@@ -120,7 +146,9 @@ describe('a directory of which a piece is missing', () => {
     };
     const target = join(base, 'pieces-target');
     const failures: string[] = [];
-    const summary = await exportSmall(container, base, target, { onFailure: (path, _reason, message) => failures.push(`${path.toString()}: ${message}`) });
+    const summary = await exportSmall(container, base, target, {
+      onFailure: (path, _reason, message) => failures.push(`${path.toString()}: ${message}`),
+    });
     expect(underWay).toBe(0);
     expect(failures).toEqual([expect.stringMatching(/^wide: .*is not in the container/)]);
     const written = readdirSync(join(target, 'wide'));

@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -42,7 +51,9 @@ describe('export', () => {
     expect(run.code).toBe(0);
     const verify = await runProgram('clfsload', ['verify', target, container, '--content']);
     // The source's times before 1970 and after 2106 come back as what the format holds.
-    expect(verify.stdout).toMatch(/ 0 different, 0 only in the source, 0 only in the container, 0 could not be checked/);
+    expect(verify.stdout).toMatch(
+      / 0 different, 0 only in the source, 0 only in the container, 0 could not be checked/,
+    );
     const again = new MemoryContainer();
     const summary = await load({
       source: target,
@@ -67,7 +78,9 @@ describe('export', () => {
     spawnSync('tar', ['xpf', tar, '-C', target, '--same-owner', '--numeric-owner']);
     const verify = await runProgram('clfsload', ['verify', target, container, '--content']);
     // The socket is missing, and unpacking wrote into its directory last.
-    expect(verify.stdout.split('\n').filter((line) => /^[-+*!] /.test(line) && !line.includes('ppp'))).toEqual(['- special/socket-node']);
+    expect(verify.stdout.split('\n').filter((line) => /^[-+*!] /.test(line) && !line.includes('ppp'))).toEqual([
+      '- special/socket-node',
+    ]);
     const piped = await runProgram('clfsload', ['export', container, 'bulk0', '--tar=-']);
     expect(piped.stdout.length % 10240).toBe(0);
     expect(piped.code).toBe(0);
@@ -75,7 +88,9 @@ describe('export', () => {
 
   it('goes on where it was interrupted, and leaves alone what is there', async () => {
     const target = join(base, 'repeated');
-    expect((await runProgram('clfsload', ['export', container, 'bulk0', target])).stdout).toContain('301 entries written');
+    expect((await runProgram('clfsload', ['export', container, 'bulk0', target])).stdout).toContain(
+      '301 entries written',
+    );
     writeFileSync(join(target, 'file-39'), 'cut off');
     const second = await runProgram('clfsload', ['export', container, 'bulk0', target]);
     expect(second.stdout).toMatch(/^1 entries written .*, 1 replaced, 299 there already, 0 failed/);
@@ -102,13 +117,26 @@ describe('export', () => {
     const tree = join(base, 'plain');
     mkdirSync(tree);
     writeFileSync(join(tree, 'good'), 'good');
-    await load({ source: tree, destination: '/unused', statePath: join(base, 'state-hostile'), compression: 'DISABLED', internals: { container: hostile } });
+    await load({
+      source: tree,
+      destination: '/unused',
+      statePath: join(base, 'state-hostile'),
+      compression: 'DISABLED',
+      internals: { container: hostile },
+    });
     const [rootName] = [...hostile.blobs.keys()].filter((name) => name.startsWith('00000064'));
     const root = decodeInode((hostile.blobs.get(rootName) as Buffer).subarray(ENVELOPE_BYTES));
     const [good] = [...hostile.blobs.keys()].filter((name) => /\.0001\.[0-9A-F]{16}\./.test(name));
     const handle = Buffer.from(good.split('_')[1].split('.')[0], 'hex');
-    const names = ['..', '.', 'a/b', '../escaped', '/tmp/absolute', 'nul\0name', 'good', 'good'].map((name) => ({ name: Buffer.from(name), handle }));
-    const dirents = encodeDirents([{ name: Buffer.from('.'), handle: ROOT_ID }, { name: Buffer.from('..'), handle: ROOT_ID }, ...names]);
+    const names = ['..', '.', 'a/b', '../escaped', '/tmp/absolute', 'nul\0name', 'good', 'good'].map((name) => ({
+      name: Buffer.from(name),
+      handle,
+    }));
+    const dirents = encodeDirents([
+      { name: Buffer.from('.'), handle: ROOT_ID },
+      { name: Buffer.from('..'), handle: ROOT_ID },
+      ...names,
+    ]);
     hostile.blobs.set(rootName, Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), encodeInode({ ...root, dirents })]));
     const target = join(base, 'hostile');
     const { failures, failed, status } = await exportSmall(hostile, base, target, { geometry: GEOMETRY });

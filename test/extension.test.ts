@@ -30,7 +30,14 @@ async function five(state: string, from = source): Promise<string[]> {
   return [state, from, 'account', name, (await azurite.createContainer(name)).split('?')[1]];
 }
 /** What azcopy 10.14 passes on. */
-const AZCOPY = ['--azcopy', '--dry_run', '--retry_errors=1', '--compression=LZ4', '--preserve_hardlinks=0', '--log_level=INFO'];
+const AZCOPY = [
+  '--azcopy',
+  '--dry_run',
+  '--retry_errors=1',
+  '--compression=LZ4',
+  '--preserve_hardlinks=0',
+  '--log_level=INFO',
+];
 const masked = (text: string) =>
   text
     .replaceAll(base, 'BASE')
@@ -63,20 +70,29 @@ describe('as azcopy runs it', () => {
     mkdirSync(slow);
     for (let file = 0; file < 8; file++) writeFileSync(join(slow, `f${file}`), someBytes(3_000_000, file));
     const args = await five(fresh('state'), slow);
-    const run = await runProgram('CLFSLoad.py', [...args, ...AZCOPY, '--compression=DISABLED', '--new', '--worker_thread_count=1'], env);
+    const run = await runProgram(
+      'CLFSLoad.py',
+      [...args, ...AZCOPY, '--compression=DISABLED', '--new', '--worker_thread_count=1'],
+      env,
+    );
     expect(run.code).toBe(0);
     for (const line of run.stdout.trim().split('\n')) {
       expect(line.length).toBeLessThan(65_536);
       if (line.startsWith('ERR ')) continue;
       const content = JSON.parse(line.replace(/^AZCOPY(-\w+)?:/, '')) as Record<string, number>;
-      for (const [field, value] of Object.entries(content)) if (field.startsWith('files_')) expect(Number.isInteger(value)).toBe(true);
+      for (const [field, value] of Object.entries(content))
+        if (field.startsWith('files_')) expect(Number.isInteger(value)).toBe(true);
     }
   });
 
   it("the second --retry_errors is the user's --max-errors", async () => {
     const state = fresh('state');
     const args = await five(state);
-    const run = await runProgram('CLFSLoad.py', [...args, ...AZCOPY, '--retry_errors=7', '--new', '--preserve_hardlinks=1'], env);
+    const run = await runProgram(
+      'CLFSLoad.py',
+      [...args, ...AZCOPY, '--retry_errors=7', '--new', '--preserve_hardlinks=1'],
+      env,
+    );
     expect(run.code).toBe(0);
     expect(run.stdout).toContain('"preserve_hardlinks":true');
     expect(readFileSync(join(state, 'clfsload.log'), 'utf8')).toContain('at most 7 failures');
@@ -88,7 +104,10 @@ describe('as azcopy runs it', () => {
     mkdirSync(used);
     writeFileSync(join(used, 'something'), '');
     const attempts: [string[], RegExp][] = [
-      [[...args.slice(0, 2), 'evil.example/x', ...args.slice(3), '--new'], /^ERR "evil.example\/x" is not the name of a storage account .* sent nowhere\.\n$/],
+      [
+        [...args.slice(0, 2), 'evil.example/x', ...args.slice(3), '--new'],
+        /^ERR "evil.example\/x" is not the name of a storage account .* sent nowhere\.\n$/,
+      ],
       [[used, ...args.slice(1), '--new'], /^ERR .*not empty/],
       [[fresh('none'), ...args.slice(1)], /^ERR /],
       [[join(base, 'no', 'parent'), ...args.slice(1), '--new'], /^ERR /],
@@ -109,7 +128,11 @@ describe("CLFSLoad's own command line", () => {
   it('loads, and tells it in words', async () => {
     const state = fresh('state');
     const args = await five(state);
-    const run = await runProgram('CLFSLoad.py', [...args, '--new', '--preserve_hardlinks', '--max_errors=0', '--dry_run_count=3', '--dry_run_gb=0.1'], env);
+    const run = await runProgram(
+      'CLFSLoad.py',
+      [...args, '--new', '--preserve_hardlinks', '--max_errors=0', '--dry_run_count=3', '--dry_run_gb=0.1'],
+      env,
+    );
     expect(run.stdout).toContain('INFO: Transfer phase has started.\n');
     expect(run.stdout).toContain('preserve hard links=true');
     expect(run.stdout).toMatch(/Final Job Status: Completed\n$/);
@@ -118,6 +141,10 @@ describe("CLFSLoad's own command line", () => {
     expect((await runProgram('CLFSLoad.py', ['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect((await runProgram('CLFSLoad.py', ['--help'])).stdout).toContain('target_storage_account');
     const wrong = await runProgram('CLFSLoad.py', ['a', 'b']);
-    expect(wrong).toMatchObject({ code: 1, stdout: '', stderr: 'Error: please pass five arguments: state path, source, storage account, container, SAS\n' });
+    expect(wrong).toMatchObject({
+      code: 1,
+      stdout: '',
+      stderr: 'Error: please pass five arguments: state path, source, storage account, container, SAS\n',
+    });
   });
 });

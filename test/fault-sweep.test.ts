@@ -16,7 +16,10 @@ const BAD = ['d1/bad', 'd2/sub/bad'];
 let session = 0;
 const STRIDE = Number(process.env.SWEEP_STRIDE ?? 1);
 
-/** About 200 entries: small files, several segments and indirect blocks, links, special files, a directory of several segments. */
+/**
+ * About 200 entries: small files, several segments and indirect blocks, links, special files, a directory of several
+ * segments.
+ */
 function makeSweepTree(): void {
   for (const directory of ['d1', 'd2/sub', 'd3/empty', 'wide']) mkdirSync(join(source, directory), { recursive: true });
   for (let i = 0; i < 120; i++) writeFileSync(join(source, 'wide', `entry-${i}-${'x'.repeat(i % 30)}`), `w${i}`);
@@ -56,7 +59,12 @@ function failing(tree: SourceTree): SourceTree {
   };
 }
 
-async function run(world: FaultyWorld, statePath: string, newSession: boolean, broken = true): Promise<LoadSummary | undefined> {
+async function run(
+  world: FaultyWorld,
+  statePath: string,
+  newSession: boolean,
+  broken = true,
+): Promise<LoadSummary | undefined> {
   try {
     return await load({
       source,
@@ -65,7 +73,13 @@ async function run(world: FaultyWorld, statePath: string, newSession: boolean, b
       newSession,
       preserveHardLinks: true,
       logLevel: 'ERROR',
-      internals: { container: world.container, clock: world.clock, hooks: world.hooks, geometry: SMALL, wrapSource: broken ? failing : undefined },
+      internals: {
+        container: world.container,
+        clock: world.clock,
+        hooks: world.hooks,
+        geometry: SMALL,
+        wrapSource: broken ? failing : undefined,
+      },
     });
   } catch {
     return undefined;

@@ -59,7 +59,11 @@ describe('a network that harms a tenth of the requests', () => {
     expect(run.stdout).toContain('Final Job Status: Completed\n');
     expect(run.stdout).toMatch(/INFO: \d+ requests were repeated/);
     const { place: where, query } = parseContainer(url);
-    const container = await openContainer(where, { query, bearer: '' }, { retryWindowMs: 5000, traffic: new Traffic(1) });
+    const container = await openContainer(
+      where,
+      { query, bearer: '' },
+      { retryWindowMs: 5000, traffic: new Traffic(1) },
+    );
     await expectFaithful(source, container);
     await container.close();
   });
@@ -70,7 +74,9 @@ describe('a network that harms a tenth of the requests', () => {
     const good = await azurite.createContainer('withdrawn');
     const state = place('state-withdrawn');
     const { child, done } = startProgram('clfsload', ['load', source, good, `--state-path=${state}`]);
-    await new Promise<void>((resolve) => child.stdout?.on('data', (text: string) => text.includes('Transfer') && resolve()));
+    await new Promise<void>((resolve) =>
+      child.stdout?.on('data', (text: string) => text.includes('Transfer') && resolve()),
+    );
     child.kill('SIGTERM');
     const stopped = await done;
     expect(stopped.stdout).toContain('Final Job Status: Cancelled\n');
@@ -84,9 +90,21 @@ describe('a network that harms a tenth of the requests', () => {
     ]);
     expect(refused.stdout).toMatch(/refused access/);
     expect(refused.code).toBe(1);
-    const resumed = await runProgram('clfsload', ['load', source, azurite.sasUrl('withdrawn'), `--state-path=${state}`, '--new-session=false']);
+    const resumed = await runProgram('clfsload', [
+      'load',
+      source,
+      azurite.sasUrl('withdrawn'),
+      `--state-path=${state}`,
+      '--new-session=false',
+    ]);
     expect(resumed.stdout).toContain('Final Job Status: Completed\n');
-    const again = await runProgram('clfsload', ['load', source, azurite.sasUrl('withdrawn'), `--state-path=${state}`, '--new-session=false']);
+    const again = await runProgram('clfsload', [
+      'load',
+      source,
+      azurite.sasUrl('withdrawn'),
+      `--state-path=${state}`,
+      '--new-session=false',
+    ]);
     expect(again.stdout).toContain('finished already');
     expect(again.code).toBe(0);
   });
@@ -109,7 +127,12 @@ describe('a container that is taken away', () => {
         return tree.openDirectory(path, expected);
       },
     });
-    const summary = await load({ source, destination: '/unused', statePath: place('state-emptied'), internals: { container, wrapSource } });
+    const summary = await load({
+      source,
+      destination: '/unused',
+      statePath: place('state-emptied'),
+      internals: { container, wrapSource },
+    });
     expect(emptied).toBe(true);
     expect(summary.status).toBe('Failed');
     expect(summary.error).toMatchObject({ code: 'container-other' });
@@ -124,13 +147,22 @@ describe('a container that is taken away', () => {
       const url = await azurite.createContainer('deleted');
       const args = ['load', source, url, `--state-path=${place('state-deleted')}`];
       const { child, done } = startProgram('clfsload', args);
-      await new Promise<void>((resolve) => child.stdout?.on('data', (text: string) => text.includes('Transfer') && resolve()));
+      await new Promise<void>((resolve) =>
+        child.stdout?.on('data', (text: string) => text.includes('Transfer') && resolve()),
+      );
       await azurite.client('deleted').delete();
       const run = await done;
       expect(run.stdout).toMatch(/The job stopped: The container .* does not exist/);
       expect(run.code).toBe(1);
-      const again = startProgram('clfsload', ['load', source, await azurite.createContainer('signals'), `--state-path=${place('state-signals')}`]);
-      await new Promise<void>((resolve) => again.child.stdout?.on('data', (text: string) => text.includes('Transfer') && resolve()));
+      const again = startProgram('clfsload', [
+        'load',
+        source,
+        await azurite.createContainer('signals'),
+        `--state-path=${place('state-signals')}`,
+      ]);
+      await new Promise<void>((resolve) =>
+        again.child.stdout?.on('data', (text: string) => text.includes('Transfer') && resolve()),
+      );
       again.child.kill('SIGINT');
       again.child.kill('SIGINT');
       expect((await again.done).code).toBe(1);
@@ -145,8 +177,10 @@ describe('entries that an ordinary user may not read', () => {
     count++;
     const work = place('ordinary');
     const source = join(work, 'source');
-    for (const directory of ['good', 'closed', 'unsearchable', 'unlistable']) mkdirSync(join(source, directory), { recursive: true });
-    for (const file of ['good/file', 'good/secret', 'closed/in', 'unsearchable/in', 'unlistable/in']) writeFileSync(join(source, file), file);
+    for (const directory of ['good', 'closed', 'unsearchable', 'unlistable'])
+      mkdirSync(join(source, directory), { recursive: true });
+    for (const file of ['good/file', 'good/secret', 'closed/in', 'unsearchable/in', 'unlistable/in'])
+      writeFileSync(join(source, file), file);
     if (isRoot) execFileSync('chown', ['-R', '65534:65534', work]);
     chmodSync(base, 0o755);
     chmodSync(join(source, 'good', 'secret'), 0o000);
@@ -160,7 +194,9 @@ describe('entries that an ordinary user may not read', () => {
     expect(first.output).toContain('Number of Transfers Failed: 4\n');
     expect(first.code).toBe(1);
     const failed = ['closed', 'good/secret', 'unlistable', 'unsearchable'];
-    expect(readFileSync(join(state, 'problems.txt'), 'utf8').trim().split('\n').sort()).toEqual(failed.map((path) => join(source, path)));
+    expect(readFileSync(join(state, 'problems.txt'), 'utf8').trim().split('\n').sort()).toEqual(
+      failed.map((path) => join(source, path)),
+    );
     const lines = readFileSync(join(state, 'failures.jsonl'), 'utf8')
       .trim()
       .split('\n')
@@ -172,7 +208,12 @@ describe('entries that an ordinary user may not read', () => {
       'entry-unreadable',
     ]);
     expect(
-      lines.every((line) => line.attempts === 1 && typeof line.time === 'string' && line.path_hex === Buffer.from(String(line.path)).toString('hex')),
+      lines.every(
+        (line) =>
+          line.attempts === 1 &&
+          typeof line.time === 'string' &&
+          line.path_hex === Buffer.from(String(line.path)).toString('hex'),
+      ),
     ).toBe(true);
     if (isRoot) {
       const container = openLocalContainer(destination);
@@ -220,7 +261,9 @@ describe('entries that an ordinary user may not read', () => {
     const tolerated = asOrdinaryUser([...args, '--max-errors=10', '--new-session=false']);
     expect(tolerated.output).toContain('Final Job Status: CompletedWithErrors\n');
     for (let i = 0; i < 10; i++) chmodSync(join(source, `f${i}`), 0o644);
-    expect(asOrdinaryUser([...args, '--max-errors=0', '--new-session=false']).output).toContain('Final Job Status: Completed\n');
+    expect(asOrdinaryUser([...args, '--max-errors=0', '--new-session=false']).output).toContain(
+      'Final Job Status: Completed\n',
+    );
   });
 });
 
@@ -245,13 +288,19 @@ describe('a source that changes', () => {
       list: () => directory.list(),
       attributesOf: (entry) => directory.attributesOf(entry),
       readLink: (entry) => directory.readLink(entry),
-      openFile: (entry) => (entry.toString() === name ? wrapFile(directory.openFile(entry)) : directory.openFile(entry)),
+      openFile: (entry) =>
+        entry.toString() === name ? wrapFile(directory.openFile(entry)) : directory.openFile(entry),
       close: () => directory.close(),
     });
     return { ...tree, openDirectory: (path, expected) => wrapDirectory(tree.openDirectory(path, expected)) };
   }
 
-  async function run(times: number, size: number, change: (file: string, turn: number) => void, overrides: Partial<LoadOptions> = {}) {
+  async function run(
+    times: number,
+    size: number,
+    change: (file: string, turn: number) => void,
+    overrides: Partial<LoadOptions> = {},
+  ) {
     count++;
     const source = place('changing');
     mkdirSync(source);
@@ -263,7 +312,11 @@ describe('a source that changes', () => {
     const options: LoadOptions = { source, destination: '/unused', statePath: place('state-changing'), ...overrides };
     const summary = await load({
       ...options,
-      internals: { container, geometry: SMALL, wrapSource: (tree) => disturbed(tree, 'file', times, () => change(file, turn++)) },
+      internals: {
+        container,
+        geometry: SMALL,
+        wrapSource: (tree) => disturbed(tree, 'file', times, () => change(file, turn++)),
+      },
     });
     return { source, container, summary, options, turns: () => turn };
   }
@@ -276,14 +329,19 @@ describe('a source that changes', () => {
     await expectFaithful(source, container, SMALL);
   });
 
-  it.each([500, 30_000])('a file of %i bytes that never rests fails, leaves nothing, and is loaded when it does', async (size) => {
-    const { source, container, summary, options } = await run(1000, size, (file, turn) => writeFileSync(file, someBytes(size + (turn % 7) + 1, turn)));
-    expect(summary.status).toBe('CompletedWithErrors');
-    await expectFaithful(source, container, SMALL, ['file']);
-    const again = await load({ ...options, newSession: false, internals: { container, geometry: SMALL } });
-    expect(again.status).toBe('Completed');
-    await expectFaithful(source, container, SMALL);
-  });
+  it.each([500, 30_000])(
+    'a file of %i bytes that never rests fails, leaves nothing, and is loaded when it does',
+    async (size) => {
+      const { source, container, summary, options } = await run(1000, size, (file, turn) =>
+        writeFileSync(file, someBytes(size + (turn % 7) + 1, turn)),
+      );
+      expect(summary.status).toBe('CompletedWithErrors');
+      await expectFaithful(source, container, SMALL, ['file']);
+      const again = await load({ ...options, newSession: false, internals: { container, geometry: SMALL } });
+      expect(again.status).toBe('Completed');
+      await expectFaithful(source, container, SMALL);
+    },
+  );
 
   it('a file that becomes a symlink or vanishes is a failure, never followed', async () => {
     for (const turnInto of [(file: string) => symlinkSync('other', file), () => undefined]) {
@@ -315,7 +373,12 @@ describe('a source that changes', () => {
           };
         },
       });
-      const summary = await load({ source, destination: '/unused', statePath: place('state-turning'), internals: { container, wrapSource } });
+      const summary = await load({
+        source,
+        destination: '/unused',
+        statePath: place('state-turning'),
+        internals: { container, wrapSource },
+      });
       expect(changed).toBe(true);
       expect(summary.status).toBe('CompletedWithErrors');
       expect(summary.progress.filesFailed).toBe(1);

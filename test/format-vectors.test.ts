@@ -47,10 +47,18 @@ describe('the vectors of the reference loader', () => {
     }
     // The one prefixed name is that of the reference's unfinished root, which is named as if it were its own owner.
     const owner = v.prefix === 'tmp' ? v.idHex : v.ownerHex;
-    expect(v.prefix + encodeObjectName({ id: hex(v.idHex), type: v.objectType, owner: hex(owner), version: v.version })).toBe(v.name);
+    expect(
+      v.prefix + encodeObjectName({ id: hex(v.idHex), type: v.objectType, owner: hex(owner), version: v.version }),
+    ).toBe(v.name);
     const parsed = decodeObjectName(v.name);
     if (v.prefix !== '') expect(parsed).toBeUndefined();
-    else expect(parsed).toMatchObject({ id: hex(v.idHex), type: v.objectType, ownerHash: hash64Hex(hex(v.ownerHex)), version: v.version });
+    else
+      expect(parsed).toMatchObject({
+        id: hex(v.idHex),
+        type: v.objectType,
+        ownerHash: hash64Hex(hex(v.ownerHex)),
+        version: v.version,
+      });
   });
 
   it.each<Vector>(vectors.objects)('object: $what', (v) => {
@@ -67,7 +75,9 @@ describe('the vectors of the reference loader', () => {
     const expected = v.indirectBlocksInOrder.filter((node: number[]) => node[2] !== 0);
     // Where the reference counts its extra empty block as a child, its root lists one child more.
     const extra = v.indirectBlocksInOrder.some((node: number[]) => node[2] === 0) ? 1 : 0;
-    expect(nodes).toEqual(expected.map(([tree, depth, count]: number[]) => [tree, depth, depth < tree ? count - extra : count]));
+    expect(nodes).toEqual(
+      expected.map(([tree, depth, count]: number[]) => [tree, depth, depth < tree ? count - extra : count]),
+    );
     expect([0, 1, 2, 3].map((tree) => nodes.some((node) => node[0] === tree))).toEqual(v.rootsUsed);
     expect(Math.min(v.blocks, GEOMETRY.directBlocks)).toBe(v.directBlocks);
   });
@@ -81,7 +91,9 @@ describe('the vectors of the reference loader', () => {
       const target = Buffer.alloc(object.length);
       const length = compressObject(object, target, lz4);
       const blob = length === 0 ? object : target.subarray(0, length);
-      expect(blob.subarray(0, hex(v.prefixHex).length >= 11 ? 11 : 4).toString('hex')).toBe(v.prefixHex.slice(0, v.prefixHex.length >= 22 ? 22 : 8));
+      expect(blob.subarray(0, hex(v.prefixHex).length >= 11 ? 11 : 4).toString('hex')).toBe(
+        v.prefixHex.slice(0, v.prefixHex.length >= 22 ? 22 : 8),
+      );
       if (name === 'liblz4') expect(blob.length).toBe(v.storedLength);
       if (name === 'liblz4' && v.storedHex) expect(blob.toString('hex')).toBe(v.storedHex);
       if (v.storedHex) expect(decodeObject(hex(v.storedHex), v.length, lz4).body).toEqual(body);
@@ -129,7 +141,12 @@ function encodeVector(v: Vector): Buffer {
   }));
   if (i.ownerHex) {
     const owner = { ctimeSeconds: i.ctimeSeconds, offset: BigInt(i.offset ?? 0), handle: hex(i.ownerHex) };
-    if (i.blocksHex) return encodeSegment({ kind: 'indirect', children: i.blocksHex.map(hex), owner: { ...owner, offset: indirectOffset(i.tree, i.depth) } });
+    if (i.blocksHex)
+      return encodeSegment({
+        kind: 'indirect',
+        children: i.blocksHex.map(hex),
+        owner: { ...owner, offset: indirectOffset(i.tree, i.depth) },
+      });
     if (entries) return encodeSegment({ kind: 'directory', dirents: encodeDirents(entries), owner });
     return encodeSegment({ kind: 'file', data: Buffer.from(i.data), owner });
   }

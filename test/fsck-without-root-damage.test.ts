@@ -8,7 +8,19 @@ import { encodeObjectName } from '../src/format/names.js';
 import { load } from '../src/load/load.js';
 import { SMALL } from './support/check.js';
 import { removeTree } from './support/tree.js';
-import { base, blocksOf, bodyOf, check, inodeOf, isRootName, keyOf, makeSource, put, source, uncommitted } from './support/uncommitted.js';
+import {
+  base,
+  blocksOf,
+  bodyOf,
+  check,
+  inodeOf,
+  isRootName,
+  keyOf,
+  makeSource,
+  put,
+  source,
+  uncommitted,
+} from './support/uncommitted.js';
 
 beforeAll(makeSource);
 afterAll(() => removeTree(base));
@@ -80,10 +92,16 @@ describe('what is extra', () => {
   it('an inode that its directory does not list, and its blocks', async () => {
     const container = await uncommitted();
     const { blob, inode } = inodeOf(container, 'a');
-    const dirents = decodeDirents(inode.dirents as Buffer).filter(({ name }) => Buffer.from(name).toString() !== 'large');
+    const dirents = decodeDirents(inode.dirents as Buffer).filter(
+      ({ name }) => Buffer.from(name).toString() !== 'large',
+    );
     put(container, blob, encodeInode({ ...inode, dirents: encodeDirents(dirents) }));
     const { findings, raw } = await check(container);
-    const large = [inodeOf(container, 'large').blob, ...blocksOf(container, 'large', 8), ...blocksOf(container, 'large', 9)];
+    const large = [
+      inodeOf(container, 'large').blob,
+      ...blocksOf(container, 'large', 8),
+      ...blocksOf(container, 'large', 9),
+    ];
     expect(new Set(raw.filter(({ code }) => code === 'orphan').map(({ object }) => object))).toEqual(new Set(large));
     expect(findings.filter((finding) => finding !== 'orphan')).toEqual(['directory-length a', 'no-root']);
   });
@@ -91,7 +109,9 @@ describe('what is extra', () => {
   it('a link that a known directory lost', async () => {
     const container = await uncommitted();
     const { blob, inode } = inodeOf(container, 'c');
-    const dirents = decodeDirents(inode.dirents as Buffer).filter(({ name }) => Buffer.from(name).toString() !== 'linked');
+    const dirents = decodeDirents(inode.dirents as Buffer).filter(
+      ({ name }) => Buffer.from(name).toString() !== 'linked',
+    );
     put(container, blob, encodeInode({ ...inode, dirents: encodeDirents(dirents) }));
     const { findings } = await check(container);
     expect(findings.some((finding) => finding.startsWith('link-count') && finding.includes('linked'))).toBe(true);
@@ -100,7 +120,10 @@ describe('what is extra', () => {
   it('an older version, and a temporary blob', async () => {
     const container = await uncommitted();
     const { blob } = inodeOf(container, 'x');
-    container.blobs.set(blob.replace('00000000009.FFFFFFFF', '00000000008.FFFFFFFF'), container.blobs.get(blob) as Buffer);
+    container.blobs.set(
+      blob.replace('00000000009.FFFFFFFF', '00000000008.FFFFFFFF'),
+      container.blobs.get(blob) as Buffer,
+    );
     container.blobs.set(`tmp${blob}`, Buffer.alloc(0));
     expect((await check(container)).findings).toEqual(['no-root', 'superseded-version', 'temporary-blob']);
   });
@@ -114,7 +137,9 @@ describe('what is damaged', () => {
     const { findings, raw, summary } = await check(container);
     expect(raw.find(({ code }) => code === 'damaged-object')?.object).toBe(blob);
     // Blocks that only this inode can name are left; nothing else is.
-    expect(new Set(findings.map((finding) => finding.split(' ')[0]).filter((code) => code !== 'orphan'))).toEqual(new Set(['damaged-object', 'no-root']));
+    expect(new Set(findings.map((finding) => finding.split(' ')[0]).filter((code) => code !== 'orphan'))).toEqual(
+      new Set(['damaged-object', 'no-root']),
+    );
     if (['deep', 'wide', 'a'].includes(name)) expect(summary.withoutRoot?.unreadDirectoryEntries).toBeGreaterThan(0);
   });
 
@@ -137,17 +162,24 @@ describe('what is damaged', () => {
     expect(raw.find(({ code }) => code === 'load-ids')?.message).toContain('2 inodes are of another load');
   });
 
-  it.each(['before', 'after'])('a directory whose name has another owner than the one that lists it, found %s that one', async (order) => {
-    const container = await uncommitted();
-    const { blob } = inodeOf(container, 'deep');
-    const renamed = [blob.replace(/\.([0-9A-F]{16})\./, '.0123456789ABCDEF.'), container.blobs.get(blob) as Buffer] as const;
-    const others = [...container.blobs].filter(([name]) => name !== blob);
-    container.blobs.clear();
-    for (const [name, bytes] of order === 'before' ? [renamed, ...others] : [...others, renamed]) container.blobs.set(name, bytes);
-    const { findings } = await check(container);
-    expect(findings.filter((finding) => finding.startsWith('owner'))).toContain('owner a/b/deep');
-    expect(findings.join()).not.toContain('directory-cycle');
-  });
+  it.each(['before', 'after'])(
+    'a directory whose name has another owner than the one that lists it, found %s that one',
+    async (order) => {
+      const container = await uncommitted();
+      const { blob } = inodeOf(container, 'deep');
+      const renamed = [
+        blob.replace(/\.([0-9A-F]{16})\./, '.0123456789ABCDEF.'),
+        container.blobs.get(blob) as Buffer,
+      ] as const;
+      const others = [...container.blobs].filter(([name]) => name !== blob);
+      container.blobs.clear();
+      for (const [name, bytes] of order === 'before' ? [renamed, ...others] : [...others, renamed])
+        container.blobs.set(name, bytes);
+      const { findings } = await check(container);
+      expect(findings.filter((finding) => finding.startsWith('owner'))).toContain('owner a/b/deep');
+      expect(findings.join()).not.toContain('directory-cycle');
+    },
+  );
 
   it('two directories that list each other', async () => {
     const container = await uncommitted();

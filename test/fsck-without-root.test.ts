@@ -13,7 +13,18 @@ import { ContainerReader } from '../src/namespace/reader.js';
 import { SMALL } from './support/check.js';
 import { runProgram } from './support/program.js';
 import { removeTree } from './support/tree.js';
-import { base, blocksOf, bodyOf, check, inodeOf, isRootName, keyOf, makeSource, put, uncommitted } from './support/uncommitted.js';
+import {
+  base,
+  blocksOf,
+  bodyOf,
+  check,
+  inodeOf,
+  isRootName,
+  keyOf,
+  makeSource,
+  put,
+  uncommitted,
+} from './support/uncommitted.js';
 
 beforeAll(makeSource);
 afterAll(() => removeTree(base));
@@ -39,7 +50,10 @@ describe('a healthy container without its root', () => {
     const total = (await uncommitted()).blobs.size;
     for (let stop = 5; stop < total; stop += 7) {
       const { raw } = await check(await uncommitted((_name, puts) => puts >= stop));
-      const wrong = raw.filter(({ severity, code, message }) => severity === 'error' && code !== 'no-root' && !message.includes('not in the container'));
+      const wrong = raw.filter(
+        ({ severity, code, message }) =>
+          severity === 'error' && code !== 'no-root' && !message.includes('not in the container'),
+      );
       expect(wrong, `stopped at put ${stop}`).toEqual([]);
     }
   });
@@ -72,7 +86,11 @@ describe('what is missing', () => {
   it('a linked inode, once for each entry that is known', async () => {
     const container = await uncommitted();
     container.blobs.delete(inodeOf(container, 'twins').blob);
-    expect((await check(container)).findings).toEqual(['dangling-entry a/b/twins', 'dangling-entry c/twins', 'no-root']);
+    expect((await check(container)).findings).toEqual([
+      'dangling-entry a/b/twins',
+      'dangling-entry c/twins',
+      'no-root',
+    ]);
   });
 
   it('a directory below another', async () => {
@@ -155,7 +173,9 @@ describe('the verb', () => {
     expect(text.stdout).toContain('error dangling-entry a/b/deep/x: ');
     expect(text.stdout).toContain('error dangling-entry c/\\x1b[2Jodd: ');
     expect(text.stdout).toContain('[foreign \\x1b[2J \\xc2\\x9b]');
-    expect(text.stdout).toMatch(/\nChecked without the root directory: \d+ inodes belong to it, 0 to 0 other directories/);
+    expect(text.stdout).toMatch(
+      /\nChecked without the root directory: \d+ inodes belong to it, 0 to 0 other directories/,
+    );
     expect(text.stdout).toContain('--new-session=false');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: none may reach a terminal
     expect(text.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);

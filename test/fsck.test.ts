@@ -25,23 +25,35 @@ beforeAll(() => {
 async function healthy(): Promise<MemoryContainer> {
   const container = new MemoryContainer();
   const statePath = mkdtempSync(join(base, 'state-'));
-  await load({ source, destination: '/unused', statePath, compression: 'DISABLED', internals: { container, geometry: SMALL } });
+  await load({
+    source,
+    destination: '/unused',
+    statePath,
+    compression: 'DISABLED',
+    internals: { container, geometry: SMALL },
+  });
   expect(await findingsOf(container, SMALL)).toEqual([]);
   return container;
 }
 
-const bodyOf = (container: MemoryContainer, name: string) => (container.blobs.get(name) as Buffer).subarray(ENVELOPE_BYTES);
+const bodyOf = (container: MemoryContainer, name: string) =>
+  (container.blobs.get(name) as Buffer).subarray(ENVELOPE_BYTES);
 const handleOfLarge = (container: MemoryContainer) => {
   for (const blob of container.blobs.keys()) {
     const key = decodeObjectName(blob);
-    if (key?.type === 1 && Buffer.from(decodeInode(bodyOf(container, blob)).name).toString() === 'large') return idHex(key.id);
+    if (key?.type === 1 && Buffer.from(decodeInode(bodyOf(container, blob)).name).toString() === 'large')
+      return idHex(key.id);
   }
   throw new Error('There is no inode of the large file.');
 };
 const blocksOf = (container: MemoryContainer, type: 8 | 9, isOwner: (owner: Uint8Array) => boolean) =>
-  [...container.blobs.keys()].filter((name) => decodeObjectName(name)?.type === type && isOwner(decodeSegment(bodyOf(container, name)).owner.handle));
+  [...container.blobs.keys()].filter(
+    (name) => decodeObjectName(name)?.type === type && isOwner(decodeSegment(bodyOf(container, name)).owner.handle),
+  );
 const codesOf = async (container: MemoryContainer) =>
-  (await findingsOf(container, SMALL)).map(({ code, path }) => `${code} ${path === undefined ? '-' : escapePath(path)}`);
+  (await findingsOf(container, SMALL)).map(
+    ({ code, path }) => `${code} ${path === undefined ? '-' : escapePath(path)}`,
+  );
 
 describe('one fault is told of as one', () => {
   it('a root with a segment missing is no missing root', async () => {

@@ -15,7 +15,14 @@ import { complaints, runProgram } from './support/program.js';
 import { isRoot } from './support/tree.js';
 
 /** Findings that the format document names as deviations of the reference loader. */
-const KNOWN_DEVIATIONS = ['symlink-length', 'symlink-target', 'name-record', 'source-manager', 'directory-length', 'empty-indirect-block'];
+const KNOWN_DEVIATIONS = [
+  'symlink-length',
+  'symlink-target',
+  'name-record',
+  'source-manager',
+  'directory-length',
+  'empty-indirect-block',
+];
 
 /** What a line of a manifest says that an exported entry must have. */
 interface Wanted {
@@ -39,7 +46,9 @@ describe.each(GOLDEN)('the reference container %s', (name) => {
 
   it('has only warnings, of the known deviations', async () => {
     const findings = await findingsOf(container);
-    expect(findings.filter(({ severity, code }) => severity === 'error' || !KNOWN_DEVIATIONS.includes(code))).toEqual([]);
+    expect(findings.filter(({ severity, code }) => severity === 'error' || !KNOWN_DEVIATIONS.includes(code))).toEqual(
+      [],
+    );
   });
 
   it('holds what its manifest says, but for the rounding of times', async () => {
@@ -89,10 +98,10 @@ describe.each(GOLDEN)('the reference container %s', (name) => {
       }
       if (found.isSymbolicLink()) expect(readlinkSync(path, 'buffer').toString('hex'), what).toBe(entry.target_hex);
       if (found.isBlockDevice() || found.isCharacterDevice())
-        expect([(found.rdev >> 8n) & 0xfffn, (found.rdev & 0xffn) | ((found.rdev >> 12n) & 0xfff00n)].map(Number), what).toEqual([
-          entry.rdev_major,
-          entry.rdev_minor,
-        ]);
+        expect(
+          [(found.rdev >> 8n) & 0xfffn, (found.rdev & 0xffn) | ((found.rdev >> 12n) & 0xfff00n)].map(Number),
+          what,
+        ).toEqual([entry.rdev_major, entry.rdev_minor]);
       // The reference loader rounds times to what a double holds.
       const offNs = found.mtimeNs - BigInt(/"mtime_ns": ?"?(\d+)/.exec(golden.lineOf(entry.path_hex))?.[1] ?? 0);
       expect(offNs < 1000n && offNs > -1000n, `${what}: ${offNs} ns`).toBe(true);
@@ -100,7 +109,9 @@ describe.each(GOLDEN)('the reference container %s', (name) => {
         const group = /"ino": ?(\d+)/.exec(golden.lineOf(entry.path_hex))?.[1] ?? '';
         inodes.set(group, (inodes.get(group) ?? new Set()).add(found.ino));
         // A link whose other name is outside the tree has one name here.
-        const names = golden.manifest.filter(({ path_hex }) => golden.lineOf(path_hex).includes(`"ino": ${group},`)).length;
+        const names = golden.manifest.filter(({ path_hex }) =>
+          golden.lineOf(path_hex).includes(`"ino": ${group},`),
+        ).length;
         expect(Number(found.nlink), what).toBe(names);
       }
       count++;

@@ -1,4 +1,14 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ClfsError } from '../src/error.js';
@@ -104,33 +114,41 @@ describe('reports of a session that was stopped in a repair', () => {
     const second = await job.session(lock('d/y'), { maxErrors: 0 });
     expect(second.status).toBe('Failed');
     const { filesDone, filesFailed, filesTotal, filesPending } = second.progress;
-    expect({ filesDone, filesFailed, filesTotal, filesPending }).toEqual({ filesDone: 4, filesFailed: 1, filesTotal: 5, filesPending: 0 });
+    expect({ filesDone, filesFailed, filesTotal, filesPending }).toEqual({
+      filesDone: 4,
+      filesFailed: 1,
+      filesTotal: 5,
+      filesPending: 0,
+    });
     expect(readFileSync(join(job.statePath, 'problems.txt'), 'utf8')).toBe(`${job.path('d/y')}\n`);
   });
 });
 
 describe('the manifest of a job', () => {
-  it.each(Array.from({ length: 10 }, (_, i) => i + 2))('has no line of a transaction that was undone: number %i', async (at) => {
-    const target = join(base, `manifest-${at}.jsonl`);
-    const job = new Job(base, { manifest: target });
-    for (const directory of ['a', 'b']) for (const name of ['one', 'two']) job.file(`${directory}/${name}`);
-    let transactions = 0;
-    const { now } = job.world.hooks;
-    // Asked for at the end of a transaction, before it is committed.
-    const failing = () => {
-      if (++transactions === at) throw new ClfsError('state', 'the disk is full');
-      return now?.() ?? 0;
-    };
-    Object.assign(job.world.hooks, { now: failing });
-    const first = await job.session();
-    if (first.status !== 'Completed') expect((await job.session()).status).toBe('Completed');
-    const paths = readFileSync(target, 'utf8')
-      .trimEnd()
-      .split('\n')
-      .map((line) => (JSON.parse(line) as { path_hex: string }).path_hex);
-    expect([...paths].sort()).toEqual([...new Set(paths)].sort());
-    await expectFaithful(job.source, job.world.store, SMALL);
-  });
+  it.each(Array.from({ length: 10 }, (_, i) => i + 2))(
+    'has no line of a transaction that was undone: number %i',
+    async (at) => {
+      const target = join(base, `manifest-${at}.jsonl`);
+      const job = new Job(base, { manifest: target });
+      for (const directory of ['a', 'b']) for (const name of ['one', 'two']) job.file(`${directory}/${name}`);
+      let transactions = 0;
+      const { now } = job.world.hooks;
+      // Asked for at the end of a transaction, before it is committed.
+      const failing = () => {
+        if (++transactions === at) throw new ClfsError('state', 'the disk is full');
+        return now?.() ?? 0;
+      };
+      Object.assign(job.world.hooks, { now: failing });
+      const first = await job.session();
+      if (first.status !== 'Completed') expect((await job.session()).status).toBe('Completed');
+      const paths = readFileSync(target, 'utf8')
+        .trimEnd()
+        .split('\n')
+        .map((line) => (JSON.parse(line) as { path_hex: string }).path_hex);
+      expect([...paths].sort()).toEqual([...new Set(paths)].sort());
+      await expectFaithful(job.source, job.world.store, SMALL);
+    },
+  );
 });
 
 describe('the inode number of a linked file that is gone', () => {
@@ -232,7 +250,8 @@ describe('a job that is finished already', () => {
     const job = new Job(base);
     job.file('d/file');
     const destination = `${job.statePath}-container`;
-    const session = (newSession: boolean) => load({ source: job.source, destination, statePath: job.statePath, newSession, threads: 1 });
+    const session = (newSession: boolean) =>
+      load({ source: job.source, destination, statePath: job.statePath, newSession, threads: 1 });
     const linkOf = (fd: string) => {
       try {
         return readlinkSync(`/proc/self/fd/${fd}`);

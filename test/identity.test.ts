@@ -113,11 +113,17 @@ describe('Entra ID', () => {
     await makeTree(source, { bulk: 100, sizes: [0, 100, 20_000] });
     const url = await newContainer('principal');
     const state = join(base, 'principal-state');
-    const run = await runProgram('azcopy', ['load', 'clfs', source, url, `--state-path=${state}`, TRUSTED], environment());
+    const run = await runProgram(
+      'azcopy',
+      ['load', 'clfs', source, url, `--state-path=${state}`, TRUSTED],
+      environment(),
+    );
     expect(run.stdout).toContain('Final Job Status: Completed\n');
     expect(run.code).toBe(0);
     const verified = await runProgram('clfsload', ['verify', source, url, '--content', TRUSTED], environment());
-    expect(verified.stdout).toMatch(/ 0 different, 0 only in the source, 0 only in the container, 0 could not be checked/);
+    expect(verified.stdout).toMatch(
+      / 0 different, 0 only in the source, 0 only in the container, 0 could not be checked/,
+    );
     expect((await runProgram('clfsload', ['ls', url, TRUSTED], environment())).stdout).toContain('bulk0\n');
     for (const text of [run.stdout, run.stderr, readFileSync(join(state, 'clfsload.log'), 'utf8')]) {
       expect(text).not.toContain(SECRET);
@@ -134,7 +140,16 @@ describe('Entra ID', () => {
     const before = authority.asked.length;
     const run = await runProgram(
       'clfsload',
-      ['load', source, url, `--state-path=${join(base, 'renewed-state')}`, TRUSTED, '--cap-mbps=8', '--compression-type=DISABLED', '--output-level=essential'],
+      [
+        'load',
+        source,
+        url,
+        `--state-path=${join(base, 'renewed-state')}`,
+        TRUSTED,
+        '--cap-mbps=8',
+        '--compression-type=DISABLED',
+        '--output-level=essential',
+      ],
       environment(),
     );
     authority.lifeSeconds = 3600;
@@ -148,7 +163,9 @@ describe('Entra ID', () => {
   it('no token goes to a host that is not trusted, nor over http', async () => {
     const asked = authority.asked.length;
     const attempt = (url: string) =>
-      runProgram('clfsload', ['load', base, url, `--state-path=${join(base, '..', 'never')}`], environment()).then(({ stdout, code }) => ({ stdout, code }));
+      runProgram('clfsload', ['load', base, url, `--state-path=${join(base, '..', 'never')}`], environment()).then(
+        ({ stdout, code }) => ({ stdout, code }),
+      );
     const untrusted = await attempt(containerUrl('principal'));
     expect(untrusted.stdout).toContain('Cannot start job due to error: A token is not sent to "127.0.0.1"');
     expect(untrusted.code).toBe(1);
@@ -159,9 +176,15 @@ describe('Entra ID', () => {
 
   it('what is wrong with the login is told, without the secret', async () => {
     const load = (env: NodeJS.ProcessEnv) =>
-      runProgram('clfsload', ['load', base, containerUrl('principal'), `--state-path=${join(base, '..', 'never')}`, TRUSTED], { ...environment(), ...env });
+      runProgram(
+        'clfsload',
+        ['load', base, containerUrl('principal'), `--state-path=${join(base, '..', 'never')}`, TRUSTED],
+        { ...environment(), ...env },
+      );
     const unknown = await load({ AZCOPY_AUTO_LOGIN_TYPE: 'PASSWORD' });
-    expect(unknown.stdout).toContain('AZCOPY_AUTO_LOGIN_TYPE takes DEVICE, SPN, MSI, AZCLI, PSCRED, WORKLOAD, not "PASSWORD"');
+    expect(unknown.stdout).toContain(
+      'AZCOPY_AUTO_LOGIN_TYPE takes DEVICE, SPN, MSI, AZCLI, PSCRED, WORKLOAD, not "PASSWORD"',
+    );
     const missing = await load({ AZCOPY_SPA_APPLICATION_ID: '' });
     expect(missing.stdout).toContain('AZCOPY_AUTO_LOGIN_TYPE=SPN needs AZCOPY_SPA_APPLICATION_ID');
     const wrong = await load({ AZCOPY_SPA_CLIENT_SECRET: 'not-the-secret' });
@@ -170,7 +193,9 @@ describe('Entra ID', () => {
     const pfx = await load({ AZCOPY_SPA_CERT_PATH: '/some/where.pfx' });
     expect(pfx.stdout).toContain('must name a PEM file');
     const nothing = await load({ AZCOPY_AUTO_LOGIN_TYPE: '' });
-    expect(nothing.stdout).toContain('the destination is not a valid Container URL with SAS, please refer to the examples');
+    expect(nothing.stdout).toContain(
+      'the destination is not a valid Container URL with SAS, please refer to the examples',
+    );
   });
 });
 

@@ -52,7 +52,17 @@ describe('a signal, on a container on disk', () => {
     }
     writeFileSync(join(source, 'large'), someBytes(3_000_000, 1));
     writeFileSync(join(base, 'preload.cjs'), PRELOAD);
-    expect((await runProgram('clfsload', ['load', source, container, `--state-path=${join(base, 'state')}`, '--output-type=none'])).code).toBe(0);
+    expect(
+      (
+        await runProgram('clfsload', [
+          'load',
+          source,
+          container,
+          `--state-path=${join(base, 'state')}`,
+          '--output-type=none',
+        ])
+      ).code,
+    ).toBe(0);
   });
 
   const VERBS: Record<string, () => string[]> = {
@@ -79,7 +89,8 @@ describe('a signal, on a container on disk', () => {
     const target = join(base, 'target-whole');
     expect((await interrupted('SIGINT', ['export', container, target])).code).toBe(130);
     for (const directory of readdirSync(target).filter((name) => name.startsWith('d'))) {
-      for (const name of readdirSync(join(target, directory))) expect(statSync(join(target, directory, name)).size).toBe('content'.length);
+      for (const name of readdirSync(join(target, directory)))
+        expect(statSync(join(target, directory, name)).size).toBe('content'.length);
     }
   });
 
@@ -107,10 +118,14 @@ describe('a signal, on a container on disk', () => {
        };
        syncBuiltinESMExports();`,
     );
-    const child = spawn(process.execPath, ['--require', preload, BIN, 'export', container, '--tar', join(base, 'stuck.tar')], {
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      env: { ...process.env, TEST_CONTAINER: container, TEST_SIGNAL: 'SIGINT' },
-    });
+    const child = spawn(
+      process.execPath,
+      ['--require', preload, BIN, 'export', container, '--tar', join(base, 'stuck.tar')],
+      {
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        env: { ...process.env, TEST_CONTAINER: container, TEST_SIGNAL: 'SIGINT' },
+      },
+    );
     await new Promise((resolve) => child.once('message', resolve));
     const begin = performance.now();
     child.kill('SIGTERM');
@@ -127,8 +142,22 @@ describe('cat into a slow pipe', () => {
     mkdirSync(large);
     writeFileSync(join(large, 'file'), someBytes(16384 + 8388608 * 4, 3));
     const place = join(base, 'slow-container');
-    expect((await runProgram('clfsload', ['load', large, place, `--state-path=${join(base, 'slow-state')}`, '--output-type=none'])).code).toBe(0);
-    const child = spawn('sh', ['-c', '"$0" "$1" cat "$2" file | (sleep 1; cat) | wc -c', process.execPath, BIN, place], { stdio: ['ignore', 'pipe', 'pipe'] });
+    expect(
+      (
+        await runProgram('clfsload', [
+          'load',
+          large,
+          place,
+          `--state-path=${join(base, 'slow-state')}`,
+          '--output-type=none',
+        ])
+      ).code,
+    ).toBe(0);
+    const child = spawn(
+      'sh',
+      ['-c', '"$0" "$1" cat "$2" file | (sleep 1; cat) | wc -c', process.execPath, BIN, place],
+      { stdio: ['ignore', 'pipe', 'pipe'] },
+    );
     let stdout = '';
     let stderr = '';
     child.stdout.on('data', (text: Buffer) => {

@@ -72,13 +72,24 @@ describe('kill -9 at random moments', () => {
       makeTree(source, 4000, 20 * 1048576);
       const url = await azurite.createContainer('kill');
       const run = await killAndResume(
-        ['load', source, url, `--state-path=${join(base, 'state-azurite')}`, '--preserve-hardlinks', '--late-arrival=2s'],
+        [
+          'load',
+          source,
+          url,
+          `--state-path=${join(base, 'state-azurite')}`,
+          '--preserve-hardlinks',
+          '--late-arrival=2s',
+        ],
         10,
         500,
       );
       expect(run.stdout).toContain('Final Job Status: Completed\n');
       const { place, query } = parseContainer(url);
-      const container = await openContainer(place, { query, bearer: '' }, { retryWindowMs: 5000, traffic: new Traffic(1) });
+      const container = await openContainer(
+        place,
+        { query, bearer: '' },
+        { retryWindowMs: 5000, traffic: new Traffic(1) },
+      );
       await expectFaithful(source, container);
       await container.close();
     });

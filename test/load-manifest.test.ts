@@ -25,28 +25,38 @@ async function expectSame(file: string, container: string): Promise<void> {
 }
 
 describe('load --manifest', () => {
-  it.each(['--preserve-hardlinks', '--preserve-hardlinks=false'])('says what the container holds, %s', async (links) => {
-    const container = fresh('container');
-    const file = fresh('manifest');
-    const state = fresh('state');
-    const args = ['load', source, container, `--state-path=${state}`, links, `--manifest=${file}`];
-    expect((await runProgram('clfsload', args)).code).toBe(0);
-    await expectSame(file, container);
-    expect((await runProgram('clfsload', ['verify', '--manifest', file, container, '--content'])).code).toBe(0);
-    // Asked for again, elsewhere.
-    const again = fresh('manifest');
-    await runProgram('clfsload', [...args.slice(0, -1), `--manifest=${again}`, '--new-session=false']);
-    expect(readFileSync(again)).toEqual(readFileSync(file));
-    // Left out, it is written where it was.
-    rmSync(file);
-    expect((await runProgram('clfsload', [...args.slice(0, -1), '--new-session=false'])).code).toBe(0);
-    expect(readFileSync(file)).toEqual(readFileSync(again));
-  });
+  it.each(['--preserve-hardlinks', '--preserve-hardlinks=false'])(
+    'says what the container holds, %s',
+    async (links) => {
+      const container = fresh('container');
+      const file = fresh('manifest');
+      const state = fresh('state');
+      const args = ['load', source, container, `--state-path=${state}`, links, `--manifest=${file}`];
+      expect((await runProgram('clfsload', args)).code).toBe(0);
+      await expectSame(file, container);
+      expect((await runProgram('clfsload', ['verify', '--manifest', file, container, '--content'])).code).toBe(0);
+      // Asked for again, elsewhere.
+      const again = fresh('manifest');
+      await runProgram('clfsload', [...args.slice(0, -1), `--manifest=${again}`, '--new-session=false']);
+      expect(readFileSync(again)).toEqual(readFileSync(file));
+      // Left out, it is written where it was.
+      rmSync(file);
+      expect((await runProgram('clfsload', [...args.slice(0, -1), '--new-session=false'])).code).toBe(0);
+      expect(readFileSync(file)).toEqual(readFileSync(again));
+    },
+  );
 
   it('is whole after kills', async () => {
     const container = fresh('container');
     const file = fresh('manifest');
-    const args = ['load', source, container, `--state-path=${fresh('state')}`, '--preserve-hardlinks', `--manifest=${file}`];
+    const args = [
+      'load',
+      source,
+      container,
+      `--state-path=${fresh('state')}`,
+      '--preserve-hardlinks',
+      `--manifest=${file}`,
+    ];
     for (let kill = 0; kill < 8; kill++) {
       const { child, done } = startProgram('clfsload', [...args, ...(kill === 0 ? [] : ['--new-session=false'])]);
       const wait = async () => {
@@ -60,7 +70,9 @@ describe('load --manifest', () => {
       child.kill('SIGKILL');
       await done;
     }
-    expect((await runProgram('clfsload', [...args, '--new-session=false', '--late-arrival=0s'])).stdout).toContain('Final Job Status: Completed\n');
+    expect((await runProgram('clfsload', [...args, '--new-session=false', '--late-arrival=0s'])).stdout).toContain(
+      'Final Job Status: Completed\n',
+    );
     await expectSame(file, container);
   });
 
@@ -72,9 +84,20 @@ describe('load --manifest', () => {
     chmodSync(bad, 0o600);
     const program = new URL('../bin/clfsload', import.meta.url).pathname;
     const ordinary = (...flags: string[]) => {
-      const args = ['load', join(source, 'bulk0'), join(own, 'container'), `--state-path=${own}/state`, `--manifest=${own}/manifest`, ...flags];
+      const args = [
+        'load',
+        join(source, 'bulk0'),
+        join(own, 'container'),
+        `--state-path=${own}/state`,
+        `--manifest=${own}/manifest`,
+        ...flags,
+      ];
       try {
-        return execFileSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, program, ...args], { encoding: 'utf8' });
+        return execFileSync(
+          'setpriv',
+          ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, program, ...args],
+          { encoding: 'utf8' },
+        );
       } catch (error) {
         return (error as { stdout: string }).stdout;
       }

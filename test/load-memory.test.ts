@@ -11,7 +11,12 @@ import { countEntries, makeTree, removeTree } from './support/tree.js';
 describe('load into a container in memory', () => {
   const base = mkdtempSync(join(tmpdir(), 'clfs-load-'));
   const source = join(base, 'source');
-  beforeAll(() => makeTree(source, { bulk: 1200, sizes: [0, 1, 599, 600, 601, 2600, 2601, 8600, 8601, 14600, 14601, 32601, 86600, 86601] }));
+  beforeAll(() =>
+    makeTree(source, {
+      bulk: 1200,
+      sizes: [0, 1, 599, 600, 601, 2600, 2601, 8600, 8601, 14600, 14601, 32601, 86600, 86601],
+    }),
+  );
   afterAll(() => removeTree(base));
 
   describe.each([
@@ -23,20 +28,23 @@ describe('load into a container in memory', () => {
       ['LZ4', true],
       ['DISABLED', false],
       ['DISABLED', true],
-    ] as const)('%s, hard links preserved: %s: every byte, attribute and link is there', async (compression, preserveHardLinks) => {
-      const container = new MemoryContainer();
-      const summary = await load({
-        source,
-        destination: '/unused',
-        statePath: join(base, `state-${geometry.fanOut}-${compression}-${preserveHardLinks}`),
-        compression,
-        preserveHardLinks,
-        internals: { container, geometry },
-      });
-      expect(summary.error).toBeUndefined();
-      expect(summary.status).toBe('Completed');
-      if (!preserveHardLinks) expect(summary.progress.filesDone).toBe(countEntries(source));
-      await expectFaithful(source, container, geometry);
-    });
+    ] as const)(
+      '%s, hard links preserved: %s: every byte, attribute and link is there',
+      async (compression, preserveHardLinks) => {
+        const container = new MemoryContainer();
+        const summary = await load({
+          source,
+          destination: '/unused',
+          statePath: join(base, `state-${geometry.fanOut}-${compression}-${preserveHardLinks}`),
+          compression,
+          preserveHardLinks,
+          internals: { container, geometry },
+        });
+        expect(summary.error).toBeUndefined();
+        expect(summary.status).toBe('Completed');
+        if (!preserveHardLinks) expect(summary.progress.filesDone).toBe(countEntries(source));
+        await expectFaithful(source, container, geometry);
+      },
+    );
   });
 });

@@ -37,7 +37,14 @@ describe('load with threads, a tree of every kind of entry', () => {
     it('into a container on disk', async () => {
       expect(entries).toBeGreaterThan(3000);
       const destination = join(base, `container-${key}`);
-      const run = await runProgram('azcopy', ['load', 'clfs', source, destination, `--state-path=${join(base, `state-${key}`)}`, ...flags]);
+      const run = await runProgram('azcopy', [
+        'load',
+        'clfs',
+        source,
+        destination,
+        `--state-path=${join(base, `state-${key}`)}`,
+        ...flags,
+      ]);
       expect(run.stdout).toContain('Final Job Status: Completed\n');
       expect(run.code).toBe(0);
       if (!links) expect(run.stdout).toContain(`Number of Transfers Completed: ${entries}\n`);
@@ -49,11 +56,22 @@ describe('load with threads, a tree of every kind of entry', () => {
 
     it('into Azurite', async () => {
       const url = await azurite.createContainer(`load-${key}`);
-      const run = await runProgram('azcopy', ['load', 'clfs', source, url, `--state-path=${join(base, `state-azurite-${key}`)}`, ...flags]);
+      const run = await runProgram('azcopy', [
+        'load',
+        'clfs',
+        source,
+        url,
+        `--state-path=${join(base, `state-azurite-${key}`)}`,
+        ...flags,
+      ]);
       expect(run.stdout).toContain('Final Job Status: Completed\n');
       expect(run.code).toBe(0);
       const { place, query } = parseContainer(url);
-      const container = await openContainer(place, { query, bearer: '' }, { retryWindowMs: 5000, traffic: new Traffic(1) });
+      const container = await openContainer(
+        place,
+        { query, bearer: '' },
+        { retryWindowMs: 5000, traffic: new Traffic(1) },
+      );
       await expectFaithful(source, container);
       await container.close();
     });

@@ -121,7 +121,9 @@ describe('a listing of a directory', () => {
     const container = openLocalContainer(place);
     const found = new Set<string>();
     for await (const page of container.list('name-')) {
-      if (found.size === 0) for (const name of readdirSync(place)) if (!page.some((blob) => blob.name === name)) await container.delete(name);
+      if (found.size === 0)
+        for (const name of readdirSync(place))
+          if (!page.some((blob) => blob.name === name)) await container.delete(name);
       for (const { name } of page) found.add(name);
     }
     expect(found.size).toBeGreaterThanOrEqual(1000);

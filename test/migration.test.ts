@@ -58,7 +58,10 @@ function unpack(name: OldState): OldJob {
 }
 
 /** @param changeTimes those that the source shows */
-function resume({ name, source, statePath, store }: OldJob, changeTimes: ReadonlyMap<string, Timestamp>): Promise<LoadSummary> {
+function resume(
+  { name, source, statePath, store }: OldJob,
+  changeTimes: ReadonlyMap<string, Timestamp>,
+): Promise<LoadSummary> {
   return load({
     source,
     destination: '/unused',
@@ -119,7 +122,8 @@ describe('a state of version 2', () => {
     job.file('d/a', 'linked');
     job.link('d/a', 'd/b');
     let segments = 0;
-    job.world.onPut = (name) => (decodeObjectName(name)?.type === ObjectType.segment && ++segments === 9 ? 'killed after' : undefined);
+    job.world.onPut = (name) =>
+      decodeObjectName(name)?.type === ObjectType.segment && ++segments === 9 ? 'killed after' : undefined;
     await job.session({}, { maxErrors: 7 }).catch(() => undefined);
     expect(segments).toBe(9);
     const done = downgrade(join(job.statePath, 'job.db'));
@@ -137,7 +141,10 @@ describe('a state of version 2', () => {
   });
 });
 
-/** Makes of a database what the program wrote before version 3 of the tables. @returns blocks of a large file that are done, from the first on */
+/**
+ * Makes of a database what the program wrote before version 3 of the tables. @returns blocks of a large file that are
+ * done, from the first on
+ */
 function downgrade(path: string): number {
   const db = openDatabase(path);
   const row = db.prepare('SELECT id, done FROM large').get() as { id: number; done: Uint8Array | null };

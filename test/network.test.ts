@@ -81,9 +81,13 @@ describe('networks', () => {
 
   it('AZCOPY_CONCURRENCY_VALUE takes a number or AUTO', async () => {
     const attempt = (value: string, name: string) =>
-      runProgram('clfsload', ['load', source, join(base, name), `--state-path=${join(base, `${name}-state`)}`], { AZCOPY_CONCURRENCY_VALUE: value });
+      runProgram('clfsload', ['load', source, join(base, name), `--state-path=${join(base, `${name}-state`)}`], {
+        AZCOPY_CONCURRENCY_VALUE: value,
+      });
     expect((await attempt('auto', 'automatic')).code).toBe(0);
     expect((await attempt('4', 'four')).code).toBe(0);
-    expect((await attempt('many', 'many')).stderr).toContain('AZCOPY_CONCURRENCY_VALUE takes a whole number or AUTO, not "many"');
+    expect((await attempt('many', 'many')).stderr).toContain(
+      'AZCOPY_CONCURRENCY_VALUE takes a whole number or AUTO, not "many"',
+    );
   });
 });

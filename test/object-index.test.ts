@@ -9,14 +9,19 @@ import { openFiles } from './support/open-files.js';
 
 describe('an index in memory', () => indexContract((container) => indexContainer(container)));
 // Four, and no piece of either length: the last run is shorter, and one is longer than what is sorted by comparisons.
-describe('an index on disk, of many short runs', () => indexContract((container) => indexContainer(container, { memoryObjects: 4 }), 2400));
-describe('an index on disk, of long runs', () => indexContract((container) => indexContainer(container, { memoryObjects: 9000 }), 20_000));
+describe('an index on disk, of many short runs', () =>
+  indexContract((container) => indexContainer(container, { memoryObjects: 4 }), 2400));
+describe('an index on disk, of long runs', () =>
+  indexContract((container) => indexContainer(container, { memoryObjects: 9000 }), 20_000));
 
 describe('an index that is closed', () => {
   it('leaves no descriptor open, also when the listing fails', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'clfs-index-'));
     vi.stubEnv('TMPDIR', directory);
-    const names = Array.from({ length: 30 }, (_, i) => ({ name: encodeObjectNameV1(Buffer.alloc(16, i), 9), sizeBytes: 1 }));
+    const names = Array.from({ length: 30 }, (_, i) => ({
+      name: encodeObjectNameV1(Buffer.alloc(16, i), 9),
+      sizeBytes: 1,
+    }));
     const index = await indexContainer(containerListing(names), { memoryObjects: 4 });
     // What counts, and what is superseded.
     expect(openFiles(directory)).toHaveLength(2);

@@ -72,18 +72,42 @@ describe('load, as text on a pipe', () => {
     const container = fresh('container');
     const first = await runProgram('azcopy', ['load', 'clfs', source, container, '--state-path', state]);
     expect(masked(first.stdout)).toBe(
-      lines(BEGINNING('Starting a new job.'), 'INFO: Transfer phase has started.', 'INFO: Finalize phase has started.', END(4, 4, 0, 300, 'Completed')),
+      lines(
+        BEGINNING('Starting a new job.'),
+        'INFO: Transfer phase has started.',
+        'INFO: Finalize phase has started.',
+        END(4, 4, 0, 300, 'Completed'),
+      ),
     );
     expect(first).toMatchObject({ code: 0, stderr: '' });
-    const again = await runProgram('azcopy', ['load', 'clfs', source, container, '--state-path', state, '--new-session=false']);
+    const again = await runProgram('azcopy', [
+      'load',
+      'clfs',
+      source,
+      container,
+      '--state-path',
+      state,
+      '--new-session=false',
+    ]);
     expect(masked(again.stdout)).toBe(
-      lines(BEGINNING('Continuing the existing job.'), 'INFO: This job is finished already: everything is in the container.', END(4, 4, 0, 300, 'Completed')),
+      lines(
+        BEGINNING('Continuing the existing job.'),
+        'INFO: This job is finished already: everything is in the container.',
+        END(4, 4, 0, 300, 'Completed'),
+      ),
     );
     expect(again.code).toBe(0);
   });
 
   it('with hard links', async () => {
-    const run = await runProgram('clfsload', ['load', linked, fresh('container'), '--state-path', fresh('state'), '--preserve-hardlinks=true']);
+    const run = await runProgram('clfsload', [
+      'load',
+      linked,
+      fresh('container'),
+      '--state-path',
+      fresh('state'),
+      '--preserve-hardlinks=true',
+    ]);
     expect(masked(run.stdout)).toBe(
       lines(
         BEGINNING('Starting a new job.', true),
@@ -123,7 +147,8 @@ describe('load, as text on a pipe', () => {
         return { code: status, stdout };
       }
     };
-    const problems = 'INFO: What failed is listed in BASE/own-N/state/problems.txt; go on with --new-session=false to try it again.';
+    const problems =
+      'INFO: What failed is listed in BASE/own-N/state/problems.txt; go on with --new-session=false to try it again.';
     const transfer = 'INFO: Transfer phase has started.';
     const stopped = ordinary('--max-errors=0');
     expect(masked(stopped.stdout)).toBe(
@@ -181,7 +206,9 @@ describe('load, as text on a pipe', () => {
   it('stopped by a signal', async () => {
     const url = await azurite.createContainer('stopped');
     const { child, done } = startProgram('clfsload', ['load', slow, url, '--state-path', fresh('state'), ...SLOW]);
-    await new Promise<void>((resolve) => child.stdout?.on('data', (text: string) => text.includes('Throughput') && resolve()));
+    await new Promise<void>((resolve) =>
+      child.stdout?.on('data', (text: string) => text.includes('Throughput') && resolve()),
+    );
     child.kill('SIGINT');
     const run = await done;
     expect(run.stdout).toContain('INFO: The job stopped: The job was stopped. Go on with it by --new-session=false.\n');
@@ -193,9 +220,17 @@ describe('load, as text on a pipe', () => {
 describe('load, on a terminal', () => {
   it('rewrites the progress line, prints messages over it, and ends below it', async () => {
     const url = await azurite.createContainer('terminal');
-    const { stdout, code } = await runOnTerminal('clfsload', ['load', slow, url, '--state-path', fresh('state'), ...SLOW]);
+    const { stdout, code } = await runOnTerminal('clfsload', [
+      'load',
+      slow,
+      url,
+      '--state-path',
+      fresh('state'),
+      ...SLOW,
+    ]);
     expect(code).toBe(0);
-    const progress = '\\d\\d?\\.\\d %, \\d+ Done, 0 Failed, \\d+ Pending, 0 Skipped, 21 Total, Throughput \\(Mb/s\\): \\d+\\.\\d \\([^)]*\\)';
+    const progress =
+      '\\d\\d?\\.\\d %, \\d+ Done, 0 Failed, \\d+ Pending, 0 Skipped, 21 Total, Throughput \\(Mb/s\\): \\d+\\.\\d \\([^)]*\\)';
     const text = masked(stdout.replaceAll('\r\n', '\n'));
     const beginning = lines(
       BEGINNING('Starting a new job.').map((line) => line.replace('LZ4', 'DISABLED')),
@@ -214,7 +249,11 @@ describe('load, on a terminal', () => {
 
   it('on a narrow one the details are left out, so that the line does not wrap', async () => {
     const url = await azurite.createContainer('narrow');
-    const { stdout } = await runOnTerminal('clfsload', ['load', slow, url, '--state-path', fresh('state'), ...SLOW], 100);
+    const { stdout } = await runOnTerminal(
+      'clfsload',
+      ['load', slow, url, '--state-path', fresh('state'), ...SLOW],
+      100,
+    );
     expect(stdout).toContain('Throughput');
     const [first] = /\r[^\r\n]*Throughput[^\r\n]*/.exec(stdout) ?? [''];
     expect(first).not.toContain('overall');
@@ -223,11 +262,22 @@ describe('load, on a terminal', () => {
 
 describe('load, as JSON', () => {
   it('every line is as docs/output.schema.json says, in order', async () => {
-    const schema = JSON.parse(readFileSync(new URL('../docs/output.schema.json', import.meta.url), 'utf8')) as { $defs: Record<string, object> };
+    const schema = JSON.parse(readFileSync(new URL('../docs/output.schema.json', import.meta.url), 'utf8')) as {
+      $defs: Record<string, object>;
+    };
     const ajv = new Ajv2020({ strict: false });
     const valid = ajv.compile(schema);
     const url = await azurite.createContainer('json');
-    const run = await runProgram('azcopy', ['load', 'clfs', slow, url, '--state-path', fresh('state'), '--output-type=json', ...SLOW]);
+    const run = await runProgram('azcopy', [
+      'load',
+      'clfs',
+      slow,
+      url,
+      '--state-path',
+      fresh('state'),
+      '--output-type=json',
+      ...SLOW,
+    ]);
     const messages = run.stdout
       .trim()
       .split('\n')
@@ -256,11 +306,21 @@ describe('load, as JSON', () => {
         ' ',
       ),
     );
-    for (let at = 1; at < progress.length; at++) expect(progress[at].pct_complete).toBeGreaterThanOrEqual(progress[at - 1].pct_complete);
+    for (let at = 1; at < progress.length; at++)
+      expect(progress[at].pct_complete).toBeGreaterThanOrEqual(progress[at - 1].pct_complete);
   });
 
   it('whole output of a small job', async () => {
-    const run = await runProgram('azcopy', ['load', 'clfs', source, fresh('container'), '--state-path', fresh('state'), '--output-type', 'json']);
+    const run = await runProgram('azcopy', [
+      'load',
+      'clfs',
+      source,
+      fresh('container'),
+      '--state-path',
+      fresh('state'),
+      '--output-type',
+      'json',
+    ]);
     const line = (type: string, content: string) =>
       `{"TimeStamp":"TIME","MessageType":"${type}","MessageContent":${JSON.stringify(content)},"PromptDetails":{"PromptType":"","ResponseOptions":null,"PromptTarget":""}}`;
     expect(masked(run.stdout)).toBe(
@@ -279,9 +339,15 @@ describe('load, as JSON', () => {
 
   it('what is wrong with the command line is told in JSON too', async () => {
     const run = await runProgram('clfsload', ['load', source, '--output-type=json', '--bogus']);
-    expect(JSON.parse(run.stdout)).toMatchObject({ MessageType: 'Error', MessageContent: 'Error: unknown flag: --bogus\nSee "clfsload load --help".' });
+    expect(JSON.parse(run.stdout)).toMatchObject({
+      MessageType: 'Error',
+      MessageContent: 'Error: unknown flag: --bogus\nSee "clfsload load --help".',
+    });
     const state = await runProgram('clfsload', ['load', source, fresh('container'), '--output-type=json']);
-    expect(JSON.parse(state.stdout)).toMatchObject({ MessageType: 'Error', MessageContent: 'Cannot start job due to error: please specify a state-path' });
+    expect(JSON.parse(state.stdout)).toMatchObject({
+      MessageType: 'Error',
+      MessageContent: 'Cannot start job due to error: please specify a state-path',
+    });
   });
 });
 
@@ -292,10 +358,16 @@ describe('what is refused', () => {
   it('in the words of azcopy', async () => {
     const url = 'https://account.blob.core.windows.net/container';
     const destination = 'the destination is not a valid Container URL with SAS, please refer to the examples';
-    expect(await attempt(source, fresh('container'))).toEqual({ code: 1, stdout: started('please specify a state-path'), stderr: '' });
+    expect(await attempt(source, fresh('container'))).toEqual({
+      code: 1,
+      stdout: started('please specify a state-path'),
+      stderr: '',
+    });
     expect(await attempt(join(base, 'none'), fresh('container'), '--state-path', fresh('state'))).toEqual({
       code: 1,
-      stdout: started(`the source cannot be accessed due to error: ${JSON.stringify(join(base, 'none'))}: no such file or directory (ENOENT).`),
+      stdout: started(
+        `the source cannot be accessed due to error: ${JSON.stringify(join(base, 'none'))}: no such file or directory (ENOENT).`,
+      ),
       stderr: '',
     });
     expect(await attempt(source, url, '--state-path', fresh('state'))).toEqual({
@@ -305,11 +377,15 @@ describe('what is refused', () => {
     });
     expect(await attempt(source, `${url}/blob?sv=1&sig=secret`, '--state-path', fresh('state'))).toEqual({
       code: 1,
-      stdout: started(`${destination} (it names a blob in the container, not the container: "${url}/blob?sv=1&sig=-REDACTED-")`),
+      stdout: started(
+        `${destination} (it names a blob in the container, not the container: "${url}/blob?sv=1&sig=-REDACTED-")`,
+      ),
       stderr: '',
     });
     const usage = (text: string) => ({ code: 1, stdout: '', stderr: `Error: ${text}\n` });
-    expect(await attempt(source)).toEqual(usage('please pass two arguments: the path to the local source data, and the URL to the container'));
+    expect(await attempt(source)).toEqual(
+      usage('please pass two arguments: the path to the local source data, and the URL to the container'),
+    );
     const see = '\nSee "azcopy load clfs --help".';
     expect(await attempt(source, url, '--bogus')).toEqual(usage(`unknown flag: --bogus${see}`));
     expect(await attempt(source, url, '--compression-type=ZIP')).toEqual(
@@ -319,8 +395,12 @@ describe('what is refused', () => {
       usage(`invalid argument for "--log-level": it takes DEBUG, INFO, WARNING, ERROR, not "LOUD"${see}`),
     );
     expect((await attempt(source, url, '--max-errors=-1')).stderr).toContain('invalid argument for "--max-errors"');
-    expect((await attempt(source, url, '--state-paht=x')).stderr).toContain('unknown flag: --state-paht (Did you mean --state-path?)');
-    expect((await runProgram('azcopy', ['load', 'blob'])).stderr).toBe('Error: unknown command "blob" for "azcopy load"\n');
+    expect((await attempt(source, url, '--state-paht=x')).stderr).toContain(
+      'unknown flag: --state-paht (Did you mean --state-path?)',
+    );
+    expect((await runProgram('azcopy', ['load', 'blob'])).stderr).toBe(
+      'Error: unknown command "blob" for "azcopy load"\n',
+    );
   });
 });
 
@@ -329,17 +409,25 @@ describe('the container from elsewhere than the command line', () => {
     const container = fresh('container');
     const file = fresh('url');
     writeFileSync(file, `${container}\nsecond line\n`);
-    const run = await runProgram('clfsload', ['load', source, 'env:CLFS_PLACE', '--state-path', fresh('state')], { CLFS_PLACE: container });
+    const run = await runProgram('clfsload', ['load', source, 'env:CLFS_PLACE', '--state-path', fresh('state')], {
+      CLFS_PLACE: container,
+    });
     expect(run.code).toBe(0);
     expect((await runProgram('clfsload', ['cat', `@${file}`, 'a'])).stdout).toBe('a'.repeat(100));
-    expect((await runProgram('clfsload', ['cat', '@/nowhere', 'a'])).stderr).toContain('the file "/nowhere" with the container URL cannot be read');
-    expect((await runProgram('clfsload', ['cat', 'env:NOT_SET', 'a'])).stderr).toBe('Error: the environment variable "NOT_SET" is not set or empty\n');
+    expect((await runProgram('clfsload', ['cat', '@/nowhere', 'a'])).stderr).toContain(
+      'the file "/nowhere" with the container URL cannot be read',
+    );
+    expect((await runProgram('clfsload', ['cat', 'env:NOT_SET', 'a'])).stderr).toBe(
+      'Error: the environment variable "NOT_SET" is not set or empty\n',
+    );
   });
 });
 
 describe('help', () => {
   it('docs/commands.md is what the commands say, and every verb has examples', () => {
-    execFileSync(process.execPath, [new URL('../scripts/generate-commands.mjs', import.meta.url).pathname, '--check'], { stdio: 'pipe' });
+    execFileSync(process.execPath, [new URL('../scripts/generate-commands.mjs', import.meta.url).pathname, '--check'], {
+      stdio: 'pipe',
+    });
     const sections = readFileSync(new URL('../docs/commands.md', import.meta.url), 'utf8')
       .split('\n## ')
       .slice(1);
@@ -350,9 +438,16 @@ describe('help', () => {
   it('completion scripts complete', async () => {
     const { stdout } = await runProgram('clfsload', ['completion', 'bash']);
     const complete = (words: string) =>
-      execFileSync('bash', ['-c', `${stdout}\nCOMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _clfsload; echo "\${COMPREPLY[*]}"`], {
-        encoding: 'utf8',
-      }).trim();
+      execFileSync(
+        'bash',
+        [
+          '-c',
+          `${stdout}\nCOMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _clfsload; echo "\${COMPREPLY[*]}"`,
+        ],
+        {
+          encoding: 'utf8',
+        },
+      ).trim();
     expect(complete('clfsload ver')).toBe('verify');
     expect(complete('clfsload load --new')).toBe('--new-session');
     expect(complete('clfsload verify --time')).toBe('--time-tolerance');
@@ -361,8 +456,14 @@ describe('help', () => {
   });
 
   it('a mistyped verb or flag gets a suggestion', async () => {
-    expect((await runProgram('clfsload', ['exprt'])).stderr).toBe('Error: unknown command "exprt" for "clfsload". Did you mean "export"?\n');
-    expect((await runProgram('clfsload', ['ls', '--jsn'])).stderr).toBe('Error: unknown flag: --jsn (Did you mean --json?)\nSee "clfsload ls --help".\n');
-    expect((await runProgram('azcopy', ['clfs', 'qqqqq'])).stderr).toBe('Error: unknown command "qqqqq" for "azcopy clfs"\n');
+    expect((await runProgram('clfsload', ['exprt'])).stderr).toBe(
+      'Error: unknown command "exprt" for "clfsload". Did you mean "export"?\n',
+    );
+    expect((await runProgram('clfsload', ['ls', '--jsn'])).stderr).toBe(
+      'Error: unknown flag: --jsn (Did you mean --json?)\nSee "clfsload ls --help".\n',
+    );
+    expect((await runProgram('azcopy', ['clfs', 'qqqqq'])).stderr).toBe(
+      'Error: unknown command "qqqqq" for "azcopy clfs"\n',
+    );
   });
 });

@@ -43,7 +43,11 @@ describe('random lives of the program as it is run by a user', () => {
           for (const event of [...events, ...args.slice(4)].filter((text) => !/^--( |manifest)/.test(text)))
             counts.set(event.trim(), (counts.get(event.trim()) ?? 0) + 1);
           if (findings.length > 0) {
-            const text = [`OUTSIDE_LIVES_FROM=${seed} OUTSIDE_LIVES=1: ${args.join(' ')}`, ...events, ...findings.slice(0, 20)].join('\n');
+            const text = [
+              `OUTSIDE_LIVES_FROM=${seed} OUTSIDE_LIVES=1: ${args.join(' ')}`,
+              ...events,
+              ...findings.slice(0, 20),
+            ].join('\n');
             failed.push(text);
             console.error(text);
           }
@@ -55,7 +59,9 @@ describe('random lives of the program as it is run by a user', () => {
       console.log([...counts].map(([event, count]) => `${event}: ${count}`).join(', '));
       expect(failed.map((text) => text.split('\n')[0])).toEqual([]);
       // What is to be withstood must have come.
-      if (COUNT >= 12) for (const event of ['SIGKILL', 'append', 'lockFile', 'all is healed']) expect(counts.get(event) ?? 0).toBeGreaterThan(0);
+      if (COUNT >= 12)
+        for (const event of ['SIGKILL', 'append', 'lockFile', 'all is healed'])
+          expect(counts.get(event) ?? 0).toBeGreaterThan(0);
     },
     Math.max(300_000, COUNT * 20_000),
   );

@@ -28,7 +28,17 @@ describe('a full disk', () => {
   beforeAll(async () => {
     mkdirSync(source);
     for (let f = 0; f < 20; f++) writeFileSync(join(source, `file ${f}`), someBytes(200_000, f));
-    expect((await runProgram('clfsload', ['load', source, container, `--state-path=${join(base, 'state')}`, '--output-type=none'])).code).toBe(0);
+    expect(
+      (
+        await runProgram('clfsload', [
+          'load',
+          source,
+          container,
+          `--state-path=${join(base, 'state')}`,
+          '--output-type=none',
+        ])
+      ).code,
+    ).toBe(0);
   });
 
   it.skipIf(!isRoot)('under an export ends it with the reason, and leaves whole files only', async (context) => {
@@ -71,7 +81,11 @@ describe('a full disk', () => {
     ['export --tar -', ['export', container, '--tar', '-']],
     ['manifest', ['manifest', container]],
   ])('behind standard output of %s is an error', (_, args) => {
-    const run = spawnSync('sh', ['-c', '"$0" "$@" > /dev/full', process.execPath, join(root, 'bin/clfsload'), ...args], { encoding: 'utf8' });
+    const run = spawnSync(
+      'sh',
+      ['-c', '"$0" "$@" > /dev/full', process.execPath, join(root, 'bin/clfsload'), ...args],
+      { encoding: 'utf8' },
+    );
     expect(run.stderr).toMatch(/^Cannot write to standard output: ENOSPC/m);
     expect(run.stderr).not.toMatch(/^ +at /m);
     expect(run.status).toBe(2);
@@ -79,17 +93,20 @@ describe('a full disk', () => {
 });
 
 describe('a URL that is not rightly encoded', () => {
-  it.each(['https://account.blob.core.windows.net/%zz?sv=1&sig=c2VjcmV0', 'file:///%zz', 'file://host/path'])('%s is refused with a message', async (url) => {
-    for (const args of [
-      ['ls', url],
-      ['load', base, url, `--state-path=${join(base, 'never-made')}`],
-    ]) {
-      const run = await runProgram('clfsload', args);
-      expect(run.stdout + run.stderr).not.toMatch(/^ +at |c2VjcmV0/m);
-      expect(run.stdout + run.stderr).toMatch(/percent-encoded|Cannot open the container/);
-      expect(run.code).toBe(args[0] === 'ls' ? 2 : 1);
-    }
-  });
+  it.each(['https://account.blob.core.windows.net/%zz?sv=1&sig=c2VjcmV0', 'file:///%zz', 'file://host/path'])(
+    '%s is refused with a message',
+    async (url) => {
+      for (const args of [
+        ['ls', url],
+        ['load', base, url, `--state-path=${join(base, 'never-made')}`],
+      ]) {
+        const run = await runProgram('clfsload', args);
+        expect(run.stdout + run.stderr).not.toMatch(/^ +at |c2VjcmV0/m);
+        expect(run.stdout + run.stderr).toMatch(/percent-encoded|Cannot open the container/);
+        expect(run.code).toBe(args[0] === 'ls' ? 2 : 1);
+      }
+    },
+  );
 });
 
 describe('azcopy', () => {
@@ -103,8 +120,12 @@ describe('azcopy', () => {
       symlinkSync(join(root, 'node_modules'), join(directory, 'node_modules'));
     }
     const path = directories.map((directory) => join(directory, 'bin'));
-    const env = (...places: string[]) => ({ ...process.env, PATH: [...places, ...(process.env.PATH ?? '').split(':')].join(':') });
-    const run = (...places: string[]) => spawnSync(join(path[0], 'azcopy'), ['copy', 'a b'], { env: env(...places), encoding: 'utf8', timeout: 30_000 });
+    const env = (...places: string[]) => ({
+      ...process.env,
+      PATH: [...places, ...(process.env.PATH ?? '').split(':')].join(':'),
+    });
+    const run = (...places: string[]) =>
+      spawnSync(join(path[0], 'azcopy'), ['copy', 'a b'], { env: env(...places), encoding: 'utf8', timeout: 30_000 });
     const none = run(...path);
     expect(none.stderr).toContain('there is no other azcopy in PATH to hand "copy" to');
     expect(none.status).toBe(1);
@@ -125,7 +146,9 @@ describe('a hostile container', () => {
     writeFileSync(join(source, 'good'), someBytes(500, 2));
     const container = await loadSmall(source, base);
     expect(
-      editInodes(container, 1, ({ attributes }) => (attributes.lengthBytes === 9000n ? { attributes: { ...attributes, lengthBytes: 2n ** 50n } } : undefined)),
+      editInodes(container, 1, ({ attributes }) =>
+        attributes.lengthBytes === 9000n ? { attributes: { ...attributes, lengthBytes: 2n ** 50n } } : undefined,
+      ),
     ).toBe(1);
     const reader = await readSmall(container);
     let bytes = 0;
@@ -148,7 +171,8 @@ describe('a hostile container', () => {
     mkdirSync(source);
     writeFileSync(join(source, 'file'), someBytes(600 + 2500 * 60, 1));
     const container = await loadSmall(source, base);
-    // Every indirect block lists one of the same tree again and again: in the geometry of real containers 4096^3 rounds.
+    // Every indirect block lists one of the same tree again and again: in the geometry of real containers 4096^3
+    // rounds.
     const names = objectNames(container, 9);
     expect(names.length).toBeGreaterThan(3);
     for (const name of names) {
@@ -198,7 +222,9 @@ describe('status', () => {
     const state = fresh('looked-at-often');
     const module = JSON.stringify(join(root, 'dist/state/state-directory.js'));
     const program = `import { isStateHeld } from ${module}; console.log('looks'); for (;;) isStateHeld(${JSON.stringify(state)});`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
     try {
       await once(child.stdout, 'data');
       // Without waiting, some of so many starts would be refused.

@@ -36,7 +36,14 @@ function install(version: string): string {
   const binary = join(place, 'node_modules/@azure-tools/azcopy-linux/dist/bin/azcopy_linux_amd64');
   if (!existsSync(binary)) {
     mkdirSync(place, { recursive: true });
-    execFileSync('npm', ['install', '--silent', '--no-save', '--prefix', place, `@azure-tools/azcopy-linux@${version}`]);
+    execFileSync('npm', [
+      'install',
+      '--silent',
+      '--no-save',
+      '--prefix',
+      place,
+      `@azure-tools/azcopy-linux@${version}`,
+    ]);
     chmodSync(binary, 0o755);
   }
   return binary;
@@ -64,16 +71,29 @@ describe.each(['10.10.0', '10.14.1'])('azcopy %s load clfs', (version) => {
   async function place() {
     const container = `c${version.replaceAll('.', '')}-${++number}`;
     const real = await azurite.createContainer(container);
-    return { url: `https://account.blob.core.windows.net/${container}?${real.split('?')[1]}`, real, state: join(base, 'home', `state-${number}`) };
+    return {
+      url: `https://account.blob.core.windows.net/${container}?${real.split('?')[1]}`,
+      real,
+      state: join(base, 'home', `state-${number}`),
+    };
   }
 
   it('a new job, resumed when it is finished', async () => {
     const { url, real, state } = await place();
     const first = run(source, url, `--state-path=${state}`);
     expect(first.output).toMatch(/INFO: CLFSLoad Extension version: \d+\.\d+\.\d+\n/);
-    for (const text of ['compression type=LZ4, preserve hard links=false', 'Starting a new job.', 'Transfer phase has started.', 'Finalize phase has started.'])
-      expect(first.output).toContain(`INFO: ${text.startsWith('compression') ? `CLFSLoad Extension configurations: ${text}` : text}`);
-    expect(first.output).toContain('Total Number Of Transfers: 304\nNumber of Transfers Completed: 304\nNumber of Transfers Failed: 0\n');
+    for (const text of [
+      'compression type=LZ4, preserve hard links=false',
+      'Starting a new job.',
+      'Transfer phase has started.',
+      'Finalize phase has started.',
+    ])
+      expect(first.output).toContain(
+        `INFO: ${text.startsWith('compression') ? `CLFSLoad Extension configurations: ${text}` : text}`,
+      );
+    expect(first.output).toContain(
+      'Total Number Of Transfers: 304\nNumber of Transfers Completed: 304\nNumber of Transfers Failed: 0\n',
+    );
     expect(first.output).toContain('Final Job Status: Completed');
     expect(first.code).toBe(0);
     expect((await runProgram('clfsload', ['verify', source, real, '--content'])).code).toBe(0);
@@ -91,7 +111,11 @@ describe.each(['10.10.0', '10.14.1'])('azcopy %s load clfs', (version) => {
       .split('\n')
       .map((line) => JSON.parse(line) as { MessageType: string; MessageContent: string });
     expect(messages.some(({ MessageContent }) => MessageContent === 'INFO: Reconcile phase has started.')).toBe(true);
-    expect(JSON.parse(messages.at(-1)?.MessageContent ?? '')).toMatchObject({ files_total: 303, files_completed_success: 303, final_job_status: 'Completed' });
+    expect(JSON.parse(messages.at(-1)?.MessageContent ?? '')).toMatchObject({
+      files_total: 303,
+      files_completed_success: 303,
+      final_job_status: 'Completed',
+    });
     expect(code).toBe(0);
     const stat = await runProgram('clfsload', ['stat', real, 'hard-link', '--json']);
     expect((JSON.parse(stat.stdout) as { nlink: number }).nlink).toBe(2);

@@ -44,7 +44,8 @@ describe('a job goes on by what is recorded of it', () => {
     const job = new Job(base);
     job.file('d/a');
     expect((await job.session(lock('d/a'))).status).toBe('CompletedWithErrors');
-    const go = (options: object) => load({ statePath: job.statePath, newSession: false, internals: { container: job.world.container }, ...options });
+    const go = (options: object) =>
+      load({ statePath: job.statePath, newSession: false, internals: { container: job.world.container }, ...options });
     await expect(go({ compression: 'DISABLED' })).rejects.toThrow('was started with compression LZ4, not DISABLED');
     await expect(go({ source: base })).rejects.toThrow('was started with source');
     await expect(go({ preserveHardLinks: true })).rejects.toThrow('--preserve-hardlinks false, not true');
@@ -67,14 +68,23 @@ describe('clfsload resume', () => {
     const manifest = join(base, 'manifest.jsonl');
     mkdirSync(join(source, 'd'), { recursive: true });
     for (let i = 0; i < 2000; i++) writeFileSync(join(source, `d/file-${i}`), `content of ${i}`);
-    const begun = ['load', source, container, `--state-path=${statePath}`, '--compression-type=DISABLED', `--manifest=${manifest}`];
+    const begun = [
+      'load',
+      source,
+      container,
+      `--state-path=${statePath}`,
+      '--compression-type=DISABLED',
+      `--manifest=${manifest}`,
+    ];
     // Stopped as soon as it has begun.
     const script = `"$0" "$@" & pid=$!; while ! "${process.execPath}" -e "process.exit(require('fs').existsSync('${statePath}/job.db')?0:1)"; do :; done; kill -INT $pid; wait $pid`;
     spawnSync('bash', ['-c', script, process.execPath, CLFSLOAD, ...begun], { encoding: 'utf8' });
     const { output } = program('status', `--state-path=${statePath}`);
     const command = /Go on with: (clfsload resume .+)/.exec(output)?.[1];
     if (command !== undefined) {
-      const text = execFileSync('bash', ['-c', command.replace('clfsload', `"${process.execPath}" "${CLFSLOAD}"`)], { encoding: 'utf8' });
+      const text = execFileSync('bash', ['-c', command.replace('clfsload', `"${process.execPath}" "${CLFSLOAD}"`)], {
+        encoding: 'utf8',
+      });
       expect(text).toContain('Final Job Status: Completed');
     }
     expect(program('status', `--state-path=${statePath}`).output).toContain('finished');
@@ -83,7 +93,10 @@ describe('clfsload resume', () => {
   });
 
   it('says what is missing', () => {
-    expect(program('resume')).toMatchObject({ status: 1, output: expect.stringContaining("missing required argument 'state'") });
+    expect(program('resume')).toMatchObject({
+      status: 1,
+      output: expect.stringContaining("missing required argument 'state'"),
+    });
     expect(program('resume', join(base, 'nowhere')).output).toContain('nowhere');
   });
 });

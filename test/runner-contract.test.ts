@@ -16,7 +16,8 @@ interface EchoKinds {
   readonly die: Kind<null, never>;
 }
 
-const inline = () => createInlineRunner<EchoKinds>(echoLane(createLane, { greeting: 'hello' }, () => undefined) as Lane<EchoKinds>);
+const inline = () =>
+  createInlineRunner<EchoKinds>(echoLane(createLane, { greeting: 'hello' }, () => undefined) as Lane<EchoKinds>);
 const inThreads = (lanes = 2, log: (text: string) => void = () => undefined): ThreadRunner<EchoKinds, string> =>
   createThreadRunner<EchoKinds, { readonly greeting: string }, string>({
     lanes,
@@ -99,7 +100,8 @@ describe.each(RUNNERS)('a runner %s', (_name, create) => {
 
   it('has tasks that do not stop given up', () =>
     run(async (runner, listener) => {
-      for (let lane = 0; lane < runner.lanes; lane++) runner.submit(lane, lane, { kind: 'wait', task: { until: 'abandon' } });
+      for (let lane = 0; lane < runner.lanes; lane++)
+        runner.submit(lane, lane, { kind: 'wait', task: { until: 'abandon' } });
       for (let lane = 0; lane < runner.lanes; lane++) runner.submit(lane, 10 + lane, echo('ready'));
       await listener.until(runner.lanes);
       runner.stop();
@@ -127,7 +129,12 @@ describe.each(RUNNERS)('a runner %s', (_name, create) => {
   it('runs many tasks of one kind, and gives their results in order', () =>
     run(async (runner) => {
       const tasks = Array.from({ length: 40 }, (_, at) => `${at}`);
-      const parts = { runner, lanes: { first: 0, end: runner.lanes }, signal: new AbortController().signal, cancelled: () => new Error('cancelled') };
+      const parts = {
+        runner,
+        lanes: { first: 0, end: runner.lanes },
+        signal: new AbortController().signal,
+        cancelled: () => new Error('cancelled'),
+      };
       expect(await runAll<EchoKinds, 'echo'>(parts, 'echo', tasks)).toEqual(tasks.map((task) => `hello ${task}`));
       await expect(runAll<EchoKinds, 'fail'>(parts, 'fail', ['a', 'b'])).rejects.toThrow('a');
       const aborted = { ...parts, signal: AbortSignal.abort() };

@@ -39,7 +39,11 @@ function allFiles(directory: string): string {
 
 /** What `ps` shows, and what every process shows of itself. */
 function allProcesses(): string {
-  const shown = execFileSync('sh', ['-c', 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/comm 2>/dev/null | tr "\\000" " "; exit 0'], { encoding: 'latin1' });
+  const shown = execFileSync(
+    'sh',
+    ['-c', 'cat /proc/[0-9]*/cmdline /proc/[0-9]*/comm 2>/dev/null | tr "\\000" " "; exit 0'],
+    { encoding: 'latin1' },
+  );
   expect(shown).toContain('node');
   return shown;
 }
@@ -56,7 +60,14 @@ describe('the signature of a SAS is nowhere to be found', () => {
     const state = join(base, 'state');
     const file = join(base, 'url-file');
     writeFileSync(file, url.replace(`:${azurite.port}/`, `:${proxy.port}/`));
-    const flags = [`--state-path=${state}`, '--log-level=DEBUG', '--cap-mbps=0.5', '--output-type=json', '--max-errors=0', '--late-arrival=2s'];
+    const flags = [
+      `--state-path=${state}`,
+      '--log-level=DEBUG',
+      '--cap-mbps=0.5',
+      '--output-type=json',
+      '--max-errors=0',
+      '--late-arrival=2s',
+    ];
     const first = startProgram('clfsload', ['load', source, `@${file}`, ...flags]);
     await new Promise((resolve) => setTimeout(resolve, 1500));
     expectNone(allProcesses(), signatures, 'ps');
@@ -65,7 +76,13 @@ describe('the signature of a SAS is nowhere to be found', () => {
     expectNone(stopped.stdout + stopped.stderr, signatures, 'output');
     expectNone(allFiles(state), signatures, 'state');
     // The URL on the command line itself.
-    const second = startProgram('clfsload', ['load', source, readFileSync(file, 'utf8'), ...flags, '--new-session=false']);
+    const second = startProgram('clfsload', [
+      'load',
+      source,
+      readFileSync(file, 'utf8'),
+      ...flags,
+      '--new-session=false',
+    ]);
     await new Promise((resolve) => setTimeout(resolve, 1500));
     const processes = allProcesses();
     expectNone(processes, signatures, 'ps');
@@ -85,13 +102,18 @@ describe('the signature of a SAS is nowhere to be found', () => {
     const url = await azurite.createContainer('complete');
     const state = join(base, 'complete-state');
     const logs = join(base, 'logs');
-    const run = await startProgram('azcopy', ['load', 'clfs', source, url, `--state-path=${state}`, '--log-level=DEBUG'], { AZCOPY_LOG_LOCATION: logs }).done;
+    const run = await startProgram(
+      'azcopy',
+      ['load', 'clfs', source, url, `--state-path=${state}`, '--log-level=DEBUG'],
+      { AZCOPY_LOG_LOCATION: logs },
+    ).done;
     expect(run.code).toBe(0);
     expectNone(run.stdout + run.stderr + allFiles(state) + allFiles(logs), signatureOf(url), 'output, state and logs');
     expect(allFiles(logs)).toContain('Finalize phase has started');
     let sent = '';
     for await (const blob of azurite.client('complete').listBlobsFlat())
-      if (blob.name.endsWith('.log')) sent += (await azurite.client('complete').getBlobClient(blob.name).downloadToBuffer()).toString('latin1');
+      if (blob.name.endsWith('.log'))
+        sent += (await azurite.client('complete').getBlobClient(blob.name).downloadToBuffer()).toString('latin1');
     expect(sent).toContain('Transfer phase has started');
     expectNone(sent, signatureOf(url), 'log in the container');
   });
@@ -126,8 +148,13 @@ describe('the signature of a SAS is nowhere to be found', () => {
     const signatures = signatureOf(url);
     const sas = url.split('?')[1];
     for (const account of ['account', 'evil.example', 'a/../b']) {
-      const endpoint = account === 'account' ? { CLFSLOAD_BLOB_ENDPOINT: `http://127.0.0.1:${azurite.port}/devstoreaccount1` } : {};
-      const run = await startProgram('CLFSLoad.py', [join(base, 'ext'), source, account, 'nothing-there', sas, '--azcopy', '--new'], endpoint).done;
+      const endpoint =
+        account === 'account' ? { CLFSLOAD_BLOB_ENDPOINT: `http://127.0.0.1:${azurite.port}/devstoreaccount1` } : {};
+      const run = await startProgram(
+        'CLFSLoad.py',
+        [join(base, 'ext'), source, account, 'nothing-there', sas, '--azcopy', '--new'],
+        endpoint,
+      ).done;
       expect(run.code).toBe(1);
       expect(run.stdout).toMatch(/^ERR /m);
       expectNone(run.stdout + run.stderr, signatures, account);

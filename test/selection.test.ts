@@ -26,7 +26,10 @@ function makeFiles(root: string, files: readonly string[]): void {
   }
 }
 
-async function pathsLoaded(source: string, options: Partial<LoadOptions>): Promise<{ paths: string[]; excluded: number }> {
+async function pathsLoaded(
+  source: string,
+  options: Partial<LoadOptions>,
+): Promise<{ paths: string[]; excluded: number }> {
   const container = fresh('container');
   mkdirSync(container);
   const summary = await load({
@@ -44,16 +47,47 @@ async function pathsLoaded(source: string, options: Partial<LoadOptions>): Promi
 
 describe('what is left out', () => {
   const source = fresh('source');
-  makeFiles(source, ['a.o', 'a.c', 'logs/x', 'logs/deep/y', 'logs2/z', 'src/a.o', 'src/logs/kept', 'src/cache.d/1', 'src/core.12', 'B.O', 'src/{a,b}']);
+  makeFiles(source, [
+    'a.o',
+    'a.c',
+    'logs/x',
+    'logs/deep/y',
+    'logs2/z',
+    'src/a.o',
+    'src/logs/kept',
+    'src/cache.d/1',
+    'src/core.12',
+    'B.O',
+    'src/{a,b}',
+  ]);
 
   it('--exclude-path: whole components below the source', async () => {
-    const { paths, excluded } = await pathsLoaded(source, { selection: parseSelection('logs;./src/cache.d/;src/none', '', false) });
-    expect(paths).toEqual(['.', 'B.O', 'a.c', 'a.o', 'logs2', 'logs2/z', 'src', 'src/a.o', 'src/core.12', 'src/logs', 'src/logs/kept', 'src/{a,b}'].sort());
+    const { paths, excluded } = await pathsLoaded(source, {
+      selection: parseSelection('logs;./src/cache.d/;src/none', '', false),
+    });
+    expect(paths).toEqual(
+      [
+        '.',
+        'B.O',
+        'a.c',
+        'a.o',
+        'logs2',
+        'logs2/z',
+        'src',
+        'src/a.o',
+        'src/core.12',
+        'src/logs',
+        'src/logs/kept',
+        'src/{a,b}',
+      ].sort(),
+    );
     expect(excluded).toBe(2);
   });
 
   it('--exclude-pattern: names, of directories too', async () => {
-    const { paths, excluded } = await pathsLoaded(source, { selection: parseSelection('', '*.o;core.??;*.d;logs;{a,b}', false) });
+    const { paths, excluded } = await pathsLoaded(source, {
+      selection: parseSelection('', '*.o;core.??;*.d;logs;{a,b}', false),
+    });
     expect(paths).toEqual(['.', 'B.O', 'a.c', 'logs2', 'logs2/z', 'src'].sort());
     expect(excluded).toBe(7);
   });
@@ -63,11 +97,22 @@ describe('what is left out', () => {
     const statePath = fresh('state');
     const flags = ['--exclude-path=logs', '--exclude-pattern=*.o;core.*'];
     const run = await runProgram('clfsload', ['load', source, container, `--state-path=${statePath}`, ...flags]);
-    expect(run.stdout).toContain('INFO: 4 entries were left out, as the flags say; what is below them is not counted.\n');
+    expect(run.stdout).toContain(
+      'INFO: 4 entries were left out, as the flags say; what is below them is not counted.\n',
+    );
     const status = await runProgram('clfsload', ['status', `--state-path=${statePath}`]);
     expect(status.stdout).toContain('Left out:  4 entries, by --exclude-path="logs" --exclude-pattern="*.o;core.*"\n');
-    const other = await runProgram('clfsload', ['load', source, container, `--state-path=${statePath}`, '--new-session=false', '--exclude-path=logs2']);
-    expect(other.stdout).toContain('was started with the choice --exclude-path="logs" --exclude-pattern="*.o;core.*", not --exclude-path="logs2"');
+    const other = await runProgram('clfsload', [
+      'load',
+      source,
+      container,
+      `--state-path=${statePath}`,
+      '--new-session=false',
+      '--exclude-path=logs2',
+    ]);
+    expect(other.stdout).toContain(
+      'was started with the choice --exclude-path="logs" --exclude-pattern="*.o;core.*", not --exclude-path="logs2"',
+    );
     expect(other.code).toBe(1);
     expect((await runProgram('clfsload', ['verify', source, container, '--content', ...flags])).code).toBe(0);
     const all = await runProgram('clfsload', ['verify', source, container]);
@@ -139,7 +184,15 @@ describe('a dry run', () => {
     const source = fresh('small');
     makeFiles(source, ['a.text', 'dir/b', 'dir/c.o']);
     const state = fresh('never');
-    const args = ['load', source, fresh('never'), `--state-path=${state}`, '--dry-run', '--exclude-pattern=*.o', '--cap-mbps=100'];
+    const args = [
+      'load',
+      source,
+      fresh('never'),
+      `--state-path=${state}`,
+      '--dry-run',
+      '--exclude-pattern=*.o',
+      '--cap-mbps=100',
+    ];
     const text = await runProgram('clfsload', args);
     expect(text.stdout).toBe(
       [
@@ -166,7 +219,13 @@ describe('a dry run', () => {
     const json = await runProgram('clfsload', [...args, '--output-type=json']);
     const { MessageType, MessageContent } = JSON.parse(json.stdout) as { MessageType: string; MessageContent: string };
     expect(MessageType).toBe('Info');
-    expect(JSON.parse(MessageContent)).toMatchObject({ entries: 4, objects: 4, put_requests: 7, excluded: 1, entries_by_type: { regular: 2, directory: 2 } });
+    expect(JSON.parse(MessageContent)).toMatchObject({
+      entries: 4,
+      objects: 4,
+      put_requests: 7,
+      excluded: 1,
+      entries_by_type: { regular: 2, directory: 2 },
+    });
     expect(() => readFileSync(state)).toThrow(/ENOENT/);
   });
 
@@ -177,9 +236,13 @@ describe('a dry run', () => {
     execFileSync('chmod', ['700', join(source, 'shut')]);
     execFileSync('chmod', ['755', base, source]);
     const program = new URL('../bin/clfsload', import.meta.url).pathname;
-    const output = execFileSync('setpriv', ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, program, 'load', source, 'x', '--dry-run'], {
-      encoding: 'utf8',
-    });
+    const output = execFileSync(
+      'setpriv',
+      ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, program, 'load', source, 'x', '--dry-run'],
+      {
+        encoding: 'utf8',
+      },
+    );
     expect(output).toContain('Unreadable entries: 1\n');
   });
 });

@@ -10,7 +10,13 @@ import { connectionBound } from '../src/container/connection-bound.js';
 import { createRateLimit } from '../src/container/rate-limit.js';
 import { Traffic } from '../src/container/traffic.js';
 import { systemClock } from '../src/time/clock.js';
-import { answerWith, fastClock, PatientClock, type ScriptedService, startScriptedService } from './support/slow-service.js';
+import {
+  answerWith,
+  fastClock,
+  PatientClock,
+  type ScriptedService,
+  startScriptedService,
+} from './support/slow-service.js';
 
 let service: ScriptedService | undefined;
 afterEach(async () => {
@@ -153,10 +159,17 @@ describe('the time limit of a put', () => {
 });
 
 describe('a slow link', () => {
-  /** Bytes of all requests share `bytesPerMs`; a request that takes longer than `limitMs` is answered as the service answers. */
+  /**
+   * Bytes of all requests share `bytesPerMs`; a request that takes longer than `limitMs` is answered as the service
+   * answers.
+   */
   function sharedLink(bytesPerMs: number, limitMs: number) {
     const counts = { timedOut: 0, stored: 0, most: 0, lately: [] as number[] };
-    const open = new Set<{ leftBytes: number; readonly sinceMs: number; readonly end: (status: number, code: string) => void }>();
+    const open = new Set<{
+      leftBytes: number;
+      readonly sinceMs: number;
+      readonly end: (status: number, code: string) => void;
+    }>();
     let last = performance.now();
     const timer = setInterval(() => {
       const now = performance.now();
@@ -172,7 +185,8 @@ describe('a slow link', () => {
     }, 2);
     const answer = (request: IncomingMessage, response: ServerResponse) => {
       request.resume().once('end', () => {
-        const end = (status: number, code: string) => response.writeHead(status, code === '' ? {} : { 'x-ms-error-code': code }).end();
+        const end = (status: number, code: string) =>
+          response.writeHead(status, code === '' ? {} : { 'x-ms-error-code': code }).end();
         open.add({ leftBytes: Number(request.headers['content-length']), sinceMs: performance.now(), end });
         counts.most = Math.max(counts.most, open.size);
         counts.lately.push(open.size);
@@ -181,19 +195,23 @@ describe('a slow link', () => {
     return { counts, answer, stop: () => clearInterval(timer) };
   }
 
-  it.each([undefined, 16])('gets fewer requests at once when they time out together, and all arrive: concurrency %s', async (concurrency) => {
-    // Sixteen at once take 800 ms each, and the service gives each 200, which stand for 105 s: no more than four may be under way together.
-    const link = sharedLink(2000, 200);
-    const { open } = await start(link.answer);
-    const container = await open({ clock: fastClock(500), retryWindowMs: 86_400_000, concurrency });
-    await Promise.all(Array.from({ length: 30 }, (_, i) => container.put(`put-${i}`, Buffer.alloc(100_000))));
-    link.stop();
-    expect(link.counts.timedOut).toBeGreaterThanOrEqual(12);
-    expect(link.counts.most).toBeGreaterThan(8);
-    expect(link.counts.stored).toBe(30);
-    expect(Math.max(...link.counts.lately.slice(-10))).toBeLessThanOrEqual(4);
-    await container.close();
-  });
+  it.each([undefined, 16])(
+    'gets fewer requests at once when they time out together, and all arrive: concurrency %s',
+    async (concurrency) => {
+      // Sixteen at once take 800 ms each, and the service gives each 200, which stand for 105 s: no more than four may
+      // be under way together.
+      const link = sharedLink(2000, 200);
+      const { open } = await start(link.answer);
+      const container = await open({ clock: fastClock(500), retryWindowMs: 86_400_000, concurrency });
+      await Promise.all(Array.from({ length: 30 }, (_, i) => container.put(`put-${i}`, Buffer.alloc(100_000))));
+      link.stop();
+      expect(link.counts.timedOut).toBeGreaterThanOrEqual(12);
+      expect(link.counts.most).toBeGreaterThan(8);
+      expect(link.counts.stored).toBe(30);
+      expect(Math.max(...link.counts.lately.slice(-10))).toBeLessThanOrEqual(4);
+      await container.close();
+    },
+  );
 
   it.each([undefined, 16])('is given less too when the client gives up: concurrency %s', async (concurrency) => {
     let open = 0;
@@ -315,7 +333,13 @@ describe('an error page', () => {
 
   it('of great length keeps the code that stands at its beginning', async () => {
     const { open } = await start((request, response) =>
-      answerWith(request, response, 404, '', `<Error><Code>ContainerNotFound</Code><Message>${'x'.repeat(1_000_000)}</Message></Error>`),
+      answerWith(
+        request,
+        response,
+        404,
+        '',
+        `<Error><Code>ContainerNotFound</Code><Message>${'x'.repeat(1_000_000)}</Message></Error>`,
+      ),
     );
     const container = await open();
     await expect(container.put('a', Buffer.from('a'))).rejects.toMatchObject({ code: 'container-missing' });
@@ -409,7 +433,8 @@ describe('descriptors', () => {
 
 /** Sets how many files this process may open; returns what sets it back. */
 function limitOpenFiles(count: number): () => void {
-  const prlimit = (...args: string[]) => execFileSync('prlimit', [`--pid=${process.pid}`, ...args], { encoding: 'utf8' });
+  const prlimit = (...args: string[]) =>
+    execFileSync('prlimit', [`--pid=${process.pid}`, ...args], { encoding: 'utf8' });
   const before = prlimit('--nofile', '--raw', '--noheadings', '--output=SOFT').trim();
   prlimit(`--nofile=${count}:`);
   return () => void prlimit(`--nofile=${before}:`);

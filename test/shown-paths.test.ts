@@ -34,12 +34,14 @@ const NAMES = [
 const READ_OTHERWISE = new Set(['\\\\', '\\xff']);
 
 const bytes = (path: Buffer | string) => (typeof path === 'string' ? Buffer.from(path) : path);
-const below = (directory: Buffer | string, name: Buffer | string) => Buffer.concat([bytes(directory), Buffer.from('/'), bytes(name)]);
+const below = (directory: Buffer | string, name: Buffer | string) =>
+  Buffer.concat([bytes(directory), Buffer.from('/'), bytes(name)]);
 const hex = (path: Buffer) => `hex://${path.toString('hex')}`;
 /** Text that a program wrote, which was read as latin1. */
 const utf8 = (output: string) => Buffer.from(output, 'latin1').toString();
 /** As bash takes any bytes. */
-const ansi = (word: Buffer | string) => `$'${[...bytes(word)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}'`;
+const ansi = (word: Buffer | string) =>
+  `$'${[...bytes(word)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('')}'`;
 
 /** Runs the program with arguments of any bytes, by a shell. */
 function runRaw(args: readonly (Buffer | string)[], cwd: Buffer | string = base) {
@@ -103,7 +105,9 @@ describe('what ls, find and manifest show', () => {
       expect([text, cat.stdout, cat.code]).toEqual([text, `content of ${name.toString('hex')}`, 0]);
     });
     for (const name of [FF, Buffer.from('\\\\'), Buffer.from('-leading')]) {
-      expect((await runProgram('clfsload', ['cat', container, hex(name)])).stdout).toBe(`content of ${name.toString('hex')}`);
+      expect((await runProgram('clfsload', ['cat', container, hex(name)])).stdout).toBe(
+        `content of ${name.toString('hex')}`,
+      );
     }
   });
 
@@ -120,8 +124,19 @@ describe('what ls, find and manifest show', () => {
       .split('\n')
       .map((line) => JSON.parse(line) as { path: string; path_hex: string });
     const text = await runProgram('clfsload', ['stat', '--json', container, '--', ...paths]);
-    const manifestPaths = await runProgram('clfsload', ['stat', '--json', container, '--', ...fields.map(({ path }) => path)]);
-    const digits = await runProgram('clfsload', ['stat', '--json', container, ...wanted.map((path) => `hex://${path}`)]);
+    const manifestPaths = await runProgram('clfsload', [
+      'stat',
+      '--json',
+      container,
+      '--',
+      ...fields.map(({ path }) => path),
+    ]);
+    const digits = await runProgram('clfsload', [
+      'stat',
+      '--json',
+      container,
+      ...wanted.map((path) => `hex://${path}`),
+    ]);
     expect([text.code, manifestPaths.code, digits.code]).toEqual([0, 0, 0]);
     expect(pathsOf(text.stdout).sort()).toEqual([...wanted].sort());
     expect(pathsOf(digits.stdout)).toEqual(wanted);
@@ -129,11 +144,18 @@ describe('what ls, find and manifest show', () => {
   });
 
   it('is that directory for export, ls, find and du; so it is in hexadecimal digits', async () => {
-    const givens = [...dirs.map((path) => ({ path, given: escapePath(path) })), ...dirs.slice(0, 3).map((path) => ({ path, given: hex(path) }))];
+    const givens = [
+      ...dirs.map((path) => ({ path, given: escapePath(path) })),
+      ...dirs.slice(0, 3).map((path) => ({ path, given: hex(path) })),
+    ];
     await twoAtOnce(givens, async ({ path, given }) => {
       const target = mkdtempSync(join(base, 'target-'));
       const run = await runProgram('clfsload', ['export', container, given, target]);
-      expect([given, run.code, readFileSync(join(target, 'inside'), 'latin1')]).toEqual([given, 0, `inside ${path.subarray(5).toString('hex')}`]);
+      expect([given, run.code, readFileSync(join(target, 'inside'), 'latin1')]).toEqual([
+        given,
+        0,
+        `inside ${path.subarray(5).toString('hex')}`,
+      ]);
     });
     const directory = below('dirs', FF);
     for (const given of [escapePath(directory), hex(directory)]) {
@@ -167,11 +189,18 @@ describe('bytes of the command line', () => {
   });
 
   it('are every entry with --raw-path: what a shell finds, and what find -0 writes', () => {
-    const globbed = runShell(`${ansi(process.execPath)} ${ansi(BIN)} stat --json --raw-path ${ansi(container)} -- *`, source);
+    const globbed = runShell(
+      `${ansi(process.execPath)} ${ansi(BIN)} stat --json --raw-path ${ansi(container)} -- *`,
+      source,
+    );
     expect(globbed.stderr).toBe('');
-    expect(pathsOf(globbed.stdout).sort()).toEqual([...NAMES, Buffer.from('dirs')].map((name) => name.toString('hex')).sort());
+    expect(pathsOf(globbed.stdout).sort()).toEqual(
+      [...NAMES, Buffer.from('dirs')].map((name) => name.toString('hex')).sort(),
+    );
     const program = `${ansi(process.execPath)} ${ansi(BIN)}`;
-    const piped = runShell(`${program} find -0 ${ansi(container)} | xargs -0 ${program} stat --json --raw-path ${ansi(container)} --`);
+    const piped = runShell(
+      `${program} find -0 ${ansi(container)} | xargs -0 ${program} stat --json --raw-path ${ansi(container)} --`,
+    );
     expect(piped.code).toBe(0);
     expect(new Set(pathsOf(piped.stdout)).size).toBe(3 * NAMES.length + 2);
   });
@@ -187,7 +216,10 @@ describe('bytes of the command line', () => {
     const found = runRaw(['find', '--json', container, '--name', Buffer.from([...FF, 0x2a]), '--type', 'f']);
     expect(pathsOf(found.stdout)).toEqual(['ff']);
     const state = join(base, 'excluding');
-    const excludes = [Buffer.concat([Buffer.from('--exclude-pattern='), Buffer.from([0xfe, 0x2a])]), `--exclude-path=dirs/\\xff;${hex(Buffer.from('a\nb'))}`];
+    const excludes = [
+      Buffer.concat([Buffer.from('--exclude-pattern='), Buffer.from([0xfe, 0x2a])]),
+      `--exclude-path=dirs/\\xff;${hex(Buffer.from('a\nb'))}`,
+    ];
     const other = join(base, 'excluded');
     expect(runRaw(['load', source, other, `--state-path=${state}`, ...excludes]).code).toBe(0);
     const left = pathsOf((await runProgram('clfsload', ['find', '--json', other])).stdout);
@@ -196,7 +228,10 @@ describe('bytes of the command line', () => {
     expect(left).toContain(gone[0]);
     expect(left).toHaveLength(3 * NAMES.length + 2 - 2 - 1 - 3);
     // The same choice again, as status gives it for a shell.
-    const status = JSON.parse((await runProgram('clfsload', ['status', '--json', `--state-path=${state}`])).stdout) as { selection: string; sourceHex: string };
+    const status = JSON.parse((await runProgram('clfsload', ['status', '--json', `--state-path=${state}`])).stdout) as {
+      selection: string;
+      sourceHex: string;
+    };
     expect(Buffer.from(status.sourceHex, 'hex').equals(source)).toBe(true);
     const program = `${ansi(process.execPath)} ${ansi(BIN)}`;
     const again = runShell(
@@ -229,7 +264,9 @@ describe('paths of this machine', () => {
     const file = (name: string) => Buffer.concat([Buffer.from(join(base, name)), FF]);
     expect(runRaw(['export', container, '--tar', file('tar')]).code).toBe(0);
     expect(lstatSync(file('tar')).size).toBeGreaterThan(10_000);
-    expect(runRaw(['verify', source, container, Buffer.concat([Buffer.from('--report='), file('report')])]).code).toBe(0);
+    expect(runRaw(['verify', source, container, Buffer.concat([Buffer.from('--report='), file('report')])]).code).toBe(
+      0,
+    );
     const reported = readFileSync(file('report'), 'utf8')
       .trimEnd()
       .split('\n')
@@ -263,7 +300,9 @@ describe("CLFSLoad's own command line", () => {
   it('takes a source by its bytes and in digits', async () => {
     const missing = Buffer.concat([source, Buffer.from('/missing')]);
     const rest = ['account1', 'container', 'sv=1'];
-    const shell = runShell(`${ansi(BIN.replace(/clfsload$/, 'CLFSLoad.py'))} ${[join(base, 'no-state'), missing, ...rest].map(ansi).join(' ')} --new`);
+    const shell = runShell(
+      `${ansi(BIN.replace(/clfsload$/, 'CLFSLoad.py'))} ${[join(base, 'no-state'), missing, ...rest].map(ansi).join(' ')} --new`,
+    );
     const digits = await runProgram('CLFSLoad.py', [join(base, 'no-state'), hex(missing), ...rest, '--new']);
     for (const { stdout, code } of [shell, digits]) {
       expect(stdout).toContain(`Cannot read the source "${escapePath(missing)}"`);
@@ -282,9 +321,15 @@ describe('what is not there, or no path', () => {
     expect(await run('cat', container, 'no\\xFF')).toMatch(
       /^Cannot find "no\\\\xFF" in the container: there is no such entry\. The argument was taken as it stands/,
     );
-    expect(await run('cat', container, 'no\\xff')).toMatch(/^Cannot find "no\\xff" in the container: .* was read as "ls" shows names.*--raw-path/);
-    expect(await run('cat', container, '--raw-path', 'no\\xff')).toBe('Cannot find "no\\\\xff" in the container: there is no such entry.\n');
-    expect(await run('cat', container, 'plain')).toBe('Cannot find "plain" in the container: there is no such entry.\n');
+    expect(await run('cat', container, 'no\\xff')).toMatch(
+      /^Cannot find "no\\xff" in the container: .* was read as "ls" shows names.*--raw-path/,
+    );
+    expect(await run('cat', container, '--raw-path', 'no\\xff')).toBe(
+      'Cannot find "no\\\\xff" in the container: there is no such entry.\n',
+    );
+    expect(await run('cat', container, 'plain')).toBe(
+      'Cannot find "plain" in the container: there is no such entry.\n',
+    );
     expect(await run('stat', container, 'hex://4')).toContain('pairs of hexadecimal digits');
     expect(await run('export', container, 'hex://2f00')).toContain('holds a NUL');
     expect(await run('cat', container, '-leading')).toContain('given as ./-NAME');
@@ -292,7 +337,9 @@ describe('what is not there, or no path', () => {
   });
 
   it('arguments whose bytes are lost for good are refused', () => {
-    const titled = runShell(`${ansi(process.execPath)} --title=another ${ansi(BIN)} cat ${ansi(container)} ${ansi(FF)}`);
+    const titled = runShell(
+      `${ansi(process.execPath)} --title=another ${ansi(BIN)} cat ${ansi(container)} ${ansi(FF)}`,
+    );
     expect(titled.code).toBe(2);
     expect(titled.stderr).toContain('its bytes cannot be had from /proc/self/cmdline');
     expect(titled.stdout).toBe('');

@@ -21,14 +21,23 @@ it('a sparse file of 9 GiB, at the real sizes: its last segments are behind an i
   const load = await runProgram('clfsload', ['load', source, container, `--state-path=${join(base, 'state')}`]);
   expect(load.stdout).toContain(`TotalBytesTransferred: ${sizeBytes}\n`);
   expect(load.code).toBe(0);
-  const stat = JSON.parse((await runProgram('clfsload', ['stat', '--json', container, 'sparse'])).stdout) as { segments: string[]; indirect_roots: string[] };
+  const stat = JSON.parse((await runProgram('clfsload', ['stat', '--json', container, 'sparse'])).stdout) as {
+    segments: string[];
+    indirect_roots: string[];
+  };
   expect(stat.segments.length).toBe(Math.ceil((sizeBytes - 16384) / 8388608));
   expect(stat.indirect_roots.map((id) => /^0+$/.test(id))).toEqual([false, true, true, true]);
   const fsck = await runProgram('clfsload', ['fsck', container]);
   expect(fsck.stdout).toContain(': 0 errors, 0 warnings');
   for (const position of [0, 16384, 5_000_000_000, sizeBytes - 1000]) {
     const text = `data at ${position}`;
-    const cat = await runProgram('clfsload', ['cat', container, 'sparse', `--offset=${position}`, `--length=${text.length}`]);
+    const cat = await runProgram('clfsload', [
+      'cat',
+      container,
+      'sparse',
+      `--offset=${position}`,
+      `--length=${text.length}`,
+    ]);
     expect(cat.stdout).toBe(text);
   }
   const verify = await runProgram('clfsload', ['verify', source, container, '--content']);

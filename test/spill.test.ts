@@ -14,7 +14,10 @@ afterEach(() => vi.unstubAllEnvs());
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 // Few keys, so that they are met again; the empty one, and those that begin alike.
-const key = fc.oneof(fc.uint8Array({ maxLength: 2 }), fc.constantFrom(Buffer.from([0]), Buffer.from([0, 0]), Buffer.from([255, 255, 1])));
+const key = fc.oneof(
+  fc.uint8Array({ maxLength: 2 }),
+  fc.constantFrom(Buffer.from([0]), Buffer.from([0, 0]), Buffer.from([255, 255, 1])),
+);
 const value = fc.uint8Array({ maxLength: 40 });
 const step = fc.oneof(
   { weight: 4, arbitrary: fc.tuple(fc.constant('set' as const), key, value) },
@@ -44,7 +47,9 @@ describe.each([
           expect(map.size).toBe(model.size);
         }
         const pairs = [...map.entries()].map(([k, v]) => `${text(k)}:${text(v)}`);
-        expect(pairs).toEqual([...model].map(([k, v]) => `${k}:${v}`).sort((a, b) => (a.split(':')[0] < b.split(':')[0] ? -1 : 1)));
+        expect(pairs).toEqual(
+          [...model].map(([k, v]) => `${k}:${v}`).sort((a, b) => (a.split(':')[0] < b.split(':')[0] ? -1 : 1)),
+        );
         if (map.isSpilled) spilled++;
         map.close();
       }),

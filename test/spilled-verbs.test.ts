@@ -49,7 +49,8 @@ it('fsck and verify do the same when all that they keep is on disk', async () =>
     const directory = join(source, `d${d % 3}`, `below${d}`);
     mkdirSync(directory, { recursive: true });
     for (let f = 0; f < 8; f++) writeFileSync(join(directory, `${f}-${'name'.repeat(f)}`), Buffer.alloc(400 * f, f));
-    for (const name of ['one', 'two']) linkSync(join(directory, '7-'.concat('name'.repeat(7))), join(source, 'd0', `${name}${d}`));
+    for (const name of ['one', 'two'])
+      linkSync(join(directory, '7-'.concat('name'.repeat(7))), join(source, 'd0', `${name}${d}`));
     symlinkSync('somewhere', join(directory, 'symlink'));
   }
   const container = await loadSmall(source, base);
@@ -66,7 +67,8 @@ it('fsck and verify do the same when all that they keep is on disk', async () =>
       expectation,
       reader,
       options,
-      ({ mark, path, details }) => void (mark === '=' || lines.push(`${mark} ${escapePath(path)} ${details.join(', ')}`)),
+      ({ mark, path, details }) =>
+        void (mark === '=' || lines.push(`${mark} ${escapePath(path)} ${details.join(', ')}`)),
     );
     expectation.close();
     index.close();
@@ -75,7 +77,12 @@ it('fsck and verify do the same when all that they keep is on disk', async () =>
   const findings = async () => {
     const { index, reader } = await open();
     const found: string[] = [];
-    const summary = await fsck(reader, index, { content: true }, ({ code }) => void (code === 'symlink-target' || found.push(code)));
+    const summary = await fsck(
+      reader,
+      index,
+      { content: true },
+      ({ code }) => void (code === 'symlink-target' || found.push(code)),
+    );
     index.close();
     return { found, summary };
   };
@@ -88,7 +95,9 @@ it('fsck and verify do the same when all that they keep is on disk', async () =>
 
   // One back pointer less, in inodes that have several.
   const edited = editInodes(container, ObjectType.regular, ({ attributes, backPointers }) =>
-    attributes.linkCount > 1 ? { attributes: { ...attributes, linkCount: attributes.linkCount - 1 }, backPointers: backPointers?.slice(1) } : undefined,
+    attributes.linkCount > 1
+      ? { attributes: { ...attributes, linkCount: attributes.linkCount - 1 }, backPointers: backPointers?.slice(1) }
+      : undefined,
   );
   expect(edited).toBeGreaterThan(0);
   const damaged = await findings();

@@ -37,7 +37,12 @@ describe.skipIf(!isRoot)('the disk of the state (needs root)', () => {
     const path = mount('read-only', 'ro');
     if (!path) return context.skip();
     const source = makeSource('source-ro');
-    const run = await runProgram('clfsload', ['load', source, join(base, 'container-ro'), `--state-path=${join(path, 'state')}`]);
+    const run = await runProgram('clfsload', [
+      'load',
+      source,
+      join(base, 'container-ro'),
+      `--state-path=${join(path, 'state')}`,
+    ]);
     execFileSync('umount', [path]);
     expect(run.stdout).toMatch(/Cannot make the state directory .*read-only file system/i);
     expect(run.code).toBe(1);

@@ -56,7 +56,10 @@ const RECORD: JobRecord = {
 type Step = { readonly kind: 'add' | 'claim' | 'finish' | 'crash' | 'fail'; readonly value: number };
 
 describe('the state against a model', () => {
-  const step: fc.Arbitrary<Step> = fc.record({ kind: fc.constantFrom('add', 'claim', 'finish', 'crash', 'fail'), value: fc.nat(20) });
+  const step: fc.Arbitrary<Step> = fc.record({
+    kind: fc.constantFrom('add', 'claim', 'finish', 'crash', 'fail'),
+    value: fc.nat(20),
+  });
 
   it('every chunk is claimed once, none is lost, none is offered again under its names', () => {
     fc.assert(
@@ -68,7 +71,12 @@ describe('the state against a model', () => {
         const counts = new Map<number, number>();
         let nextId = 1;
         let sequences = 1001;
-        const chunk = (firstSequence: number, count: number) => ({ directory: 1, firstSequence, count, entries: Buffer.alloc(3) });
+        const chunk = (firstSequence: number, count: number) => ({
+          directory: 1,
+          firstSequence,
+          count,
+          entries: Buffer.alloc(3),
+        });
         for (const { kind, value } of steps) {
           if (kind === 'add') {
             const size = value + 1;
@@ -133,56 +141,78 @@ describe('the state against a model', () => {
 });
 
 describe('the scan, while the tree changes under it', () => {
-  it.each(Array.from({ length: 12 }, (_, seed) => seed))('seed %i: sound, never half an entry, complete when the tree rests', async (seed) => {
-    const next = randomNumbers(seed + 100);
-    const source = place('moving');
-    for (let d = 0; d < 8; d++) {
-      mkdirSync(join(source, `d${d}`, 'sub'), { recursive: true });
-      for (let f = 0; f < 12; f++) writeFileSync(join(source, `d${d}`, f % 3 === 0 ? 'sub' : '.', `f${f}`), someBytes(f * 700, f));
-    }
-    let changes = 0;
-    const disturb = () => {
-      if (changes >= 25 || next() % 2 === 0) return;
-      changes++;
-      const from = join(source, `d${next() % 8}`, ...(next() % 2 === 0 ? [`f${next() % 12}`] : ['sub']));
-      if (!existsSync(from)) return;
-      if (next() % 3 === 0) rmSync(from, { recursive: true });
-      else renameSync(from, join(source, `d${next() % 8}`, `moved-${changes}`));
-    };
-    const wrapSource = (tree: SourceTree): SourceTree => ({
-      ...tree,
-      openDirectory(path, expected) {
-        disturb();
-        const directory = tree.openDirectory(path, expected);
-        return {
-          attributes: () => directory.attributes(),
-          *list() {
-            disturb();
-            yield* directory.list();
-          },
-          attributesOf: (name) => directory.attributesOf(name),
-          readLink: (name) => directory.readLink(name),
-          openFile(name) {
-            disturb();
-            return directory.openFile(name);
-          },
-          close: () => directory.close(),
-        };
-      },
-    });
-    const container = new MemoryContainer();
-    const statePath = place('moving-state');
-    const summary = await load({ source, destination: '/unused', statePath, maxErrors: 1000, internals: { container, geometry: SMALL, wrapSource } });
-    expect(changes).toBeGreaterThan(5);
-    expect(summary.error).toBeUndefined();
-    expect(await findingsOf(container, SMALL)).toEqual([]);
-    // What is in both is the same; directories have changed since, and show it by their times.
-    const lines = await differencesOf(source, container, SMALL);
-    expect(lines.filter(({ mark, details }) => mark === '!' || (mark === '*' && !details.every((detail) => detail.startsWith('mtime'))))).toEqual([]);
-    const again = await load({ source, destination: '/unused', statePath, maxErrors: 1000, newSession: false, internals: { container, geometry: SMALL } });
-    expect(again.error).toBeUndefined();
-    expect(await findingsOf(container, SMALL)).toEqual([]);
-  });
+  it.each(Array.from({ length: 12 }, (_, seed) => seed))(
+    'seed %i: sound, never half an entry, complete when the tree rests',
+    async (seed) => {
+      const next = randomNumbers(seed + 100);
+      const source = place('moving');
+      for (let d = 0; d < 8; d++) {
+        mkdirSync(join(source, `d${d}`, 'sub'), { recursive: true });
+        for (let f = 0; f < 12; f++)
+          writeFileSync(join(source, `d${d}`, f % 3 === 0 ? 'sub' : '.', `f${f}`), someBytes(f * 700, f));
+      }
+      let changes = 0;
+      const disturb = () => {
+        if (changes >= 25 || next() % 2 === 0) return;
+        changes++;
+        const from = join(source, `d${next() % 8}`, ...(next() % 2 === 0 ? [`f${next() % 12}`] : ['sub']));
+        if (!existsSync(from)) return;
+        if (next() % 3 === 0) rmSync(from, { recursive: true });
+        else renameSync(from, join(source, `d${next() % 8}`, `moved-${changes}`));
+      };
+      const wrapSource = (tree: SourceTree): SourceTree => ({
+        ...tree,
+        openDirectory(path, expected) {
+          disturb();
+          const directory = tree.openDirectory(path, expected);
+          return {
+            attributes: () => directory.attributes(),
+            *list() {
+              disturb();
+              yield* directory.list();
+            },
+            attributesOf: (name) => directory.attributesOf(name),
+            readLink: (name) => directory.readLink(name),
+            openFile(name) {
+              disturb();
+              return directory.openFile(name);
+            },
+            close: () => directory.close(),
+          };
+        },
+      });
+      const container = new MemoryContainer();
+      const statePath = place('moving-state');
+      const summary = await load({
+        source,
+        destination: '/unused',
+        statePath,
+        maxErrors: 1000,
+        internals: { container, geometry: SMALL, wrapSource },
+      });
+      expect(changes).toBeGreaterThan(5);
+      expect(summary.error).toBeUndefined();
+      expect(await findingsOf(container, SMALL)).toEqual([]);
+      // What is in both is the same; directories have changed since, and show it by their times.
+      const lines = await differencesOf(source, container, SMALL);
+      expect(
+        lines.filter(
+          ({ mark, details }) =>
+            mark === '!' || (mark === '*' && !details.every((detail) => detail.startsWith('mtime'))),
+        ),
+      ).toEqual([]);
+      const again = await load({
+        source,
+        destination: '/unused',
+        statePath,
+        maxErrors: 1000,
+        newSession: false,
+        internals: { container, geometry: SMALL },
+      });
+      expect(again.error).toBeUndefined();
+      expect(await findingsOf(container, SMALL)).toEqual([]);
+    },
+  );
 });
 
 describe('two sessions and two jobs', () => {
@@ -218,7 +248,11 @@ describe('two sessions and two jobs', () => {
     const options = { source, destination: '/unused', statePath: place('remounted-state') };
     const first = await load({ ...options, internals: { container, wrapSource: onDevice('8:1', 50) } });
     expect(first.status).toBe('Failed');
-    const second = await load({ ...options, newSession: false, internals: { container, wrapSource: onDevice('8:17', 1_000_000) } });
+    const second = await load({
+      ...options,
+      newSession: false,
+      internals: { container, wrapSource: onDevice('8:17', 1_000_000) },
+    });
     expect(second.error).toBeUndefined();
     expect(second.status).toBe('Completed');
     await expectFaithful(source, container);
@@ -230,7 +264,9 @@ describe('two sessions and two jobs', () => {
     writeFileSync(join(source, 'file'), 'x');
     const container = new MemoryContainer();
     const states = [place('race'), place('race')];
-    const outcomes = await Promise.allSettled(states.map((statePath) => load({ source, destination: '/unused', statePath, internals: { container } })));
+    const outcomes = await Promise.allSettled(
+      states.map((statePath) => load({ source, destination: '/unused', statePath, internals: { container } })),
+    );
     const won = outcomes.filter(({ status }) => status === 'fulfilled');
     const lost = outcomes.filter((outcome) => outcome.status === 'rejected') as PromiseRejectedResult[];
     expect([won.length, lost.length]).toEqual([1, 1]);

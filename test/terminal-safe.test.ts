@@ -19,7 +19,10 @@ afterAll(() => removeTree(base));
 const ESC = '\u001b]0;owned\u0007';
 const C1 = '\u009b31m';
 const TURN = 'a\u202eb';
-/** Bytes that a terminal obeys, in output that was read as latin1: C0 but the line end, DEL, C1 in UTF-8, and turns of direction. */
+/**
+ * Bytes that a terminal obeys, in output that was read as latin1: C0 but the line end, DEL, C1 in UTF-8, and turns of
+ * direction.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const OBEYED = /[\u0000-\u0009\u000b-\u001f\u007f]|\u00c2[\u0080-\u009f]|\u00e2\u0080[\u00a8-\u00ae]/;
 
@@ -51,10 +54,16 @@ describe('a container whose names a terminal would obey', () => {
       mkdirSync(join(source, `dir${name}`), { recursive: true });
       writeFileSync(join(source, `dir${name}`, `file${name}`), 'content');
     }
-    const summary = await load({ source, destination: container, statePath: join(base, 'state'), compression: 'DISABLED' });
+    const summary = await load({
+      source,
+      destination: container,
+      statePath: join(base, 'state'),
+      compression: 'DISABLED',
+    });
     expect(summary.status).toBe('Completed');
     const store = openLocalContainer(container);
-    // The bucket object's values, a foreign blob, a damaged blob, an entry that leads nowhere, one whose name cannot be one, and one twice.
+    // The bucket object's values, a foreign blob, a damaged blob, an entry that leads nowhere, one whose name cannot be
+    // one, and one twice.
     const pairs = new Map(decodeBucket((await store.get(BUCKET_NAME, 1e6)).subarray(ENVELOPE_BYTES)));
     pairs.set('bucketUUID', `uuid${ESC}${C1}`);
     pairs.set('logfile001', `log${ESC}${C1}\nsecond line`);
@@ -73,7 +82,10 @@ describe('a container whose names a terminal would obey', () => {
         entries.push({ name: Buffer.from(`nowhere${ESC}${C1}`), handle: Buffer.alloc(24, 7) });
         entries.push({ name: Buffer.from(`a/b${ESC}${C1}`), handle: entries[2].handle });
         entries.push({ name: entries[2].name, handle: entries[2].handle });
-        await store.put(name, Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), encodeInode({ ...inode, dirents: encodeDirents(entries) })]));
+        await store.put(
+          name,
+          Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), encodeInode({ ...inode, dirents: encodeDirents(entries) })]),
+        );
       }
     }
     await store.close();
@@ -114,7 +126,12 @@ describe('a container whose names a terminal would obey', () => {
     const odd = join(base, `odd${C1}`);
     renameSync(source, odd);
     const state = join(base, 'odd-state');
-    const first = await runProgram('clfsload', ['load', odd, join(base, `odd-container${C1}`), `--state-path=${state}`]);
+    const first = await runProgram('clfsload', [
+      'load',
+      odd,
+      join(base, `odd-container${C1}`),
+      `--state-path=${state}`,
+    ]);
     expect(first.code).toBe(0);
     const run = await runProgram('clfsload', ['status', `--state-path=${state}`]);
     expect(run.code).toBe(0);

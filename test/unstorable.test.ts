@@ -18,17 +18,24 @@ import { Job, lock, type Watch } from './support/whole-job.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-unstorable-'));
 afterAll(() => removeTree(base));
-const lsetxattr = koffi.load(null as unknown as string).func('int lsetxattr(const char *, const char *, const void *, size_t, int)');
-const set = (path: string, name: string, value: Buffer = Buffer.from('x')) => lsetxattr(path, name, value, value.length, 0) === 0;
+const lsetxattr = koffi
+  .load(null as unknown as string)
+  .func('int lsetxattr(const char *, const char *, const void *, size_t, int)');
+const set = (path: string, name: string, value: Buffer = Buffer.from('x')) =>
+  lsetxattr(path, name, value, value.length, 0) === 0;
 
 /** An access ACL that gives uid 1 the right to read: user, user 1, group, mask, others. */
-const ACL = Buffer.from('02000000010006 00ffffffff0200040001000000040004 00ffffffff10000400ffffffff20000000ffffffff'.replaceAll(' ', ''), 'hex');
+const ACL = Buffer.from(
+  '02000000010006 00ffffffff0200040001000000040004 00ffffffff10000400ffffffff20000000ffffffff'.replaceAll(' ', ''),
+  'hex',
+);
 
 let source: string;
 beforeEach(() => {
   source = mkdtempSync(join(base, 'source-'));
   mkdirSync(join(source, 'dir'));
-  for (const name of ['plain', 'acl', 'user', 'dir/both', 'capable', 'labelled']) writeFileSync(join(source, name), name);
+  for (const name of ['plain', 'acl', 'user', 'dir/both', 'capable', 'labelled'])
+    writeFileSync(join(source, name), name);
   symlinkSync('acl', join(source, 'symlink'));
 });
 
@@ -70,7 +77,9 @@ describe('one entry', () => {
     try {
       expect(unstorableAt(fd, name, false)).toEqual(NONE);
       const path = Buffer.concat([Buffer.from(`/proc/self/fd/${fd}/`), name, Buffer.from([0])]);
-      const raw = koffi.load(null as unknown as string).func('int lsetxattr(const void *, const char *, const void *, size_t, int)');
+      const raw = koffi
+        .load(null as unknown as string)
+        .func('int lsetxattr(const void *, const char *, const void *, size_t, int)');
       expect(raw(path, 'user.mine', Buffer.from('x'), 1, 0)).toBe(0);
       expect(unstorableAt(fd, name, false)).toEqual({ ...NONE, attributes: true });
       expect(listAttributes(fd, name)).toEqual(['user.mine']);
@@ -164,7 +173,10 @@ describe('a tree', () => {
     expect(count.attributes.entries).toBe(2);
     expect(['user', 'dir/both']).toContain(Buffer.from(count.attributes.first as Uint8Array).toString());
     expect(count.released.entries).toBe(0);
-    expect((await size({ ...EVERYTHING, excludePaths: ['dir'] }))?.attributes).toEqual({ entries: 1, first: path('user') });
+    expect((await size({ ...EVERYTHING, excludePaths: ['dir'] }))?.attributes).toEqual({
+      entries: 1,
+      first: path('user'),
+    });
     expect(await size(EVERYTHING, false)).toBeUndefined();
     expect(addUnstorable(NOTHING_UNSTORABLE, count)).toEqual(count);
     expect(addUnstorable(count, count).acls).toEqual({ entries: 4, first: path('') });
@@ -176,7 +188,9 @@ describe('a tree', () => {
     const args = ['load', source, join(base, 'never'), '--dry-run'];
     const text = await runProgram('clfsload', args);
     expect(text.stdout).toContain('\nEntries with POSIX ACLs, which the format cannot hold: 1, the first: acl\n');
-    expect(text.stdout).toContain('\nEntries with extended attributes, which it cannot hold either: 1, the first: user\n');
+    expect(text.stdout).toContain(
+      '\nEntries with extended attributes, which it cannot hold either: 1, the first: user\n',
+    );
     expect(text.stdout).toContain('\nFiles that HSM has released, and that a load recalls: 0\n');
     const json = await runProgram('clfsload', [...args, '--output-type=json']);
     const { MessageContent } = JSON.parse(json.stdout) as { MessageContent: string };
@@ -191,23 +205,32 @@ describe('a tree', () => {
 describe('the end of a load', () => {
   const COUNTED = /INFO: .*(which the format cannot hold|were not counted).*/g;
 
-  it.runIf(hasUser && hasAcl)('tells what the listings of a short load counted, and is silent when that is nothing', async () => {
-    const tree = join(base, 'short');
-    mkdirSync(join(tree, 'd'), { recursive: true });
-    for (const name of ['a', 'd/b', 'd/c']) writeFileSync(join(tree, name), name);
-    const load = async (name: string) => {
-      const args = ['load', tree, join(base, `container-${name}`), `--state-path=${join(base, `state-${name}`)}`, '--estimate=false'];
-      return (await runProgram('clfsload', args)).stdout.match(COUNTED);
-    };
-    expect(await load('nothing')).toBeNull();
-    set(join(tree, 'd'), 'user.a');
-    set(join(tree, 'd/c'), 'user.a');
-    set(tree, 'system.posix_acl_access', ACL);
-    expect(await load('something')).toEqual([
-      'INFO: 1 entry has ACLs, which the format cannot hold; the first is ..',
-      'INFO: 2 entries have extended attributes, which the format cannot hold; the first is d.',
-    ]);
-  });
+  it.runIf(hasUser && hasAcl)(
+    'tells what the listings of a short load counted, and is silent when that is nothing',
+    async () => {
+      const tree = join(base, 'short');
+      mkdirSync(join(tree, 'd'), { recursive: true });
+      for (const name of ['a', 'd/b', 'd/c']) writeFileSync(join(tree, name), name);
+      const load = async (name: string) => {
+        const args = [
+          'load',
+          tree,
+          join(base, `container-${name}`),
+          `--state-path=${join(base, `state-${name}`)}`,
+          '--estimate=false',
+        ];
+        return (await runProgram('clfsload', args)).stdout.match(COUNTED);
+      };
+      expect(await load('nothing')).toBeNull();
+      set(join(tree, 'd'), 'user.a');
+      set(join(tree, 'd/c'), 'user.a');
+      set(tree, 'system.posix_acl_access', ACL);
+      expect(await load('something')).toEqual([
+        'INFO: 1 entry has ACLs, which the format cannot hold; the first is ..',
+        'INFO: 2 entries have extended attributes, which the format cannot hold; the first is d.',
+      ]);
+    },
+  );
 
   it('says that nothing was counted where the source cannot tell, and remembers what was', async () => {
     const notesOf = async (job: Job, watch: Watch) => {

@@ -1,4 +1,13 @@
-import { appendFileSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync } from 'node:fs';
+import {
+  appendFileSync,
+  linkSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CURRENT_DIRECTORY, makeNode } from '../src/posix/libc.js';
@@ -17,7 +26,10 @@ const LARGE_BYTES = firstSegmentBytes + fileSegmentBytes * 6;
 const TWO_BLOCKS_BYTES = firstSegmentBytes + fileSegmentBytes - 100;
 
 /** Calls each change once: at the opening of the path by which its content is read for the n-th time. */
-function changesAtOpening(paths: readonly string[], changes: ReadonlyMap<number, () => void>): Watch & { readonly done: () => number } {
+function changesAtOpening(
+  paths: readonly string[],
+  changes: ReadonlyMap<number, () => void>,
+): Watch & { readonly done: () => number } {
   let openings = 0;
   let done = 0;
   return {
@@ -38,7 +50,10 @@ describe('files that change while they are read (issue 12, number 1)', () => {
     job.file('a/log', someBytes(LARGE_BYTES, 1));
     job.link('a/log', 'b/log');
     // The first opening finds out that it is large, the second reads its segments.
-    const watch = changesAtOpening(['a/log', 'b/log'], new Map([[2, () => appendFileSync(job.path('a/log'), 'one line more')]]));
+    const watch = changesAtOpening(
+      ['a/log', 'b/log'],
+      new Map([[2, () => appendFileSync(job.path('a/log'), 'one line more')]]),
+    );
     const summary = await job.session(watch);
     expect(watch.done()).toBe(1);
     expect(summary.status).toBe('Completed');
@@ -227,8 +242,14 @@ describe('an entry listed without a type whose lstat fails (issue 12, "read, not
 });
 
 describe('a directory that was renamed away, and another put in its place', () => {
-  /** Puts another `d` in the place of the first at its n-th opening. `restore` takes that back, as if nothing had been. */
-  function replacesAtOpening(job: Job, opening: number, fill: () => void): Watch & { restore(): void; readonly done: () => boolean } {
+  /**
+   * Puts another `d` in the place of the first at its n-th opening. `restore` takes that back, as if nothing had been.
+   */
+  function replacesAtOpening(
+    job: Job,
+    opening: number,
+    fill: () => void,
+  ): Watch & { restore(): void; readonly done: () => boolean } {
     const former = join(job.source, '..', 'former');
     let openings = 0;
     return {

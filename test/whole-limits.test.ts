@@ -52,11 +52,18 @@ describe('few descriptors (issue 12, number 8)', () => {
     for (let i = 0; i < DIRECTORIES; i++) job.file(`d${i}/file`, `content ${i}`);
     const script = new URL('support/slow-load.mjs', import.meta.url).pathname;
     const command = `ulimit -n ${MOST_DESCRIPTORS}; exec "$0" "$@"`;
-    const output = execFileSync('sh', ['-c', command, process.execPath, script, job.source, job.statePath], { encoding: 'utf8' });
+    const output = execFileSync('sh', ['-c', command, process.execPath, script, job.source, job.statePath], {
+      encoding: 'utf8',
+    });
     const { waited, ...outcome } = JSON.parse(output) as Record<string, unknown>;
     // So many entries were under way while nothing could be sent.
     expect(waited).toBeGreaterThan(8);
-    expect(outcome).toEqual({ status: 'Completed', failed: 0, done: 2 * DIRECTORIES + 1, descriptors: MOST_DESCRIPTORS });
+    expect(outcome).toEqual({
+      status: 'Completed',
+      failed: 0,
+      done: 2 * DIRECTORIES + 1,
+      descriptors: MOST_DESCRIPTORS,
+    });
   });
 });
 

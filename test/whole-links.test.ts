@@ -87,7 +87,10 @@ describe('a failed linked file that is tried again (issue 12, number 2)', () => 
     await expectLinked(job, 'd1/linked', 'd2/linked');
   });
 
-  /** `d1` lacks a plain file and `d2` could not be listed: `d1` is written again while the linked file waits for its further name. */
+  /**
+   * `d1` lacks a plain file and `d2` could not be listed: `d1` is written again while the linked file waits for its
+   * further name.
+   */
   async function halfDone(): Promise<Job> {
     const job = linkedJob();
     expect((await job.session(lock('d1/one', 'd2'))).status).toBe('CompletedWithErrors');
@@ -117,14 +120,17 @@ describe('a failed linked file that is tried again (issue 12, number 2)', () => 
     await expectLinked(job, 'd1/linked', 'd2/linked');
   });
 
-  it.each(['d1', 'd2'] as const)('the name in %s that is gone when the file is tried again is no back pointer and no entry', async (gone) => {
-    const job = linkedJob('linked content', true);
-    expect((await job.session(lock('d1/linked', 'd2/linked'))).status).toBe('CompletedWithErrors');
-    job.change(gone, () => rmSync(job.path(`${gone}/linked`)));
-    expect((await job.session()).status).toBe('Completed');
-    await expectFaithful(job.source, job.world.store, SMALL);
-    await expectLinked(job, gone === 'd1' ? 'd2/linked' : 'd1/linked');
-  });
+  it.each(['d1', 'd2'] as const)(
+    'the name in %s that is gone when the file is tried again is no back pointer and no entry',
+    async (gone) => {
+      const job = linkedJob('linked content', true);
+      expect((await job.session(lock('d1/linked', 'd2/linked'))).status).toBe('CompletedWithErrors');
+      job.change(gone, () => rmSync(job.path(`${gone}/linked`)));
+      expect((await job.session()).status).toBe('Completed');
+      await expectFaithful(job.source, job.world.store, SMALL);
+      await expectLinked(job, gone === 'd1' ? 'd2/linked' : 'd1/linked');
+    },
+  );
 
   it('a late further name that fails and is then gone: the former name stays, alone', async () => {
     const job = linkedJob('linked content', true);
@@ -167,7 +173,8 @@ describe('a failed linked file that is tried again (issue 12, number 2)', () => 
     const first = await job.session({
       // Links are written after everything has been listed.
       entry(path, what) {
-        if (what === 'open' && path === 'd1/three' && opened++ === 0) job.change('d1', () => rmSync(job.path('d1/linked')));
+        if (what === 'open' && path === 'd1/three' && opened++ === 0)
+          job.change('d1', () => rmSync(job.path('d1/linked')));
       },
     });
     expect(opened).toBeGreaterThan(0);
@@ -219,7 +226,8 @@ describe('the bytes that are done', () => {
     const job = linkedJob(someBytes(SIZES[before], 1));
     const bytesOfFiles = async () => {
       const sizes = new Map<string, number>();
-      for (const [path, { id, lengthBytes }] of await inodesOf(job.world.store, SMALL)) if (path.includes('/')) sizes.set(id, Number(lengthBytes));
+      for (const [path, { id, lengthBytes }] of await inodesOf(job.world.store, SMALL))
+        if (path.includes('/')) sizes.set(id, Number(lengthBytes));
       return [...sizes.values()].reduce((sum, size) => sum + size, 0);
     };
     const first = await job.session(lock('d2'));
@@ -299,22 +307,32 @@ describe('an inode that is written and not recorded (issue 12, numbers 3 and 4)'
 });
 
 describe('a directory that was being written when the process died (issue 12, "read, not run")', () => {
-  it.each(['at once', 'late'] as const)('is written under another name by a repair: the former put is stored %s', async (stored) => {
-    const job = new Job(base);
-    for (let i = 0; i < 60; i++) job.file(`d/file-${i}`);
-    job.file('d/bad');
-    let killed = 0;
-    // Names of directories say their type: the first one is d's.
-    job.world.onPut = (name) => (name.includes('.0002.') && killed++ === 0 ? (stored === 'late' ? 'killed, stored late' : 'killed after') : undefined);
-    expect((await job.session(lock('d/bad'))).status).toBe('Failed');
-    expect(killed).toBe(1);
-    const former = new Set(job.world.store.blobs.keys());
-    const second = await job.session();
-    expect(second.status).toBe('Completed');
-    await job.world.deliver();
-    await expectFaithful(job.source, job.world.store, SMALL);
-    // What was sent before the kill is not sent again with other bytes.
-    const again = job.world.answers.filter(({ name, type }) => former.has(name) && (type === ObjectType.directory || type === ObjectType.segment));
-    expect(again.map(({ name }) => name)).toEqual([]);
-  });
+  it.each(['at once', 'late'] as const)(
+    'is written under another name by a repair: the former put is stored %s',
+    async (stored) => {
+      const job = new Job(base);
+      for (let i = 0; i < 60; i++) job.file(`d/file-${i}`);
+      job.file('d/bad');
+      let killed = 0;
+      // Names of directories say their type: the first one is d's.
+      job.world.onPut = (name) =>
+        name.includes('.0002.') && killed++ === 0
+          ? stored === 'late'
+            ? 'killed, stored late'
+            : 'killed after'
+          : undefined;
+      expect((await job.session(lock('d/bad'))).status).toBe('Failed');
+      expect(killed).toBe(1);
+      const former = new Set(job.world.store.blobs.keys());
+      const second = await job.session();
+      expect(second.status).toBe('Completed');
+      await job.world.deliver();
+      await expectFaithful(job.source, job.world.store, SMALL);
+      // What was sent before the kill is not sent again with other bytes.
+      const again = job.world.answers.filter(
+        ({ name, type }) => former.has(name) && (type === ObjectType.directory || type === ObjectType.segment),
+      );
+      expect(again.map(({ name }) => name)).toEqual([]);
+    },
+  );
 });

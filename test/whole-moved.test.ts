@@ -51,11 +51,16 @@ async function failedInside(options: ConstructorParameters<typeof Job>[1] = {}):
   return job;
 }
 
-/** The container is sound and has what is there now; a directory that is written again keeps the attributes of its listing. */
+/**
+ * The container is sound and has what is there now; a directory that is written again keeps the attributes of its
+ * listing.
+ */
 async function expectLoaded(job: Job, geometry = SMALL): Promise<void> {
   expect(await findingsOf(job.world.store, geometry)).toEqual([]);
   const lines = await differencesOf(job.source, job.world.store, geometry);
-  const wrong = lines.filter(({ mark, details }) => mark !== '*' || details.some((detail) => !detail.startsWith('mtime ')));
+  const wrong = lines.filter(
+    ({ mark, details }) => mark !== '*' || details.some((detail) => !detail.startsWith('mtime ')),
+  );
   expect(wrong.map(({ mark, path, details }) => `${mark} ${path.toString()} ${details.join(', ')}`)).toEqual([]);
 }
 
@@ -84,12 +89,15 @@ const REPLACEMENTS: Record<string, (job: Job) => void> = {
 };
 
 describe('a directory with a failed entry that is not in its place any more', () => {
-  it.each(Object.keys(REPLACEMENTS))('moved away, with %s in its place: what is there is loaded, and the job completes', async (what) => {
-    const job = await failedInside();
-    takeAway(job, 'd');
-    REPLACEMENTS[what](job);
-    await expectWhole(job, await job.session());
-  });
+  it.each(Object.keys(REPLACEMENTS))(
+    'moved away, with %s in its place: what is there is loaded, and the job completes',
+    async (what) => {
+      const job = await failedInside();
+      takeAway(job, 'd');
+      REPLACEMENTS[what](job);
+      await expectWhole(job, await job.session());
+    },
+  );
 
   it('removed while it is loaded: its entries fail, and are gone with the next session', async () => {
     const job = new Job(base);
@@ -315,7 +323,9 @@ describe('what else tells of it', () => {
     rmSync(job.path('d'), { recursive: true });
     expect((await job.session()).status).toBe('Completed');
     const lines = readFileSync(manifest, 'utf8').trim().split('\n');
-    const entries = lines.map((line) => JSON.parse(line) as { readonly path: string; readonly nlink: number; readonly link_group?: string });
+    const entries = lines.map(
+      (line) => JSON.parse(line) as { readonly path: string; readonly nlink: number; readonly link_group?: string },
+    );
     expect(entries.map(({ path }) => path).sort()).toEqual(['.', 'dd', 'dd/beside', 'e', 'e/linked']);
     expect(entries.find(({ path }) => path === 'e/linked')).toMatchObject({ nlink: 1 });
     expect(entries.find(({ path }) => path === 'e/linked')).not.toHaveProperty('link_group');

@@ -23,9 +23,13 @@ function makeJob(): Job {
   return job;
 }
 
-const nameOf = (job: Job, type: number, which = 0) => [...job.world.store.blobs.keys()].filter((name) => decodeObjectName(name)?.type === type)[which];
+const nameOf = (job: Job, type: number, which = 0) =>
+  [...job.world.store.blobs.keys()].filter((name) => decodeObjectName(name)?.type === type)[which];
 
-/** Does something to the container in the moment in which the bucket object is put for the second time: before the listing. */
+/**
+ * Does something to the container in the moment in which the bucket object is put for the second time: before the
+ * listing.
+ */
 function beforeListing(job: Job, act: () => void): void {
   let done = false;
   job.world.onPut = (name) => {
@@ -44,41 +48,52 @@ describe('what happens to the container behind a job (issue 12, shown by 5)', ()
     ['a segment is deleted', (job) => nameOf(job, ObjectType.segment), /1 segment missing/],
     ['an indirect block is deleted', (job) => nameOf(job, ObjectType.indirect), /1 indirect block missing/],
     ['a directory is deleted', (job) => nameOf(job, ObjectType.directory), /1 directory inode missing/],
-    ['the log is deleted', (job) => [...blobs(job).keys()].find((name) => name.endsWith('.log')) ?? '', /the log .* is missing/],
+    [
+      'the log is deleted',
+      (job) => [...blobs(job).keys()].find((name) => name.endsWith('.log')) ?? '',
+      /the log .* is missing/,
+    ],
   ];
 
-  it.each(cases)('%s: the job fails with the reason, and completes once the blob is put back', async (_what, pick, reason) => {
-    const job = makeJob();
-    let name = '';
-    let body: Buffer = Buffer.alloc(0);
-    beforeListing(job, () => {
-      name = pick(job);
-      body = blobs(job).get(name) ?? body;
-      expect(blobs(job).delete(name)).toBe(true);
-    });
-    const first = await job.session();
-    expect(first.status).toBe('Failed');
-    expect(first.error).toMatchObject({ code: 'container-differs' });
-    expect((first.error as Error).message).toMatch(reason);
-    expect((first.error as Error).message).toContain('clfsload fsck');
-    job.world.onPut = undefined;
-    // The log is put anew by each session: without it nothing is wrong any more.
-    if (!name.endsWith('.log')) {
-      const again = await job.session();
-      expect(again.status).toBe('Failed');
-      expect((again.error as Error).message).toMatch(reason);
-      blobs(job).set(name, body);
-    }
-    const last = await job.session();
-    expect(last.error).toBeUndefined();
-    expect(last.status).toBe('Completed');
-    expect(last.listing).toBe('checked');
-    await expectFaithful(job.source, job.world.store, SMALL);
-  });
+  it.each(cases)(
+    '%s: the job fails with the reason, and completes once the blob is put back',
+    async (_what, pick, reason) => {
+      const job = makeJob();
+      let name = '';
+      let body: Buffer = Buffer.alloc(0);
+      beforeListing(job, () => {
+        name = pick(job);
+        body = blobs(job).get(name) ?? body;
+        expect(blobs(job).delete(name)).toBe(true);
+      });
+      const first = await job.session();
+      expect(first.status).toBe('Failed');
+      expect(first.error).toMatchObject({ code: 'container-differs' });
+      expect((first.error as Error).message).toMatch(reason);
+      expect((first.error as Error).message).toContain('clfsload fsck');
+      job.world.onPut = undefined;
+      // The log is put anew by each session: without it nothing is wrong any more.
+      if (!name.endsWith('.log')) {
+        const again = await job.session();
+        expect(again.status).toBe('Failed');
+        expect((again.error as Error).message).toMatch(reason);
+        blobs(job).set(name, body);
+      }
+      const last = await job.session();
+      expect(last.error).toBeUndefined();
+      expect(last.status).toBe('Completed');
+      expect(last.listing).toBe('checked');
+      await expectFaithful(job.source, job.world.store, SMALL);
+    },
+  );
 
   const additions: readonly [string, (job: Job) => [string, Buffer], RegExp][] = [
     ['a foreign blob', () => ['somebody-elses', Buffer.from('x')], /"somebody-elses" is no blob of the job/],
-    ['a copy of a segment under another id', (job) => [otherId(nameOf(job, ObjectType.segment)), Buffer.from('x')], /1 segment too many/],
+    [
+      'a copy of a segment under another id',
+      (job) => [otherId(nameOf(job, ObjectType.segment)), Buffer.from('x')],
+      /1 segment too many/,
+    ],
     [
       'an older version of an inode',
       (job) => [nameOf(job, ObjectType.regular).replace('.00000000009.', '.00000000008.'), Buffer.from('x')],
@@ -86,22 +101,25 @@ describe('what happens to the container behind a job (issue 12, shown by 5)', ()
     ],
   ];
 
-  it.each(additions)('%s is added: the job fails with the reason, and completes once it is removed', async (_what, make, reason) => {
-    const job = makeJob();
-    let name = '';
-    beforeListing(job, () => {
-      const [added, body] = make(job);
-      name = added;
-      blobs(job).set(added, body);
-    });
-    const first = await job.session();
-    expect(first.status).toBe('Failed');
-    expect((first.error as Error).message).toMatch(reason);
-    job.world.onPut = undefined;
-    blobs(job).delete(name);
-    expect((await job.session()).status).toBe('Completed');
-    await expectFaithful(job.source, job.world.store, SMALL);
-  });
+  it.each(additions)(
+    '%s is added: the job fails with the reason, and completes once it is removed',
+    async (_what, make, reason) => {
+      const job = makeJob();
+      let name = '';
+      beforeListing(job, () => {
+        const [added, body] = make(job);
+        name = added;
+        blobs(job).set(added, body);
+      });
+      const first = await job.session();
+      expect(first.status).toBe('Failed');
+      expect((first.error as Error).message).toMatch(reason);
+      job.world.onPut = undefined;
+      blobs(job).delete(name);
+      expect((await job.session()).status).toBe('Completed');
+      await expectFaithful(job.source, job.world.store, SMALL);
+    },
+  );
 
   it('a blob is cut, or exchanged for one of another name: told, though the number is right', async () => {
     const job = makeJob();
@@ -116,7 +134,9 @@ describe('what happens to the container behind a job (issue 12, shown by 5)', ()
     job.world.onPut = undefined;
     blobs(job).delete(name);
     blobs(job).set(otherId(name), body);
-    expect(((await job.session()).error as Error).message).toMatch(/the names or lengths of some of \d+ segments are others/);
+    expect(((await job.session()).error as Error).message).toMatch(
+      /the names or lengths of some of \d+ segments are others/,
+    );
     blobs(job).delete(otherId(name));
     blobs(job).set(name, body);
     expect((await job.session()).status).toBe('Completed');
@@ -156,7 +176,9 @@ describe('a removal that would take away what counts is refused', () => {
     expect((await job.session(lock('d/bad'))).status).toBe('CompletedWithErrors');
     const state = State.open(`${job.statePath}/job.db`, 'WAL');
     const leftover = make(state, job);
-    const inode = decodeObjectName([...job.world.store.blobs.keys()].find((name) => handleOf(name).equals(leftover.handle)) ?? '');
+    const inode = decodeObjectName(
+      [...job.world.store.blobs.keys()].find((name) => handleOf(name).equals(leftover.handle)) ?? '',
+    );
     const before = [...job.world.store.blobs.keys()].filter(
       (name) => name.includes(`_${idHex(leftover.handle)}.`) || name.includes(hash64Hex(leftover.handle)),
     );
@@ -184,8 +206,16 @@ describe('a removal that would take away what counts is refused', () => {
       const [chunk] = state.chunks.ofDirectory(directoryNamed(state, 'd'), 0, 1);
       // The first entry that is not the one which failed.
       const sequence = chunk.firstSequence + (chunk.leftOut && (chunk.leftOut[0] & 1) !== 0 ? 1 : 0);
-      const handle = [...job.world.store.blobs.keys()].map(handleOf).find((id) => id.length === 24 && sequenceOf(id) === sequence) ?? Buffer.alloc(24);
-      return { ...common, handle, sequence, segments: 1, owner: { kind: 'entry', directory: directoryNamed(state, 'd') } };
+      const handle =
+        [...job.world.store.blobs.keys()].map(handleOf).find((id) => id.length === 24 && sequenceOf(id) === sequence) ??
+        Buffer.alloc(24);
+      return {
+        ...common,
+        handle,
+        sequence,
+        segments: 1,
+        owner: { kind: 'entry', directory: directoryNamed(state, 'd') },
+      };
     }));
 
   it('an entry that only its directory in the container knows', () =>
@@ -194,7 +224,10 @@ describe('a removal that would take away what counts is refused', () => {
       expect(state.chunks.hasRows(directory)).toBe(false);
       const names = [...job.world.store.blobs.keys()];
       const segment = names.find((name) => decodeObjectName(name)?.type === ObjectType.indirect) ?? '';
-      const large = names.find((name) => decodeObjectName(name)?.type === ObjectType.regular && segment.includes(name.slice(0, 16))) ?? '';
+      const large =
+        names.find(
+          (name) => decodeObjectName(name)?.type === ObjectType.regular && segment.includes(name.slice(0, 16)),
+        ) ?? '';
       const handle = handleOf(large);
       return { ...common, handle, sequence: sequenceOf(handle), segments: 9, owner: { kind: 'entry', directory } };
     }));
@@ -203,8 +236,18 @@ describe('a removal that would take away what counts is refused', () => {
     planted((state, job) => {
       const directory = directoryNamed(state, 'e');
       const { sequence, revision } = state.directories.get(directory);
-      const handle = [...job.world.store.blobs.keys()].map(handleOf).find((id) => id.length === 24 && sequenceOf(id) === sequence) ?? Buffer.alloc(0);
-      return { ...common, handle, sequence, version: 9 + revision, generation: revision, segments: 0, owner: { kind: 'directory', directory } };
+      const handle =
+        [...job.world.store.blobs.keys()].map(handleOf).find((id) => id.length === 24 && sequenceOf(id) === sequence) ??
+        Buffer.alloc(0);
+      return {
+        ...common,
+        handle,
+        sequence,
+        version: 9 + revision,
+        generation: revision,
+        segments: 0,
+        owner: { kind: 'directory', directory },
+      };
     }));
 
   it('a linked inode in the version that counts', () =>
@@ -213,6 +256,12 @@ describe('a removal that would take away what counts is refused', () => {
       const handle = handleOf(group.written?.name ?? '');
       expect(job.world.store.blobs.has(group.written?.name ?? '')).toBe(true);
       const directory = directoryNamed(state, 'e');
-      return { ...common, handle, sequence: group.sequence, segments: 1, owner: { kind: 'group', group: group.id, directory } };
+      return {
+        ...common,
+        handle,
+        sequence: group.sequence,
+        segments: 1,
+        owner: { kind: 'group', group: group.id, directory },
+      };
     }));
 });

@@ -25,10 +25,15 @@ function slowJob(): Job {
   return job;
 }
 
-const filesOf = (answers: KillableWorld['answers']) => answers.filter(({ type }) => type === ObjectType.regular).map(({ name }) => name);
-const answered = (job: Job, untilMs = Number.POSITIVE_INFINITY) => filesOf(job.world.answers.filter(({ atMs }) => atMs <= untilMs));
+const filesOf = (answers: KillableWorld['answers']) =>
+  answers.filter(({ type }) => type === ObjectType.regular).map(({ name }) => name);
+const answered = (job: Job, untilMs = Number.POSITIVE_INFINITY) =>
+  filesOf(job.world.answers.filter(({ atMs }) => atMs <= untilMs));
 
-/** What was answered while the program still listened: it asks for what it has to be durable, last when it stops waiting. */
+/**
+ * What was answered while the program still listened: it asks for what it has to be durable, last when it stops
+ * waiting.
+ */
 const heard = (job: Job) => filesOf(job.world.answers.slice(0, job.world.flushed));
 
 /** Checks that what was answered when a session ended is recorded, and brings the job to its end. */
@@ -124,52 +129,59 @@ describe('a kill on a slow link (issue 12, number 6)', () => {
 describe('a large file of which one segment hangs', () => {
   const SEGMENTS = 21;
   const SIZE = SMALL.firstSegmentBytes + SEGMENTS * SMALL.fileSegmentBytes - 1000;
-  const segmentsOf = (job: Job) => job.world.answers.filter(({ type }) => type === ObjectType.segment).map(({ name }) => name);
+  const segmentsOf = (job: Job) =>
+    job.world.answers.filter(({ type }) => type === ObjectType.segment).map(({ name }) => name);
 
   it.each([
     ['the first', 1, 'stopped', false],
     ['the sixth', 6, 'stopped', false],
     ['the last', 'last', 'stopped', false],
     ['the first, of a linked file', 1, 'killed', true],
-  ] as const)('%s: what was recorded of the others is not sent again when the job was stopped or killed', async (_what, hangs, end, linked) => {
-    const job = new Job(base, { preserveHardLinks: linked, compression: 'DISABLED' }, new KillableWorld(true));
-    job.file('d/large', someBytes(SIZE, 1));
-    if (linked) job.link('d/large', 'e/large');
-    let puts = 0;
-    job.world.onPut = (name, body) => {
-      if (decodeObjectName(name)?.type !== ObjectType.segment) return undefined;
-      puts++;
-      // The last one is shorter than the others.
-      const isIt = hangs === 'last' ? body.length < SMALL.fileSegmentBytes : puts === hangs;
-      if (!isIt) return undefined;
-      return new Promise<undefined>(() => undefined);
-    };
-    const stop = new AbortController();
-    const timer = setTimeout(() => (end === 'stopped' ? stop.abort() : job.world.kill()), 2500);
-    const first = await job.session({}, { signal: stop.signal });
-    clearTimeout(timer);
-    expect(first.status).toBe(end === 'stopped' ? 'Cancelled' : 'Failed');
-    const before = segmentsOf(job);
-    expect(before.length).toBe(SEGMENTS - 1);
-    const lacking = hangs === 'last' ? SMALL.fileSegmentBytes - 1000 : SMALL.fileSegmentBytes;
-    expect(jobStatus(job.statePath).bytesDone).toBe(SIZE - SMALL.firstSegmentBytes - lacking);
-    job.world.onPut = undefined;
-    const last = await job.session();
-    expect(last.error).toBeUndefined();
-    expect(last.status).toBe('Completed');
-    expect(last.listing).toBe('checked');
-    expect(last.progress.bytesDone).toBe(SIZE);
-    const after = segmentsOf(job);
-    expect(after.length).toBe(1);
-    expect(before).not.toContain(after[0]);
-    await expectFaithful(job.source, job.world.store, SMALL);
-  });
+  ] as const)(
+    '%s: what was recorded of the others is not sent again when the job was stopped or killed',
+    async (_what, hangs, end, linked) => {
+      const job = new Job(base, { preserveHardLinks: linked, compression: 'DISABLED' }, new KillableWorld(true));
+      job.file('d/large', someBytes(SIZE, 1));
+      if (linked) job.link('d/large', 'e/large');
+      let puts = 0;
+      job.world.onPut = (name, body) => {
+        if (decodeObjectName(name)?.type !== ObjectType.segment) return undefined;
+        puts++;
+        // The last one is shorter than the others.
+        const isIt = hangs === 'last' ? body.length < SMALL.fileSegmentBytes : puts === hangs;
+        if (!isIt) return undefined;
+        return new Promise<undefined>(() => undefined);
+      };
+      const stop = new AbortController();
+      const timer = setTimeout(() => (end === 'stopped' ? stop.abort() : job.world.kill()), 2500);
+      const first = await job.session({}, { signal: stop.signal });
+      clearTimeout(timer);
+      expect(first.status).toBe(end === 'stopped' ? 'Cancelled' : 'Failed');
+      const before = segmentsOf(job);
+      expect(before.length).toBe(SEGMENTS - 1);
+      const lacking = hangs === 'last' ? SMALL.fileSegmentBytes - 1000 : SMALL.fileSegmentBytes;
+      expect(jobStatus(job.statePath).bytesDone).toBe(SIZE - SMALL.firstSegmentBytes - lacking);
+      job.world.onPut = undefined;
+      const last = await job.session();
+      expect(last.error).toBeUndefined();
+      expect(last.status).toBe('Completed');
+      expect(last.listing).toBe('checked');
+      expect(last.progress.bytesDone).toBe(SIZE);
+      const after = segmentsOf(job);
+      expect(after.length).toBe(1);
+      expect(before).not.toContain(after[0]);
+      await expectFaithful(job.source, job.world.store, SMALL);
+    },
+  );
 
   it('what was recorded beyond the gap counts no more when the file has changed', async () => {
     const job = new Job(base, { compression: 'DISABLED' }, new KillableWorld(true));
     job.file('d/large', someBytes(SIZE, 1));
     let puts = 0;
-    job.world.onPut = (name) => (decodeObjectName(name)?.type === ObjectType.segment && ++puts === 6 ? new Promise<undefined>(() => undefined) : undefined);
+    job.world.onPut = (name) =>
+      decodeObjectName(name)?.type === ObjectType.segment && ++puts === 6
+        ? new Promise<undefined>(() => undefined)
+        : undefined;
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(), 2000);
     expect((await job.session({}, { signal: stop.signal })).status).toBe('Cancelled');

@@ -16,8 +16,8 @@ export interface BlockExtent {
 }
 
 /**
- * Goes over blocks 1 and on of an inode, checks the indirect blocks on the way, and that every segment is there once, under the
- * right name. Source: docs/format.md 6.2, 6.3
+ * Goes over blocks 1 and on of an inode, checks the indirect blocks on the way, and that every segment is there once,
+ * under the right name. Source: docs/format.md 6.2, 6.3
  *
  * @returns the segments that are there
  */
@@ -33,7 +33,8 @@ export async function* checkBlocks(
   for (; block < direct.length; block++) {
     await context.turns.next();
     extent.last = block;
-    if (await checkReference(context, entry, direct[block], ObjectType.segment, ownerHash)) yield { block, id: direct[block] };
+    if (await checkReference(context, entry, direct[block], ObjectType.segment, ownerHash))
+      yield { block, id: direct[block] };
   }
   let previousFull = true;
   for (let tree = 0; tree < TREE_COUNT; tree++) {
@@ -42,7 +43,13 @@ export async function* checkBlocks(
       continue;
     }
     if (!previousFull)
-      context.report('error', 'indirect-tree', entry.path, found.blob.name, `Indirect tree ${tree} is used although the one before it is not full.`);
+      context.report(
+        'error',
+        'indirect-tree',
+        entry.path,
+        found.blob.name,
+        `Indirect tree ${tree} is used although the one before it is not full.`,
+      );
     const before = block;
     for await (const id of leaves(context, entry, found, ownerHash, roots[tree], tree, 0, extent)) {
       await context.turns.next();
@@ -118,7 +125,13 @@ export async function readSegment(
 }
 
 /** @returns whether the object is there and may be read */
-async function checkReference(context: FsckContext, entry: WalkedEntry, id: Uint8Array, type: number, ownerHash: string): Promise<boolean> {
+async function checkReference(
+  context: FsckContext,
+  entry: WalkedEntry,
+  id: Uint8Array,
+  type: number,
+  ownerHash: string,
+): Promise<boolean> {
   const hex = idHex(id);
   const what = type === ObjectType.segment ? 'segment' : 'indirect block';
   if (id.length !== BLOCK_ID_BYTES) {
@@ -131,10 +144,24 @@ async function checkReference(context: FsckContext, entry: WalkedEntry, id: Uint
     return false;
   }
   const shared = !context.used.add(id);
-  if (shared) context.report('error', 'shared-block', entry.path, blob.name, `The ${what} is referred to more than once.`);
+  if (shared)
+    context.report('error', 'shared-block', entry.path, blob.name, `The ${what} is referred to more than once.`);
   if (blob.key.type !== type)
-    context.report('error', 'type-mismatch', entry.path, blob.name, `The name has type ${blob.key.type}; it is referred to as a ${what}.`);
-  if (blob.key.ownerHash !== ownerHash) context.report('error', 'owner', entry.path, blob.name, `The name of the ${what} has another owner than the inode.`);
+    context.report(
+      'error',
+      'type-mismatch',
+      entry.path,
+      blob.name,
+      `The name has type ${blob.key.type}; it is referred to as a ${what}.`,
+    );
+  if (blob.key.ownerHash !== ownerHash)
+    context.report(
+      'error',
+      'owner',
+      entry.path,
+      blob.name,
+      `The name of the ${what} has another owner than the inode.`,
+    );
   // What is below an indirect block is gone over once: a map that leads back into itself would never end.
   return !shared || type === ObjectType.segment;
 }

@@ -1,4 +1,12 @@
-import { type DirectoryEntry, decodeDirents, directoryPieceCapacity, directorySegmentOffset, isDot, isDotDot, isSafeName } from '../format/dirents.js';
+import {
+  type DirectoryEntry,
+  decodeDirents,
+  directoryPieceCapacity,
+  directorySegmentOffset,
+  isDot,
+  isDotDot,
+  isSafeName,
+} from '../format/dirents.js';
 import { bytesEqual, hintedType, idHex, ObjectType } from '../format/ids.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
@@ -27,18 +35,21 @@ async function checkEntries(context: FsckContext, entry: WalkedEntry, found: Fou
     for (const { name, handle } of entries) {
       if (!seen.add(name)) error('duplicate-name', `The name ${quotePath(name)} is there twice.`);
       if (isDot(name) || isDotDot(name)) continue;
-      if (!isSafeName(name)) error('bad-name', `The name ${JSON.stringify(Buffer.from(name).toString('latin1'))} cannot be one.`);
+      if (!isSafeName(name))
+        error('bad-name', `The name ${JSON.stringify(Buffer.from(name).toString('latin1'))} cannot be one.`);
       if (hintedType(handle) === ObjectType.directory) directories++;
     }
   };
   const first = decodeDirents(dirents);
-  if (first.length < 2 || !isDot(first[0].name) || !isDotDot(first[1].name)) error('dot-entries', 'The first two entries are not "." and "..".');
+  if (first.length < 2 || !isDot(first[0].name) || !isDotDot(first[1].name))
+    error('dot-entries', 'The first two entries are not "." and "..".');
   else {
     if (!bytesEqual(first[0].handle, entry.handle)) error('dot-entries', 'The entry "." is not the directory itself.');
     if (!bytesEqual(first[1].handle, entry.parent)) error('dot-entries', 'The entry ".." is not the parent directory.');
   }
   look(first);
-  if (dirents.length > directoryPieceCapacity(0, reader.geometry)) error('piece-size', `The inode holds ${dirents.length} bytes of entries.`);
+  if (dirents.length > directoryPieceCapacity(0, reader.geometry))
+    error('piece-size', `The inode holds ${dirents.length} bytes of entries.`);
   const extent: BlockExtent = { last: 0, complete: true };
   let pieces = 0;
   for await (const { block, id } of checkBlocks(context, entry, found, extent)) {
@@ -52,7 +63,13 @@ async function checkEntries(context: FsckContext, entry: WalkedEntry, found: Fou
     if (segment.owner.offset !== BigInt(directorySegmentOffset(block, reader.geometry)))
       error('segment-offset', `Block ${block} says that it begins at ${segment.owner.offset}.`);
     if (segment.owner.ctimeSeconds !== found.inode.attributes.ctime.seconds) {
-      context.report('warning', 'segment-ctime', entry.path, idHex(id), `Block ${block} has another ctime than its inode.`);
+      context.report(
+        'warning',
+        'segment-ctime',
+        entry.path,
+        idHex(id),
+        `Block ${block} has another ctime than its inode.`,
+      );
     }
     if (segment.dirents.length === 0) error('piece-size', `Block ${block} is empty.`);
     if (segment.dirents.length > directoryPieceCapacity(block, reader.geometry))
@@ -75,5 +92,6 @@ async function checkEntries(context: FsckContext, entry: WalkedEntry, found: Fou
       `The length is ${attributes.lengthBytes}; the entries take ${lengthBytes}. The reference loader does so after an interruption.`,
     );
   }
-  if (attributes.linkCount !== 2 + directories) error('link-count', `The link count is ${attributes.linkCount}, with ${directories} sub-directories.`);
+  if (attributes.linkCount !== 2 + directories)
+    error('link-count', `The link count is ${attributes.linkCount}, with ${directories} sub-directories.`);
 }

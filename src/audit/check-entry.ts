@@ -19,8 +19,18 @@ export async function checkEntry(context: FsckContext, entry: WalkedEntry): Prom
     const { fsid, containerId } = found.inode.attributes;
     context.load = { fsid, containerId };
     const extended = found.inode.extendedAttributes;
-    if (extended?.get('containeridEpoch') !== '2' || !UUID.test(extended.get('massUUID') ?? '') || !UUID.test(extended.get('wipeEpoch') ?? '')) {
-      context.report('error', 'root-attributes', entry.path, found.blob.name, 'The root directory lacks extended attributes that it must have.');
+    if (
+      extended?.get('containeridEpoch') !== '2' ||
+      !UUID.test(extended.get('massUUID') ?? '') ||
+      !UUID.test(extended.get('wipeEpoch') ?? '')
+    ) {
+      context.report(
+        'error',
+        'root-attributes',
+        entry.path,
+        found.blob.name,
+        'The root directory lacks extended attributes that it must have.',
+      );
     }
   }
   checkInode(context, entry, found);

@@ -18,27 +18,42 @@ export async function checkFile(context: FsckContext, entry: WalkedEntry, found:
   }
   const target = inode.data;
   if (target) {
-    if (target.length === 0 || target.includes(0)) error('symlink-target', 'The symlink has no target that can be one.');
+    if (target.length === 0 || target.includes(0))
+      error('symlink-target', 'The symlink has no target that can be one.');
     if (target.length > LONGEST_TARGET_BYTES)
-      warning('symlink-target', `The symlink's target has ${target.length} bytes; the cache reads ${LONGEST_TARGET_BYTES}.`);
+      warning(
+        'symlink-target',
+        `The symlink's target has ${target.length} bytes; the cache reads ${LONGEST_TARGET_BYTES}.`,
+      );
     // The reference loader counts characters.
     if (attributes.lengthBytes !== BigInt(target.length)) {
       const characters = Array.from(target.toString('utf8')).length;
-      if (attributes.lengthBytes === BigInt(characters)) warning('symlink-length', 'The length counts characters, not bytes, as the reference loader does.');
+      if (attributes.lengthBytes === BigInt(characters))
+        warning('symlink-length', 'The length counts characters, not bytes, as the reference loader does.');
       else error('length', `The length is ${attributes.lengthBytes}; the target has ${target.length} bytes.`);
     }
-  } else if (attributes.lengthBytes !== 0n) error('length', `The length of a special file is ${attributes.lengthBytes}.`);
+  } else if (attributes.lengthBytes !== 0n)
+    error('length', `The length of a special file is ${attributes.lengthBytes}.`);
   for await (const { block } of checkBlocks(context, entry, found))
     error('block-map', `Block ${block} is there, where only regular files and directories have further blocks.`);
 }
 
-async function checkRegular(context: FsckContext, entry: WalkedEntry, found: FoundInode, error: (code: string, message: string) => void): Promise<void> {
+async function checkRegular(
+  context: FsckContext,
+  entry: WalkedEntry,
+  found: FoundInode,
+  error: (code: string, message: string) => void,
+): Promise<void> {
   const { reader } = context;
   const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
   const sizeBytes = fileSize(found);
   const data = found.inode.data ?? Buffer.alloc(0);
   const firstBytes = Math.min(sizeBytes, firstSegmentBytes);
-  if (data.length !== firstBytes) error('length', `The inode holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`);
+  if (data.length !== firstBytes)
+    error(
+      'length',
+      `The inode holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`,
+    );
   const blocks = fileBlockCount(sizeBytes, reader.geometry);
   const extent: BlockExtent = { last: 0, complete: true };
   for await (const { block, id } of checkBlocks(context, entry, found, extent)) {
@@ -51,12 +66,23 @@ async function checkRegular(context: FsckContext, entry: WalkedEntry, found: Fou
       continue;
     }
     const wanted = Math.min(fileSegmentBytes, sizeBytes - start);
-    if (segment.data.length !== wanted) error('segment-length', `Block ${block} has ${segment.data.length} bytes in place of ${wanted}.`);
-    if (segment.owner.offset !== BigInt(start)) error('segment-offset', `Block ${block} says that it begins at ${segment.owner.offset}, not at ${start}.`);
+    if (segment.data.length !== wanted)
+      error('segment-length', `Block ${block} has ${segment.data.length} bytes in place of ${wanted}.`);
+    if (segment.owner.offset !== BigInt(start))
+      error('segment-offset', `Block ${block} says that it begins at ${segment.owner.offset}, not at ${start}.`);
     if (segment.owner.ctimeSeconds !== found.inode.attributes.ctime.seconds) {
-      context.report('warning', 'segment-ctime', entry.path, idHex(id), `Block ${block} has another ctime than its inode.`);
+      context.report(
+        'warning',
+        'segment-ctime',
+        entry.path,
+        idHex(id),
+        `Block ${block} has another ctime than its inode.`,
+      );
     }
   }
   if (extent.complete && extent.last !== blocks - 1)
-    error('block-count', `The block map has ${extent.last + 1} blocks; the length of ${sizeBytes} calls for ${blocks}.`);
+    error(
+      'block-count',
+      `The block map has ${extent.last + 1} blocks; the length of ${sizeBytes} calls for ${blocks}.`,
+    );
 }

@@ -28,11 +28,13 @@ export function checkInode(context: FsckContext, entry: WalkedEntry, found: Foun
   const error = (code: string, message: string) => context.report('error', code, entry.path, blob.name, message);
   const warning = (code: string, message: string) => context.report('warning', code, entry.path, blob.name, message);
   const directory = attributes.type === ObjectType.directory;
-  if (blob.key.type !== attributes.type) error('type-mismatch', `The name says type ${blob.key.type}, the inode type ${attributes.type}.`);
+  if (blob.key.type !== attributes.type)
+    error('type-mismatch', `The name says type ${blob.key.type}, the inode type ${attributes.type}.`);
   if ((attributes.mode & 0o170000) !== MODE_BITS[attributes.type])
     error('mode-type', `The mode ${attributes.mode.toString(8)} is not that of type ${attributes.type}.`);
   const hinted = hintedType(entry.handle);
-  if (hinted !== attributes.type) warning('handle-type', `The handle hints at type ${hinted ?? 'none'}; the inode has type ${attributes.type}.`);
+  if (hinted !== attributes.type)
+    warning('handle-type', `The handle hints at type ${hinted ?? 'none'}; the inode has type ${attributes.type}.`);
   if (blob.key.version < FIRST_VERSION) error('version', `The version ${blob.key.version} is below ${FIRST_VERSION}.`);
   for (const [name, time] of [
     ['mtime', attributes.mtime],
@@ -48,14 +50,22 @@ export function checkInode(context: FsckContext, entry: WalkedEntry, found: Foun
   if (context.load && (attributes.fsid !== context.load.fsid || attributes.containerId !== context.load.containerId))
     error('load-ids', "The fsid or container id is not the root's.");
   context.withoutRoot?.countLoad(attributes, blob.name);
-  if (attributes.type !== ObjectType.block && attributes.type !== ObjectType.char && (attributes.deviceMajor !== 0 || attributes.deviceMinor !== 0))
+  if (
+    attributes.type !== ObjectType.block &&
+    attributes.type !== ObjectType.char &&
+    (attributes.deviceMajor !== 0 || attributes.deviceMinor !== 0)
+  )
     warning('device', 'A device number is set on what is no device.');
   const { direct, roots, firstSegmentBytes, segmentBytes } = inode.blockMap;
   const { geometry } = context.reader;
-  if (firstSegmentBytes !== geometry.firstSegmentBytes || segmentBytes !== (directory ? geometry.directorySegmentBytes : geometry.fileSegmentBytes)) {
+  if (
+    firstSegmentBytes !== geometry.firstSegmentBytes ||
+    segmentBytes !== (directory ? geometry.directorySegmentBytes : geometry.fileSegmentBytes)
+  ) {
     error('block-map', `The block map has segment sizes ${firstSegmentBytes} and ${segmentBytes}.`);
   }
-  if (direct.length === 0 || !bytesEqual(direct[0], entry.handle)) error('block-map', 'Block 0 of the block map is not the inode itself.');
+  if (direct.length === 0 || !bytesEqual(direct[0], entry.handle))
+    error('block-map', 'Block 0 of the block map is not the inode itself.');
   if (direct.length > geometry.directBlocks) error('block-map', `The block map has ${direct.length} direct blocks.`);
   if (direct.length < geometry.directBlocks && roots.some((root) => root.some((byte) => byte !== 0)))
     error('block-map', 'Indirect trees are used although direct blocks are free.');
@@ -74,17 +84,29 @@ function checkHandle(entry: WalkedEntry, warning: Say): void {
     warning('handle-form', `The handle ${idHex(handle)} is not of the form that loaders give.`);
     return;
   }
-  if (!isUsableHandle(handle) || view.readBigUInt64LE(16) === 0n || view.readBigUInt64LE(8) < BigInt(RESERVED_SEQUENCES))
+  if (
+    !isUsableHandle(handle) ||
+    view.readBigUInt64LE(16) === 0n ||
+    view.readBigUInt64LE(8) < BigInt(RESERVED_SEQUENCES)
+  )
     warning('handle-form', `The handle ${idHex(handle)} is one that loaders do not give.`);
 }
 
 function checkDirectoryOwner(entry: WalkedEntry, found: FoundInode, error: Say): void {
-  if (found.blob.key.ownerHash !== hash64Hex(entry.parent)) error('owner', 'The name has another owner than the parent directory.');
+  if (found.blob.key.ownerHash !== hash64Hex(entry.parent))
+    error('owner', 'The name has another owner than the parent directory.');
   const { name } = found.inode;
-  if (entry.path.length > 0 && !bytesEqual(name, entry.name)) error('name-record', 'The NAME record is not the name of its directory entry.');
+  if (entry.path.length > 0 && !bytesEqual(name, entry.name))
+    error('name-record', 'The NAME record is not the name of its directory entry.');
 }
 
-function checkBackPointers(context: FsckContext, entry: WalkedEntry, found: FoundInode, error: Say, warning: Say): void {
+function checkBackPointers(
+  context: FsckContext,
+  entry: WalkedEntry,
+  found: FoundInode,
+  error: Say,
+  warning: Say,
+): void {
   const { inode, blob } = found;
   const backPointers = inode.backPointers ?? [];
   if (inode.attributes.linkCount !== backPointers.length)

@@ -11,12 +11,19 @@ export async function checkNames({ index, report, turns }: FsckContext): Promise
   for await (const page of index.superseded()) {
     for (const { name, key } of page) {
       await turns.next();
-      report('warning', 'superseded-version', undefined, name, `An older or unfinished version (${key.version}) lies beside the one that counts.`);
+      report(
+        'warning',
+        'superseded-version',
+        undefined,
+        name,
+        `An older or unfinished version (${key.version}) lies beside the one that counts.`,
+      );
     }
   }
   for (const { name } of index.others()) {
     await turns.next();
-    if (name.startsWith('tmp')) report('warning', 'temporary-blob', undefined, name, 'A blob that an unfinished load left.');
+    if (name.startsWith('tmp'))
+      report('warning', 'temporary-blob', undefined, name, 'A blob that an unfinished load left.');
   }
 }
 
@@ -28,12 +35,19 @@ export async function checkBucket(context: FsckContext): Promise<void> {
   if (!blob) report('error', 'no-bucket-object', undefined, BUCKET_NAME, 'The container has no bucket object.');
   else {
     context.used.add(BUCKET_ID);
-    if (blob.name !== BUCKET_NAME) report('error', 'bucket-name', undefined, blob.name, 'The bucket object has another name than it must have.');
+    if (blob.name !== BUCKET_NAME)
+      report('error', 'bucket-name', undefined, blob.name, 'The bucket object has another name than it must have.');
     try {
       const pairs = decodeBucket((await reader.fetch(blob.name)).body);
       for (const key of ['bucketCurrentNameVersion', 'bucketNameVersion', 'bucketObjVersion']) {
         if (pairs.get(key) !== '2')
-          report('error', 'bucket-pairs', undefined, blob.name, `The bucket object's ${key} is ${JSON.stringify(pairs.get(key))}, not "2".`);
+          report(
+            'error',
+            'bucket-pairs',
+            undefined,
+            blob.name,
+            `The bucket object's ${key} is ${JSON.stringify(pairs.get(key))}, not "2".`,
+          );
       }
       if (!UUID.test(pairs.get('bucketUUID') ?? ''))
         report('error', 'bucket-pairs', undefined, blob.name, 'The bucket object has no bucketUUID that is a UUID.');
@@ -47,7 +61,14 @@ export async function checkBucket(context: FsckContext): Promise<void> {
     await turns.next();
     missing.delete(name);
     if (!logs.has(name) && !name.startsWith('tmp'))
-      report('warning', 'foreign-blob', undefined, name, 'A blob that is neither an object nor a log file that the bucket object names.');
+      report(
+        'warning',
+        'foreign-blob',
+        undefined,
+        name,
+        'A blob that is neither an object nor a log file that the bucket object names.',
+      );
   }
-  for (const name of missing) report('error', 'log-missing', undefined, name, 'The bucket object names a log file that is not there.');
+  for (const name of missing)
+    report('error', 'log-missing', undefined, name, 'The bucket object names a log file that is not there.');
 }

@@ -4,7 +4,10 @@ import type { ObjectBlob } from '../namespace/object-blob.js';
 import { SpilledMap } from '../spill/spilled-map.js';
 import type { FsckContext } from './fsck-context.js';
 
-/** Compares the back pointers of inodes with the directory entries that refer to them, those in directories that cannot be read left out. */
+/**
+ * Compares the back pointers of inodes with the directory entries that refer to them, those in directories that cannot
+ * be read left out.
+ */
 export async function checkLinks(context: FsckContext): Promise<void> {
   const { report, turns } = context;
   for (const { path, name, backPointers, referrers, named } of context.links.tallies()) {
@@ -42,9 +45,12 @@ export async function checkOrphans(context: FsckContext): Promise<void> {
         await turns.next();
         const { id, nameVersion, type, ownerHash } = blob.key;
         const what = nameVersion === 1 ? 'object of a kind that loaders do not write' : describeType(type);
-        if (isUnknownKind(blob)) report('warning', 'unknown-kind', undefined, blob.name, `An ${what} ${idHex(id)}, which is left alone.`);
+        if (isUnknownKind(blob))
+          report('warning', 'unknown-kind', undefined, blob.name, `An ${what} ${idHex(id)}, which is left alone.`);
         else {
-          const text = owners ? orphanText(what, type, isThere(owners.get(hashBytes(ownerHash)))) : `Nothing refers to this ${what}.`;
+          const text = owners
+            ? orphanText(what, type, isThere(owners.get(hashBytes(ownerHash))))
+            : `Nothing refers to this ${what}.`;
           report('error', 'orphan', undefined, blob.name, text);
         }
       }
@@ -62,7 +68,12 @@ function describeType(type: number): string {
 }
 
 function isUnknownKind({ key }: ObjectBlob): boolean {
-  return key.nameVersion === 1 || key.type === ObjectType.tombstone || key.type === ObjectType.special || key.type === ObjectType.hardLink;
+  return (
+    key.nameVersion === 1 ||
+    key.type === ObjectType.tombstone ||
+    key.type === ObjectType.special ||
+    key.type === ObjectType.hardLink
+  );
 }
 
 /** Whether the owners of what nothing refers to are in the container: by hash, since names tell no more. */

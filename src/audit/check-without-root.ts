@@ -29,8 +29,8 @@ export interface WithoutRoot {
 }
 
 /**
- * Checks a container whose root cannot be read: each tree below a directory whose parent is not there, and each inode that no
- * directory lists.
+ * Checks a container whose root cannot be read: each tree below a directory whose parent is not there, and each inode
+ * that no directory lists.
  *
  * Which directory an inode belongs to is told by the owner in its name. Source: docs/format.md 3.2
  */
@@ -64,7 +64,10 @@ class RootlessCheck {
     this.#entered = context.index.idSet();
     this.#tops = context.index.idSet();
     context.withoutRoot = {
-      isRead: async (directory) => !isRootId(directory) && !this.#unread.has(hashOf(directory)) && (await context.index.find(directory)) !== undefined,
+      isRead: async (directory) =>
+        !isRootId(directory) &&
+        !this.#unread.has(hashOf(directory)) &&
+        (await context.index.find(directory)) !== undefined,
       countLoad: (ids, name) => this.#loads.count(ids, name),
       close: () => {
         for (const each of [this.#directories, this.#unread, this.#entered, this.#tops, this.#missing]) each.close();
@@ -108,7 +111,8 @@ class RootlessCheck {
       for (const blob of page) {
         await turns.next();
         const { id, nameVersion, type } = blob.key;
-        if (nameVersion === 1 || type >= ENTRY_TYPE_NAMES.length || type === ObjectType.directory || used.has(id)) continue;
+        if (nameVersion === 1 || type >= ENTRY_TYPE_NAMES.length || type === ObjectType.directory || used.has(id))
+          continue;
         if (!this.#countUnlisted(blob)) continue;
         if (ahead.length >= FETCH_AHEAD) await this.#check(await (ahead.shift() as Promise<WalkedEntry>));
         const entry = this.#read(blob);
@@ -152,7 +156,8 @@ class RootlessCheck {
     else if (this.#unread.has(owner)) this.#unreadEntries++;
     else {
       if (type === ObjectType.directory) {
-        const message = 'Its directory is in the container and does not list this directory inode. What is below it is not named again.';
+        const message =
+          'Its directory is in the container and does not list this directory inode. What is below it is not named again.';
         this.#context.report('error', 'orphan', undefined, blob.name, message);
       }
       return false;
@@ -185,7 +190,8 @@ class RootlessCheck {
       this.#onEntry();
       const isTop = bytesEqual(walked.handle, top.key.id) && !context.used.has(top.key.id);
       if (isTop && walked.found) prefix = Buffer.from(walked.found.inode.name);
-      const entry = isTop && walked.found ? this.#unlisted(walked.found) : { ...walked, path: join(prefix, walked.path) };
+      const entry =
+        isTop && walked.found ? this.#unlisted(walked.found) : { ...walked, path: join(prefix, walked.path) };
       if (isEnteredTwice(entry)) {
         if (isWanted) await this.#reportTwice(entry);
       } else if (isWanted || !this.#belongsElsewhere(entry)) {
@@ -207,14 +213,17 @@ class RootlessCheck {
   #belongsElsewhere({ found, parent }: WalkedEntry): boolean {
     if (!found || !this.#context.used.has(found.id)) return false;
     const { inode, blob } = found;
-    return inode.backPointers ? !inode.backPointers.some((id) => bytesEqual(id, parent)) : blob.key.ownerHash !== hash64Hex(parent);
+    return inode.backPointers
+      ? !inode.backPointers.some((id) => bytesEqual(id, parent))
+      : blob.key.ownerHash !== hash64Hex(parent);
   }
 
   /** A directory that is listed by one that its name does not give as its owner, or by two. */
   async #reportTwice(entry: WalkedEntry): Promise<void> {
     const { index, report } = this.#context;
     const blob = await index.find(entry.handle);
-    if (blob && this.#tops.delete(entry.handle)) report('error', 'owner', entry.path, blob.name, 'The name has another owner than the parent directory.');
+    if (blob && this.#tops.delete(entry.handle))
+      report('error', 'owner', entry.path, blob.name, 'The name has another owner than the parent directory.');
     else report('error', 'directory-cycle', entry.path, blob?.name ?? idHex(entry.handle), messageOf(entry.error));
   }
 

@@ -26,7 +26,12 @@ export async function* createManifest(reader: ContainerReader, hash: boolean): A
   }
 }
 
-async function toEntry(reader: ContainerReader, path: Buffer, found: FoundInode, hash: boolean): Promise<ManifestEntry> {
+async function toEntry(
+  reader: ContainerReader,
+  path: Buffer,
+  found: FoundInode,
+  hash: boolean,
+): Promise<ManifestEntry> {
   const { attributes, data } = found.inode;
   return toManifestEntry(path, attributes, {
     handle: found.id,

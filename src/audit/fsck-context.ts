@@ -25,7 +25,13 @@ export interface FsckContext {
   load: LoadIds | undefined;
   /** Set while a container is checked whose root cannot be read. */
   withoutRoot: RootlessContext | undefined;
-  report(severity: Severity, code: string, path: Uint8Array | undefined, object: string | undefined, message: string): void;
+  report(
+    severity: Severity,
+    code: string,
+    path: Uint8Array | undefined,
+    object: string | undefined,
+    message: string,
+  ): void;
 }
 
 /** What the inodes of one load have in common. */
@@ -46,5 +52,11 @@ interface RootlessContext {
 /** Reports what a check threw about the container's bytes. @throws what it threw for other reasons */
 export function reportDamage(context: FsckContext, path: Uint8Array | undefined, object: string, error: unknown): void {
   if (!isClfsError(error, 'format', 'not-found')) throw error;
-  context.report('error', error.code === 'not-found' ? 'missing-object' : 'damaged-object', path, object, messageOf(error));
+  context.report(
+    'error',
+    error.code === 'not-found' ? 'missing-object' : 'damaged-object',
+    path,
+    object,
+    messageOf(error),
+  );
 }

@@ -8,7 +8,8 @@ export interface Turns {
   /**
    * To be called at every step of a loop.
    *
-   * @returns undefined unless a turn is due; what is returned is to be awaited, and throws the signal's reason once it is aborted
+   * @returns undefined unless a turn is due; what is returned is to be awaited, and throws the signal's reason once it
+   * is aborted
    */
   next(): Promise<void> | undefined;
 }

@@ -42,7 +42,12 @@ export interface FsckSummary {
  *
  * @throws the signal's reason; whatever the container throws beside `format` and `not-found`
  */
-export async function fsck(reader: ContainerReader, index: ObjectIndex, options: FsckOptions, sink: FindingSink): Promise<FsckSummary> {
+export async function fsck(
+  reader: ContainerReader,
+  index: ObjectIndex,
+  options: FsckOptions,
+  sink: FindingSink,
+): Promise<FsckSummary> {
   let errors = 0;
   let warnings = 0;
   let entries = 0;

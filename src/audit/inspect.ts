@@ -25,7 +25,12 @@ export interface ContainerReport {
   readonly supersededObjects: number;
   readonly otherBlobs: number;
   /** Of the objects that were looked into. */
-  readonly compression: { readonly sampled: number; readonly lz4: number; readonly none: number; readonly encryptedOrUnknown: number };
+  readonly compression: {
+    readonly sampled: number;
+    readonly lz4: number;
+    readonly none: number;
+    readonly encryptedOrUnknown: number;
+  };
 }
 
 const SAMPLED_OBJECTS = 200;
@@ -44,7 +49,12 @@ export async function inspectContainer(reader: ContainerReader, index: ObjectInd
       const turn = reader.pause();
       if (turn) await turn;
       const { key, sizeBytes } = blob;
-      const kind = key.nameVersion === 1 ? (idHex(key.id) === idHex(BUCKET_ID) ? 'bucket object' : 'version-1 object') : kindName(key.type);
+      const kind =
+        key.nameVersion === 1
+          ? idHex(key.id) === idHex(BUCKET_ID)
+            ? 'bucket object'
+            : 'version-1 object'
+          : kindName(key.type);
       kinds[kind] = (kinds[kind] ?? 0) + 1;
       versions[key.version] = (versions[key.version] ?? 0) + 1;
       storedBytes += sizeBytes;
@@ -78,12 +88,18 @@ function kindName(type: number): string {
   return ENTRY_TYPE_NAMES[type] ?? `type ${type}`;
 }
 
-function guessWriter(logFiles: readonly string[], versions: Readonly<Record<string, number>>, index: ObjectIndex): string {
+function guessWriter(
+  logFiles: readonly string[],
+  versions: Readonly<Record<string, number>>,
+  index: ObjectIndex,
+): string {
   if (logFiles.some((name) => name.startsWith('clfsload-'))) return 'clfsload (this program)';
   if (logFiles.some((name) => name.startsWith('output'))) return 'CLFSLoad';
   for (const { name } of index.others()) if (name.startsWith('tmp')) return 'CLFSLoad, unfinished';
   const highest = Math.max(FIRST_VERSION, ...Object.keys(versions).map(Number));
-  return highest > FIRST_VERSION + 2 ? 'unknown; a cache has probably changed it (reading such containers is untested)' : 'unknown';
+  return highest > FIRST_VERSION + 2
+    ? 'unknown; a cache has probably changed it (reading such containers is untested)'
+    : 'unknown';
 }
 
 async function readBucket(reader: ContainerReader, index: ObjectIndex) {
@@ -96,7 +112,10 @@ async function readBucket(reader: ContainerReader, index: ObjectIndex) {
   }
 }
 
-async function sampleCompression(reader: ContainerReader, sample: readonly ObjectBlob[]): Promise<ContainerReport['compression']> {
+async function sampleCompression(
+  reader: ContainerReader,
+  sample: readonly ObjectBlob[],
+): Promise<ContainerReport['compression']> {
   const counts = { sampled: 0, lz4: 0, none: 0, encryptedOrUnknown: 0 };
   for (const { name } of sample) {
     counts.sampled++;

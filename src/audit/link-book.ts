@@ -57,7 +57,14 @@ export class LinkBook {
       if (key.subarray(key.length - SERIAL_BYTES).every((byte) => byte === 0)) {
         if (open) yield open;
         const [path, name, ...backPointers] = separated(Buffer.from(value));
-        open = { id: key.subarray(1, key.length - SERIAL_BYTES), path, name: name.toString(), backPointers, referrers: [], named: false };
+        open = {
+          id: key.subarray(1, key.length - SERIAL_BYTES),
+          path,
+          name: name.toString(),
+          backPointers,
+          referrers: [],
+          named: false,
+        };
       } else if (open) {
         open.referrers.push(value.subarray(1));
         open.named ||= value[0] === 1;

@@ -11,7 +11,10 @@ interface Node {
   readonly children: Map<string, Node>;
 }
 
-/** Expects of a container what a manifest says. The manifest is kept in memory. @throws ClfsError `usage`; the reason of the signal */
+/**
+ * Expects of a container what a manifest says. The manifest is kept in memory. @throws ClfsError `usage`; the reason of
+ * the signal
+ */
 export async function expectManifest(file: string | Uint8Array, signal?: AbortSignal): Promise<Expectation> {
   const nodes = new Map<string, Node>();
   let number = 0;
@@ -28,7 +31,9 @@ export async function expectManifest(file: string | Uint8Array, signal?: AbortSi
     }
   } catch (error) {
     if (error instanceof ClfsError || signal?.aborted) throw error;
-    throw new ClfsError('usage', `Cannot read the manifest ${quotePath(Buffer.from(file))}: ${messageOf(error)}.`, { cause: error });
+    throw new ClfsError('usage', `Cannot read the manifest ${quotePath(Buffer.from(file))}: ${messageOf(error)}.`, {
+      cause: error,
+    });
   }
   for (const [path, node] of nodes) {
     if (path === '') continue;

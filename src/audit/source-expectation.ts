@@ -9,20 +9,29 @@ const MOST_OPEN_FILES = 48;
 /**
  * Expects of a container what a source tree holds.
  *
- * As many files are open at once as `places` has; that there is no descriptor left is waited for, and says nothing of an entry.
+ * As many files are open at once as `places` has; that there is no descriptor left is waited for, and says nothing of
+ * an entry.
  */
-export function expectSource(source: SourceTree, places: DescriptorPlaces = descriptorPlaces(MOST_OPEN_FILES)): Expectation {
+export function expectSource(
+  source: SourceTree,
+  places: DescriptorPlaces = descriptorPlaces(MOST_OPEN_FILES),
+): Expectation {
   return {
     async directory(path) {
       const directory = await patiently(path.length === 0 ? '.' : path, () => source.openDirectory(path));
       return {
         self: attributesOf(directory, path),
         async *names() {
-          for await (const batch of batches(directory, path)) for (const { name, excluded } of batch) if (!excluded) yield name;
+          for await (const batch of batches(directory, path))
+            for (const { name, excluded } of batch) if (!excluded) yield name;
         },
         entry(name) {
           const attributes = directory.attributesOf(name);
-          return toExpected(name, attributes, attributes.type === ObjectType.symlink ? directory.readLink(name) : undefined);
+          return toExpected(
+            name,
+            attributes,
+            attributes.type === ObjectType.symlink ? directory.readLink(name) : undefined,
+          );
         },
         async content(name) {
           const release = await places.take();

@@ -32,7 +32,10 @@ export interface VerifyOptions {
   readonly timeToleranceNs: bigint;
   readonly signal?: AbortSignal;
   readonly onProgress?: (entries: number, bytes: number) => void;
-  /** Called for every entry: what was told so far can be written, so that it need not be kept. What it returns is waited for. */
+  /**
+   * Called for every entry: what was told so far can be written, so that it need not be kept. What it returns is waited
+   * for.
+   */
   readonly drain?: () => Promise<void> | undefined;
 }
 
@@ -56,10 +59,11 @@ const ROUNDING_NS = 1000n;
 /**
  * Compares a container with what it should hold.
  *
- * Never compared: access and change times, inode numbers, the size of directories. Links are compared where the container
- * has preserved them.
+ * Never compared: access and change times, inode numbers, the size of directories. Links are compared where the
+ * container has preserved them.
  *
- * @throws ClfsError `open-files` when there was no descriptor left, for long; whatever the container throws beside `format` and `not-found`
+ * @throws ClfsError `open-files` when there was no descriptor left, for long; whatever the container throws beside
+ * `format` and `not-found`
  */
 export async function verify(
   expectation: Expectation,
@@ -90,7 +94,12 @@ class Comparison {
   readonly #keyOfInode = new SpilledMap();
   readonly #pending: PendingDirectories;
 
-  constructor(expectation: Expectation, reader: ContainerReader, options: VerifyOptions, sink: (line: VerifyLine) => void) {
+  constructor(
+    expectation: Expectation,
+    reader: ContainerReader,
+    options: VerifyOptions,
+    sink: (line: VerifyLine) => void,
+  ) {
     this.#expectation = expectation;
     this.#reader = reader;
     this.#options = options;
@@ -136,7 +145,8 @@ class Comparison {
     try {
       found = await read();
       for await (const piece of this.#reader.entries(found)) {
-        for (const { name, handle } of piece) if (!isDot(name) && !isDotDot(name)) handles.set(name, Buffer.from(handle));
+        for (const { name, handle } of piece)
+          if (!isDot(name) && !isDotDot(name)) handles.set(name, Buffer.from(handle));
       }
       expected = await this.#expectation.directory(path);
     } catch (error) {
@@ -208,7 +218,8 @@ class Comparison {
     compare('gid', expected.gid, a.gid);
     if (expected.type === ObjectType.regular) compare('size', expected.sizeBytes, a.lengthBytes);
     compare('device', `${expected.deviceMajor}:${expected.deviceMinor}`, `${a.deviceMajor}:${a.deviceMinor}`);
-    if (expected.target && !(found.inode.data ?? Buffer.alloc(0)).equals(expected.target)) differences.push('another link target');
+    if (expected.target && !(found.inode.data ?? Buffer.alloc(0)).equals(expected.target))
+      differences.push('another link target');
     if (differences.length > 0) this.#noRounding(differences);
     const mtimeNs = BigInt(a.mtime.seconds) * 1_000_000_000n + BigInt(a.mtime.nanoseconds);
     const distance = mtimeNs > expected.mtimeNs ? mtimeNs - expected.mtimeNs : expected.mtimeNs - mtimeNs;
@@ -230,8 +241,10 @@ class Comparison {
     if (found.inode.attributes.linkCount > 1) {
       const key = Buffer.from(expected.linkKey ?? `single ${idHex(id)}`);
       const known = this.#keyOfInode.get(id);
-      if (known !== undefined && !key.equals(known)) this.#noRounding(differences).push('linked with what is another file in the source');
-      else if (expected.linkKey === undefined) this.#noRounding(differences).push('linked, with a file that has one link in the source');
+      if (known !== undefined && !key.equals(known))
+        this.#noRounding(differences).push('linked with what is another file in the source');
+      else if (expected.linkKey === undefined)
+        this.#noRounding(differences).push('linked, with a file that has one link in the source');
       this.#keyOfInode.set(id, key);
       if (expected.linkKey === undefined) return;
       const other = this.#inodeOfKey.get(key);
@@ -266,7 +279,8 @@ class Comparison {
         }
         this.#count(piece.length);
       }
-      if (expected.read(buffer.subarray(0, 1), position) !== 0) return this.#contentDiffers(`content ends at ${position}`);
+      if (expected.read(buffer.subarray(0, 1), position) !== 0)
+        return this.#contentDiffers(`content ends at ${position}`);
       return undefined;
     } finally {
       expected.close();

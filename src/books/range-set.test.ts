@@ -12,7 +12,8 @@ describe('a set of ranges', () => {
         const wanted = new Set([...one, ...other]);
         expect(set.count).toBe(wanted.size);
         for (let value = 0; value <= 61; value++) expect(set.has(value)).toBe(wanted.has(value));
-        for (const [index, { first }] of set.ranges.entries()) if (index > 0) expect(first).toBeGreaterThan(set.ranges[index - 1].last + 1);
+        for (const [index, { first }] of set.ranges.entries())
+          if (index > 0) expect(first).toBeGreaterThan(set.ranges[index - 1].last + 1);
       }),
     );
   });

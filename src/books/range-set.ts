@@ -26,7 +26,8 @@ export class RangeSet {
     if (!encoded) return RangeSet.empty;
     const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
     const ranges: { first: number; last: number }[] = [];
-    for (let at = 0; at < bytes.length; at += RANGE_BYTES) ranges.push({ first: bytes.readUInt32BE(at), last: bytes.readUInt32BE(at + 4) });
+    for (let at = 0; at < bytes.length; at += RANGE_BYTES)
+      ranges.push({ first: bytes.readUInt32BE(at), last: bytes.readUInt32BE(at + 4) });
     return new RangeSet(ranges);
   }
 
@@ -45,7 +46,9 @@ export class RangeSet {
 
   /** The set with further members. */
   plus(values: readonly number[]): RangeSet {
-    const all = [...this.ranges, ...values.map((value) => ({ first: value, last: value }))].sort((a, b) => a.first - b.first);
+    const all = [...this.ranges, ...values.map((value) => ({ first: value, last: value }))].sort(
+      (a, b) => a.first - b.first,
+    );
     const merged: { first: number; last: number }[] = [];
     for (const { first, last } of all) {
       const before = merged[merged.length - 1];
@@ -55,12 +58,16 @@ export class RangeSet {
     return new RangeSet(merged);
   }
 
-  /** The first range of at most `most` numbers, from `from` up to `end`, that are not in it; undefined when there is none. */
+  /**
+   * The first range of at most `most` numbers, from `from` up to `end`, that are not in it; undefined when there is
+   * none.
+   */
   gap(from: number, end: number, most: number): { readonly first: number; readonly last: number } | undefined {
     let first = from;
     for (const range of this.ranges) {
       if (range.last < first) continue;
-      if (range.first > first) return first > end ? undefined : { first, last: Math.min(range.first - 1, end, first + most - 1) };
+      if (range.first > first)
+        return first > end ? undefined : { first, last: Math.min(range.first - 1, end, first + most - 1) };
       first = range.last + 1;
     }
     return first > end ? undefined : { first, last: Math.min(end, first + most - 1) };

@@ -2,7 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Tally } from './tally.js';
 
-const blob = fc.record({ kind: fc.integer({ min: 1, max: 9 }), name: fc.string({ unit: 'grapheme-ascii', minLength: 1 }), bytes: fc.nat(2 ** 40) });
+const blob = fc.record({
+  kind: fc.integer({ min: 1, max: 9 }),
+  name: fc.string({ unit: 'grapheme-ascii', minLength: 1 }),
+  bytes: fc.nat(2 ** 40),
+});
 type Blob = { readonly kind: number; readonly name: string; readonly bytes: number };
 
 function tallyOf(blobs: readonly Blob[]): Tally {

@@ -104,7 +104,8 @@ export class Tally {
   #change(kind: number, count: number, bytes: number, hash: bigint): void {
     const before = this.#kinds.get(kind) ?? NOTHING;
     const after = { count: before.count + count, bytes: before.bytes + bytes, hash: (before.hash + hash) & MASK };
-    if (after.count < 0) throw new Error(`${-after.count} objects of kind ${kind} were taken off that were never counted.`);
+    if (after.count < 0)
+      throw new Error(`${-after.count} objects of kind ${kind} were taken off that were never counted.`);
     if (after.count === 0 && after.bytes === 0 && after.hash === 0n) this.#kinds.delete(kind);
     else this.#kinds.set(kind, after);
   }

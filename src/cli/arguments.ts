@@ -4,8 +4,8 @@ import { type Command, InvalidArgumentError } from 'commander';
 export class UsageError extends Error {}
 
 /**
- * Puts boolean flags into the form `--flag=true|false`, in which azcopy takes them: `--flag`, `--flag true` and `--flag false` are
- * understood as well; an argument that follows is never taken for a value.
+ * Puts boolean flags into the form `--flag=true|false`, in which azcopy takes them: `--flag`, `--flag true` and `--flag
+ * false` are understood as well; an argument that follows is never taken for a value.
  */
 export function normalizeBooleans(argv: readonly string[], flags: readonly string[]): string[] {
   const result: string[] = [];
@@ -29,14 +29,16 @@ export function parseBoolean(value: string): boolean {
 /** Value of a flag that is a whole number below 2^32. */
 export function parseUint32(value: string): number {
   const number = Number(value);
-  if (!/^\d+$/.test(value) || number > 0xffffffff) throw new InvalidArgumentError(`it takes a whole number from 0 to 4294967295, not ${JSON.stringify(value)}`);
+  if (!/^\d+$/.test(value) || number > 0xffffffff)
+    throw new InvalidArgumentError(`it takes a whole number from 0 to 4294967295, not ${JSON.stringify(value)}`);
   return number;
 }
 
 /** Value of `--threads`. */
 export function parseThreads(value: string): number {
   const number = parseUint32(value);
-  if (number < 1 || number > 1024) throw new InvalidArgumentError(`it takes a whole number from 1 to 1024, not ${JSON.stringify(value)}`);
+  if (number < 1 || number > 1024)
+    throw new InvalidArgumentError(`it takes a whole number from 1 to 1024, not ${JSON.stringify(value)}`);
   return number;
 }
 
@@ -51,12 +53,19 @@ export function parsePositive(value: string): number {
 /** Value of a flag that is a length of time, such as `90s`, `30m`, `2h`, `1d`. @returns milliseconds */
 export function parseDuration(value: string): number {
   const match = /^(\d+(?:\.\d+)?)(ms|s|m|h|d)$/.exec(value);
-  if (!match) throw new InvalidArgumentError(`it takes a time such as 90s, 30m, 2h or 1d, not ${JSON.stringify(value)}`);
-  return Number(match[1]) * { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms' | 's' | 'm' | 'h' | 'd'];
+  if (!match)
+    throw new InvalidArgumentError(`it takes a time such as 90s, 30m, 2h or 1d, not ${JSON.stringify(value)}`);
+  return (
+    Number(match[1]) *
+    { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 }[match[2] as 'ms' | 's' | 'm' | 'h' | 'd']
+  );
 }
 
 /** A parser for a flag that takes one of some words; `canonical` decides how a given word is read. */
-export function parseChoice<T extends string>(choices: readonly T[], canonical: (value: string) => string = (value) => value): (value: string) => T {
+export function parseChoice<T extends string>(
+  choices: readonly T[],
+  canonical: (value: string) => string = (value) => value,
+): (value: string) => T {
   return (value) => {
     const choice = choices.find((word) => word === canonical(value));
     if (!choice) throw new InvalidArgumentError(`it takes ${choices.join(', ')}, not ${JSON.stringify(value)}`);
@@ -73,7 +82,8 @@ export function strict(command: Command): Command {
 export function usageText(error: { readonly code: string; readonly message: string }): string {
   const text = error.message.replace(/^error: /, '');
   const unknown = /^unknown option '([^']*)'/.exec(text);
-  if (unknown) return `unknown flag: ${unknown[1].replace(/=.*/s, '')}${/\(Did you mean[^)]*\)/.exec(text)?.[0].replace(/^/, ' ') ?? ''}`;
+  if (unknown)
+    return `unknown flag: ${unknown[1].replace(/=.*/s, '')}${/\(Did you mean[^)]*\)/.exec(text)?.[0].replace(/^/, ' ') ?? ''}`;
   const missing = /^option '([^']*)' argument missing/.exec(text);
   if (missing) return `flag needs an argument: ${missing[1].split(' ')[0]}`;
   const invalid = /^option '([^']*)' argument '(.*)' is invalid\. (.*)$/s.exec(text);

@@ -63,7 +63,9 @@ export function endFields({ status, progress }: LoadSummary): Record<string, num
   };
 }
 
-/** Work for an entry beside its bytes, expressed in bytes: so the percentage moves evenly over small and large files. */
+/**
+ * Work for an entry beside its bytes, expressed in bytes: so the percentage moves evenly over small and large files.
+ */
 const ENTRY_COST_BYTES = 65536;
 
 function cost(entries: number, bytes: number): number {

@@ -4,8 +4,8 @@ import { UsageError } from './arguments.js';
 import { localPath, textPath } from './local-path.js';
 
 /**
- * A container as it stands on the command line: itself, `env:NAME` for what an environment variable holds, or `@FILE` for the first line
- * of a file, so that a SAS need not be where every user of the machine can see it.
+ * A container as it stands on the command line: itself, `env:NAME` for what an environment variable holds, or `@FILE`
+ * for the first line of a file, so that a SAS need not be where every user of the machine can see it.
  *
  * @throws UsageError
  */
@@ -21,8 +21,11 @@ export function containerArgument(text: string): string {
   try {
     [line] = readFileSync(file, 'utf8').split('\n');
   } catch (error) {
-    throw new UsageError(`the file ${quotePath(file)} with the container URL cannot be read: ${(error as Error).message}`);
+    throw new UsageError(
+      `the file ${quotePath(file)} with the container URL cannot be read: ${(error as Error).message}`,
+    );
   }
-  if (line.trim() === '') throw new UsageError(`the first line of ${quotePath(file)} is empty: it takes a container URL`);
+  if (line.trim() === '')
+    throw new UsageError(`the first line of ${quotePath(file)} is empty: it takes a container URL`);
   return line.trim();
 }

@@ -7,7 +7,9 @@ const USUAL_MBPS = 1000;
 /** What a dry run found, for people. */
 export function dryRunText(run: DryRun, capMbps: number): string {
   const mbps = capMbps || USUAL_MBPS;
-  const types = ENTRY_TYPE_NAMES.map((name, type) => ({ name, count: run.types[type] ?? 0 })).filter(({ count }) => count > 0);
+  const types = ENTRY_TYPE_NAMES.map((name, type) => ({ name, count: run.types[type] ?? 0 })).filter(
+    ({ count }) => count > 0,
+  );
   return [
     'This was a dry run: nothing has been written.',
     '',
@@ -30,7 +32,9 @@ export function dryRunFields(run: DryRun, capMbps: number): Record<string, unkno
   const mbps = capMbps || USUAL_MBPS;
   return {
     entries: run.entries,
-    entries_by_type: Object.fromEntries(ENTRY_TYPE_NAMES.map((name, type) => [name, run.types[type] ?? 0]).filter(([name]) => name !== '')),
+    entries_by_type: Object.fromEntries(
+      ENTRY_TYPE_NAMES.map((name, type) => [name, run.types[type] ?? 0]).filter(([name]) => name !== ''),
+    ),
     bytes: run.bytes,
     objects: run.objects,
     put_requests: run.puts,
@@ -47,7 +51,11 @@ export function dryRunFields(run: DryRun, capMbps: number): Record<string, unkno
       : null,
     rate_Mbps: mbps,
     seconds_at_rate: seconds(run, mbps),
-    largest_directories: run.largest.map(({ path, entries }) => ({ path: escapePath(path) || '.', path_hex: Buffer.from(path).toString('hex'), entries })),
+    largest_directories: run.largest.map(({ path, entries }) => ({
+      path: escapePath(path) || '.',
+      path_hex: Buffer.from(path).toString('hex'),
+      entries,
+    })),
   };
 }
 
@@ -66,7 +74,9 @@ function tallyText({ entries, first }: Tally): string {
 }
 
 function tallyFields({ entries, first }: Tally): Record<string, unknown> {
-  return first === undefined ? { entries } : { entries, first_path: escapePath(first) || '.', first_path_hex: Buffer.from(first).toString('hex') };
+  return first === undefined
+    ? { entries }
+    : { entries, first_path: escapePath(first) || '.', first_path_hex: Buffer.from(first).toString('hex') };
 }
 
 type Tally = NonNullable<DryRun['unstorable']>['acls'];

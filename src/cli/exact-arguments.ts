@@ -5,10 +5,11 @@ import { UsageError } from './arguments.js';
 const REPLACEMENT = '\ufffd';
 
 /**
- * Arguments of the process without the loss that they have in `process.argv`, where bytes that are not UTF-8 are U+FFFD: as text of `decodeExactly`.
+ * Arguments of the process without the loss that they have in `process.argv`, where bytes that are not UTF-8 are
+ * U+FFFD: as text of `decodeExactly`.
  *
- * The bytes are those of /proc/self/cmdline, which is looked at only when one is lost. To be called before the process is given another title: that
- * overwrites them.
+ * The bytes are those of /proc/self/cmdline, which is looked at only when one is lost. To be called before the process
+ * is given another title: that overwrites them.
  *
  * @param argv the last elements of `process.argv`
  * @throws UsageError when /proc is missing, or does not hold these arguments

@@ -1,5 +1,15 @@
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
-import { ClfsError, escapeText, LOG_LEVELS, type LoadEvent, type LoadSummary, type LogLevel, messageOf, redact, VERSION } from '../index.js';
+import {
+  ClfsError,
+  escapeText,
+  LOG_LEVELS,
+  type LoadEvent,
+  type LoadSummary,
+  type LogLevel,
+  messageOf,
+  redact,
+  VERSION,
+} from '../index.js';
 import { parseChoice, parsePositive, parseUint32, strict, UsageError, usageText } from './arguments.js';
 import { endFields, ProgressMeter, WAITING } from './azcopy-progress.js';
 import { exactArguments } from './exact-arguments.js';
@@ -36,7 +46,9 @@ interface ExtensionOutput extends LoadListener {
 /** The command line of CLFSLoad, with its underscores. Source: docs/migrating.md 3, 4 */
 export function extensionCommand(): Command {
   return strict(new Command('CLFSLoad.py'))
-    .description('Load a local directory into a CLFS container: the program that azcopy up to 10.14 runs for "load clfs", with the command line of CLFSLoad.')
+    .description(
+      'Load a local directory into a CLFS container: the program that azcopy up to 10.14 runs for "load clfs", with the command line of CLFSLoad.',
+    )
     .version(VERSION, '--version')
     .argument('[local_state_path]', 'directory for the state of the job')
     .argument('[source_root]', 'the directory to load')
@@ -52,7 +64,12 @@ export function extensionCommand(): Command {
     )
     .option('--preserve_hardlinks [0|1]', 'keep hard links as links', parseBit, false)
     .option('--max_errors <n>', 'failures of entries to tolerate; 0: no limit (default: 50)', parseUint32)
-    .option('--retry_errors <n>', 'accepted: what failed is always tried again; under azcopy the second one is --max-errors', collect, [])
+    .option(
+      '--retry_errors <n>',
+      'accepted: what failed is always tried again; under azcopy the second one is --max-errors',
+      collect,
+      [],
+    )
     .option('--worker_thread_count <n>', 'number of requests in flight (default: adapted to the service)', parseUint32)
     .option(
       '--log_level <string>',
@@ -64,7 +81,10 @@ export function extensionCommand(): Command {
     .option('--dry_run_gb <n>', 'gigabytes that are known to be there, in place of sizing', parsePositive)
     .option('--dry_run_count <n>', 'entries that are known to be there, in place of sizing', parsePositive)
     .option('--azcopy', 'speak to azcopy')
-    .addHelpText('after', '\nCLFSLOAD_BLOB_ENDPOINT replaces https://ACCOUNT.blob.core.windows.net: http://127.0.0.1:10000/devstoreaccount1 for an emulator.');
+    .addHelpText(
+      'after',
+      '\nCLFSLOAD_BLOB_ENDPOINT replaces https://ACCOUNT.blob.core.windows.net: http://127.0.0.1:10000/devstoreaccount1 for an emulator.',
+    );
 }
 
 /** Runs as azcopy's extension, or by CLFSLoad's own command line. @returns exit code */
@@ -97,7 +117,11 @@ export async function runExtension(given: readonly string[]): Promise<number> {
         newSession: flags.new === true,
         compression: flags.compression,
         preserveHardLinks: flags.preserve_hardlinks,
-        maxErrors: azcopy ? (flags.retry_errors[1] ?? flags.max_errors) : flags.max_errors === 0 ? NO_LIMIT : flags.max_errors,
+        maxErrors: azcopy
+          ? (flags.retry_errors[1] ?? flags.max_errors)
+          : flags.max_errors === 0
+            ? NO_LIMIT
+            : flags.max_errors,
         concurrency: flags.worker_thread_count || undefined,
         estimate: azcopy || flags.dry_run === true,
         knownSize:
@@ -125,7 +149,8 @@ function containerUrl(account: string, container: string, sas: string): string {
       'usage',
       `${JSON.stringify(account)} is not the name of a storage account (3 to 24 lower-case letters and digits); the SAS has been sent nowhere.`,
     );
-  const endpoint = process.env.CLFSLOAD_BLOB_ENDPOINT?.replace(/\/+$/, '') || `https://${account}.blob.core.windows.net`;
+  const endpoint =
+    process.env.CLFSLOAD_BLOB_ENDPOINT?.replace(/\/+$/, '') || `https://${account}.blob.core.windows.net`;
   return `${endpoint}/${encodeURIComponent(container)}?${sas.replace(/^\?/, '')}`;
 }
 
@@ -143,7 +168,12 @@ class AzcopyOutput implements ExtensionOutput {
   event(event: LoadEvent): void {
     if (event.kind === 'configuration') {
       const { compression, newSession, preserveHardLinks } = event;
-      writeTagged('AZCOPY-CONFIG', { compression, new: newSession, preserve_hardlinks: preserveHardLinks, version: VERSION });
+      writeTagged('AZCOPY-CONFIG', {
+        compression,
+        new: newSession,
+        preserve_hardlinks: preserveHardLinks,
+        version: VERSION,
+      });
     } else if (event.kind === 'phase') writeTagged('AZCOPY-INFO', { phase: event.phase });
     else process.stdout.write(errorLine(event.text));
   }
@@ -155,7 +185,11 @@ class AzcopyOutput implements ExtensionOutput {
       this.#reportedWaiting = now.waitingSinceMs > 0;
       const fields = this.#meter.fields(now);
       // azcopy prints every digit that it is given.
-      writeTagged('AZCOPY', { ...fields, pct_complete: tenths(fields.pct_complete), throughput_Mbps: tenths(fields.throughput_Mbps) });
+      writeTagged('AZCOPY', {
+        ...fields,
+        pct_complete: tenths(fields.pct_complete),
+        throughput_Mbps: tenths(fields.throughput_Mbps),
+      });
     }, PROGRESS_MS);
     this.#timer.unref();
   }

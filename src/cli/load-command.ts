@@ -1,11 +1,38 @@
 import { Command } from 'commander';
-import { ClfsError, type Compression, dryRun, isClfsError, LOG_LEVELS, type LogLevel, messageOf, parseSelection, redact } from '../index.js';
-import { normalizeBooleans, parseBoolean, parseChoice, parseDuration, parsePositive, parseThreads, parseUint32, strict, UsageError } from './arguments.js';
+import {
+  ClfsError,
+  type Compression,
+  dryRun,
+  isClfsError,
+  LOG_LEVELS,
+  type LogLevel,
+  messageOf,
+  parseSelection,
+  redact,
+} from '../index.js';
+import {
+  normalizeBooleans,
+  parseBoolean,
+  parseChoice,
+  parseDuration,
+  parsePositive,
+  parseThreads,
+  parseUint32,
+  strict,
+  UsageError,
+} from './arguments.js';
 import { containerArgument } from './container-argument.js';
 import { dryRunFields, dryRunText } from './dry-run-text.js';
 import { LoadOutput } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
-import { type MessageOutput, OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType, openMessages } from './messages.js';
+import {
+  type MessageOutput,
+  OUTPUT_LEVELS,
+  OUTPUT_TYPES,
+  type OutputLevel,
+  type OutputType,
+  openMessages,
+} from './messages.js';
 import { runLoad } from './run-load.js';
 import { stopOnSignals } from './stop-on-signals.js';
 
@@ -26,7 +53,14 @@ Examples:
 `;
 
 /** Flags that are true or false. */
-const BOOLEANS = ['--new-session', '--preserve-hardlinks', '--one-file-system', '--estimate', '--dry-run', '--check-listing'];
+const BOOLEANS = [
+  '--new-session',
+  '--preserve-hardlinks',
+  '--one-file-system',
+  '--estimate',
+  '--dry-run',
+  '--check-listing',
+];
 
 interface Flags {
   readonly compressionType: Compression;
@@ -68,7 +102,12 @@ export function loadCommand(name: string): Command {
       parseChoice(['LZ4', 'DISABLED'], (value) => value.toUpperCase()),
       'LZ4',
     )
-    .option('--new-session <bool>', 'start a new job rather than go on with the one at --state-path', parseBoolean, true)
+    .option(
+      '--new-session <bool>',
+      'start a new job rather than go on with the one at --state-path',
+      parseBoolean,
+      true,
+    )
     .option('--preserve-hardlinks <bool>', 'keep hard links as links', parseBoolean, false)
     .option('--state-path <string>', 'directory for the state of the job (required)')
     .option(
@@ -78,13 +117,17 @@ export function loadCommand(name: string): Command {
     )
     .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
     .option('--one-file-system <bool>', 'leave mount points below the source empty', parseBoolean, false)
-    .option('--manifest <file>', 'write a line of JSON for every entry, with the SHA-256 of files, to a file when the load is complete')
+    .option(
+      '--manifest <file>',
+      'write a line of JSON for every entry, with the SHA-256 of files, to a file when the load is complete',
+    )
     .option('--dry-run <bool>', 'size the job and stop: nothing is written, no state is needed', parseBoolean, false);
   return withRunOptions(command).addHelpText('after', EXAMPLES);
 }
 
 /** Help text of an argument that names a container. */
-export const CONTAINER_HELP = 'container URL, file:// URL or path of a directory; env:NAME and @FILE take it from the environment or a file';
+export const CONTAINER_HELP =
+  'container URL, file:// URL or path of a directory; env:NAME and @FILE take it from the environment or a file';
 
 /** Adds the flags that say how a job runs: they may differ from session to session. */
 export function withRunOptions(command: Command): Command {
@@ -95,15 +138,44 @@ export function withRunOptions(command: Command): Command {
       parseChoice(LOG_LEVELS, (value) => value.toUpperCase()),
       'INFO',
     )
-    .option('--max-errors <uint32>', 'failures of entries to tolerate; one more stops the job (default: 50)', parseUint32)
+    .option(
+      '--max-errors <uint32>',
+      'failures of entries to tolerate; one more stops the job (default: 50)',
+      parseUint32,
+    )
     .option('--cap-mbps <float>', 'cap the rate, in megabits per second; 0: no cap', parsePositive, 0)
-    .option('--concurrency-count <uint32>', 'number of requests in flight, fewer for a while after time-outs (default: adapted to the service)', parseUint32)
-    .option('--threads <uint32>', 'number of worker threads (default: the number of processors, at most 16)', parseThreads)
+    .option(
+      '--concurrency-count <uint32>',
+      'number of requests in flight, fewer for a while after time-outs (default: adapted to the service)',
+      parseUint32,
+    )
+    .option(
+      '--threads <uint32>',
+      'number of worker threads (default: the number of processors, at most 16)',
+      parseThreads,
+    )
     .option('--estimate <bool>', 'size the source beside the load, to foretell its end', parseBoolean, true)
-    .option('--check-listing <bool>', 'compare the listing of the container with what was put, before the job commits', parseBoolean, true)
-    .option('--trusted-microsoft-suffixes <string>', 'further domains that Entra ID tokens may be sent to, semicolon-separated', '')
-    .option('--retry-window <duration>', 'how long to wait for a service that does not answer, such as 90s or 6h (default: without end)', parseDuration)
-    .option('--late-arrival <duration>', 'how long a request that was given up may still take effect at the service (default: 235s)', parseDuration)
+    .option(
+      '--check-listing <bool>',
+      'compare the listing of the container with what was put, before the job commits',
+      parseBoolean,
+      true,
+    )
+    .option(
+      '--trusted-microsoft-suffixes <string>',
+      'further domains that Entra ID tokens may be sent to, semicolon-separated',
+      '',
+    )
+    .option(
+      '--retry-window <duration>',
+      'how long to wait for a service that does not answer, such as 90s or 6h (default: without end)',
+      parseDuration,
+    )
+    .option(
+      '--late-arrival <duration>',
+      'how long a request that was given up may still take effect at the service (default: 235s)',
+      parseDuration,
+    )
     .option(
       '--output-type <string>',
       `form of the output: ${OUTPUT_TYPES.join(', ')}`,
@@ -133,7 +205,8 @@ export async function runLoadCommand(name: string, argv: readonly string[]): Pro
     throw new UsageError('please pass two arguments: the path to the local source data, and the URL to the container');
   }
   const [source, container] = command.args;
-  if (!flags.dryRun) return runJob(command, { source, container, statePath: flags.statePath, newSession: flags.newSession });
+  if (!flags.dryRun)
+    return runJob(command, { source, container, statePath: flags.statePath, newSession: flags.newSession });
   return withMessages(flags, async (messages, signal) => {
     const selection = selectionOf(flags);
     const size = await dryRun({
@@ -164,8 +237,11 @@ interface JobArguments {
 export function runJob(command: Command, job: JobArguments): Promise<number> {
   const flags = command.opts<Flags>();
   // When a job goes on, a flag that is not given changes nothing.
-  const given = <K extends keyof Flags>(name: K): Flags[K] | undefined => (command.getOptionValueSource(name) === 'cli' ? flags[name] : undefined);
-  const selects = (['excludePath', 'excludePattern', 'oneFileSystem'] as const).some((name) => given(name) !== undefined);
+  const given = <K extends keyof Flags>(name: K): Flags[K] | undefined =>
+    command.getOptionValueSource(name) === 'cli' ? flags[name] : undefined;
+  const selects = (['excludePath', 'excludePattern', 'oneFileSystem'] as const).some(
+    (name) => given(name) !== undefined,
+  );
   return withMessages(flags, async (messages, signal) => {
     if (!job.statePath) throw new ClfsError('usage', 'please specify a state-path');
     const manifest = given('manifest');
@@ -181,10 +257,14 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
         manifest: manifest === undefined ? undefined : textPath(manifest, 'the manifest'),
         estimate: given('estimate'),
         checkListing: given('checkListing'),
-        identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: (text) => messages.info(`INFO: ${text}`) },
+        identity: {
+          trustedSuffixes: flags.trustedMicrosoftSuffixes,
+          onPrompt: (text) => messages.info(`INFO: ${text}`),
+        },
         maxErrors: given('maxErrors'),
         capMbps: given('capMbps'),
-        concurrency: flags.concurrencyCount === 0 ? undefined : (flags.concurrencyCount ?? concurrencyFromEnvironment()),
+        concurrency:
+          flags.concurrencyCount === 0 ? undefined : (flags.concurrencyCount ?? concurrencyFromEnvironment()),
         threads: given('threads'),
         logLevel: flags.logLevel,
         retryWindowMs: given('retryWindow'),
@@ -196,7 +276,10 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
   });
 }
 
-async function withMessages(flags: Flags, use: (messages: MessageOutput, signal: AbortSignal) => Promise<number>): Promise<number> {
+async function withMessages(
+  flags: Flags,
+  use: (messages: MessageOutput, signal: AbortSignal) => Promise<number>,
+): Promise<number> {
   const messages = openMessages(flags.outputType, flags.outputLevel, process.stdout);
   const stop = stopOnSignals(() => messages.info('INFO: stopping; once more stops at once'));
   try {
@@ -215,7 +298,8 @@ function selectionOf({ excludePath, excludePattern, oneFileSystem }: Flags) {
 }
 
 function refusalText(error: ClfsError): string {
-  if (isClfsError(error, 'source')) return `the source cannot be accessed due to error: ${messageOf(error).replace('Cannot read the source ', '')}`;
+  if (isClfsError(error, 'source'))
+    return `the source cannot be accessed due to error: ${messageOf(error).replace('Cannot read the source ', '')}`;
   return messageOf(error);
 }
 
@@ -223,6 +307,7 @@ function concurrencyFromEnvironment(): number | undefined {
   const value = process.env.AZCOPY_CONCURRENCY_VALUE;
   if (value === undefined || value === '' || value.toUpperCase() === 'AUTO') return undefined;
   const number = Number(value);
-  if (!Number.isInteger(number) || number < 1) throw new UsageError(`AZCOPY_CONCURRENCY_VALUE takes a whole number or AUTO, not ${JSON.stringify(value)}`);
+  if (!Number.isInteger(number) || number < 1)
+    throw new UsageError(`AZCOPY_CONCURRENCY_VALUE takes a whole number or AUTO, not ${JSON.stringify(value)}`);
   return number;
 }

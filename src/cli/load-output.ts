@@ -24,7 +24,9 @@ export class LoadOutput {
     if (event.kind === 'configuration') {
       init({ LogFileLocation: event.logFile, JobID: event.jobId, IsCleanupJob: false });
       info(`INFO: CLFSLoad Extension version: ${VERSION}`);
-      info(`INFO: CLFSLoad Extension configurations: compression type=${event.compression}, preserve hard links=${event.preserveHardLinks}`);
+      info(
+        `INFO: CLFSLoad Extension configurations: compression type=${event.compression}, preserve hard links=${event.preserveHardLinks}`,
+      );
       info(event.newSession ? 'INFO: Starting a new job.' : 'INFO: Continuing the existing job.');
     } else if (event.kind === 'phase') info(`INFO: ${event.phase} phase has started.`);
     else info(`INFO: ${event.text}`);
@@ -41,9 +43,14 @@ export class LoadOutput {
     const { progress, status, error } = summary;
     const { info } = this.#messages;
     if (error !== undefined) info(`INFO: The job stopped: ${redact(messageOf(error))}`);
-    if (progress.retries > 0) info(`INFO: ${progress.retries} requests were repeated; the service asked for less ${progress.throttled} times.`);
-    if (progress.filesExcluded > 0) info(`INFO: ${progress.filesExcluded} entries were left out, as the flags say; what is below them is not counted.`);
-    if (summary.problemsFile) info(`INFO: What failed is listed in ${summary.problemsFile}; go on with --new-session=false to try it again.`);
+    if (progress.retries > 0)
+      info(`INFO: ${progress.retries} requests were repeated; the service asked for less ${progress.throttled} times.`);
+    if (progress.filesExcluded > 0)
+      info(
+        `INFO: ${progress.filesExcluded} entries were left out, as the flags say; what is below them is not counted.`,
+      );
+    if (summary.problemsFile)
+      info(`INFO: What failed is listed in ${summary.problemsFile}; go on with --new-session=false to try it again.`);
     this.#messages.endOfJob(summaryText(status, progress), endFields(summary));
   }
 

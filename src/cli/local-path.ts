@@ -4,7 +4,8 @@ import { decodeExactly, encodeExactly, isUtf8, parseHexPath, parseTreePath, quot
 import { UsageError } from './arguments.js';
 
 /**
- * A path of this machine as an argument gives it: as it stands, or in hexadecimal digits. A backslash in it is one, as for every program of a shell.
+ * A path of this machine as an argument gives it: as it stands, or in hexadecimal digits. A backslash in it is one, as
+ * for every program of a shell.
  *
  * @param text of {@link exactArguments}
  * @returns relative where it is given so
@@ -21,7 +22,10 @@ function absolutePath(text: string): Buffer {
   return absolute(localPath(text));
 }
 
-/** The absolute path of a directory that is there: {@link localPath}, or where that is not there, what `clfsload` shows so. */
+/**
+ * The absolute path of a directory that is there: {@link localPath}, or where that is not there, what `clfsload` shows
+ * so.
+ */
 export function presentPath(text: string): Buffer {
   const path = absolutePath(text);
   const shown = absolute(parseTreePath(text));
@@ -37,7 +41,10 @@ export function presentPath(text: string): Buffer {
 export function textPath(text: string, what: string): string {
   const path = localPath(text);
   const exact = decodeExactly(path);
-  if (!isUtf8(exact)) throw new UsageError(`the path of ${what} has to be UTF-8, and ${quotePath(path)} is not: name another, or a symlink to it`);
+  if (!isUtf8(exact))
+    throw new UsageError(
+      `the path of ${what} has to be UTF-8, and ${quotePath(path)} is not: name another, or a symlink to it`,
+    );
   return exact;
 }
 

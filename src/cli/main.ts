@@ -14,16 +14,40 @@ const INTERRUPTED = 130;
 /** The reading verbs and where they are; loaded when they are called, so that the program starts fast. */
 const VERBS: Readonly<Record<string, { readonly summary: string; load(): Promise<Verb> }>> = {
   ls: { summary: 'list a directory of a container', load: async () => (await import('./verbs/ls.js')).ls },
-  stat: { summary: 'show attributes, objects and links of entries', load: async () => (await import('./verbs/stat.js')).stat },
-  find: { summary: 'find entries by name, type, size, time or links', load: async () => (await import('./verbs/find.js')).find },
+  stat: {
+    summary: 'show attributes, objects and links of entries',
+    load: async () => (await import('./verbs/stat.js')).stat,
+  },
+  find: {
+    summary: 'find entries by name, type, size, time or links',
+    load: async () => (await import('./verbs/find.js')).find,
+  },
   du: { summary: 'sum up bytes and entries of directories', load: async () => (await import('./verbs/du.js')).du },
-  cat: { summary: 'write the bytes of a file to standard output', load: async () => (await import('./verbs/cat.js')).cat },
-  info: { summary: 'tell what a container holds and who wrote it', load: async () => (await import('./verbs/info.js')).info },
-  manifest: { summary: 'print a line of JSON for each entry', load: async () => (await import('./verbs/manifest.js')).manifest },
-  verify: { summary: 'compare a container with its source or a manifest', load: async () => (await import('./verbs/verify.js')).verify },
+  cat: {
+    summary: 'write the bytes of a file to standard output',
+    load: async () => (await import('./verbs/cat.js')).cat,
+  },
+  info: {
+    summary: 'tell what a container holds and who wrote it',
+    load: async () => (await import('./verbs/info.js')).info,
+  },
+  manifest: {
+    summary: 'print a line of JSON for each entry',
+    load: async () => (await import('./verbs/manifest.js')).manifest,
+  },
+  verify: {
+    summary: 'compare a container with its source or a manifest',
+    load: async () => (await import('./verbs/verify.js')).verify,
+  },
   fsck: { summary: 'check a container against the format', load: async () => (await import('./verbs/fsck.js')).fsck },
-  export: { summary: 'write the tree of a container to disk', load: async () => (await import('./verbs/export.js')).exportVerb },
-  status: { summary: 'show a load job: running, stopped or finished', load: async () => (await import('./verbs/status.js')).status },
+  export: {
+    summary: 'write the tree of a container to disk',
+    load: async () => (await import('./verbs/export.js')).exportVerb,
+  },
+  status: {
+    summary: 'show a load job: running, stopped or finished',
+    load: async () => (await import('./verbs/status.js')).status,
+  },
   completion: {
     summary: 'print a completion script for bash or zsh',
     load: async () => (await import('./verbs/completion.js')).completionVerb(allCommands),
@@ -142,8 +166,11 @@ async function guard(
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
     if (!(error instanceof CommanderError || error instanceof UsageError)) throw error;
     const text =
-      error instanceof CommanderError ? `${usageText(error)}${usageExit === VERB_USAGE_FAILURE ? dashHint(error) : ''}\nSee "${name} --help".` : error.message;
-    if (wantsJsonErrors(argv)) (await import('./messages.js')).openMessages('json', 'default', process.stdout).error(`Error: ${text}`);
+      error instanceof CommanderError
+        ? `${usageText(error)}${usageExit === VERB_USAGE_FAILURE ? dashHint(error) : ''}\nSee "${name} --help".`
+        : error.message;
+    if (wantsJsonErrors(argv))
+      (await import('./messages.js')).openMessages('json', 'default', process.stdout).error(`Error: ${text}`);
     return complain(text, usageExit);
   }
 }
@@ -156,7 +183,9 @@ function dashHint({ code, message }: CommanderError): string {
 
 /** Whether a command line that cannot be understood asks for JSON. */
 function wantsJsonErrors(argv: readonly string[]): boolean {
-  return argv.some((arg, at) => /^--output-type=json$/i.test(arg) || (arg === '--output-type' && /^json$/i.test(argv[at + 1] ?? '')));
+  return argv.some(
+    (arg, at) => /^--output-type=json$/i.test(arg) || (arg === '--output-type' && /^json$/i.test(argv[at + 1] ?? '')),
+  );
 }
 
 function print(text: string): number {

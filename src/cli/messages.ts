@@ -11,7 +11,10 @@ export interface MessageOutput {
   error(text: string): void;
   /** Where the job is logged: in JSON only. */
   init(content: unknown): void;
-  /** @param text for a line that is rewritten in place @param content for JSON @param details that follow where there is room */
+  /**
+   * @param text for a line that is rewritten in place @param content for JSON @param details that follow where there is
+   * room
+   */
   progress(text: string, content: unknown, details: string): void;
   endOfJob(text: string, content: unknown): void;
   /** A result other than the end of a job; in JSON, an Info whose content is JSON. */
@@ -67,7 +70,9 @@ function json(write: (text: string) => void): MessageOutput {
   };
 }
 
-/** On a terminal the progress line is rewritten in place, and messages are printed over it; elsewhere each is a line. */
+/**
+ * On a terminal the progress line is rewritten in place, and messages are printed over it; elsewhere each is a line.
+ */
 function text(write: (text: string) => void, stream: NodeJS.WriteStream): MessageOutput {
   const terminal = stream.isTTY === true;
   let line = '';

@@ -5,7 +5,8 @@ import { delimiter, join } from 'node:path';
 /**
  * Environment variable with the real paths of the programs that have handed this command line on.
  *
- * Several copies of this program in PATH do not recognize each other: without it they would hand the command line round for ever.
+ * Several copies of this program in PATH do not recognize each other: without it they would hand the command line round
+ * for ever.
  */
 const PASSED_ON = 'CLFSLOAD_PASSED_ON';
 
@@ -15,7 +16,10 @@ const PASSED_ON = 'CLFSLOAD_PASSED_ON';
  * @returns its exit code; 1 with a message when there is none
  */
 export async function passOn(argv: readonly string[]): Promise<number> {
-  const passed = new Set([...(process.env[PASSED_ON] ?? '').split(delimiter).filter((path) => path !== ''), realpathSync(process.argv[1])]);
+  const passed = new Set([
+    ...(process.env[PASSED_ON] ?? '').split(delimiter).filter((path) => path !== ''),
+    realpathSync(process.argv[1]),
+  ]);
   const next = findNext(passed);
   if (!next) {
     const command = argv[0] === undefined ? 'no command' : JSON.stringify(argv[0]);
@@ -29,7 +33,9 @@ export async function passOn(argv: readonly string[]): Promise<number> {
   try {
     return await run(next, argv, { ...process.env, [PASSED_ON]: [...passed].join(delimiter) });
   } catch (error) {
-    process.stderr.write(`Error: Cannot start ${JSON.stringify(next)}: ${(error as Error).message}. Remove it from PATH, or mend it.\n`);
+    process.stderr.write(
+      `Error: Cannot start ${JSON.stringify(next)}: ${(error as Error).message}. Remove it from PATH, or mend it.\n`,
+    );
     return 1;
   }
 }

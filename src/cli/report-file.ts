@@ -25,7 +25,11 @@ export function openReportFile(file: Buffer): ReportFile {
     try {
       work();
     } catch (cause) {
-      throw new ClfsError('target', `Cannot write ${quotePath(file)}: ${messageOf(cause)}. The report is not complete.`, { cause });
+      throw new ClfsError(
+        'target',
+        `Cannot write ${quotePath(file)}: ${messageOf(cause)}. The report is not complete.`,
+        { cause },
+      );
     }
   };
   const flush = () => {

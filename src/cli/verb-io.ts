@@ -79,12 +79,17 @@ function streamWriter(stream: NodeJS.WriteStream, signal: AbortSignal): (bytes: 
     };
     // An empty write marks the end of the output: it waits for everything before it.
     if (stream.write(bytes, onTaken) && bytes.length > 0) return;
-    while (!taken && !failure && !signal.aborted && !stream.destroyed) await new Promise<void>((resolve) => waiting.add(resolve));
+    while (!taken && !failure && !signal.aborted && !stream.destroyed)
+      await new Promise<void>((resolve) => waiting.add(resolve));
     if (failure) throw failure;
     signal.throwIfAborted();
   };
 }
 
 function outputError(cause: unknown): ClfsError {
-  return new ClfsError('target', `Cannot write to standard output: ${messageOf(cause)}. What was written so far is not complete.`, { cause });
+  return new ClfsError(
+    'target',
+    `Cannot write to standard output: ${messageOf(cause)}. What was written so far is not complete.`,
+    { cause },
+  );
 }

@@ -17,7 +17,10 @@ const HOLD_MS = 2000;
 
 /** Bounds of an {@link AdaptiveConcurrency}. */
 export interface ConcurrencyOptions {
-  /** In place of an adapted number: it begins with this one, is lowered for a while where less is asked for, and comes back to it. */
+  /**
+   * In place of an adapted number: it begins with this one, is lowered for a while where less is asked for, and comes
+   * back to it.
+   */
   readonly fixed?: number;
   /** Never more than so many, be they fixed or adapted. */
   readonly most?: number;
@@ -28,11 +31,12 @@ export interface ConcurrencyOptions {
  * Decides how many requests may be in flight: more while the round trip stays near its shortest, fewer when it climbs
  * (a queue builds up somewhere) and half as many when the service says that it is too much, or does not answer in time.
  *
- * A request keeps its place while it waits for its next try, so that nothing is prepared in vain; but before each try it waits until fewer
- * than the limit of that moment are sending.
+ * A request keeps its place while it waits for its next try, so that nothing is prepared in vain; but before each try
+ * it waits until fewer than the limit of that moment are sending.
  *
- * A fixed number stays when the round trip climbs, and is halved, and grows again, like an adapted one where the service says that it is
- * too much or does not answer in time: else requests that share a slow link would time out together for ever.
+ * A fixed number stays when the round trip climbs, and is halved, and grows again, like an adapted one where the
+ * service says that it is too much or does not answer in time: else requests that share a slow link would time out
+ * together for ever.
  */
 export class AdaptiveConcurrency {
   #limit: number;
@@ -140,11 +144,14 @@ export class AdaptiveConcurrency {
     if (this.#count < Math.max(32, this.#limit)) return;
     const meanMs = this.#sumMs / this.#count;
     // A fixed number is not lowered for a queue.
-    const gradient = this.#fixed ? 1 : Math.min(1, Math.max(0.5, (TOLERANCE * Math.max(SHORT_MS, this.#shortestMs)) / meanMs));
+    const gradient = this.#fixed
+      ? 1
+      : Math.min(1, Math.max(0.5, (TOLERANCE * Math.max(SHORT_MS, this.#shortestMs)) / meanMs));
     const used = this.#peak >= this.limit;
     if ((used || gradient < 1) && this.#clock.monotonic() >= this.#holdUntilMs) {
       const next = this.#limit * gradient + Math.sqrt(this.#limit);
-      // A limit that was lowered below the smallest which round trips can bring about grows again step by step, not at once.
+      // A limit that was lowered below the smallest which round trips can bring about grows again step by step, not at
+      // once.
       this.#limit = Math.min(this.#most, Math.max(Math.min(LOWEST, this.#limit), next));
     }
     this.#shortestMs *= BASELINE_DRIFT;

@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 const USUAL_LIMIT = 1024;
 
 /**
- * How many connections a thread may have: together at most half of the files that the process may open, since the source needs
- * descriptors too.
+ * How many connections a thread may have: together at most half of the files that the process may open, since the
+ * source needs descriptors too.
  *
  * @param threads that share the half
  * @param limits text of `/proc/self/limits`; default: that of the process

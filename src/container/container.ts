@@ -13,8 +13,8 @@ export interface PutOptions {
 /**
  * A flat set of blobs: the port behind which Azure Blob Storage, a local directory or memory stands.
  *
- * Trouble of the service is retried inside, within the retry window; what comes out is final.
- * Every call may throw ClfsError with `access-denied`, `container-missing`, `service`, `service-unavailable` or `cancelled`.
+ * Trouble of the service is retried inside, within the retry window; what comes out is final. Every call may throw
+ * ClfsError with `access-denied`, `container-missing`, `service`, `service-unavailable` or `cancelled`.
  * `test/support/container-contract.ts` is the contract that every implementation passes.
  */
 export interface Container {
@@ -23,7 +23,8 @@ export interface Container {
    *
    * `body` must not change until the promise is settled.
    *
-   * @throws ClfsError `exists` with `onlyNew` when there is one; a retried create can meet itself: read back and compare
+   * @throws ClfsError `exists` with `onlyNew` when there is one; a retried create can meet itself: read back and
+   * compare
    */
   put(name: string, body: Uint8Array, options?: PutOptions): Promise<unknown>;
   /**
@@ -47,7 +48,10 @@ export interface Container {
   ready(): Promise<void> | undefined;
   /** Longest time, in milliseconds, after which a put that was given up can still take effect. */
   readonly lateArrivalMs: number;
-  /** Until when a put that was given up without a certain end can take effect, on the monotonic clock; 0 when there is none. */
+  /**
+   * Until when a put that was given up without a certain end can take effect, on the monotonic clock; 0 when there is
+   * none.
+   */
   readonly uncertainUntilMs: number;
   close(): Promise<void>;
 }

@@ -10,8 +10,9 @@ const SLOTS_AT_ONCE = 8192;
 const SETTLED_NS = 3_000_000_000n;
 
 /**
- * The names in a directory as they were at one time, for as long as it has not changed since: 8 bytes of memory a name, and a temporary
- * file. Not thrown away by itself: whoever asks looks whether {@link KeptNames.isCurrent}. To be closed.
+ * The names in a directory as they were at one time, for as long as it has not changed since: 8 bytes of memory a name,
+ * and a temporary file. Not thrown away by itself: whoever asks looks whether {@link KeptNames.isCurrent}. To be
+ * closed.
  */
 export class KeptNames {
   readonly #file: TemporaryFile;
@@ -30,7 +31,10 @@ export class KeptNames {
     return stateOf(fstatSync(fd, { bigint: true })) === this.#state;
   }
 
-  /** Names, a character a byte, that begin with `prefix`, which has {@link LOOKED_UP_CHARACTERS} or more. @throws ClfsError `temporary` */
+  /**
+   * Names, a character a byte, that begin with `prefix`, which has {@link LOOKED_UP_CHARACTERS} or more. @throws
+   * ClfsError `temporary`
+   */
   *find(prefix: string): Generator<string> {
     const slot = Buffer.alloc(SLOT_BYTES);
     const mask = this.#places.length - 1;
@@ -87,7 +91,10 @@ export class NamesTaker {
     if (this.#count % SLOTS_AT_ONCE === 0) this.#write(SLOTS_AT_ONCE);
   }
 
-  /** @returns undefined when the names cannot be relied on: the directory has changed in the meantime, or has names that are too long */
+  /**
+   * @returns undefined when the names cannot be relied on: the directory has changed in the meantime, or has names that
+   * are too long
+   */
   finish(): KeptNames | undefined {
     const state = stateOf(this.#before);
     if (!this.#fits || stateOf(fstatSync(this.#fd, { bigint: true })) !== state) {

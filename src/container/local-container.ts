@@ -1,5 +1,18 @@
 import { randomBytes } from 'node:crypto';
-import { closeSync, type Dir, fsyncSync, linkSync, mkdirSync, opendirSync, openSync, readFileSync, renameSync, statSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  type Dir,
+  fsyncSync,
+  linkSync,
+  mkdirSync,
+  opendirSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
@@ -20,8 +33,9 @@ const NO_DESCRIPTORS = new Set(['EMFILE', 'ENFILE']);
 /**
  * A container that is a directory: one file a blob, named as the blob.
  *
- * A put writes a temporary file and renames it; {@link Container.flush} makes all of them durable with one sync of the file
- * system. A blob that takes the place of another is synced before the rename, so that a power loss leaves one of the two.
+ * A put writes a temporary file and renames it; {@link Container.flush} makes all of them durable with one sync of the
+ * file system. A blob that takes the place of another is synced before the rename, so that a power loss leaves one of
+ * the two.
  *
  * @throws ClfsError `container-missing` when the directory does not exist; `container` when it cannot be used
  */
@@ -33,8 +47,9 @@ export function openLocalContainer(directory: string, options: LocalOptions = {}
 export interface LocalOptions {
   readonly clock?: Clock;
   /**
-   * Keep the names of one listing, for as long as the times of the directory say that nothing has changed: for readers, which ask for many
-   * prefixes. Whoever removes what a listing shows must see what is there now, on file systems with coarse times, too: not for those.
+   * Keep the names of one listing, for as long as the times of the directory say that nothing has changed: for readers,
+   * which ask for many prefixes. Whoever removes what a listing shows must see what is there now, on file systems with
+   * coarse times, too: not for those.
    */
   readonly keepsNames?: boolean;
 }
@@ -52,8 +67,11 @@ export function makeLocalContainer(directory: string): boolean {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EEXIST') return false;
-    const reason = code === 'ENOENT' ? `its parent ${JSON.stringify(dirname(directory))} does not exist` : messageOf(error);
-    throw new ClfsError('container', `Cannot make the destination directory ${JSON.stringify(directory)}: ${reason}.`, { cause: error });
+    const reason =
+      code === 'ENOENT' ? `its parent ${JSON.stringify(dirname(directory))} does not exist` : messageOf(error);
+    throw new ClfsError('container', `Cannot make the destination directory ${JSON.stringify(directory)}: ${reason}.`, {
+      cause: error,
+    });
   }
 }
 
@@ -81,7 +99,8 @@ class LocalContainer implements Container {
     this.#clock = clock;
     this.#keepsNames = keepsNames;
     try {
-      if (!statSync(directory).isDirectory()) throw new ClfsError('container', `The container ${JSON.stringify(directory)} is not a directory.`);
+      if (!statSync(directory).isDirectory())
+        throw new ClfsError('container', `The container ${JSON.stringify(directory)} is not a directory.`);
       this.#fd = openSync(directory, 'r');
     } catch (error) {
       throw this.#failure('open', directory, error);
@@ -104,7 +123,8 @@ class LocalContainer implements Container {
       this.#dirty = true;
     } catch (error) {
       removeQuietly(temporary);
-      if (options?.onlyNew && (error as NodeJS.ErrnoException).code === 'EEXIST') throw new ClfsError('exists', `The blob ${name} exists.`, { cause: error });
+      if (options?.onlyNew && (error as NodeJS.ErrnoException).code === 'EEXIST')
+        throw new ClfsError('exists', `The blob ${name} exists.`, { cause: error });
       throw this.#failure('write', name, error);
     }
   }
@@ -113,10 +133,12 @@ class LocalContainer implements Container {
     const path = this.#path(name);
     try {
       const { size } = statSync(path);
-      if (size > limitBytes) throw new ClfsError('format', `The blob ${name} has ${size} bytes, over the limit of ${limitBytes}.`);
+      if (size > limitBytes)
+        throw new ClfsError('format', `The blob ${name} has ${size} bytes, over the limit of ${limitBytes}.`);
       return await this.#withDescriptors(() => readFileSync(path));
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new ClfsError('not-found', `There is no blob ${name}.`, { cause: error });
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+        throw new ClfsError('not-found', `There is no blob ${name}.`, { cause: error });
       throw this.#failure('read', name, error);
     }
   }
@@ -211,7 +233,9 @@ class LocalContainer implements Container {
     }
   }
 
-  /** A blob as a listing shows it, by its name as bytes; undefined when it is no file, or has vanished in the meantime. */
+  /**
+   * A blob as a listing shows it, by its name as bytes; undefined when it is no file, or has vanished in the meantime.
+   */
   #info(latin1: string): BlobInfo | undefined {
     const bytes = Buffer.from(latin1, 'latin1');
     const name = bytes.toString();
@@ -233,7 +257,8 @@ class LocalContainer implements Container {
   }
 
   async flush(): Promise<void> {
-    // The system reports bytes that it could not write only once: what was written before is not durable, even if a later sync succeeds.
+    // The system reports bytes that it could not write only once: what was written before is not durable, even if a
+    // later sync succeeds.
     if (this.#lost) throw this.#lost;
     if (!this.#dirty) return;
     if (this.#closed) throw new ClfsError('cancelled', `The container ${JSON.stringify(this.#directory)} is closed.`);
@@ -269,7 +294,9 @@ class LocalContainer implements Container {
   /** Names are read as bytes, one character each: a foreign file is listed even if its name is no text. */
   async #openDirectory(action: string): Promise<Dir> {
     try {
-      return await this.#withDescriptors(() => opendirSync(this.#directory, { bufferSize: BUFFERED_ENTRIES, encoding: 'latin1' }));
+      return await this.#withDescriptors(() =>
+        opendirSync(this.#directory, { bufferSize: BUFFERED_ENTRIES, encoding: 'latin1' }),
+      );
     } catch (error) {
       throw this.#failure(action, this.#directory, error);
     }

@@ -16,12 +16,15 @@ export class MemoryContainer implements Container {
   async get(name: string, limitBytes: number): Promise<Buffer> {
     const blob = this.blobs.get(name);
     if (!blob) throw new ClfsError('not-found', `There is no blob ${name}.`);
-    if (blob.length > limitBytes) throw new ClfsError('format', `The blob ${name} has ${blob.length} bytes, over the limit of ${limitBytes}.`);
+    if (blob.length > limitBytes)
+      throw new ClfsError('format', `The blob ${name} has ${blob.length} bytes, over the limit of ${limitBytes}.`);
     return Buffer.from(blob);
   }
 
   async *list(prefix: string): AsyncGenerator<readonly { name: string; sizeBytes: number }[]> {
-    yield [...this.blobs].filter(([name]) => name.startsWith(prefix)).map(([name, blob]) => ({ name, sizeBytes: blob.length }));
+    yield [...this.blobs]
+      .filter(([name]) => name.startsWith(prefix))
+      .map(([name, blob]) => ({ name, sizeBytes: blob.length }));
   }
 
   async delete(name: string): Promise<void> {

@@ -7,7 +7,9 @@ import type { Container } from './container.js';
 import { openLocalContainer } from './local-container.js';
 
 /** Which container, without its secret; plain data that can be handed to a thread. */
-export type ContainerPlace = { readonly kind: 'azure'; readonly address: ContainerAddress } | { readonly kind: 'local'; readonly directory: string };
+export type ContainerPlace =
+  | { readonly kind: 'azure'; readonly address: ContainerAddress }
+  | { readonly kind: 'local'; readonly directory: string };
 
 /** A container as a user named it. */
 export interface ParsedContainer {
@@ -26,7 +28,8 @@ export function parseContainer(text: string): ParsedContainer {
     const { address, query } = parseContainerUrl(text);
     return { place: { kind: 'azure', address }, query };
   }
-  if (text.trim() === '') throw new ClfsError('usage', 'The container is empty text: name it by a URL or the path of a directory.');
+  if (text.trim() === '')
+    throw new ClfsError('usage', 'The container is empty text: name it by a URL or the path of a directory.');
   const directory = /^file:\/\//i.test(text) ? fileUrlPath(text) : text;
   return { place: { kind: 'local', directory: resolve(directory) }, query: '' };
 }
@@ -35,9 +38,13 @@ function fileUrlPath(text: string): string {
   try {
     return fileURLToPath(text);
   } catch (cause) {
-    throw new ClfsError('usage', `Cannot open the container ${JSON.stringify(text)}: ${messageOf(cause)}. Name a directory by file:///PATH, or by its path.`, {
-      cause,
-    });
+    throw new ClfsError(
+      'usage',
+      `Cannot open the container ${JSON.stringify(text)}: ${messageOf(cause)}. Name a directory by file:///PATH, or by its path.`,
+      {
+        cause,
+      },
+    );
   }
 }
 

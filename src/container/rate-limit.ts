@@ -1,7 +1,10 @@
 import type { Clock } from '../time/clock.js';
 import type { Traffic } from './traffic.js';
 
-/** Bytes of a body that are sent without a pause: so few that the rate over any ten seconds is within a few per cent of the cap. */
+/**
+ * Bytes of a body that are sent without a pause: so few that the rate over any ten seconds is within a few per cent of
+ * the cap.
+ */
 export const PACED_PIECE_BYTES = 65536;
 /** How far the wire may lag behind before unused time is forfeited. */
 const BURST_NS = 100_000_000n;
@@ -11,8 +14,8 @@ export interface RateLimit {
   /** How long so many bytes take at the rate, in milliseconds. */
   durationMs(bytes: number): number;
   /**
-   * Reserves the next free stretch of time on the wire. A request that has one sends alone, and all of its bytes within the stretch:
-   * its time limit need not count the others' turns.
+   * Reserves the next free stretch of time on the wire. A request that has one sends alone, and all of its bytes within
+   * the stretch: its time limit need not count the others' turns.
    *
    * @returns milliseconds until the stretch begins; 0 when that is now
    */
@@ -34,7 +37,8 @@ export function createRateLimit(megabitsPerSecond: number, traffic: Traffic): Ra
         const now = process.hrtime.bigint();
         const free = Atomics.load(traffic.wireFreeAt, 0);
         const start = free > now - BURST_NS ? free : now - BURST_NS;
-        if (Atomics.compareExchange(traffic.wireFreeAt, 0, free, start + stretch) === free) return Math.max(0, Number(start - now) / 1e6);
+        if (Atomics.compareExchange(traffic.wireFreeAt, 0, free, start + stretch) === free)
+          return Math.max(0, Number(start - now) / 1e6);
       }
     },
   };

@@ -71,7 +71,8 @@ export class Traffic {
 
   #fold(field: Field, join: (a: number, b: number) => number): number {
     let value = 0;
-    for (let at = FIELDS.indexOf(field); at < this.#values.length; at += FIELDS.length) value = join(value, this.#values[at]);
+    for (let at = FIELDS.indexOf(field); at < this.#values.length; at += FIELDS.length)
+      value = join(value, this.#values[at]);
     return value;
   }
 }

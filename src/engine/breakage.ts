@@ -1,6 +1,9 @@
 import { ClfsError, type ErrorCode, messageOf } from '../error.js';
 
-/** What ended a task early while something of it counts: plain data, since a class does not survive the way between threads. */
+/**
+ * What ended a task early while something of it counts: plain data, since a class does not survive the way between
+ * threads.
+ */
 export interface Breakage {
   readonly code: ErrorCode;
   readonly message: string;

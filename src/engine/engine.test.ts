@@ -105,7 +105,9 @@ describe('the engine', () => {
   it('hands work out only when the transaction that gave it is durable, and records results in one', async () => {
     const { plan, store, runner, run } = setUp();
     const seen: string[] = [];
-    plan.waiting.push(work('note', { task: 'a', units: 1, done: (result) => void seen.push(`${result} after ${store.log.length}`) }));
+    plan.waiting.push(
+      work('note', { task: 'a', units: 1, done: (result) => void seen.push(`${result} after ${store.log.length}`) }),
+    );
     runner.onSubmit = (ticket, { kind, task }) => {
       expect(store.log.length).toBe(1);
       if (kind === 'note') runner.events?.done(ticket, { kind, result: `did ${task}` });
@@ -127,7 +129,14 @@ describe('the engine', () => {
     const { plan, runner, run } = setUp();
     const seen: number[] = [];
     for (const id of [1, 2]) {
-      plan.waiting.push(work('count', { task: { id }, units: 1, part: ({ step }) => void seen.push(step), done: ({ sum }) => void seen.push(sum) }));
+      plan.waiting.push(
+        work('count', {
+          task: { id },
+          units: 1,
+          part: ({ step }) => void seen.push(step),
+          done: ({ sum }) => void seen.push(sum),
+        }),
+      );
     }
     runner.onSubmit = (ticket, { kind, task }) => {
       if (kind !== 'count') return;
@@ -201,7 +210,8 @@ describe('the engine', () => {
   it('stops for a signal: records what is under way, begins nothing', async () => {
     const { plan, runner, engine, abort, run } = setUp();
     const seen: string[] = [];
-    const follow = (turn: Turn<TestKinds>) => turn.give(work('note', { task: 'more', units: 1, done: () => undefined }));
+    const follow = (turn: Turn<TestKinds>) =>
+      turn.give(work('note', { task: 'more', units: 1, done: () => undefined }));
     plan.waiting.push(
       work('note', {
         task: 'a',

@@ -42,8 +42,8 @@ type Timer = ReturnType<Clock['after']>;
 /**
  * Brings a plan to its end.
  *
- * One loop: what the lanes tell and what they are given next is one transaction, and only when it is durable are the tasks handed out.
- * So whatever may have an effect is recorded before it begins, and what is recorded as done was done.
+ * One loop: what the lanes tell and what they are given next is one transaction, and only when it is durable are the
+ * tasks handed out. So whatever may have an effect is recorded before it begins, and what is recorded as done was done.
  */
 export class Engine<M extends Kinds<M>> {
   readonly #plan: Plan<M>;
@@ -144,7 +144,10 @@ export class Engine<M extends Kinds<M>> {
     });
   }
 
-  /** A task has ended the job. What else runs is waited for: most of it meets the same end, and then nothing is uncertain. */
+  /**
+   * A task has ended the job. What else runs is waited for: most of it meets the same end, and then nothing is
+   * uncertain.
+   */
   #fail(error: unknown, ticket: number | undefined): void {
     if (ticket === undefined || !this.#running.has(ticket)) {
       this.#end(error);

@@ -1,6 +1,6 @@
 /**
- * What a kind of work is made of, by its types alone: what a lane is given, what it answers, and what it tells before it answers.
- * All three are plain data, so that a lane can be a thread or another machine.
+ * What a kind of work is made of, by its types alone: what a lane is given, what it answers, and what it tells before
+ * it answers. All three are plain data, so that a lane can be a thread or another machine.
  */
 export interface Kind<Task, Result, Part = never> {
   readonly task: Task;

@@ -12,9 +12,9 @@ const MUCH_BYTES = 4 * 2 ** 30;
 const OWN_LANE_MS = 3000;
 
 /**
- * Decides which lanes get work. One at first, more while lanes are full and processors idle: a thread that only competes for a
- * busy processor costs its start-up and memory, and brings nothing. The first lane is the main thread's own; after a while
- * only threads work, so that a slow file system does not hold up what the main thread is for.
+ * Decides which lanes get work. One at first, more while lanes are full and processors idle: a thread that only
+ * competes for a busy processor costs its start-up and memory, and brings nothing. The first lane is the main thread's
+ * own; after a while only threads work, so that a slow file system does not hold up what the main thread is for.
  */
 export class LanePolicy {
   readonly #lanes: number;

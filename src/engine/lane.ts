@@ -1,4 +1,11 @@
-import { type Executors, execute, type Kinds, type PartMessage, type ResultMessage, type TaskMessage } from './kinds.js';
+import {
+  type Executors,
+  execute,
+  type Kinds,
+  type PartMessage,
+  type ResultMessage,
+  type TaskMessage,
+} from './kinds.js';
 
 /** A lane that is open: does tasks, several at once. */
 export interface Lane<M extends Kinds<M>> {

@@ -48,7 +48,8 @@ export function runAll<M extends Kinds<M>, K extends keyof M>(
     runner.start({
       part: () => undefined,
       done(at, answer) {
-        if (!isResultOf<M, K>(kind, answer)) return fail(new Error(`A task was answered as one of kind ${String(answer.kind)}.`));
+        if (!isResultOf<M, K>(kind, answer))
+          return fail(new Error(`A task was answered as one of kind ${String(answer.kind)}.`));
         results[at] = answer.result;
         if (--open > 0) give(lanes.get(at) ?? first);
         else {

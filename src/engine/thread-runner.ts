@@ -28,7 +28,9 @@ export interface ThreadRunner<M extends Kinds<M>, Update> extends Runner<M> {
  *
  * A thread that dies ends the job, with its reason: the job never hangs.
  */
-export function createThreadRunner<M extends Kinds<M>, Setup, Update>(setup: ThreadSetup<Setup>): ThreadRunner<M, Update> {
+export function createThreadRunner<M extends Kinds<M>, Setup, Update>(
+  setup: ThreadSetup<Setup>,
+): ThreadRunner<M, Update> {
   type Message = ToThread<M, Setup, Update>;
   let events: RunnerEvents<M> | undefined;
   let closed = false;

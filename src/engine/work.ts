@@ -3,7 +3,8 @@ import type { Kinds, PartMessage, ResultMessage, TaskMessage } from './kinds.js'
 /**
  * One turn of the engine: a transaction in which results are recorded and new work is given.
  *
- * What is given is submitted to a lane once the transaction is durable, and not at all when the job stops: the next session finds it.
+ * What is given is submitted to a lane once the transaction is durable, and not at all when the job stops: the next
+ * session finds it.
  */
 export interface Turn<M extends Kinds<M>> {
   /** Units of work that the lanes still have room for; below 0 when more was given. */
@@ -27,8 +28,8 @@ export interface WorkSpec<M extends Kinds<M>, K extends keyof M> {
   /** Records the result. `lane` is where the task ran. */
   done(result: M[K]['result'], turn: Turn<M>, lane: number): void;
   /**
-   * The lane is gone, and nobody knows how far the task came: it is given up, and offered again under names that nobody has had.
-   * Absent where a task can simply be done once more: it is then submitted again as it is.
+   * The lane is gone, and nobody knows how far the task came: it is given up, and offered again under names that nobody
+   * has had. Absent where a task can simply be done once more: it is then submitted again as it is.
    */
   lost?(turn: Turn<M>): void;
 }
@@ -68,12 +69,18 @@ export function workOf<M extends Kinds<M>>() {
   };
 }
 
-function isPartOf<M extends Kinds<M>, K extends keyof M>(kind: K, message: { readonly kind: keyof M }): message is PartMessage<M, K> {
+function isPartOf<M extends Kinds<M>, K extends keyof M>(
+  kind: K,
+  message: { readonly kind: keyof M },
+): message is PartMessage<M, K> {
   return message.kind === kind;
 }
 
 /** Whether a result is one of a kind. */
-export function isResultOf<M extends Kinds<M>, K extends keyof M>(kind: K, message: { readonly kind: keyof M }): message is ResultMessage<M, K> {
+export function isResultOf<M extends Kinds<M>, K extends keyof M>(
+  kind: K,
+  message: { readonly kind: keyof M },
+): message is ResultMessage<M, K> {
   return message.kind === kind;
 }
 

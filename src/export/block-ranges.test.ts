@@ -5,7 +5,9 @@ const BLOCKS = 12;
 
 /** The members of ranges, as a text of zeros and ones. */
 function text(ranges: readonly BlockRange[]): string {
-  return Array.from({ length: BLOCKS }, (_, at) => (ranges.some(([first, end]) => first <= at && at < end) ? '1' : '0')).join('');
+  return Array.from({ length: BLOCKS }, (_, at) =>
+    ranges.some(([first, end]) => first <= at && at < end) ? '1' : '0',
+  ).join('');
 }
 
 describe('ranges of blocks', () => {

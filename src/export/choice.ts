@@ -3,7 +3,9 @@ import { parseSelection } from '../source/selection.js';
 
 /** What of a tree is exported. */
 export interface Choice {
-  /** Wildcards for the names of what are no directories; empty: all of them. Directories are gone through in any case. */
+  /**
+   * Wildcards for the names of what are no directories; empty: all of them. Directories are gone through in any case.
+   */
   readonly includePatterns: readonly string[];
   /** Paths below what is exported; an excluded directory takes with it what is below it. */
   readonly excludePaths: readonly string[];
@@ -22,18 +24,30 @@ export const ALL: Choice = { includePatterns: [], excludePaths: [], excludePatte
 export function parseExportChoice(include: string, excludePaths: string, excludePatterns: string): Choice {
   const excluded = parseSelection(excludePaths, excludePatterns, false);
   const included = parseSelection('', include, false);
-  return { includePatterns: included.excludePatterns, excludePaths: excluded.excludePaths, excludePatterns: excluded.excludePatterns };
+  return {
+    includePatterns: included.excludePatterns,
+    excludePaths: excluded.excludePaths,
+    excludePatterns: excluded.excludePatterns,
+  };
 }
 
 /** A choice as the flags that make it; empty for everything. */
 export function choiceText({ includePatterns, excludePaths, excludePatterns }: Choice): string {
-  const flag = (name: string, values: readonly string[]) => (values.length > 0 ? [`${name}=${JSON.stringify(values.join(';'))}`] : []);
-  return [...flag('--include', includePatterns), ...flag('--exclude-path', excludePaths), ...flag('--exclude-pattern', excludePatterns)].join(' ');
+  const flag = (name: string, values: readonly string[]) =>
+    values.length > 0 ? [`${name}=${JSON.stringify(values.join(';'))}`] : [];
+  return [
+    ...flag('--include', includePatterns),
+    ...flag('--exclude-path', excludePaths),
+    ...flag('--exclude-pattern', excludePatterns),
+  ].join(' ');
 }
 
 /** Decides what is exported. */
 export interface Chooser {
-  /** Whether an entry may go along, whatever it is. @param prefix path of its directory with a `/` behind it, or empty; one character a byte */
+  /**
+   * Whether an entry may go along, whatever it is. @param prefix path of its directory with a `/` behind it, or empty;
+   * one character a byte
+   */
   takes(prefix: string, name: Uint8Array): boolean;
   /** Whether one that is no directory does. */
   takesFile(name: Uint8Array): boolean;
@@ -52,7 +66,9 @@ export function chooserOf({ includePatterns, excludePaths, excludePatterns }: Ch
 
 function matcherOf(patterns: readonly string[]): (name: Uint8Array) => boolean {
   if (patterns.length === 0) return () => false;
-  const matches = patterns.map((pattern) => picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true }));
+  const matches = patterns.map((pattern) =>
+    picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true }),
+  );
   return (name) => {
     const text = Buffer.from(name).toString('utf8');
     return matches.some((match) => match(text));

@@ -22,7 +22,8 @@ export interface ExportDryRun {
 }
 
 /** What is to be told of it as it goes. */
-export interface ExportDryRunOptions extends Pick<ExportJobOptions, 'path' | 'target' | 'overwrite' | 'choice' | 'signal'> {
+export interface ExportDryRunOptions
+  extends Pick<ExportJobOptions, 'path' | 'target' | 'overwrite' | 'choice' | 'signal'> {
   readonly onProgress?: (entries: number) => void;
 }
 

@@ -43,23 +43,36 @@ const DESCRIPTORS_A_THREAD = 16;
 /**
  * Writes the tree of a container, or a part of it, or one file, to disk, as a job that can be gone on with.
  *
- * Nothing is written outside of the target, whatever the container holds and whatever lies there: no symlink below it is followed. What goes
- * wrong once the job has begun is in the summary.
+ * Nothing is written outside of the target, whatever the container holds and whatever lies there: no symlink below it
+ * is followed. What goes wrong once the job has begun is in the summary.
  *
- * @throws ClfsError when the job is refused before it begins: `usage`, `state`, `state-busy`, `container…`, `not-found`, `format`; nothing is
- *   left behind then
+ * @throws ClfsError when the job is refused before it begins: `usage`, `state`, `state-busy`, `container…`,
+ *   `not-found`, `format`; nothing is left behind then
  */
 export async function exportJob(options: ExportJobOptions): Promise<ExportSummary> {
   const { internals = {} } = options;
-  const parsed: ParsedContainer = internals.container ? { place: { kind: 'local', directory: '/in-memory' }, query: '' } : parseContainer(options.container);
+  const parsed: ParsedContainer = internals.container
+    ? { place: { kind: 'local', directory: '/in-memory' }, query: '' }
+    : parseContainer(options.container);
   const identity = await openIdentity(parsed, options.identity);
   try {
     const retryWindowMs = options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS;
     const container =
-      internals.container ?? (await openContainer(parsed.place, identity.authorization, { retryWindowMs, traffic: new Traffic(1), signal: options.signal }));
+      internals.container ??
+      (await openContainer(parsed.place, identity.authorization, {
+        retryWindowMs,
+        traffic: new Traffic(1),
+        signal: options.signal,
+      }));
     try {
       const pace = new Pace(options.signal);
-      const reader = new ContainerReader(container, createDirectFinder(container, pace), openLz4(), internals.geometry ?? GEOMETRY, pace);
+      const reader = new ContainerReader(
+        container,
+        createDirectFinder(container, pace),
+        openLz4(),
+        internals.geometry ?? GEOMETRY,
+        pace,
+      );
       return await new ExportJob(options, parsed, identity, reader, pace).run();
     } finally {
       if (!internals.container) await container.close();
@@ -84,7 +97,13 @@ class ExportJob {
   readonly #reader: ContainerReader;
   readonly #pace: Pace;
 
-  constructor(options: ExportJobOptions, parsed: ParsedContainer, identity: Identity, reader: ContainerReader, pace: Pace) {
+  constructor(
+    options: ExportJobOptions,
+    parsed: ParsedContainer,
+    identity: Identity,
+    reader: ContainerReader,
+    pace: Pace,
+  ) {
     this.#options = options;
     this.#parsed = parsed;
     this.#identity = identity;
@@ -119,16 +138,24 @@ class ExportJob {
       sparse,
       choice,
     };
-    if (isTree && statePath !== undefined) requireApart({ what: 'state directory', path: statePath }, { what: 'target', path: where.directory });
+    if (isTree && statePath !== undefined)
+      requireApart({ what: 'state directory', path: statePath }, { what: 'target', path: where.directory });
     requireParent(where.directory);
-    const { directory, state: before } = claimState({ statePath, newSession, defaultPath: where.defaultState }, wish, hooks);
+    const { directory, state: before } = claimState(
+      { statePath, newSession, defaultPath: where.defaultState },
+      wish,
+      hooks,
+    );
     let state = before;
     let opened: OpenTarget | undefined;
     let begun = false;
     try {
-      if (before) this.#options.onMessage?.(`Going on with the export whose state is in ${JSON.stringify(directory.path)}.`);
+      if (before)
+        this.#options.onMessage?.(`Going on with the export whose state is in ${JSON.stringify(directory.path)}.`);
       const listing = isTree ? await this.#list(start.path.length === 0) : undefined;
-      opened = before ? openSameTarget(before, where.directory, directory.path) : openTarget(where.directory, isTree, false);
+      opened = before
+        ? openSameTarget(before, where.directory, directory.path)
+        : openTarget(where.directory, isTree, false);
       state ??= createState(directory, wish, opened.inode, hooks, (internals.clock ?? systemClock).now());
       begun = true;
       const file = where.name && { name: where.name, handle: start.found.id };
@@ -161,7 +188,8 @@ class ExportJob {
         for (const { key } of page) if (key.type >= ObjectType.regular && key.type <= ObjectType.fifo) inodes++;
         return this.#pace.pause();
       });
-      const isAll = isWhole && choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
+      const isAll =
+        isWhole && choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
       return { objects, total: isAll ? inodes : undefined };
     } finally {
       index.close();
@@ -188,9 +216,23 @@ class ExportJob {
         temporaryPrefix: `.clfsload-${record.jobId}-`,
         geometry: internals.geometry ?? GEOMETRY,
       };
-      const context = new ExportJobContext({ state, constants, log, clock, onFailure: (...failure) => this.#options.onFailure?.(...failure) });
+      const context = new ExportJobContext({
+        state,
+        constants,
+        log,
+        clock,
+        onFailure: (...failure) => this.#options.onFailure?.(...failure),
+      });
       const runner = await this.#openRunner(constants, listing?.objects, target.fd, log);
-      const session = new ExportSession({ options: this.#options, context, directory, runner, signal, total: listing?.total ?? (file ? 1 : undefined), file });
+      const session = new ExportSession({
+        options: this.#options,
+        context,
+        directory,
+        runner,
+        signal,
+        total: listing?.total ?? (file ? 1 : undefined),
+        file,
+      });
       const { status, error, progress } = await session.run();
       const problemsFile = progress.failed > 0 ? directory.file('problems.txt') : undefined;
       return { status, error, progress, problemsFile, statePath: directory.path };
@@ -199,11 +241,25 @@ class ExportJob {
     }
   }
 
-  async #openRunner(constants: ExportConstants, objects: ExportLaneSetup['objects'], root: number, log: JobLog): Promise<Runner<ExportKinds>> {
+  async #openRunner(
+    constants: ExportConstants,
+    objects: ExportLaneSetup['objects'],
+    root: number,
+    log: JobLog,
+  ): Promise<Runner<ExportKinds>> {
     const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS } = this.#options;
     const { authorization } = this.#identity;
-    const threads = internals.container ? 0 : threadsWithin(this.#options.threads ?? Math.min(MOST_THREADS, availableParallelism()));
-    const setup: ExportLaneSetup = { place: this.#parsed.place, constants, retryWindowMs, objects, root, lanes: threads + 1 };
+    const threads = internals.container
+      ? 0
+      : threadsWithin(this.#options.threads ?? Math.min(MOST_THREADS, availableParallelism()));
+    const setup: ExportLaneSetup = {
+      place: this.#parsed.place,
+      constants,
+      retryWindowMs,
+      objects,
+      root,
+      lanes: threads + 1,
+    };
     const onRetry = (text: string) => log.write('WARNING', text);
     const own = createInlineRunner(await openExportLane(setup, authorization, { ...internals, onRetry }));
     if (threads === 0) return own;
@@ -221,7 +277,11 @@ class ExportJob {
 /** @throws ClfsError `usage` */
 function requireParent(path: string): void {
   const parent = dirname(path);
-  if (!existsSync(parent)) throw new ClfsError('usage', `Cannot write to ${JSON.stringify(path)}: ${JSON.stringify(parent)} is not an existing directory.`);
+  if (!existsSync(parent))
+    throw new ClfsError(
+      'usage',
+      `Cannot write to ${JSON.stringify(path)}: ${JSON.stringify(parent)} is not an existing directory.`,
+    );
 }
 
 /** How many threads there are descriptors for. */

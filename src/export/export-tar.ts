@@ -27,8 +27,8 @@ export interface TarSummary {
 /**
  * Writes the tree below `start` as a POSIX tar.
  *
- * A tar says the length of a file before its bytes. So a file of which the container lacks a segment is left out, and one of which a segment
- * turns out to be damaged is filled up with zeros; both are reported.
+ * A tar says the length of a file before its bytes. So a file of which the container lacks a segment is left out, and
+ * one of which a segment turns out to be damaged is filled up with zeros; both are reported.
  *
  * @param write takes the next bytes of the tar
  * @throws whatever `write` throws, and the container beside `format` and `not-found`
@@ -80,7 +80,10 @@ async function writeTar(
     }
     const id = attributes.type !== ObjectType.directory && attributes.linkCount > 1 ? found.id : undefined;
     const first = id === undefined ? undefined : linked.get(id);
-    if (first) await put(encodeTarHeader({ path: shown, attributes, sizeBytes: 0, linkTarget: Buffer.from(first), isHardLink: true }));
+    if (first)
+      await put(
+        encodeTarHeader({ path: shown, attributes, sizeBytes: 0, linkTarget: Buffer.from(first), isHardLink: true }),
+      );
     else {
       if (attributes.type === ObjectType.regular) {
         const problem = await lackOf(reader, found);
@@ -92,7 +95,8 @@ async function writeTar(
       const sizeBytes = attributes.type === ObjectType.regular ? fileSize(found) : 0;
       const linkTarget = attributes.type === ObjectType.symlink ? data : undefined;
       await put(encodeTarHeader({ path: shown, attributes, sizeBytes, linkTarget, isHardLink: false }));
-      const whole = sizeBytes === 0 || (await putContent(reader, found, sizeBytes, put, (problem) => fail(path, problem)));
+      const whole =
+        sizeBytes === 0 || (await putContent(reader, found, sizeBytes, put, (problem) => fail(path, problem)));
       if (!whole) continue;
       if (id !== undefined) linked.set(id, shown);
       summary.bytes += sizeBytes;
@@ -137,7 +141,8 @@ async function putContent(
     whole = false;
   }
   const zeros = Buffer.alloc(65536);
-  for (; written < sizeBytes; written += Math.min(zeros.length, sizeBytes - written)) await put(zeros.subarray(0, Math.min(zeros.length, sizeBytes - written)));
+  for (; written < sizeBytes; written += Math.min(zeros.length, sizeBytes - written))
+    await put(zeros.subarray(0, Math.min(zeros.length, sizeBytes - written)));
   await put(tarPadding(sizeBytes));
   return whole;
 }

@@ -21,7 +21,11 @@ export interface ContainerIdentity {
  */
 export async function identifyContainer(reader: ContainerReader): Promise<ContainerIdentity> {
   const { blob, inode } = await reader.inode(ROOT_ID);
-  return { bucketUuid: await bucketUuid(reader), rootName: blob.name, containerId: String(inode.attributes.containerId) };
+  return {
+    bucketUuid: await bucketUuid(reader),
+    rootName: blob.name,
+    containerId: String(inode.attributes.containerId),
+  };
 }
 
 async function bucketUuid(reader: ContainerReader): Promise<string> {

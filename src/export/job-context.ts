@@ -71,8 +71,13 @@ export class ExportJobContext {
     return directory === 0 ? Buffer.alloc(0) : joinPath(this.path(directory), name);
   }
 
-  /** Records a failure, counts it, and tells it; inside a transaction. @param handle empty when the name itself is wrong */
-  fail(entry: { readonly directory: number; readonly name: Uint8Array; readonly handle: Uint8Array }, { reason, message }: EntryProblem): void {
+  /**
+   * Records a failure, counts it, and tells it; inside a transaction. @param handle empty when the name itself is wrong
+   */
+  fail(
+    entry: { readonly directory: number; readonly name: Uint8Array; readonly handle: Uint8Array },
+    { reason, message }: EntryProblem,
+  ): void {
     const { directory, name, handle } = entry;
     this.state.failures.put({ directory, name, handle, reason, message, timeMs: this.clock.now() });
     const path = this.entryPath(directory, name);

@@ -11,7 +11,18 @@ import { ExportState } from './state/export-state.js';
 /** What an export is asked to be; a resumed one must have been begun so. */
 export type ExportWish = Pick<
   ExportRecord,
-  'container' | 'bucketUuid' | 'rootName' | 'containerId' | 'pathHex' | 'handleHex' | 'isTree' | 'targetHex' | 'nameHex' | 'overwrite' | 'sparse' | 'choice'
+  | 'container'
+  | 'bucketUuid'
+  | 'rootName'
+  | 'containerId'
+  | 'pathHex'
+  | 'handleHex'
+  | 'isTree'
+  | 'targetHex'
+  | 'nameHex'
+  | 'overwrite'
+  | 'sparse'
+  | 'choice'
 >;
 
 /** A state directory that this process holds for an export. */
@@ -32,15 +43,26 @@ export interface StateWish {
 /**
  * Takes a state directory: a new one, or that of an unfinished job which is gone on with.
  *
- * @throws ClfsError `state`, `state-busy`; `usage` when the job that is there was begun with other arguments; `container-other`
+ * @throws ClfsError `state`, `state-busy`; `usage` when the job that is there was begun with other arguments;
+ * `container-other`
  */
-export function claimState({ statePath, newSession, defaultPath }: StateWish, wish: ExportWish, hooks: CommitHooks): ClaimedState {
+export function claimState(
+  { statePath, newSession, defaultPath }: StateWish,
+  wish: ExportWish,
+  hooks: CommitHooks,
+): ClaimedState {
   if (statePath === undefined) return claimDefault(defaultPath, wish, hooks);
   return newSession ? { directory: claimNewState(statePath), state: undefined } : resume(statePath, wish, hooks);
 }
 
 /** Makes the state of a new job in a directory that was claimed. @throws ClfsError `state` */
-export function createState(directory: StateDirectory, wish: ExportWish, targetInode: bigint, hooks: CommitHooks, nowMs: number): ExportState {
+export function createState(
+  directory: StateDirectory,
+  wish: ExportWish,
+  targetInode: bigint,
+  hooks: CommitHooks,
+  nowMs: number,
+): ExportState {
   const record: ExportRecord = {
     ...wish,
     program: VERSION,
@@ -57,7 +79,11 @@ export function createState(directory: StateDirectory, wish: ExportWish, targetI
       directories.addRoot(wish.isTree ? Buffer.from(wish.handleHex, 'hex') : new Uint8Array(0), !wish.isTree),
     );
   } catch (error) {
-    throw new ClfsError('state', `Cannot write the job state in ${JSON.stringify(directory.path)}: ${messageOf(error)}.`, { cause: error });
+    throw new ClfsError(
+      'state',
+      `Cannot write the job state in ${JSON.stringify(directory.path)}: ${messageOf(error)}.`,
+      { cause: error },
+    );
   }
 }
 
@@ -67,7 +93,11 @@ function claimDefault(path: string, wish: ExportWish, hooks: CommitHooks): Claim
   } catch (error) {
     if (!isClfsError(error, 'state')) throw error;
     if (existsSync(`${path}/job.db`)) return resume(path, wish, hooks);
-    throw new ClfsError('state', `${error.message} The state of an export is kept beside its target: name another place by --state-path.`, { cause: error });
+    throw new ClfsError(
+      'state',
+      `${error.message} The state of an export is kept beside its target: name another place by --state-path.`,
+      { cause: error },
+    );
   }
 }
 
@@ -82,16 +112,24 @@ function resume(path: string, wish: ExportWish, hooks: CommitHooks): ClaimedStat
     state?.close();
     directory.release();
     if (error instanceof ClfsError) throw error;
-    throw new ClfsError('state', `Cannot open the job state in ${JSON.stringify(directory.path)}: ${messageOf(error)}.`, { cause: error });
+    throw new ClfsError(
+      'state',
+      `Cannot open the job state in ${JSON.stringify(directory.path)}: ${messageOf(error)}.`,
+      { cause: error },
+    );
   }
 }
 
 function requireSame(record: ExportRecord, wish: ExportWish, where: string): void {
   const wayOut = `Go on with the same arguments; or remove ${JSON.stringify(where)} to begin anew: what has been written is left as it is.`;
   const differ = (what: string, was: string, is: string) =>
-    new ClfsError('usage', `The export whose state is in ${JSON.stringify(where)} was begun with ${what} ${was}, not ${is}. ${wayOut}`);
+    new ClfsError(
+      'usage',
+      `The export whose state is in ${JSON.stringify(where)} was begun with ${what} ${was}, not ${is}. ${wayOut}`,
+    );
   const text = (hex: string) => JSON.stringify(Buffer.from(hex, 'hex').toString());
-  if (record.container !== wish.container) throw differ('the container', JSON.stringify(record.container), JSON.stringify(wish.container));
+  if (record.container !== wish.container)
+    throw differ('the container', JSON.stringify(record.container), JSON.stringify(wish.container));
   if (record.pathHex !== wish.pathHex) throw differ('the path', text(record.pathHex), text(wish.pathHex));
   if (record.targetHex !== wish.targetHex) throw differ('the target', text(record.targetHex), text(wish.targetHex));
   if (record.nameHex !== wish.nameHex) throw differ('the name', text(record.nameHex), text(wish.nameHex));
@@ -102,7 +140,12 @@ function requireSame(record: ExportRecord, wish: ExportWish, where: string): voi
   if (was !== is) throw differ('the choice', was || 'everything', is || 'everything');
   // A bucket object that cannot be read now and then says nothing.
   const isOther = record.bucketUuid !== '' && wish.bucketUuid !== '' && record.bucketUuid !== wish.bucketUuid;
-  if (isOther || record.rootName !== wish.rootName || record.containerId !== wish.containerId || record.handleHex !== wish.handleHex) {
+  if (
+    isOther ||
+    record.rootName !== wish.rootName ||
+    record.containerId !== wish.containerId ||
+    record.handleHex !== wish.handleHex
+  ) {
     throw new ClfsError(
       'container-other',
       `The container ${JSON.stringify(wish.container)} is not what it was when the export began whose state is in ${JSON.stringify(where)}: it was made again, or changed. Remove that directory to begin anew: what has been written is compared with the container as it is now.`,

@@ -38,8 +38,10 @@ export interface OpenTarget {
 export function targetPath(target: string, fileName: Buffer | undefined): TargetPath {
   const path = realPath(resolve(target));
   if (fileName === undefined) return { directory: path, name: undefined, defaultState: beside(path) };
-  if (isDirectory(target)) return { directory: path, name: fileName, defaultState: join(path, stateName(fileName.toString())) };
-  if (target.endsWith('/')) throw new ClfsError('usage', `Cannot write into ${JSON.stringify(target)}: there is no such directory.`);
+  if (isDirectory(target))
+    return { directory: path, name: fileName, defaultState: join(path, stateName(fileName.toString())) };
+  if (target.endsWith('/'))
+    throw new ClfsError('usage', `Cannot write into ${JSON.stringify(target)}: there is no such directory.`);
   // The last component may be a symlink, which is not followed.
   const directory = realPath(dirname(resolve(target)));
   const name = basename(resolve(target));
@@ -70,12 +72,15 @@ export function openTarget(directory: string, make: boolean, openUp: boolean): O
     };
   } catch (error) {
     if (made) removeIfEmpty(path);
-    throw new ClfsError('usage', `Cannot write to ${JSON.stringify(directory)}: ${messageOf(error)}.`, { cause: error });
+    throw new ClfsError('usage', `Cannot write to ${JSON.stringify(directory)}: ${messageOf(error)}.`, {
+      cause: error,
+    });
   }
 }
 
 function beside(path: string): string {
-  if (dirname(path) === path) throw new ClfsError('usage', 'There is no place beside "/" for the state of the export: name one by --state-path.');
+  if (dirname(path) === path)
+    throw new ClfsError('usage', 'There is no place beside "/" for the state of the export: name one by --state-path.');
   return join(dirname(path), stateName(basename(path)));
 }
 

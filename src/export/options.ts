@@ -15,11 +15,17 @@ export interface ExportJobOptions {
   readonly container: string;
   /** What of it: the path of a directory or of a file. Default: all of it. */
   readonly path?: Uint8Array;
-  /** The directory to write into, which is made if its parent exists; for a file that file, or the directory that it goes to. */
+  /**
+   * The directory to write into, which is made if its parent exists; for a file that file, or the directory that it
+   * goes to.
+   */
   readonly target: string;
   /** Directory for the state of the job. Default: beside the target, and removed when everything has been written. */
   readonly statePath?: string;
-  /** With `statePath`: start a new job (default), or go on with the one that is there. Without it an unfinished job is gone on with. */
+  /**
+   * With `statePath`: start a new job (default), or go on with the one that is there. Without it an unfinished job is
+   * gone on with.
+   */
   readonly newSession?: boolean;
   /** Default `if-different`: by type, size and modification time. */
   readonly overwrite?: Overwrite;
@@ -30,8 +36,8 @@ export interface ExportJobOptions {
   /** Failures that are tolerated; one more stops the job. Default 50. */
   readonly maxErrors?: number;
   /**
-   * Worker threads, all of which work from the start; 0 for none beside the caller's own. Default: as many as there are processors, at most 16, one after
-   * another while processors idle.
+   * Worker threads, all of which work from the start; 0 for none beside the caller's own. Default: as many as there are
+   * processors, at most 16, one after another while processors idle.
    */
   readonly threads?: number;
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */

@@ -18,9 +18,9 @@ const DIRECTORIES_A_TASK = 128;
 /**
  * What an export is made of.
  *
- * The scan reads directories and writes what is found in them, large files part by part. When nothing is left of it files with several names
- * follow, all their names being known; and last the directories get their attributes, from the deepest up: writing into one changes its
- * times, and its mode may forbid it.
+ * The scan reads directories and writes what is found in them, large files part by part. When nothing is left of it
+ * files with several names follow, all their names being known; and last the directories get their attributes, from the
+ * deepest up: writing into one changes its times, and its mode may forbid it.
  */
 export class ExportPlan implements Plan<ExportKinds> {
   readonly #context: ExportJobContext;
@@ -64,7 +64,8 @@ export class ExportPlan implements Plan<ExportKinds> {
     this.#stage = 'directories';
     const depth = directories.deepestOpen();
     if (depth === undefined) return false;
-    if (this.#level?.depth === depth) throw new Error(`Directories of depth ${depth} remain without their attributes, and nothing gives them.`);
+    if (this.#level?.depth === depth)
+      throw new Error(`Directories of depth ${depth} remain without their attributes, and nothing gives them.`);
     this.#level = { depth, parent: -1, id: 0 };
     return true;
   }

@@ -18,7 +18,11 @@ export function retryFailures(state: ExportState): number {
     state.chunks.add(directory, entries, packed);
   };
   let after = { directory: -1, id: 0 };
-  for (let page = state.failures.retryable(after, PAGE); page.length > 0; page = state.failures.retryable(after, PAGE)) {
+  for (
+    let page = state.failures.retryable(after, PAGE);
+    page.length > 0;
+    page = state.failures.retryable(after, PAGE)
+  ) {
     for (const failure of page) {
       if (failure.directory !== directory || packer.count === CHUNK_ENTRIES) flush();
       if (failure.directory === 0) state.directories.retryRoot();

@@ -49,7 +49,13 @@ export class ExportSession {
       this.#prepare();
       options.onStart?.(() => this.#progress());
       const plan = new ExportPlan(context, options.maxErrors ?? DEFAULT_MAX_ERRORS);
-      const engine = new Engine({ plan, store: state, clock: context.clock, allLanes: options.threads !== undefined, cancelled: stopped });
+      const engine = new Engine({
+        plan,
+        store: state,
+        clock: context.clock,
+        allLanes: options.threads !== undefined,
+        cancelled: stopped,
+      });
       await engine.run(runner, signal);
       state.transact(() => {
         state.failures.dropResolved();
@@ -59,7 +65,10 @@ export class ExportSession {
     } catch (error) {
       failure = error;
       status = isClfsError(error, 'cancelled') || signal.aborted ? 'Cancelled' : 'Failed';
-      log.write('ERROR', `${status}: ${error instanceof ClfsError ? error.message : String((error as Error)?.stack ?? error)}`);
+      log.write(
+        'ERROR',
+        `${status}: ${error instanceof ClfsError ? error.message : String((error as Error)?.stack ?? error)}`,
+      );
     }
     await runner.close();
     try {
@@ -79,7 +88,10 @@ export class ExportSession {
     const { context, file } = this.#parts;
     const { state, log } = context;
     const { sessions, jobId, container } = state.record;
-    log.write('INFO', `session ${sessions + 1} of export ${jobId}: ${container}, clfsload ${VERSION}, Node ${process.version}`);
+    log.write(
+      'INFO',
+      `session ${sessions + 1} of export ${jobId}: ${container}, clfsload ${VERSION}, Node ${process.version}`,
+    );
     const retried = state.transact(() => {
       state.update({ sessions: sessions + 1, finalStatus: '', finished: false });
       state.reclaim();
@@ -126,8 +138,13 @@ export class ExportSession {
 function* reported(context: ExportJobContext): Generator<ReportedFailure> {
   const { state } = context;
   const root = Buffer.from(state.record.targetHex, 'hex');
-  for (let page = state.failures.list(0, PAGE); page.length > 0; page = state.failures.list(page[page.length - 1].id, PAGE))
-    for (const failure of page) yield { ...failure, path: pathBelow(root, context.entryPath(failure.directory, failure.name)) };
+  for (
+    let page = state.failures.list(0, PAGE);
+    page.length > 0;
+    page = state.failures.list(page[page.length - 1].id, PAGE)
+  )
+    for (const failure of page)
+      yield { ...failure, path: pathBelow(root, context.entryPath(failure.directory, failure.name)) };
 }
 
 /** Trouble of the database as an error that tells what to do. */
@@ -135,7 +152,11 @@ function stateError(error: unknown): unknown {
   if (error === undefined || error instanceof ClfsError) return error;
   const { code } = error as { code?: unknown };
   if (typeof code !== 'string' || !code.includes('SQLITE')) return error;
-  return new ClfsError('state', `Cannot write the state of the export: ${messageOf(error)}. Make room or mend the disk, and repeat the export: it goes on.`, {
-    cause: error,
-  });
+  return new ClfsError(
+    'state',
+    `Cannot write the state of the export: ${messageOf(error)}. Make room or mend the disk, and repeat the export: it goes on.`,
+    {
+      cause: error,
+    },
+  );
 }

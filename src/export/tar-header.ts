@@ -21,7 +21,8 @@ const LARGEST_OCTAL_7 = 0o7777777;
 const LARGEST_OCTAL_11 = 0o77777777777;
 
 /**
- * The header blocks of an entry in POSIX (pax) form: exact times, names of any bytes and length, sizes and owners of any number.
+ * The header blocks of an entry in POSIX (pax) form: exact times, names of any bytes and length, sizes and owners of
+ * any number.
  *
  * Source: POSIX.1-2017, pax, "pax Interchange Format"
  */

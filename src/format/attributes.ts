@@ -93,7 +93,8 @@ export function decodeAttributes(payload: Buffer): Attributes {
   const times = { dtime: time(r), mtime: time(r), ctime: time(r), atime: time(r) };
   const ids = { usedBytes: r.u64(), fsid: r.u64(), inodeNumber: r.u64() };
   const rest = { deviceMajor: r.u32(), deviceMinor: r.u32(), linkCount: r.u32() };
-  if (reserved !== 0 || r.u32() !== 0) throw new ClfsError('format', 'A VATTR record has a reserved field that is not 0.');
+  if (reserved !== 0 || r.u32() !== 0)
+    throw new ClfsError('format', 'A VATTR record has a reserved field that is not 0.');
   const containerId = r.u64();
   r.end();
   return { ...head, ...times, ...ids, ...rest, containerId };

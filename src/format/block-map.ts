@@ -53,7 +53,8 @@ export function decodeBlockMap(payload: Buffer): BlockMap {
   const roots: Buffer[] = [];
   for (let left = trees; left > 0; left--) {
     const root = r.id();
-    if (root.length !== BLOCK_ID_BYTES) throw new ClfsError('format', `The root of an indirect tree is an id of 16 bytes, not ${root.length}.`);
+    if (root.length !== BLOCK_ID_BYTES)
+      throw new ClfsError('format', `The root of an indirect tree is an id of 16 bytes, not ${root.length}.`);
     roots.push(root);
   }
   r.end();
@@ -75,13 +76,15 @@ export interface IndirectNode {
 }
 
 /**
- * The indirect blocks of an inode of `blockCount` blocks (block 0 included), tree after tree, each tree's deepest level first.
+ * The indirect blocks of an inode of `blockCount` blocks (block 0 included), tree after tree, each tree's deepest level
+ * first.
  *
  * @throws ClfsError `format` when four trees do not hold them
  * Source: docs/format.md 6.3
  */
 export function* indirectNodes(blockCount: number, geometry: Geometry): Generator<IndirectNode> {
-  if (blockCount > maximumBlockCount(geometry)) throw new ClfsError('format', `Four indirect trees do not hold ${blockCount} blocks.`);
+  if (blockCount > maximumBlockCount(geometry))
+    throw new ClfsError('format', `Four indirect trees do not hold ${blockCount} blocks.`);
   const { directBlocks, fanOut } = geometry;
   let firstBlock = directBlocks;
   for (let tree = 0; tree < TREE_COUNT && firstBlock < blockCount; tree++) {
@@ -102,7 +105,10 @@ export function* indirectNodes(blockCount: number, geometry: Geometry): Generato
 }
 
 /** Where block number `block` (≥ directBlocks) is: its tree and the child positions from the tree's root down. */
-export function indirectPath(block: number, geometry: Geometry): { readonly tree: number; readonly path: readonly number[] } {
+export function indirectPath(
+  block: number,
+  geometry: Geometry,
+): { readonly tree: number; readonly path: readonly number[] } {
   let offset = block - geometry.directBlocks;
   for (let tree = 0; tree < TREE_COUNT; tree++) {
     const capacity = geometry.fanOut ** (tree + 1);

@@ -43,9 +43,11 @@ export function encodeDirents(entries: readonly DirectoryEntry[]): Buffer {
 }
 
 /**
- * Decodes the payload of a DIRENTS record. The names are as they stand: a reader that goes by them checks them with {@link isSafeName}.
+ * Decodes the payload of a DIRENTS record. The names are as they stand: a reader that goes by them checks them with
+ * {@link isSafeName}.
  *
- * @throws ClfsError `format` on a broken entry, a name that is empty or over 255 bytes, or a handle that is neither 16 nor 24 bytes
+ * @throws ClfsError `format` on a broken entry, a name that is empty or over 255 bytes, or a handle that is neither 16
+ * nor 24 bytes
  */
 export function decodeDirents(payload: Buffer): readonly DirectoryEntry[] {
   const r = new PayloadReader(payload, 'DIRENTS');

@@ -17,14 +17,15 @@ export interface Lz4 {
   /** Begins a frame: what was compressed before is no dictionary any more. */
   startFrame(): void;
   /**
-   * Compresses `source` (with what `compressBlock` was given since `startFrame` as dictionary, where the implementation can)
-   * into `target`.
+   * Compresses `source` (with what `compressBlock` was given since `startFrame` as dictionary, where the implementation
+   * can) into `target`.
    *
    * @returns compressed bytes; 0 when they do not fit
    */
   compressBlock(source: Buffer, target: Buffer): number;
   /**
-   * Decompresses the block `source` into `target` from `at`, at most to `end`; up to 64 KiB before `at` are its dictionary.
+   * Decompresses the block `source` into `target` from `at`, at most to `end`; up to 64 KiB before `at` are its
+   * dictionary.
    *
    * @returns bytes written; negative when the block is malformed or does not fit
    */
@@ -42,8 +43,8 @@ export function writePlainEnvelope(target: Buffer, at = 0): void {
  * Compresses `object` (plain envelope and body) into `target` as envelope and frame.
  *
  * @param target at least as long as `object`
- * @returns length of the compressed object; 0 when it must be stored uncompressed: a block would be stored, or it would be longer
- * Source: docs/format.md 4
+ * @returns length of the compressed object; 0 when it must be stored uncompressed: a block would be stored, or it would
+ * be longer Source: docs/format.md 4
  */
 export function compressObject(object: Buffer, target: Buffer, lz4: Lz4): number {
   const limit = Math.min(object.length, target.length) - 4;
@@ -75,7 +76,8 @@ interface Envelope {
 
 /** @throws ClfsError `format` when there is no room for an envelope */
 function decodeEnvelope(blob: Uint8Array): Envelope {
-  if (blob.length < ENVELOPE_BYTES) throw new ClfsError('format', `An object has ${blob.length} bytes: too short for its envelope.`);
+  if (blob.length < ENVELOPE_BYTES)
+    throw new ClfsError('format', `An object has ${blob.length} bytes: too short for its envelope.`);
   return { encryption: blob[0] | (blob[1] << 8), compression: blob[2] | (blob[3] << 8) };
 }
 
@@ -91,14 +93,16 @@ export interface DecodedObject {
  * Takes the body out of a blob.
  *
  * @param limitBytes most bytes that the body may have; checked before anything of that size is allocated
- * @throws ClfsError `format` when the object is encrypted, of an unknown compression, not a valid LZ4 frame, or larger than the limit
+ * @throws ClfsError `format` when the object is encrypted, of an unknown compression, not a valid LZ4 frame, or larger
+ * than the limit
  */
 export function decodeObject(blob: Uint8Array, limitBytes: number, lz4: Lz4): DecodedObject {
   const { encryption, compression } = decodeEnvelope(blob);
   if (encryption !== 0) throw new ClfsError('format', `The object is encrypted (method ${encryption}).`);
   const rest = Buffer.from(blob.buffer, blob.byteOffset + ENVELOPE_BYTES, blob.byteLength - ENVELOPE_BYTES);
   if (compression === 0) {
-    if (rest.length > limitBytes) throw new ClfsError('format', `The object holds ${rest.length} bytes, over the limit of ${limitBytes}.`);
+    if (rest.length > limitBytes)
+      throw new ClfsError('format', `The object holds ${rest.length} bytes, over the limit of ${limitBytes}.`);
     return { body: rest, compressed: false, storedBlocks: false };
   }
   if (compression !== 1) throw new ClfsError('format', `The object has the unknown compression ${compression}.`);
@@ -108,9 +112,11 @@ export function decodeObject(blob: Uint8Array, limitBytes: number, lz4: Lz4): De
 function decodeFrame(frame: Buffer, limitBytes: number, lz4: Lz4): DecodedObject {
   const header = decodeFrameHeader(frame, lz4);
   const blocks = frameBlocks(frame, header, lz4);
-  // Each block expands to one block size at most, and LZ4 itself to 255 bytes a byte: whatever is allocated is bounded by what is there.
+  // Each block expands to one block size at most, and LZ4 itself to 255 bytes a byte: whatever is allocated is bounded
+  // by what is there.
   let bound = 0;
-  for (const block of blocks) bound += block.stored ? block.bytes.length : Math.min(header.blockBytes, block.bytes.length * 255 + 64);
+  for (const block of blocks)
+    bound += block.stored ? block.bytes.length : Math.min(header.blockBytes, block.bytes.length * 255 + 64);
   if (header.contentBytes !== undefined && header.contentBytes > BigInt(limitBytes)) tooLarge(limitBytes);
   const output = Buffer.allocUnsafe(Math.min(bound, limitBytes));
   let at = 0;
@@ -126,7 +132,11 @@ function decodeFrame(frame: Buffer, limitBytes: number, lz4: Lz4): DecodedObject
       const written = header.independent
         ? lz4.decompressBlock(block.bytes, output.subarray(at, end), 0, end - at)
         : lz4.decompressBlock(block.bytes, output, at, end);
-      if (written < 0) throw new ClfsError('format', `Block at offset ${block.offset} of the LZ4 frame is malformed or expands beyond its bound.`);
+      if (written < 0)
+        throw new ClfsError(
+          'format',
+          `Block at offset ${block.offset} of the LZ4 frame is malformed or expands beyond its bound.`,
+        );
       at += written;
     }
   }
@@ -148,12 +158,15 @@ interface FrameHeader {
 }
 
 function decodeFrameHeader(frame: Buffer, lz4: Lz4): FrameHeader {
-  if (frame.length < 7 || frame.readUInt32LE(0) !== FRAME_MAGIC) throw new ClfsError('format', 'The object has no LZ4 frame.');
+  if (frame.length < 7 || frame.readUInt32LE(0) !== FRAME_MAGIC)
+    throw new ClfsError('format', 'The object has no LZ4 frame.');
   const flags = frame[4];
   const blockSize = (frame[5] >> 4) & 7;
-  if (flags >> 6 !== 1 || (flags & 2) !== 0) throw new ClfsError('format', `The LZ4 frame has flags ${flags.toString(16)} that are not version 1.`);
+  if (flags >> 6 !== 1 || (flags & 2) !== 0)
+    throw new ClfsError('format', `The LZ4 frame has flags ${flags.toString(16)} that are not version 1.`);
   if ((flags & 1) !== 0) throw new ClfsError('format', 'The LZ4 frame needs a dictionary.');
-  if (blockSize < 4 || (frame[5] & 0x8f) !== 0) throw new ClfsError('format', 'The LZ4 frame has an unknown block size.');
+  if (blockSize < 4 || (frame[5] & 0x8f) !== 0)
+    throw new ClfsError('format', 'The LZ4 frame has an unknown block size.');
   const hasSize = (flags & 8) !== 0;
   const bytes = hasSize ? 15 : 7;
   if (frame.length < bytes) throw new ClfsError('format', 'The LZ4 frame ends in its header.');
@@ -185,17 +198,22 @@ function frameBlocks(frame: Buffer, header: FrameHeader, lz4: Lz4): readonly Fra
     if (word === 0) break;
     const length = (word & ~STORED_BIT) >>> 0;
     if (length > header.blockBytes || at + length + (header.blockChecksum ? 4 : 0) > frame.length) {
-      throw new ClfsError('format', `Block at offset ${at} of the LZ4 frame is longer than the frame or its block size.`);
+      throw new ClfsError(
+        'format',
+        `Block at offset ${at} of the LZ4 frame is longer than the frame or its block size.`,
+      );
     }
     const bytes = frame.subarray(at, at + length);
     blocks.push({ offset: at, stored: word >= STORED_BIT, bytes });
     at += length;
     if (header.blockChecksum) {
-      if (lz4.checksum(bytes) !== frame.readUInt32LE(at)) throw new ClfsError('format', `Block at offset ${at} of the LZ4 frame has a wrong checksum.`);
+      if (lz4.checksum(bytes) !== frame.readUInt32LE(at))
+        throw new ClfsError('format', `Block at offset ${at} of the LZ4 frame has a wrong checksum.`);
       at += 4;
     }
   }
-  if (frame.length !== at + (header.contentChecksum ? 4 : 0)) throw new ClfsError('format', 'Bytes follow the LZ4 frame, or its checksum is missing.');
+  if (frame.length !== at + (header.contentChecksum ? 4 : 0))
+    throw new ClfsError('format', 'Bytes follow the LZ4 frame, or its checksum is missing.');
   return blocks;
 }
 

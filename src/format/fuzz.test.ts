@@ -13,7 +13,8 @@ import { decodeSegment, encodeSegment } from './segment.js';
 
 const lz4 = openLz4();
 const LIMIT_BYTES = 1 << 20;
-const bytes = (maxLength: number, minLength = 0) => fc.uint8Array({ minLength, maxLength }).map((array) => Buffer.from(array));
+const bytes = (maxLength: number, minLength = 0) =>
+  fc.uint8Array({ minLength, maxLength }).map((array) => Buffer.from(array));
 const u32 = fc.integer({ min: 0, max: 0xffffffff });
 const u64 = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });
 const time = fc.record({ seconds: u32, nanoseconds: fc.integer({ min: 0, max: 999_999_999 }) });
@@ -58,7 +59,9 @@ const inode: fc.Arbitrary<Inode> = fc.constantFrom<EntryType>(1, 2, 3, 4, 5, 6, 
             { nil: undefined },
           )
         : fc.constant(undefined),
-    otherRecords: fc.array(fc.record({ type: fc.constantFrom(6, 8, 11, 13, 14, 15), payload: bytes(40) }), { maxLength: 2 }),
+    otherRecords: fc.array(fc.record({ type: fc.constantFrom(6, 8, 11, 13, 14, 15), payload: bytes(40) }), {
+      maxLength: 2,
+    }),
   }),
 );
 
@@ -94,7 +97,11 @@ describe('round trips', () => {
         handle,
         fc.integer({ min: 0, max: 99_999_999_999 }),
         (id, type, ownerId, version) => {
-          expect(decodeObjectName(encodeObjectName({ id, type, owner: ownerId, version }))).toMatchObject({ id, type, version });
+          expect(decodeObjectName(encodeObjectName({ id, type, owner: ownerId, version }))).toMatchObject({
+            id,
+            type,
+            version,
+          });
         },
       ),
     ));
@@ -173,7 +180,8 @@ describe('malformed input gives a value or a format error', () => {
     const before = process.memoryUsage().rss;
     for (let round = 0; round < 250_000; round++) {
       const input = Buffer.from(samples[next() % samples.length]);
-      for (let flips = next() % 4; flips >= 0; flips--) input[next() % input.length] = next() & (next() % 3 === 0 ? 0xff : 0x81);
+      for (let flips = next() % 4; flips >= 0; flips--)
+        input[next() % input.length] = next() & (next() % 3 === 0 ? 0xff : 0x81);
       const cut = next() % 8 === 0 ? next() % input.length : input.length;
       const mutated = input.subarray(0, cut);
       valueOrFormatError(() => decodeInode(mutated));

@@ -1,5 +1,6 @@
 /**
- * The sizes and fan-outs of a container. Real containers use {@link GEOMETRY}; tests use small ones to reach every tree level.
+ * The sizes and fan-outs of a container. Real containers use {@link GEOMETRY}; tests use small ones to reach every tree
+ * level.
  *
  * Source: docs/format.md 7
  */

@@ -77,7 +77,8 @@ export function encodeInode(inode: Inode): Buffer {
   const parts: Buffer[] = [head];
   if (inode.dirents) parts.push(encodeRecord(RecordType.dirents, inode.dirents));
   if (inode.data) parts.push(encodeData(inode.data));
-  if (inode.extendedAttributes) parts.push(encodeRecord(RecordType.extattrs, encodeExtendedAttributes(inode.extendedAttributes)));
+  if (inode.extendedAttributes)
+    parts.push(encodeRecord(RecordType.extattrs, encodeExtendedAttributes(inode.extendedAttributes)));
   for (const record of inode.otherRecords) parts.push(encodeRecord(record.type, record.payload));
   return Buffer.concat(parts);
 }
@@ -150,7 +151,9 @@ function required(known: ReadonlyMap<number, Buffer>, type: number): Buffer {
 }
 
 function refuse(known: ReadonlyMap<number, Buffer>, types: readonly number[]): void {
-  for (const type of types) if (known.has(type)) throw new ClfsError('format', `An inode has a record of type ${type} that its type does not have.`);
+  for (const type of types)
+    if (known.has(type))
+      throw new ClfsError('format', `An inode has a record of type ${type} that its type does not have.`);
 }
 
 function writeCounted(target: Buffer, at: number, type: number, bytes: Uint8Array): number {

@@ -54,7 +54,8 @@ export function encodeObjectNameV1(id: Uint8Array, version: number): string {
 export const BUCKET_NAME = encodeObjectNameV1(BUCKET_ID, FIRST_VERSION);
 
 /** A name of version 2, whatever is in its fields. */
-const SHAPE_V2 = /^[0-9A-F]{16}_(?:[0-9A-F]{32}|[0-9A-F]{48})\.00(0[1-9]|1[0-2])\.[0-9A-F]{16}\.\d{11}\.FFFFFFFF\.0002$/;
+const SHAPE_V2 =
+  /^[0-9A-F]{16}_(?:[0-9A-F]{32}|[0-9A-F]{48})\.00(0[1-9]|1[0-2])\.[0-9A-F]{16}\.\d{11}\.FFFFFFFF\.0002$/;
 
 /**
  * Object type that a name of version 2 says; undefined for all other names.

@@ -21,8 +21,15 @@ export interface InodeLayout {
   readonly sizeBytes: number;
 }
 
-/** Lays out an inode, so that its data can be read to where it belongs before the rest is known. @param dataBytes undefined: no DATA record */
-export function layoutInode(identity: InodeIdentity, direct: readonly Uint8Array[], dataBytes: number | undefined): InodeLayout {
+/**
+ * Lays out an inode, so that its data can be read to where it belongs before the rest is known. @param dataBytes
+ * undefined: no DATA record
+ */
+export function layoutInode(
+  identity: InodeIdentity,
+  direct: readonly Uint8Array[],
+  dataBytes: number | undefined,
+): InodeLayout {
   const head = ENVELOPE_BYTES + inodeHeadBytes(identity, direct);
   if (dataBytes === undefined) return { direct, dataAt: head, sizeBytes: head };
   return { direct, dataAt: head + DATA_HEADER_BYTES, sizeBytes: head + dataRecordBytes(dataBytes) };
@@ -43,8 +50,18 @@ export function buildInode(
   geometry: Geometry,
   roots: readonly Uint8Array[] = NO_ROOTS,
 ): number {
-  const blockMap = { firstSegmentBytes: geometry.firstSegmentBytes, segmentBytes: geometry.fileSegmentBytes, direct: layout.direct, roots };
-  const end = writeInodeHead(target, ENVELOPE_BYTES, { attributes, blockMap, backPointers: identity.backPointers, name: identity.name });
+  const blockMap = {
+    firstSegmentBytes: geometry.firstSegmentBytes,
+    segmentBytes: geometry.fileSegmentBytes,
+    direct: layout.direct,
+    roots,
+  };
+  const end = writeInodeHead(target, ENVELOPE_BYTES, {
+    attributes,
+    blockMap,
+    backPointers: identity.backPointers,
+    name: identity.name,
+  });
   return dataBytes === undefined ? end : writeDataFrame(target, end, dataBytes);
 }
 
@@ -62,12 +79,21 @@ export function segmentObjectBytes(dataBytes: number, handle: Uint8Array): numbe
  * @param offset of the data in the file, in bytes
  * @returns length of the object
  */
-export function buildSegment(target: Buffer, dataBytes: number, ctimeSeconds: number, offset: number, handle: Uint8Array): number {
+export function buildSegment(
+  target: Buffer,
+  dataBytes: number,
+  ctimeSeconds: number,
+  offset: number,
+  handle: Uint8Array,
+): number {
   const end = writeDataFrame(target, ENVELOPE_BYTES, dataBytes);
   return writeOwnerReference(target, end, { ctimeSeconds, offset: BigInt(offset), handle });
 }
 
-/** No object is larger, without compression: a whole segment, or an inode with every direct block, every link and a full first piece. */
+/**
+ * No object is larger, without compression: a whole segment, or an inode with every direct block, every link and a full
+ * first piece.
+ */
 export function largestObjectBytes(geometry: Geometry): number {
   const id = new Uint8Array(HANDLE_BYTES);
   const direct = new Array<Uint8Array>(Math.min(geometry.directBlocks, maximumBlockCount(geometry))).fill(id);

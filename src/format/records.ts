@@ -65,17 +65,24 @@ export function decodeRecords(body: Uint8Array): readonly RawRecord[] {
   const records: RawRecord[] = [];
   let at = 0;
   while (at < bytes.length) {
-    if (bytes.length - at < RECORD_HEADER_BYTES) throw new ClfsError('format', `Trailing bytes at offset ${at}: no room for a record header.`);
+    if (bytes.length - at < RECORD_HEADER_BYTES)
+      throw new ClfsError('format', `Trailing bytes at offset ${at}: no room for a record header.`);
     if (bytes.readUInt32LE(at) !== MAGIC) throw new ClfsError('format', `No record magic at offset ${at}.`);
     const length = bytes.readUInt32LE(at + 4);
     const payloadBytes = bytes.readUInt32LE(at + 8);
     const type = bytes.readUInt32LE(at + 12);
-    if (length > bytes.length - at) throw new ClfsError('format', `The record at offset ${at} is longer (${length} bytes) than its object.`);
+    if (length > bytes.length - at)
+      throw new ClfsError('format', `The record at offset ${at} is longer (${length} bytes) than its object.`);
     if (length !== Math.ceil((RECORD_HEADER_BYTES + payloadBytes) / 8) * 8) {
-      throw new ClfsError('format', `The record at offset ${at} has length ${length} for a payload of ${payloadBytes} bytes.`);
+      throw new ClfsError(
+        'format',
+        `The record at offset ${at} has length ${length} for a payload of ${payloadBytes} bytes.`,
+      );
     }
-    if (bytes.readUInt32LE(at + 16) !== 0) throw new ClfsError('format', `The record at offset ${at} has a header word that is not 0.`);
-    if (!KNOWN_TYPES.has(type)) throw new ClfsError('format', `The record at offset ${at} has the unknown type ${type}.`);
+    if (bytes.readUInt32LE(at + 16) !== 0)
+      throw new ClfsError('format', `The record at offset ${at} has a header word that is not 0.`);
+    if (!KNOWN_TYPES.has(type))
+      throw new ClfsError('format', `The record at offset ${at} has the unknown type ${type}.`);
     const start = at + RECORD_HEADER_BYTES;
     for (let i = start + payloadBytes; i < at + length; i++) {
       if (bytes[i] !== 0) throw new ClfsError('format', `The record at offset ${at} has padding that is not zero.`);

@@ -68,7 +68,8 @@ export function encodeSegment(segment: FileSegment | DirectorySegment | Indirect
   const owner = Buffer.alloc(ownerReferenceBytes(segment.owner.handle));
   writeOwnerReference(owner, 0, segment.owner);
   if (segment.kind === 'file') return Buffer.concat([encodeData(segment.data), owner]);
-  if (segment.kind === 'directory') return Buffer.concat([encodeRecord(RecordType.dirents, segment.dirents), encodeData(new Uint8Array(0)), owner]);
+  if (segment.kind === 'directory')
+    return Buffer.concat([encodeRecord(RecordType.dirents, segment.dirents), encodeData(new Uint8Array(0)), owner]);
   return Buffer.concat([encodeRecord(RecordType.indir, encodeChildren(segment.children)), owner]);
 }
 
@@ -85,7 +86,8 @@ export function decodeSegment(body: Uint8Array): FileSegment | DirectorySegment 
     return { kind: 'file', data: decodeCounted(records[0].payload, 'DATA'), owner: decodeOwner(records[1]) };
   }
   if (shape === `${RecordType.dirents} ${RecordType.data} ${RecordType.databack}`) {
-    if (decodeCounted(records[1].payload, 'DATA').length !== 0) throw new ClfsError('format', 'A directory segment has data.');
+    if (decodeCounted(records[1].payload, 'DATA').length !== 0)
+      throw new ClfsError('format', 'A directory segment has data.');
     return { kind: 'directory', dirents: records[0].payload, owner: decodeOwner(records[2]) };
   }
   if (shape === `${RecordType.indir} ${RecordType.databack}`) {
@@ -116,7 +118,8 @@ function decodeChildren(payload: Buffer): readonly Uint8Array[] {
   const children: Buffer[] = [];
   for (let left = r.count(2); left > 0; left--) {
     const id = r.id();
-    if (id.length !== BLOCK_ID_BYTES) throw new ClfsError('format', `An indirect block lists an id of ${id.length} bytes.`);
+    if (id.length !== BLOCK_ID_BYTES)
+      throw new ClfsError('format', `An indirect block lists an id of ${id.length} bytes.`);
     children.push(id);
   }
   r.end();

@@ -3,8 +3,16 @@ import { ClfsError, messageOf } from '../error.js';
 
 const SCOPE = 'https://storage.azure.com/.default';
 const DEFAULT_AUTHORITY = 'https://login.microsoftonline.com';
-/** Authorities that the identity library knows. Any other is used as it is, without asking a known one whether it exists. */
-const KNOWN_AUTHORITIES = ['login.microsoftonline.com', 'login.chinacloudapi.cn', 'login.microsoftonline.us', 'login.microsoftonline.de'];
+/**
+ * Authorities that the identity library knows. Any other is used as it is, without asking a known one whether it
+ * exists.
+ */
+const KNOWN_AUTHORITIES = [
+  'login.microsoftonline.com',
+  'login.chinacloudapi.cn',
+  'login.microsoftonline.us',
+  'login.microsoftonline.de',
+];
 
 /** Ways to log in, as `AZCOPY_AUTO_LOGIN_TYPE` names them. */
 const LOGIN_TYPES = ['DEVICE', 'SPN', 'MSI', 'AZCLI', 'PSCRED', 'WORKLOAD'] as const;
@@ -28,9 +36,16 @@ export function wantsLogin(env: NodeJS.ProcessEnv): boolean {
  * @returns a way to get a token, and further ones later
  * @throws ClfsError `usage` when variables are missing or unknown
  */
-export async function logIn(env: NodeJS.ProcessEnv, onPrompt: (text: string) => void): Promise<() => Promise<AccessToken>> {
+export async function logIn(
+  env: NodeJS.ProcessEnv,
+  onPrompt: (text: string) => void,
+): Promise<() => Promise<AccessToken>> {
   const type = LOGIN_TYPES.find((name) => name === env.AZCOPY_AUTO_LOGIN_TYPE?.toUpperCase());
-  if (!type) throw new ClfsError('usage', `AZCOPY_AUTO_LOGIN_TYPE takes ${LOGIN_TYPES.join(', ')}, not ${JSON.stringify(env.AZCOPY_AUTO_LOGIN_TYPE)}.`);
+  if (!type)
+    throw new ClfsError(
+      'usage',
+      `AZCOPY_AUTO_LOGIN_TYPE takes ${LOGIN_TYPES.join(', ')}, not ${JSON.stringify(env.AZCOPY_AUTO_LOGIN_TYPE)}.`,
+    );
   const credential = await createCredential(type, env, onPrompt);
   return async () => {
     try {
@@ -39,16 +54,25 @@ export async function logIn(env: NodeJS.ProcessEnv, onPrompt: (text: string) => 
       return { token: token.token, expiresMs: token.expiresOnTimestamp };
     } catch (error) {
       const [firstLine] = messageOf(error).split('\n');
-      throw new ClfsError('access-denied', `Cannot log in (AZCOPY_AUTO_LOGIN_TYPE=${type}): ${firstLine}`, { cause: error });
+      throw new ClfsError('access-denied', `Cannot log in (AZCOPY_AUTO_LOGIN_TYPE=${type}): ${firstLine}`, {
+        cause: error,
+      });
     }
   };
 }
 
-async function createCredential(type: (typeof LOGIN_TYPES)[number], env: NodeJS.ProcessEnv, onPrompt: (text: string) => void): Promise<TokenCredential> {
+async function createCredential(
+  type: (typeof LOGIN_TYPES)[number],
+  env: NodeJS.ProcessEnv,
+  onPrompt: (text: string) => void,
+): Promise<TokenCredential> {
   const identity = await import('@azure/identity');
   const tenantId = env.AZCOPY_TENANT_ID || undefined;
   const authorityHost = env.AZCOPY_ACTIVE_DIRECTORY_ENDPOINT || DEFAULT_AUTHORITY;
-  const authority = { authorityHost, disableInstanceDiscovery: !KNOWN_AUTHORITIES.includes(new URL(authorityHost).hostname) };
+  const authority = {
+    authorityHost,
+    disableInstanceDiscovery: !KNOWN_AUTHORITIES.includes(new URL(authorityHost).hostname),
+  };
   switch (type) {
     case 'SPN': {
       const tenant = required(env, 'AZCOPY_TENANT_ID');
@@ -64,11 +88,18 @@ async function createCredential(type: (typeof LOGIN_TYPES)[number], env: NodeJS.
         const certificate = { certificatePath, certificatePassword: env.AZCOPY_SPA_CERT_PASSWORD || undefined };
         return new identity.ClientCertificateCredential(tenant, application, certificate, authority);
       }
-      return new identity.ClientSecretCredential(tenant, application, required(env, 'AZCOPY_SPA_CLIENT_SECRET'), authority);
+      return new identity.ClientSecretCredential(
+        tenant,
+        application,
+        required(env, 'AZCOPY_SPA_CLIENT_SECRET'),
+        authority,
+      );
     }
     case 'MSI':
-      if (env.AZCOPY_MSI_CLIENT_ID) return new identity.ManagedIdentityCredential({ clientId: env.AZCOPY_MSI_CLIENT_ID });
-      if (env.AZCOPY_MSI_RESOURCE_STRING) return new identity.ManagedIdentityCredential({ resourceId: env.AZCOPY_MSI_RESOURCE_STRING });
+      if (env.AZCOPY_MSI_CLIENT_ID)
+        return new identity.ManagedIdentityCredential({ clientId: env.AZCOPY_MSI_CLIENT_ID });
+      if (env.AZCOPY_MSI_RESOURCE_STRING)
+        return new identity.ManagedIdentityCredential({ resourceId: env.AZCOPY_MSI_RESOURCE_STRING });
       return new identity.ManagedIdentityCredential();
     case 'AZCLI':
       return new identity.AzureCliCredential({ tenantId });
@@ -77,7 +108,11 @@ async function createCredential(type: (typeof LOGIN_TYPES)[number], env: NodeJS.
     case 'WORKLOAD':
       return new identity.WorkloadIdentityCredential({ tenantId, ...authority });
     case 'DEVICE':
-      return new identity.DeviceCodeCredential({ tenantId, ...authority, userPromptCallback: ({ message }) => onPrompt(message) });
+      return new identity.DeviceCodeCredential({
+        tenantId,
+        ...authority,
+        userPromptCallback: ({ message }) => onPrompt(message),
+      });
   }
 }
 

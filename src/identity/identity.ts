@@ -6,7 +6,9 @@ import { logIn, wantsLogin } from './entra.js';
 import { hasSharedKey, signWithKey } from './shared-key.js';
 import { requireTrustedHost } from './trusted-hosts.js';
 
-/** How long before its end an authorization is renewed; one that is good for less than twice as long, at half its life. */
+/**
+ * How long before its end an authorization is renewed; one that is good for less than twice as long, at half its life.
+ */
 const RENEW_BEFORE_MS = 10 * 60_000;
 const RENEW_AGAIN_MS = 15_000;
 /** Node's timers end at 2^31 ms. */
@@ -42,11 +44,12 @@ interface Timed {
 }
 
 /**
- * Finds the authorization for a container: the SAS of its URL; else a login, when `AZCOPY_AUTO_LOGIN_TYPE` says how; else one made from
+ * Finds the authorization for a container: the SAS of its URL; else a login, when `AZCOPY_AUTO_LOGIN_TYPE` says how;
+ * else one made from
  * `ACCOUNT_NAME` and `ACCOUNT_KEY`.
  *
- * @throws ClfsError `usage` when there is none of these, or a token may not be sent there; `access-denied` when the SAS has expired
- * or the login fails
+ * @throws ClfsError `usage` when there is none of these, or a token may not be sent there; `access-denied` when the SAS
+ * has expired or the login fails
  */
 export async function openIdentity(container: ParsedContainer, options: IdentityOptions = {}): Promise<Identity> {
   const obtain = await createSource(container, options);
@@ -54,7 +57,10 @@ export async function openIdentity(container: ParsedContainer, options: Identity
   return new Renewal(first, obtain, options.onTrouble ?? (() => undefined));
 }
 
-async function createSource({ place, query }: ParsedContainer, options: IdentityOptions): Promise<() => Promise<Timed>> {
+async function createSource(
+  { place, query }: ParsedContainer,
+  options: IdentityOptions,
+): Promise<() => Promise<Timed>> {
   const env = options.env ?? process.env;
   if (place.kind === 'local') return async () => forever({ query: '', bearer: '' });
   if (query === '' && wantsLogin(env)) {

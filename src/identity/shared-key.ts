@@ -25,10 +25,15 @@ export function hasSharedKey(env: NodeJS.ProcessEnv): boolean {
 export async function signWithKey(address: ContainerAddress, env: NodeJS.ProcessEnv, nowMs: number): Promise<TimedSas> {
   const account = env.ACCOUNT_NAME ?? '';
   if (account !== address.account)
-    throw new ClfsError('usage', `ACCOUNT_NAME is ${JSON.stringify(account)}, and the container is in the account ${JSON.stringify(address.account)}.`);
+    throw new ClfsError(
+      'usage',
+      `ACCOUNT_NAME is ${JSON.stringify(account)}, and the container is in the account ${JSON.stringify(address.account)}.`,
+    );
   const key = env.ACCOUNT_KEY ?? '';
-  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(key)) throw new ClfsError('usage', 'ACCOUNT_KEY is not the key of an account: it is not Base64.');
-  const { ContainerSASPermissions, generateBlobSASQueryParameters, SASProtocol, StorageSharedKeyCredential } = await import('@azure/storage-blob');
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(key))
+    throw new ClfsError('usage', 'ACCOUNT_KEY is not the key of an account: it is not Base64.');
+  const { ContainerSASPermissions, generateBlobSASQueryParameters, SASProtocol, StorageSharedKeyCredential } =
+    await import('@azure/storage-blob');
   const expiresMs = nowMs + VALID_MS;
   const sas = generateBlobSASQueryParameters(
     {

@@ -2,20 +2,25 @@ import { isIP } from 'node:net';
 import { ClfsError } from '../error.js';
 
 /** Domains of the Blob service in Azure's clouds. Source: docs/migrating.md 5 */
-const MICROSOFT_SUFFIXES = '*.core.windows.net;*.core.chinacloudapi.cn;*.core.cloudapi.de;*.core.usgovcloudapi.net;*.storage.azure.net';
+const MICROSOFT_SUFFIXES =
+  '*.core.windows.net;*.core.chinacloudapi.cn;*.core.cloudapi.de;*.core.usgovcloudapi.net;*.storage.azure.net';
 
 /**
  * Makes sure that a token may be sent to an origin: over https only, and to hosts of the trusted domains only.
  *
  * @param origin such as `https://account.blob.core.windows.net`
- * @param furtherSuffixes semicolon-separated domains, each with or without a leading `*.`; a host's name or address by itself is taken too
+ * @param furtherSuffixes semicolon-separated domains, each with or without a leading `*.`; a host's name or address by
+ * itself is taken too
  * @throws ClfsError `usage`
  */
 export function requireTrustedHost(origin: string, furtherSuffixes: string): void {
   const { protocol, hostname } = new URL(origin);
-  if (protocol !== 'https:') throw new ClfsError('usage', `A token is sent over https only, not to ${origin}. Use a SAS, or https.`);
+  if (protocol !== 'https:')
+    throw new ClfsError('usage', `A token is sent over https only, not to ${origin}. Use a SAS, or https.`);
   const host = hostname.toLowerCase().replace(/\.$/, '');
-  const trusted = [...MICROSOFT_SUFFIXES.split(';'), ...furtherSuffixes.split(';')].some((suffix) => isUnder(host, suffix.trim().toLowerCase()));
+  const trusted = [...MICROSOFT_SUFFIXES.split(';'), ...furtherSuffixes.split(';')].some((suffix) =>
+    isUnder(host, suffix.trim().toLowerCase()),
+  );
   if (trusted) return;
   throw new ClfsError(
     'usage',

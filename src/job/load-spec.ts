@@ -21,26 +21,34 @@ export interface LoadSpec {
   /** One inode for a file with several links, in place of one a path. */
   readonly preserveHardLinks: boolean;
   readonly selection: Selection;
-  /** Absolute path of the manifest that is written at the end; empty: wanted, but not recorded where (by 0.1.0); absent: none. */
+  /**
+   * Absolute path of the manifest that is written at the end; empty: wanted, but not recorded where (by 0.1.0); absent:
+   * none.
+   */
   readonly manifest?: string;
 }
 
 /**
- * How the sessions of a job run. Each session may be told otherwise; one that is named by its state alone takes what it is not told from the
- * one before. Plain JSON.
+ * How the sessions of a job run. Each session may be told otherwise; one that is named by its state alone takes what it
+ * is not told from the one before. Plain JSON.
  */
 export interface RunSettings {
   /** Failures that are tolerated; one more stops the job. Default 50. */
   readonly maxErrors?: number;
   /** Megabits per second on the wire; 0 (default): no cap. */
   readonly capMbps?: number;
-  /** Requests in flight, at most: where the service does not answer in time, or asks for less, fewer for a while. Default: adapted to the service. */
+  /**
+   * Requests in flight, at most: where the service does not answer in time, or asks for less, fewer for a while.
+   * Default: adapted to the service.
+   */
   readonly concurrency?: number;
   /** Worker threads; default: the number of processors, at most 16. */
   readonly threads?: number;
   /** Size the tree beside the load, once it has taken a while, so that the end can be foretold. Default true. */
   readonly estimate?: boolean;
-  /** Directory for the log file, which is named by the job's id there. Default: `clfsload.log` in the state directory. */
+  /**
+   * Directory for the log file, which is named by the job's id there. Default: `clfsload.log` in the state directory.
+   */
   readonly logDirectory?: string;
   /** How long an unreachable service is waited for, in milliseconds. Default: without end. */
   readonly retryWindowMs?: number;
@@ -82,7 +90,8 @@ export function newLoadSpec(wish: LoadWish): LoadSpec {
 }
 
 /**
- * The spec of a load that goes on: as it was recorded, but for where its container is reached and its manifest is written.
+ * The spec of a load that goes on: as it was recorded, but for where its container is reached and its manifest is
+ * written.
  *
  * @throws ClfsError `usage` naming what is wanted otherwise than recorded
  */
@@ -105,7 +114,10 @@ export function resumedLoadSpec(recorded: LoadSpec, wish: LoadWish, statePath: s
   }
   if (manifest !== undefined && recorded.manifest === undefined) require('--manifest', 'false', 'true');
   if (manifest === undefined && recorded.manifest === '') {
-    throw new ClfsError('usage', 'The job writes a manifest, and was begun by a version that has not recorded where: name it by --manifest=FILE.');
+    throw new ClfsError(
+      'usage',
+      'The job writes a manifest, and was begun by a version that has not recorded where: name it by --manifest=FILE.',
+    );
   }
   return { ...recorded, container, ...(manifest === undefined ? {} : { manifest: resolve(manifest) }) };
 }

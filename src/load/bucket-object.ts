@@ -7,7 +7,12 @@ import { BUCKET_NAME } from '../format/names.js';
 const BUCKET_LIMIT_BYTES = 1048576;
 
 /** Writes the bucket object: in place, or with `onlyNew` as the first object of a job. */
-export async function putBucket(container: Container, bucketUuid: string, logNames: readonly string[], onlyNew = false): Promise<void> {
+export async function putBucket(
+  container: Container,
+  bucketUuid: string,
+  logNames: readonly string[],
+  onlyNew = false,
+): Promise<void> {
   // Never compressed: it is the first thing that anybody reads.
   const blob = Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), encodeBucket(bucketUuid, logNames)]);
   await container.put(BUCKET_NAME, blob, onlyNew ? { onlyNew } : undefined);
@@ -30,9 +35,20 @@ export async function readBucketUuid(container: Container, lz4: Lz4): Promise<st
  * @param where the container, for people
  * @throws ClfsError `container-other`
  */
-export async function requireOwnBucket(container: Container, lz4: Lz4, bucketUuid: string, where: string): Promise<void> {
+export async function requireOwnBucket(
+  container: Container,
+  lz4: Lz4,
+  bucketUuid: string,
+  where: string,
+): Promise<void> {
   const uuid = await readBucketUuid(container, lz4);
   if (uuid === bucketUuid) return;
-  const what = uuid === undefined ? 'has no bucket object: it was emptied or made again, or is another one' : 'belongs to another load';
-  throw new ClfsError('container-other', `The container ${JSON.stringify(where)} ${what}. Go on with the container of the job, or start a new job.`);
+  const what =
+    uuid === undefined
+      ? 'has no bucket object: it was emptied or made again, or is another one'
+      : 'belongs to another load';
+  throw new ClfsError(
+    'container-other',
+    `The container ${JSON.stringify(where)} ${what}. Go on with the container of the job, or start a new job.`,
+  );
 }

@@ -6,7 +6,8 @@ import { partPrefixes } from './check-listing.js';
 const FEW = 99_999;
 const MANY = 100_000;
 const VERY_MANY = 10_000_000;
-const matches = (objects: number, name: string) => partPrefixes(true, objects).filter((prefix) => name.startsWith(prefix)).length;
+const matches = (objects: number, name: string) =>
+  partPrefixes(true, objects).filter((prefix) => name.startsWith(prefix)).length;
 
 describe('the parts in which a container is listed', () => {
   it('hold every object, and every name that begins with two printable ASCII characters, once', () => {

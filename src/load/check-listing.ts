@@ -24,15 +24,23 @@ export interface ContainerListing {
 }
 
 /**
- * Lists the container and compares it with the books: kind by kind the number of objects, their length and the hash of their names,
- * and the bucket object and the logs by name.
+ * Lists the container and compares it with the books: kind by kind the number of objects, their length and the hash of
+ * their names, and the bucket object and the logs by name.
  *
- * @param rootName name of the root that commits the job: a session that died may have put it; undefined when none is to be put
- * @throws ClfsError `container-differs` saying what differs, as far as a listing tells; `cancelled`; whatever the container throws
+ * @param rootName name of the root that commits the job: a session that died may have put it; undefined when none is to
+ * be put
+ * @throws ClfsError `container-differs` saying what differs, as far as a listing tells; `cancelled`; whatever the
+ * container throws
  */
-export async function checkListing(context: JobContext, tools: EndTools, rootName: string | undefined): Promise<ContainerListing> {
+export async function checkListing(
+  context: JobContext,
+  tools: EndTools,
+  rootName: string | undefined,
+): Promise<ContainerListing> {
   const { state } = context;
-  const tasks = partPrefixes(tools.work.container.listsByPrefix, state.tally.count).map((prefix): SurveyTask => ({ prefix, apart: rootName ?? '' }));
+  const tasks = partPrefixes(tools.work.container.listsByPrefix, state.tally.count).map(
+    (prefix): SurveyTask => ({ prefix, apart: rootName ?? '' }),
+  );
   const lanes = state.tally.count < ALL_LANES_FROM ? tools.lanes() : { first: 0, end: tools.runner.lanes };
   const { runner, signal } = tools;
   const parts = await runAll<LoadKinds, 'survey'>({ runner, lanes, signal, cancelled: stopped }, 'survey', tasks);
@@ -51,11 +59,12 @@ export async function checkListing(context: JobContext, tools: EndTools, rootNam
 }
 
 /**
- * Prefixes that share out the names of a container, so that parts are listed side by side: each name begins with at most one of them.
+ * Prefixes that share out the names of a container, so that parts are listed side by side: each name begins with at
+ * most one of them.
  *
- * The service lists by whole characters, of which there are a million: with few objects the one prefix is empty, with many only names are
- * seen that begin with a printable ASCII character, and with very many only those whose second character is one, too, where the first is a
- * hexadecimal digit. All objects are; a foreign blob need not be.
+ * The service lists by whole characters, of which there are a million: with few objects the one prefix is empty, with
+ * many only names are seen that begin with a printable ASCII character, and with very many only those whose second
+ * character is one, too, where the first is a hexadecimal digit. All objects are; a foreign blob need not be.
  *
  * @param objects that the job has put, about
  */

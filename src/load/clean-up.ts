@@ -18,8 +18,8 @@ const REASONS_SHOWN = 3;
 /**
  * Removes what lost and superseded tries have left, once no put of them can still arrive. Each is looked at first.
  *
- * @throws ClfsError `unsafe-removal` when a removal would take away what counts: it is left, and never tried again; `cancelled`;
- * whatever the container throws
+ * @throws ClfsError `unsafe-removal` when a removal would take away what counts: it is left, and never tried again;
+ * `cancelled`; whatever the container throws
  */
 export async function cleanUp(context: JobContext, tools: EndTools): Promise<void> {
   const { state } = context;
@@ -58,7 +58,12 @@ interface Look {
   readonly last: boolean;
 }
 
-async function cleanUpPage(context: JobContext, tools: EndTools, look: Look, page: readonly RecordedLeftover[]): Promise<void> {
+async function cleanUpPage(
+  context: JobContext,
+  tools: EndTools,
+  look: Look,
+  page: readonly RecordedLeftover[],
+): Promise<void> {
   const { state, log } = context;
   const { container } = tools.work;
   const verdicts = await mapInFlight(page, LOOKS_IN_FLIGHT, (row) => judge(row, tools, look));
@@ -96,13 +101,21 @@ async function judge(row: RecordedLeftover, tools: EndTools, { guard, presence }
 }
 
 /** @param present blocks that are there; undefined when that is not known: then each is removed, there or not */
-function* namesOf(inodes: readonly string[], blocks: Iterable<string>, present: ReadonlyMap<string, number> | undefined): Generator<string> {
+function* namesOf(
+  inodes: readonly string[],
+  blocks: Iterable<string>,
+  present: ReadonlyMap<string, number> | undefined,
+): Generator<string> {
   yield* inodes;
   if (present?.size === 0) return;
   for (const name of blocks) if (!present || present.has(name)) yield name;
 }
 
-async function inBatches<T>(items: Iterable<T>, size: number, use: (batch: readonly T[]) => Promise<void>): Promise<void> {
+async function inBatches<T>(
+  items: Iterable<T>,
+  size: number,
+  use: (batch: readonly T[]) => Promise<void>,
+): Promise<void> {
   let batch: T[] = [];
   for (const item of items) {
     batch.push(item);

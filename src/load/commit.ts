@@ -18,8 +18,8 @@ import { recordDirectoryWritten } from './record-results.js';
 const ROOT_LIMIT_BYTES = 1048576;
 
 /**
- * Commits a job: seals the root, puts the logs and the bucket object with their names, compares the listing with the books, and at
- * last puts the root's inode, unless the one that counts is the latest.
+ * Commits a job: seals the root, puts the logs and the bucket object with their names, compares the listing with the
+ * books, and at last puts the root's inode, unless the one that counts is the latest.
  *
  * Each step can be repeated: what has been done is done again with the same names and bytes.
  */
@@ -27,7 +27,8 @@ export async function commit(context: JobContext, tools: EndTools): Promise<void
   const { state } = context;
   const { container } = tools.work;
   // A container that was deleted and made again meanwhile lacks what was put before.
-  if (state.record.readsBack) await requireOwnBucket(container, tools.lz4, state.record.bucketUuid, state.record.spec.container);
+  if (state.record.readsBack)
+    await requireOwnBucket(container, tools.lz4, state.record.bucketUuid, state.record.spec.container);
   const seal = await sealRoot(context, tools);
   // The bucket object and the logs are put in place: an earlier put of theirs must not come after them.
   if (state.record.logNames.length > 0) await waitForLatePuts(context, tools);
@@ -70,7 +71,8 @@ async function sealRoot(context: JobContext, tools: EndTools): Promise<RootSeal 
   if (sealed) return sealed;
   const { status } = state.directories.get(ROOT_DIRECTORY);
   if (status === DirectoryStatus.written) return undefined;
-  if (status !== DirectoryStatus.ready) throw new Error(`The root directory has status ${status} at the end of the load.`);
+  if (status !== DirectoryStatus.ready)
+    throw new Error(`The root directory has status ${status} at the end of the load.`);
   state.transact(() => {
     state.directories.claimRoot();
     state.update({ committing: true });
@@ -98,7 +100,9 @@ async function sealRoot(context: JobContext, tools: EndTools): Promise<RootSeal 
   return seal;
 }
 
-/** The log of a job grows over its sessions: each writes the same blobs again, and the bucket object with their names. */
+/**
+ * The log of a job grows over its sessions: each writes the same blobs again, and the bucket object with their names.
+ */
 async function putLogs(context: JobContext, tools: EndTools): Promise<void> {
   const { state, log } = context;
   const { container } = tools.work;

@@ -49,11 +49,27 @@ export class DirectoryFeeder {
     const files: DirectoryTask['files'][number][] = [];
     const directories: DirectoryTask['directories'][number][] = [];
     const links: DirectoryTask['links'][number][] = [];
-    if (this.#stage === 'files') this.#page(state.chunks.ofDirectory(this.directory, this.#after, CHUNKS_A_TASK), CHUNKS_A_TASK, 'directories', files);
-    if (this.#stage === 'directories') this.#page(state.directories.children(this.directory, this.#after, ROWS_A_TASK), ROWS_A_TASK, 'links', directories);
+    if (this.#stage === 'files')
+      this.#page(
+        state.chunks.ofDirectory(this.directory, this.#after, CHUNKS_A_TASK),
+        CHUNKS_A_TASK,
+        'directories',
+        files,
+      );
+    if (this.#stage === 'directories')
+      this.#page(
+        state.directories.children(this.directory, this.#after, ROWS_A_TASK),
+        ROWS_A_TASK,
+        'links',
+        directories,
+      );
     if (this.#stage === 'links') {
       const rows = state.links.ofDirectory(this.directory, this.#after, ROWS_A_TASK);
-      const withHandles = rows.map((row) => ({ id: row.id, name: row.name, handle: context.groupHandle({ ...row, type: row.type as EntryType }) }));
+      const withHandles = rows.map((row) => ({
+        id: row.id,
+        name: row.name,
+        handle: context.groupHandle({ ...row, type: row.type as EntryType }),
+      }));
       this.#page(withHandles, ROWS_A_TASK, 'end', links);
     }
     const last = this.#stage === 'end';

@@ -11,14 +11,19 @@ export function endNotes(context: JobContext): readonly string[] {
   return [
     ...unheldTexts(context),
     ...linkTexts(state.linkCopies()),
-    ...(notChecked === '' ? [] : [`The listing of the container was not checked: ${notChecked}. Check it by "clfsload fsck --content" with the container.`]),
+    ...(notChecked === ''
+      ? []
+      : [
+          `The listing of the container was not checked: ${notChecked}. Check it by "clfsload fsck --content" with the container.`,
+        ]),
   ];
 }
 
 /**
  * What the format cannot hold of the source, as far as it was counted.
  *
- * @returns whole sentences; none when there is nothing of the kind; undefined when nobody has gone over all of the source
+ * @returns whole sentences; none when there is nothing of the kind; undefined when nobody has gone over all of the
+ * source
  */
 export function countedTexts(progress: Progress): readonly string[] | undefined {
   // Listings that are not complete have not counted everything.
@@ -46,6 +51,9 @@ function unheldTexts({ state, progress }: JobContext): readonly string[] {
 
 function linkTexts(copies: number): readonly string[] {
   if (copies === 0) return [];
-  const what = copies === 1 ? '1 hard link became a copy of its own' : `${copies} hard links became copies of their own`;
-  return [`${what}: the file has more than ${MOST_LINKS} links, or cannot be shown to be one that is loaded already; the log tells which.`];
+  const what =
+    copies === 1 ? '1 hard link became a copy of its own' : `${copies} hard links became copies of their own`;
+  return [
+    `${what}: the file has more than ${MOST_LINKS} links, or cannot be shown to be one that is loaded already; the log tells which.`,
+  ];
 }

@@ -16,7 +16,10 @@ export interface EndTools {
   readonly lz4: Lz4;
   readonly clock: Clock;
   readonly signal: AbortSignal;
-  /** Until when puts of earlier sessions, and of lanes that are gone, can still take effect, on the monotonic clock; 0 when none can. */
+  /**
+   * Until when puts of earlier sessions, and of lanes that are gone, can still take effect, on the monotonic clock; 0
+   * when none can.
+   */
   uncertainUntilMs(): number;
   /** Whether each removal is guarded; not so where a test wants to see what holds without. */
   readonly guarded: boolean;
@@ -24,7 +27,10 @@ export interface EndTools {
   readonly noCheck: string;
 }
 
-/** Waits until no put that was given up, in the present session or an earlier one, can still arrive. @throws ClfsError `cancelled` */
+/**
+ * Waits until no put that was given up, in the present session or an earlier one, can still arrive. @throws ClfsError
+ * `cancelled`
+ */
 export async function waitForLatePuts(context: JobContext, tools: EndTools): Promise<void> {
   const { work, clock, signal } = tools;
   for (;;) {

@@ -21,14 +21,15 @@ const CHUNKS_AT_ONCE = 32;
 const LOOKS_IN_FLIGHT = 16;
 
 /**
- * Gives directories up that are not in their place any more: what counted of them, and of all that is below, counts no more, and becomes
- * left-overs (rule 4 of `tries.ts`).
+ * Gives directories up that are not in their place any more: what counted of them, and of all that is below, counts no
+ * more, and becomes left-overs (rule 4 of `tries.ts`).
  *
- * There can be millions of rows: each step is a transaction of a bounded size, and leaves a state that the next session goes on with.
+ * There can be millions of rows: each step is a transaction of a bounded size, and leaves a state that the next session
+ * goes on with.
  *
- *   1. {@link begin}: the directory is `leaving`. From then on its parent does not list it, its identity is free, its own object is a
- *      left-over, and what was not claimed is forgotten. The entries that count are rows of the state, also those that were forgotten when
- *      it was written. Then the same for each directory in it, and so on.
+ *   1. {@link begin}: the directory is `leaving`. From then on its parent does not list it, its identity is free, its
+ *      own object is a left-over, and what was not claimed is forgotten. The entries that count are rows of the state,
+ *      also those that were forgotten when it was written. Then the same for each directory in it, and so on.
  *   2. Their entries are taken off: a row is gone when what it stands for is off the books, and a left-over.
  *   3. Their names of linked inodes are dropped, and the directories are gone.
  *   4. Linked inodes that lost names are rid of their back pointers (`relink.ts`).
@@ -47,7 +48,8 @@ export class GiveUp {
   }
 
   /**
-   * Gives a directory up, so that {@link finish} goes on with what is below it. Its parent is to be written again without it.
+   * Gives a directory up, so that {@link finish} goes on with what is below it. Its parent is to be written again
+   * without it.
    *
    * @param also what is recorded with it, in the same transaction
    */
@@ -107,10 +109,14 @@ export class GiveUp {
     }
   }
 
-  /** Entries of a directory that are recorded no more. While it is not written, or has a failed entry, all of them are. */
+  /**
+   * Entries of a directory that are recorded no more. While it is not written, or has a failed entry, all of them are.
+   */
   async #forgotten(id: number): Promise<readonly ForgottenEntry[]> {
     const { state } = this.#context;
-    return state.directories.written(id) && !state.chunks.hasRows(id) ? readForgotten(this.#context, this.#reader, id) : [];
+    return state.directories.written(id) && !state.chunks.hasRows(id)
+      ? readForgotten(this.#context, this.#reader, id)
+      : [];
   }
 
   /** Inside a transaction. */
@@ -165,7 +171,13 @@ export class GiveUp {
       if (skip?.has(index)) continue;
       const sequence = firstSequence + index;
       const handle = this.#context.entryHandle(sequence, type, manager);
-      yield { handle, sequence, type, directory, name: encodeObjectName({ id: handle, type, owner, version: FIRST_VERSION }) };
+      yield {
+        handle,
+        sequence,
+        type,
+        directory,
+        name: encodeObjectName({ id: handle, type, owner, version: FIRST_VERSION }),
+      };
     }
   }
 
@@ -173,7 +185,9 @@ export class GiveUp {
     const { state } = this.#context;
     const handles = entries.map(({ handle }) => handle);
     const presence = await openPresence(this.#tools.work.container, handles, state.tally.count);
-    const stored = await mapInFlight(entries, LOOKS_IN_FLIGHT, (entry) => readStoredObjects(this.#context, this.#tools, presence, entry));
+    const stored = await mapInFlight(entries, LOOKS_IN_FLIGHT, (entry) =>
+      readStoredObjects(this.#context, this.#tools, presence, entry),
+    );
     state.transact(() => {
       const tally = new Tally();
       let bytes = 0;
@@ -181,7 +195,12 @@ export class GiveUp {
         const { handle, sequence, directory, type } = entries[at];
         if (objects) tally.plus(objects.tally);
         bytes += objects?.bytes ?? 0;
-        leaveEntry(this.#context, { handle, sequence, directory, blocks: objects?.blocks ?? (type === ObjectType.regular ? 2 : 1) });
+        leaveEntry(this.#context, {
+          handle,
+          sequence,
+          directory,
+          blocks: objects?.blocks ?? (type === ObjectType.regular ? 2 : 1),
+        });
       }
       state.removeObjects(tally);
       state.count(-entries.length, -bytes);

@@ -20,10 +20,11 @@ export const OBJECT_LIMIT_BYTES = 64 * 1048576;
 export type Verdict = { readonly remove: Iterable<string> } | { readonly refuse: string };
 
 /**
- * Looks before something is removed. By the rule of names (`tries.ts`) nothing that counts is ever a left-over; this is the net under it.
+ * Looks before something is removed. By the rule of names (`tries.ts`) nothing that counts is ever a left-over; this is
+ * the net under it.
  *
- * What is not written yet is known by the state, what is written by the container, too: an inode counts when its directory's object
- * leads to it, a block when the inode that counts names it.
+ * What is not written yet is known by the state, what is written by the container, too: an inode counts when its
+ * directory's object leads to it, a block when the inode that counts names it.
  */
 export class LeftoverGuard {
   readonly #context: JobContext;
@@ -41,7 +42,11 @@ export class LeftoverGuard {
    * @param mine those of them that would be removed
    * @returns why it must not be removed; undefined when it may
    */
-  async whyNot(leftover: Leftover, listed: readonly ListedVersion[], mine: readonly string[]): Promise<string | undefined> {
+  async whyNot(
+    leftover: Leftover,
+    listed: readonly ListedVersion[],
+    mine: readonly string[],
+  ): Promise<string | undefined> {
     const { state } = this.#context;
     const { owner, sequence } = leftover;
     let counted: string | undefined;
@@ -49,7 +54,8 @@ export class LeftoverGuard {
       const record = state.directories.find(owner.directory);
       // Of one that was given up nothing counts; its number may be used again.
       if (record?.sequence !== sequence) return undefined;
-      if (record.status === DirectoryStatus.writing && record.revision === leftover.generation) return 'it is being written';
+      if (record.status === DirectoryStatus.writing && record.revision === leftover.generation)
+        return 'it is being written';
       counted = this.#directoryName(owner.directory);
     } else {
       const group = owner.kind === 'group' ? state.links.find(owner.group) : undefined;
@@ -89,8 +95,10 @@ export class LeftoverGuard {
 
   async #handlesIn(directory: number): Promise<ReadonlySet<string>> {
     const { state } = this.#context;
-    // While its entries are recorded the state has told already. One that is still to be written again leads to what it has lost.
-    if (state.directories.find(directory)?.status !== DirectoryStatus.written || state.chunks.hasRows(directory)) return new Set();
+    // While its entries are recorded the state has told already. One that is still to be written again leads to what it
+    // has lost.
+    if (state.directories.find(directory)?.status !== DirectoryStatus.written || state.chunks.hasRows(directory))
+      return new Set();
     try {
       return new Set((await this.entriesOf(directory)).map(({ handle }) => idHex(handle)));
     } catch (error) {
@@ -100,7 +108,10 @@ export class LeftoverGuard {
     }
   }
 
-  /** Entries of a directory as its object in the container has them; none when there is none. @throws ClfsError `not-found`, `format` */
+  /**
+   * Entries of a directory as its object in the container has them; none when there is none. @throws ClfsError
+   * `not-found`, `format`
+   */
   async entriesOf(directory: number): Promise<readonly DirectoryEntry[]> {
     const { state } = this.#context;
     const written = state.directories.written(directory);
@@ -117,7 +128,8 @@ export class LeftoverGuard {
     };
     for (const segment of blockNames(blocks, this.#tools.work)) {
       const decoded = decodeSegment(await this.#body(segment));
-      if (decoded.kind === 'directory') for (const entry of decodeDirents(Buffer.from(decoded.dirents))) entries.push(entry);
+      if (decoded.kind === 'directory')
+        for (const entry of decodeDirents(Buffer.from(decoded.dirents))) entries.push(entry);
     }
     return entries;
   }
@@ -128,7 +140,12 @@ export class LeftoverGuard {
     if (!written) return undefined;
     const { handle } = this.#context.directory(id);
     const owner = id === ROOT_DIRECTORY ? handle : this.#context.directory(state.directories.get(id).parent).handle;
-    return encodeObjectName({ id: handle, type: ObjectType.directory, owner, version: FIRST_VERSION + written.revision });
+    return encodeObjectName({
+      id: handle,
+      type: ObjectType.directory,
+      owner,
+      version: FIRST_VERSION + written.revision,
+    });
   }
 
   /** @throws ClfsError `not-found`, `format` */
@@ -155,7 +172,8 @@ export class LeftoverGuard {
   /** Whether the inode of a directory, or a segment that it names directly, leads to an inode. */
   async leadsTo(name: string, handle: Uint8Array): Promise<boolean> {
     const { dirents, blockMap } = await this.inode(name);
-    const has = (bytes: Uint8Array) => decodeDirents(Buffer.from(bytes)).some((entry) => Buffer.compare(entry.handle, handle) === 0);
+    const has = (bytes: Uint8Array) =>
+      decodeDirents(Buffer.from(bytes)).some((entry) => Buffer.compare(entry.handle, handle) === 0);
     if (dirents && has(dirents)) return true;
     const owner = decodeObjectName(name)?.id ?? new Uint8Array(0);
     for (const id of blockMap.direct.slice(1)) {

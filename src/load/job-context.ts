@@ -107,7 +107,9 @@ export class JobContext {
     return encodeObjectName({ id: this.groupHandle(group), type: group.type, owner, version });
   }
 
-  /** Bytes that the recorded segments of a large file count for; 0 when the inode counts already and is written again. */
+  /**
+   * Bytes that the recorded segments of a large file count for; 0 when the inode counts already and is written again.
+   */
   segmentBytes(large: LargeRecord): number {
     if (large.origin.chunk === undefined && this.state.links.get(large.origin.group).written) return 0;
     return doneSegmentBytes(large, Number(unpackAttributes(large.attributes).lengthBytes), this.constants.geometry);
@@ -126,13 +128,27 @@ export class JobContext {
     if (record.origin.chunk !== undefined) {
       const handle = this.entryHandle(record.sequence, ObjectType.regular, directory.manager);
       const paths = [joinPath(directory.path, record.sourceName)];
-      return { ...common, paths, handle, backPointers: [directory.handle], name: record.sourceName, version: FIRST_VERSION };
+      return {
+        ...common,
+        paths,
+        handle,
+        backPointers: [directory.handle],
+        name: record.sourceName,
+        version: FIRST_VERSION,
+      };
     }
     const group = this.state.links.get(record.origin.group);
     const links = this.state.links.links(group.id);
     const backPointers = links.map((link) => this.directory(link.directory).handle);
     const paths = links.map((link) => joinPath(this.directory(link.directory).path, link.name));
-    return { ...common, paths, handle: this.groupHandle(group), backPointers, name: links[0].name, version: FIRST_VERSION + group.revision };
+    return {
+      ...common,
+      paths,
+      handle: this.groupHandle(group),
+      backPointers,
+      name: links[0].name,
+      version: FIRST_VERSION + group.revision,
+    };
   }
 
   entryHandle(sequence: number, type: EntryType, manager: number): Buffer {

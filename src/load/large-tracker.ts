@@ -9,7 +9,9 @@ const SEGMENTS_A_TASK = 4;
 const BOUND_STEP = 256;
 
 /** What a large file needs next. */
-export type LargeStep = { readonly kind: 'segments'; readonly first: number; readonly last: number } | { readonly kind: 'finish' };
+export type LargeStep =
+  | { readonly kind: 'segments'; readonly first: number; readonly last: number }
+  | { readonly kind: 'finish' };
 
 /** Progress of one large file in the current session. */
 export class LargeTracker {
@@ -71,7 +73,11 @@ export class LargeTracker {
 }
 
 /** Bytes of file data in the segments that are recorded as sent. */
-export function doneSegmentBytes({ done, blocks }: LargeRecord, sizeBytes: number, { firstSegmentBytes, fileSegmentBytes }: Geometry): number {
+export function doneSegmentBytes(
+  { done, blocks }: LargeRecord,
+  sizeBytes: number,
+  { firstSegmentBytes, fileSegmentBytes }: Geometry,
+): number {
   const last = blocks - 1;
   const lackingInLast = firstSegmentBytes + last * fileSegmentBytes - sizeBytes;
   return done.count * fileSegmentBytes - (done.has(last) ? lackingInLast : 0);

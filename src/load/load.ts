@@ -16,7 +16,13 @@ import { openLz4 } from '../lz4/lz4.js';
 import { systemClock } from '../time/clock.js';
 import { createContext } from '../worker/context.js';
 import { JobIds } from '../worker/job-ids.js';
-import { type LaneSetup, openLoadLane, shareLoadLane, THREAD_ENTRY, type ThreadLaneSetup } from '../worker/open-lane.js';
+import {
+  type LaneSetup,
+  openLoadLane,
+  shareLoadLane,
+  THREAD_ENTRY,
+  type ThreadLaneSetup,
+} from '../worker/open-lane.js';
 import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { startEstimate } from './estimate.js';
@@ -33,7 +39,8 @@ const MOST_THREADS = 16;
 /**
  * Loads a directory tree into an empty container in the CLFS format.
  *
- * Everything that goes wrong once the job has begun is in the summary, with status `Failed`, and the job can be resumed.
+ * Everything that goes wrong once the job has begun is in the summary, with status `Failed`, and the job can be
+ * resumed.
  *
  * @throws ClfsError when the job is refused before it begins: `usage`, `source`, `state`, `state-busy`, `container…`,
  * `access-denied`, `service…`; nothing is left behind then
@@ -56,7 +63,8 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     lz4,
     hooks: internals?.hooks ?? {},
     random: internals?.random,
-    open: (spec, settings) => openResources({ spec, settings, options, traffic, signal, onTrouble: (text) => warn(redact(text)) }),
+    open: (spec, settings) =>
+      openResources({ spec, settings, options, traffic, signal, onTrouble: (text) => warn(redact(text)) }),
   });
   const { state, directory, spec, settings, resources } = job;
   resources.begun();
@@ -66,7 +74,10 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   try {
     const constants = constantsOf(job, options);
     const { jobId } = state.record;
-    const logFile = settings.logDirectory === undefined ? directory.file('clfsload.log') : join(resolve(settings.logDirectory), `${jobId}.log`);
+    const logFile =
+      settings.logDirectory === undefined
+        ? directory.file('clfsload.log')
+        : join(resolve(settings.logDirectory), `${jobId}.log`);
     log = openJobLog(logFile, options.logLevel ?? 'INFO', redact);
     if (spec.manifest !== undefined) manifest = new ManifestFile((name) => directory.file(name), state);
     const ids = new JobIds(constants.secret, constants.containerId);
@@ -76,7 +87,9 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     else if (settings.estimate !== false && !internals?.container) {
       sizing = startEstimate({ spec, geometry: constants.geometry }, progress);
     }
-    const runner = internals?.container ? createInlineRunner(shareLoadLane(work)) : await openRunner(job, { constants, threads, traffic, onLog: warn });
+    const runner = internals?.container
+      ? createInlineRunner(shareLoadLane(work))
+      : await openRunner(job, { constants, threads, traffic, onLog: warn });
     const warnings = warningsBefore(resources.destination, options.statePath, clock.now());
     const parts = { options, logFile, job, context, work, runner, lz4, traffic, signal, warnings };
     return await new Session(parts).run();
@@ -98,10 +111,16 @@ function constantsOf({ state, spec }: OpenJob, { internals }: LoadOptions): JobC
 /** The lane of the calling thread, and those of threads. */
 async function openRunner(
   { resources: { destination, identity }, settings }: OpenJob,
-  of: { readonly constants: JobConstants; readonly threads: number; readonly traffic: Traffic; onLog(text: string): void },
+  of: {
+    readonly constants: JobConstants;
+    readonly threads: number;
+    readonly traffic: Traffic;
+    onLog(text: string): void;
+  },
 ): Promise<Runner<LoadKinds>> {
   const { constants, threads, traffic, onLog } = of;
-  const concurrency = settings.concurrency === undefined ? undefined : Math.max(1, Math.round(settings.concurrency / threads));
+  const concurrency =
+    settings.concurrency === undefined ? undefined : Math.max(1, Math.round(settings.concurrency / threads));
   const { retryWindowMs, capMbps, lateArrivalMs } = settings;
   const lane: LaneSetup = {
     place: destination.place,
@@ -134,8 +153,28 @@ function wishOf({ source, destination, compression, preserveHardLinks, selection
 
 /** The settings that are given: those that are not leave what was before. */
 function settingsOf(options: LoadOptions): RunSettings {
-  const { maxErrors, capMbps, concurrency, threads, estimate, logDirectory, retryWindowMs, lateArrivalMs, checkListing } = options;
-  const settings = { maxErrors, capMbps, concurrency, threads, estimate, logDirectory, retryWindowMs, lateArrivalMs, checkListing };
+  const {
+    maxErrors,
+    capMbps,
+    concurrency,
+    threads,
+    estimate,
+    logDirectory,
+    retryWindowMs,
+    lateArrivalMs,
+    checkListing,
+  } = options;
+  const settings = {
+    maxErrors,
+    capMbps,
+    concurrency,
+    threads,
+    estimate,
+    logDirectory,
+    retryWindowMs,
+    lateArrivalMs,
+    checkListing,
+  };
   return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 }
 

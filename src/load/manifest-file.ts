@@ -1,4 +1,13 @@
-import { closeSync, createReadStream, createWriteStream, fdatasyncSync, fstatSync, ftruncateSync, openSync, renameSync } from 'node:fs';
+import {
+  closeSync,
+  createReadStream,
+  createWriteStream,
+  fdatasyncSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  renameSync,
+} from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { ClfsError, messageOf } from '../error.js';
@@ -53,13 +62,16 @@ export class ManifestFile {
 
   /** An inode has so many names now: their lines so far say so; inside a transaction. */
   relink(paths: readonly Uint8Array[], linkCount: number): void {
-    this.append(paths.map((path) => JSON.stringify({ relinked_hex: Buffer.from(path).toString('hex'), nlink: linkCount })));
+    this.append(
+      paths.map((path) => JSON.stringify({ relinked_hex: Buffer.from(path).toString('hex'), nlink: linkCount })),
+    );
   }
 
   /**
    * Copies it to where the user wants it; whole or not at all.
    *
-   * An entry that was loaded again in a repair has several lines, of which the last one counts: with `repaired` only that one is copied.
+   * An entry that was loaded again in a repair has several lines, of which the last one counts: with `repaired` only
+   * that one is copied.
    *
    * @throws ClfsError `usage`
    */
@@ -82,9 +94,13 @@ export class ManifestFile {
       }
       renameSync(temporary, target);
     } catch (error) {
-      throw new ClfsError('usage', `Cannot write the manifest ${JSON.stringify(target)}: ${messageOf(error)}. It is in ${JSON.stringify(this.#path)} too.`, {
-        cause: error,
-      });
+      throw new ClfsError(
+        'usage',
+        `Cannot write the manifest ${JSON.stringify(target)}: ${messageOf(error)}. It is in ${JSON.stringify(this.#path)} too.`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 

@@ -11,8 +11,14 @@ import { relinkGroups } from './relink.js';
 
 const PAGE = 1000;
 
-/** Where a directory is: in its place; not there, and then which is the topmost above it that is not; or not to be told now. */
-type Place = { readonly kind: 'here' } | { readonly kind: 'unknown' } | { readonly kind: 'moved'; readonly topmost: number };
+/**
+ * Where a directory is: in its place; not there, and then which is the topmost above it that is not; or not to be told
+ * now.
+ */
+type Place =
+  | { readonly kind: 'here' }
+  | { readonly kind: 'unknown' }
+  | { readonly kind: 'moved'; readonly topmost: number };
 
 const HERE: Place = { kind: 'here' };
 const UNKNOWN: Place = { kind: 'unknown' };
@@ -20,12 +26,14 @@ const UNKNOWN: Place = { kind: 'unknown' };
 /**
  * The rule of directories that are not in their place any more, in one place. Before failures are tried again:
  *
- *   1. A directory is looked at, by its path, when an entry of it has failed, or when it keeps another one out: the same directory,
- *      which was met by another path (`directory-reached-twice`).
- *   2. It is not in its place when its path leads to nothing, to no directory, or to another directory than the recorded one, while its
- *      parent is in its place. What cannot be told, since a directory cannot be read or a file system is not mounted, changes nothing.
- *   3. Then the topmost directory above it that is not in its place is given up with all that is below (`give-up.ts`), and its name is a
- *      failure of its parent. That is looked at as all failures are: what is there now is new, or gone.
+ *   1. A directory is looked at, by its path, when an entry of it has failed, or when it keeps another one out: the
+ *      same directory, which was met by another path (`directory-reached-twice`).
+ *   2. It is not in its place when its path leads to nothing, to no directory, or to another directory than the
+ *      recorded one, while its parent is in its place. What cannot be told, since a directory cannot be read or a file
+ *      system is not mounted, changes nothing.
+ *   3. Then the topmost directory above it that is not in its place is given up with all that is below (`give-up.ts`),
+ *      and its name is a failure of its parent. That is looked at as all failures are: what is there now is new, or
+ *      gone.
  *
  * @returns whether anything was given up
  * @throws ClfsError `source` when the root is another directory than the one that was loaded
@@ -87,11 +95,23 @@ class Search {
     await this.#giveUp.begin(place.topmost, () => {
       const message = 'another directory has taken its place, or none: what was loaded of it is given up';
       const timeMs = this.#context.clock.now();
-      state.failures.put({ directory: parent, name, type: ObjectType.directory, reason: 'directory-changed', message, attempts: 0, timeMs, further: false });
+      state.failures.put({
+        directory: parent,
+        name,
+        type: ObjectType.directory,
+        reason: 'directory-changed',
+        message,
+        attempts: 0,
+        timeMs,
+        further: false,
+      });
       // The end that a session before had come to is none any more; the root was not put, or it is committed.
       state.update({ repaired: true, committing: false });
       this.#context.manifest?.giveUp(path);
-      log.write('INFO', `${escapePath(path)}: it is not the directory any more that was loaded: it is given up with all that is below, and looked at anew`);
+      log.write(
+        'INFO',
+        `${escapePath(path)}: it is not the directory any more that was loaded: it is given up with all that is below, and looked at anew`,
+      );
     });
     await this.#giveUp.finish([place.topmost]);
     this.#found = true;
@@ -133,7 +153,10 @@ class Search {
     return found.reason === 'directory-changed' ? 'changed' : 'unknown';
   }
 
-  /** Whether a file system of the source is not mounted now: what is in the place of its topmost directory belongs to that of the parent. */
+  /**
+   * Whether a file system of the source is not mounted now: what is in the place of its topmost directory belongs to
+   * that of the parent.
+   */
   async #isUnmounted(directory: number, parent: number): Promise<boolean> {
     const { state, log } = this.#context;
     const own = state.directories.get(directory).fileSystem;
@@ -142,11 +165,18 @@ class Search {
     const { path } = this.#context.directory(directory);
     const found = await this.#attributesAt(path);
     const unmounted = !('reason' in found) && found.device === state.deviceOf(fileSystem);
-    if (unmounted) log.write('WARNING', `${escapePath(path)}: its file system is not mounted: mount it, or what failed below it stays failed`);
+    if (unmounted)
+      log.write(
+        'WARNING',
+        `${escapePath(path)}: its file system is not mounted: mount it, or what failed below it stays failed`,
+      );
     return unmounted;
   }
 
-  async #attributesAt(path: Buffer, expected?: Parameters<SourceTree['openDirectory']>[1]): Promise<SourceAttributes | { readonly reason: string }> {
+  async #attributesAt(
+    path: Buffer,
+    expected?: Parameters<SourceTree['openDirectory']>[1],
+  ): Promise<SourceAttributes | { readonly reason: string }> {
     try {
       const opened = await openPatiently(path, () => this.#tools.work.source.openDirectory(path, expected));
       try {

@@ -12,10 +12,15 @@ import type { Presence } from './presence.js';
 const SEQUENCE_AT = 8;
 
 /**
- * Judges a left-over that version 0.1.0 recorded: a name, or the segments of a handle. That program used names again, so it may count: it
- * goes only where nothing in the state or the container leads to it.
+ * Judges a left-over that version 0.1.0 recorded: a name, or the segments of a handle. That program used names again,
+ * so it may count: it goes only where nothing in the state or the container leads to it.
  */
-export async function judgeOld(leftover: OldLeftover, tools: EndTools, guard: LeftoverGuard, presence: Presence): Promise<Verdict> {
+export async function judgeOld(
+  leftover: OldLeftover,
+  tools: EndTools,
+  guard: LeftoverGuard,
+  presence: Presence,
+): Promise<Verdict> {
   const { name, handle } = leftover;
   if (handle) {
     if (!(await ownerNames(handle, blockIds(leftover, tools), guard, presence))) {
@@ -52,7 +57,12 @@ function blockIds(leftover: OldLeftover, tools: EndTools): ReadonlySet<string> {
 }
 
 /** Whether the version of an inode that counts names one of some blocks. */
-async function ownerNames(handle: Uint8Array, ids: ReadonlySet<string>, guard: LeftoverGuard, presence: Presence): Promise<boolean> {
+async function ownerNames(
+  handle: Uint8Array,
+  ids: ReadonlySet<string>,
+  guard: LeftoverGuard,
+  presence: Presence,
+): Promise<boolean> {
   const [newest] = [...(await presence.versions(handle))].sort((a, b) => b.key.version - a.key.version);
   if (!newest) return false;
   const { direct, roots } = (await guard.inode(newest.name)).blockMap;

@@ -46,7 +46,15 @@ export interface JobStart {
  *
  * @throws ClfsError `state`, `state-busy`; `container-not-empty`; whatever the container throws
  */
-export async function beginJob({ statePath, wish, settings, lz4, hooks, open, random = randomBytes }: JobStart): Promise<OpenJob> {
+export async function beginJob({
+  statePath,
+  wish,
+  settings,
+  lz4,
+  hooks,
+  open,
+  random = randomBytes,
+}: JobStart): Promise<OpenJob> {
   const spec = newLoadSpec(wish);
   const directory = claimNewState(statePath);
   let state: JobState | undefined;
@@ -61,7 +69,10 @@ export async function beginJob({ statePath, wish, settings, lz4, hooks, open, ra
     const before = takenOver ? openState(directory, hooks) : undefined;
     // Between the look at the directory and its lock another process may have begun the job that is in it.
     if (before?.record.begun)
-      throw new ClfsError('state', `The state directory ${JSON.stringify(directory.path)} holds a job already. Go on with it by --new-session=false.`);
+      throw new ClfsError(
+        'state',
+        `The state directory ${JSON.stringify(directory.path)} holds a job already. Go on with it by --new-session=false.`,
+      );
     if (before) before.transact(() => before.update({ ...record, bucketUuid: before.record.bucketUuid }));
     state = before ?? createState(directory, record, hooks);
     await requireUnused(container, lz4, state.record.bucketUuid, spec);
@@ -91,7 +102,8 @@ async function requireUnused(container: Container, lz4: Lz4, bucketUuid: string,
 /**
  * Goes on with the job at the state path.
  *
- * @throws ClfsError `state`, `state-busy`; `usage` when it was started with other arguments; `container-other`, `container-missing`
+ * @throws ClfsError `state`, `state-busy`; `usage` when it was started with other arguments; `container-other`,
+ * `container-missing`
  */
 export async function resumeJob({ statePath, wish, settings, lz4, hooks, open }: JobStart): Promise<OpenJob> {
   const directory = claimExistingState(statePath);
@@ -152,7 +164,11 @@ function createState(directory: StateDirectory, record: JobRecord, hooks: Commit
   try {
     return JobState.create(directory.databasePath, record, RESERVED_SEQUENCES + 1, directory.journal, hooks);
   } catch (error) {
-    throw new ClfsError('state', `Cannot write the job state in ${JSON.stringify(directory.path)}: ${messageOf(error)}.`, { cause: error });
+    throw new ClfsError(
+      'state',
+      `Cannot write the job state in ${JSON.stringify(directory.path)}: ${messageOf(error)}.`,
+      { cause: error },
+    );
   }
 }
 
@@ -161,7 +177,11 @@ function openState(directory: StateDirectory, hooks: CommitHooks): JobState {
     return JobState.open(directory.databasePath, directory.journal, hooks);
   } catch (error) {
     if (error instanceof ClfsError) throw error;
-    throw new ClfsError('state', `Cannot open the job state in ${JSON.stringify(directory.path)}: ${messageOf(error)}.`, { cause: error });
+    throw new ClfsError(
+      'state',
+      `Cannot open the job state in ${JSON.stringify(directory.path)}: ${messageOf(error)}.`,
+      { cause: error },
+    );
   }
 }
 

@@ -14,8 +14,8 @@ export interface LoadOptions extends RunSettings {
   /** Directory to load; a path as text, or as bytes where its name is not UTF-8. Required for a new load. */
   readonly source?: string | Uint8Array;
   /**
-   * Container URL with a SAS, `file://` URL or path of a local directory. Required for a new load, and to go on with one whose container
-   * needs a SAS: it is recorded nowhere.
+   * Container URL with a SAS, `file://` URL or path of a local directory. Required for a new load, and to go on with
+   * one whose container needs a SAS: it is recorded nowhere.
    */
   readonly destination?: string;
   /** Directory for the state of the job. */
@@ -85,8 +85,14 @@ export interface LoadSummary {
   readonly error: unknown;
   /** Where the reports of failures are; undefined when nothing failed. */
   readonly problemsFile: string | undefined;
-  /** `checked`, or `not checked: ` and why, when the job has been committed: whether the container's listing was what it put. */
+  /**
+   * `checked`, or `not checked: ` and why, when the job has been committed: whether the container's listing was what it
+   * put.
+   */
   readonly listing: string | undefined;
-  /** Hard links that became copies of their own: there were more than the format allows, or they could not be shown to be the same file. */
+  /**
+   * Hard links that became copies of their own: there were more than the format allows, or they could not be shown to
+   * be the same file.
+   */
   readonly linkCopies: number;
 }

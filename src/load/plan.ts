@@ -21,8 +21,9 @@ const GROUPS_A_CLAIM = 64;
 /**
  * What a load is made of: everything but the root directory, which commits it.
  *
- * The scan lists directories and loads what is found in them, large files piece by piece. When nothing is left of it linked inodes
- * follow, all their names being known; directories are written as soon as everything in them is done or has failed.
+ * The scan lists directories and loads what is found in them, large files piece by piece. When nothing is left of it
+ * linked inodes follow, all their names being known; directories are written as soon as everything in them is done or
+ * has failed.
  */
 export class LoadPlan implements Plan<LoadKinds> {
   readonly #context: JobContext;
@@ -53,7 +54,8 @@ export class LoadPlan implements Plan<LoadKinds> {
   next(turn: Turn<LoadKinds>): void {
     if (this.#hasTooManyFailures(turn) || turn.room <= 0) return;
     const { state } = this.#context;
-    for (const id of state.directories.claimReady(Math.ceil(turn.room / OBJECT_UNITS))) turn.give(directoryWork(this.#context, id));
+    for (const id of state.directories.claimReady(Math.ceil(turn.room / OBJECT_UNITS)))
+      turn.give(directoryWork(this.#context, id));
     this.#large.next(turn);
     if (!this.#scanComplete) this.#scan(turn);
     this.#files(turn);
@@ -100,7 +102,8 @@ export class LoadPlan implements Plan<LoadKinds> {
     };
     if (this.#listings < most) begin(directories.claimLook(most - this.#listings), lookWork);
     if (this.#backlog < 0) this.#backlog = chunks.backlogEntries();
-    if (this.#backlog < BACKLOG_ENTRIES && this.#listings < most) begin(directories.claimFound(most - this.#listings), listWork);
+    if (this.#backlog < BACKLOG_ENTRIES && this.#listings < most)
+      begin(directories.claimFound(most - this.#listings), listWork);
   }
 
   readonly #listingEnded = () => {

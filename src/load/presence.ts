@@ -13,7 +13,10 @@ export interface ListedVersion {
 export interface Presence {
   /** The blobs of an id. */
   versions(id: Uint8Array): Promise<readonly ListedVersion[]>;
-  /** Segments and indirect blocks whose owner has the hash of this id, and their stored length; undefined when that is not known. */
+  /**
+   * Segments and indirect blocks whose owner has the hash of this id, and their stored length; undefined when that is
+   * not known.
+   */
   blocks(id: Uint8Array): ReadonlyMap<string, number> | undefined;
 }
 
@@ -21,12 +24,16 @@ export interface Presence {
 const NAMES_A_REQUEST = 1000;
 
 /**
- * Looks what of some inodes is in the container: by a listing of each one's prefix, or by one listing of the whole container where
- * that is fewer requests, or where each listing reads all of it.
+ * Looks what of some inodes is in the container: by a listing of each one's prefix, or by one listing of the whole
+ * container where that is fewer requests, or where each listing reads all of it.
  *
  * @param objects in the container, about
  */
-export async function openPresence(container: Container, ids: readonly Uint8Array[], objects: number): Promise<Presence> {
+export async function openPresence(
+  container: Container,
+  ids: readonly Uint8Array[],
+  objects: number,
+): Promise<Presence> {
   const byPrefix = async (id: Uint8Array) => {
     const versions: ListedVersion[] = [];
     for await (const page of container.list(objectNamePrefix(id))) {
@@ -37,7 +44,8 @@ export async function openPresence(container: Container, ids: readonly Uint8Arra
     }
     return versions;
   };
-  if (container.listsByPrefix && ids.length * NAMES_A_REQUEST < objects) return { versions: byPrefix, blocks: () => undefined };
+  if (container.listsByPrefix && ids.length * NAMES_A_REQUEST < objects)
+    return { versions: byPrefix, blocks: () => undefined };
   const versions = new Map<string, ListedVersion[]>();
   const blocks = new Map<string, Map<string, number>>();
   for (const id of ids) {

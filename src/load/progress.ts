@@ -21,11 +21,17 @@ export interface ProgressSnapshot {
   readonly scanning: boolean;
   /** Bytes of file data done, those of earlier sessions included. */
   readonly bytesDone: number;
-  /** Bytes of file data in all, as far as they are known: those done, those left of large files, or what the sizing pass found. */
+  /**
+   * Bytes of file data in all, as far as they are known: those done, those left of large files, or what the sizing pass
+   * found.
+   */
   readonly bytesTotal: number;
   /** Entries done in the current session. */
   readonly sessionFiles: number;
-  /** Bytes of file data done in the current session; what was taken off, of files that are loaded anew, is not made up for. */
+  /**
+   * Bytes of file data done in the current session; what was taken off, of files that are loaded anew, is not made up
+   * for.
+   */
   readonly sessionBytes: number;
   /** Bytes sent in requests in the current session, repeated ones included. */
   readonly bytesOnWire: number;
@@ -85,7 +91,9 @@ export class Progress {
     this.#traffic = traffic;
   }
 
-  /** Whether a listing that begins now is to count what the format cannot hold: after some seconds the sizing pass does. */
+  /**
+   * Whether a listing that begins now is to count what the format cannot hold: after some seconds the sizing pass does.
+   */
   countsListed(): boolean {
     if (this.#clock.monotonic() - this.#begunMs > COUNT_LISTED_MS) this.listedUnstorable = undefined;
     return this.listedUnstorable !== undefined;

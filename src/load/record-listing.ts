@@ -13,7 +13,8 @@ import { recordFailure } from './record-failure.js';
 import { giveUpLarge } from './tries.js';
 
 /**
- * A directory whose listing, or a look at some of its entries, arrives. Parts go to the state hidden, and count once it is complete.
+ * A directory whose listing, or a look at some of its entries, arrives. Parts go to the state hidden, and count once it
+ * is complete.
  */
 export class ListingInProgress {
   readonly directory: number;
@@ -49,7 +50,13 @@ export class ListingInProgress {
         manager: state.takeManager(DIRECTORY_MANAGERS),
         status: DirectoryStatus.hidden,
       });
-      if (added === undefined) this.#failures.push({ name, type: ObjectType.directory, reason: 'directory-reached-twice', message: REACHED_TWICE });
+      if (added === undefined)
+        this.#failures.push({
+          name,
+          type: ObjectType.directory,
+          reason: 'directory-reached-twice',
+          message: REACHED_TWICE,
+        });
       else {
         this.#directories++;
         this.#found++;
@@ -92,7 +99,8 @@ export class ListingInProgress {
     if (record.parent !== 0) state.directories.addPending(record.parent, -1);
     if (this.#excluded > 0) state.countExcluded(this.#excluded);
     const { progress } = context;
-    progress.listedUnstorable = progress.listedUnstorable && this.#unstorable && addUnstorable(progress.listedUnstorable, this.#unstorable);
+    progress.listedUnstorable =
+      progress.listedUnstorable && this.#unstorable && addUnstorable(progress.listedUnstorable, this.#unstorable);
     if (result.clampedTimes)
       context.log.write(
         'WARNING',
@@ -137,7 +145,8 @@ export class ListingInProgress {
   /** Makes what was found count. @returns what the directory has to wait for */
   #reveal(context: JobContext): { readonly pending: number; readonly links: boolean } {
     const { state } = context;
-    for (const failure of this.#failures) recordFailure(context, { directory: this.directory, attempts: 1, ...failure });
+    for (const failure of this.#failures)
+      recordFailure(context, { directory: this.directory, attempts: 1, ...failure });
     if (this.#chunks > 0) state.chunks.reveal(this.directory);
     if (this.#directories > 0) state.directories.revealChildren(this.directory);
     const groups = this.#links > 0 ? state.links.reveal(this.directory) : [];

@@ -8,7 +8,14 @@ import type { LargeRecord } from '../state/large-files.js';
 import type { LinkGroupRecord, LinkRecord } from '../state/link-groups.js';
 import { escapePath } from '../text/escape-path.js';
 import { unpackEntries } from '../worker/packed-entries.js';
-import type { EntryProblem, FilesPart, FilesResult, FinishLargeResult, LinkedResult, SegmentsPart } from '../worker/tasks.js';
+import type {
+  EntryProblem,
+  FilesPart,
+  FilesResult,
+  FinishLargeResult,
+  LinkedResult,
+  SegmentsPart,
+} from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
 import { endChunk, giveUpLarge, supersedeDirectory, supersedeLinked, tryLargeAgain } from './tries.js';
@@ -67,7 +74,12 @@ export function recordFiles(context: JobContext, chunk: ChunkUnderWay, result: F
 }
 
 /** Records what became of a linked inode; inside a transaction. @returns a file that is to be loaded piece by piece */
-export function recordLinked(context: JobContext, group: LinkGroupRecord, links: readonly LinkRecord[], result: LinkedResult): LargeRecord | undefined {
+export function recordLinked(
+  context: JobContext,
+  group: LinkGroupRecord,
+  links: readonly LinkRecord[],
+  result: LinkedResult,
+): LargeRecord | undefined {
   const { state } = context;
   switch (result.outcome) {
     case 'written': {
@@ -95,7 +107,13 @@ export function recordLinked(context: JobContext, group: LinkGroupRecord, links:
       return undefined;
     case 'apart':
       for (const { directory, name, written } of links) {
-        if (!written) warn(context, directory, name, 'it cannot be shown to be a link of a file that is loaded already: it becomes a copy of its own');
+        if (!written)
+          warn(
+            context,
+            directory,
+            name,
+            'it cannot be shown to be a link of a file that is loaded already: it becomes a copy of its own',
+          );
       }
       state.links.separate(group);
       state.links.keep(group.id);

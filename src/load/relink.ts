@@ -13,8 +13,9 @@ const GROUPS_AT_ONCE = 256;
 /**
  * Rids linked inodes of the back pointers of dropped names.
  *
- * The inode is put again from what the container has, as its next version over the same blocks: what counts of a file stays, also when the
- * source has no more of it. One of which no name is left that it was written with counts no more; other names of it are loaded anew.
+ * The inode is put again from what the container has, as its next version over the same blocks: what counts of a file
+ * stays, also when the source has no more of it. One of which no name is left that it was written with counts no more;
+ * other names of it are loaded anew.
  *
  * @returns whether there were any
  */
@@ -27,7 +28,8 @@ export async function relinkGroups(context: JobContext, tools: EndTools): Promis
       requireGoOn(tools.signal);
       const group = state.links.get(id);
       const { written } = group;
-      if (!written) throw new Error(`Linked inode ${id} has lost a name that it was written with, and was never written.`);
+      if (!written)
+        throw new Error(`Linked inode ${id} has lost a name that it was written with, and was never written.`);
       const stored = await readStoredInode(context, tools, context.writtenName(group, written));
       const names = state.links.links(id);
       const anyLeft = names.some((link) => link.written);
@@ -40,7 +42,12 @@ export async function relinkGroups(context: JobContext, tools: EndTools): Promis
   }
 }
 
-function giveUpLinked(context: JobContext, group: LinkGroupRecord, names: readonly LinkRecord[], stored: StoredInode | undefined): void {
+function giveUpLinked(
+  context: JobContext,
+  group: LinkGroupRecord,
+  names: readonly LinkRecord[],
+  stored: StoredInode | undefined,
+): void {
   const { state } = context;
   const { type, lengthBytes } = stored?.inode.attributes ?? { type: group.type, lengthBytes: 0n };
   state.transact(() => {
@@ -85,6 +92,11 @@ async function relink(
     supersedeLinkedInode(context, before, written);
     const paths = left.map((link) => context.entryPath(link.directory, link.name));
     context.manifest?.relink(paths, left.length);
-    state.droppedLinks.setRelinked(group.id, left.length === names.length ? WorkStatus.done : WorkStatus.pending, name, tally.encode());
+    state.droppedLinks.setRelinked(
+      group.id,
+      left.length === names.length ? WorkStatus.done : WorkStatus.pending,
+      name,
+      tally.encode(),
+    );
   });
 }

@@ -25,7 +25,9 @@ export interface LoadResources {
   readonly container: Container;
   /** The job has begun: from here on an outage is waited for. */
   begun(): void;
-  /** Removes the directory of a container that was made for a job which was refused, unless another job uses it by now. */
+  /**
+   * Removes the directory of a container that was made for a job which was refused, unless another job uses it by now.
+   */
   discard(): void;
   close(): Promise<void>;
 }
@@ -46,9 +48,17 @@ export interface ResourceNeeds {
  *
  * @throws ClfsError `usage`, `source`, `container…`, `access-denied`, `service…`; nothing is left open then
  */
-export async function openResources({ spec, settings, options, traffic, signal, onTrouble }: ResourceNeeds): Promise<LoadResources> {
+export async function openResources({
+  spec,
+  settings,
+  options,
+  traffic,
+  signal,
+  onTrouble,
+}: ResourceNeeds): Promise<LoadResources> {
   const destination = parseContainer(options.destination ?? spec.container);
-  const local = destination.place.kind === 'local' && !options.internals?.container ? destination.place.directory : undefined;
+  const local =
+    destination.place.kind === 'local' && !options.internals?.container ? destination.place.directory : undefined;
   requirePathsApart(sourcePath(spec), options.statePath, local);
   requireWritable(settings.logDirectory, spec.manifest);
   const opened = openPosixSource(sourcePath(spec));
@@ -68,7 +78,8 @@ export async function openResources({ spec, settings, options, traffic, signal, 
   try {
     identity = await openIdentity(destination, { ...options.identity, onTrouble });
     if (local !== undefined && options.newSession !== false && makeLocalContainer(local)) made = local;
-    const container = options.internals?.container ?? (await openContainer(destination.place, identity.authorization, service));
+    const container =
+      options.internals?.container ?? (await openContainer(destination.place, identity.authorization, service));
     const close = async () => {
       identity?.close();
       source.close();
@@ -101,7 +112,9 @@ function requireWritable(logDirectory: string | undefined, manifest: string | un
       prepare?.();
       accessSync(directory, access.W_OK);
     } catch (error) {
-      throw new ClfsError('usage', `Cannot write the ${what} to ${JSON.stringify(directory)}: ${messageOf(error)}.`, { cause: error });
+      throw new ClfsError('usage', `Cannot write the ${what} to ${JSON.stringify(directory)}: ${messageOf(error)}.`, {
+        cause: error,
+      });
     }
   };
   if (logDirectory !== undefined) {

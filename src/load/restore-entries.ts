@@ -15,8 +15,9 @@ const PAGE = 1000;
 type Reader = Pick<LeftoverGuard, 'entriesOf'>;
 
 /**
- * Brings back what version 0.1.0 had forgotten: the entries of a directory that is written and has a failed entry in it, when they are
- * no longer recorded. They stand in the directory's object in the container; without them it could not be written again.
+ * Brings back what version 0.1.0 had forgotten: the entries of a directory that is written and has a failed entry in
+ * it, when they are no longer recorded. They stand in the directory's object in the container; without them it could
+ * not be written again.
  *
  * Before the failures are tried again.
  */
@@ -46,12 +47,17 @@ export interface ForgottenEntry {
 }
 
 /**
- * Entries of a directory that is written which are not recorded any more, by ascending sequence number, as its object in the container
- * has them. Names of linked inodes and directories are recorded all the time.
+ * Entries of a directory that is written which are not recorded any more, by ascending sequence number, as its object
+ * in the container has them. Names of linked inodes and directories are recorded all the time.
  *
- * @throws ClfsError `container-differs` when the object is missing or damaged; where the job keeps no books there are none then
+ * @throws ClfsError `container-differs` when the object is missing or damaged; where the job keeps no books there are
+ * none then
  */
-export async function readForgotten(context: JobContext, reader: Reader, directory: number): Promise<readonly ForgottenEntry[]> {
+export async function readForgotten(
+  context: JobContext,
+  reader: Reader,
+  directory: number,
+): Promise<readonly ForgottenEntry[]> {
   const { state } = context;
   const forgotten: ForgottenEntry[] = [];
   const linked = linkedSequences(context, directory);
@@ -76,7 +82,8 @@ export function recordForgotten(state: JobState, directory: number, forgotten: r
   for (let at = 0; at < forgotten.length; ) {
     const firstSequence = forgotten[at].sequence;
     const packer = new EntryPacker();
-    for (; packer.count < CHUNK_ENTRIES && forgotten[at]?.sequence === firstSequence + packer.count; at++) packer.add(forgotten[at].type, forgotten[at].name);
+    for (; packer.count < CHUNK_ENTRIES && forgotten[at]?.sequence === firstSequence + packer.count; at++)
+      packer.add(forgotten[at].type, forgotten[at].name);
     state.chunks.addDone({ directory, firstSequence, ...packer.take() });
   }
 }

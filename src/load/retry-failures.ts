@@ -4,9 +4,11 @@ import { LookStatus } from '../state/schema.js';
 const PAGE = 1000;
 
 /**
- * Has every entry that failed looked at again, each in its directory, which is then written again; inside a transaction.
+ * Has every entry that failed looked at again, each in its directory, which is then written again; inside a
+ * transaction.
  *
- * What is found there is new: it may have another type, other links, another inode, or be gone. Nothing of its first try is used again.
+ * What is found there is new: it may have another type, other links, another inode, or be gone. Nothing of its first
+ * try is used again.
  *
  * @returns how many there were
  */

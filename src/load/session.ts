@@ -69,7 +69,12 @@ export class Session {
       signal,
       uncertainUntilMs: () => Math.max(ofBeforeMs, this.#engine?.uncertainUntilMs ?? 0),
       guarded: options.internals?.unchecked !== true,
-      noCheck: job.settings.checkListing === false ? 'it was turned off' : options.internals?.unchecked ? 'a test turned it off' : '',
+      noCheck:
+        job.settings.checkListing === false
+          ? 'it was turned off'
+          : options.internals?.unchecked
+            ? 'a test turned it off'
+            : '',
     };
   }
 
@@ -112,7 +117,10 @@ export class Session {
     } catch (error) {
       failure = error;
       status = isClfsError(error, 'cancelled') || signal.aborted ? 'Cancelled' : 'Failed';
-      log.write('ERROR', `${status}: ${error instanceof ClfsError ? error.message : String((error as Error)?.stack ?? error)}`);
+      log.write(
+        'ERROR',
+        `${status}: ${error instanceof ClfsError ? error.message : String((error as Error)?.stack ?? error)}`,
+      );
     }
     await runner.close();
     progress.phase = 'Done';
@@ -122,7 +130,9 @@ export class Session {
       const quiet = failure === undefined || this.#engine?.settled === true;
       const late = Math.max(this.#tools.uncertainUntilMs(), work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
-      state.transact(() => state.update({ finalStatus: status, settled, unheld: countedTexts(context.progress) ?? state.record.unheld }));
+      state.transact(() =>
+        state.update({ finalStatus: status, settled, unheld: countedTexts(context.progress) ?? state.record.unheld }),
+      );
     } catch (error) {
       failure ??= error;
       status = 'Failed';
@@ -151,7 +161,14 @@ export class Session {
     const problemsFile = context.progress.failed > 0 ? job.directory.file('problems.txt') : undefined;
     const { committed, notChecked } = job.state.record;
     const listing = committed ? (notChecked === '' ? 'checked' : `not checked: ${notChecked}`) : undefined;
-    return { status, progress: context.progress.snapshot(), error, problemsFile, listing, linkCopies: job.state.linkCopies() };
+    return {
+      status,
+      progress: context.progress.snapshot(),
+      error,
+      problemsFile,
+      listing,
+      linkCopies: job.state.linkCopies(),
+    };
   }
 
   /** Says what runs, before anything happens. */
@@ -178,7 +195,10 @@ export class Session {
       options.onEvent?.({ kind: 'message', text });
     }
     if (!record.readsBack) {
-      context.log.write('WARNING', 'the service does not give back what was put into it: nothing can be checked or removed');
+      context.log.write(
+        'WARNING',
+        'the service does not give back what was put into it: nothing can be checked or removed',
+      );
     }
   }
 
@@ -208,7 +228,15 @@ export class Session {
     state.transact(() => {
       const { done, bytes } = state.counters;
       const sessionStart = { ms: context.clock.now(), done, bytes };
-      state.update({ sessions: sessions + 1, sessionStart, finalStatus: '', settled: false, encoder, spec: job.spec, settings: job.settings });
+      state.update({
+        sessions: sessions + 1,
+        sessionStart,
+        finalStatus: '',
+        settled: false,
+        encoder,
+        spec: job.spec,
+        settings: job.settings,
+      });
       if (first) {
         const name = rootName(sourcePath(job.spec));
         const fileSystem = state.fileSystemOf(device);
@@ -300,8 +328,12 @@ function wrapState(error: unknown): unknown {
   if (error === undefined || error instanceof ClfsError) return error;
   const { code } = error as { code?: unknown };
   if (typeof code === 'string' && code.includes('SQLITE'))
-    return new ClfsError('state', `Cannot write the job state: ${messageOf(error)}. Make room or mend the disk, then go on with --new-session=false.`, {
-      cause: error,
-    });
+    return new ClfsError(
+      'state',
+      `Cannot write the job state: ${messageOf(error)}. Make room or mend the disk, then go on with --new-session=false.`,
+      {
+        cause: error,
+      },
+    );
   return error;
 }

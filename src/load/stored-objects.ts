@@ -42,7 +42,11 @@ export interface StoredObjects {
  * @returns undefined when it is missing in the container of a job that keeps no books
  * @throws ClfsError `container-differs` when it is missing or damaged: what it counted for could not be told
  */
-export async function readStoredInode(context: JobContext, tools: EndTools, name: string): Promise<StoredInode | undefined> {
+export async function readStoredInode(
+  context: JobContext,
+  tools: EndTools,
+  name: string,
+): Promise<StoredInode | undefined> {
   try {
     const blob = await tools.work.container.get(name, OBJECT_LIMIT_BYTES);
     return { inode: decodeInode(decodeObject(blob, OBJECT_LIMIT_BYTES, tools.lz4).body), storedBytes: blob.length };
@@ -72,7 +76,13 @@ export async function readStoredObjects(
   const tally = new Tally();
   tally.add(type, name, stored.storedBytes);
   const known = presence.blocks(handle);
-  const range = { handle, sequence, generation: 0, segments: blocks - 1, indirectBlocks: blocks > geometry.directBlocks ? blocks : 0 };
+  const range = {
+    handle,
+    sequence,
+    generation: 0,
+    segments: blocks - 1,
+    indirectBlocks: blocks > geometry.directBlocks ? blocks : 0,
+  };
   for (const block of blockNames(range, tools.work)) {
     const sizeBytes = known ? known.get(block) : await sizeOf(tools, block);
     if (sizeBytes === undefined) missing(context, block, undefined);

@@ -14,23 +14,29 @@ import type { JobContext } from './job-context.js';
 /*
  * The rule of names, in one place.
  *
- * A try reads something of the source, builds objects and puts them. Its names are a function of (sequence number, revision), and:
+ * A try reads something of the source, builds objects and puts them. Its names are a function of (sequence number,
+ * revision), and:
  *
- *   1. A claim takes names that nobody has had. An entry of a chunk: a new sequence number, so a new handle. A linked inode of which
- *      nothing counts: likewise. A directory, and a linked inode that counts: the next revision.
- *   2. Only an acknowledgement that is recorded makes names count. Sending the same buffer again, after a lost answer, uses the same name.
- *   3. What a try may have put and what does not count is a left-over, described by the ranges of the rule. It is recorded in the
- *      transaction in which the try is given up: when the process that made it has died, when it was cut off, when its file changed.
+ *   1. A claim takes names that nobody has had. An entry of a chunk: a new sequence number, so a new handle. A linked
+ *      inode of which nothing counts: likewise. A directory, and a linked inode that counts: the next revision.
+ *   2. Only an acknowledgement that is recorded makes names count. Sending the same buffer again, after a lost answer,
+ *      uses the same name.
+ *   3. What a try may have put and what does not count is a left-over, described by the ranges of the rule. It is
+ *      recorded in the transaction in which the try is given up: when the process that made it has died, when it was
+ *      cut off, when its file changed.
  *   4. What counts becomes a left-over in the transaction in which something else takes its place.
  *
  * So a put that arrives late can hit only a name that does not count, and a removal only what does not count.
  *
- * One exception, so that 10 TB are not sent again: the blocks of a large file that are not acknowledged are sent again under the same
- * names, since they are the same bytes: inode, size, mtime and ctime are looked at before and after each read, and a change gives the
- * whole try up; so does another program or LZ4 library.
+ * One exception, so that 10 TB are not sent again: the blocks of a large file that are not acknowledged are sent again
+ * under the same names, since they are the same bytes: inode, size, mtime and ctime are looked at before and after each
+ * read, and a change gives the whole try up; so does another program or LZ4 library.
  */
 
-/** Records what a chunk's try leaves: its entries that are neither acknowledged nor otherwise done go on in chunks of their own. */
+/**
+ * Records what a chunk's try leaves: its entries that are neither acknowledged nor otherwise done go on in chunks of
+ * their own.
+ */
 export function endChunk(
   context: JobContext,
   chunk: OpenChunk,
@@ -157,7 +163,10 @@ export function giveUpLarge(context: JobContext, large: LargeRecord): void {
       generation: large.generation,
       segments: Math.min(large.boundBlocks, large.blocks - 1),
       indirectBlocks: finishing ? indirectBlocks(context, large.blocks) : 0,
-      owner: large.origin.chunk === undefined ? groupOwner(context, state.links.get(large.origin.group)) : { kind: 'entry', directory: large.directory },
+      owner:
+        large.origin.chunk === undefined
+          ? groupOwner(context, state.links.get(large.origin.group))
+          : { kind: 'entry', directory: large.directory },
     });
   }
   state.removeObjects(Tally.decode(large.tally));
@@ -165,7 +174,10 @@ export function giveUpLarge(context: JobContext, large: LargeRecord): void {
   state.large.delete(large.id);
 }
 
-/** Has the entry or the linked inode of a large file that was given up tried again. @param attempts tries that it changed in */
+/**
+ * Has the entry or the linked inode of a large file that was given up tried again. @param attempts tries that it
+ * changed in
+ */
 export function tryLargeAgain(context: JobContext, large: LargeRecord, attempts: number): void {
   if (large.origin.chunk === undefined) {
     context.state.links.again(large.origin.group, attempts);
@@ -208,7 +220,12 @@ const DOT_BYTES = 63;
 /** An entry that counted is given up with its directory. @param entry `blocks`: block 0 included */
 export function leaveEntry(
   context: JobContext,
-  entry: { readonly handle: Uint8Array; readonly sequence: number; readonly directory: number; readonly blocks: number },
+  entry: {
+    readonly handle: Uint8Array;
+    readonly sequence: number;
+    readonly directory: number;
+    readonly blocks: number;
+  },
 ): void {
   const { handle, sequence, directory, blocks } = entry;
   context.state.leftovers.add({

@@ -18,7 +18,11 @@ export interface ReportedFailure {
  * @param failures goes over all of them, each time that it is called
  * @param file path of a file by its name
  */
-export function writeFailureReports(anything: boolean, failures: () => Iterable<ReportedFailure>, file: (name: string) => string): void {
+export function writeFailureReports(
+  anything: boolean,
+  failures: () => Iterable<ReportedFailure>,
+  file: (name: string) => string,
+): void {
   const problems = file('problems.txt');
   const details = file('failures.jsonl');
   if (!anything) {

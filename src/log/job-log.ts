@@ -70,5 +70,6 @@ function rotated(path: string): number[] {
 function rotate(path: string): void {
   const numbers = rotated(path);
   renameSync(path, numbered(path, (numbers.at(-1) ?? 0) + 1));
-  for (const number of numbers.slice(0, Math.max(0, numbers.length + 2 - KEPT_FILES))) unlinkSync(numbered(path, number));
+  for (const number of numbers.slice(0, Math.max(0, numbers.length + 2 - KEPT_FILES)))
+    unlinkSync(numbered(path, number));
 }

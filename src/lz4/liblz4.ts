@@ -20,7 +20,8 @@ export function openLiblz4(): Lz4 | undefined {
   const stream = Buffer.from(new ArrayBuffer(sizeOfState() + 64));
   return {
     name: `liblz4 ${version}`,
-    // A cleared state, not LZ4_resetStream_fast: its left-over table changes the bytes, and equal input shall give equal output.
+    // A cleared state, not LZ4_resetStream_fast: its left-over table changes the bytes, and equal input shall give
+    // equal output.
     startFrame() {
       initStream(stream, stream.length);
     },
@@ -39,7 +40,9 @@ function bind() {
     const lib = koffi.load('liblz4.so.1');
     return {
       initStream: lib.func('void *LZ4_initStream(void *stream, size_t size)'),
-      compress: lib.func('int LZ4_compress_fast_continue(void *stream, const void *source, void *target, int sourceSize, int targetSize, int acceleration)'),
+      compress: lib.func(
+        'int LZ4_compress_fast_continue(void *stream, const void *source, void *target, int sourceSize, int targetSize, int acceleration)',
+      ),
       decompress: lib.func(
         'int LZ4_decompress_safe_usingDict(const void *source, void *target, int sourceSize, int targetSize, const void *dictionary, int dictionarySize)',
       ),

@@ -23,7 +23,10 @@ export interface ManifestEntry {
   readonly sha256: string | undefined;
 }
 
-/** The line of an entry, without its end; `path` as it is shown, `path_hex` exactly. Times are strings: JSON's numbers end at 2^53. */
+/**
+ * The line of an entry, without its end; `path` as it is shown, `path_hex` exactly. Times are strings: JSON's numbers
+ * end at 2^53.
+ */
 export function formatManifestEntry(entry: ManifestEntry): string {
   const path = Buffer.from(entry.path);
   return JSON.stringify({
@@ -48,10 +51,14 @@ export function formatManifestEntry(entry: ManifestEntry): string {
 export function parseManifestEntry(line: string, number: number): ManifestEntry {
   try {
     // Numbers of 19 digits are exact as strings only.
-    const fields = JSON.parse(line.replace(/"(ino|size|[a-z]+_ns)": ?(-?\d+)/g, '"$1":"$2"')) as Record<string, string | number | undefined>;
+    const fields = JSON.parse(line.replace(/"(ino|size|[a-z]+_ns)": ?(-?\d+)/g, '"$1":"$2"')) as Record<
+      string,
+      string | number | undefined
+    >;
     const mode = Number(fields.mode);
     const type = TYPE_BY_MODE[mode >> 12];
-    if (type === undefined || typeof fields.path_hex !== 'string') throw new Error('it has no path_hex, or no mode with a type');
+    if (type === undefined || typeof fields.path_hex !== 'string')
+      throw new Error('it has no path_hex, or no mode with a type');
     const linkCount = Number(fields.nlink ?? 1);
     const device = type === ObjectType.block || type === ObjectType.char;
     const text = (key: string) => (fields[key] === undefined ? undefined : String(fields[key]));
@@ -72,7 +79,9 @@ export function parseManifestEntry(line: string, number: number): ManifestEntry 
       sha256: text('sha256'),
     };
   } catch (cause) {
-    throw new ClfsError('usage', `Line ${number} of the manifest is not one of a manifest: ${messageOf(cause)}.`, { cause });
+    throw new ClfsError('usage', `Line ${number} of the manifest is not one of a manifest: ${messageOf(cause)}.`, {
+      cause,
+    });
   }
 }
 
@@ -88,7 +97,11 @@ export interface ManifestFacts {
 }
 
 /** The entry of an inode at `path`; empty for the root. */
-export function toManifestEntry(path: Uint8Array, a: Attributes, { handle, target, sha256 }: ManifestFacts): ManifestEntry {
+export function toManifestEntry(
+  path: Uint8Array,
+  a: Attributes,
+  { handle, target, sha256 }: ManifestFacts,
+): ManifestEntry {
   return {
     path: path.length === 0 ? ROOT_PATH : path,
     type: a.type,

@@ -4,11 +4,13 @@ import { encodeObjectNameHashed, encodeObjectNameV1, type ParsedName } from '../
 import { counts, type ObjectBlob } from './object-blob.js';
 
 /**
- * A record says all of an object's blob in 48 bytes, as twelve words of 32 bits in the order of the machine: its name is a function of it.
+ * A record says all of an object's blob in 48 bytes, as twelve words of 32 bits in the order of the machine: its name
+ * is a function of it.
  *
  * | word | holds |
  * |---|---|
- * | 0–5 | the id: of a handle the sequence number first, the high word before the low one, so that the entries of a directory lie together |
+ * | 0–5 | the id: of a handle the sequence number first, the high word before the low one, so that the entries of a
+ * directory lie together |
  * | 6 | bytes of the id, name version, object type: 8 bits each from bit 16 down |
  * | 7, 8 | hash of the owner |
  * | 9, 10 | low words of the version and of the length |

@@ -7,21 +7,32 @@ import type { ContainerReader, FoundInode } from './reader.js';
 const SEGMENTS_AHEAD = 3;
 
 /**
- * Bytes of a regular file from `offset` on, in order, in pieces of at most a segment; only the segments that are needed are fetched.
+ * Bytes of a regular file from `offset` on, in order, in pieces of at most a segment; only the segments that are needed
+ * are fetched.
  *
  * @param length most bytes; undefined for all that follow
- * @throws ClfsError `format`, also when the content is not as long as the inode says; `not-found` when a segment is missing
+ * @throws ClfsError `format`, also when the content is not as long as the inode says; `not-found` when a segment is
+ * missing
  */
-export async function* readContent(reader: ContainerReader, found: FoundInode, offset = 0, length?: number): AsyncGenerator<Buffer> {
+export async function* readContent(
+  reader: ContainerReader,
+  found: FoundInode,
+  offset = 0,
+  length?: number,
+): AsyncGenerator<Buffer> {
   const { attributes, data } = found.inode;
-  if (attributes.type !== ObjectType.regular || !data) throw new ClfsError('format', `${found.blob.name} is not a regular file.`);
+  if (attributes.type !== ObjectType.regular || !data)
+    throw new ClfsError('format', `${found.blob.name} is not a regular file.`);
   const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
   const sizeBytes = fileSize(found);
   const end = Math.min(sizeBytes, length === undefined ? sizeBytes : offset + length);
   if (offset >= end) return;
   const firstBytes = Math.min(sizeBytes, firstSegmentBytes);
   if (data.length !== firstBytes)
-    throw new ClfsError('format', `${found.blob.name} holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`);
+    throw new ClfsError(
+      'format',
+      `${found.blob.name} holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`,
+    );
   if (offset < firstBytes) yield data.subarray(offset, Math.min(end, firstBytes));
   const first = offset < firstSegmentBytes ? 1 : 1 + Math.floor((offset - firstSegmentBytes) / fileSegmentBytes);
   const last = fileBlockCount(end, reader.geometry) - 1;
@@ -45,12 +56,14 @@ export async function* readContent(reader: ContainerReader, found: FoundInode, o
 /** Length of a file as a number. @throws ClfsError `format` when no file of this format can be so long */
 export function fileSize(found: FoundInode): number {
   const { lengthBytes } = found.inode.attributes;
-  if (lengthBytes > BigInt(Number.MAX_SAFE_INTEGER)) throw new ClfsError('format', `${found.blob.name} says that it has ${lengthBytes} bytes.`);
+  if (lengthBytes > BigInt(Number.MAX_SAFE_INTEGER))
+    throw new ClfsError('format', `${found.blob.name} says that it has ${lengthBytes} bytes.`);
   return Number(lengthBytes);
 }
 
 /**
- * Requires that the container has the segments which the length of a file calls for, each of them once, without reading them.
+ * Requires that the container has the segments which the length of a file calls for, each of them once, without reading
+ * them.
  *
  * To be asked before much is done for a length that only the inode claims.
  *
@@ -62,23 +75,40 @@ export async function requireSegments(reader: ContainerReader, found: FoundInode
   for await (const { block, id } of reader.blocks(found)) {
     if (block > wanted) break;
     await reader.pause();
-    if (!(await reader.finder.find(id))) throw new ClfsError('not-found', `The segment ${idHex(id)} is not in the container.`);
+    if (!(await reader.finder.find(id)))
+      throw new ClfsError('not-found', `The segment ${idHex(id)} is not in the container.`);
     met.add(Buffer.from(id).toString('latin1'));
-    if (met.size < block) throw new ClfsError('format', `The block map of ${found.blob.name} names the segment ${idHex(id)} twice.`);
+    if (met.size < block)
+      throw new ClfsError('format', `The block map of ${found.blob.name} names the segment ${idHex(id)} twice.`);
   }
   if (met.size < wanted)
-    throw new ClfsError('format', `${found.blob.name} says that it has ${fileSize(found)} bytes, in ${wanted} segments; its block map has ${met.size}.`);
+    throw new ClfsError(
+      'format',
+      `${found.blob.name} says that it has ${fileSize(found)} bytes, in ${wanted} segments; its block map has ${met.size}.`,
+    );
 }
 
-async function readSegment(reader: ContainerReader, found: FoundInode, block: number, sizeBytes: number): Promise<Buffer> {
+async function readSegment(
+  reader: ContainerReader,
+  found: FoundInode,
+  block: number,
+  sizeBytes: number,
+): Promise<Buffer> {
   const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
   const { segment } = await reader.segment(await reader.blockId(found, block), found.id);
   const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
   const wanted = Math.min(fileSegmentBytes, sizeBytes - start);
-  if (segment.kind !== 'file') throw new ClfsError('format', `Block ${block} of ${found.blob.name} is a directory's segment.`);
+  if (segment.kind !== 'file')
+    throw new ClfsError('format', `Block ${block} of ${found.blob.name} is a directory's segment.`);
   if (segment.data.length !== wanted)
-    throw new ClfsError('format', `Block ${block} of ${found.blob.name} has ${segment.data.length} bytes in place of ${wanted}.`);
+    throw new ClfsError(
+      'format',
+      `Block ${block} of ${found.blob.name} has ${segment.data.length} bytes in place of ${wanted}.`,
+    );
   if (segment.owner.offset !== BigInt(start))
-    throw new ClfsError('format', `Block ${block} of ${found.blob.name} says that it begins at ${segment.owner.offset}, not at ${start}.`);
+    throw new ClfsError(
+      'format',
+      `Block ${block} of ${found.blob.name} says that it begins at ${segment.owner.offset}, not at ${start}.`,
+    );
   return segment.data;
 }

@@ -60,7 +60,10 @@ export function rankOf(records: SortedRecords, id: Uint8Array): number {
 }
 
 /** Blobs in pages, those whose places are wanted. */
-export async function* pagesOf(records: SortedRecords, isWanted: (rank: number) => boolean = () => true): AsyncGenerator<readonly ObjectBlob[]> {
+export async function* pagesOf(
+  records: SortedRecords,
+  isWanted: (rank: number) => boolean = () => true,
+): AsyncGenerator<readonly ObjectBlob[]> {
   let page: ObjectBlob[] = [];
   for (let rank = 0; rank < records.count; rank++) {
     if (isWanted(rank)) page.push(records.blobAt(rank));

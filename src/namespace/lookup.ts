@@ -23,7 +23,8 @@ export async function lookUp(reader: ContainerReader, path: Uint8Array): Promise
   let parent: Uint8Array = ROOT_ID;
   const walked: Uint8Array[] = [];
   for (const component of components(path)) {
-    if (found.inode.attributes.type !== ObjectType.directory) throw notThere(walked, component, 'it is not in a directory');
+    if (found.inode.attributes.type !== ObjectType.directory)
+      throw notThere(walked, component, 'it is not in a directory');
     const handle = await findEntry(reader, found, component);
     if (!handle) throw notThere(walked, component, 'there is no such entry');
     parent = found.id;
@@ -33,7 +34,11 @@ export async function lookUp(reader: ContainerReader, path: Uint8Array): Promise
   return { found, path: joined(walked), parent };
 }
 
-async function findEntry(reader: ContainerReader, directory: FoundInode, name: Uint8Array): Promise<Uint8Array | undefined> {
+async function findEntry(
+  reader: ContainerReader,
+  directory: FoundInode,
+  name: Uint8Array,
+): Promise<Uint8Array | undefined> {
   for await (const piece of reader.entries(directory)) {
     for (const entry of piece) if (Buffer.compare(entry.name, name) === 0) return entry.handle;
   }
@@ -46,7 +51,11 @@ function* components(path: Uint8Array): Generator<Uint8Array> {
     const slash = bytes.indexOf(0x2f, at);
     const end = slash < 0 ? bytes.length : slash;
     const component = bytes.subarray(at, end);
-    if (isDotDot(component)) throw new ClfsError('usage', `The path ${quotePath(bytes)} holds "..": name the entry from the root of the container.`);
+    if (isDotDot(component))
+      throw new ClfsError(
+        'usage',
+        `The path ${quotePath(bytes)} holds "..": name the entry from the root of the container.`,
+      );
     if (component.length > 0 && !isDot(component)) yield component;
     at = end + 1;
   }
@@ -57,5 +66,8 @@ function joined(parts: readonly Uint8Array[]): Buffer {
 }
 
 function notThere(walked: readonly Uint8Array[], component: Uint8Array, why: string): ClfsError {
-  return new ClfsError('not-found', `Cannot find ${quotePath(joined([...walked, component]))} in the container: ${why}.`);
+  return new ClfsError(
+    'not-found',
+    `Cannot find ${quotePath(joined([...walked, component]))} in the container: ${why}.`,
+  );
 }

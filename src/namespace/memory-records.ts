@@ -40,16 +40,29 @@ export class MemoryRecords implements SortedRecords {
   close(): void {}
 }
 
-/** Takes the records of a table apart: those that count, one an id, and those that another version of their id supersedes. */
-export function splitTable(table: RecordTable): { readonly counting: MemoryRecords; readonly superseded: MemoryRecords } {
+/**
+ * Takes the records of a table apart: those that count, one an id, and those that another version of their id
+ * supersedes.
+ */
+export function splitTable(table: RecordTable): {
+  readonly counting: MemoryRecords;
+  readonly superseded: MemoryRecords;
+} {
   const order = table.sorted();
   const superseded: number[] = [];
   let counting = 0;
   for (let at = 0; at < order.length; at++) {
     const index = order[at];
     const last = counting > 0 ? order[counting - 1] : undefined;
-    if (last !== undefined && compareIds(table.pieceOf(last), table.placeOf(last), table.pieceOf(index), table.placeOf(index)) === 0) superseded.push(index);
+    if (
+      last !== undefined &&
+      compareIds(table.pieceOf(last), table.placeOf(last), table.pieceOf(index), table.placeOf(index)) === 0
+    )
+      superseded.push(index);
     else order[counting++] = index;
   }
-  return { counting: new MemoryRecords(table, order.subarray(0, counting)), superseded: new MemoryRecords(table, Uint32Array.from(superseded)) };
+  return {
+    counting: new MemoryRecords(table, order.subarray(0, counting)),
+    superseded: new MemoryRecords(table, Uint32Array.from(superseded)),
+  };
 }

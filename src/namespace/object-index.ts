@@ -16,8 +16,8 @@ const MEMORY_OBJECTS = 1_000_000;
 /**
  * A whole container's listing, in bounded memory. To be closed.
  *
- * Every call may throw ClfsError `temporary`: the directory for temporary files is full, or fails. `test/support/index-contract.ts` is the
- * contract that every implementation passes.
+ * Every call may throw ClfsError `temporary`: the directory for temporary files is full, or fails.
+ * `test/support/index-contract.ts` is the contract that every implementation passes.
  */
 export interface ObjectIndex extends ObjectFinder {
   /** Blobs that count, one an id. */
@@ -44,7 +44,10 @@ export interface IndexOptions {
   readonly memoryObjects?: number;
 }
 
-/** Lists a container once and finds everything in that listing. @throws ClfsError `temporary`; whatever the container throws */
+/**
+ * Lists a container once and finds everything in that listing. @throws ClfsError `temporary`; whatever the container
+ * throws
+ */
 export async function indexContainer(container: Container, options: IndexOptions = {}): Promise<ObjectIndex> {
   const { onPage, pace = new Pace(), memoryObjects = MEMORY_OBJECTS } = options;
   const table = new RecordTable();

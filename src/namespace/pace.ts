@@ -6,7 +6,8 @@ const TURN_MS = 20;
 /**
  * Lets the event loop turn now and then, and ends what works when its signal is aborted.
  *
- * A container on disk answers without waiting: a loop over it never ends its turn by itself, so that no signal and no timer gets through.
+ * A container on disk answers without waiting: a loop over it never ends its turn by itself, so that no signal and no
+ * timer gets through.
  */
 export class Pace {
   readonly #signal: AbortSignal | undefined;

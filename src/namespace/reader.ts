@@ -12,7 +12,9 @@ import type { ObjectBlob } from './object-blob.js';
 import type { ObjectFinder } from './object-finder.js';
 import { Pace } from './pace.js';
 
-/** Most bytes that one object of a sane container has, uncompressed: a file segment and its records, with room to spare. */
+/**
+ * Most bytes that one object of a sane container has, uncompressed: a file segment and its records, with room to spare.
+ */
 const OBJECT_LIMIT_BYTES = 16 * 1048576;
 /** Indirect blocks that are kept: sequential readers come back to the same ones. */
 const CACHED_BLOCKS = 64;
@@ -44,7 +46,13 @@ export class ContainerReader {
   readonly #pace: Pace;
   readonly #indirect = new Map<string, Promise<IndirectBlock>>();
 
-  constructor(container: Container, finder: ObjectFinder, lz4: Lz4, geometry: Geometry = GEOMETRY, pace: Pace = new Pace()) {
+  constructor(
+    container: Container,
+    finder: ObjectFinder,
+    lz4: Lz4,
+    geometry: Geometry = GEOMETRY,
+    pace: Pace = new Pace(),
+  ) {
     this.container = container;
     this.finder = finder;
     this.geometry = geometry;
@@ -78,11 +86,16 @@ export class ContainerReader {
   async segment(
     id: Uint8Array,
     owner: Uint8Array,
-  ): Promise<{ readonly segment: FileSegment | DirectorySegment; readonly storedBytes: number; readonly compressed: boolean }> {
+  ): Promise<{
+    readonly segment: FileSegment | DirectorySegment;
+    readonly storedBytes: number;
+    readonly compressed: boolean;
+  }> {
     const blob = await this.#find(id, 'segment');
     const { body, storedBytes, compressed } = await this.fetch(blob.name);
     const segment = inBlob(blob.name, () => decodeSegment(body));
-    if (segment.kind === 'indirect') throw new ClfsError('format', `The object ${blob.name} is an indirect block where a segment is referred to.`);
+    if (segment.kind === 'indirect')
+      throw new ClfsError('format', `The object ${blob.name} is an indirect block where a segment is referred to.`);
     requireOwner(blob.name, segment.owner.handle, owner);
     return { segment, storedBytes, compressed };
   }
@@ -93,7 +106,8 @@ export class ContainerReader {
     const cached = this.#indirect.get(key);
     if (cached) return cached;
     const block = this.#readIndirect(id, owner);
-    if (this.#indirect.size >= CACHED_BLOCKS) for (const oldest of this.#indirect.keys()) if (this.#indirect.delete(oldest)) break;
+    if (this.#indirect.size >= CACHED_BLOCKS)
+      for (const oldest of this.#indirect.keys()) if (this.#indirect.delete(oldest)) break;
     this.#indirect.set(key, block);
     return block;
   }
@@ -103,8 +117,8 @@ export class ContainerReader {
    *
    * Each tree is walked as its blocks stand, so that the reference loader's empty blocks are passed over.
    *
-   * @throws ClfsError `not-found`; `format`, also when an indirect block is referred to twice: a few small blobs could otherwise stand for a
-   *   tree of any size
+   * @throws ClfsError `not-found`; `format`, also when an indirect block is referred to twice: a few small blobs could
+   *   otherwise stand for a tree of any size
    */
   async *blocks(found: FoundInode): AsyncGenerator<BlockReference> {
     const { direct, roots } = found.inode.blockMap;
@@ -139,20 +153,32 @@ export class ContainerReader {
     yield inBlob(found.blob.name, () => decodeDirents(dirents));
     const met = new Set<string>();
     for await (const { id } of this.blocks(found)) {
-      if (!isNew(met, id)) throw new ClfsError('format', `The directory ${found.blob.name} refers to the segment ${idHex(id)} twice.`);
+      if (!isNew(met, id))
+        throw new ClfsError('format', `The directory ${found.blob.name} refers to the segment ${idHex(id)} twice.`);
       const { segment } = await this.segment(id, found.id);
-      if (segment.kind !== 'directory') throw new ClfsError('format', `The segment ${idHex(id)} of a directory holds data.`);
+      if (segment.kind !== 'directory')
+        throw new ClfsError('format', `The segment ${idHex(id)} of a directory holds data.`);
       yield inBlob(idHex(id), () => decodeDirents(segment.dirents));
     }
   }
 
-  async *#leaves(id: Uint8Array, owner: Uint8Array, tree: number, depth: number, met: Set<string>): AsyncGenerator<Uint8Array> {
+  async *#leaves(
+    id: Uint8Array,
+    owner: Uint8Array,
+    tree: number,
+    depth: number,
+    met: Set<string>,
+  ): AsyncGenerator<Uint8Array> {
     if (depth >= MOST_LEVELS) return;
-    if (!isNew(met, id)) throw new ClfsError('format', `The indirect block ${idHex(id)} of ${idHex(owner)} is referred to twice.`);
+    if (!isNew(met, id))
+      throw new ClfsError('format', `The indirect block ${idHex(id)} of ${idHex(owner)} is referred to twice.`);
     await this.#pace.pause();
     const { children } = await this.indirect(id, owner);
     if (children.length > this.geometry.fanOut)
-      throw new ClfsError('format', `The indirect block ${idHex(id)} lists ${children.length} children, where ${this.geometry.fanOut} are the most.`);
+      throw new ClfsError(
+        'format',
+        `The indirect block ${idHex(id)} lists ${children.length} children, where ${this.geometry.fanOut} are the most.`,
+      );
     if (depth === tree) {
       yield* children;
       return;
@@ -164,7 +190,8 @@ export class ContainerReader {
     const blob = await this.#find(id, 'indirect block');
     const { body } = await this.fetch(blob.name);
     const segment = inBlob(blob.name, () => decodeSegment(body));
-    if (segment.kind !== 'indirect') throw new ClfsError('format', `The object ${blob.name} is a segment where an indirect block is referred to.`);
+    if (segment.kind !== 'indirect')
+      throw new ClfsError('format', `The object ${blob.name} is a segment where an indirect block is referred to.`);
     requireOwner(blob.name, segment.owner.handle, owner);
     return segment;
   }
@@ -184,7 +211,8 @@ export class ContainerReader {
     if (turn) await turn;
     const blob = await this.finder.find(id);
     if (!blob) throw new ClfsError('not-found', `The ${what} ${idHex(id)} is not in the container.`);
-    if (blob.key.type === ObjectType.tombstone) throw new ClfsError('not-found', `The ${what} ${idHex(id)} is deleted: ${blob.name} is a tombstone.`);
+    if (blob.key.type === ObjectType.tombstone)
+      throw new ClfsError('not-found', `The ${what} ${idHex(id)} is deleted: ${blob.name} is a tombstone.`);
     return blob;
   }
 }
@@ -197,7 +225,10 @@ function isNew(met: Set<string>, id: Uint8Array): boolean {
 
 function requireOwner(name: string, actual: Uint8Array, expected: Uint8Array): void {
   if (Buffer.compare(actual, expected) !== 0)
-    throw new ClfsError('format', `The object ${name} belongs to ${idHex(actual)}, not to ${idHex(expected)} that refers to it.`);
+    throw new ClfsError(
+      'format',
+      `The object ${name} belongs to ${idHex(actual)}, not to ${idHex(expected)} that refers to it.`,
+    );
 }
 
 function missingBlock(found: FoundInode, block: number): ClfsError {

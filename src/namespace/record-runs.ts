@@ -36,16 +36,21 @@ export class RecordRuns {
   }
 
   /**
-   * Merges all runs into two files: the records that count, one an id, and those that another version of their id supersedes.
+   * Merges all runs into two files: the records that count, one an id, and those that another version of their id
+   * supersedes.
    *
    * @param onRecord called now and then; what it returns is waited for
    * @throws ClfsError `temporary`; what `onRecord` throws
    */
-  async merge(onRecord: () => Promise<void> | undefined): Promise<{ readonly counting: RecordFile; readonly superseded: RecordFile }> {
+  async merge(
+    onRecord: () => Promise<void> | undefined,
+  ): Promise<{ readonly counting: RecordFile; readonly superseded: RecordFile }> {
     const counting = new RecordFileWriter();
     const superseded = new RecordFileWriter();
     try {
-      const heap = new CursorHeap(this.#runs.filter(({ begin, end }) => begin < end).map((run) => new RunCursor(this.#file, run)));
+      const heap = new CursorHeap(
+        this.#runs.filter(({ begin, end }) => begin < end).map((run) => new RunCursor(this.#file, run)),
+      );
       const last = new Uint32Array(RECORD_WORDS);
       let merged = 0;
       for (let top = heap.top; top; top = heap.top) {
@@ -132,7 +137,8 @@ class CursorHeap {
     const before = (a: RunCursor, b: RunCursor) => compareRecords(a.words, a.place, b.words, b.place) < 0;
     for (let at = from; ; ) {
       let least = at;
-      for (const child of [2 * at + 1, 2 * at + 2]) if (child < cursors.length && before(cursors[child], cursors[least])) least = child;
+      for (const child of [2 * at + 1, 2 * at + 2])
+        if (child < cursors.length && before(cursors[child], cursors[least])) least = child;
       if (least === at) return;
       [cursors[at], cursors[least]] = [cursors[least], cursors[at]];
       at = least;

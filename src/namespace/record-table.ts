@@ -52,7 +52,8 @@ export class RecordTable {
     if (this.#count <= FEW_RECORDS) return indexes(this.#count).sort((a, b) => this.compare(a, b));
     const order = this.#byFirstWords();
     const same = (a: number, b: number) =>
-      this.pieceOf(a)[this.placeOf(a)] === this.pieceOf(b)[this.placeOf(b)] && this.pieceOf(a)[this.placeOf(a) + 1] === this.pieceOf(b)[this.placeOf(b) + 1];
+      this.pieceOf(a)[this.placeOf(a)] === this.pieceOf(b)[this.placeOf(b)] &&
+      this.pieceOf(a)[this.placeOf(a) + 1] === this.pieceOf(b)[this.placeOf(b) + 1];
     for (let begin = 0; begin < order.length; ) {
       let end = begin + 1;
       while (end < order.length && same(order[begin], order[end])) end++;
@@ -62,7 +63,9 @@ export class RecordTable {
     return order;
   }
 
-  /** Sorted by the first two words: digit by digit, the lowest first, which takes a fraction of the time of comparisons. */
+  /**
+   * Sorted by the first two words: digit by digit, the lowest first, which takes a fraction of the time of comparisons.
+   */
   #byFirstWords(): Uint32Array {
     let order: Uint32Array = indexes(this.#count);
     let next: Uint32Array = new Uint32Array(this.#count);

@@ -21,7 +21,12 @@ describe('objects that threads share', () => {
       const name =
         number % 7 === 0
           ? encodeObjectNameV1(id, 9)
-          : encodeObjectName({ id, type: 1 + (number % 12), owner: idOf(number + 1), version: 9 + (number % 5) * 10_000_000_000 });
+          : encodeObjectName({
+              id,
+              type: 1 + (number % 12),
+              owner: idOf(number + 1),
+              version: 9 + (number % 5) * 10_000_000_000,
+            });
       container.blobs.set(name, Buffer.alloc(number % 50));
     }
     const index = await indexContainer(container);
@@ -39,6 +44,8 @@ describe('objects that threads share', () => {
   });
 
   it('may be none', async () => {
-    expect(await openSharedObjects(await shareObjects(await indexContainer(new MemoryContainer()))).find(idOf(1))).toBeUndefined();
+    expect(
+      await openSharedObjects(await shareObjects(await indexContainer(new MemoryContainer()))).find(idOf(1)),
+    ).toBeUndefined();
   });
 });

@@ -5,10 +5,11 @@ import type { ObjectFinder } from './object-finder.js';
 import type { ObjectIndex } from './object-index.js';
 
 /*
- * A listing in memory that threads share: a table of records of one size, and slots by a hash of the id that say which record to look at.
+ * A listing in memory that threads share: a table of records of one size, and slots by a hash of the id that say which
+ * record to look at.
  *
- * A record: 24 bytes id (zeros behind a shorter one), u8 length of the id, u8 type, u8 version of the name, u8 0, 8 bytes hash of the owner,
- * f64 version, f64 stored bytes.
+ * A record: 24 bytes id (zeros behind a shorter one), u8 length of the id, u8 type, u8 version of the name, u8 0, 8
+ * bytes hash of the owner, f64 version, f64 stored bytes.
  */
 const ID_BYTES = 24;
 const LENGTH_AT = 24;
@@ -28,7 +29,10 @@ export interface SharedObjects {
   readonly slots: SharedArrayBuffer;
 }
 
-/** Copies the blobs that count, one an id, into memory that threads share: about 60 bytes each. @param onPage called now and then */
+/**
+ * Copies the blobs that count, one an id, into memory that threads share: about 60 bytes each. @param onPage called now
+ * and then
+ */
 export async function shareObjects(
   index: Pick<ObjectIndex, 'all' | 'count'>,
   onPage?: (blobs: readonly ObjectBlob[]) => Promise<void> | void,
@@ -71,7 +75,8 @@ export function openSharedObjects({ records: memory, slots: slotMemory }: Shared
       if (id.length > ID_BYTES) return undefined;
       for (let slot = hashOf(id) % slots.length; slots[slot] !== 0; slot = (slot + 1) % slots.length) {
         const at = (slots[slot] - 1) * RECORD_BYTES;
-        if (records[at + LENGTH_AT] === id.length && records.compare(id, 0, id.length, at, at + id.length) === 0) return blobAt(records, at);
+        if (records[at + LENGTH_AT] === id.length && records.compare(id, 0, id.length, at, at + id.length) === 0)
+          return blobAt(records, at);
       }
       return undefined;
     },
@@ -85,9 +90,17 @@ function blobAt(records: Buffer, at: number): ObjectBlob {
   const version = records.readDoubleLE(at + VERSION_AT);
   const sizeBytes = records.readDoubleLE(at + SIZE_AT);
   if (records[at + NAME_VERSION_AT] === 1)
-    return { name: encodeObjectNameV1(id, version), sizeBytes, key: { nameVersion: 1, id, type, ownerHash: '', version } };
+    return {
+      name: encodeObjectNameV1(id, version),
+      sizeBytes,
+      key: { nameVersion: 1, id, type, ownerHash: '', version },
+    };
   const ownerHash = records.toString('hex', at + OWNER_AT, at + OWNER_AT + 8).toUpperCase();
-  return { name: encodeObjectNameHashed(id, type, ownerHash, version), sizeBytes, key: { nameVersion: 2, id, type, ownerHash, version } };
+  return {
+    name: encodeObjectNameHashed(id, type, ownerHash, version),
+    sizeBytes,
+    key: { nameVersion: 2, id, type, ownerHash, version },
+  };
 }
 
 /** FNV-1a over all bytes: ids differ in few of them. */

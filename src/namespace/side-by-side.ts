@@ -5,7 +5,11 @@
  *
  * @throws what the items or the first piece of work threw; no further item is begun after it
  */
-export async function sideBySide<T>(items: Iterable<T> | AsyncIterable<T>, limit: number, work: (item: T) => Promise<void>): Promise<void> {
+export async function sideBySide<T>(
+  items: Iterable<T> | AsyncIterable<T>,
+  limit: number,
+  work: (item: T) => Promise<void>,
+): Promise<void> {
   let running = 0;
   let failure: { readonly error: unknown } | undefined;
   let wake: () => void = () => undefined;

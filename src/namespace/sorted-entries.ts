@@ -10,12 +10,17 @@ const SERIAL_BYTES = 5;
  * @param onDamage told why the rest of the directory could not be read: what was read before is given all the same
  * @throws whatever `onDamage` throws; ClfsError `temporary`
  */
-export async function* sortedEntries(reader: ContainerReader, directory: FoundInode, onDamage: (error: unknown) => void): AsyncGenerator<DirectoryEntry> {
+export async function* sortedEntries(
+  reader: ContainerReader,
+  directory: FoundInode,
+  onDamage: (error: unknown) => void,
+): AsyncGenerator<DirectoryEntry> {
   const entries = new SpilledMap();
   try {
     let serial = 0;
     try {
-      for await (const piece of reader.entries(directory)) for (const { name, handle } of piece) entries.set(keyOf(name, serial++), Buffer.from(handle));
+      for await (const piece of reader.entries(directory))
+        for (const { name, handle } of piece) entries.set(keyOf(name, serial++), Buffer.from(handle));
     } catch (error) {
       onDamage(error);
     }

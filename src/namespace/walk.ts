@@ -31,7 +31,11 @@ export interface WalkedEntry {
  * @param entered ids of directories that were entered already; those that this walk enters are added
  * @throws whatever the container throws beside `format` and `not-found`
  */
-export async function* walk(reader: ContainerReader, start: Uint8Array = ROOT_ID, entered?: ByteSet): AsyncGenerator<WalkedEntry> {
+export async function* walk(
+  reader: ContainerReader,
+  start: Uint8Array = ROOT_ID,
+  entered?: ByteSet,
+): AsyncGenerator<WalkedEntry> {
   if (entered) {
     yield* walkOnce(reader, start, entered);
     return;
@@ -64,7 +68,11 @@ async function* walkOnce(reader: ContainerReader, start: Uint8Array, entered: By
       continue;
     }
     if (stack.length >= MOST_DEPTH || !entered.add(entry.handle)) {
-      yield { ...entry, found: undefined, error: new ClfsError('format', `The directory ${idHex(entry.handle)} is in the tree more than once.`) };
+      yield {
+        ...entry,
+        found: undefined,
+        error: new ClfsError('format', `The directory ${idHex(entry.handle)} is in the tree more than once.`),
+      };
       continue;
     }
     yield entry;
@@ -87,7 +95,10 @@ async function* children(reader: ContainerReader, directory: FoundInode, path: B
           : Promise.resolve({
               ...reference,
               found: undefined,
-              error: new ClfsError('format', `The directory ${directory.blob.name} has an entry whose name cannot be one.`),
+              error: new ClfsError(
+                'format',
+                `The directory ${directory.blob.name} has an entry whose name cannot be one.`,
+              ),
             });
         entry.catch(() => undefined);
         ahead.push(entry);

@@ -3,7 +3,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ClfsError } from '../error.js';
 import { quotePath } from '../text/escape-path.js';
 
-/** Descriptors that are left for what is opened and closed at once: blobs of a container on disk, the state's database, connections. */
+/**
+ * Descriptors that are left for what is opened and closed at once: blobs of a container on disk, the state's database,
+ * connections.
+ */
 const SPARE_DESCRIPTORS = 16;
 const FIRST_WAIT_MS = 5;
 const LONGEST_WAIT_MS = 250;
@@ -32,7 +35,8 @@ function freeDescriptors(): number {
 }
 
 /**
- * A number of descriptors that may be open at once. Who wants one that stays open for a while takes a place first, and gives it back after closing.
+ * A number of descriptors that may be open at once. Who wants one that stays open for a while takes a place first, and
+ * gives it back after closing.
  *
  * The limit is that of the process: threads that each have places share it by {@link descriptorPlaces}.
  */
@@ -80,17 +84,23 @@ export class DescriptorPlaces {
 }
 
 /**
- * Places for one of `sharers` (threads, say) that open descriptors: its part of what the process may still open, less some that are spared.
+ * Places for one of `sharers` (threads, say) that open descriptors: its part of what the process may still open, less
+ * some that are spared.
  *
  * @param most no more than this, however many there are
  * @param each descriptors that one place stands for
  */
-export function descriptorPlaces(most: number, options: { readonly sharers?: number; readonly each?: number } = {}): DescriptorPlaces {
+export function descriptorPlaces(
+  most: number,
+  options: { readonly sharers?: number; readonly each?: number } = {},
+): DescriptorPlaces {
   const { sharers = 1, each = 1 } = options;
   return new DescriptorPlaces(Math.min(most, (freeDescriptors() - SPARE_DESCRIPTORS) / (sharers * each)));
 }
 
-/** Whether something failed, at its root, since the process (EMFILE) or the machine (ENFILE) has no further descriptor. */
+/**
+ * Whether something failed, at its root, since the process (EMFILE) or the machine (ENFILE) has no further descriptor.
+ */
 export function isOutOfDescriptors(error: unknown): boolean {
   return shortage(error) !== undefined;
 }
@@ -109,7 +119,8 @@ function shortage(error: unknown): 'EMFILE' | 'ENFILE' | undefined {
  * Does `work`, and does it again after a while for as long as there is no descriptor for it: others will be closed.
  *
  * @param what is opened, for the message: a name or path, as text or as bytes
- * @throws ClfsError `open-files` when there was none for `patienceMs` (half a minute); whatever `work` throws for other reasons
+ * @throws ClfsError `open-files` when there was none for `patienceMs` (half a minute); whatever `work` throws for other
+ * reasons
  */
 export async function patiently<T>(
   what: string | Uint8Array,

@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
 import koffi from 'koffi';
 
-/** Calls for extended attributes, relative to a directory's descriptor by way of /proc: the calls with `at` are younger than many kernels. */
+/**
+ * Calls for extended attributes, relative to a directory's descriptor by way of /proc: the calls with `at` are younger
+ * than many kernels.
+ */
 const c = koffi.load(null as unknown as string);
 
 const llistxattr = c.func('int64_t llistxattr(const void *, void *, size_t)');
@@ -34,7 +37,9 @@ export function listAttributes(at: number, name: Uint8Array): readonly string[] 
 
 /** Value of an extended attribute; undefined when it cannot be had. */
 export function readAttribute(at: number, name: Uint8Array, attribute: string): Buffer | undefined {
-  const length = Number(lgetxattr(pathBelow(at, name), Buffer.from(`${attribute}\0`, 'latin1'), valueBuffer, MOST_BYTES));
+  const length = Number(
+    lgetxattr(pathBelow(at, name), Buffer.from(`${attribute}\0`, 'latin1'), valueBuffer, MOST_BYTES),
+  );
   return length < 0 ? undefined : Buffer.from(valueBuffer.subarray(0, length));
 }
 

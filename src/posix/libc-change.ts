@@ -24,7 +24,10 @@ export function setTimesFd(fd: number, atime: FileTime, mtime: FileTime): void {
   if (futimens(fd, timespecs(atime, mtime)) < 0) failed('futimens');
 }
 
-/** Sets the permission bits of what a descriptor leads to that was opened as a place only. @throws PosixError, also where /proc is missing */
+/**
+ * Sets the permission bits of what a descriptor leads to that was opened as a place only. @throws PosixError, also
+ * where /proc is missing
+ */
 export function setModeOfPlace(fd: number, mode: number): void {
   try {
     chmodSync(`/proc/self/fd/${fd}`, mode);
@@ -33,7 +36,10 @@ export function setModeOfPlace(fd: number, mode: number): void {
   }
 }
 
-/** Gives a file another name in the same file system; what has that name is replaced, but for a directory. @throws PosixError */
+/**
+ * Gives a file another name in the same file system; what has that name is replaced, but for a directory. @throws
+ * PosixError
+ */
 export function renameAt(at: number, name: Uint8Array, toAt: number, toName: Uint8Array): void {
   if (renameat(at, cString(name), toAt, cString(toName)) < 0) failed('rename');
 }

@@ -2,7 +2,8 @@ import { constants } from 'node:os';
 import koffi from 'koffi';
 
 /**
- * Calls into the C library that Node has not: relative to a directory's descriptor, with names as bytes, times in nanoseconds.
+ * Calls into the C library that Node has not: relative to a directory's descriptor, with names as bytes, times in
+ * nanoseconds.
  *
  * Every function returns what the C function returns; {@link failed} turns a negative result into a {@link PosixError}.
  */
@@ -153,7 +154,8 @@ let latestDevice = { major: -1, minor: -1, text: '' };
 
 /** A tree has few devices: the text of the latest one is kept. */
 function deviceText(major: number, minor: number): string {
-  if (major !== latestDevice.major || minor !== latestDevice.minor) latestDevice = { major, minor, text: `${major}:${minor}` };
+  if (major !== latestDevice.major || minor !== latestDevice.minor)
+    latestDevice = { major, minor, text: `${major}:${minor}` };
   return latestDevice.text;
 }
 
@@ -176,7 +178,10 @@ export function statAt(at: number, name: Uint8Array): FileStatus {
   return decodeStatus();
 }
 
-/** {@link statAt} of what need not be there; undefined when it is not: an error for each of many millions would cost more than the call. @throws PosixError */
+/**
+ * {@link statAt} of what need not be there; undefined when it is not: an error for each of many millions would cost
+ * more than the call. @throws PosixError
+ */
 export function lookAt(at: number, name: Uint8Array): FileStatus | undefined {
   if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_BASIC, statusBuffer) >= 0) return decodeStatus();
   return koffi.errno() === constants.errno.ENOENT ? undefined : failed('stat');
@@ -213,7 +218,10 @@ export function close(fd: number): void {
   closeFd(fd);
 }
 
-/** Closes a descriptor that was written through; some file systems tell only then that the disk is full. @throws PosixError */
+/**
+ * Closes a descriptor that was written through; some file systems tell only then that the disk is full. @throws
+ * PosixError
+ */
 export function closeWritten(fd: number): void {
   if (closeFd(fd) < 0) failed('close');
 }
@@ -221,10 +229,14 @@ export function closeWritten(fd: number): void {
 /** A failure of one of Node's own calls, as those here tell it; anything else as it is. */
 export function toPosixError(call: string, error: unknown): unknown {
   const { errno } = error as { errno?: unknown };
-  return error instanceof Error && !(error instanceof PosixError) && typeof errno === 'number' ? new PosixError(call, -errno) : error;
+  return error instanceof Error && !(error instanceof PosixError) && typeof errno === 'number'
+    ? new PosixError(call, -errno)
+    : error;
 }
 
-/** Target of the symbolic link `name` in the directory `at`; empty `name` for the descriptor itself. @throws PosixError */
+/**
+ * Target of the symbolic link `name` in the directory `at`; empty `name` for the descriptor itself. @throws PosixError
+ */
 export function readLinkAt(at: number, name: Uint8Array): Buffer {
   for (let size = 4096; ; size *= 2) {
     const target = Buffer.allocUnsafe(size);
@@ -241,7 +253,10 @@ export interface RawEntry {
   readonly type: number;
 }
 
-/** Entries of the open directory, `.` and `..` left out, as many as one call brings; empty at the end. @throws PosixError */
+/**
+ * Entries of the open directory, `.` and `..` left out, as many as one call brings; empty at the end. @throws
+ * PosixError
+ */
 export function readEntries(fd: number, buffer: Buffer): RawEntry[] {
   for (;;) {
     const length = Number(syscall(SYS_GETDENTS64, fd, buffer, buffer.length));
@@ -268,12 +283,17 @@ export function syncFileSystem(fd: number): void {
   if (syncfs(fd) < 0) failed('sync');
 }
 
-/** Takes an exclusive lock that the kernel releases with the process. @returns false when another process holds one of any kind */
+/**
+ * Takes an exclusive lock that the kernel releases with the process. @returns false when another process holds one of
+ * any kind
+ */
 export function tryLock(fd: number): boolean {
   return flock(fd, LOCK_EXCLUSIVE_NOW) === 0;
 }
 
-/** Looks whether nobody holds an exclusive lock, by a shared one that is held for an instant. @param fd open for reading */
+/**
+ * Looks whether nobody holds an exclusive lock, by a shared one that is held for an instant. @param fd open for reading
+ */
 export function isUnlocked(fd: number): boolean {
   const unlocked = flock(fd, LOCK_SHARED_NOW) === 0;
   if (unlocked) flock(fd, LOCK_RELEASE);

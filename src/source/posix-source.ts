@@ -62,7 +62,10 @@ function openDirectory(rootFd: number, path: Buffer, expected: DirectoryIdentity
   const fd = openPath(rootFd, path);
   try {
     const status = statFd(fd);
-    if (expected && (status.inode !== expected.inode || (expected.device !== undefined && status.device !== expected.device))) {
+    if (
+      expected &&
+      (status.inode !== expected.inode || (expected.device !== undefined && status.device !== expected.device))
+    ) {
       throw entryFailure('directory-changed', 'another directory has taken its place since it was listed');
     }
     // A directory that can be listed but not searched gives names whose attributes cannot be read.
@@ -150,7 +153,8 @@ class PosixDirectory implements SourceDirectory {
     try {
       return Buffer.from(readLinkAt(this.#fd, name));
     } catch (error) {
-      if (error instanceof PosixError && error.errno === 'EINVAL') throw entryFailure('entry-type-changed', 'it is no symbolic link any more', error);
+      if (error instanceof PosixError && error.errno === 'EINVAL')
+        throw entryFailure('entry-type-changed', 'it is no symbolic link any more', error);
       throw fileFailure(error);
     }
   }
@@ -221,7 +225,8 @@ class PosixFile implements SourceFile {
 
 function attributes(status: FileStatus): SourceAttributes {
   const type = TYPE_BY_MODE[(status.mode & S_IFMT) >> 12];
-  if (type === undefined) throw entryFailure('entry-unreadable', `its type ${(status.mode & S_IFMT).toString(8)} is unknown`);
+  if (type === undefined)
+    throw entryFailure('entry-unreadable', `its type ${(status.mode & S_IFMT).toString(8)} is unknown`);
   // Field by field: this runs twice a file, and a spread costs more than the system call.
   return {
     mode: status.mode,
@@ -246,8 +251,10 @@ function attributes(status: FileStatus): SourceAttributes {
 function fileFailure(error: unknown): ClfsError {
   if (error instanceof ClfsError) return error;
   const errno = error instanceof PosixError ? error.errno : '';
-  if (errno === 'ENOENT') return entryFailure('entry-vanished', 'it was there when its directory was listed, and is not any more', error);
-  if (errno === 'ELOOP' || errno === 'ENXIO') return entryFailure('entry-type-changed', 'it is no regular file any more', error);
+  if (errno === 'ENOENT')
+    return entryFailure('entry-vanished', 'it was there when its directory was listed, and is not any more', error);
+  if (errno === 'ELOOP' || errno === 'ENXIO')
+    return entryFailure('entry-type-changed', 'it is no regular file any more', error);
   return entryFailure('entry-unreadable', reasonText(error), error);
 }
 

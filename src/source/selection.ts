@@ -8,11 +8,20 @@ import type { DirectoryIdentity, ListedEntry, SourceDirectory, SourceTree } from
 
 /** What of a tree is left out. */
 export interface Selection {
-  /** Paths below the root, components joined by `/`, as text of `decodeExactly`; an excluded directory takes with it what is below it. */
+  /**
+   * Paths below the root, components joined by `/`, as text of `decodeExactly`; an excluded directory takes with it
+   * what is below it.
+   */
   readonly excludePaths: readonly string[];
-  /** Wildcards (`*`, `?`, `[a-z]`) for the names of entries, directories too; bytes that are not UTF-8 as `decodeExactly` has them. */
+  /**
+   * Wildcards (`*`, `?`, `[a-z]`) for the names of entries, directories too; bytes that are not UTF-8 as
+   * `decodeExactly` has them.
+   */
   readonly excludePatterns: readonly string[];
-  /** Leave out what is in directories of other file systems than the root's; the directories themselves stay, as mount points. */
+  /**
+   * Leave out what is in directories of other file systems than the root's; the directories themselves stay, as mount
+   * points.
+   */
   readonly oneFileSystem: boolean;
 }
 
@@ -20,7 +29,8 @@ export interface Selection {
 export const EVERYTHING: Selection = { excludePaths: [], excludePatterns: [], oneFileSystem: false };
 
 /**
- * Reads `--exclude-path` and `--exclude-pattern`: semicolon-separated, as azcopy copy takes them. Paths are as they are shown, or in hexadecimal digits.
+ * Reads `--exclude-path` and `--exclude-pattern`: semicolon-separated, as azcopy copy takes them. Paths are as they are
+ * shown, or in hexadecimal digits.
  *
  * @throws ClfsError `usage` on a path that does not stay below the root, or a pattern with a `/`
  */
@@ -30,15 +40,25 @@ export function parseSelection(paths: string, patterns: string, oneFileSystem: b
     const path = decodeExactly(parseTreePath(given));
     const parts = path.split('/').filter((part) => part !== '' && part !== '.');
     if (parts.length === 0 || parts.includes('..') || path.startsWith('/'))
-      throw new ClfsError('usage', `--exclude-path takes paths below the source, such as "logs;cache/old", not ${quotePath(encodeExactly(path))}.`);
+      throw new ClfsError(
+        'usage',
+        `--exclude-path takes paths below the source, such as "logs;cache/old", not ${quotePath(encodeExactly(path))}.`,
+      );
     return parts.join('/');
   });
   const excludePatterns = split(patterns);
   for (const pattern of excludePatterns) {
     if (pattern.includes('/'))
-      throw new ClfsError('usage', `--exclude-pattern takes patterns for names, such as "*.tmp;core.*", not ${JSON.stringify(pattern)}. See --exclude-path.`);
+      throw new ClfsError(
+        'usage',
+        `--exclude-pattern takes patterns for names, such as "*.tmp;core.*", not ${JSON.stringify(pattern)}. See --exclude-path.`,
+      );
   }
-  return { excludePaths: [...new Set(excludePaths)].sort(), excludePatterns: [...new Set(excludePatterns)].sort(), oneFileSystem };
+  return {
+    excludePaths: [...new Set(excludePaths)].sort(),
+    excludePatterns: [...new Set(excludePatterns)].sort(),
+    oneFileSystem,
+  };
 }
 
 /** Whether something can be left out at all. */
@@ -50,7 +70,9 @@ function isSelective({ excludePaths, excludePatterns, oneFileSystem }: Selection
 export function selectFrom(source: SourceTree, selection: Selection): SourceTree {
   if (!isSelective(selection)) return source;
   const paths = new Set(selection.excludePaths.map((path) => encodeExactly(path).toString('latin1')));
-  const matches = selection.excludePatterns.map((pattern) => picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true }));
+  const matches = selection.excludePatterns.map((pattern) =>
+    picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true }),
+  );
   let rootDevice: string | undefined;
   const isForeign = (directory: SourceDirectory): boolean => {
     if (!selection.oneFileSystem) return false;
@@ -75,7 +97,10 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
         *list() {
           const foreign = isForeign(directory);
           for (const batch of directory.list())
-            yield batch.map((entry): ListedEntry => (foreign || isExcluded(prefix, entry.name) ? { ...entry, excluded: true } : entry));
+            yield batch.map(
+              (entry): ListedEntry =>
+                foreign || isExcluded(prefix, entry.name) ? { ...entry, excluded: true } : entry,
+            );
         },
         attributes: () => directory.attributes(),
         attributesOf: (name) => directory.attributesOf(name),

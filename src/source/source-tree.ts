@@ -26,14 +26,15 @@ export interface ListedEntry {
 /**
  * A rooted POSIX tree, read only; symlinks are never followed, not even by a path that changes under the reader.
  *
- * Calls are synchronous: they run inside worker threads. Paths are relative to the root, components joined by `/`; the root's is empty.
+ * Calls are synchronous: they run inside worker threads. Paths are relative to the root, components joined by `/`; the
+ * root's is empty.
  */
 export interface SourceTree {
   /**
    * Opens a directory for listing and for access to its entries.
    *
-   * @throws ClfsError `entry`: `directory-unreadable` when it cannot be opened or searched, `directory-changed` when it is no directory
-   * or not the expected one
+   * @throws ClfsError `entry`: `directory-unreadable` when it cannot be opened or searched, `directory-changed` when it
+   * is no directory or not the expected one
    */
   openDirectory(path: Buffer, expected?: DirectoryIdentity): SourceDirectory;
   /** Closes the root. */
@@ -56,7 +57,10 @@ export interface SourceDirectory {
   readLink(name: Buffer): Buffer;
   /** Opens a regular file. @throws ClfsError `entry`: `entry-vanished`, `entry-type-changed`, `entry-unreadable` */
   openFile(name: Buffer): SourceFile;
-  /** What of an entry the format cannot hold, `.` being the directory itself; undefined where this source cannot tell. Never throws. */
+  /**
+   * What of an entry the format cannot hold, `.` being the directory itself; undefined where this source cannot tell.
+   * Never throws.
+   */
   unstorableOf?(name: Buffer): Unstorable | undefined;
   close(): void;
 }
@@ -75,7 +79,10 @@ export interface Unstorable {
 export interface SourceFile {
   /** fstat. @throws ClfsError `entry`: `entry-unreadable` */
   attributes(): SourceAttributes;
-  /** Whether inode, size, modification and change time are still those of `before`. @throws ClfsError `entry`: `entry-unreadable` */
+  /**
+   * Whether inode, size, modification and change time are still those of `before`. @throws ClfsError `entry`:
+   * `entry-unreadable`
+   */
   isUnchanged(before: SourceAttributes): boolean;
   /**
    * Reads from `position` until `target` is full or the file ends.

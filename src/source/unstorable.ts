@@ -1,7 +1,10 @@
 import { listAttributes, readAttribute } from '../posix/extended-attributes.js';
 import type { Unstorable } from './source-tree.js';
 
-/** Layout of a Lustre file, as `lustre.lov` has it. Source: lustre_user.h, lov_user_md_v1, lov_user_md_v3, lov_comp_md_v1 */
+/**
+ * Layout of a Lustre file, as `lustre.lov` has it. Source: lustre_user.h, lov_user_md_v1, lov_user_md_v3,
+ * lov_comp_md_v1
+ */
 const LAYOUT_V1 = 0x0bd10bd0;
 const LAYOUT_V3 = 0x0bd30bd0;
 const LAYOUT_COMPOSITE = 0x0bd60bd0;
@@ -12,7 +15,8 @@ const COMPONENT_BYTES = 48;
 const HSM_RELEASED = 0x4;
 
 /** Attributes that a file system or the machine's policy keeps for itself: a copy does not need them. */
-const OWN = /^(trusted\.(lov|lma|lmv|dmv|link|fid|version|hsm|som|lfsck_\w+|overlay\..*|SGI_ACL_\w+)|security\.(selinux|ima|evm|SMACK64\w*|apparmor))$/;
+const OWN =
+  /^(trusted\.(lov|lma|lmv|dmv|link|fid|version|hsm|som|lfsck_\w+|overlay\..*|SGI_ACL_\w+)|security\.(selinux|ima|evm|SMACK64\w*|apparmor))$/;
 const COUNTED = /^(user|trusted|security)\./;
 
 /**

@@ -70,7 +70,8 @@ export class SpilledMap {
       yield* this.#table.pairs();
       return;
     }
-    for (const text of [...this.#recent.keys()].sort()) yield [Buffer.from(text, 'latin1'), this.#recent.get(text) as Uint8Array];
+    for (const text of [...this.#recent.keys()].sort())
+      yield [Buffer.from(text, 'latin1'), this.#recent.get(text) as Uint8Array];
   }
 
   close(): void {
@@ -82,7 +83,8 @@ export class SpilledMap {
   /** In the order of the keys: the table is sorted. */
   #spill(): void {
     this.#table ??= new TemporaryTable();
-    for (const text of [...this.#recent.keys()].sort()) this.#table.put(Buffer.from(text, 'latin1'), this.#recent.get(text) as Uint8Array);
+    for (const text of [...this.#recent.keys()].sort())
+      this.#table.put(Buffer.from(text, 'latin1'), this.#recent.get(text) as Uint8Array);
     this.#recent.clear();
     this.#recentBytes = 0;
   }

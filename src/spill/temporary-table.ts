@@ -19,8 +19,8 @@ export class TemporaryTable {
   constructor() {
     this.#database = withTemporaryPath((path) => {
       const database = openDatabase(path);
-      // Nobody else reads it, and nobody reads it after a crash: no sync, what fits stays in the cache, and as all of it is one transaction
-      // the journal, of pages that were there before, stays empty.
+      // Nobody else reads it, and nobody reads it after a crash: no sync, what fits stays in the cache, and as all of
+      // it is one transaction the journal, of pages that were there before, stays empty.
       database.exec(
         `PRAGMA journal_mode=MEMORY; PRAGMA synchronous=OFF; PRAGMA locking_mode=EXCLUSIVE; PRAGMA temp_store=MEMORY;
          PRAGMA cache_size=-${CACHE_KIB}; BEGIN; CREATE TABLE pair (key BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID`,
@@ -28,9 +28,15 @@ export class TemporaryTable {
       return database;
     });
     this.#get = new Statement(this.#database, 'SELECT value FROM pair WHERE key = ?');
-    this.#put = new Statement(this.#database, 'INSERT INTO pair VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value');
+    this.#put = new Statement(
+      this.#database,
+      'INSERT INTO pair VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
+    );
     this.#delete = new Statement(this.#database, 'DELETE FROM pair WHERE key = ?');
-    this.#after = new Statement(this.#database, `SELECT key, value FROM pair WHERE key > ? ORDER BY key LIMIT ${ROWS_A_PAGE}`);
+    this.#after = new Statement(
+      this.#database,
+      `SELECT key, value FROM pair WHERE key > ? ORDER BY key LIMIT ${ROWS_A_PAGE}`,
+    );
   }
 
   get(key: Uint8Array): Uint8Array | undefined {

@@ -44,8 +44,8 @@ interface Row {
 /**
  * The chunks of a job.
  *
- * A chunk is claimed once. What of it is not acknowledged when its try ends goes on in another chunk, with sequence numbers, and so
- * with names, of its own.
+ * A chunk is claimed once. What of it is not acknowledged when its try ends goes on in another chunk, with sequence
+ * numbers, and so with names, of its own.
  */
 export class Chunks {
   readonly #insert: Statement;
@@ -69,26 +69,47 @@ export class Chunks {
 
   constructor(db: Database) {
     const S = WorkStatus;
-    this.#insert = new Statement(db, 'INSERT INTO chunk (directory, first_sequence, count, entries, status, attempts) VALUES (?, ?, ?, ?, ?, ?)');
+    this.#insert = new Statement(
+      db,
+      'INSERT INTO chunk (directory, first_sequence, count, entries, status, attempts) VALUES (?, ?, ?, ?, ?, ?)',
+    );
     this.#claim = new Statement(
       db,
       `UPDATE chunk SET status = ${S.running} WHERE id IN (SELECT id FROM chunk WHERE status = ${S.pending} ORDER BY id LIMIT ?)
        RETURNING id, directory, first_sequence, count, entries, attempts`,
     );
-    this.#finish = new Statement(db, `UPDATE chunk SET status = ${S.done}, acknowledged = NULL, left_out = ? WHERE id = ?`);
+    this.#finish = new Statement(
+      db,
+      `UPDATE chunk SET status = ${S.done}, acknowledged = NULL, left_out = ? WHERE id = ?`,
+    );
     this.#get = new Statement(db, 'SELECT * FROM chunk WHERE id = ?');
     this.#running = new Statement(db, `SELECT * FROM chunk WHERE status = ${S.running} AND id > ? ORDER BY id LIMIT ?`);
     this.#acknowledge = new Statement(db, 'UPDATE chunk SET acknowledged = ? WHERE id = ?');
     this.#leaveOut = new Statement(db, 'UPDATE chunk SET left_out = ? WHERE id = ?');
-    this.#ofDirectory = new Statement(db, 'SELECT id, first_sequence, entries, left_out FROM chunk WHERE directory = ? AND id > ? ORDER BY id LIMIT ?');
-    this.#reveal = new Statement(db, `UPDATE chunk SET status = ${S.pending} WHERE directory = ? AND status = ${S.hidden}`);
+    this.#ofDirectory = new Statement(
+      db,
+      'SELECT id, first_sequence, entries, left_out FROM chunk WHERE directory = ? AND id > ? ORDER BY id LIMIT ?',
+    );
+    this.#reveal = new Statement(
+      db,
+      `UPDATE chunk SET status = ${S.pending} WHERE directory = ? AND status = ${S.hidden}`,
+    );
     this.#dropHidden = new Statement(db, `DELETE FROM chunk WHERE directory = ? AND status = ${S.hidden}`);
     this.#drop = new Statement(db, 'DELETE FROM chunk WHERE directory = ?');
     this.#dropPending = new Statement(db, `DELETE FROM chunk WHERE directory = ? AND status = ${S.pending}`);
     this.#delete = new Statement(db, 'DELETE FROM chunk WHERE id = ?');
-    this.#backlog = new Statement(db, `SELECT coalesce(sum(count), 0) AS n FROM chunk WHERE status IN (${S.pending}, ${S.hidden})`);
-    this.#at = new Statement(db, 'SELECT * FROM chunk WHERE directory = ?1 AND first_sequence <= ?2 AND first_sequence + count > ?2');
-    this.#anywhere = new Statement(db, 'SELECT * FROM chunk WHERE first_sequence <= ?1 AND first_sequence + count > ?1');
+    this.#backlog = new Statement(
+      db,
+      `SELECT coalesce(sum(count), 0) AS n FROM chunk WHERE status IN (${S.pending}, ${S.hidden})`,
+    );
+    this.#at = new Statement(
+      db,
+      'SELECT * FROM chunk WHERE directory = ?1 AND first_sequence <= ?2 AND first_sequence + count > ?2',
+    );
+    this.#anywhere = new Statement(
+      db,
+      'SELECT * FROM chunk WHERE first_sequence <= ?1 AND first_sequence + count > ?1',
+    );
     this.#hasRows = new Statement(db, 'SELECT 1 FROM chunk WHERE directory = ? LIMIT 1');
     this.#resetAttempts = new Statement(db, 'UPDATE chunk SET attempts = 0 WHERE attempts <> 0');
   }
@@ -149,10 +170,15 @@ export class Chunks {
     }));
   }
 
-  /** Whether an entry of this sequence number is, or will be, in its directory. @param directory undefined: any, by a slow search */
+  /**
+   * Whether an entry of this sequence number is, or will be, in its directory. @param directory undefined: any, by a
+   * slow search
+   */
   counts(directory: number | undefined, sequence: number): boolean {
     const rows = directory === undefined ? this.#anywhere.all<Row>(sequence) : this.#at.all<Row>(directory, sequence);
-    return rows.some((row) => row.left_out === null || !new BitSet(row.count, row.left_out).has(sequence - row.first_sequence));
+    return rows.some(
+      (row) => row.left_out === null || !new BitSet(row.count, row.left_out).has(sequence - row.first_sequence),
+    );
   }
 
   /** Whether the entries of a directory are still recorded. */

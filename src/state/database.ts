@@ -12,7 +12,10 @@ export type Row = Record<string, Value>;
 
 const require = createRequire(import.meta.url);
 
-/** Opens a database file with the SQLite that Node has built in (from 24 on), or the bundled one. @throws whatever SQLite throws */
+/**
+ * Opens a database file with the SQLite that Node has built in (from 24 on), or the bundled one. @throws whatever
+ * SQLite throws
+ */
 export function openDatabase(path: string, readOnly = false): Database {
   const { DatabaseSync } = sqlite();
   return new DatabaseSync(path, { readOnly, timeout: 5000 });

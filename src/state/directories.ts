@@ -103,8 +103,14 @@ export class Directories {
       `UPDATE directory SET status = ${S.writing}, revision = revision + 1
        WHERE id IN (SELECT id FROM directory WHERE status = ${S.ready} AND id <> ${ROOT_DIRECTORY} ORDER BY id LIMIT ?) RETURNING id`,
     );
-    this.#claimRoot = new Statement(db, `UPDATE directory SET status = ${S.writing}, revision = revision + 1 WHERE id = ${ROOT_DIRECTORY}`);
-    this.#writing = new Statement(db, `SELECT * FROM directory WHERE status = ${S.writing} AND id > ? ORDER BY id LIMIT ?`);
+    this.#claimRoot = new Statement(
+      db,
+      `UPDATE directory SET status = ${S.writing}, revision = revision + 1 WHERE id = ${ROOT_DIRECTORY}`,
+    );
+    this.#writing = new Statement(
+      db,
+      `SELECT * FROM directory WHERE status = ${S.writing} AND id > ? ORDER BY id LIMIT ?`,
+    );
     this.#look = new Statement(
       db,
       `UPDATE directory SET look = ${LookStatus.running} WHERE id IN (SELECT id FROM directory WHERE look = ${LookStatus.wanted} LIMIT ?) RETURNING id`,
@@ -146,14 +152,23 @@ export class Directories {
       db,
       `SELECT id, name, sequence, manager FROM directory WHERE parent = ? AND id > ? AND status NOT IN (${S.hidden}, ${S.leaving}) ORDER BY id LIMIT ?`,
     );
-    this.#countChildren = new Statement(db, `SELECT count(*) AS n FROM directory WHERE parent = ? AND status NOT IN (${S.hidden}, ${S.leaving})`);
-    this.#written = new Statement(db, `UPDATE directory SET status = ${S.written}, written_revision = revision, written_blocks = ?, tally = ? WHERE id = ?`);
+    this.#countChildren = new Statement(
+      db,
+      `SELECT count(*) AS n FROM directory WHERE parent = ? AND status NOT IN (${S.hidden}, ${S.leaving})`,
+    );
+    this.#written = new Statement(
+      db,
+      `UPDATE directory SET status = ${S.written}, written_revision = revision, written_blocks = ?, tally = ? WHERE id = ?`,
+    );
     this.#reopen = new Statement(
       db,
       `UPDATE directory SET pending = pending + ?1,
        status = CASE WHEN status IN (${S.written}, ${S.ready}) THEN ${S.waiting} ELSE status END WHERE id = ?2`,
     );
-    this.#reveal = new Statement(db, `UPDATE directory SET status = ${S.found} WHERE parent = ? AND status = ${S.hidden}`);
+    this.#reveal = new Statement(
+      db,
+      `UPDATE directory SET status = ${S.found} WHERE parent = ? AND status = ${S.hidden}`,
+    );
     this.#dropHidden = new Statement(db, `DELETE FROM directory WHERE parent = ? AND status = ${S.hidden}`);
     this.#releaseLinks = new Statement(
       db,
@@ -164,7 +179,10 @@ export class Directories {
       `SELECT written_revision AS revision, written_blocks AS blocks, tally FROM directory
        WHERE id = ? AND written_revision IS NOT NULL`,
     );
-    this.#unfinished = new Statement(db, `SELECT 1 FROM directory WHERE status IN (${S.found}, ${S.listing}) OR look <> ${LookStatus.none} LIMIT 1`);
+    this.#unfinished = new Statement(
+      db,
+      `SELECT 1 FROM directory WHERE status IN (${S.found}, ${S.listing}) OR look <> ${LookStatus.none} LIMIT 1`,
+    );
     this.#waitsForLinks = new Statement(db, 'SELECT 1 FROM directory WHERE id = ? AND links = 1');
     this.#setLinks = new Statement(db, 'UPDATE directory SET links = 1 WHERE id = ?');
     this.#identify = new Statement(db, 'UPDATE directory SET file_system = ?, inode = ? WHERE id = ?');
@@ -179,7 +197,9 @@ export class Directories {
   }
 
   /** @returns its id; undefined when a directory of this identity is there already */
-  add(directory: Pick<DirectoryRecord, 'parent' | 'name' | 'fileSystem' | 'inode' | 'sequence' | 'manager' | 'status'>): number | undefined {
+  add(
+    directory: Pick<DirectoryRecord, 'parent' | 'name' | 'fileSystem' | 'inode' | 'sequence' | 'manager' | 'status'>,
+  ): number | undefined {
     const { parent, name, fileSystem, inode, sequence, manager, status } = directory;
     const inodeBytes = toU64(inode);
     if (inode !== 0n && this.#atIdentity.get(fileSystem, inodeBytes)) return undefined;
@@ -307,7 +327,12 @@ export class Directories {
     parent: number,
     afterId: number,
     limit: number,
-  ): readonly { readonly id: number; readonly name: Uint8Array; readonly sequence: number; readonly manager: number }[] {
+  ): readonly {
+    readonly id: number;
+    readonly name: Uint8Array;
+    readonly sequence: number;
+    readonly manager: number;
+  }[] {
     return this.#children.all(parent, afterId, limit);
   }
 

@@ -33,7 +33,10 @@ export class DroppedLinks {
       `SELECT id, link_group, status FROM link WHERE directory = ? AND status IN (${L.found}, ${L.written}) ORDER BY id LIMIT ?`,
     );
     this.#drop = new Statement(db, `UPDATE link SET status = ${L.dropped} WHERE id = ?`);
-    this.#groups = new Statement(db, `SELECT DISTINCT link_group AS id FROM link WHERE status = ${L.dropped} AND link_group > ? ORDER BY link_group LIMIT ?`);
+    this.#groups = new Statement(
+      db,
+      `SELECT DISTINCT link_group AS id FROM link WHERE status = ${L.dropped} AND link_group > ? ORDER BY link_group LIMIT ?`,
+    );
     this.#forget = new Statement(db, `DELETE FROM link WHERE link_group = ? AND status = ${L.dropped}`);
     this.#setStatus = new Statement(db, 'UPDATE link_group SET status = ? WHERE id = ?');
     this.#setInode = new Statement(db, 'UPDATE link_group SET written_name = ?, tally = ? WHERE id = ?');
@@ -49,7 +52,10 @@ export class DroppedLinks {
     return rows.map(({ id, link_group: group, status }) => ({ id, group, written: status === LinkStatus.written }));
   }
 
-  /** A name that the inode has is none any more. @param name exact name of the inode's blob: it may be told by the first name else */
+  /**
+   * A name that the inode has is none any more. @param name exact name of the inode's blob: it may be told by the first
+   * name else
+   */
   drop(link: number, group: LinkGroupRecord, name: string): void {
     this.#drop.run(link);
     this.#setInode.run(name, group.written?.tally ?? null, group.id);
@@ -70,7 +76,10 @@ export class DroppedLinks {
     this.#setStatus.run(WorkStatus.running, group);
   }
 
-  /** Its inode counts under a new name, over the same blocks, without the dropped names. @param status pending when it has further names */
+  /**
+   * Its inode counts under a new name, over the same blocks, without the dropped names. @param status pending when it
+   * has further names
+   */
   setRelinked(group: number, status: number, name: string, tally: Uint8Array): void {
     this.#forget.run(group);
     this.#setInode.run(name, tally, group);

@@ -34,7 +34,8 @@ interface Row {
 /**
  * The failures of a job: failed → to be looked at again → under way → gone, or failed once more.
  *
- * A directory with a failure in it is not complete: its entries stay recorded, and it is written again when one of them succeeds.
+ * A directory with a failure in it is not complete: its entries stay recorded, and it is written again when one of them
+ * succeeds.
  */
 export class Failures {
   readonly #put: Statement;
@@ -62,11 +63,20 @@ export class Failures {
     this.#list = new Statement(db, `SELECT * FROM failure WHERE id > ? AND phase <> ${P.underWay} ORDER BY id LIMIT ?`);
     this.#count = new Statement(db, `SELECT count(*) AS n FROM failure WHERE phase <> ${P.underWay} AND further = 0`);
     this.#retry = new Statement(db, `UPDATE failure SET phase = ${P.wanted} WHERE phase = ${P.failed}`);
-    this.#directories = new Statement(db, `SELECT DISTINCT directory FROM failure WHERE phase = ${P.wanted} AND directory > ? ORDER BY directory LIMIT ?`);
-    this.#allDirectories = new Statement(db, 'SELECT DISTINCT directory FROM failure WHERE directory > ? ORDER BY directory LIMIT ?');
+    this.#directories = new Statement(
+      db,
+      `SELECT DISTINCT directory FROM failure WHERE phase = ${P.wanted} AND directory > ? ORDER BY directory LIMIT ?`,
+    );
+    this.#allDirectories = new Statement(
+      db,
+      'SELECT DISTINCT directory FROM failure WHERE directory > ? ORDER BY directory LIMIT ?',
+    );
     this.#resolve = new Statement(db, `DELETE FROM failure WHERE phase <> ${P.failed}`);
     this.#inDirectory = new Statement(db, 'SELECT 1 FROM failure WHERE directory = ? LIMIT 1');
-    this.#wanted = new Statement(db, `SELECT * FROM failure WHERE directory = ? AND phase = ${P.wanted} ORDER BY id LIMIT ?`);
+    this.#wanted = new Statement(
+      db,
+      `SELECT * FROM failure WHERE directory = ? AND phase = ${P.wanted} ORDER BY id LIMIT ?`,
+    );
     this.#setUnderWay = new Statement(db, `UPDATE failure SET phase = ${P.underWay} WHERE id = ?`);
     this.#remove = new Statement(db, 'DELETE FROM failure WHERE id = ?');
     this.#removeIn = new Statement(db, 'DELETE FROM failure WHERE directory = ?');

@@ -9,8 +9,9 @@ const LOG_BYTES = 9 * 16 * MIB;
 /** Less room than this is worth a warning for any tree. */
 const LEAST_FREE_BYTES = 100 * MIB;
 /**
- * What an entry that waits takes in the database, its name and the row of its directory included: an entry whose directory is
- * written takes nothing any more, so that this is the most only if all wait at once, as those of one huge directory do.
+ * What an entry that waits takes in the database, its name and the row of its directory included: an entry whose
+ * directory is written takes nothing any more, so that this is the most only if all wait at once, as those of one huge
+ * directory do.
  */
 const ENTRY_BYTES = 64;
 /** Files that a job makes in its state directory: database and journals, lock, logs, reports. */

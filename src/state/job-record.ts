@@ -20,7 +20,10 @@ export interface JobRecord {
   readonly jobId: string;
   /** Whether the bucket object was created. */
   readonly begun: boolean;
-  /** Whether the service gives back what was put. One that discards it, as some test services do, cannot be checked later. */
+  /**
+   * Whether the service gives back what was put. One that discards it, as some test services do, cannot be checked
+   * later.
+   */
   readonly readsBack: boolean;
   /** Whether the end of the job has begun: the root may be there. */
   readonly committing: boolean;
@@ -67,5 +70,8 @@ export function decodeRecord(json: string): JobRecord {
   const { sourceHex, container, compress, preserveHardLinks, selection, ...rest } = record;
   const manifest = rest.manifestBytes === undefined ? {} : { manifest: '' };
   const compression = compress ? 'LZ4' : 'DISABLED';
-  return { ...rest, spec: { kind: 'load', sourceHex, container, compression, preserveHardLinks, selection, ...manifest } };
+  return {
+    ...rest,
+    spec: { kind: 'load', sourceHex, container, compression, preserveHardLinks, selection, ...manifest },
+  };
 }

@@ -99,11 +99,19 @@ export class JobState {
    * @param firstSequence of the handles
    * @throws whatever SQLite throws
    */
-  static create(path: string, record: JobRecord, firstSequence: number, journal: 'WAL' | 'DELETE', hooks: CommitHooks = {}): JobState {
+  static create(
+    path: string,
+    record: JobRecord,
+    firstSequence: number,
+    journal: 'WAL' | 'DELETE',
+    hooks: CommitHooks = {},
+  ): JobState {
     const db = openDatabase(path);
     try {
       configure(db, journal);
-      createTables(db, () => db.prepare('INSERT INTO job VALUES (1, ?, ?, 1, 0, 0, 0, 0, NULL)').run(JSON.stringify(record), firstSequence));
+      createTables(db, () =>
+        db.prepare('INSERT INTO job VALUES (1, ?, ?, 1, 0, 0, 0, 0, NULL)').run(JSON.stringify(record), firstSequence),
+      );
       return new JobState(db, hooks);
     } catch (error) {
       db.close();
@@ -145,10 +153,16 @@ export class JobState {
    */
   transact<T>(change: () => T): T {
     this.#db.exec('BEGIN IMMEDIATE');
-    const saved = { record: this.#record, next: this.#nextSequence, manager: this.#nextManager, counters: this.#counters };
+    const saved = {
+      record: this.#record,
+      next: this.#nextSequence,
+      manager: this.#nextManager,
+      counters: this.#counters,
+    };
     try {
       const result = change();
-      if (this.#nextSequence !== saved.next || this.#nextManager !== saved.manager) this.#setNext.run(this.#nextSequence, this.#nextManager);
+      if (this.#nextSequence !== saved.next || this.#nextManager !== saved.manager)
+        this.#setNext.run(this.#nextSequence, this.#nextManager);
       this.#aliveMs = this.#hooks.now?.() ?? Date.now();
       const tally = this.#tallyChanged ? this.#tally.encode() : this.#encodedTally;
       const { done, bytes, excluded } = this.#counters;
@@ -185,7 +199,9 @@ export class JobState {
     this.#setRecord.run(JSON.stringify(this.#record));
   }
 
-  /** Objects that count: what the container holds, the bucket object and logs apart. Not to be changed by the caller. */
+  /**
+   * Objects that count: what the container holds, the bucket object and logs apart. Not to be changed by the caller.
+   */
   get tally(): Tally {
     return this.#tally;
   }
@@ -196,7 +212,9 @@ export class JobState {
     this.#tallyChanged = true;
   }
 
-  /** Counts objects no more, which were superseded or given up; inside a transaction. Those of 0.1.0 were never counted. */
+  /**
+   * Counts objects no more, which were superseded or given up; inside a transaction. Those of 0.1.0 were never counted.
+   */
   removeObjects(tally: Tally): void {
     if (!this.#record.books) return;
     this.#tally.minus(tally);
@@ -231,7 +249,8 @@ export class JobState {
   fileSystemOf(device: string): number {
     const known = this.#fileSystems.get(device);
     if (known !== undefined) return known;
-    const next = (this.#db.prepare('SELECT coalesce(max(number), -1) + 1 AS n FROM file_system').get() as { n: number }).n;
+    const next = (this.#db.prepare('SELECT coalesce(max(number), -1) + 1 AS n FROM file_system').get() as { n: number })
+      .n;
     this.#addFileSystem.run(next, device);
     this.#fileSystems.set(device, next);
     return next;
@@ -260,7 +279,8 @@ export class JobState {
   }
 
   /**
-   * Throws listings away that a session which ended had not completed: nothing of them has been sent; inside a transaction.
+   * Throws listings away that a session which ended had not completed: nothing of them has been sent; inside a
+   * transaction.
    *
    * What was claimed for writing is for `load/tries.ts`.
    */

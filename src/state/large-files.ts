@@ -3,7 +3,9 @@ import type { Database } from './database.js';
 import { Statement } from './database.js';
 
 /** Where a large file belongs. */
-type LargeOrigin = { readonly chunk: number; readonly entry: number; readonly group?: undefined } | { readonly group: number; readonly chunk?: undefined };
+type LargeOrigin =
+  | { readonly chunk: number; readonly entry: number; readonly group?: undefined }
+  | { readonly group: number; readonly chunk?: undefined };
 
 /** A file of many segments that is being loaded. */
 export interface LargeRecord {
@@ -22,8 +24,8 @@ export interface LargeRecord {
   /** Blocks that are recorded as being at the service. */
   readonly done: RangeSet;
   /**
-   * Highest block that may have been put; `blocks` when the indirect blocks and the inode may have been, too. When the file is given up,
-   * no further name needs be removed: there can be a million.
+   * Highest block that may have been put; `blocks` when the indirect blocks and the inode may have been, too. When the
+   * file is given up, no further name needs be removed: there can be a million.
    */
   readonly boundBlocks: number;
   /** Of the blocks in `done`, `Tally.encode`'s. */
@@ -79,7 +81,18 @@ export class LargeFiles {
     const { origin, directory, sourceName, sequence, generation, attempts, attributes, blocks } = file;
     const chunk = origin.chunk ?? null;
     const entry = origin.chunk === undefined ? null : origin.entry;
-    const id = this.#insert.insert(chunk, entry, origin.group ?? null, directory, sourceName, sequence, generation, attempts, attributes, blocks);
+    const id = this.#insert.insert(
+      chunk,
+      entry,
+      origin.group ?? null,
+      directory,
+      sourceName,
+      sequence,
+      generation,
+      attempts,
+      attributes,
+      blocks,
+    );
     return this.get(id);
   }
 
@@ -125,7 +138,8 @@ export class LargeFiles {
 }
 
 function decode(row: Row): LargeRecord {
-  const origin: LargeOrigin = row.chunk === null ? { group: row.link_group ?? 0 } : { chunk: row.chunk, entry: row.entry ?? 0 };
+  const origin: LargeOrigin =
+    row.chunk === null ? { group: row.link_group ?? 0 } : { chunk: row.chunk, entry: row.entry ?? 0 };
   const { id, directory, sequence, generation, attempts, attributes, blocks } = row;
   return {
     id,

@@ -76,7 +76,17 @@ export class Leftovers {
 
   add({ handle, version, sequence, generation, segments, indirectBlocks, owner }: Leftover): void {
     const group = owner.kind === 'group' ? owner.group : null;
-    this.#insert.run(handle, version ?? null, sequence, generation, segments, indirectBlocks, owner.kind, group, owner.directory);
+    this.#insert.run(
+      handle,
+      version ?? null,
+      sequence,
+      generation,
+      segments,
+      indirectBlocks,
+      owner.kind,
+      group,
+      owner.directory,
+    );
   }
 
   list(afterId: number, limit: number): readonly RecordedLeftover[] {
@@ -115,7 +125,9 @@ function decode(row: Row): RecordedLeftover {
   }
   const directory = row.directory ?? 0;
   const owner: LeftoverOwner =
-    kind === 'group' ? { kind, group: row.link_group ?? 0, directory } : { kind: kind === 'entry' ? 'entry' : 'directory', directory };
+    kind === 'group'
+      ? { kind, group: row.link_group ?? 0, directory }
+      : { kind: kind === 'entry' ? 'entry' : 'directory', directory };
   const leftover = { ...common, handle: row.handle ?? new Uint8Array(0), version: row.version ?? undefined, owner };
   return { id, old: false, leftover };
 }

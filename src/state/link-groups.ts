@@ -72,8 +72,9 @@ interface LinkRow {
 /**
  * The linked files of a job: pending (its names are gathered) → running → done.
  *
- * Each claim takes names that nobody has had: a new handle while nothing of the inode counts, the next revision afterwards. A group that
- * fails before anything of it counts is gone, and its names are failures; one that counts stays as it is.
+ * Each claim takes names that nobody has had: a new handle while nothing of the inode counts, the next revision
+ * afterwards. A group that fails before anything of it counts is gone, and its names are failures; one that counts
+ * stays as it is.
  */
 export class LinkGroups {
   readonly #find: Statement;
@@ -106,7 +107,10 @@ export class LinkGroups {
     const S = WorkStatus;
     const L = LinkStatus;
     const list = `SELECT id, directory, name, status FROM link WHERE link_group = ? AND status NOT IN (${L.hidden}, ${L.dropped}) ORDER BY id`;
-    this.#find = new Statement(db, 'SELECT * FROM link_group WHERE file_system = ? AND inode = ? AND type = ? ORDER BY copy DESC LIMIT 2');
+    this.#find = new Statement(
+      db,
+      'SELECT * FROM link_group WHERE file_system = ? AND inode = ? AND type = ? ORDER BY copy DESC LIMIT 2',
+    );
     this.#insert = new Statement(
       db,
       `INSERT INTO link_group (file_system, inode, copy, type, status, attempts, sequence, manager, revision)
@@ -127,9 +131,15 @@ export class LinkGroups {
       db,
       `UPDATE link_group SET status = ${S.done}, written_name = ?, written_generation = ?, written_blocks = ?, written_bytes = ?, tally = ? WHERE id = ?`,
     );
-    this.#linksWritten = new Statement(db, `UPDATE link SET status = ${L.written} WHERE link_group = ? AND status = ${L.found}`);
+    this.#linksWritten = new Statement(
+      db,
+      `UPDATE link SET status = ${L.written} WHERE link_group = ? AND status = ${L.found}`,
+    );
     this.#links = new Statement(db, list);
-    this.#reveal = new Statement(db, `UPDATE link SET status = ${L.found} WHERE directory = ? AND status = ${L.hidden} RETURNING link_group`);
+    this.#reveal = new Statement(
+      db,
+      `UPDATE link SET status = ${L.found} WHERE directory = ? AND status = ${L.hidden} RETURNING link_group`,
+    );
     this.#dropHidden = new Statement(db, `DELETE FROM link WHERE directory = ? AND status = ${L.hidden}`);
     this.#dropEmpty = new Statement(
       db,
@@ -141,7 +151,10 @@ export class LinkGroups {
        WHERE link.directory = ? AND link.id > ? AND link.status = ${L.written} ORDER BY link.id LIMIT ?`,
     );
     this.#open = new Statement(db, `SELECT 1 FROM link_group WHERE status IN (${S.pending}, ${S.running}) LIMIT 1`);
-    this.#running = new Statement(db, `SELECT * FROM link_group WHERE status = ${S.running} AND id > ? ORDER BY id LIMIT ?`);
+    this.#running = new Statement(
+      db,
+      `SELECT * FROM link_group WHERE status = ${S.running} AND id > ? ORDER BY id LIMIT ?`,
+    );
     this.#delete = new Statement(db, 'DELETE FROM link_group WHERE id = ?');
     this.#deleteLinks = new Statement(db, 'DELETE FROM link WHERE link_group = ?');
     this.#deleteLink = new Statement(db, 'DELETE FROM link WHERE id = ?');
@@ -171,7 +184,9 @@ export class LinkGroups {
     const inode = toU64(link.inode);
     // An inode of another type is another file: the number is used again.
     const [latest, earlier] = this.#find.all<Row>(link.fileSystem, inode, link.type) as [Row?, Row?];
-    const full = latest !== undefined && (earlier !== undefined || (this.#countLinks.get<{ n: number }>(latest.id)?.n ?? 0) >= mostLinks);
+    const full =
+      latest !== undefined &&
+      (earlier !== undefined || (this.#countLinks.get<{ n: number }>(latest.id)?.n ?? 0) >= mostLinks);
     let id = latest?.id ?? 0;
     const isNew = latest === undefined || full;
     if (isNew) id = this.#insert.insert(link.fileSystem, inode, this.#nextCopy(link.fileSystem, inode), link.type);
@@ -233,7 +248,10 @@ export class LinkGroups {
   /** Gives the names that the inode has not to a new group of their own: they cannot be shown to be the same file. */
   separate(group: LinkGroupRecord): void {
     const inode = toU64(group.inode);
-    this.#move.run(this.#insert.insert(group.fileSystem, inode, this.#nextCopy(group.fileSystem, inode), group.type), group.id);
+    this.#move.run(
+      this.#insert.insert(group.fileSystem, inode, this.#nextCopy(group.fileSystem, inode), group.type),
+      group.id,
+    );
   }
 
   #nextCopy(fileSystem: number, inode: Uint8Array): number {
@@ -242,7 +260,9 @@ export class LinkGroups {
 
   /** The names of a group in the order in which they were found. */
   links(id: number): readonly LinkRecord[] {
-    return this.#links.all<LinkRow>(id).map(({ status, ...link }) => ({ ...link, written: status === LinkStatus.written }));
+    return this.#links
+      .all<LinkRow>(id)
+      .map(({ status, ...link }) => ({ ...link, written: status === LinkStatus.written }));
   }
 
   /** Makes the names of a directory count whose listing is complete. @returns the groups that they belong to */

@@ -32,9 +32,10 @@ const STEPS: ReadonlyMap<number, (database: Database) => void> = new Map([
 ]);
 
 /**
- * From the state of 0.1.0: what may have been claimed when a session ended counts as claimed (`running`, `writing`), so that it is given
- * up as a lost try. There were no tallies: the record says so by lacking `books`. Failed groups and directories lived on as rows; now a
- * failure is a name that is looked at anew. Left-overs of that program may name live objects: they are of kind `old`.
+ * From the state of 0.1.0: what may have been claimed when a session ended counts as claimed (`running`, `writing`), so
+ * that it is given up as a lost try. There were no tallies: the record says so by lacking `books`. Failed groups and
+ * directories lived on as rows; now a failure is a name that is looked at anew. Left-overs of that program may name
+ * live objects: they are of kind `old`.
  */
 function fromVersion1(database: Database): void {
   database.exec(`
@@ -110,7 +111,10 @@ CREATE TABLE root_seal (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER 
   }
 }
 
-/** Of a large file the unbroken beginning was recorded, now it is any blocks; and of a linked inode how many bytes it counts for. */
+/**
+ * Of a large file the unbroken beginning was recorded, now it is any blocks; and of a linked inode how many bytes it
+ * counts for.
+ */
 function fromVersion2(database: Database): void {
   database.exec('ALTER TABLE link_group ADD COLUMN written_bytes INTEGER; ALTER TABLE large ADD COLUMN done BLOB');
   const setDone = database.prepare('UPDATE large SET done = ? WHERE id = ?');

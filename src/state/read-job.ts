@@ -63,7 +63,8 @@ export function countOpenEntries(db: Database, version: number): number {
 }
 
 /**
- * Names whose inode in the container is a further copy of a file that counts under other names too; in the tables of any version.
+ * Names whose inode in the container is a further copy of a file that counts under other names too; in the tables of
+ * any version.
  */
 export function countLinkCopies(db: Database): number {
   const sql = `SELECT count(*) AS n FROM link_group g CROSS JOIN link ON link.link_group = g.id

@@ -19,7 +19,10 @@ export class RootSeals {
   readonly #drop: Statement;
 
   constructor(db: Database) {
-    this.#put = new Statement(db, 'INSERT INTO root_seal (id, revision, name, body, blocks, tally) VALUES (1, ?, ?, ?, ?, ?)');
+    this.#put = new Statement(
+      db,
+      'INSERT INTO root_seal (id, revision, name, body, blocks, tally) VALUES (1, ?, ?, ?, ?, ?)',
+    );
     this.#get = new Statement(db, 'SELECT revision, name, body, blocks, tally FROM root_seal');
     this.#drop = new Statement(db, 'DELETE FROM root_seal');
   }

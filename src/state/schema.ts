@@ -15,7 +15,10 @@ export const DirectoryStatus = {
   /** Claimed for writing under its present revision. */
   writing: 4,
   written: 5,
-  /** Given up, since it is not in its place any more: nothing of it counts for its parent, and what is below it is being taken off. */
+  /**
+   * Given up, since it is not in its place any more: nothing of it counts for its parent, and what is below it is being
+   * taken off.
+   */
   leaving: 6,
   /** Part of a listing that is not complete. */
   hidden: 7,
@@ -55,7 +58,8 @@ export const FailurePhase = {
 } as const;
 
 /**
- * The tables. 64-bit unsigned numbers are blobs of 8 bytes: SQLite's integers end at 2^63-1. A `tally` is `Tally.encode`'s.
+ * The tables. 64-bit unsigned numbers are blobs of 8 bytes: SQLite's integers end at 2^63-1. A `tally` is
+ * `Tally.encode`'s.
  *
  * job         one row: what is the same from first to last, as JSON, the counters, and the tally of what counts
  * file_system a number for each device that was met
@@ -130,7 +134,8 @@ export function checkTables(database: Database, path: string): void {
       { cause },
     );
   }
-  if (version === 0) throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
+  if (version === 0)
+    throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
   if (holdsExport(database)) {
     throw new ClfsError(
       'state',
@@ -144,5 +149,8 @@ export function checkTables(database: Database, path: string): void {
     );
   }
   if (damage !== 'ok')
-    throw new ClfsError('state', `The job state ${where} is damaged: ${damage}. Start a new job with another --state-path and an empty container.`);
+    throw new ClfsError(
+      'state',
+      `The job state ${where} is damaged: ${damage}. Start a new job with another --state-path and an empty container.`,
+    );
 }

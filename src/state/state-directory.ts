@@ -14,9 +14,12 @@ const LOCK_FILE = 'lock';
 const MOST_WAITS = 100;
 const WAIT_MS = 10;
 /** Files that a job may leave in its state directory. */
-const OWN_FILES = /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|problems\.txt|failures\.jsonl|manifest\.jsonl)$/;
+const OWN_FILES =
+  /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|problems\.txt|failures\.jsonl|manifest\.jsonl)$/;
 /** statfs numbers of network file systems: NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, 9p, FUSE, GPFS. */
-const NETWORK_FILE_SYSTEMS = new Set([0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x01021997, 0x65735546, 0x47504653]);
+const NETWORK_FILE_SYSTEMS = new Set([
+  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x01021997, 0x65735546, 0x47504653,
+]);
 
 /** A state directory that this process holds. */
 export interface StateDirectory {
@@ -32,8 +35,8 @@ export interface StateDirectory {
 }
 
 /**
- * Takes a directory for a new job: it must be empty, or not exist while its parent does. One that holds a job which never began is taken
- * as it is: the answer to the first request of that job may have been lost.
+ * Takes a directory for a new job: it must be empty, or not exist while its parent does. One that holds a job which
+ * never began is taken as it is: the answer to the first request of that job may have been lost.
  *
  * @throws ClfsError `state` saying why it cannot be used, and how to go on when it holds a job; `state-busy`
  */
@@ -50,7 +53,10 @@ export function claimNewState(statePath: string): StateDirectory {
     if (names.includes(DATABASE_FILE)) {
       throw occupied(quoted);
     }
-    throw new ClfsError('state', `The state directory ${quoted} is not empty. Name an empty one, or one that does not exist yet.`);
+    throw new ClfsError(
+      'state',
+      `The state directory ${quoted} is not empty. Name an empty one, or one that does not exist yet.`,
+    );
   }
   return holdNew(path, made);
 }
@@ -74,7 +80,8 @@ export function removeState(directory: StateDirectory): void {
 }
 
 function clear(path: string, keep?: string): void {
-  for (const name of readdirSync(path)) if (OWN_FILES.test(name) && name !== keep) rmSync(join(path, name), { force: true });
+  for (const name of readdirSync(path))
+    if (OWN_FILES.test(name) && name !== keep) rmSync(join(path, name), { force: true });
 }
 
 function holdNew(path: string, made: boolean): StateDirectory {
@@ -118,20 +125,30 @@ export function claimExistingState(statePath: string): StateDirectory {
   const quoted = JSON.stringify(path);
   const names = listState(path);
   if (names.length === 0)
-    throw new ClfsError('state', `The state directory ${quoted} is empty: there is no job to go on with. Leave out --new-session=false to start one.`);
+    throw new ClfsError(
+      'state',
+      `The state directory ${quoted} is empty: there is no job to go on with. Leave out --new-session=false to start one.`,
+    );
   if (!names.includes(DATABASE_FILE))
-    throw new ClfsError('state', `The state directory ${quoted} holds no job of this program. Name the --state-path that the job was started with.`);
+    throw new ClfsError(
+      'state',
+      `The state directory ${quoted} holds no job of this program. Name the --state-path that the job was started with.`,
+    );
   return hold(path, () => undefined);
 }
 
 /** Path of a job's database, for looking at it. @throws ClfsError `state` when there is none */
 export function findDatabase(statePath: string): string {
   const path = resolve(statePath);
-  if (!listState(path).includes(DATABASE_FILE)) throw new ClfsError('state', `The state directory ${JSON.stringify(path)} holds no job.`);
+  if (!listState(path).includes(DATABASE_FILE))
+    throw new ClfsError('state', `The state directory ${JSON.stringify(path)} holds no job.`);
   return join(path, DATABASE_FILE);
 }
 
-/** Whether a live process works on the job. To look at the lock, it is shared for an instant: whoever wants it in that moment waits. */
+/**
+ * Whether a live process works on the job. To look at the lock, it is shared for an instant: whoever wants it in that
+ * moment waits.
+ */
 export function isStateHeld(statePath: string): boolean {
   let fd: number;
   try {
@@ -160,8 +177,16 @@ interface NamedPlace {
 export function requireApart(first: NamedPlace, second: NamedPlace): void {
   const a = realOrResolved(first.path);
   const b = realOrResolved(second.path);
-  if (isInside(a, b)) throw new ClfsError('usage', `The ${first.what} ${quoted(a)} is inside the ${second.what} ${quoted(b)}. Keep them apart.`);
-  if (isInside(b, a)) throw new ClfsError('usage', `The ${second.what} ${quoted(b)} is inside the ${first.what} ${quoted(a)}. Keep them apart.`);
+  if (isInside(a, b))
+    throw new ClfsError(
+      'usage',
+      `The ${first.what} ${quoted(a)} is inside the ${second.what} ${quoted(b)}. Keep them apart.`,
+    );
+  if (isInside(b, a))
+    throw new ClfsError(
+      'usage',
+      `The ${second.what} ${quoted(b)} is inside the ${first.what} ${quoted(a)}. Keep them apart.`,
+    );
 }
 
 function quoted(path: string): string {
@@ -191,8 +216,13 @@ function makeDirectory(path: string): boolean {
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === 'EEXIST') return false;
-    const reason = code === 'ENOENT' || code === 'ENOTDIR' ? `its parent ${JSON.stringify(dirname(path))} is not an existing directory` : messageOf(error);
-    throw new ClfsError('state', `Cannot make the state directory ${JSON.stringify(path)}: ${reason}.`, { cause: error });
+    const reason =
+      code === 'ENOENT' || code === 'ENOTDIR'
+        ? `its parent ${JSON.stringify(dirname(path))} is not an existing directory`
+        : messageOf(error);
+    throw new ClfsError('state', `Cannot make the state directory ${JSON.stringify(path)}: ${reason}.`, {
+      cause: error,
+    });
   }
 }
 
@@ -203,7 +233,8 @@ function listState(path: string): readonly string[] {
     return readdirSync(path);
   } catch (error) {
     if (error instanceof ClfsError) throw error;
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw new ClfsError('state', `The state directory ${quoted} does not exist.`, { cause: error });
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT')
+      throw new ClfsError('state', `The state directory ${quoted} does not exist.`, { cause: error });
     throw new ClfsError('state', `Cannot read the state directory ${quoted}: ${messageOf(error)}.`, { cause: error });
   }
 }
@@ -214,11 +245,16 @@ function hold(path: string, discard: () => void): StateDirectory {
     // For reading too: network file systems share a lock with readers only.
     fd = openSync(join(path, LOCK_FILE), 'a+');
   } catch (error) {
-    throw new ClfsError('state', `Cannot write to the state directory ${JSON.stringify(path)}: ${messageOf(error)}.`, { cause: error });
+    throw new ClfsError('state', `Cannot write to the state directory ${JSON.stringify(path)}: ${messageOf(error)}.`, {
+      cause: error,
+    });
   }
   if (!takeLock(fd)) {
     closeSync(fd);
-    throw new ClfsError('state-busy', `Another process is working on the job in ${JSON.stringify(path)}. Wait for it, or stop it first.`);
+    throw new ClfsError(
+      'state-busy',
+      `Another process is working on the job in ${JSON.stringify(path)}. Wait for it, or stop it first.`,
+    );
   }
   let held = true;
   const release = () => {

@@ -1,8 +1,9 @@
 import { decodeExactly, encodeExactly } from './exact-text.js';
 
 /**
- * Characters that a terminal obeys, or that change how what stands beside them is read: C0, DEL and C1, the separators of lines and paragraphs,
- * and what turns the direction of writing. And the lone surrogates that stand for bytes which are not UTF-8.
+ * Characters that a terminal obeys, or that change how what stands beside them is read: C0, DEL and C1, the separators
+ * of lines and paragraphs, and what turns the direction of writing. And the lone surrogates that stand for bytes which
+ * are not UTF-8.
  */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\udc80-\udcff]/gu;
@@ -10,10 +11,11 @@ const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-
 const PLAIN = /^[^\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069\\\ufffd]*$/;
 
 /**
- * A name or path as text on one line, from which its bytes can be told: what is not UTF-8 or cannot be printed stands as `\xNN`, byte by byte,
- * and a backslash as two.
+ * A name or path as text on one line, from which its bytes can be told: what is not UTF-8 or cannot be printed stands
+ * as `\xNN`, byte by byte, and a backslash as two.
  *
- * Everything that comes from a container or a source goes through this, or as part of a message through {@link escapeText}, before a person sees it.
+ * Everything that comes from a container or a source goes through this, or as part of a message through {@link
+ * escapeText}, before a person sees it.
  */
 export function escapePath(path: Uint8Array): string {
   const bytes = Buffer.from(path.buffer, path.byteOffset, path.byteLength);
@@ -31,7 +33,10 @@ export function escapeName(name: string): string {
   return escapePath(Buffer.from(name));
 }
 
-/** A message as text: what cannot be printed stands as `\xNN`. Line ends stay; so do backslashes, so that parts may have been escaped before. */
+/**
+ * A message as text: what cannot be printed stands as `\xNN`. Line ends stay; so do backslashes, so that parts may have
+ * been escaped before.
+ */
 export function escapeText(text: string): string {
   return text.replace(UNPRINTABLE, (character) => (character === '\n' ? character : escapeCharacters(character)));
 }

@@ -1,13 +1,17 @@
-/** A lone surrogate that stands for a byte: U+DC00 and the byte's value. With the flag `u` the second half of a pair is not one. */
+/**
+ * A lone surrogate that stands for a byte: U+DC00 and the byte's value. With the flag `u` the second half of a pair is
+ * not one.
+ */
 const STANDS_FOR_BYTE = /[\udc80-\udcff]/u;
 const BYTES_IN_TEXT = /[\udc80-\udcff]|[^\udc80-\udcff]+/gu;
 const FIRST_SURROGATE = 0xdc00;
 
 /**
- * Bytes as text that loses none: as UTF-8, and each byte that is not part of it (0x80 to 0xff) as the lone surrogate U+DC80 to U+DCFF, as Python's
- * "surrogateescape" has it. {@link encodeExactly} is the inverse.
+ * Bytes as text that loses none: as UTF-8, and each byte that is not part of it (0x80 to 0xff) as the lone surrogate
+ * U+DC80 to U+DCFF, as Python's "surrogateescape" has it. {@link encodeExactly} is the inverse.
  *
- * So names of any bytes go through what takes text only: command lines, patterns, JSON. It is no form for people: that is `escapePath`.
+ * So names of any bytes go through what takes text only: command lines, patterns, JSON. It is no form for people: that
+ * is `escapePath`.
  */
 export function decodeExactly(bytes: Uint8Array): string {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -16,7 +20,9 @@ export function decodeExactly(bytes: Uint8Array): string {
   const parts: string[] = [];
   for (let at = 0; at < buffer.length; ) {
     const length = sequenceLength(buffer, at);
-    parts.push(length === 0 ? String.fromCharCode(FIRST_SURROGATE + buffer[at]) : buffer.toString('utf8', at, at + length));
+    parts.push(
+      length === 0 ? String.fromCharCode(FIRST_SURROGATE + buffer[at]) : buffer.toString('utf8', at, at + length),
+    );
     at += Math.max(1, length);
   }
   return parts.join('');
@@ -26,7 +32,11 @@ export function decodeExactly(bytes: Uint8Array): string {
 export function encodeExactly(text: string): Buffer {
   if (isUtf8(text)) return Buffer.from(text, 'utf8');
   const parts = text.match(BYTES_IN_TEXT) ?? [];
-  return Buffer.concat(parts.map((part) => (isUtf8(part) ? Buffer.from(part, 'utf8') : Buffer.from([part.charCodeAt(0) - FIRST_SURROGATE]))));
+  return Buffer.concat(
+    parts.map((part) =>
+      isUtf8(part) ? Buffer.from(part, 'utf8') : Buffer.from([part.charCodeAt(0) - FIRST_SURROGATE]),
+    ),
+  );
 }
 
 /** Whether the bytes of a text of {@link decodeExactly} are UTF-8. */

@@ -8,14 +8,38 @@ import { HEX_PREFIX, parseHexPath, parseShownPath, parseTreePath } from './parse
 const RUNS = { numRuns: 5000 };
 /** Of what the two ways to read a text can be confused by. */
 const tricky = fc
-  .array(fc.constantFrom('\\', '\\\\', '\\x', '4', '1', 'f', '\\xff', '\\xFF', '\\x41', '\\n', '/', ' ', 'ü', '\u009b', '\ufffd', '\n', '-', HEX_PREFIX), {
-    maxLength: 12,
-  })
+  .array(
+    fc.constantFrom(
+      '\\',
+      '\\\\',
+      '\\x',
+      '4',
+      '1',
+      'f',
+      '\\xff',
+      '\\xFF',
+      '\\x41',
+      '\\n',
+      '/',
+      ' ',
+      'ü',
+      '\u009b',
+      '\ufffd',
+      '\n',
+      '-',
+      HEX_PREFIX,
+    ),
+    {
+      maxLength: 12,
+    },
+  )
   .map((parts) => parts.join(''));
 const bytes = fc.oneof(
   fc.uint8Array({ maxLength: 300 }),
   fc
-    .array(fc.constantFrom(0x5c, 0x78, 0x34, 0x31, 0x66, 0xff, 0xc3, 0xbc, 0xed, 0xa0, 0x80, 0xf0, 0x9f, 0x98, 0x0a), { maxLength: 40 })
+    .array(fc.constantFrom(0x5c, 0x78, 0x34, 0x31, 0x66, 0xff, 0xc3, 0xbc, 0xed, 0xa0, 0x80, 0xf0, 0x9f, 0x98, 0x0a), {
+      maxLength: 40,
+    })
     .map((given) => Uint8Array.from(given)),
   tricky.map((text) => Uint8Array.from(Buffer.from(text))),
 );
@@ -52,7 +76,9 @@ describe('a path as it is shown', () => {
     fc.assert(
       fc.property(bytes, (given) => {
         expect(parseShownPath(escapePath(given)).equals(given)).toBe(true);
-        expect(parseTreePath(escapePath(Buffer.concat([Buffer.from('d/'), given])))).toEqual(Buffer.concat([Buffer.from('d/'), given]));
+        expect(parseTreePath(escapePath(Buffer.concat([Buffer.from('d/'), given])))).toEqual(
+          Buffer.concat([Buffer.from('d/'), given]),
+        );
         expect(parseHexPath(`${HEX_PREFIX}${Buffer.from(given).toString('hex')}`)?.equals(given)).toBe(true);
       }),
       RUNS,

@@ -2,7 +2,10 @@ import { ClfsError } from '../error.js';
 import { escapePath, quotePath } from './escape-path.js';
 import { encodeExactly } from './exact-text.js';
 
-/** What stands before the bytes of a path in hexadecimal digits. No path that is shown begins so: none has an empty component. */
+/**
+ * What stands before the bytes of a path in hexadecimal digits. No path that is shown begins so: none has an empty
+ * component.
+ */
 export const HEX_PREFIX = 'hex://';
 
 /** The sequences that {@link escapePath} writes, and what stands between them. */
@@ -11,8 +14,8 @@ const PIECES = /\\\\|\\x[0-9a-f]{2}|[^\\]+/g;
 /**
  * The bytes of a path as {@link escapePath} shows it: its inverse.
  *
- * What it never writes (a backslash before something else, `\x41` for a printable character, upper-case digits) stands for itself, so a text has one
- * meaning only, and a name whose backslashes are alone can be given as it is.
+ * What it never writes (a backslash before something else, `\x41` for a printable character, upper-case digits) stands
+ * for itself, so a text has one meaning only, and a name whose backslashes are alone can be given as it is.
  *
  * @param text lone surrogates are bytes, as `decodeExactly` has them
  */
@@ -29,7 +32,10 @@ function bytesOf(piece: string): Buffer {
   return piece.startsWith('\\x') ? Buffer.from(piece.slice(2), 'hex') : encodeExactly(piece);
 }
 
-/** The bytes of a path that is given as `hex://` and hexadecimal digits; undefined when it is not. @throws ClfsError `usage` when the digits are none */
+/**
+ * The bytes of a path that is given as `hex://` and hexadecimal digits; undefined when it is not. @throws ClfsError
+ * `usage` when the digits are none
+ */
 export function parseHexPath(text: string): Buffer | undefined {
   if (!text.startsWith(HEX_PREFIX)) return undefined;
   const digits = text.slice(HEX_PREFIX.length);

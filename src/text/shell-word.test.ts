@@ -15,7 +15,28 @@ it('bash reads the bytes that were meant', () => {
     fc.oneof(
       fc.uint8Array({ min: 1, maxLength: 20 }),
       fc
-        .string({ unit: fc.constantFrom('"', "'", '$', '`', '\\', '!', 'x', '4', ' ', '\n', '*', 'ü', '😀', '\u2028', '\u202f', '~', '#'), maxLength: 20 })
+        .string({
+          unit: fc.constantFrom(
+            '"',
+            "'",
+            '$',
+            '`',
+            '\\',
+            '!',
+            'x',
+            '4',
+            ' ',
+            '\n',
+            '*',
+            'ü',
+            '😀',
+            '\u2028',
+            '\u202f',
+            '~',
+            '#',
+          ),
+          maxLength: 20,
+        })
         .map((text) => Buffer.from(text)),
     ),
     500,

@@ -6,8 +6,8 @@ const SPECIAL = /["$`\\!]/;
 const UNSEEN = /[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069\udc80-\udcff]/u;
 
 /**
- * A text as a word that a shell gives to a program as it is: in double quotes where that is enough, in single ones, or as `$'…'` where bytes of it cannot
- * be seen (bash, zsh, ksh).
+ * A text as a word that a shell gives to a program as it is: in double quotes where that is enough, in single ones, or
+ * as `$'…'` where bytes of it cannot be seen (bash, zsh, ksh).
  *
  * @param text lone surrogates are bytes, as `decodeExactly` has them
  */

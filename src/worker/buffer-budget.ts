@@ -41,7 +41,8 @@ export class BufferBudget {
   }
 
   #classOf(sizeBytes: number): number {
-    if (sizeBytes > this.#largestBytes) throw new RangeError(`A buffer of ${sizeBytes} bytes is over the largest of ${this.#largestBytes}.`);
+    if (sizeBytes > this.#largestBytes)
+      throw new RangeError(`A buffer of ${sizeBytes} bytes is over the largest of ${this.#largestBytes}.`);
     let classBytes = SMALLEST_CLASS_BYTES;
     while (classBytes < sizeBytes) classBytes *= 2;
     return Math.min(classBytes, this.#largestBytes);

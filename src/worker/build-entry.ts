@@ -3,7 +3,14 @@ import { fileBlockCount, maximumBlockCount } from '../format/geometry.js';
 import { type EntryType, ObjectType } from '../format/ids.js';
 import { LONGEST_TARGET_BYTES } from '../format/limits.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
-import { buildInode, buildSegment, type InodeIdentity, layoutInode, SEGMENT_DATA_AT, segmentObjectBytes } from '../format/object-layout.js';
+import {
+  buildInode,
+  buildSegment,
+  type InodeIdentity,
+  layoutInode,
+  SEGMENT_DATA_AT,
+  segmentObjectBytes,
+} from '../format/object-layout.js';
 import { packAttributes } from '../format/packed-attributes.js';
 import { entryFailure, type SourceAttributes, type SourceDirectory, type SourceFile } from '../source/source-tree.js';
 import { openPatiently, type WorkContext } from './context.js';
@@ -53,7 +60,11 @@ export interface FoundLarge {
  *
  * @throws ClfsError `entry` when it cannot be read, or changes each time
  */
-export async function buildEntry(directory: SourceDirectory, item: Item, context: WorkContext): Promise<BuiltEntry | FoundLarge> {
+export async function buildEntry(
+  directory: SourceDirectory,
+  item: Item,
+  context: WorkContext,
+): Promise<BuiltEntry | FoundLarge> {
   if (item.type !== ObjectType.regular) return buildSpecial(directory, item, context);
   const opened = openPatiently(item.sourceName, () => directory.openFile(item.sourceName));
   const file = opened instanceof Promise ? await opened : opened;
@@ -74,15 +85,24 @@ export function entryProblem(reason: EntryProblem['reason'], message: string): E
 }
 
 /** @returns undefined when the file changed while it was read */
-async function buildRegular(file: SourceFile, before: SourceAttributes, item: Item, context: WorkContext): Promise<BuiltEntry | FoundLarge | undefined> {
+async function buildRegular(
+  file: SourceFile,
+  before: SourceAttributes,
+  item: Item,
+  context: WorkContext,
+): Promise<BuiltEntry | FoundLarge | undefined> {
   const { geometry } = context.constants;
   const sizeBytes = Number(before.sizeBytes);
   const blocks = fileBlockCount(sizeBytes, geometry);
   if (blocks > maximumBlockCount(geometry) || before.sizeBytes > BigInt(Number.MAX_SAFE_INTEGER)) {
-    throw entryFailure('entry-too-large', `its ${before.sizeBytes} bytes need more segments than four indirect trees hold`);
+    throw entryFailure(
+      'entry-too-large',
+      `its ${before.sizeBytes} bytes need more segments than four indirect trees hold`,
+    );
   }
   const attributes = toAttributes(before, context.constants, sizeBytes, item.backPointers.length);
-  if (blocks > 2) return { kind: 'large', attributes: packAttributes(attributes), sizeBytes, warnings: timeWarnings(before) };
+  if (blocks > 2)
+    return { kind: 'large', attributes: packAttributes(attributes), sizeBytes, warnings: timeWarnings(before) };
   const firstBytes = Math.min(sizeBytes, geometry.firstSegmentBytes);
   const segmentBytes = sizeBytes - firstBytes;
   const segmentId = blocks === 2 ? context.ids.segment(item.sequence, item.generation, 1) : undefined;

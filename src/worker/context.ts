@@ -46,7 +46,11 @@ export function createContext(
   lanes: number,
   clock: Clock = systemClock,
 ): WorkContext {
-  const writer = new ObjectWriter(container, constants.spec.compression === 'LZ4' ? lz4 : undefined, largestObjectBytes(constants.geometry));
+  const writer = new ObjectWriter(
+    container,
+    constants.spec.compression === 'LZ4' ? lz4 : undefined,
+    largestObjectBytes(constants.geometry),
+  );
   const ids = new JobIds(constants.secret, constants.containerId);
   // Half of what the process may open is for the source; the rest for connections, blobs and the state.
   const places = descriptorPlaces(MOST_OPEN_DIRECTORIES, { sharers: 2 * lanes, each: DESCRIPTORS_A_PLACE });

@@ -9,7 +9,8 @@ import type { LoadKinds } from './tasks.js';
 import { writeDirectory } from './write-directory.js';
 
 /**
- * What a lane of a load does. What the source does wrong is in the result, and so is what ended a task that had something acknowledged.
+ * What a lane of a load does. What the source does wrong is in the result, and so is what ended a task that had
+ * something acknowledged.
  *
  * They throw a ClfsError when the container or the program fails and nothing of the task counts: the job stops.
  */

@@ -2,8 +2,15 @@ import { type Attributes, clampTimestamp, EPOCH } from '../format/attributes.js'
 import type { SourceAttributes } from '../source/source-tree.js';
 import type { JobConstants } from './tasks.js';
 
-/** Attributes to write for an entry of the source. Times out of range are moved to the nearest one that the format has. */
-export function toAttributes(source: SourceAttributes, constants: JobConstants, lengthBytes: number, linkCount: number): Attributes {
+/**
+ * Attributes to write for an entry of the source. Times out of range are moved to the nearest one that the format has.
+ */
+export function toAttributes(
+  source: SourceAttributes,
+  constants: JobConstants,
+  lengthBytes: number,
+  linkCount: number,
+): Attributes {
   const length = BigInt(lengthBytes);
   const device = source.type === 3 || source.type === 4;
   return {
@@ -36,7 +43,9 @@ function outOfRange(seconds: number): boolean {
   return seconds < 0 || seconds > 0xffffffff;
 }
 
-/** Whether nothing happened to a file between two looks at it. The access time and the number of links may have changed. */
+/**
+ * Whether nothing happened to a file between two looks at it. The access time and the number of links may have changed.
+ */
 export function isUnchanged(before: SourceAttributes, after: SourceAttributes): boolean {
   return (
     before.inode === after.inode &&

@@ -40,11 +40,17 @@ export async function putIndirectBlocks(owner: BlockOwner, context: WorkContext,
     for (let i = 0; i < node.childCount; i++) {
       const place = node.firstChild + i;
       children.push(
-        node.deepest ? context.ids.segment(sequence, generation, place) : context.ids.indirect(sequence, generation, node.tree, node.depth + 1, place),
+        node.deepest
+          ? context.ids.segment(sequence, generation, place)
+          : context.ids.indirect(sequence, generation, node.tree, node.depth + 1, place),
       );
     }
     const id = context.ids.indirect(sequence, generation, node.tree, node.depth, node.index);
-    const body = encodeSegment({ kind: 'indirect', children, owner: { ctimeSeconds, offset: indirectOffset(node.tree, node.depth), handle } });
+    const body = encodeSegment({
+      kind: 'indirect',
+      children,
+      owner: { ctimeSeconds, offset: indirectOffset(node.tree, node.depth), handle },
+    });
     const name = encodeObjectName({ id, type: ObjectType.indirect, owner: handle, version: FIRST_VERSION });
     tally.add(ObjectType.indirect, name, await context.writer.putBody(name, body));
   }

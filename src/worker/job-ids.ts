@@ -13,7 +13,8 @@ const INDIRECT_DOMAIN = 16;
 /**
  * The ids of a job's objects: a keyed function of what they stand for, so that writing again writes the same blob.
  *
- * AES-128 over (sequence, index, generation, domain, redraw): distinct inputs never meet, and without the secret nothing can be foretold.
+ * AES-128 over (sequence, index, generation, domain, redraw): distinct inputs never meet, and without the secret
+ * nothing can be foretold.
  */
 export class JobIds {
   readonly #cipher: Cipher;
@@ -32,9 +33,19 @@ export class JobIds {
   /** Handle of the inode with this sequence number. */
   handle(sequence: number, type: EntryType, sourceManager: number, targetManager: number): Buffer {
     for (let redraw = 0; ; redraw++) {
-      const random = redraw === 0 ? this.#drawHandle(sequence) : this.#draw(sequence, 0, 0, HANDLE_DOMAIN, redraw).readBigUInt64LE(0);
+      const random =
+        redraw === 0
+          ? this.#drawHandle(sequence)
+          : this.#draw(sequence, 0, 0, HANDLE_DOMAIN, redraw).readBigUInt64LE(0);
       if (random === 0n) continue;
-      const handle = encodeFileHandle({ containerId: this.#containerId, sourceManager, targetManager, type, sequence: BigInt(sequence), random });
+      const handle = encodeFileHandle({
+        containerId: this.#containerId,
+        sourceManager,
+        targetManager,
+        type,
+        sequence: BigInt(sequence),
+        random,
+      });
       if (isUsableHandle(handle)) return handle;
     }
   }

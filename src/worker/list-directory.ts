@@ -18,7 +18,11 @@ const MOST_ATTEMPTS = 3;
 const TURN_ENTRIES = 256;
 
 /** Lists a directory; again from the start, a few times, when it changes meanwhile. */
-export async function listDirectory(task: ListTask, context: WorkContext, tell: PartSink<ListPart>): Promise<ListResult> {
+export async function listDirectory(
+  task: ListTask,
+  context: WorkContext,
+  tell: PartSink<ListPart>,
+): Promise<ListResult> {
   const giveBack = await context.places.take();
   let directory: SourceDirectory | undefined;
   try {
@@ -44,7 +48,11 @@ export async function listDirectory(task: ListTask, context: WorkContext, tell: 
 }
 
 /** Looks at entries that failed before, each anew: it may have another type now, other links, or be gone. */
-export async function lookAtEntries(task: LookTask, context: WorkContext, tell: PartSink<ListPart>): Promise<LookResult> {
+export async function lookAtEntries(
+  task: LookTask,
+  context: WorkContext,
+  tell: PartSink<ListPart>,
+): Promise<LookResult> {
   const giveBack = await context.places.take();
   let directory: SourceDirectory | undefined;
   try {
@@ -142,7 +150,8 @@ class PartBuilder implements ListPart {
   add(name: Buffer, attributes: SourceAttributes, context: WorkContext): void {
     const { type, device, inode } = attributes;
     if (type === ObjectType.directory) this.directories.push({ name, device, inode });
-    else if (context.constants.spec.preserveHardLinks && attributes.linkCount > 1) this.links.push({ name, type, device, inode });
+    else if (context.constants.spec.preserveHardLinks && attributes.linkCount > 1)
+      this.links.push({ name, type, device, inode });
     else {
       this.addPlain(name, type);
       return;

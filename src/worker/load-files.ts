@@ -20,7 +20,11 @@ import type { FilesPart, FilesResult, FilesTask } from './tasks.js';
 const TURN_ENTRIES = 8;
 
 /** Loads the entries of a chunk; of a large file it reports only that it is one. */
-export async function loadFiles(task: FilesTask, context: WorkContext, tell: PartSink<FilesPart>): Promise<FilesResult> {
+export async function loadFiles(
+  task: FilesTask,
+  context: WorkContext,
+  tell: PartSink<FilesPart>,
+): Promise<FilesResult> {
   const chunk = new ChunkInProgress(task.count, context, tell);
   const directoryHandle = Buffer.from(task.directoryHandle);
   const ownerHash = hash64Hex(directoryHandle);
@@ -193,7 +197,14 @@ class News {
     this.#acknowledged = new BitSet(count);
   }
 
-  add(index: number, type: EntryType, name: string, inodeBytes: number, bytes: number, manifest: readonly string[]): void {
+  add(
+    index: number,
+    type: EntryType,
+    name: string,
+    inodeBytes: number,
+    bytes: number,
+    manifest: readonly string[],
+  ): void {
     this.#acknowledged.add(index);
     this.done++;
     this.#bytes += bytes;

@@ -17,10 +17,22 @@ import { toAttributes } from './file-attributes.js';
 import { directBlocks, indirectRoots, putIndirectBlocks } from './indirect-blocks.js';
 import { hashFile, manifestLines } from './manifest-lines.js';
 import { problemOf } from './problem.js';
-import type { EntryProblem, FinishLargeResult, FinishLargeTask, LargeFile, SegmentsPart, SegmentsResult, SegmentsTask } from './tasks.js';
+import type {
+  EntryProblem,
+  FinishLargeResult,
+  FinishLargeTask,
+  LargeFile,
+  SegmentsPart,
+  SegmentsResult,
+  SegmentsTask,
+} from './tasks.js';
 
 /** Sends some segments of a large file. */
-export async function loadSegments(task: SegmentsTask, context: WorkContext, tell: PartSink<SegmentsPart>): Promise<SegmentsResult> {
+export async function loadSegments(
+  task: SegmentsTask,
+  context: WorkContext,
+  tell: PartSink<SegmentsPart>,
+): Promise<SegmentsResult> {
   const segments = new SegmentsInProgress(context, tell);
   const end = await withLargeFile(task.file, context, async (file, attributes, sizeBytes) => {
     const { firstSegmentBytes, fileSegmentBytes } = context.constants.geometry;
@@ -122,7 +134,8 @@ export async function finishLarge(task: FinishLargeTask, context: WorkContext): 
     const { handle, sequence, generation, backPointers, version } = task.file;
     const blockCount = fileBlockCount(sizeBytes, geometry);
     const owner = { sequence, generation, handle, blockCount, ctimeSeconds: attributes.ctime.seconds };
-    const hash = context.constants.spec.manifest !== undefined ? await hashFile(file, sizeBytes, context.stop) : undefined;
+    const hash =
+      context.constants.spec.manifest !== undefined ? await hashFile(file, sizeBytes, context.stop) : undefined;
     const written = { ...attributes, linkCount: backPointers.length };
     await putIndirectBlocks(owner, context, tally);
     const layout = layoutInode(task.file, directBlocks(owner, context), geometry.firstSegmentBytes);

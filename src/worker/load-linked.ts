@@ -14,8 +14,8 @@ import type { DirectoryPlace, EntryProblem, LinkedResult, LinkedTask } from './t
 /**
  * Loads an inode that has several links.
  *
- * All its names are looked at first: each must lead to the inode now, so that what is read is what each of them names. Then it is read by
- * the first name that can be opened.
+ * All its names are looked at first: each must lead to the inode now, so that what is read is what each of them names.
+ * Then it is read by the first name that can be opened.
  */
 export async function loadLinked(task: LinkedTask, context: WorkContext): Promise<LinkedResult> {
   try {
@@ -32,7 +32,10 @@ export async function loadLinked(task: LinkedTask, context: WorkContext): Promis
   }
 }
 
-async function confirmNames(task: LinkedTask, context: WorkContext): Promise<readonly ({ readonly candidate: number } & EntryProblem)[]> {
+async function confirmNames(
+  task: LinkedTask,
+  context: WorkContext,
+): Promise<readonly ({ readonly candidate: number } & EntryProblem)[]> {
   const problems: ({ readonly candidate: number } & EntryProblem)[] = [];
   const expected = { type: task.type, expectedInode: task.inode };
   for (const [candidate, { place, name }] of task.candidates.entries()) {
@@ -50,7 +53,10 @@ async function loadByAnyName(task: LinkedTask, context: WorkContext): Promise<Li
   const handle = Buffer.from(task.handle);
   const { type, version, backPointers } = task;
   const objectName = encodeObjectName({ id: handle, type, owner: backPointers[0], version });
-  const paths = context.constants.spec.manifest !== undefined ? task.candidates.map(({ place, name }) => joinPath(place.path, name)) : undefined;
+  const paths =
+    context.constants.spec.manifest !== undefined
+      ? task.candidates.map(({ place, name }) => joinPath(place.path, name))
+      : undefined;
   let problem: EntryProblem | undefined;
   for (const [candidate, { place, name }] of task.candidates.entries()) {
     const sourceName = Buffer.from(name);
@@ -83,7 +89,11 @@ async function loadByAnyName(task: LinkedTask, context: WorkContext): Promise<Li
   return { outcome: 'failed', problem };
 }
 
-async function inDirectory<T>(context: WorkContext, place: DirectoryPlace, use: (directory: SourceDirectory) => T | Promise<T>): Promise<T> {
+async function inDirectory<T>(
+  context: WorkContext,
+  place: DirectoryPlace,
+  use: (directory: SourceDirectory) => T | Promise<T>,
+): Promise<T> {
   const giveBack = await context.places.take();
   try {
     const path = Buffer.from(place.path);

@@ -21,7 +21,11 @@ export function newHash(): Hash {
  *
  * @throws ClfsError `cancelled` when the job stops
  */
-export async function hashFile(file: SourceFile, sizeBytes: number, stop: { readonly asked: boolean }): Promise<string> {
+export async function hashFile(
+  file: SourceFile,
+  sizeBytes: number,
+  stop: { readonly asked: boolean },
+): Promise<string> {
   const hash = newHash();
   const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes));
   for (let at = 0; at < sizeBytes; ) {

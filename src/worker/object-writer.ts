@@ -33,7 +33,9 @@ export class ObjectWriter {
     const wait = this.container.ready();
     if (wait) return wait.then(() => this.reserve(sizeBytes));
     const output = this.#budget.acquire(sizeBytes);
-    return output instanceof Promise ? output.then((buffer) => new ObjectDraft(this, buffer)) : new ObjectDraft(this, output);
+    return output instanceof Promise
+      ? output.then((buffer) => new ObjectDraft(this, buffer))
+      : new ObjectDraft(this, output);
   }
 
   /** Sends an object whose body is at hand. @returns length of its blob */
@@ -54,7 +56,9 @@ export class ObjectWriter {
     return scratch;
   }
 
-  /** Compresses what is in the scratch buffer into `output`. @internal @returns the blob, and the buffer that holds it */
+  /**
+   * Compresses what is in the scratch buffer into `output`. @internal @returns the blob, and the buffer that holds it
+   */
   finish(output: Buffer, length: number): { readonly blob: Buffer; readonly held: Buffer } {
     const scratch = this.scratch(output);
     writePlainEnvelope(scratch);
@@ -83,8 +87,8 @@ export class ObjectDraft {
   }
 
   /**
-   * Where envelope and body are built. Shared between drafts: nothing may be awaited, and no other draft touched, between this
-   * and {@link seal}.
+   * Where envelope and body are built. Shared between drafts: nothing may be awaited, and no other draft touched,
+   * between this and {@link seal}.
    */
   buffer(): Buffer {
     return this.#writer.scratch(this.#held);

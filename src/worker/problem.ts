@@ -8,6 +8,7 @@ import type { EntryProblem } from './tasks.js';
  * @throws the error itself when it is not the source that failed: it is the job's then
  */
 export function problemOf(error: unknown, attempts: number): EntryProblem {
-  if (error instanceof ClfsError && error.code === 'entry') return { reason: error.reason as FailureReason, message: error.message, attempts };
+  if (error instanceof ClfsError && error.code === 'entry')
+    return { reason: error.reason as FailureReason, message: error.message, attempts };
   throw error;
 }

@@ -11,4 +11,6 @@ export interface SizeSetup {
 }
 
 /** What a sizing thread says: now and then how far it is, and at the end all of it. */
-export type FromSizer = { readonly kind: 'size'; readonly size: TreeSize; readonly complete: boolean } | { readonly kind: 'failed'; readonly message: string };
+export type FromSizer =
+  | { readonly kind: 'size'; readonly size: TreeSize; readonly complete: boolean }
+  | { readonly kind: 'failed'; readonly message: string };

@@ -125,7 +125,10 @@ class Sizer {
       directory = this.#source.openDirectory(path);
       const self = directory.attributes();
       const identity = `${self.device}/${self.inode}`;
-      if (this.#seenDirectories.has(identity)) throw new ClfsError('entry', 'it is in the tree by another path already', { reason: 'directory-reached-twice' });
+      if (this.#seenDirectories.has(identity))
+        throw new ClfsError('entry', 'it is in the tree by another path already', {
+          reason: 'directory-reached-twice',
+        });
       this.#seenDirectories.add(identity);
       this.#look(directory, path, DOT);
       for (const batch of directory.list()) {
@@ -148,7 +151,8 @@ class Sizer {
       this.#remember(path, entries);
     } catch (error) {
       if (!(error instanceof ClfsError) || error.code !== 'entry') throw error;
-      if (path.length === 0) throw new ClfsError('source', `Cannot read the source: ${error.message}.`, { cause: error });
+      if (path.length === 0)
+        throw new ClfsError('source', `Cannot read the source: ${error.message}.`, { cause: error });
       this.#unreadable++;
     } finally {
       directory?.close();

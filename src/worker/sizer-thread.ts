@@ -23,7 +23,9 @@ export function startSizer(setup: SizeSetup, onSize: (size: TreeSize, complete: 
       onSize(message.size, message.complete);
       if (message.complete) resolve(message.size);
     });
-    thread.on('error', (error: unknown) => reject(new ClfsError('worker', `The sizing thread ended: ${messageOf(error)}.`, { cause: error })));
+    thread.on('error', (error: unknown) =>
+      reject(new ClfsError('worker', `The sizing thread ended: ${messageOf(error)}.`, { cause: error })),
+    );
   });
   done.catch(() => undefined);
   return { done, stop: () => thread.terminate() };

@@ -225,7 +225,10 @@ export interface DirectoryTask {
   readonly attributes: Uint8Array;
   readonly version: number;
   readonly generation: number;
-  /** Those of the root; undefined for others. The root's inode is not put: it comes back as {@link DirectoryResult.inode}. */
+  /**
+   * Those of the root; undefined for others. The root's inode is not put: it comes back as {@link
+   * DirectoryResult.inode}.
+   */
   readonly extendedAttributes: ExtendedAttributes | undefined;
   /** Sub-directories that it links to, those of other parts included; counted with the last part. */
   readonly subdirectoryCount: number;

@@ -19,7 +19,10 @@ export interface UnstorableCount {
   readonly released: EntryTally;
 }
 
-const KINDS = { acls: 'acl', attributes: 'attributes', released: 'released' } as const satisfies Record<keyof UnstorableCount, keyof Unstorable>;
+const KINDS = { acls: 'acl', attributes: 'attributes', released: 'released' } as const satisfies Record<
+  keyof UnstorableCount,
+  keyof Unstorable
+>;
 
 /** A count of nothing. */
 export const NOTHING_UNSTORABLE: UnstorableCount = {
@@ -34,7 +37,12 @@ export const NOTHING_UNSTORABLE: UnstorableCount = {
  * @param directory the directory that it is in
  * @returns a new count, or the old one; undefined where the source cannot tell
  */
-export function countUnstorable(count: UnstorableCount, directory: SourceDirectory, path: Uint8Array, name: Buffer): UnstorableCount | undefined {
+export function countUnstorable(
+  count: UnstorableCount,
+  directory: SourceDirectory,
+  path: Uint8Array,
+  name: Buffer,
+): UnstorableCount | undefined {
   const unstorable = directory.unstorableOf?.(name);
   if (!unstorable) return undefined;
   let counted = count;

@@ -1,7 +1,12 @@
 import { BitSet } from '../books/bit-set.js';
 import { Tally } from '../books/tally.js';
 import { NO_ROOTS } from '../format/block-map.js';
-import { directoryEntryBytes, directoryPieceCapacity, directorySegmentOffset, writeDirectoryEntry } from '../format/dirents.js';
+import {
+  directoryEntryBytes,
+  directoryPieceCapacity,
+  directorySegmentOffset,
+  writeDirectoryEntry,
+} from '../format/dirents.js';
 import { ObjectType, targetManagerOf } from '../format/ids.js';
 import { encodeInode } from '../format/inode.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
@@ -17,8 +22,8 @@ import type { DirectoryFill, DirectoryResult, DirectoryTask } from './tasks.js';
 const SEGMENTS_IN_FLIGHT = 8;
 
 /**
- * Fills a directory's pieces with entries and sends each that is full; with the last entries also the rest, the indirect blocks
- * and the inode. The root's inode is handed back instead: it is what commits a job.
+ * Fills a directory's pieces with entries and sends each that is full; with the last entries also the rest, the
+ * indirect blocks and the inode. The root's inode is handed back instead: it is what commits a job.
  *
  * Source: docs/format.md 6.4
  */
@@ -47,11 +52,23 @@ export async function writeDirectory(task: DirectoryTask, context: WorkContext):
   for (const { name, handle } of task.links) await pieces.add(name, handle);
   if (task.last) {
     const { firstPiece, blockCount, lengthBytes } = await pieces.end();
-    const owner: BlockOwner = { sequence: task.sequence, generation: task.generation, handle: task.handle, blockCount, ctimeSeconds: attributes.ctime.seconds };
+    const owner: BlockOwner = {
+      sequence: task.sequence,
+      generation: task.generation,
+      handle: task.handle,
+      blockCount,
+      ctimeSeconds: attributes.ctime.seconds,
+    };
     await putIndirectBlocks(owner, context, tally);
     const root = task.extendedAttributes !== undefined;
-    const written = { ...attributes, lengthBytes: BigInt(lengthBytes), usedBytes: BigInt(lengthBytes), linkCount: 2 + task.subdirectoryCount };
-    if (context.constants.spec.manifest !== undefined) manifest.push(...manifestLines([task.path], written, { handle: task.handle }));
+    const written = {
+      ...attributes,
+      lengthBytes: BigInt(lengthBytes),
+      usedBytes: BigInt(lengthBytes),
+      linkCount: 2 + task.subdirectoryCount,
+    };
+    if (context.constants.spec.manifest !== undefined)
+      manifest.push(...manifestLines([task.path], written, { handle: task.handle }));
     const inode = encodeInode({
       attributes: written,
       blockMap: {
@@ -108,7 +125,8 @@ class PieceFiller {
 
   /** Adds an entry; the promise is undefined unless a piece was full and has to go first. */
   add(name: Uint8Array, handle: Uint8Array): Promise<void> | undefined {
-    if (this.#filled + directoryEntryBytes(name.length, handle.length) > this.#piece.length) return this.#addToNext(name, handle);
+    if (this.#filled + directoryEntryBytes(name.length, handle.length) > this.#piece.length)
+      return this.#addToNext(name, handle);
     this.#filled = writeDirectoryEntry(this.#piece, this.#filled, name, handle);
     return undefined;
   }
@@ -124,7 +142,11 @@ class PieceFiller {
   async end(): Promise<{ firstPiece: Buffer; blockCount: number; lengthBytes: number }> {
     await this.#close();
     await this.settle();
-    return { firstPiece: this.#firstPiece ?? Buffer.alloc(0), blockCount: this.#block + 1, lengthBytes: this.#lengthBytes };
+    return {
+      firstPiece: this.#firstPiece ?? Buffer.alloc(0),
+      blockCount: this.#block + 1,
+      lengthBytes: this.#lengthBytes,
+    };
   }
 
   async settle(): Promise<void> {
@@ -135,7 +157,12 @@ class PieceFiller {
   }
 
   fill(): DirectoryFill {
-    return { block: this.#block, piece: this.#piece.subarray(0, this.#filled), firstPiece: this.#firstPiece, lengthBytes: this.#lengthBytes };
+    return {
+      block: this.#block,
+      piece: this.#piece.subarray(0, this.#filled),
+      firstPiece: this.#firstPiece,
+      lengthBytes: this.#lengthBytes,
+    };
   }
 
   async #close(): Promise<void> {
@@ -148,10 +175,16 @@ class PieceFiller {
     if (this.#puts.length === SEGMENTS_IN_FLIGHT) await this.settle();
     const { sequence, generation, handle } = this.#task;
     const offset = BigInt(directorySegmentOffset(this.#block, this.#context.constants.geometry));
-    const body = encodeSegment({ kind: 'directory', dirents: payload, owner: { ctimeSeconds: this.#ctimeSeconds, offset, handle } });
+    const body = encodeSegment({
+      kind: 'directory',
+      dirents: payload,
+      owner: { ctimeSeconds: this.#ctimeSeconds, offset, handle },
+    });
     const id = this.#context.ids.segment(sequence, generation, this.#block);
     const name = encodeObjectName({ id, type: ObjectType.segment, owner: handle, version: FIRST_VERSION });
-    const put = this.#context.writer.putBody(name, body).then((bytes) => this.#tally.add(ObjectType.segment, name, bytes));
+    const put = this.#context.writer
+      .putBody(name, body)
+      .then((bytes) => this.#tally.add(ObjectType.segment, name, bytes));
     put.catch(() => undefined);
     this.#puts.push(put);
   }

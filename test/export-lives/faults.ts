@@ -8,7 +8,9 @@ import type { CommitHooks } from '../../src/state/job-state.js';
 const ENOSPC = 28;
 const EIO = 5;
 
-/** Something that goes wrong in a session, at the n-th commit, call that changes the target, or read of the container. */
+/**
+ * Something that goes wrong in a session, at the n-th commit, call that changes the target, or read of the container.
+ */
 export interface Fault {
   readonly on: 'commit' | 'change' | 'read';
   readonly at: number;
@@ -145,7 +147,8 @@ export class Surroundings {
     if (what === 'unavailable') this.#unavailable = true;
     if (what === 'signal') this.controller.abort();
     if (what === 'missing' || what === 'damaged') this.#lost.set(name, what);
-    for (let turns = this.#lateness(this.counts.read); turns > 0; turns--) await new Promise((resolve) => setImmediate(resolve));
+    for (let turns = this.#lateness(this.counts.read); turns > 0; turns--)
+      await new Promise((resolve) => setImmediate(resolve));
     this.#requireAlive();
     if (this.#unavailable) throw new ClfsError('service-unavailable', 'The service does not answer.');
     const lost = this.#lost.get(name);

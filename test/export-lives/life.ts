@@ -1,4 +1,16 @@
-import { appendFileSync, chmodSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import type { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError, messageOf } from '../../src/error.js';
@@ -25,7 +37,10 @@ export interface Outcome {
 const MOST_SESSIONS = 5;
 const HEALING = 3;
 
-/** Lives one life: sessions in which something goes wrong, changes by hand in between, and sessions that bring it to its end. */
+/**
+ * Lives one life: sessions in which something goes wrong, changes by hand in between, and sessions that bring it to its
+ * end.
+ */
 export async function live(seed: number, world: World, base: string): Promise<Outcome> {
   const directory = mkdtempSync(join(base, 'life-'));
   try {
@@ -86,11 +101,16 @@ class Life {
     if (summary?.status !== 'Completed') this.#find(`never completed: ${summary?.status} ${messageOf(summary?.error)}`);
     else this.#judge(summary, this.#touched);
     await this.#judgeAnew();
-    if (snapshotOf(this.#outside).size !== 2 || lstatSync(join(this.#outside, 'kept')).size !== 7) this.#find('something outside of the target was changed');
+    if (snapshotOf(this.#outside).size !== 2 || lstatSync(join(this.#outside, 'kept')).size !== 7)
+      this.#find('something outside of the target was changed');
     return { findings: this.#findings, story: this.#story };
   }
 
-  async #export(faults: readonly Fault[], maxErrors: number, more: Partial<ExportJobOptions> = {}): Promise<ExportSummary | undefined> {
+  async #export(
+    faults: readonly Fault[],
+    maxErrors: number,
+    more: Partial<ExportJobOptions> = {},
+  ): Promise<ExportSummary | undefined> {
     const session = ++this.#session;
     const lateness = (call: number) => (this.#isLate ? this.#random.at(4, session, call) : 0);
     const around = new Surroundings(faults, this.#world.store, lateness);
@@ -117,7 +137,9 @@ class Life {
       if (around.happened.length === 0) this.#find(`refused without a fault: ${(error as Error).stack}`);
     }
     const { commit, change, read } = around.counts;
-    this.#tell(`session ${session}: ${around.happened.join(', ') || 'no fault'}; ${commit} commits, ${change} changes, ${read} reads: ${ended}`);
+    this.#tell(
+      `session ${session}: ${around.happened.join(', ') || 'no fault'}; ${commit} commits, ${change} changes, ${read} reads: ${ended}`,
+    );
     const { error } = summary ?? {};
     if (error !== undefined && !around.wasKilled && (!(error instanceof ClfsError) || error.code === 'worker'))
       this.#find(`failed by a fault of its own: ${messageOf(error)}`);
@@ -130,15 +152,33 @@ class Life {
     for (let count = 1 + this.#random.below(2); count > 0; count--) {
       switch (this.#random.below(3)) {
         case 0:
-          faults.push({ on: 'commit', at: 1 + this.#random.small(12), what: this.#random.pick(['crash before', 'crash after']) });
+          faults.push({
+            on: 'commit',
+            at: 1 + this.#random.small(12),
+            what: this.#random.pick(['crash before', 'crash after']),
+          });
           break;
         case 1: {
-          const what = this.#random.pick<Fault['what']>(['crash before', 'crash after', 'crash after', 'full', 'refused', 'signal']);
+          const what = this.#random.pick<Fault['what']>([
+            'crash before',
+            'crash after',
+            'crash after',
+            'full',
+            'refused',
+            'signal',
+          ]);
           faults.push({ on: 'change', at: 1 + this.#random.below(7 * entries), what });
           break;
         }
         default: {
-          const what = this.#random.pick<Fault['what']>(['crash before', 'missing', 'missing', 'damaged', 'unavailable', 'signal']);
+          const what = this.#random.pick<Fault['what']>([
+            'crash before',
+            'missing',
+            'missing',
+            'damaged',
+            'unavailable',
+            'signal',
+          ]);
           faults.push({ on: 'read', at: 3 + this.#random.below(2 * entries), what });
         }
       }
@@ -177,7 +217,8 @@ class Life {
       remove();
       symlinkSync(this.#outside, at);
     } else if (how === 'mode' && kind !== 'link') chmodSync(at, 0o123);
-    else if (how === 'move') renameSync(at, bytesOf(`${this.#target}/moved-${this.#session}-${this.#random.below(1000)}`));
+    else if (how === 'move')
+      renameSync(at, bytesOf(`${this.#target}/moved-${this.#session}-${this.#random.below(1000)}`));
     // What is edited in a temporary file is not noticed: its inode stays.
     else if (kind === 'file' && !path.includes('/.clfsload-')) appendFileSync(at, 'edited');
   }
@@ -188,14 +229,16 @@ class Life {
     const { expected } = this.#world;
     for (const [each, { inode }] of expected) {
       if (!this.#isTouched(each)) continue;
-      for (const [other, entry] of expected) if (entry.inode === inode && entry.kind !== 'directory') this.#touched.add(other);
+      for (const [other, entry] of expected)
+        if (entry.inode === inode && entry.kind !== 'directory') this.#touched.add(other);
     }
   }
 
   /** Takes away what somebody has put in the way of a file or directory. */
   #clearTheWay(): void {
     for (const [path, { kind }] of snapshotOf(this.#target)) {
-      if (kind === 'directory' && path.includes('/.clfsload-')) rmSync(bytesOf(`${this.#target}${path}`), { recursive: true, force: true });
+      if (kind === 'directory' && path.includes('/.clfsload-'))
+        rmSync(bytesOf(`${this.#target}${path}`), { recursive: true, force: true });
     }
     for (const [path, { kind }] of this.#world.expected) {
       const at = bytesOf(`${this.#target}${path}`);
@@ -212,7 +255,13 @@ class Life {
     return new Map(
       [...snapshotOf(this.#target)].filter(([path, is]) => {
         const should = this.#world.expected.get(path);
-        return should && is.kind === 'file' && should.linkCount === 1n && differenceOf(is, should) === '' && !this.#isTouched(path);
+        return (
+          should &&
+          is.kind === 'file' &&
+          should.linkCount === 1n &&
+          differenceOf(is, should) === '' &&
+          !this.#isTouched(path)
+        );
       }),
     );
   }
@@ -234,14 +283,16 @@ class Life {
   #judge({ progress, status }: ExportSummary, touched: ReadonlySet<string>): void {
     const { expected } = this.#world;
     const is = snapshotOf(this.#target);
-    const isParentOfTouched = (path: string) => [...touched].some((each) => each.slice(0, each.lastIndexOf('/')) === path);
+    const isParentOfTouched = (path: string) =>
+      [...touched].some((each) => each.slice(0, each.lastIndexOf('/')) === path);
     for (const [path, should] of expected) {
       if (touched.size > 0 && (this.#isTouched(path) || isParentOfTouched(path))) continue;
       const difference = differenceOf(is.get(path), should);
       if (difference !== '') this.#find(`${path || '.'} ${difference}`);
     }
     for (const path of is.keys()) {
-      if (!expected.has(path) && !(touched.size > 0 && (this.#isTouched(path) || path.startsWith('/moved-')))) this.#find(`${path} is too much`);
+      if (!expected.has(path) && !(touched.size > 0 && (this.#isTouched(path) || path.startsWith('/moved-'))))
+        this.#find(`${path} is too much`);
     }
     if (touched.size > 0) return;
     const sets = linkSets(is);
@@ -256,9 +307,14 @@ class Life {
     this.#clearTheWay();
     for (const path of this.#touched) rmSync(bytesOf(`${this.#target}${path}`), { recursive: true, force: true });
     for (const name of readdirSync(this.#target))
-      if (name.startsWith('moved-') || name.startsWith('.clfsload-')) rmSync(join(this.#target, name), { recursive: true, force: true });
+      if (name.startsWith('moved-') || name.startsWith('.clfsload-'))
+        rmSync(join(this.#target, name), { recursive: true, force: true });
     rmSync(join(this.#directory, '.target.clfsload-export'), { recursive: true, force: true });
-    const summary = await this.#export([], 0, { overwrite: 'if-different', statePath: join(this.#directory, 'state-anew'), newSession: true });
+    const summary = await this.#export([], 0, {
+      overwrite: 'if-different',
+      statePath: join(this.#directory, 'state-anew'),
+      newSession: true,
+    });
     if (summary?.status !== 'Completed') this.#find(`not completed anew: ${messageOf(summary?.error)}`);
     else this.#judge(summary, new Set());
   }

@@ -9,7 +9,10 @@ import { live, type World } from './life.js';
 import { snapshotOf } from './snapshot.js';
 import { makeRandomTree } from './tree.js';
 
-/** Lives when nothing else is said. LIVES says how many, LIVES_FROM the seed of the first, LIVES_SECONDS after how much time to begin no further one. */
+/**
+ * Lives when nothing else is said. LIVES says how many, LIVES_FROM the seed of the first, LIVES_SECONDS after how much
+ * time to begin no further one.
+ */
 const FEW = 300;
 const WORLDS = 24;
 
@@ -41,7 +44,9 @@ it(`an export that says that it is complete is whole, in ${count} random lives`,
     worlds.set(number, world);
     const { findings, story } = await live(seed, world, base);
     lives++;
-    for (const [label] of story.join('\n').matchAll(/\b(crash before|crash after|full|refused|signal|missing|damaged|unavailable|by hand: \w+)\b/g))
+    for (const [label] of story
+      .join('\n')
+      .matchAll(/\b(crash before|crash after|full|refused|signal|missing|damaged|unavailable|by hand: \w+)\b/g))
       happened.set(label, (happened.get(label) ?? 0) + 1);
     if (findings.length === 0) continue;
     console.log(`LIFE ${seed} FAILED; repeat it with LIVES_FROM=${seed} LIVES=1\n${story.join('\n')}`);
@@ -55,6 +60,15 @@ it(`an export that says that it is complete is whole, in ${count} random lives`,
   );
   expect(failed).toEqual([]);
   if (lives >= FEW)
-    for (const label of ['crash before', 'crash after', 'full', 'refused', 'signal', 'missing', 'damaged', 'unavailable'])
+    for (const label of [
+      'crash before',
+      'crash after',
+      'full',
+      'refused',
+      'signal',
+      'missing',
+      'damaged',
+      'unavailable',
+    ])
       expect(happened.get(label) ?? 0, label).toBeGreaterThan(0);
 }, 3600_000);

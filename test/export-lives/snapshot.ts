@@ -25,9 +25,27 @@ export function snapshotOf(root: string): Snapshot {
     const at = bytesOf(`${root}${path}`);
     const { mode, uid, gid, mtimeNs, ctimeNs, ino, nlink } = lstatSync(at, { bigint: true });
     const type = Number(mode) & 0o170000;
-    const kind = type === 0o100000 ? 'file' : type === 0o040000 ? 'directory' : type === 0o120000 ? 'link' : type === 0o010000 ? 'fifo' : 'other';
+    const kind =
+      type === 0o100000
+        ? 'file'
+        : type === 0o040000
+          ? 'directory'
+          : type === 0o120000
+            ? 'link'
+            : type === 0o010000
+              ? 'fifo'
+              : 'other';
     const content = kind === 'file' ? hashOf(readFileSync(at)) : kind === 'link' ? readlinkSync(at, 'latin1') : '';
-    entries.set(path, { kind, mode: Number(mode) & 0o7777, owner: `${uid}:${gid}`, mtimeNs, ctimeNs, inode: ino, linkCount: nlink, content });
+    entries.set(path, {
+      kind,
+      mode: Number(mode) & 0o7777,
+      owner: `${uid}:${gid}`,
+      mtimeNs,
+      ctimeNs,
+      inode: ino,
+      linkCount: nlink,
+      content,
+    });
     if (kind === 'directory') for (const name of readdirSync(at, 'latin1')) visit(`${path}/${name}`);
   };
   visit('');
@@ -43,7 +61,8 @@ export function differenceOf(is: Entry | undefined, should: Entry): string {
   if (!is) return 'is missing';
   if (is.kind !== should.kind) return `is a ${is.kind}, not a ${should.kind}`;
   if (is.content !== should.content) return 'has other bytes';
-  if (is.kind !== 'link' && is.mode !== should.mode) return `has the mode ${is.mode.toString(8)}, not ${should.mode.toString(8)}`;
+  if (is.kind !== 'link' && is.mode !== should.mode)
+    return `has the mode ${is.mode.toString(8)}, not ${should.mode.toString(8)}`;
   if (is.owner !== should.owner) return `belongs to ${is.owner}, not to ${should.owner}`;
   if (is.mtimeNs !== should.mtimeNs) return `is of ${is.mtimeNs}, not of ${should.mtimeNs}`;
   return '';

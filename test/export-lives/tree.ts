@@ -1,9 +1,21 @@
-import { chmodSync, chownSync, lchownSync, linkSync, lutimesSync, mkdirSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  lchownSync,
+  linkSync,
+  lutimesSync,
+  mkdirSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { close, makeNode, Open, openAt, PosixError } from '../../src/posix/libc.js';
 import type { Random } from '../lives/random.js';
 import { isRoot } from '../support/tree.js';
 
-/** Sizes around those at which a file of the small geometry gets a further segment, and at which it is written in parts. */
+/**
+ * Sizes around those at which a file of the small geometry gets a further segment, and at which it is written in parts.
+ */
 const SIZES = [0, 1, 599, 600, 601, 3000, 5599, 5600, 5601, 9000, 14_000, 40_000];
 const NAMES = ['a', 'bb', 'c c', 'd\xff', 'e\\n', 'f', '-g', '.h', 'ii', 'j', 'k', 'l'];
 const S_IFIFO = 0o010000;

@@ -1,7 +1,15 @@
 import { SOURCE_ACTIONS, type SourceAction } from './source-actions.js';
 
 /** What can go wrong with a call to the container. */
-export const CALL_FAULTS = ['error', 'answer lost', 'late arrival', 'late twin', 'stall', 'crash before', 'crash after'] as const;
+export const CALL_FAULTS = [
+  'error',
+  'answer lost',
+  'late arrival',
+  'late twin',
+  'stall',
+  'crash before',
+  'crash after',
+] as const;
 export type CallFault = (typeof CALL_FAULTS)[number];
 
 /** What can go wrong with a commit of the state. */
@@ -24,7 +32,9 @@ export type Happening =
 export type LifeEvent = { readonly at: number } & (
   | {
       readonly on: 'call';
-      readonly what: Happening | { readonly kind: CallFault /** For late ones: calls after which it arrives. */; readonly later: number };
+      readonly what:
+        | Happening
+        | { readonly kind: CallFault /** For late ones: calls after which it arrives. */; readonly later: number };
     }
   | { readonly on: 'commit'; readonly what: Happening | { readonly kind: CommitFault } }
   | { readonly on: 'source'; readonly what: Happening | { readonly kind: SourceFault } }

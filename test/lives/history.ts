@@ -7,8 +7,8 @@ type Seen = Map<Node, Version>;
 /**
  * What each path led to while a job ran.
  *
- * A file that a process holds open stays open under every name, so that later versions of an inode that once had a path count
- * as versions of that path.
+ * A file that a process holds open stays open under every name, so that later versions of an inode that once had a path
+ * count as versions of that path.
  */
 export class History {
   #begun = false;

@@ -46,7 +46,9 @@ export async function judge(container: MemoryContainer, tree: ModelTree, end: Jo
   const reader = new ContainerReader(container, index, lz4, SMALL);
   await fsck(reader, index, { content: true }, ({ code, path, message, object }) => {
     if (HARMLESS.has(code)) return;
-    findings.push(`fsck ${code}: ${path ? `${shorten(Buffer.from(path).toString('latin1'))}: ` : ''}${message} ${object ?? ''}`);
+    findings.push(
+      `fsck ${code}: ${path ? `${shorten(Buffer.from(path).toString('latin1'))}: ` : ''}${message} ${object ?? ''}`,
+    );
   });
   const entries = new Map<string, Entry>();
   for await (const { path, found } of walk(reader)) {
@@ -55,7 +57,8 @@ export async function judge(container: MemoryContainer, tree: ModelTree, end: Jo
     if (content) entries.set(path.toString('latin1'), { found, content });
   }
   for (const [path, entry] of entries) judgeEntry(path, entry, tree, findings);
-  for (const [path, version] of tree.history.untouched()) judgeUntouched(path, version, entries.get(path), end, findings);
+  for (const [path, version] of tree.history.untouched())
+    judgeUntouched(path, version, entries.get(path), end, findings);
   if (end.healed) judgeFailures(tree, end.failed, findings);
   if (end.preserveHardLinks) judgeLinks(tree, entries, end, findings);
   if (end.complete && end.manifest !== undefined) judgeManifest(end.manifest, entries, findings);
@@ -79,12 +82,14 @@ function judgeEntry(path: string, { found, content }: Entry, tree: ModelTree, fi
   const { attributes: was, node } = version;
   const directory = node.isDirectory;
   if (!tree.history.everHad(path)) return void say('the source never had this path');
-  if (!tree.history.allows(path, version)) return void say(`it is version ${version.tick} of inode ${node.inode}, which this path never led to`);
+  if (!tree.history.allows(path, version))
+    return void say(`it is version ${version.tick} of inode ${node.inode}, which this path never led to`);
   const wrong: string[] = [];
   if (attributes.type !== was.type) wrong.push('type');
   if (attributes.mode !== was.mode) wrong.push('mode');
   if (attributes.uid !== was.uid || attributes.gid !== was.gid) wrong.push('owner');
-  if (attributes.mtime.seconds !== was.mtimeSeconds || attributes.mtime.nanoseconds !== was.mtimeNanoseconds) wrong.push('mtime');
+  if (attributes.mtime.seconds !== was.mtimeSeconds || attributes.mtime.nanoseconds !== was.mtimeNanoseconds)
+    wrong.push('mtime');
   if (attributes.inodeNumber !== was.inode) wrong.push('inode number');
   if (!directory && Number(attributes.lengthBytes) !== version.content.length) wrong.push('size');
   if (!directory && !content.equals(version.content)) wrong.push('content');
@@ -92,11 +97,18 @@ function judgeEntry(path: string, { found, content }: Entry, tree: ModelTree, fi
 }
 
 /** What nothing happened to must be there. */
-function judgeUntouched(path: string, version: Version, entry: Entry | undefined, end: JobEnd, findings: string[]): void {
+function judgeUntouched(
+  path: string,
+  version: Version,
+  entry: Entry | undefined,
+  end: JobEnd,
+  findings: string[],
+): void {
   if (entry) {
     const { attributes } = entry.found.inode;
     const tick = tickOf(attributes.ctime.seconds, attributes.ctime.nanoseconds);
-    if (!version.node.isDirectory && tick !== version.tick) findings.push(`untouched ${shorten(path)}: it is another version in the container`);
+    if (!version.node.isDirectory && tick !== version.tick)
+      findings.push(`untouched ${shorten(path)}: it is another version in the container`);
     return;
   }
   if (!end.complete && !end.healed && isReported(path, end.failed)) return;
@@ -109,7 +121,9 @@ function judgeUntouched(path: string, version: Version, entry: Entry | undefined
 function judgeFailures(tree: ModelTree, failed: ReadonlyMap<string, string>, findings: string[]): void {
   const now = new Set(tree.places().map(({ path }) => path));
   for (const [path, reason] of failed) {
-    findings.push(`stuck ${shorten(path)}: it ${now.has(path) ? 'can be read' : 'is not in the source any more'}, and stays failed with ${reason}`);
+    findings.push(
+      `stuck ${shorten(path)}: it ${now.has(path) ? 'can be read' : 'is not in the source any more'}, and stays failed with ${reason}`,
+    );
   }
 }
 
@@ -129,7 +143,8 @@ function judgeLinks(tree: ModelTree, entries: ReadonlyMap<string, Entry>, end: J
     if (names.some((name) => isReported(name, end.failed))) continue;
     const there = names.filter((name) => entries.has(name) && !end.copies.has(escapePath(Buffer.from(name, 'latin1'))));
     const handles = new Set(there.map((name) => idHex((entries.get(name) as Entry).found.id)));
-    if (handles.size > 1) findings.push(`links ${there.map(shorten).join(', ')}: one file of the source is ${handles.size} inodes`);
+    if (handles.size > 1)
+      findings.push(`links ${there.map(shorten).join(', ')}: one file of the source is ${handles.size} inodes`);
   }
 }
 
@@ -148,7 +163,9 @@ function judgeManifest(file: string, entries: ReadonlyMap<string, Entry>, findin
     wanted.set(formatManifestEntry(entry), path);
   }
   for (const line of lines) {
-    if (!wanted.delete(line)) findings.push(`manifest: a line that is not what the container has: ${shorten(line).slice(0, 160)}`);
+    if (!wanted.delete(line))
+      findings.push(`manifest: a line that is not what the container has: ${shorten(line).slice(0, 160)}`);
   }
-  for (const path of wanted.values()) findings.push(`manifest: no line for ${shorten(path) || '(root)'} as it is in the container`);
+  for (const path of wanted.values())
+    findings.push(`manifest: no line for ${shorten(path) || '(root)'} as it is in the container`);
 }

@@ -106,7 +106,9 @@ class LifeRun {
   async run(): Promise<Outcome> {
     this.#story.push(describeLife(this.#life));
     for (const { path, node } of this.#tree.places()) {
-      this.#story.push(`  ${shorten(path)}: inode ${node.inode}, type ${node.type}, ${node.content.length} bytes, ${node.links} links`);
+      this.#story.push(
+        `  ${shorten(path)}: inode ${node.inode}, type ${node.type}, ${node.content.length} bytes, ${node.links} links`,
+      );
     }
     this.#tree.history.begin(this.#tree);
     let end: SessionEnd | undefined;
@@ -121,7 +123,8 @@ class LifeRun {
     if (this.#findings.length === 0 && (late > 0 || !complete)) await this.#judge(complete, true);
     if (this.#findings.length === 0 && complete && this.#life.seed % FINISHED_AGAIN === 0) {
       const again = await this.#session(QUIET);
-      if (again.summary?.status !== 'Completed') this.#findings.push('end: a finished job that is started again is not finished');
+      if (again.summary?.status !== 'Completed')
+        this.#findings.push('end: a finished job that is started again is not finished');
     }
     return { findings: this.#findings, story: this.#story, tally: this.#tally, sessions: this.#sessions };
   }
@@ -163,9 +166,12 @@ class LifeRun {
       this.#around.bootMs = this.#time.ms;
       this.#story.push('the machine is started again');
     }
-    for (const what of plan.before) if (what.kind === 'source' || what.kind === 'clock') await this.#happen(what, process);
+    for (const what of plan.before)
+      if (what.kind === 'source' || what.kind === 'clock') await this.#happen(what, process);
     const resume = existsSync(join(this.#statePath, 'job.db'));
-    this.#story.push(`session ${this.#sessions}, ${resume ? 'which goes on' : 'a new job'}, at most ${plan.maxErrors} errors`);
+    this.#story.push(
+      `session ${this.#sessions}, ${resume ? 'which goes on' : 'a new job'}, at most ${plan.maxErrors} errors`,
+    );
     const end = await this.#load(process, plan, resume);
     process.end();
     this.#tellEnd(end, process);
@@ -175,7 +181,9 @@ class LifeRun {
     }
     if (!end.killed) this.#checkError(end);
     if (isClfsError(end.error, 'container-not-empty')) {
-      this.#findings.push('begin: no way on, since an earlier start that was refused has left something in the container');
+      this.#findings.push(
+        'begin: no way on, since an earlier start that was refused has left something in the container',
+      );
     }
     const { summary } = end;
     if (summary?.status !== 'Completed' && summary?.status !== 'CompletedWithErrors') return end;
@@ -224,8 +232,11 @@ class LifeRun {
             .split('\n')[0]
             .replaceAll(this.#base, '')}`;
     const status = killed ? 'it was killed' : (summary?.status ?? 'it was refused');
-    this.#story.push(`  ${status}${killed ? '' : text} (${process.calls} calls, ${process.commits} commits, ${process.sourceCalls} calls to the source)`);
-    if (summary && !killed) for (const [path, why] of this.#failures()) this.#story.push(`    failed: ${shorten(path)}: ${why}`);
+    this.#story.push(
+      `  ${status}${killed ? '' : text} (${process.calls} calls, ${process.commits} commits, ${process.sourceCalls} calls to the source)`,
+    );
+    if (summary && !killed)
+      for (const [path, why] of this.#failures()) this.#story.push(`    failed: ${shorten(path)}: ${why}`);
   }
 
   /** Trouble that is not the world's is the program's. */
@@ -257,14 +268,18 @@ class LifeRun {
     const lines = readFileSync(file, 'utf8').split('\n');
     const failures = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as FailureLine);
     const prefix = `${this.#source}/`.length;
-    return new Map(failures.map(({ path_hex, reason }) => [Buffer.from(path_hex, 'hex').toString('latin1').slice(prefix), reason]));
+    return new Map(
+      failures.map(({ path_hex, reason }) => [Buffer.from(path_hex, 'hex').toString('latin1').slice(prefix), reason]),
+    );
   }
 
   /** Links of which the log says that they became copies of their own. */
   #copies(): Set<string> {
     const file = join(this.#statePath, 'clfsload.log');
     if (!existsSync(file)) return new Set();
-    const paths = readFileSync(file, 'utf8').matchAll(/ WARNING (.*): (?:it cannot be shown|more than) .*becomes a copy of its own$/gm);
+    const paths = readFileSync(file, 'utf8').matchAll(
+      / WARNING (.*): (?:it cannot be shown|more than) .*becomes a copy of its own$/gm,
+    );
     return new Set([...paths].map(([, path]) => path));
   }
 
@@ -277,7 +292,9 @@ class LifeRun {
   #happen(what: Happening, process: Process): Promise<void> | undefined {
     const done = (text: string) => {
       this.#count(labelOf({ on: 'timer', what }));
-      this.#story.push(`  at call ${process.calls}, commit ${process.commits}, source call ${process.sourceCalls}: ${text}`);
+      this.#story.push(
+        `  at call ${process.calls}, commit ${process.commits}, source call ${process.sourceCalls}: ${text}`,
+      );
     };
     switch (what.kind) {
       case 'source': {
@@ -306,7 +323,10 @@ class LifeRun {
   }
 
   /** Another process that has no business here. */
-  async #intrude(options: Pick<LoadOptions, 'statePath' | 'newSession'>, code: 'state-busy' | 'container-not-empty'): Promise<void> {
+  async #intrude(
+    options: Pick<LoadOptions, 'statePath' | 'newSession'>,
+    code: 'state-busy' | 'container-not-empty',
+  ): Promise<void> {
     const { preserveHardLinks, compress, manifest } = this.#life;
     try {
       await load({
@@ -323,7 +343,8 @@ class LifeRun {
     } catch (error) {
       if (!isClfsError(error, code)) this.#findings.push(`intruder: ${String(error)} where ${code} was expected`);
     }
-    if (options.newSession && existsSync(options.statePath)) this.#findings.push('intruder: the refused job has left a state directory');
+    if (options.newSession && existsSync(options.statePath))
+      this.#findings.push('intruder: the refused job has left a state directory');
   }
 
   #count(label: string): void {

@@ -16,7 +16,8 @@ const FIRST_INODE = 100;
 /**
  * A POSIX tree in memory, with inodes, links and open files, that remembers all its past.
  *
- * Each change of an inode moves its ctime. Numbers of inodes that are gone are used again when `reuse` says so, as ext4 does.
+ * Each change of an inode moves its ctime. Numbers of inodes that are gone are used again when `reuse` says so, as ext4
+ * does.
  */
 export class ModelTree {
   readonly root: Node;

@@ -80,7 +80,11 @@ class Twins {
   #add(path: string, type: 1 | 2 | 5 | 7, content?: string): void {
     const slash = path.lastIndexOf('/');
     const parent = slash < 0 ? this.tree.root : this.place(path.slice(0, slash)).node;
-    this.tree.enter(parent, path.slice(slash + 1), this.tree.makeNode(type, content === undefined ? undefined : bytes(content)));
+    this.tree.enter(
+      parent,
+      path.slice(slash + 1),
+      this.tree.makeNode(type, content === undefined ? undefined : bytes(content)),
+    );
   }
 }
 
@@ -102,7 +106,12 @@ function look(source: SourceTree): unknown[] {
         const directory = source.openDirectory(bytes(path));
         try {
           const names = [...directory.list()].flat().map(({ name, type }) => `${name.toString()} ${type}`);
-          return [names.sort(), ...['file', 'link', 'fifo', 'd', 'inside', 'missing', 'other'].map((name) => lookAt(directory, bytes(name)))];
+          return [
+            names.sort(),
+            ...['file', 'link', 'fifo', 'd', 'inside', 'missing', 'other'].map((name) =>
+              lookAt(directory, bytes(name)),
+            ),
+          ];
         } finally {
           directory.close();
         }
@@ -193,7 +202,11 @@ describe('the model of a source', () => {
     const read = () =>
       files.map((file, index) => {
         const target = Buffer.alloc(50);
-        return [target.subarray(0, file.read(target, 5)).toString(), file.isUnchanged(befores[index]), file.attributes().sizeBytes];
+        return [
+          target.subarray(0, file.read(target, 5)).toString(),
+          file.isUnchanged(befores[index]),
+          file.attributes().sizeBytes,
+        ];
       });
     const [before, modelBefore] = read();
     expect(modelBefore).toEqual(before);

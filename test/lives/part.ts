@@ -11,9 +11,9 @@ const PARTS = 2;
 /**
  * Lives every second life, so that two workers share them.
  *
- * LIVES says how many in all, LIVES_FROM the seed of the first, LIVES_SKIP which seeds to leave out (with commas between them),
- * LIVES_STOP after how many failures to stop, LIVES_SHRINK how many of them to make smaller, LIVES_SECONDS after how much time to begin
- * no further one.
+ * LIVES says how many in all, LIVES_FROM the seed of the first, LIVES_SKIP which seeds to leave out (with commas
+ * between them), LIVES_STOP after how many failures to stop, LIVES_SHRINK how many of them to make smaller,
+ * LIVES_SECONDS after how much time to begin no further one.
  */
 export function livesPart(part: number): void {
   const count = Number(process.env.LIVES ?? FEW);
@@ -27,9 +27,16 @@ export function livesPart(part: number): void {
   it(
     `a job that says that it is complete is whole, in ${seeds.length} random lives`,
     async () => {
-      const report = await runLives(seeds, stopAfter, Number(process.env.LIVES_SHRINK ?? 2), Number(process.env.LIVES_SECONDS ?? Number.POSITIVE_INFINITY));
+      const report = await runLives(
+        seeds,
+        stopAfter,
+        Number(process.env.LIVES_SHRINK ?? 2),
+        Number(process.env.LIVES_SECONDS ?? Number.POSITIVE_INFINITY),
+      );
       console.log(tellTally(report));
-      console.log(`LIVES_RESULT ${JSON.stringify({ lives: report.lives, failed: report.failed.map(({ seed }) => seed) })}`);
+      console.log(
+        `LIVES_RESULT ${JSON.stringify({ lives: report.lives, failed: report.failed.map(({ seed }) => seed) })}`,
+      );
       for (const failed of report.failed) console.log(tellFailedLife(failed));
       expect(report.failed.map(({ seed, signature }) => `${seed}: ${signature}`)).toEqual([]);
       if (report.lives < ENOUGH) return;

@@ -90,7 +90,9 @@ function drawSession(random: Random, index: number): SessionPlan {
   };
 }
 
-/** How far into a session the things happen that are drawn, at most; most happen early, since many sessions are short. */
+/**
+ * How far into a session the things happen that are drawn, at most; most happen early, since many sessions are short.
+ */
 const CALLS = 60;
 const COMMITS = 30;
 const SOURCE_CALLS = 150;
@@ -107,11 +109,15 @@ function drawEvent(random: Random): LifeEvent {
     }
     case 'commit': {
       const at = 1 + random.small(COMMITS);
-      return happens ? { on, at, what: drawHappening(random, false) } : { on, at, what: { kind: random.pick(COMMIT_FAULTS) } };
+      return happens
+        ? { on, at, what: drawHappening(random, false) }
+        : { on, at, what: { kind: random.pick(COMMIT_FAULTS) } };
     }
     case 'source': {
       const at = 1 + random.small(SOURCE_CALLS);
-      return happens ? { on, at, what: drawHappening(random, true) } : { on, at, what: { kind: random.pick(SOURCE_FAULTS) } };
+      return happens
+        ? { on, at, what: drawHappening(random, true) }
+        : { on, at, what: { kind: random.pick(SOURCE_FAULTS) } };
     }
     case 'timer':
       return { on, at: 1 + random.small(TIMERS), what: drawHappening(random, false) };

@@ -1,10 +1,10 @@
 /**
- * Plants each of the faults of `planted-faults.mjs` into a copy of the program and runs random lives until one of them fails, or the test
- * that the fault names.
+ * Plants each of the faults of `planted-faults.mjs` into a copy of the program and runs random lives until one of them
+ * fails, or the test that the fault names.
  *
- * Usage: node test/lives/plant.mjs [part of a name]
- * LIVES: most lives for a fault (default 4000); LIVES_FROM: seed of the first; PLANT_BASE: lives that fail without a fault are
- * looked for first among so many (default LIVES), and do not count.
+ * Usage: node test/lives/plant.mjs [part of a name] LIVES: most lives for a fault (default 4000); LIVES_FROM: seed of
+ * the first; PLANT_BASE: lives that fail without a fault are looked for first among so many (default LIVES), and do not
+ * count.
  */
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -44,13 +44,20 @@ try {
       const fails = testFails(fault.test);
       restore();
       if (fails !== 'yes') missed++;
-      console.log(`${{ yes: 'found by', no: 'NOT FOUND by', unknown: 'DOES NOT RUN in' }[fails]} ${fault.test}: ${fault.name}`);
+      console.log(
+        `${{ yes: 'found by', no: 'NOT FOUND by', unknown: 'DOES NOT RUN in' }[fails]} ${fault.test}: ${fault.name}`,
+      );
       continue;
     }
     const { lives, failed } = runLives(most, 1, before.failed) ?? { lives: 0, failed: [] };
     restore();
     if (failed.length === 0) missed++;
-    const verdict = lives === 0 ? 'DOES NOT RUN' : failed.length > 0 ? `found after ${lives} lives (seed ${failed[0]})` : `NOT FOUND in ${lives} lives`;
+    const verdict =
+      lives === 0
+        ? 'DOES NOT RUN'
+        : failed.length > 0
+          ? `found after ${lives} lives (seed ${failed[0]})`
+          : `NOT FOUND in ${lives} lives`;
     console.log(`${verdict}: ${fault.name}`);
   }
 } finally {
@@ -71,7 +78,11 @@ function plant({ file, find, replace, count = 1 }) {
 /** @returns whether tests of a file fail; `unknown` when they do not run at all */
 function testFails(test) {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const { stdout } = spawnSync(process.execPath, [vitest, 'run', test, '--reporter=json'], { cwd: base, encoding: 'utf8', maxBuffer: 1 << 30 });
+  const { stdout } = spawnSync(process.execPath, [vitest, 'run', test, '--reporter=json'], {
+    cwd: base,
+    encoding: 'utf8',
+    maxBuffer: 1 << 30,
+  });
   try {
     const { numFailedTests, numPassedTests } = JSON.parse(stdout);
     return numPassedTests + numFailedTests === 0 ? 'unknown' : numFailedTests > 0 ? 'yes' : 'no';
@@ -89,18 +100,24 @@ function runLives(lives, stopAfter, skip) {
     LIVES_SKIP: skip.join(','),
   };
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const { stdout } = spawnSync(process.execPath, [vitest, 'run', 'test/lives/lives-1.test.ts', 'test/lives/lives-2.test.ts'], {
-    cwd: base,
-    env,
-    encoding: 'utf8',
-    maxBuffer: 1 << 30,
-  });
+  const { stdout } = spawnSync(
+    process.execPath,
+    [vitest, 'run', 'test/lives/lives-1.test.ts', 'test/lives/lives-2.test.ts'],
+    {
+      cwd: base,
+      env,
+      encoding: 'utf8',
+      maxBuffer: 1 << 30,
+    },
+  );
   const results = [...stdout.matchAll(/LIVES_RESULT (\{.*\})/g)].map(([, json]) => JSON.parse(json));
   if (results.length === 0) return undefined;
   // The two parts run side by side: the one that failed first says after how many lives.
   const failed = results.flatMap((result) => result.failed);
   const counts = results.map((result) => result.lives);
   const total =
-    stopAfter === 1 && failed.length > 0 ? Math.min(...results.filter((r) => r.failed.length > 0).map((r) => r.lives)) * 2 : counts.reduce((a, b) => a + b, 0);
+    stopAfter === 1 && failed.length > 0
+      ? Math.min(...results.filter((r) => r.failed.length > 0).map((r) => r.lives)) * 2
+      : counts.reduce((a, b) => a + b, 0);
   return { lives: total, failed };
 }

@@ -1,8 +1,9 @@
 /**
- * Faults that are planted into the program, one at a time, to see that the random lives, or the test named, find each of them.
+ * Faults that are planted into the program, one at a time, to see that the random lives, or the test named, find each
+ * of them.
  *
- * `find` must be in the file exactly once (or `count` times); `replace` takes its place. A fault with a `test` is one that
- * the random lives cannot tell from a change that came a moment later: that test is shown it in their place.
+ * `find` must be in the file exactly once (or `count` times); `replace` takes its place. A fault with a `test` is one
+ * that the random lives cannot tell from a change that came a moment later: that test is shown it in their place.
  */
 export const PLANTED_FAULTS = [
   {

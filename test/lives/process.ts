@@ -186,7 +186,9 @@ export class Process {
     const number = ++this.calls;
     service.calls++;
     const waits: Promise<void>[] = [];
-    const fault = this.#happenings('call', number, waits) as { readonly kind: CallFault; readonly later: number } | undefined;
+    const fault = this.#happenings('call', number, waits) as
+      | { readonly kind: CallFault; readonly later: number }
+      | undefined;
     for (const wait of waits) await wait;
     this.#requireAlive();
     if (fault?.kind === 'crash before') this.crash();

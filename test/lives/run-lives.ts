@@ -34,7 +34,12 @@ export interface LivesReport {
  * @param shrinkFirst how many of them are made smaller
  * @param mostSeconds after which no further one is lived
  */
-export async function runLives(seeds: Iterable<number>, stopAfter: number, shrinkFirst: number, mostSeconds = Number.POSITIVE_INFINITY): Promise<LivesReport> {
+export async function runLives(
+  seeds: Iterable<number>,
+  stopAfter: number,
+  shrinkFirst: number,
+  mostSeconds = Number.POSITIVE_INFINITY,
+): Promise<LivesReport> {
   const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-lives-'));
   const scratch: Scratch = { base, source: join(base, 'source') };
   mkdirSync(scratch.source);
@@ -64,7 +69,9 @@ export async function runLives(seeds: Iterable<number>, stopAfter: number, shrin
 
 async function explain(life: Life, outcome: Outcome, scratch: Scratch, small: boolean): Promise<FailedLife> {
   const signature = signatureOf(outcome);
-  const shrunk = small ? await shrink(life, async (smaller) => signatureOf(await live(smaller, scratch)) === signature) : life;
+  const shrunk = small
+    ? await shrink(life, async (smaller) => signatureOf(await live(smaller, scratch)) === signature)
+    : life;
   const { findings, story } = small ? await live(shrunk, scratch) : outcome;
   return { seed: life.seed, signature, findings, shrunk, story };
 }
@@ -76,12 +83,18 @@ function signatureOf({ findings }: Outcome): string {
 
 /** A failed life as text: enough to repeat it. */
 export function tellFailedLife({ seed, signature, findings, story }: FailedLife): string {
-  return [`LIFE ${seed} FAILED (${signature}); repeat it with LIVES_FROM=${seed} LIVES=1`, ...story, ...findings.map((finding) => `! ${finding}`)].join('\n');
+  return [
+    `LIFE ${seed} FAILED (${signature}); repeat it with LIVES_FROM=${seed} LIVES=1`,
+    ...story,
+    ...findings.map((finding) => `! ${finding}`),
+  ].join('\n');
 }
 
 /** What happened in all lives, and how often. */
 export function tellTally({ lives, sessions, seconds, cpuSeconds, tally }: LivesReport): string {
-  const lines = [...tally].sort(([a], [b]) => (a < b ? -1 : 1)).map(([label, count]) => `  ${String(count).padStart(8)} ${label}`);
+  const lines = [...tally]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([label, count]) => `  ${String(count).padStart(8)} ${label}`);
   const each = (total: number) => `${((total * 1000) / Math.max(1, lives)).toFixed(1)} ms`;
   const first = `${lives} lives with ${sessions} sessions in ${seconds.toFixed(1)} s: ${each(seconds)} each, ${each(cpuSeconds)} of a processor`;
   return [first, ...lines].join('\n');

@@ -4,7 +4,8 @@ import type { Life, SessionPlan } from './plan.js';
 const MOST_TRIES = 600;
 
 /**
- * Makes a life that fails smaller, as long as it still fails: takes away sessions, events and entries, one after the other.
+ * Makes a life that fails smaller, as long as it still fails: takes away sessions, events and entries, one after the
+ * other.
  *
  * @param fails whether a life fails in the same way
  */
@@ -29,9 +30,11 @@ function* smallerThan(life: Life): Generator<Life> {
   const { sessions, tree } = life;
   for (const index of sessions.keys()) if (sessions.length > 1) yield { ...life, sessions: without(sessions, index) };
   for (const [index, session] of sessions.entries()) {
-    for (const smaller of smallerSessions(session)) yield { ...life, sessions: sessions.map((same, at) => (at === index ? smaller : same)) };
+    for (const smaller of smallerSessions(session))
+      yield { ...life, sessions: sessions.map((same, at) => (at === index ? smaller : same)) };
   }
-  for (const flag of ['manifest', 'compress', 'reuseInodes', 'preserveHardLinks'] as const) if (life[flag]) yield { ...life, [flag]: false };
+  for (const flag of ['manifest', 'compress', 'reuseInodes', 'preserveHardLinks'] as const)
+    if (life[flag]) yield { ...life, [flag]: false };
   if (!life.tellsTypes) yield { ...life, tellsTypes: true };
   for (const index of tree.keys()) if (tree.length > 1) yield { ...life, tree: without(tree, index) };
 }

@@ -38,7 +38,9 @@ export interface SourceAction {
 }
 
 const POOL = Buffer.concat(
-  Array.from({ length: 64 }, (_, block) => Buffer.from(Array.from({ length: 1024 }, (_, at) => Math.imul(block * 1024 + at + 1, 2654435761) >>> 23))),
+  Array.from({ length: 64 }, (_, block) =>
+    Buffer.from(Array.from({ length: 1024 }, (_, at) => Math.imul(block * 1024 + at + 1, 2654435761) >>> 23)),
+  ),
 );
 
 /** Bytes of a file: such as compress, or not, by the seed. */
@@ -163,11 +165,21 @@ function onPlace(place: Place | undefined, use: (place: Place) => string | undef
   return text === undefined ? undefined : `${shorten(place.path) || 'the root'} (inode ${place.node.inode}) ${text}`;
 }
 
-function changeContent(tree: ModelTree, place: Place | undefined, { kind, size, seed }: SourceAction): string | undefined {
+function changeContent(
+  tree: ModelTree,
+  place: Place | undefined,
+  { kind, size, seed }: SourceAction,
+): string | undefined {
   return onPlace(place, ({ node }) => {
     const before = node.content;
     const to =
-      kind === 'grow' ? before.length + 1 + (size % 3000) : kind === 'shrink' ? Math.min(before.length, size) : kind === 'resize' ? size : before.length;
+      kind === 'grow'
+        ? before.length + 1 + (size % 3000)
+        : kind === 'shrink'
+          ? Math.min(before.length, size)
+          : kind === 'resize'
+            ? size
+            : before.length;
     if (to === before.length && kind !== 'rewrite') return undefined;
     const content = bytesOf(to, seed);
     if (kind !== 'rewrite') before.copy(content, 0, 0, Math.min(before.length, to));

@@ -10,7 +10,8 @@ interface Timer {
 /**
  * Time that goes by only while everything waits for it: a life lasts as long as its work, and is the same each time.
  *
- * Whoever does something calls {@link touch}; when a few turns of the event loop have passed without that, the earliest timer is due.
+ * Whoever does something calls {@link touch}; when a few turns of the event loop have passed without that, the earliest
+ * timer is due.
  */
 export class VirtualTime {
   #ms = 1000;

@@ -27,12 +27,18 @@ export const SMALL: Geometry = {
 export async function findingsOf(container: Container, geometry: Geometry = GEOMETRY): Promise<Finding[]> {
   const index = await indexContainer(container);
   const findings: Finding[] = [];
-  await fsck(new ContainerReader(container, index, lz4, geometry), index, { content: true }, (finding) => findings.push(finding));
+  await fsck(new ContainerReader(container, index, lz4, geometry), index, { content: true }, (finding) =>
+    findings.push(finding),
+  );
   return findings;
 }
 
 /** Everything in which a container differs from a source tree. */
-export async function differencesOf(source: string, container: Container, geometry: Geometry = GEOMETRY): Promise<VerifyLine[]> {
+export async function differencesOf(
+  source: string,
+  container: Container,
+  geometry: Geometry = GEOMETRY,
+): Promise<VerifyLine[]> {
   const index = await indexContainer(container);
   const expectation = expectSource(openPosixSource(Buffer.from(source)));
   const lines: VerifyLine[] = [];
@@ -49,12 +55,19 @@ export async function differencesOf(source: string, container: Container, geomet
   return lines;
 }
 
-/** Requires a container to be sound, without any left-over blob, and equal to the source but for the paths in `without`. */
-export async function expectFaithful(source: string, container: Container, geometry: Geometry = GEOMETRY, without: readonly string[] = []): Promise<void> {
+/**
+ * Requires a container to be sound, without any left-over blob, and equal to the source but for the paths in `without`.
+ */
+export async function expectFaithful(
+  source: string,
+  container: Container,
+  geometry: Geometry = GEOMETRY,
+  without: readonly string[] = [],
+): Promise<void> {
   const findings = await findingsOf(container, geometry);
   expect(findings.filter(({ code }) => code !== 'symlink-target')).toEqual([]);
   const lines = await differencesOf(source, container, geometry);
-  expect(lines.map(({ mark, path, details }) => `${mark} ${escapePath(path)} ${details.join(', ')}`.trim()).sort()).toEqual(
-    without.map((path) => `+ ${path}`).sort(),
-  );
+  expect(
+    lines.map(({ mark, path, details }) => `${mark} ${escapePath(path)} ${details.join(', ')}`.trim()).sort(),
+  ).toEqual(without.map((path) => `+ ${path}`).sort());
 }

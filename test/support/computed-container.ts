@@ -16,7 +16,10 @@ const FIRST_SEQUENCE = 2000;
 const LISTED_AT_ONCE = 5000;
 const DATA = Buffer.alloc(100, 'what every file holds, ');
 const UUID = '01234567-89ab-4cde-8f01-23456789abcd';
-/** A prime that shares no factor with the numbers of objects here: the listing is in no order that has to do with the tree. */
+/**
+ * A prime that shares no factor with the numbers of objects here: the listing is in no order that has to do with the
+ * tree.
+ */
 const STRIDE = 1_000_003;
 const ATTRIBUTES = {
   flags: 0,
@@ -35,8 +38,9 @@ const ATTRIBUTES = {
 /**
  * A container that is computed: a tree of files of 100 bytes, 100 entries a directory, of which nothing is stored.
  *
- * Nodes have numbers, level by level from the top: the children of node n are n × 100 + 1 and on, so that each object is a function of its number. All
- * levels are full but the last: nodes below `directories` are directories, those from there on are files.
+ * Nodes have numbers, level by level from the top: the children of node n are n × 100 + 1 and on, so that each object
+ * is a function of its number. All levels are full but the last: nodes below `directories` are directories, those from
+ * there on are files.
  */
 export class ComputedContainer extends MemoryContainer {
   /** Objects, the bucket object not counted: directories and files. */
@@ -94,7 +98,12 @@ export class ComputedContainer extends MemoryContainer {
 
   #name(node: number): string {
     const type = this.#isDirectory(node) ? ObjectType.directory : ObjectType.regular;
-    return encodeObjectName({ id: this.#handle(node), type, owner: this.#handle(parentOf(node)), version: FIRST_VERSION });
+    return encodeObjectName({
+      id: this.#handle(node),
+      type,
+      owner: this.#handle(parentOf(node)),
+      version: FIRST_VERSION,
+    });
   }
 
   #inode(node: number): Buffer {
@@ -103,7 +112,9 @@ export class ComputedContainer extends MemoryContainer {
     const parent = this.#handle(parentOf(node));
     const children = Array.from({ length: isDirectory ? FAN_OUT : 0 }, (_, i) => node * FAN_OUT + 1 + i);
     const entries = children.map((child) => ({ name: nameOf(child), handle: this.#handle(child) }));
-    const dirents = isDirectory ? encodeDirents([{ name: Buffer.from('.'), handle }, { name: Buffer.from('..'), handle: parent }, ...entries]) : undefined;
+    const dirents = isDirectory
+      ? encodeDirents([{ name: Buffer.from('.'), handle }, { name: Buffer.from('..'), handle: parent }, ...entries])
+      : undefined;
     const lengthBytes = BigInt(dirents ? 4 + dirents.length : DATA.length);
     const { firstSegmentBytes, directorySegmentBytes, fileSegmentBytes } = GEOMETRY;
     return encodeInode({
@@ -116,7 +127,12 @@ export class ComputedContainer extends MemoryContainer {
         inodeNumber: BigInt(node + 1),
         linkCount: isDirectory ? 2 + children.filter((child) => this.#isDirectory(child)).length : 1,
       },
-      blockMap: { firstSegmentBytes, segmentBytes: isDirectory ? directorySegmentBytes : fileSegmentBytes, direct: [handle], roots: NO_ROOTS },
+      blockMap: {
+        firstSegmentBytes,
+        segmentBytes: isDirectory ? directorySegmentBytes : fileSegmentBytes,
+        direct: [handle],
+        roots: NO_ROOTS,
+      },
       backPointers: isDirectory ? undefined : [parent],
       name: node === 0 ? Buffer.alloc(0) : nameOf(node),
       data: isDirectory ? undefined : DATA,

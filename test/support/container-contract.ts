@@ -16,7 +16,10 @@ export interface BreakingContainer {
  * @param open gives an empty one
  * @param openBreaking undefined where no put can fail halfway
  */
-export function containerContract(open: () => Promise<Container>, openBreaking?: () => Promise<BreakingContainer>): void {
+export function containerContract(
+  open: () => Promise<Container>,
+  openBreaking?: () => Promise<BreakingContainer>,
+): void {
   const bytes = (text: string) => Buffer.from(text);
   const names = async (container: Container, prefix: string) => {
     const found: string[] = [];
@@ -35,7 +38,8 @@ export function containerContract(open: () => Promise<Container>, openBreaking?:
     const blobs = [bytes(''), bytes('a'), Buffer.alloc(9_000_000, 'xyz')];
     for (const [index, blob] of blobs.entries()) await container.put(`blob.${index}`, blob);
     await container.flush();
-    for (const [index, blob] of blobs.entries()) expect((await container.get(`blob.${index}`, 10_000_000)).equals(blob)).toBe(true);
+    for (const [index, blob] of blobs.entries())
+      expect((await container.get(`blob.${index}`, 10_000_000)).equals(blob)).toBe(true);
     expect(await isEmpty(container)).toBe(false);
     await container.close();
   });
@@ -86,19 +90,31 @@ export function containerContract(open: () => Promise<Container>, openBreaking?:
 
   it('lists by prefix, with sizes, more than a page', async () => {
     const container = await open();
-    await Promise.all(Array.from({ length: 40 }, (_, i) => container.put(`A_${String(i).padStart(2, '0')}.x`, Buffer.alloc(i))));
+    await Promise.all(
+      Array.from({ length: 40 }, (_, i) => container.put(`A_${String(i).padStart(2, '0')}.x`, Buffer.alloc(i))),
+    );
     await container.put('B_00.x', bytes('b'));
-    expect(await names(container, 'A_')).toEqual(Array.from({ length: 40 }, (_, i) => `A_${String(i).padStart(2, '0')}.x`));
+    expect(await names(container, 'A_')).toEqual(
+      Array.from({ length: 40 }, (_, i) => `A_${String(i).padStart(2, '0')}.x`),
+    );
     expect(await names(container, 'A_07.')).toEqual(['A_07.x']);
     expect(await names(container, 'C')).toEqual([]);
-    for await (const page of container.list('A_3')) for (const { name, sizeBytes } of page) expect(sizeBytes).toBe(Number(name.slice(2, 4)));
+    for await (const page of container.list('A_3'))
+      for (const { name, sizeBytes } of page) expect(sizeBytes).toBe(Number(name.slice(2, 4)));
     await container.close();
   });
 
   it('lists exactly the names that begin with a prefix, also of one hex digit', async () => {
     const container = await open();
     const hex = (i: number) => createHash('sha256').update(`${i}`).digest('hex');
-    const all = Array.from({ length: 100 }, (_, i) => `${hex(i).slice(0, 20)}.x`).concat('0', 'f', 'ff', 'A', 'G', '_0');
+    const all = Array.from({ length: 100 }, (_, i) => `${hex(i).slice(0, 20)}.x`).concat(
+      '0',
+      'f',
+      'ff',
+      'A',
+      'G',
+      '_0',
+    );
     await Promise.all(all.map((name) => container.put(name, bytes(name))));
     for (const prefix of ['', ...'0123456789abcdef'.split(''), 'ff', '_', 'a0', '0.', all[7], `${all[7]}x`]) {
       expect(await names(container, prefix), prefix).toEqual(all.filter((name) => name.startsWith(prefix)).sort());

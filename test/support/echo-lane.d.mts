@@ -1,1 +1,5 @@
-export function echoLane(createLane: unknown, setup: { readonly greeting: string }, log: (text: string) => void): unknown;
+export function echoLane(
+  createLane: unknown,
+  setup: { readonly greeting: string },
+  log: (text: string) => void,
+): unknown;

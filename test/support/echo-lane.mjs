@@ -1,5 +1,6 @@
 /**
- * A lane whose tasks echo what they are given, count, wait until they are stopped, throw, or end the thread: for the contract of runners.
+ * A lane whose tasks echo what they are given, count, wait until they are stopped, throw, or end the thread: for the
+ * contract of runners.
  *
  * @param createLane of the engine, as source or as built
  * @param setup its greeting is part of every echo
@@ -20,7 +21,8 @@ export function echoLane(createLane, setup, log) {
       return to;
     },
     wait: async ({ until }, lane) => {
-      while (lane.stopped !== until && lane.stopped !== 'abandon') await new Promise((resolve) => lane.ends.add(resolve));
+      while (lane.stopped !== until && lane.stopped !== 'abandon')
+        await new Promise((resolve) => lane.ends.add(resolve));
       return lane.stopped;
     },
     fail: async (message) => {

@@ -7,7 +7,8 @@ import type { Geometry } from '../../src/format/geometry.js';
 import { SMALL } from './check.js';
 
 /** How an export in the calling thread ended. */
-export type SmallExport = ExportProgress & Pick<ExportSummary, 'status' | 'error' | 'statePath'> & { readonly failures: readonly string[] };
+export type SmallExport = ExportProgress &
+  Pick<ExportSummary, 'status' | 'error' | 'statePath'> & { readonly failures: readonly string[] };
 
 /**
  * Exports a container of the small geometry in the calling thread, as a job of its own.

@@ -31,7 +31,10 @@ export class FaultyWorld {
   readonly #commitFault: { readonly at: number; readonly fault: CommitFault } | undefined;
 
   constructor(
-    fault: { readonly call?: { readonly at: number; readonly fault: CallFault }; readonly commit?: { readonly at: number; readonly fault: CommitFault } } = {},
+    fault: {
+      readonly call?: { readonly at: number; readonly fault: CallFault };
+      readonly commit?: { readonly at: number; readonly fault: CommitFault };
+    } = {},
   ) {
     this.#callFault = fault.call;
     this.#commitFault = fault.commit;
@@ -68,7 +71,8 @@ export class FaultyWorld {
   #container(): Container {
     const uncertain = () => this.#uncertainUntilMs;
     return {
-      put: (name: string, body: Uint8Array, options?: PutOptions) => this.#call(async () => this.store.put(name, body, options), name, body, options),
+      put: (name: string, body: Uint8Array, options?: PutOptions) =>
+        this.#call(async () => this.store.put(name, body, options), name, body, options),
       get: (name: string, limitBytes: number) => this.#call(async () => this.store.get(name, limitBytes)),
       list: (prefix: string) => this.#list(prefix),
       delete: (name: string) => this.#call(async () => this.store.delete(name)),
@@ -119,7 +123,11 @@ export class FaultyWorld {
       case 'late arrival':
         if (name !== undefined && body && !options?.onlyNew) {
           // Every other one arrives early in the next session, the rest at the last moment.
-          this.#late.push({ name, body: Buffer.from(body), afterCall: number % 2 === 0 ? number + 3 : Number.POSITIVE_INFINITY });
+          this.#late.push({
+            name,
+            body: Buffer.from(body),
+            afterCall: number % 2 === 0 ? number + 3 : Number.POSITIVE_INFINITY,
+          });
         }
         this.#uncertainUntilMs = this.#nowMs + LATE_MS;
         throw new ClfsError('service-unavailable', 'the service did not answer in time');

@@ -31,5 +31,11 @@ export function unpackGolden(name: string): {
     .map((line) => JSON.parse(line) as GoldenEntry);
   const lines = new Map(manifestText.split('\n').map((line) => [/"path_hex": ?"([0-9a-f]*)"/.exec(line)?.[1], line]));
   const lineOf = (pathHex: string) => lines.get(pathHex) ?? '';
-  return { blobs: join(directory, 'blobs'), manifestText, manifest, lineOf, remove: () => rmSync(directory, { recursive: true, force: true }) };
+  return {
+    blobs: join(directory, 'blobs'),
+    manifestText,
+    manifest,
+    lineOf,
+    remove: () => rmSync(directory, { recursive: true, force: true }),
+  };
 }

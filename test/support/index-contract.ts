@@ -8,7 +8,9 @@ import { counts, type ObjectBlob } from '../../src/namespace/object-blob.js';
 import type { ObjectIndex } from '../../src/namespace/object-index.js';
 
 /** A container that lists these blobs, in this order, in pages of three. */
-export function containerListing(blobs: readonly { readonly name: string; readonly sizeBytes: number }[]): MemoryContainer {
+export function containerListing(
+  blobs: readonly { readonly name: string; readonly sizeBytes: number }[],
+): MemoryContainer {
   const container = new MemoryContainer();
   container.list = async function* () {
     for (let at = 0; at < blobs.length; at += 3) yield blobs.slice(at, at + 3);
@@ -19,20 +21,36 @@ export function containerListing(blobs: readonly { readonly name: string; readon
 const OWNERS = [hash64Hex(NOT_FINAL_OWNER), hash64Hex(Buffer.from('one')), hash64Hex(Buffer.from('two'))];
 const bytes = (length: number) => fc.uint8Array({ minLength: length, maxLength: length });
 // Ids that share bytes at either end, and the very same ones: what is compared word by word must not end too early.
-const fewIds = fc.tuple(fc.constantFrom(16, 24), fc.constantFrom(0, 5, 8, 15, 20), fc.nat(1)).map(([length, at, value]) => {
-  const few = new Uint8Array(length);
-  few[at % length] = value * 255;
-  return few;
-});
+const fewIds = fc
+  .tuple(fc.constantFrom(16, 24), fc.constantFrom(0, 5, 8, 15, 20), fc.nat(1))
+  .map(([length, at, value]) => {
+    const few = new Uint8Array(length);
+    few[at % length] = value * 255;
+    return few;
+  });
 const id = fc.oneof(bytes(24), bytes(16), { weight: 4, arbitrary: fewIds });
 const size = fc.oneof(fc.nat(), fc.maxSafeInteger().map(Math.abs));
 const version = fc.oneof(fc.nat(12), fc.constantFrom(4294967295, 4294967296, 99999999999));
-const object = fc.record({ id, type: fc.integer({ min: 1, max: 12 }), owner: fc.constantFrom(...OWNERS), version, first: fc.boolean(), size }).map((each) => ({
-  name: each.first ? encodeObjectNameV1(each.id, each.version) : encodeObjectNameHashed(each.id, each.type, each.owner, each.version),
-  sizeBytes: each.size,
-}));
+const object = fc
+  .record({
+    id,
+    type: fc.integer({ min: 1, max: 12 }),
+    owner: fc.constantFrom(...OWNERS),
+    version,
+    first: fc.boolean(),
+    size,
+  })
+  .map((each) => ({
+    name: each.first
+      ? encodeObjectNameV1(each.id, each.version)
+      : encodeObjectNameHashed(each.id, each.type, each.owner, each.version),
+    sizeBytes: each.size,
+  }));
 const other = fc.record({ name: fc.string({ unit: 'grapheme' }).map((text) => `tmp_${text}`), sizeBytes: size });
-const listing = fc.uniqueArray(fc.oneof({ weight: 8, arbitrary: object }, { weight: 1, arbitrary: other }), { selector: ({ name }) => name, maxLength: 60 });
+const listing = fc.uniqueArray(fc.oneof({ weight: 8, arbitrary: object }, { weight: 1, arbitrary: other }), {
+  selector: ({ name }) => name,
+  maxLength: 60,
+});
 
 /** What an index is, the slow way. */
 function naive(blobs: readonly { readonly name: string; readonly sizeBytes: number }[]) {
@@ -76,8 +94,17 @@ export function indexContract(open: (container: MemoryContainer) => Promise<Obje
         expect(await flat(index.all())).toEqual([...expected.counting.values()].map(shown).sort());
         expect(await flat(index.superseded())).toEqual(expected.superseded);
         expect([...index.others()].map(shown).sort()).toEqual(expected.others);
-        expect([index.count, index.supersededCount, index.otherCount]).toEqual([expected.counting.size, expected.superseded.length, expected.others.length]);
-        for (const wanted of [...[...expected.counting.values()].map(({ key }) => key.id), ...strangers, Buffer.alloc(0), Buffer.alloc(23)]) {
+        expect([index.count, index.supersededCount, index.otherCount]).toEqual([
+          expected.counting.size,
+          expected.superseded.length,
+          expected.others.length,
+        ]);
+        for (const wanted of [
+          ...[...expected.counting.values()].map(({ key }) => key.id),
+          ...strangers,
+          Buffer.alloc(0),
+          Buffer.alloc(23),
+        ]) {
           const found = await index.find(wanted);
           const should = expected.counting.get(idHex(wanted));
           expect(found && { name: found.name, sizeBytes: found.sizeBytes, key: found.key }).toEqual(should);
@@ -107,7 +134,9 @@ export function indexContract(open: (container: MemoryContainer) => Promise<Obje
           } else expect(set.delete(each)).toBe(model.delete(hex));
         }
         for (const [at, set] of sets.entries()) {
-          const rest = (await flat(set.rest())).map((line) => idHex(decodeObjectName(line.split(' ')[0])?.id ?? Buffer.alloc(0)));
+          const rest = (await flat(set.rest())).map((line) =>
+            idHex(decodeObjectName(line.split(' ')[0])?.id ?? Buffer.alloc(0)),
+          );
           expect(rest.sort()).toEqual(
             ids
               .map(idHex)

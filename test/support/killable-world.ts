@@ -5,7 +5,10 @@ import { decodeObjectName } from '../../src/format/names.js';
 import type { CommitHooks } from '../../src/state/job-state.js';
 import { type Clock, systemClock } from '../../src/time/clock.js';
 
-/** What becomes of a put: the service refuses it, stores it and says nothing, stores it later, or the process dies before or after. */
+/**
+ * What becomes of a put: the service refuses it, stores it and says nothing, stores it later, or the process dies
+ * before or after.
+ */
 export type Trouble = 'error' | 'answer lost' | 'killed before' | 'killed after' | 'killed, stored late';
 
 const LATE_MS = 10_000;

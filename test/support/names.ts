@@ -15,7 +15,10 @@ export interface NamedInode {
 }
 
 /** Every name of a container, by its path below the root; the root's is empty. */
-export async function inodesOf(container: Container, geometry: Geometry = GEOMETRY): Promise<ReadonlyMap<string, NamedInode>> {
+export async function inodesOf(
+  container: Container,
+  geometry: Geometry = GEOMETRY,
+): Promise<ReadonlyMap<string, NamedInode>> {
   const inodes = new Map<string, NamedInode>();
   const reader = new ContainerReader(container, await indexContainer(container), openLz4(), geometry);
   for await (const { path, handle, found, error } of walk(reader)) {

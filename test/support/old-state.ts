@@ -1,5 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, linkSync, lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { MemoryContainer } from '../../src/container/memory-container.js';
 import type { Timestamp } from '../../src/format/attributes.js';
@@ -18,7 +27,10 @@ function largeContent(name: string, segments: number): string {
   return [block(0, 600), ...Array.from({ length: segments }, (_, at) => block(at + 1, 2500))].join('');
 }
 
-/** Makes the tree of which the states in `fixtures/state-0.1.0-*` are; the same at every call but for inode numbers and change times. */
+/**
+ * Makes the tree of which the states in `fixtures/state-0.1.0-*` are; the same at every call but for inode numbers and
+ * change times.
+ */
 export function makeOldTree(root: string): void {
   mkdirSync(root);
   const file = (name: string, content = `content of ${name}`) => {
@@ -30,7 +42,8 @@ export function makeOldTree(root: string): void {
     linkSync(join(root, existing), join(root, name));
   };
   for (let i = 0; i < 300; i++) file(`two-chunks/file-${i}`);
-  for (let i = 0; i < 20; i++) file(`one-chunk/file-${i}`, i % 2 === 0 ? undefined : largeContent(`one-chunk/file-${i}`, 1).slice(0, 2000));
+  for (let i = 0; i < 20; i++)
+    file(`one-chunk/file-${i}`, i % 2 === 0 ? undefined : largeContent(`one-chunk/file-${i}`, 1).slice(0, 2000));
   file('one-chunk/locked', largeContent('one-chunk/locked', 1).slice(0, 2000));
   file('large/half-sent', largeContent('half-sent', 8));
   file('large/changing', largeContent('changing', 5));
@@ -41,7 +54,8 @@ export function makeOldTree(root: string): void {
   link('links-1/first', 'links-2/first');
   file('links-2/second', largeContent('second', 4));
   link('links-2/second', 'links-3/second');
-  for (const directory of ['beside', 'beside-too']) for (const name of ['one', 'two', 'three']) file(`${directory}/${name}`);
+  for (const directory of ['beside', 'beside-too'])
+    for (const name of ['one', 'two', 'three']) file(`${directory}/${name}`);
   file('beside/linked', 'a linked file beside others');
   link('beside/linked', 'beside-too/linked');
   symlinkSync('two-chunks/file-0', join(root, 'symlink'));
@@ -60,7 +74,12 @@ function settle(path: string): void {
 /** Unpacks a job of version 0.1.0 into `place`: its state in `state`. @returns what its container held */
 export function unpackOldState(name: string, place: string): MemoryContainer {
   mkdirSync(place);
-  execFileSync('tar', ['xzf', new URL(`../fixtures/state-0.1.0-${name}.tar.gz`, import.meta.url).pathname, '-C', place]);
+  execFileSync('tar', [
+    'xzf',
+    new URL(`../fixtures/state-0.1.0-${name}.tar.gz`, import.meta.url).pathname,
+    '-C',
+    place,
+  ]);
   const store = new MemoryContainer();
   for (const blob of readdirSync(join(place, 'blobs'))) store.blobs.set(blob, readFileSync(join(place, 'blobs', blob)));
   return store;
@@ -89,7 +108,9 @@ export function rebind(databasePath: string, source: string): ReadonlyMap<string
   // What is hidden is thrown away by the next session, and its numbers may be in the way.
   db.exec('UPDATE directory SET inode = randomblob(8) WHERE status = 7');
   for (const table of ['directory', 'link_group']) {
-    db.exec(`UPDATE ${table} SET inode = CAST(x'FFFFFFFF' || substr(inode, 5) AS BLOB) WHERE inode <> x'0000000000000000'`);
+    db.exec(
+      `UPDATE ${table} SET inode = CAST(x'FFFFFFFF' || substr(inode, 5) AS BLOB) WHERE inode <> x'0000000000000000'`,
+    );
   }
   for (const { id, known } of directories.values()) {
     if (known) db.prepare('UPDATE directory SET inode = ? WHERE id = ?').run(toU64(look(pathOf(id)).ino), id);
@@ -101,7 +122,9 @@ export function rebind(databasePath: string, source: string): ReadonlyMap<string
     db.prepare('UPDATE link_group SET inode = ? WHERE id = ?').run(toU64(ino), group);
   }
   const changeTimes = new Map<string, Timestamp>();
-  for (const { id, directory, source_name, attributes } of rows<LargeRow>('SELECT id, directory, source_name, attributes FROM large')) {
+  for (const { id, directory, source_name, attributes } of rows<LargeRow>(
+    'SELECT id, directory, source_name, attributes FROM large',
+  )) {
     const path = join(pathOf(directory), Buffer.from(source_name).toString());
     const recorded = unpackAttributes(attributes);
     const inodeNumber = look(path).ino;

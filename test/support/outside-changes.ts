@@ -1,10 +1,20 @@
 import { chmodSync, closeSync, openSync, renameSync, truncateSync, writeSync } from 'node:fs';
 import type { Random } from '../lives/random.js';
-import { type Content, contentOf, type Kind, type Node, namesOf, type OutsideTree, type Place } from './outside-tree.js';
+import {
+  type Content,
+  contentOf,
+  type Kind,
+  type Node,
+  namesOf,
+  type OutsideTree,
+  type Place,
+} from './outside-tree.js';
 
 type Change = (tree: OutsideTree, random: Random) => void;
 
-/** A change of a file's bytes waits as long after the one before, so that each has a time of its own on any file system. */
+/**
+ * A change of a file's bytes waits as long after the one before, so that each has a time of its own on any file system.
+ */
 const TICK_MS = 12;
 const changedAt = new WeakMap<Node, number>();
 
@@ -13,20 +23,30 @@ export const CHANGES: Readonly<Record<string, readonly [weight: number, Change]>
   append: [
     4,
     (tree, random) =>
-      withFile(tree, random, ({ path, node }, { bytes }) => write(tree, path, node, bytes, contentOf(random.below(2 ** 31), tree.size(random)))),
+      withFile(tree, random, ({ path, node }, { bytes }) =>
+        write(tree, path, node, bytes, contentOf(random.below(2 ** 31), tree.size(random))),
+      ),
   ],
   truncate: [
     3,
     (tree, random) =>
       withFile(tree, random, ({ path, node }, { bytes }) => {
-        const length = random.chance(50) ? Math.min(tree.size(random), 2 * bytes.length) : random.below(bytes.length + 1);
+        const length = random.chance(50)
+          ? Math.min(tree.size(random), 2 * bytes.length)
+          : random.below(bytes.length + 1);
         truncateSync(tree.disk(path), length);
-        node.contents.push({ bytes: Buffer.concat([bytes.subarray(0, length), Buffer.alloc(Math.max(0, length - bytes.length))]), least: length });
+        node.contents.push({
+          bytes: Buffer.concat([bytes.subarray(0, length), Buffer.alloc(Math.max(0, length - bytes.length))]),
+          least: length,
+        });
       }),
   ],
   rewrite: [
     3,
-    (tree, random) => withFile(tree, random, ({ path, node }) => write(tree, path, node, undefined, contentOf(random.below(2 ** 31), tree.size(random)))),
+    (tree, random) =>
+      withFile(tree, random, ({ path, node }) =>
+        write(tree, path, node, undefined, contentOf(random.below(2 ** 31), tree.size(random))),
+      ),
   ],
   patch: [
     3,
@@ -38,7 +58,10 @@ export const CHANGES: Readonly<Record<string, readonly [weight: number, Change]>
         const fd = openSync(tree.disk(path), 'r+');
         writeSync(fd, piece, 0, piece.length, at);
         closeSync(fd);
-        node.contents.push({ bytes: Buffer.concat([bytes.subarray(0, at), piece, bytes.subarray(at + 512)]), least: bytes.length });
+        node.contents.push({
+          bytes: Buffer.concat([bytes.subarray(0, at), piece, bytes.subarray(at + 512)]),
+          least: bytes.length,
+        });
       }),
   ],
   replace: [
@@ -50,9 +73,20 @@ export const CHANGES: Readonly<Record<string, readonly [weight: number, Change]>
         tree.put(path, node);
       }),
   ],
-  delete: [3, (tree, random) => withPlace(tree.places(), random, ({ path, node }) => (node.now.size < 6 ? tree.remove(path) : undefined))],
-  create: [3, (tree, random) => void tree.make(tree.join(someDirectory(tree, random), tree.freshName(random)), someKind(random), random)],
-  mkdir: [2, (tree, random) => fill(tree, tree.mkdir(tree.join(someDirectory(tree, random), tree.freshName(random))), random)],
+  delete: [
+    3,
+    (tree, random) =>
+      withPlace(tree.places(), random, ({ path, node }) => (node.now.size < 6 ? tree.remove(path) : undefined)),
+  ],
+  create: [
+    3,
+    (tree, random) =>
+      void tree.make(tree.join(someDirectory(tree, random), tree.freshName(random)), someKind(random), random),
+  ],
+  mkdir: [
+    2,
+    (tree, random) => fill(tree, tree.mkdir(tree.join(someDirectory(tree, random), tree.freshName(random))), random),
+  ],
   renameFile: [
     2,
     (tree, random) =>
@@ -83,8 +117,14 @@ export const CHANGES: Readonly<Record<string, readonly [weight: number, Change]>
         fill(tree, path, random);
       }),
   ],
-  lockFile: [5, (tree, random) => withPlace(tree.places('file'), random, ({ path, node }) => tree.lock(node, path, true))],
-  lockDirectory: [5, (tree, random) => withPlace(tree.places('directory'), random, ({ path, node }) => tree.lock(node, path, true))],
+  lockFile: [
+    5,
+    (tree, random) => withPlace(tree.places('file'), random, ({ path, node }) => tree.lock(node, path, true)),
+  ],
+  lockDirectory: [
+    5,
+    (tree, random) => withPlace(tree.places('directory'), random, ({ path, node }) => tree.lock(node, path, true)),
+  ],
   unlock: [
     4,
     (tree, random) =>
@@ -120,7 +160,9 @@ export const CHANGES: Readonly<Record<string, readonly [weight: number, Change]>
       withPlace(tree.places(), random, ({ path, node }) => {
         if (node.now.size > 5) return;
         tree.remove(path);
-        const kind = random.pick((['file', 'directory', 'symlink', 'fifo'] as const).filter((other) => other !== node.kind));
+        const kind = random.pick(
+          (['file', 'directory', 'symlink', 'fifo'] as const).filter((other) => other !== node.kind),
+        );
         if (kind === 'directory') fill(tree, tree.mkdir(path), random);
         else tree.make(path, kind, random);
       }),
@@ -137,7 +179,9 @@ export const CHANGES: Readonly<Record<string, readonly [weight: number, Change]>
 };
 
 /** Names of {@link CHANGES}, each as often as it weighs. */
-export const DRAWN_CHANGES: readonly string[] = Object.entries(CHANGES).flatMap(([name, [weight]]) => new Array<string>(weight).fill(name));
+export const DRAWN_CHANGES: readonly string[] = Object.entries(CHANGES).flatMap(([name, [weight]]) =>
+  new Array<string>(weight).fill(name),
+);
 
 /** Makes all readable again. */
 export function heal(tree: OutsideTree): void {
@@ -173,7 +217,8 @@ function write(tree: OutsideTree, path: string, node: Node, before: Buffer | und
 }
 
 function fill(tree: OutsideTree, directory: string, random: Random): void {
-  for (let count = random.below(4); count > 0; count--) tree.make(tree.join(directory, tree.freshName(random)), someKind(random), random);
+  for (let count = random.below(4); count > 0; count--)
+    tree.make(tree.join(directory, tree.freshName(random)), someKind(random), random);
 }
 
 function someDirectory(tree: OutsideTree, random: Random): string {

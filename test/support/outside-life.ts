@@ -17,7 +17,10 @@ export interface LifeResult {
   readonly arguments: readonly string[];
 }
 
-/** One job from its first start to its end, over a source that moves. @param url of an empty container; else one on disk is made */
+/**
+ * One job from its first start to its end, over a source that moves. @param url of an empty container; else one on disk
+ * is made
+ */
 export async function runLife(seed: number, base: string, url?: string): Promise<LifeResult> {
   const life = new Life(seed, base, url);
   await life.sessions();
@@ -55,7 +58,13 @@ class Life implements LifeResult {
     this.#links = random.below(3) > 0;
     this.#manifest = random.chance(35) ? join(user, 'manifest.jsonl') : undefined;
     this.arguments = [
-      ...['load', join(base, 'source'), this.#container, `--state-path=${this.#state}`, `--preserve-hardlinks=${this.#links}`],
+      ...[
+        'load',
+        join(base, 'source'),
+        this.#container,
+        `--state-path=${this.#state}`,
+        `--preserve-hardlinks=${this.#links}`,
+      ],
       `--compression-type=${random.chance(70) ? 'LZ4' : 'DISABLED'}`,
       ...(this.#manifest ? [`--manifest=${this.#manifest}`] : []),
       ...(url ? ['--late-arrival=1s'] : []),
@@ -71,10 +80,14 @@ class Life implements LifeResult {
       const cap = random.chance(80) ? [`--cap-mbps=${random.pick([40, 150, 150, 600])}`] : [];
       const limit = end === 'limit' ? random.below(3) : random.chance(80) ? 1000 : 50;
       const changes = random.chance(80) ? random.below(12) : 0;
-      const acts = [...Array.from({ length: changes }, (_, index) => this.#change(left * 100 + index)), ...this.#ending(end)];
+      const acts = [
+        ...Array.from({ length: changes }, (_, index) => this.#change(left * 100 + index)),
+        ...this.#ending(end),
+      ];
       this.events.push(`-- session to be ended by ${end} ${cap.join('')} limit ${limit}`);
       const result = await this.#session([`--max-errors=${limit}`, ...cap], acts);
-      if (result.code === 1 && /Final Job Status: Failed/.test(result.output) && end !== 'limit' && limit === 1000) this.#find('it ended Failed', result);
+      if (result.code === 1 && /Final Job Status: Failed/.test(result.output) && end !== 'limit' && limit === 1000)
+        this.#find('it ended Failed', result);
       // What is complete stays so: one more session shows it.
       if (result.code === 0) break;
       for (let between = random.below(4); between > 0; between--) this.#apply(left * 100 + 50 + between);
@@ -103,8 +116,14 @@ class Life implements LifeResult {
     }
     const failures = this.#failures();
     const complete = this.#last?.code === 0;
-    if (complete && (failures !== '' || existsSync(join(this.#state, 'problems.txt')))) this.findings.push('it is complete, and reports failures');
-    const judged = await judge(this.#tree, this.#container, { complete, links: this.#links, failures, manifest: this.#manifest });
+    if (complete && (failures !== '' || existsSync(join(this.#state, 'problems.txt'))))
+      this.findings.push('it is complete, and reports failures');
+    const judged = await judge(this.#tree, this.#container, {
+      complete,
+      links: this.#links,
+      failures,
+      manifest: this.#manifest,
+    });
     this.findings.push(...judged);
   }
 
@@ -116,10 +135,13 @@ class Life implements LifeResult {
     const signalled = this.events.slice(before).some((event) => event.includes('SIG'));
     const held = output.includes('holds a job already');
     this.events.push(`   ended with ${code}, ${/Final Job Status: (\w+)/.exec(output)?.[1] ?? 'no status'}`);
-    if (code === 1 && !output.includes('Final Job Status') && !held && !signalled) this.#find('it did not begin, and nobody stopped it', result);
+    if (code === 1 && !output.includes('Final Job Status') && !held && !signalled)
+      this.#find('it did not begin, and nobody stopped it', result);
     if (hung) this.#find('it did not end', result);
-    if (/\n {4}at |unsafe-removal|container-differs|uncaught|Warning:/i.test(output)) this.#find('it complains', result);
-    if (code === 0 && this.findings.length === 0 && !/Failed: 0\n/.test(output)) this.#find('it ended with 0 and counts failures', result);
+    if (/\n {4}at |unsafe-removal|container-differs|uncaught|Warning:/i.test(output))
+      this.#find('it complains', result);
+    if (code === 0 && this.findings.length === 0 && !/Failed: 0\n/.test(output))
+      this.#find('it ended with 0 and counts failures', result);
     if (held || output.includes('Transfer phase has started')) this.#begun = true;
     return held ? this.#session(more, []) : result;
   }

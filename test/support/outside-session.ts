@@ -5,7 +5,10 @@ const PROGRAM = new URL('../../bin/clfsload', import.meta.url).pathname;
 const LONGEST_MS = 120_000;
 const AS_USER = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'];
 
-/** The moment that something is counted from: the start of the process, or a phase of the load, or 3 s when that does not come. */
+/**
+ * The moment that something is counted from: the start of the process, or a phase of the load, or 3 s when that does
+ * not come.
+ */
 export const MOMENTS = ['start', 'Transfer', 'Reconcile', 'Cleanup', 'Finalize'] as const;
 export type Moment = (typeof MOMENTS)[number];
 
@@ -23,8 +26,15 @@ export interface SessionEnd {
 }
 
 /** Runs the program as an ordinary user; each act comes at its time, if the process still runs then. */
-export async function runSession(args: readonly string[], acts: readonly Timed[] = [], asUser = true): Promise<SessionEnd> {
-  const [command, ...rest] = [...(isRoot && asUser ? AS_USER : []), process.execPath, PROGRAM, ...args] as [string, ...string[]];
+export async function runSession(
+  args: readonly string[],
+  acts: readonly Timed[] = [],
+  asUser = true,
+): Promise<SessionEnd> {
+  const [command, ...rest] = [...(isRoot && asUser ? AS_USER : []), process.execPath, PROGRAM, ...args] as [
+    string,
+    ...string[],
+  ];
   const child = spawn(command, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   const timers: NodeJS.Timeout[] = [];
   let output = '';
@@ -32,7 +42,8 @@ export async function runSession(args: readonly string[], acts: readonly Timed[]
   const waiting = new Set(MOMENTS);
   const reached = (moment: Moment) => {
     if (!waiting.delete(moment)) return;
-    for (const timed of acts) if (timed.moment === moment) timers.push(setTimeout(() => timed.act(child), timed.delayMs));
+    for (const timed of acts)
+      if (timed.moment === moment) timers.push(setTimeout(() => timed.act(child), timed.delayMs));
   };
   const hear = (text: string) => {
     output += text;

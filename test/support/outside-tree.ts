@@ -49,7 +49,18 @@ export function contentOf(seed: number, length: number): Buffer {
 
 const KIB16 = 16384;
 const SEGMENT = 8388608;
-const ODD_NAMES = ['a b', 'back\\slash', 'new\nline', '\xff\xfe', '\xc3\xa9', '-dash', '.hidden', '#%2f?', 'n'.repeat(255), '\x1b[31m'];
+const ODD_NAMES = [
+  'a b',
+  'back\\slash',
+  'new\nline',
+  '\xff\xfe',
+  '\xc3\xa9',
+  '-dash',
+  '.hidden',
+  '#%2f?',
+  'n'.repeat(255),
+  '\x1b[31m',
+];
 
 /** The places of each inode. */
 export function namesOf(places: readonly Place[]): ReadonlyMap<Node, readonly Place[]> {
@@ -88,7 +99,9 @@ export class OutsideTree {
     }
     this.initial = this.places();
     const links = namesOf(this.initial);
-    this.initialLinks = new Map([...links].filter(([, names]) => names.length > 1).map(([node, names]) => [node, names.map(({ path }) => path)]));
+    this.initialLinks = new Map(
+      [...links].filter(([, names]) => names.length > 1).map(([node, names]) => [node, names.map(({ path }) => path)]),
+    );
     // What was done until here is no change.
     for (const { node } of this.initial) node.touched = false;
     this.rootNode.touched = false;
@@ -122,7 +135,9 @@ export class OutsideTree {
   }
 
   at(path: string): Node | undefined {
-    return path === '' ? this.rootNode : path.split('/').reduce<Node | undefined>((node, name) => node?.now.get(name), this.rootNode);
+    return path === ''
+      ? this.rootNode
+      : path.split('/').reduce<Node | undefined>((node, name) => node?.now.get(name), this.rootNode);
   }
 
   /** The sizes at which something changes, and some in between; few large ones. */

@@ -16,7 +16,10 @@ export function startProgram(
   env: NodeJS.ProcessEnv = {},
 ): { readonly child: ChildProcess; readonly done: Promise<RunResult> } {
   const [command, ...before] = name === 'CLFSLoad.py' ? [`${BIN}${name}`] : [process.execPath, `${BIN}${name}`];
-  const child = spawn(command, [...before, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } });
+  const child = spawn(command, [...before, ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   const output = { stdout: '', stderr: '' };
   child.stdout?.setEncoding('latin1').on('data', (text: string) => {
     output.stdout += text;
@@ -30,8 +33,12 @@ export function startProgram(
 
 /** Runs one of the programs on a pseudo-terminal; its output, standard error included, is what a terminal would get. */
 export function runOnTerminal(name: 'azcopy' | 'clfsload', args: readonly string[], columns = 200): Promise<RunResult> {
-  const quoted = [process.execPath, `${BIN}${name}`, ...args].map((arg) => `'${arg.replaceAll("'", "'\\''")}'`).join(' ');
-  const child = spawn('script', ['-qfec', `stty cols ${columns}; ${quoted}`, '/dev/null'], { stdio: ['ignore', 'pipe', 'pipe'] });
+  const quoted = [process.execPath, `${BIN}${name}`, ...args]
+    .map((arg) => `'${arg.replaceAll("'", "'\\''")}'`)
+    .join(' ');
+  const child = spawn('script', ['-qfec', `stty cols ${columns}; ${quoted}`, '/dev/null'], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let stdout = '';
   child.stdout.setEncoding('latin1').on('data', (text: string) => {
     stdout += text;
@@ -39,11 +46,17 @@ export function runOnTerminal(name: 'azcopy' | 'clfsload', args: readonly string
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr: '' })));
 }
 
-export function runProgram(name: 'azcopy' | 'clfsload' | 'CLFSLoad.py', args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<RunResult> {
+export function runProgram(
+  name: 'azcopy' | 'clfsload' | 'CLFSLoad.py',
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<RunResult> {
   return startProgram(name, args, env).done;
 }
 
 /** What a verb complained of: its standard error without the lines of progress that a busy machine makes it write. */
 export function complaints({ stderr }: RunResult): readonly string[] {
-  return stderr.split('\n').filter((line) => line !== '' && !/^\d+ (entries|blobs)\b.*(written|listed|checked)$/.test(line));
+  return stderr
+    .split('\n')
+    .filter((line) => line !== '' && !/^\d+ (entries|blobs)\b.*(written|listed|checked)$/.test(line));
 }

@@ -72,7 +72,8 @@ async function expectedDirectory(reader: ContainerReader, path: Buffer) {
   const entries = new Map<string, ExpectedEntry>();
   for await (const piece of reader.entries(found)) {
     for (const { name, handle } of piece) {
-      if (!isDot(name) && !isDotDot(name)) entries.set(Buffer.from(name).toString(), toExpected(Buffer.from(name), await reader.inode(handle)));
+      if (!isDot(name) && !isDotDot(name))
+        entries.set(Buffer.from(name).toString(), toExpected(Buffer.from(name), await reader.inode(handle)));
     }
   }
   return {

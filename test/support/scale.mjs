@@ -1,5 +1,5 @@
-// Goes over trees that are computed, in a process for each verb, and prints what each object costs in processor time: npm run test:scale
-// SCALE=10000000 VERBS=walk,fsck npm run test:scale
+// Goes over trees that are computed, in a process for each verb, and prints what each object costs in processor time:
+// npm run test:scale SCALE=10000000 VERBS=walk,fsck npm run test:scale
 import { execFileSync } from 'node:child_process';
 import { build } from 'esbuild';
 
@@ -17,7 +17,9 @@ export async function buildScale() {
     platform: 'node',
     target: 'node20',
     external: ['koffi', '@photostructure/sqlite', 'lz4-napi'],
-    banner: { js: "import { createRequire as createRequireForBundle } from 'node:module';\nconst require = createRequireForBundle(import.meta.url);" },
+    banner: {
+      js: "import { createRequire as createRequireForBundle } from 'node:module';\nconst require = createRequireForBundle(import.meta.url);",
+    },
     logLevel: 'warning',
   });
   return path;
@@ -25,7 +27,12 @@ export async function buildScale() {
 
 /** Runs one verb. @returns what `runAtScale` of scale-verbs.ts returns */
 export function runScale(path, verb, count) {
-  return JSON.parse(execFileSync(process.execPath, [path, verb, String(count)], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }));
+  return JSON.parse(
+    execFileSync(process.execPath, [path, verb, String(count)], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
+  );
 }
 
 if (process.argv[1] === new URL(import.meta.url).pathname) {
@@ -33,7 +40,11 @@ if (process.argv[1] === new URL(import.meta.url).pathname) {
   const verbs = (process.env.VERBS ?? 'walk,fsck,manifest,verify').split(',');
   let bad = 0;
   for (const verb of verbs) {
-    const { entries, listing, first, last, mean, seconds, peakMb } = runScale(path, verb, Number(process.env.SCALE ?? 3_000_000));
+    const { entries, listing, first, last, mean, seconds, peakMb } = runScale(
+      path,
+      verb,
+      Number(process.env.SCALE ?? 3_000_000),
+    );
     const growth = last / first;
     const isGood = peakMb <= WANTED_MB && growth <= WANTED_GROWTH;
     if (!isGood) bad++;

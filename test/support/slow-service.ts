@@ -27,7 +27,9 @@ interface OpenOptions {
 }
 
 /** Starts a server that hands every request to `answer`. */
-export async function startScriptedService(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<ScriptedService> {
+export async function startScriptedService(
+  answer: (request: IncomingMessage, response: ServerResponse) => void,
+): Promise<ScriptedService> {
   const server = createServer({ requestTimeout: 0 }, answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
@@ -35,8 +37,14 @@ export async function startScriptedService(answer: (request: IncomingMessage, re
   return {
     traffic,
     open({ bearer = '', rateLimit, ...options } = {}) {
-      const { place, query } = parseContainer(`http://127.0.0.1:${port}/account/container${bearer === '' ? '?sv=1&sig=x' : ''}`);
-      return openContainer(place, { query, bearer }, { retryWindowMs: 600_000, traffic, ...options, rateLimit: rateLimit?.(traffic) });
+      const { place, query } = parseContainer(
+        `http://127.0.0.1:${port}/account/container${bearer === '' ? '?sv=1&sig=x' : ''}`,
+      );
+      return openContainer(
+        place,
+        { query, bearer },
+        { retryWindowMs: 600_000, traffic, ...options, rateLimit: rateLimit?.(traffic) },
+      );
     },
     close: () =>
       new Promise((resolve) => {
@@ -47,8 +55,16 @@ export async function startScriptedService(answer: (request: IncomingMessage, re
 }
 
 /** Answers with a status, once the body has come. */
-export function answerWith(request: IncomingMessage, response: ServerResponse, status: number, code = '', body: string | Buffer = ''): void {
-  request.resume().once('end', () => response.writeHead(status, code === '' ? {} : { 'x-ms-error-code': code }).end(body));
+export function answerWith(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  code = '',
+  body: string | Buffer = '',
+): void {
+  request
+    .resume()
+    .once('end', () => response.writeHead(status, code === '' ? {} : { 'x-ms-error-code': code }).end(body));
 }
 
 /** A clock on which waiting takes no time. */

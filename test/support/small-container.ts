@@ -50,7 +50,11 @@ export function putObject(container: MemoryContainer, name: string, body: Buffer
 }
 
 /** Changes the inodes of a type for which `edit` returns something. @returns how many */
-export function editInodes(container: MemoryContainer, type: number, edit: (inode: Inode) => Partial<Inode> | undefined): number {
+export function editInodes(
+  container: MemoryContainer,
+  type: number,
+  edit: (inode: Inode) => Partial<Inode> | undefined,
+): number {
   let edited = 0;
   for (const name of objectNames(container, type)) {
     const inode = decodeInode(objectBody(container, name));

@@ -1,7 +1,27 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, closeSync, linkSync, mkdirSync, openSync, symlinkSync, truncateSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  chmodSync,
+  closeSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { join } from 'node:path';
-import { CURRENT_DIRECTORY, close, makeDirectory, makeNode, makeSymlink, Open, openAt, setOwner, setTimes } from '../../src/posix/libc.js';
+import {
+  CURRENT_DIRECTORY,
+  close,
+  makeDirectory,
+  makeNode,
+  makeSymlink,
+  Open,
+  openAt,
+  setOwner,
+  setTimes,
+} from '../../src/posix/libc.js';
 
 export const isRoot = process.getuid?.() === 0;
 
@@ -31,12 +51,30 @@ export function someBytes(length: number, seed: number): Buffer {
 const path = (text: string) => Buffer.from(text);
 
 /** A tree with every kind of entry, sizes around the boundaries of `geometry`, and `bulk` small files. */
-export async function makeTree(root: string, options: { readonly bulk?: number; readonly sizes?: readonly number[] } = {}): Promise<void> {
+export async function makeTree(
+  root: string,
+  options: { readonly bulk?: number; readonly sizes?: readonly number[] } = {},
+): Promise<void> {
   mkdirSync(root, { recursive: true });
-  const sizes = options.sizes ?? [0, 1, 16383, 16384, 16385, 20000, 16384 + 8388608 - 1, 16384 + 8388608, 16384 + 8388608 + 1, 16384 + 2 * 8388608 + 5];
+  const sizes = options.sizes ?? [
+    0,
+    1,
+    16383,
+    16384,
+    16385,
+    20000,
+    16384 + 8388608 - 1,
+    16384 + 8388608,
+    16384 + 8388608 + 1,
+    16384 + 2 * 8388608 + 5,
+  ];
   mkdirSync(join(root, 'sizes'));
-  for (const [index, size] of sizes.entries()) writeFileSync(join(root, 'sizes', `size-${size}`), someBytes(size, index));
-  writeFileSync(join(root, 'sizes', 'random'), Buffer.from(Array.from({ length: 30000 }, (_, i) => Math.imul(i * i + 7, 2654435761) >>> 11)));
+  for (const [index, size] of sizes.entries())
+    writeFileSync(join(root, 'sizes', `size-${size}`), someBytes(size, index));
+  writeFileSync(
+    join(root, 'sizes', 'random'),
+    Buffer.from(Array.from({ length: 30000 }, (_, i) => Math.imul(i * i + 7, 2654435761) >>> 11)),
+  );
   const sparse = join(root, 'sizes', 'sparse');
   const fd = openSync(sparse, 'w');
   writeSync(fd, 'end', (sizes.at(-1) ?? 0) + 100_000);
@@ -53,7 +91,8 @@ export async function makeTree(root: string, options: { readonly bulk?: number; 
   const bulk = options.bulk ?? 0;
   for (let d = 0; d * 500 < bulk; d++) {
     mkdirSync(join(root, `bulk${d}`));
-    for (let f = 0; f < Math.min(500, bulk - d * 500); f++) writeFileSync(join(root, `bulk${d}`, `file-${f}`), `${d}/${f}`.repeat(f % 40));
+    for (let f = 0; f < Math.min(500, bulk - d * 500); f++)
+      writeFileSync(join(root, `bulk${d}`, `file-${f}`), `${d}/${f}`.repeat(f % 40));
   }
 }
 

@@ -28,9 +28,11 @@ export const source = join(base, 'source');
 
 /** Makes the tree that is loaded: with every structure, and a name that a terminal would obey. */
 export function makeSource(): void {
-  for (const directory of ['a/b/deep', 'wide', 'c', 'c/\u001b[2Jodd']) mkdirSync(join(source, directory), { recursive: true });
+  for (const directory of ['a/b/deep', 'wide', 'c', 'c/\u001b[2Jodd'])
+    mkdirSync(join(source, directory), { recursive: true });
   for (let i = 0; i < 80; i++) writeFileSync(join(source, 'wide', `entry ${i} ${'y'.repeat(i % 40)}`), `${i}`);
-  for (const name of ['large', 'other']) writeFileSync(join(source, 'a', name), someBytes(600 + 2500 * 11, name.length));
+  for (const name of ['large', 'other'])
+    writeFileSync(join(source, 'a', name), someBytes(600 + 2500 * 11, name.length));
   for (const name of ['x', 'y']) writeFileSync(join(source, 'a/b/deep', name), name);
   writeFileSync(join(source, 'a/linked'), 'linked');
   for (const name of ['c/linked', 'linked at the top']) linkSync(join(source, 'a/linked'), join(source, name));
@@ -64,7 +66,10 @@ class Refusing extends MemoryContainer {
 export const isRootName = (name: string) => name.startsWith('00000064') && name.endsWith('.0002');
 
 /** A container of a load that stopped at the put that `refuses` chooses: the root's, unless told otherwise. */
-export async function uncommitted(refuses: (name: string, puts: number) => boolean = isRootName, preserveHardLinks = true): Promise<Refusing> {
+export async function uncommitted(
+  refuses: (name: string, puts: number) => boolean = isRootName,
+  preserveHardLinks = true,
+): Promise<Refusing> {
   const container = new Refusing(refuses);
   const statePath = mkdtempSync(join(base, 'state-'));
   const summary = await load({
@@ -81,17 +86,23 @@ export async function uncommitted(refuses: (name: string, puts: number) => boole
 }
 
 /** What fsck finds, codes with paths first, sorted. */
-export async function check(container: MemoryContainer, content = true): Promise<{ findings: string[]; raw: Finding[]; summary: FsckSummary }> {
+export async function check(
+  container: MemoryContainer,
+  content = true,
+): Promise<{ findings: string[]; raw: Finding[]; summary: FsckSummary }> {
   const index = await indexContainer(container);
   const raw: Finding[] = [];
-  const summary = await fsck(new ContainerReader(container, index, lz4, SMALL), index, { content }, (finding) => raw.push(finding));
+  const summary = await fsck(new ContainerReader(container, index, lz4, SMALL), index, { content }, (finding) =>
+    raw.push(finding),
+  );
   const findings = raw.map(({ code, path }) => (path === undefined ? code : `${code} ${escapePath(path)}`)).sort();
   expect(summary.errors).toBe(raw.filter(({ severity }) => severity === 'error').length);
   return { findings, raw, summary };
 }
 
 /** An object's body: these are not compressed. */
-export const bodyOf = (container: MemoryContainer, name: string) => (container.blobs.get(name) as Buffer).subarray(ENVELOPE_BYTES);
+export const bodyOf = (container: MemoryContainer, name: string) =>
+  (container.blobs.get(name) as Buffer).subarray(ENVELOPE_BYTES);
 /** Puts an object, not compressed. */
 export const put = (container: MemoryContainer, name: string, body: Buffer) =>
   void container.blobs.set(name, Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), body]));

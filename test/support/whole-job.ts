@@ -5,7 +5,12 @@ import type { Geometry } from '../../src/format/geometry.js';
 import { load } from '../../src/load/load.js';
 import type { LoadOptions, LoadSummary } from '../../src/load/options.js';
 import { CURRENT_DIRECTORY, setTimes } from '../../src/posix/libc.js';
-import { entryFailure, type SourceAttributes, type SourceDirectory, type SourceTree } from '../../src/source/source-tree.js';
+import {
+  entryFailure,
+  type SourceAttributes,
+  type SourceDirectory,
+  type SourceTree,
+} from '../../src/source/source-tree.js';
 import { SMALL } from './check.js';
 import { KillableWorld } from './killable-world.js';
 
@@ -78,7 +83,9 @@ export class Job {
     linkSync(this.path(existing), this.path(name));
   }
 
-  /** Changes entries of a directory and puts its modification time back: a directory has the attributes of its listing. */
+  /**
+   * Changes entries of a directory and puts its modification time back: a directory has the attributes of its listing.
+   */
   change(directory: string, change: () => void): void {
     const { atimeNs, mtimeNs } = statSync(this.path(directory), { bigint: true });
     change();
@@ -144,7 +151,12 @@ function watchSource(tree: SourceTree, watch: Watch): SourceTree {
   };
 }
 
-function watchDirectory(directory: SourceDirectory, path: string, watch: Watch, attributesAt: (path: string) => SourceAttributes): SourceDirectory {
+function watchDirectory(
+  directory: SourceDirectory,
+  path: string,
+  watch: Watch,
+  attributesAt: (path: string) => SourceAttributes,
+): SourceDirectory {
   const at = (name: Buffer) => (path === '' ? name.toString() : `${path}/${name.toString()}`);
   const deviceAt = (path: string) => {
     const device = watch.device?.(path);
@@ -154,7 +166,9 @@ function watchDirectory(directory: SourceDirectory, path: string, watch: Watch, 
     attributes: () => ({ ...directory.attributes(), ...deviceAt(path) }),
     *list() {
       for (const batch of watch.inOnePiece ? [[...directory.list()].flat()] : directory.list()) {
-        yield watch.untyped ? batch.map((entry) => (watch.untyped?.has(at(entry.name)) ? { ...entry, type: undefined } : entry)) : batch;
+        yield watch.untyped
+          ? batch.map((entry) => (watch.untyped?.has(at(entry.name)) ? { ...entry, type: undefined } : entry))
+          : batch;
       }
     },
     attributesOf(name) {

@@ -20,8 +20,14 @@ export const cat: Verb = {
     withReader(command, command.args[0], io, async ({ reader }) => {
       const { offset, length } = command.opts<{ offset: number; length?: number }>();
       const { found, path } = await lookUpArgument(command, reader, command.args[1]);
-      if (found.inode.attributes.type !== ObjectType.regular) throw new ClfsError('usage', `Cannot write ${quotePath(path)}: it is not a regular file.`);
-      for await (const piece of readContent(reader, found, Math.floor(offset), length === undefined ? undefined : Math.floor(length))) {
+      if (found.inode.attributes.type !== ObjectType.regular)
+        throw new ClfsError('usage', `Cannot write ${quotePath(path)}: it is not a regular file.`);
+      for await (const piece of readContent(
+        reader,
+        found,
+        Math.floor(offset),
+        length === undefined ? undefined : Math.floor(length),
+      )) {
         io.signal.throwIfAborted();
         await io.write(piece);
       }

@@ -25,8 +25,11 @@ export function completionVerb(commands: () => Promise<readonly Command[]>): Ver
       ).argument('<shell>', 'bash or zsh'),
     async run(command, io) {
       const [shell] = command.args;
-      if (shell !== 'bash' && shell !== 'zsh') throw new UsageError(`completion is there for bash and zsh, not for ${JSON.stringify(shell)}`);
-      const completed = (await commands()).map((each): Completed => ({ name: each.name(), flags: each.options.map(({ long }) => long ?? '').filter(Boolean) }));
+      if (shell !== 'bash' && shell !== 'zsh')
+        throw new UsageError(`completion is there for bash and zsh, not for ${JSON.stringify(shell)}`);
+      const completed = (await commands()).map(
+        (each): Completed => ({ name: each.name(), flags: each.options.map(({ long }) => long ?? '').filter(Boolean) }),
+      );
       await io.write(shell === 'bash' ? bashScript(completed) : zshScript(completed));
       return Exit.ok;
     },

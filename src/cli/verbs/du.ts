@@ -1,7 +1,25 @@
-import { type ContainerReader, ENTRY_TYPE_NAMES, escapePath, type FoundInode, jsonLine, messageOf, ObjectType, walk } from '../../index.js';
+import {
+  type ContainerReader,
+  ENTRY_TYPE_NAMES,
+  escapePath,
+  type FoundInode,
+  jsonLine,
+  messageOf,
+  ObjectType,
+  walk,
+} from '../../index.js';
 import { parseUint32 } from '../arguments.js';
 import { contentBytes, humanBytes } from './entry-text.js';
-import { Exit, indexed, lookUpArgument, pathFields, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
+import {
+  Exit,
+  indexed,
+  lookUpArgument,
+  pathFields,
+  pathVerbCommand,
+  type Verb,
+  wantsJson,
+  withReader,
+} from './verb.js';
 
 interface Flags {
   readonly summarize?: boolean;
@@ -65,13 +83,24 @@ export const du: Verb = {
         const path = Buffer.from(key, 'latin1');
         const ratio = usage.stored === 0 ? 0 : usage.apparent / usage.stored;
         if (wantsJson(command))
-          await io.write(jsonLine({ ...pathFields(path), apparent_bytes: usage.apparent, stored_bytes: usage.stored, ratio, entries: usage.types }));
+          await io.write(
+            jsonLine({
+              ...pathFields(path),
+              apparent_bytes: usage.apparent,
+              stored_bytes: usage.stored,
+              ratio,
+              entries: usage.types,
+            }),
+          );
         else {
-          const bytes = (value: number) => (flags.human ? humanBytes(value) : String(value)).padStart(flags.human ? 6 : 14);
+          const bytes = (value: number) =>
+            (flags.human ? humanBytes(value) : String(value)).padStart(flags.human ? 6 : 14);
           const types = Object.entries(usage.types)
             .map(([type, count]) => `${count} ${type}`)
             .join(', ');
-          await io.write(`${bytes(usage.apparent)} ${bytes(usage.stored)} ${ratio.toFixed(2).padStart(7)}  ${escapePath(path) || '.'}  (${types})\n`);
+          await io.write(
+            `${bytes(usage.apparent)} ${bytes(usage.stored)} ${ratio.toFixed(2).padStart(7)}  ${escapePath(path) || '.'}  (${types})\n`,
+          );
         }
       }
       return damaged ? Exit.unchecked : Exit.ok;

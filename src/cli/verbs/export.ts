@@ -19,7 +19,17 @@ import { containerArgument } from '../container-argument.js';
 import { durationText } from '../dry-run-text.js';
 import { localPath, textPath } from '../local-path.js';
 import { humanBytes } from './entry-text.js';
-import { Exit, indexed, pathArgument, pathFields, pathVerbCommand, type Verb, type VerbIo, wantsJson, withReader } from './verb.js';
+import {
+  Exit,
+  indexed,
+  pathArgument,
+  pathFields,
+  pathVerbCommand,
+  type Verb,
+  type VerbIo,
+  wantsJson,
+  withReader,
+} from './verb.js';
 
 const OVERWRITE = ['never', 'if-different', 'always'] as const;
 const PROGRESS_MS = 1000;
@@ -53,29 +63,63 @@ export const exportVerb: Verb = {
       '  clfsload export /path/to/container /path/to/directory\n  clfsload export /path/to/container some/dir /path/to/directory --sparse\n  clfsload export /path/to/container some/file /path/to/file\n  clfsload export /path/to/container /path/to/directory --dry-run --include="*.csv" --exclude-path="tmp;logs/old"\n  clfsload export /path/to/container --tar - | ssh host tar xpf - -C /restored\n',
     )
       .argument('<container>')
-      .argument('[path-and-target...]', '[PATH] TARGET, or with --tar [PATH]; where PATH is a file, TARGET is that file or a directory that is there')
-      .option('--overwrite <when>', `what happens to entries that are there: ${OVERWRITE.join(', ')}`, parseChoice(OVERWRITE), 'if-different')
+      .argument(
+        '[path-and-target...]',
+        '[PATH] TARGET, or with --tar [PATH]; where PATH is a file, TARGET is that file or a directory that is there',
+      )
+      .option(
+        '--overwrite <when>',
+        `what happens to entries that are there: ${OVERWRITE.join(', ')}`,
+        parseChoice(OVERWRITE),
+        'if-different',
+      )
       .option('--sparse <bool>', 'leave holes where files have runs of zeros', parseBoolean, false)
       .option(
         '--state-path <string>',
         'directory for the state of the job, which is kept in the end (default: beside the target, until everything has been written)',
       )
-      .option('--new-session <bool>', 'with --state-path: start a new job rather than go on with the one that is there', parseBoolean, true)
-      .option('--max-errors <uint32>', 'failures of entries to tolerate; one more stops the job (default: 50)', parseUint32)
-      .option('--threads <uint32>', 'threads that write; 0: none beside the first (default: one a processor, at most 16)', parseUint32)
+      .option(
+        '--new-session <bool>',
+        'with --state-path: start a new job rather than go on with the one that is there',
+        parseBoolean,
+        true,
+      )
+      .option(
+        '--max-errors <uint32>',
+        'failures of entries to tolerate; one more stops the job (default: 50)',
+        parseUint32,
+      )
+      .option(
+        '--threads <uint32>',
+        'threads that write; 0: none beside the first (default: one a processor, at most 16)',
+        parseUint32,
+      )
       .option('--include <string>', 'wildcards for names of files, of which only those are written: "*.csv;README"', '')
       .option('--exclude-path <string>', 'paths below PATH to leave out, with what is below them: "logs;cache/old"', '')
       .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
-      .option('--dry-run <bool>', 'tell what would be written, replaced and left: nothing is touched', parseBoolean, false)
-      .option('--tar <file>', 'write a POSIX tar to a file, or with - to standard output, in place of a directory: it cannot be gone on with'),
+      .option(
+        '--dry-run <bool>',
+        'tell what would be written, replaced and left: nothing is touched',
+        parseBoolean,
+        false,
+      )
+      .option(
+        '--tar <file>',
+        'write a POSIX tar to a file, or with - to standard output, in place of a directory: it cannot be gone on with',
+      ),
   run: async (command, io) => {
     const flags = command.opts<Flags>();
     const given = command.args.length - (flags.tar === undefined ? 2 : 1);
-    if (given < 0 || given > 1) throw new UsageError('please pass the container, optionally a path in it, and the directory or file to write to, or --tar');
+    if (given < 0 || given > 1)
+      throw new UsageError(
+        'please pass the container, optionally a path in it, and the directory or file to write to, or --tar',
+      );
     const path = pathArgument(command, given === 1 ? command.args[1] : '');
     if (flags.tar !== undefined) return runTar(command, flags, flags.tar, path, io);
     if (!flags.newSession && flags.statePath === undefined)
-      throw new UsageError('--new-session=false needs a --state-path; without one, an export that was interrupted is gone on with in any case');
+      throw new UsageError(
+        '--new-session=false needs a --state-path; without one, an export that was interrupted is gone on with in any case',
+      );
     const target = textPath(command.args[command.args.length - 1], 'the target');
     return flags.dryRun ? runDry(command, flags, path, target, io) : runJob(command, flags, path, target, io);
   },
@@ -105,9 +149,13 @@ async function runJob(command: Command, flags: Flags, path: Buffer, target: stri
         timer.unref();
       },
     });
-    await io.write(wantsJson(command) ? jsonLine({ ...pathFields(path), ...summaryFields(summary) }) : summaryText(summary));
+    await io.write(
+      wantsJson(command) ? jsonLine({ ...pathFields(path), ...summaryFields(summary) }) : summaryText(summary),
+    );
     if (summary.status === 'Failed') io.complain(messageOf(summary.error));
-    return { Completed: Exit.ok, CompletedWithErrors: Exit.found, Failed: Exit.unchecked, Cancelled: Exit.interrupted }[summary.status];
+    return { Completed: Exit.ok, CompletedWithErrors: Exit.found, Failed: Exit.unchecked, Cancelled: Exit.interrupted }[
+      summary.status
+    ];
   } finally {
     clearInterval(timer);
   }
@@ -117,12 +165,24 @@ function choiceOf({ include, excludePath, excludePattern }: Flags) {
   return parseExportChoice(include, excludePath, excludePattern);
 }
 
-function progressText({ written, replaced, left, failed, bytes, total, sessionEntries, elapsedMs }: ExportProgress): string {
+function progressText({
+  written,
+  replaced,
+  left,
+  failed,
+  bytes,
+  total,
+  sessionEntries,
+  elapsedMs,
+}: ExportProgress): string {
   const done = written + replaced + left + failed;
   const rate = elapsedMs > 0 ? (sessionEntries * 1000) / elapsedMs : 0;
-  const parts = [`${done} entries${total === undefined ? '' : ` of ${total} (${((100 * done) / Math.max(1, total, done + 1)).toFixed(1)} %)`}`];
+  const parts = [
+    `${done} entries${total === undefined ? '' : ` of ${total} (${((100 * done) / Math.max(1, total, done + 1)).toFixed(1)} %)`}`,
+  ];
   parts.push(`${rate.toFixed(0)}/s`);
-  if (total !== undefined && elapsedMs > ESTIMATE_AFTER_MS && rate > 0) parts.push(`${durationText(Math.max(0, total - done) / rate)} left`);
+  if (total !== undefined && elapsedMs > ESTIMATE_AFTER_MS && rate > 0)
+    parts.push(`${durationText(Math.max(0, total - done) / rate)} left`);
   if (failed > 0) parts.push(`${failed} failed`);
   parts.push(`${humanBytes(bytes)} written`);
   return parts.join(', ');
@@ -130,16 +190,32 @@ function progressText({ written, replaced, left, failed, bytes, total, sessionEn
 
 function summaryFields({ status, progress, statePath, problemsFile, error }: ExportSummary) {
   const { written, replaced, left, failed, excluded, bytes } = progress;
-  return { status, written, replaced, left, failed, excluded, bytes, statePath, problemsFile, error: error === undefined ? undefined : messageOf(error) };
+  return {
+    status,
+    written,
+    replaced,
+    left,
+    failed,
+    excluded,
+    bytes,
+    statePath,
+    problemsFile,
+    error: error === undefined ? undefined : messageOf(error),
+  };
 }
 
 function summaryText({ status, progress, statePath, problemsFile }: ExportSummary): string {
   const { written, replaced, left, failed, excluded, bytes } = progress;
-  const lines = [`${written} entries written (${humanBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`];
-  if (excluded > 0) lines.push(`${excluded} entries were left out, as the flags say; what is below them is not counted`);
+  const lines = [
+    `${written} entries written (${humanBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
+  ];
+  if (excluded > 0)
+    lines.push(`${excluded} entries were left out, as the flags say; what is below them is not counted`);
   if (problemsFile !== undefined) lines.push(`What failed is listed in ${problemsFile}`);
   if (status !== 'Completed')
-    lines.push(`${status === 'CompletedWithErrors' ? 'To try it again' : 'To go on'}, repeat the export; its state is in ${statePath}`);
+    lines.push(
+      `${status === 'CompletedWithErrors' ? 'To try it again' : 'To go on'}, repeat the export; its state is in ${statePath}`,
+    );
   return `${lines.join('\n')}\n`;
 }
 
@@ -148,7 +224,14 @@ async function runDry(command: Command, flags: Flags, path: Buffer, target: stri
     const { reader } = await indexed(container, io);
     const { overwrite } = flags;
     const onProgress = (entries: number) => io.progress(() => `${entries} entries checked`);
-    const run = await exportDryRun(reader, { path, target, overwrite, choice: choiceOf(flags), signal: io.signal, onProgress });
+    const run = await exportDryRun(reader, {
+      path,
+      target,
+      overwrite,
+      choice: choiceOf(flags),
+      signal: io.signal,
+      onProgress,
+    });
     const text = `${run.written} entries would be written (${humanBytes(run.bytes)}), ${run.replaced} replaced, ${run.left} left as they are, ${run.failed} fail, ${run.excluded} left out\n`;
     await io.write(wantsJson(command) ? jsonLine({ ...pathFields(path), ...run }) : text);
     return run.failed > 0 ? Exit.found : Exit.ok;
@@ -156,10 +239,22 @@ async function runDry(command: Command, flags: Flags, path: Buffer, target: stri
 }
 
 /** Flags that say something about a directory, or a job. */
-const NOT_WITH_TAR = ['statePath', 'newSession', 'overwrite', 'sparse', 'maxErrors', 'threads', 'include', 'excludePath', 'excludePattern', 'dryRun'];
+const NOT_WITH_TAR = [
+  'statePath',
+  'newSession',
+  'overwrite',
+  'sparse',
+  'maxErrors',
+  'threads',
+  'include',
+  'excludePath',
+  'excludePattern',
+  'dryRun',
+];
 
 async function runTar(command: Command, flags: Flags, tar: string, path: Buffer, io: VerbIo): Promise<number> {
-  if (flags.statePath !== undefined) throw new UsageError('a tar cannot be gone on with: leave out --state-path, or write a directory');
+  if (flags.statePath !== undefined)
+    throw new UsageError('a tar cannot be gone on with: leave out --state-path, or write a directory');
   for (const option of command.options) {
     if (NOT_WITH_TAR.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli')
       throw new UsageError(`${option.long} is not there for --tar`);
@@ -184,7 +279,11 @@ async function runTar(command: Command, flags: Flags, tar: string, path: Buffer,
 }
 
 /** Gives `use` a way to write to the file, or to standard output. */
-async function toTar<T>(file: string, io: VerbIo, use: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>): Promise<T> {
+async function toTar<T>(
+  file: string,
+  io: VerbIo,
+  use: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>,
+): Promise<T> {
   if (file === '-') return use((bytes) => io.write(bytes));
   const path = localPath(file);
   const handle = await openFile(path);
@@ -192,9 +291,13 @@ async function toTar<T>(file: string, io: VerbIo, use: (write: (bytes: Uint8Arra
     try {
       await work();
     } catch (cause) {
-      throw new ClfsError('target', `Cannot write ${quotePath(path)}: ${messageOf(cause)}. The tar is not complete: make room, and start again.`, {
-        cause,
-      });
+      throw new ClfsError(
+        'target',
+        `Cannot write ${quotePath(path)}: ${messageOf(cause)}. The tar is not complete: make room, and start again.`,
+        {
+          cause,
+        },
+      );
     }
   };
   let open = true;

@@ -2,7 +2,16 @@ import { InvalidArgumentError } from 'commander';
 import picomatch from 'picomatch';
 import { decodeExactly, escapePath, type FoundInode, jsonLine, messageOf, ObjectType, walk } from '../../index.js';
 import { attributeFields, contentBytes } from './entry-text.js';
-import { Exit, indexed, lookUpArgument, pathFields, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
+import {
+  Exit,
+  indexed,
+  lookUpArgument,
+  pathFields,
+  pathVerbCommand,
+  type Verb,
+  wantsJson,
+  withReader,
+} from './verb.js';
 
 interface Flags {
   readonly name?: (name: string) => boolean;
@@ -36,7 +45,9 @@ export const find: Verb = {
     )
       .argument('<container>')
       .argument('[path]')
-      .option('--name <pattern>', 'name matches the shell pattern', (pattern: string) => picomatch(pattern, { dot: true }))
+      .option('--name <pattern>', 'name matches the shell pattern', (pattern: string) =>
+        picomatch(pattern, { dot: true }),
+      )
       .option('--type <letter>', 'type: f, d, l, b, c, p or s', parseType)
       .option('--size <n>', 'size as in find: +10M more, -4k less, 100c exactly', parseSize)
       .option('--newer <time>', 'modified after this time (ISO 8601)', parseTime)
@@ -45,7 +56,9 @@ export const find: Verb = {
   // As find(1) has them.
   normalize(argv) {
     const end = argv.indexOf('--');
-    return argv.map((arg, at) => ((end < 0 || at < end) && /^-(name|type|size|newer|links)(=|$)/.test(arg) ? `-${arg}` : arg));
+    return argv.map((arg, at) =>
+      (end < 0 || at < end) && /^-(name|type|size|newer|links)(=|$)/.test(arg) ? `-${arg}` : arg,
+    );
   },
   run: (command, io) =>
     withReader(command, command.args[0], io, async (open) => {
@@ -55,7 +68,12 @@ export const find: Verb = {
       let damaged = false;
       for await (const { path: below, name, found, error } of walk(reader, start.found.id)) {
         io.signal.throwIfAborted();
-        const path = below.length === 0 ? start.path : start.path.length === 0 ? below : Buffer.concat([start.path, Buffer.from('/'), below]);
+        const path =
+          below.length === 0
+            ? start.path
+            : start.path.length === 0
+              ? below
+              : Buffer.concat([start.path, Buffer.from('/'), below]);
         if (!found) {
           damaged = true;
           io.complain(`${escapePath(path)}: ${messageOf(error)}`);
@@ -75,19 +93,27 @@ function fulfils(found: FoundInode, name: Uint8Array, flags: Flags): boolean {
   if (flags.type !== undefined && a.type !== flags.type) return false;
   if (flags.name && !flags.name(decodeExactly(name))) return false;
   if (flags.size && !flags.size(contentBytes(found))) return false;
-  if (flags.newer !== undefined && BigInt(a.mtime.seconds) * 1_000_000_000n + BigInt(a.mtime.nanoseconds) <= flags.newer) return false;
+  if (
+    flags.newer !== undefined &&
+    BigInt(a.mtime.seconds) * 1_000_000_000n + BigInt(a.mtime.nanoseconds) <= flags.newer
+  )
+    return false;
   return !flags.links || flags.links(BigInt(a.linkCount));
 }
 
 function parseType(value: string): number {
   const type = TYPES[value];
-  if (type === undefined) throw new InvalidArgumentError(`it takes one of ${Object.keys(TYPES).join(', ')}, not ${JSON.stringify(value)}`);
+  if (type === undefined)
+    throw new InvalidArgumentError(`it takes one of ${Object.keys(TYPES).join(', ')}, not ${JSON.stringify(value)}`);
   return type;
 }
 
 function parseSize(value: string): (bytes: bigint) => boolean {
   const match = /^([+-]?)(\d+)([bckMG]?)$/.exec(value);
-  if (!match) throw new InvalidArgumentError(`it takes a number with an optional + or - before and c, k, M or G behind, not ${JSON.stringify(value)}`);
+  if (!match)
+    throw new InvalidArgumentError(
+      `it takes a number with an optional + or - before and c, k, M or G behind, not ${JSON.stringify(value)}`,
+    );
   const unit = UNITS[match[3]];
   const compare = comparison(match[1], BigInt(match[2]));
   return (bytes) => compare((bytes + unit - 1n) / unit);
@@ -95,7 +121,8 @@ function parseSize(value: string): (bytes: bigint) => boolean {
 
 function parseCount(value: string): (count: bigint) => boolean {
   const match = /^([+-]?)(\d+)$/.exec(value);
-  if (!match) throw new InvalidArgumentError(`it takes a number with an optional + or - before, not ${JSON.stringify(value)}`);
+  if (!match)
+    throw new InvalidArgumentError(`it takes a number with an optional + or - before, not ${JSON.stringify(value)}`);
   return comparison(match[1], BigInt(match[2]));
 }
 
@@ -106,6 +133,7 @@ function comparison(sign: string, number: bigint): (value: bigint) => boolean {
 
 function parseTime(value: string): bigint {
   const ms = Date.parse(value);
-  if (Number.isNaN(ms)) throw new InvalidArgumentError(`it takes a time such as 2026-01-31T12:00:00Z, not ${JSON.stringify(value)}`);
+  if (Number.isNaN(ms))
+    throw new InvalidArgumentError(`it takes a time such as 2026-01-31T12:00:00Z, not ${JSON.stringify(value)}`);
   return BigInt(ms) * 1_000_000n;
 }

@@ -1,4 +1,12 @@
-import { fsck as check, escapeName, escapePath, escapeText, type Finding, type FsckSummary, jsonLine } from '../../index.js';
+import {
+  fsck as check,
+  escapeName,
+  escapePath,
+  escapeText,
+  type Finding,
+  type FsckSummary,
+  jsonLine,
+} from '../../index.js';
 import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 /** `fsck`: a container against itself. */

@@ -12,7 +12,17 @@ import {
   sortedEntries,
 } from '../../index.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
-import { Exit, indexed, lookUpArgument, pathFields, pathVerbCommand, type Verb, type VerbIo, wantsJson, withReader } from './verb.js';
+import {
+  Exit,
+  indexed,
+  lookUpArgument,
+  pathFields,
+  pathVerbCommand,
+  type Verb,
+  type VerbIo,
+  wantsJson,
+  withReader,
+} from './verb.js';
 
 const FETCHED_AT_ONCE = 64;
 
@@ -54,7 +64,8 @@ export const ls: Verb = {
         pending.push(start.path, start.found);
         let first = true;
         for (let next = pending.pop(); next; next = pending.pop()) {
-          if (flags.recursive && !wantsJson(command) && !flags.null) await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
+          if (flags.recursive && !wantsJson(command) && !flags.null)
+            await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
           first = false;
           const below = new PendingDirectories(reader);
           try {
@@ -124,7 +135,8 @@ class Listing {
   }
 
   format({ name, path, found }: Item): string {
-    if (this.#json) return jsonLine({ ...pathFields(path), ...(found ? attributeFields(found) : { error: 'unreadable' }) });
+    if (this.#json)
+      return jsonLine({ ...pathFields(path), ...(found ? attributeFields(found) : { error: 'unreadable' }) });
     const shown = escapePath(name);
     if (!this.#flags.long) return `${shown}\n`;
     if (!found) return `?????????? ${shown}\n`;
@@ -146,7 +158,10 @@ class Listing {
     }
   }
 
-  /** Names alone need no inodes, and below a directory only those of directories; of what is not in the container nothing is known. */
+  /**
+   * Names alone need no inodes, and below a directory only those of directories; of what is not in the container
+   * nothing is known.
+   */
   async #isLookedInto(handle: Uint8Array): Promise<boolean> {
     if (this.#flags.long || this.#json) return true;
     if (!this.#flags.recursive) return false;

@@ -19,7 +19,10 @@ export const manifest: Verb = {
       const flags = command.opts<{ hash?: boolean; sha256sum?: boolean }>();
       const { reader } = await indexed(open, io);
       let damaged = false;
-      for await (const { entry, path, error } of createManifest(reader, flags.hash === true || flags.sha256sum === true)) {
+      for await (const { entry, path, error } of createManifest(
+        reader,
+        flags.hash === true || flags.sha256sum === true,
+      )) {
         io.signal.throwIfAborted();
         if (error) {
           damaged = true;

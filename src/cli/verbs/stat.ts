@@ -63,6 +63,7 @@ function textOf(path: Buffer, found: FoundInode, segments: readonly string[]): s
     ...(inode.backPointers ?? []).map((id) => `  Back: ${idHex(id)}`),
     ...segments.slice(0, SHOWN_SEGMENTS).map((id, index) => `Segment ${index + 1}: ${id}`),
   ];
-  if (segments.length > SHOWN_SEGMENTS) lines.push(`… and ${segments.length - SHOWN_SEGMENTS} further segments (--json names all)`);
+  if (segments.length > SHOWN_SEGMENTS)
+    lines.push(`… and ${segments.length - SHOWN_SEGMENTS} further segments (--json names all)`);
   return `${lines.join('\n')}\n`;
 }

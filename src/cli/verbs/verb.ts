@@ -42,7 +42,10 @@ export interface VerbIo {
 /** A command with what every verb has that reads a container. */
 export function verbCommand(name: string, description: string, examples: string): Command {
   return plainCommand(name, description, examples)
-    .option('--trusted-microsoft-suffixes <string>', 'further domains that Entra ID tokens may be sent to, semicolon-separated')
+    .option(
+      '--trusted-microsoft-suffixes <string>',
+      'further domains that Entra ID tokens may be sent to, semicolon-separated',
+    )
     .addHelpText(
       'after',
       '\nCONTAINER is a container URL (with a SAS, or with the identity that AZCOPY_AUTO_LOGIN_TYPE names), a file:// URL, or the path of a directory of\nblobs; env:NAME and @FILE take it from the environment or a file.',
@@ -70,9 +73,17 @@ export function wantsJson(command: Command): boolean {
 }
 
 /** Opens a container, gives it to `use`, and closes it. */
-export async function withReader<T>(command: Command, container: string, io: VerbIo, use: (open: OpenReader) => Promise<T>): Promise<T> {
+export async function withReader<T>(
+  command: Command,
+  container: string,
+  io: VerbIo,
+  use: (open: OpenReader) => Promise<T>,
+): Promise<T> {
   const { trustedMicrosoftSuffixes: trustedSuffixes } = command.opts<{ trustedMicrosoftSuffixes?: string }>();
-  const open = await openReader(containerArgument(container), { signal: io.signal, identity: { trustedSuffixes, onPrompt: io.complain } });
+  const open = await openReader(containerArgument(container), {
+    signal: io.signal,
+    identity: { trustedSuffixes, onPrompt: io.complain },
+  });
   try {
     return await use(open);
   } finally {

@@ -40,7 +40,10 @@ export const verify: Verb = {
       'Compare a container with the tree that it was loaded from: type, mode, owner, size, device, modification time, link target, and links where the container has them. Lines begin with = same, + only in the source, - only in the container, * different, ! could not be checked.',
       '  clfsload verify /path/to/source /path/to/container --content\n  clfsload verify --manifest tree.jsonl /path/to/container\n',
     )
-      .argument('<source-and-container...>', 'SOURCE CONTAINER, or with --manifest CONTAINER; hex:// and hexadecimal digits for a source of any bytes')
+      .argument(
+        '<source-and-container...>',
+        'SOURCE CONTAINER, or with --manifest CONTAINER; hex:// and hexadecimal digits for a source of any bytes',
+      )
       .option('--manifest <file>', 'compare with a manifest in place of a source')
       .option('--content', 'compare every byte of regular files')
       .option('--sample <share>', 'compare the bytes of a share of the files, such as 5%', parseShare)
@@ -54,11 +57,15 @@ export const verify: Verb = {
     const wanted = flags.manifest === undefined ? 2 : 1;
     if (command.args.length !== wanted)
       throw new UsageError(
-        flags.manifest === undefined ? 'please pass two arguments: the source and the container' : 'please pass one argument with --manifest: the container',
+        flags.manifest === undefined
+          ? 'please pass two arguments: the source and the container'
+          : 'please pass one argument with --manifest: the container',
       );
     return withReader(command, command.args[wanted - 1], io, async (open) => {
       const expectation =
-        flags.manifest === undefined ? expectSource(openSelected(command.args[0], flags)) : await expectManifest(localPath(flags.manifest), io.signal);
+        flags.manifest === undefined
+          ? expectSource(openSelected(command.args[0], flags))
+          : await expectManifest(localPath(flags.manifest), io.signal);
       const report = flags.report === undefined ? undefined : openReportFile(localPath(flags.report));
       const pending: string[] = [];
       try {
@@ -71,13 +78,18 @@ export const verify: Verb = {
             sample: flags.sample ?? 1,
             timeToleranceNs: flags.timeTolerance ?? 0n,
             signal: io.signal,
-            onProgress: (entries, bytes) => io.progress(() => `${entries} entries the same, ${humanBytes(bytes)} compared`),
+            onProgress: (entries, bytes) =>
+              io.progress(() => `${entries} entries the same, ${humanBytes(bytes)} compared`),
             drain: () => (pending.length < LINES_AT_ONCE ? undefined : io.write(pending.splice(0).join(''))),
           },
           (line) => {
             report?.write(textOf(line));
             if (line.mark !== '=')
-              pending.push(wantsJson(command) ? jsonLine({ mark: line.mark, ...pathFields(line.path), details: line.details }) : textOf(line));
+              pending.push(
+                wantsJson(command)
+                  ? jsonLine({ mark: line.mark, ...pathFields(line.path), details: line.details })
+                  : textOf(line),
+              );
           },
         );
         await io.write(pending.join(''));
@@ -87,7 +99,9 @@ export const verify: Verb = {
             `${summary.same} same, ${summary.different} different, ${summary.missing} only in the source, ${summary.extra} only in the container, ${summary.unchecked} could not be checked; ${summary.contents} files compared byte by byte (${humanBytes(summary.bytes)})\n`,
           );
           if (summary.onlyRounding)
-            await io.write('All differences are of times below one microsecond: the rounding of CLFSLoad. Compare with --time-tolerance 1us.\n');
+            await io.write(
+              'All differences are of times below one microsecond: the rounding of CLFSLoad. Compare with --time-tolerance 1us.\n',
+            );
         }
         if (summary.unchecked > 0) return Exit.unchecked;
         return summary.different + summary.missing + summary.extra > 0 ? Exit.found : Exit.ok;
@@ -100,7 +114,10 @@ export const verify: Verb = {
 };
 
 function openSelected(source: string, { excludePath, excludePattern, oneFileSystem }: Flags) {
-  return selectFrom(openPosixSource(presentPath(source)), parseSelection(excludePath, excludePattern, oneFileSystem === true));
+  return selectFrom(
+    openPosixSource(presentPath(source)),
+    parseSelection(excludePath, excludePattern, oneFileSystem === true),
+  );
 }
 
 function textOf({ mark, path, details }: VerifyLine): string {
@@ -109,12 +126,16 @@ function textOf({ mark, path, details }: VerifyLine): string {
 
 function parseShare(value: string): number {
   const match = /^(\d+(?:\.\d+)?)%$/.exec(value);
-  if (!match || Number(match[1]) > 100) throw new InvalidArgumentError(`it takes a share such as 5%, not ${JSON.stringify(value)}`);
+  if (!match || Number(match[1]) > 100)
+    throw new InvalidArgumentError(`it takes a share such as 5%, not ${JSON.stringify(value)}`);
   return Number(match[1]) / 100;
 }
 
 function parseTolerance(value: string): bigint {
   const match = /^(\d+)(ns|us|ms|s)?$/.exec(value);
   if (!match) throw new InvalidArgumentError(`it takes a time such as 500ns, 1us, 2s, not ${JSON.stringify(value)}`);
-  return BigInt(match[1]) * { ns: 1n, us: 1000n, ms: 1_000_000n, s: 1_000_000_000n }[(match[2] ?? 'ns') as 'ns' | 'us' | 'ms' | 's'];
+  return (
+    BigInt(match[1]) *
+    { ns: 1n, us: 1000n, ms: 1_000_000n, s: 1_000_000_000n }[(match[2] ?? 'ns') as 'ns' | 'us' | 'ms' | 's']
+  );
 }

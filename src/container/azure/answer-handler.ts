@@ -15,7 +15,10 @@ export interface BlobRequest {
   readonly body?: Uint8Array;
   /** Statuses that are an answer; all others are errors. */
   readonly accept: readonly number[];
-  /** Most bytes of an accepted answer that are taken; more is an error `format`. Of an error's answer the first 64 KiB are taken. */
+  /**
+   * Most bytes of an accepted answer that are taken; more is an error `format`. Of an error's answer the first 64 KiB
+   * are taken.
+   */
   readonly limitBytes?: number;
 }
 
@@ -81,7 +84,13 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
-    this.#settle(() => this.#resolve({ status: this.#status, headers: this.#headers, body: this.#chunks ? Buffer.concat(this.#chunks) : EMPTY }));
+    this.#settle(() =>
+      this.#resolve({
+        status: this.#status,
+        headers: this.#headers,
+        body: this.#chunks ? Buffer.concat(this.#chunks) : EMPTY,
+      }),
+    );
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {

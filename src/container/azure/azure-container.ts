@@ -19,7 +19,11 @@ export class AzureContainer implements Container {
   readonly #service: BlobService;
   readonly #options: ServiceOptions;
 
-  constructor(address: ContainerAddress, authorization: Authorization, options: ServiceOptions & { readonly lateArrivalMs?: number }) {
+  constructor(
+    address: ContainerAddress,
+    authorization: Authorization,
+    options: ServiceOptions & { readonly lateArrivalMs?: number },
+  ) {
     this.#service = new BlobService(address, authorization, options);
     this.#options = options;
     this.lateArrivalMs = options.lateArrivalMs ?? longestPutMs(LARGEST_OBJECT_BYTES);
@@ -30,7 +34,13 @@ export class AzureContainer implements Container {
   }
 
   put(name: string, body: Uint8Array, options?: PutOptions): Promise<unknown> {
-    return this.#service.send({ method: 'PUT', blob: name, body, headers: options?.onlyNew ? CREATE_HEADERS : PUT_HEADERS, accept: CREATED });
+    return this.#service.send({
+      method: 'PUT',
+      blob: name,
+      body,
+      headers: options?.onlyNew ? CREATE_HEADERS : PUT_HEADERS,
+      accept: CREATED,
+    });
   }
 
   async get(name: string, limitBytes: number): Promise<Buffer> {
@@ -59,7 +69,13 @@ export class AzureContainer implements Container {
 
   async #page(prefix: string, marker: string): Promise<Buffer> {
     const query = `restype=container&comp=list&maxresults=5000&prefix=${encodeURIComponent(prefix)}${marker === '' ? '' : `&marker=${encodeURIComponent(marker)}`}`;
-    const { body } = await this.#service.send({ method: 'GET', blob: '', query, accept: OK, limitBytes: LIST_LIMIT_BYTES });
+    const { body } = await this.#service.send({
+      method: 'GET',
+      blob: '',
+      query,
+      accept: OK,
+      limitBytes: LIST_LIMIT_BYTES,
+    });
     return body;
   }
 
@@ -90,5 +106,8 @@ const OK = [200];
 const ACCEPTED = [202];
 
 function wrongListing(why: string): ClfsError {
-  return new ClfsError('service', `Cannot use the listing that the service sent: ${why}. Does the service speak the protocol of Azure Blob Storage?`);
+  return new ClfsError(
+    'service',
+    `Cannot use the listing that the service sent: ${why}. Does the service speak the protocol of Azure Blob Storage?`,
+  );
 }

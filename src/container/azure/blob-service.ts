@@ -72,7 +72,11 @@ export class BlobService {
     this.#clock = options.clock ?? systemClock;
     const most = connectionBound(options.traffic.slots);
     this.#concurrency = new AdaptiveConcurrency({ fixed: options.concurrency, most, clock: this.#clock });
-    const pool: Pool.Options = { pipelining: 1, connect: { timeout: CONNECT_TIMEOUT_MS }, connections: Number.isFinite(most) ? most : null };
+    const pool: Pool.Options = {
+      pipelining: 1,
+      connect: { timeout: CONNECT_TIMEOUT_MS },
+      connections: Number.isFinite(most) ? most : null,
+    };
     const proxied = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'].some((name) => process.env[name]);
     this.#dispatcher = proxied ? createProxied(pool) : new UndiciPool(address.origin, pool);
     // Each request that waits for its next try has a listener: many of them are no leak.
@@ -90,7 +94,10 @@ export class BlobService {
     return wait ? wait.then(() => this.#sendNow(request)) : this.#sendNow(request);
   }
 
-  /** Makes one promise for a request that succeeds at once, as nearly all do: each further layer of promises makes small files slower. */
+  /**
+   * Makes one promise for a request that succeeds at once, as nearly all do: each further layer of promises makes small
+   * files slower.
+   */
   #sendNow(request: BlobRequest): Promise<BlobAnswer> {
     return new Promise((resolve, reject) => {
       const begun = performance.now();
@@ -152,11 +159,16 @@ export class BlobService {
         }
         const leftMs = this.#options.retryWindowMs - (now - begun - waitedMs);
         if (leftMs <= 0) {
-          throw new ClfsError('service-unavailable', `No usable answer from ${addressText(this.#address)} for ${attempt} tries: ${trouble.text}.`, {
-            cause: trouble.cause,
-          });
+          throw new ClfsError(
+            'service-unavailable',
+            `No usable answer from ${addressText(this.#address)} for ${attempt} tries: ${trouble.text}.`,
+            {
+              cause: trouble.cause,
+            },
+          );
         }
-        // A token has little time to be renewed: also after long trouble of another kind, the first refusal is soon followed by a try.
+        // A token has little time to be renewed: also after long trouble of another kind, the first refusal is soon
+        // followed by a try.
         const backOffMs = backOff(trouble.refusal ? refusals : attempt);
         const delayMs = Math.min(Math.max(backOffMs, trouble.retryAfterMs), leftMs);
         this.#options.traffic.add('retries', 1);
@@ -170,7 +182,11 @@ export class BlobService {
         await this.#rateTurn(request);
         waitedMs += this.#clock.monotonic() - slept;
         const result = await new Promise<{ final: BlobAnswer } | { trouble: Trouble }>((resolve, reject) =>
-          this.#try(request, attempt + 1, { final: (final) => resolve({ final }), trouble: (next) => resolve({ trouble: next }), error: reject }),
+          this.#try(request, attempt + 1, {
+            final: (final) => resolve({ final }),
+            trouble: (next) => resolve({ trouble: next }),
+            error: reject,
+          }),
         );
         if ('final' in result) return result.final;
         trouble = result.trouble;
@@ -190,7 +206,8 @@ export class BlobService {
     const limit = timeLimitOf(request.body?.length ?? 0, attempt, pacedMs);
     // A put without an answer may still take effect for a while.
     const uncertain = () => {
-      if (request.method === 'PUT') this.#options.traffic.setUncertainUntil(this.#clock.monotonic() + limit.serviceS * 1000);
+      if (request.method === 'PUT')
+        this.#options.traffic.setUncertainUntil(this.#clock.monotonic() + limit.serviceS * 1000);
     };
     const tell = (judge: () => Trouble) => {
       let trouble: Trouble;
@@ -229,7 +246,13 @@ export class BlobService {
     return Math.min(rateLimit.durationMs(body.length), longestPacedMs(body.length));
   }
 
-  #dispatch(request: BlobRequest, limit: TimeLimit, pacedMs: number, onAnswer: (answer: BlobAnswer) => void, onError: (error: unknown) => void): void {
+  #dispatch(
+    request: BlobRequest,
+    limit: TimeLimit,
+    pacedMs: number,
+    onAnswer: (answer: BlobAnswer) => void,
+    onError: (error: unknown) => void,
+  ): void {
     const { body, blob } = request;
     const { traffic, timeLimitFactor = 1 } = this.#options;
     let { query } = this.#authorization;
@@ -243,7 +266,8 @@ export class BlobService {
     traffic.add('requests', 1);
     traffic.add('bytesSent', path.length + 300 + (body?.length ?? 0));
     const clientMs = limit.clientMs * timeLimitFactor;
-    const handler = pacedMs > 0 ? this.#limited(request, clientMs, onAnswer, onError) : new AnswerHandler(request, onAnswer, onError);
+    const handler =
+      pacedMs > 0 ? this.#limited(request, clientMs, onAnswer, onError) : new AnswerHandler(request, onAnswer, onError);
     this.#dispatcher.dispatch(
       {
         origin: this.#address.origin,
@@ -258,8 +282,16 @@ export class BlobService {
     );
   }
 
-  /** The client's time limit begins anew with each piece of a body that comes in pieces: such a request has a timer of its own. */
-  #limited(request: BlobRequest, clientMs: number, onAnswer: (answer: BlobAnswer) => void, onError: (error: unknown) => void): AnswerHandler {
+  /**
+   * The client's time limit begins anew with each piece of a body that comes in pieces: such a request has a timer of
+   * its own.
+   */
+  #limited(
+    request: BlobRequest,
+    clientMs: number,
+    onAnswer: (answer: BlobAnswer) => void,
+    onError: (error: unknown) => void,
+  ): AnswerHandler {
     const timer = this.#clock.after(clientMs, () => handler.abort(timeOutError()));
     const handler = new AnswerHandler(
       request,

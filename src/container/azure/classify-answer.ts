@@ -8,14 +8,17 @@ export function isPermanent(error: unknown): boolean {
   return (
     code.startsWith('ERR_TLS_') ||
     code.startsWith('CERT_') ||
-    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'EPROTO'].includes(code)
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'SELF_SIGNED_CERT_IN_CHAIN', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'EPROTO'].includes(
+      code,
+    )
   );
 }
 
 /** What happened to a connection, for people. */
 export function connectionText(error: unknown): string {
   const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT') return 'the service did not answer in time';
+  if (code === 'UND_ERR_HEADERS_TIMEOUT' || code === 'UND_ERR_BODY_TIMEOUT')
+    return 'the service did not answer in time';
   if (code === 'UND_ERR_CONNECT_TIMEOUT') return 'the service did not accept a connection in time';
   const message = error instanceof AggregateError ? error.errors.map(messageOf).join('; ') : messageOf(error);
   return redact(message || String((error as NodeJS.ErrnoException).code ?? error));

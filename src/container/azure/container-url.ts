@@ -35,8 +35,8 @@ export function redact(text: string): string {
 const CONTAINER_NAME = /^(?:\$root|\$web|\$logs|(?=.{3,63}$)[a-z0-9](?:-?[a-z0-9])*)$/;
 
 /**
- * Takes a container URL apart: `https://ACCOUNT.host/CONTAINER?SAS`, or with the account in the path where the host is an
- * address, `localhost`, a name without dots, or the emulators' well-known account is named.
+ * Takes a container URL apart: `https://ACCOUNT.host/CONTAINER?SAS`, or with the account in the path where the host is
+ * an address, `localhost`, a name without dots, or the emulators' well-known account is named.
  *
  * @throws ClfsError `usage` when there is no container, or a path to a blob behind it
  */
@@ -50,9 +50,11 @@ export function parseContainerUrl(text: string): ParsedContainerUrl {
   if (url.username !== '' || url.password !== '') throw notAContainer(text, 'it holds a user name or password');
   const segments = url.pathname.split('/').filter((part) => part !== '');
   const host = url.hostname.replace(/^\[|\]$/g, '');
-  const pathStyle = isIP(host) !== 0 || host === 'localhost' || !host.includes('.') || segments[0] === 'devstoreaccount1';
+  const pathStyle =
+    isIP(host) !== 0 || host === 'localhost' || !host.includes('.') || segments[0] === 'devstoreaccount1';
   const wanted = pathStyle ? 2 : 1;
-  if (segments.length < wanted) throw notAContainer(text, pathStyle ? 'it names no account and container' : 'it names no container');
+  if (segments.length < wanted)
+    throw notAContainer(text, pathStyle ? 'it names no account and container' : 'it names no container');
   if (segments.length > wanted) throw notAContainer(text, 'it names a blob in the container, not the container');
   let container: string;
   try {
@@ -61,9 +63,15 @@ export function parseContainerUrl(text: string): ParsedContainerUrl {
     throw notAContainer(text, 'the name of its container is not rightly percent-encoded');
   }
   if (!CONTAINER_NAME.test(container))
-    throw notAContainer(text, `${JSON.stringify(container)} is no container name (3 to 63 lower-case letters, digits and hyphens)`);
+    throw notAContainer(
+      text,
+      `${JSON.stringify(container)} is no container name (3 to 63 lower-case letters, digits and hyphens)`,
+    );
   const account = pathStyle ? segments[0] : host.split('.')[0];
-  return { address: { origin: url.origin, path: `/${segments.join('/')}`, account, container }, query: url.search.replace(/^\?/, '') };
+  return {
+    address: { origin: url.origin, path: `/${segments.join('/')}`, account, container },
+    query: url.search.replace(/^\?/, ''),
+  };
 }
 
 /**
@@ -75,16 +83,25 @@ export function checkSas(query: string, nowMs: number): void {
   const fields = new URLSearchParams(query);
   for (const field of ['sv', 'sig']) {
     if (!fields.get(field)) {
-      throw new ClfsError('usage', `the destination is not a valid Container URL with SAS, please refer to the examples (the SAS has no "${field}" field)`);
+      throw new ClfsError(
+        'usage',
+        `the destination is not a valid Container URL with SAS, please refer to the examples (the SAS has no "${field}" field)`,
+      );
     }
   }
   const expiry = fields.get('se');
   const expiryMs = expiry === null ? Number.NaN : Date.parse(expiry);
   if (expiry !== null && Number.isNaN(expiryMs)) {
-    throw new ClfsError('usage', 'the destination is not a valid Container URL with SAS, please refer to the examples (the SAS has a malformed "se" field)');
+    throw new ClfsError(
+      'usage',
+      'the destination is not a valid Container URL with SAS, please refer to the examples (the SAS has a malformed "se" field)',
+    );
   }
   if (expiryMs < nowMs) {
-    throw new ClfsError('access-denied', `The SAS expired at ${expiry}. Make a new one, and go on with --new-session=false if the job had begun.`);
+    throw new ClfsError(
+      'access-denied',
+      `The SAS expired at ${expiry}. Make a new one, and go on with --new-session=false if the job had begun.`,
+    );
   }
 }
 

@@ -16,7 +16,9 @@ const pageXml = (blobs: string, after = '<NextMarker />') =>
 const decode = (xml: string) => decodeListing(Buffer.from(xml));
 
 const escapeXml = (text: string) =>
-  text.replace(/[\s\S]/gu, (char) => (/[&<>]/.test(char) || char < ' ' || char > '\ufffd' ? `&#x${char.codePointAt(0)?.toString(16)};` : char));
+  text.replace(/[\s\S]/gu, (char) =>
+    /[&<>]/.test(char) || char < ' ' || char > '\ufffd' ? `&#x${char.codePointAt(0)?.toString(16)};` : char,
+  );
 
 const names = fc.string({ unit: 'binary', minLength: 1, maxLength: 40 }).filter((name) => !name.includes('\0'));
 
@@ -28,7 +30,9 @@ describe('a page of a listing', () => {
         const xml = pageXml(
           blobs
             .map(({ name, sizeBytes, encoded }) =>
-              encoded ? blobXml(encodeURIComponent(name), sizeBytes, ' Encoded="true"') : blobXml(escapeXml(name), sizeBytes),
+              encoded
+                ? blobXml(encodeURIComponent(name), sizeBytes, ' Encoded="true"')
+                : blobXml(escapeXml(name), sizeBytes),
             )
             .join('\n '),
           `<NextMarker>${escapeXml(marker)}</NextMarker>`,
@@ -53,10 +57,17 @@ describe('a page of a listing', () => {
   it.each([
     ['an empty one', pageXml(''), 0],
     ['an empty one in short', '<EnumerationResults ContainerName="c"><Blobs/><NextMarker/></EnumerationResults>', 0],
-    ['an attribute with a bracket', `<EnumerationResults ContainerName="a>b">\r\n<Blobs>\t${blobXml('x', 1)}</Blobs></EnumerationResults>\n`, 1],
+    [
+      'an attribute with a bracket',
+      `<EnumerationResults ContainerName="a>b">\r\n<Blobs>\t${blobXml('x', 1)}</Blobs></EnumerationResults>\n`,
+      1,
+    ],
     [
       'unknown elements',
-      pageXml(blobXml('x', 1).replace('<OrMetadata />', '<Tags><Tag><Key>Name</Key></Tag></Tags><NameHash>z</NameHash>'), '<Later><A>1</A><B /></Later>'),
+      pageXml(
+        blobXml('x', 1).replace('<OrMetadata />', '<Tags><Tag><Key>Name</Key></Tag></Tags><NameHash>z</NameHash>'),
+        '<Later><A>1</A><B /></Later>',
+      ),
       1,
     ],
   ])('understands %s', (_, xml, count) => {
@@ -67,7 +78,9 @@ describe('a page of a listing', () => {
     const xml = Buffer.from(pageXml(blobXml('é&amp;', 1) + blobXml('b', 2), '<NextMarker>next</NextMarker>'));
     expect(decodeListing(xml).blobs).toHaveLength(2);
     for (let length = 0; length < xml.length; length++) {
-      expect(() => decodeListing(xml.subarray(0, length)), `${length}`).toThrow(expect.objectContaining({ code: 'service' }));
+      expect(() => decodeListing(xml.subarray(0, length)), `${length}`).toThrow(
+        expect.objectContaining({ code: 'service' }),
+      );
     }
   });
 
@@ -109,7 +122,11 @@ describe('a page of a listing', () => {
     ['a length that is no number', blobXml('x', '-1'), /no number/],
     ['two lengths', blobXml('x', '1</Content-Length><Content-Length>2'), /two lengths/],
     ['tags that do not fit', blobXml('x', 1).replace('</Etag>', '</Etaq>'), /do not fit/],
-    ['a blob in an unknown element', blobXml('x', 1).replace('<OrMetadata />', `<Versions>${blobXml('y', 2)}</Versions>`), /unknown place/],
+    [
+      'a blob in an unknown element',
+      blobXml('x', 1).replace('<OrMetadata />', `<Versions>${blobXml('y', 2)}</Versions>`),
+      /unknown place/,
+    ],
     ['elements in elements without end', `<Blob>${'<a>'.repeat(100_000)}`, /do not fit/],
   ])('is refused with %s', (_, blobs, message) => {
     expect(() => decode(pageXml(blobs))).toThrow(message);

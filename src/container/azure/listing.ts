@@ -18,8 +18,8 @@ const QUOTE = 0x22;
 /**
  * Takes the names and lengths out of a page of a listing.
  *
- * Every tag is looked at: what is cut off, not well-formed, or not as the service writes it is an error, so that no blob is ever passed
- * over. Elements that are not known are skipped where they cannot be blobs.
+ * Every tag is looked at: what is cut off, not well-formed, or not as the service writes it is an error, so that no
+ * blob is ever passed over. Elements that are not known are skipped where they cannot be blobs.
  *
  * @throws ClfsError `service`
  * Source: Azure Blob Storage REST API, List Blobs
@@ -66,7 +66,10 @@ class Scan {
     const head = this.#xml.toString('latin1', 0, 1024);
     this.#at = /^(?:\xef\xbb\xbf)?(?:<\?xml [^<>]*\?>)?\s*/.exec(head)?.[0].length ?? 0;
     if (!/^<EnumerationResults[\s/>]/.test(head.slice(this.#at))) {
-      throw new ClfsError('service', 'The service sent something else than a listing. Is the URL that of a container of Azure Blob Storage?');
+      throw new ClfsError(
+        'service',
+        'The service sent something else than a listing. Is the URL that of a container of Azure Blob Storage?',
+      );
     }
     this.#tag();
   }
@@ -95,7 +98,8 @@ class Scan {
   /** The service writes a name that XML cannot hold with percent signs. */
   #name(): string {
     const isEncoded = this.#is('Name Encoded="true"');
-    if (!isEncoded && !this.#is('Name') && !this.#is('Name Encoded="false"')) throw this.#unexpected('a name is written in an unknown way');
+    if (!isEncoded && !this.#is('Name') && !this.#is('Name Encoded="false"'))
+      throw this.#unexpected('a name is written in an unknown way');
     const name = this.#content('/Name');
     if (!isEncoded) return name;
     try {
@@ -127,7 +131,8 @@ class Scan {
     let at = this.#at + 1;
     this.#begin = at;
     const first = xml[at] | 0x20;
-    if (xml[at] !== SLASH && !(first >= 0x61 && first <= 0x7a)) throw this.#unexpected('it has a tag of an unknown kind');
+    if (xml[at] !== SLASH && !(first >= 0x61 && first <= 0x7a))
+      throw this.#unexpected('it has a tag of an unknown kind');
     for (let quoted = false; xml[at] !== GREATER || quoted; at++) {
       if (at >= xml.length) throw this.#unexpected('it is cut off');
       if (xml[at] === QUOTE) quoted = !quoted;
@@ -195,7 +200,8 @@ class Scan {
     if (named !== undefined) return named;
     const [, hex, decimal] = /^#(?:x([0-9A-Fa-f]{1,6})|(\d{1,7}));$/.exec(entity) ?? [];
     const code = hex === undefined ? Number(decimal ?? 0) : Number.parseInt(hex, 16);
-    if (code < 1 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000)) throw this.#unexpected('it has an unknown entity');
+    if (code < 1 || code > 0x10ffff || (code >= 0xd800 && code < 0xe000))
+      throw this.#unexpected('it has an unknown entity');
     return String.fromCodePoint(code);
   }
 
@@ -233,7 +239,10 @@ class Scan {
   }
 
   #unexpected(why: string): ClfsError {
-    return new ClfsError('service', `Cannot read the listing of the container: ${why} (at byte ${this.#at} of ${this.#xml.length}).`);
+    return new ClfsError(
+      'service',
+      `Cannot read the listing of the container: ${why} (at byte ${this.#at} of ${this.#xml.length}).`,
+    );
   }
 }
 

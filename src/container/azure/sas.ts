@@ -20,9 +20,11 @@ const NEEDS = [
 ] as const;
 
 /**
- * Looks at what a load will need of a SAS: permissions, resource, and times. Nothing is refused here; the service decides.
+ * Looks at what a load will need of a SAS: permissions, resource, and times. Nothing is refused here; the service
+ * decides.
  *
- * Permissions and times may stand in an access policy at the service, which the SAS names (`si`): these cannot be known.
+ * Permissions and times may stand in an access policy at the service, which the SAS names (`si`): these cannot be
+ * known.
  *
  * @param query of the container's URL, without `?`; empty: there is no SAS, and nothing to say
  * @param nowMs time of day
@@ -36,9 +38,12 @@ export function inspectSas(query: string, nowMs: number): SasKnowledge {
   const start = fields.get('st');
   const startMs = timeOf(start);
   if (startMs !== undefined && startMs > nowMs) {
-    warnings.push(`The SAS is not good before ${start}, which is ${durationText(startMs - nowMs)} from now. Until then the service refuses it.`);
+    warnings.push(
+      `The SAS is not good before ${start}, which is ${durationText(startMs - nowMs)} from now. Until then the service refuses it.`,
+    );
   }
-  if (remainingMs !== undefined && remainingMs <= 0) warnings.push(`The SAS expired at ${fields.get('se')}. Make a new one.`);
+  if (remainingMs !== undefined && remainingMs <= 0)
+    warnings.push(`The SAS expired at ${fields.get('se')}. Make a new one.`);
   else if (remainingMs !== undefined && remainingMs < SHORT_LIFE_MS) {
     warnings.push(
       `The SAS expires in ${durationText(remainingMs)}, at ${fields.get('se')}. A job that takes longer stops then; go on with a new SAS and --new-session=false.`,
@@ -63,14 +68,21 @@ function resourceWarnings(fields: URLSearchParams): string[] {
   const kind = fields.get('srt');
   if (kind !== null) {
     const warnings: string[] = [];
-    if (!fields.get('ss')?.includes('b')) warnings.push('The SAS is not for the Blob service (its field "ss" has no "b").');
-    if (!kind.includes('c')) warnings.push('The SAS is not for containers (its field "srt" has no "c"): a load cannot list the container.');
-    if (!kind.includes('o')) warnings.push('The SAS is not for blobs (its field "srt" has no "o"): a load cannot write, read and delete them.');
+    if (!fields.get('ss')?.includes('b'))
+      warnings.push('The SAS is not for the Blob service (its field "ss" has no "b").');
+    if (!kind.includes('c'))
+      warnings.push('The SAS is not for containers (its field "srt" has no "c"): a load cannot list the container.');
+    if (!kind.includes('o'))
+      warnings.push(
+        'The SAS is not for blobs (its field "srt" has no "o"): a load cannot write, read and delete them.',
+      );
     return warnings;
   }
   const resource = fields.get('sr');
   if (resource === 'c') return [];
-  return [`The SAS is not for a container (its field "sr" is ${JSON.stringify(resource ?? '')}, not "c"). Make one for the whole container.`];
+  return [
+    `The SAS is not for a container (its field "sr" is ${JSON.stringify(resource ?? '')}, not "c"). Make one for the whole container.`,
+  ];
 }
 
 function timeOf(text: string | null): number | undefined {

@@ -27,7 +27,10 @@ export function timeLimitOf(bodyBytes: number, attempt: number, pacedMs = 0): Ti
   return { serviceS, clientMs: (serviceS + ANSWER_S) * 1000 };
 }
 
-/** Longest time over which a body may be spread, in milliseconds: as much as its time limit has room for. A lower rate holds on average. */
+/**
+ * Longest time over which a body may be spread, in milliseconds: as much as its time limit has room for. A lower rate
+ * holds on average.
+ */
 export function longestPacedMs(bodyBytes: number): number {
   return (MOST_TIMES - 1) * serviceSeconds(bodyBytes) * 1000;
 }

@@ -27,17 +27,36 @@ export interface Trouble {
  * @param nowMs time of day
  * @throws ClfsError when repeating the request would not help
  */
-export function troubleOfAnswer(request: BlobRequest, answer: BlobAnswer, where: string, hasToken: boolean, nowMs: number): Trouble {
+export function troubleOfAnswer(
+  request: BlobRequest,
+  answer: BlobAnswer,
+  where: string,
+  hasToken: boolean,
+  nowMs: number,
+): Trouble {
   const { status } = answer;
   const code = errorCode(answer);
   const text = `the service answered ${status}${code ? ` ${code}` : ''}`;
-  const trouble: Trouble = { text, retryAfterMs: 0, cause: undefined, tooMuch: false, uncertain: status >= 500 || status === 408 };
+  const trouble: Trouble = {
+    text,
+    retryAfterMs: 0,
+    cause: undefined,
+    tooMuch: false,
+    uncertain: status >= 500 || status === 408,
+  };
   if (RETRIED_STATUS.has(status) || (status >= 200 && status < 300)) {
     const timedOut = status === 408 || status === 504 || code === 'OperationTimedOut';
-    return { ...trouble, retryAfterMs: retryAfterMs(answer, nowMs), tooMuch: timedOut || status === 429 || status === 503 };
+    return {
+      ...trouble,
+      retryAfterMs: retryAfterMs(answer, nowMs),
+      tooMuch: timedOut || status === 429 || status === 503,
+    };
   }
   if (MISSING_CODES.has(code ?? '') || (status === 404 && request.blob === '')) {
-    throw new ClfsError('container-missing', `The container ${where} does not exist (${text}). Create it, or check the URL.`);
+    throw new ClfsError(
+      'container-missing',
+      `The container ${where} does not exist (${text}). Create it, or check the URL.`,
+    );
   }
   if (status === 404) throw new ClfsError('not-found', `There is no blob ${request.blob} in ${where}.`);
   if (status === 401 || status === 403) {
@@ -50,9 +69,13 @@ export function troubleOfAnswer(request: BlobRequest, answer: BlobAnswer, where:
     throw refusal;
   }
   const met = status === 412 && (code === undefined || code === 'ConditionNotMet' || code === 'UnspecifiedCondition');
-  if (met || (status === 409 && code === 'BlobAlreadyExists')) throw new ClfsError('exists', `The blob ${request.blob} exists (${text}).`);
+  if (met || (status === 409 && code === 'BlobAlreadyExists'))
+    throw new ClfsError('exists', `The blob ${request.blob} exists (${text}).`);
   const advice = PROTECTION_ADVICE.get(code ?? '') ?? '';
-  throw new ClfsError('service', `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)} ${advice}`.trim());
+  throw new ClfsError(
+    'service',
+    `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)} ${advice}`.trim(),
+  );
 }
 
 /** What to do where the account protects its blobs; see docs/errors.md. */
@@ -74,9 +97,16 @@ const TOO_MUCH = new Set(['EMFILE', 'ENFILE', 'UND_ERR_HEADERS_TIMEOUT', 'UND_ER
  */
 export function troubleOfError(error: unknown, where: string): Trouble {
   if (error instanceof ClfsError) throw error;
-  if (isPermanent(error)) throw new ClfsError('service', `Cannot reach ${where}: ${connectionText(error)}.`, { cause: error });
+  if (isPermanent(error))
+    throw new ClfsError('service', `Cannot reach ${where}: ${connectionText(error)}.`, { cause: error });
   const code = (error as NodeJS.ErrnoException).code ?? '';
-  return { text: connectionText(error), retryAfterMs: 0, cause: error, tooMuch: TOO_MUCH.has(code), uncertain: !NOT_SENT.has(code) };
+  return {
+    text: connectionText(error),
+    retryAfterMs: 0,
+    cause: error,
+    tooMuch: TOO_MUCH.has(code),
+    uncertain: !NOT_SENT.has(code),
+  };
 }
 
 /** The error of a try that took longer than its time limit: as the HTTP client's own. */

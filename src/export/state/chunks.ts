@@ -33,7 +33,10 @@ export class Chunks {
 
   constructor(db: Database) {
     const W = WorkStatus;
-    this.#insert = new Statement(db, `INSERT INTO chunk (directory, count, entries, status) VALUES (?, ?, ?, ${W.pending})`);
+    this.#insert = new Statement(
+      db,
+      `INSERT INTO chunk (directory, count, entries, status) VALUES (?, ?, ?, ${W.pending})`,
+    );
     this.#claim = new Statement(
       db,
       `UPDATE chunk SET status = ${W.running} WHERE id IN (SELECT id FROM chunk WHERE status = ${W.pending} ORDER BY id LIMIT ?)
@@ -51,9 +54,13 @@ export class Chunks {
 
   /** Moves up to `limit` chunks from pending to running. */
   claim(limit: number): readonly ChunkRecord[] {
-    return this.#claim
-      .all<Row>(limit)
-      .map(({ id, directory, count, entries, settled }) => ({ id, directory, count, entries, settled: new BitSet(count, settled) }));
+    return this.#claim.all<Row>(limit).map(({ id, directory, count, entries, settled }) => ({
+      id,
+      directory,
+      count,
+      entries,
+      settled: new BitSet(count, settled),
+    }));
   }
 
   /** Records what is settled of one that is under way. */

@@ -33,7 +33,8 @@ interface Row {
 }
 
 /**
- * The directories of an export: found → listing → open → restored. A directory is in the tree once: its handle is its identity.
+ * The directories of an export: found → listing → open → restored. A directory is in the tree once: its handle is its
+ * identity.
  *
  * As long as one is not restored, none above it is: they get their attributes from the deepest up.
  */
@@ -54,7 +55,10 @@ export class Directories {
 
   constructor(db: Database) {
     const D = DirectoryStatus;
-    this.#insert = new Statement(db, `INSERT INTO directory (parent, name, handle, depth, status, listed, partial, counted) VALUES (?, ?, ?, ?, ?, 0, 0, 0)`);
+    this.#insert = new Statement(
+      db,
+      `INSERT INTO directory (parent, name, handle, depth, status, listed, partial, counted) VALUES (?, ?, ?, ?, ?, 0, 0, 0)`,
+    );
     this.#get = new Statement(db, 'SELECT * FROM directory WHERE id = ?');
     this.#byHandle = new Statement(db, 'SELECT * FROM directory WHERE handle = ?');
     // The latest found first: so few wait.
@@ -68,7 +72,10 @@ export class Directories {
     this.#partial = new Statement(db, 'UPDATE directory SET partial = ? WHERE id = ?');
     this.#counted = new Statement(db, 'UPDATE directory SET counted = 1 WHERE id = ?');
     this.#deepest = new Statement(db, `SELECT max(depth) AS depth FROM directory WHERE status = ${D.open}`);
-    this.#open = new Statement(db, `SELECT * FROM directory WHERE status = ${D.open} AND depth = ? AND (parent, id) > (?, ?) ORDER BY parent, id LIMIT ?`);
+    this.#open = new Statement(
+      db,
+      `SELECT * FROM directory WHERE status = ${D.open} AND depth = ? AND (parent, id) > (?, ?) ORDER BY parent, id LIMIT ?`,
+    );
     this.#delete = new Statement(db, 'DELETE FROM directory WHERE id = ?');
     this.#unlisted = new Statement(db, `SELECT 1 FROM directory WHERE status IN (${D.found}, ${D.listing}) LIMIT 1`);
   }
@@ -147,8 +154,15 @@ export class Directories {
     return this.#deepest.get<{ depth: number | null }>()?.depth ?? undefined;
   }
 
-  /** Those of a depth that wait for their attributes, those of one parent side by side. @param after the last one of the page before */
-  open(depth: number, after: { readonly parent: number; readonly id: number }, limit: number): readonly DirectoryRecord[] {
+  /**
+   * Those of a depth that wait for their attributes, those of one parent side by side. @param after the last one of the
+   * page before
+   */
+  open(
+    depth: number,
+    after: { readonly parent: number; readonly id: number },
+    limit: number,
+  ): readonly DirectoryRecord[] {
     return this.#open.all<Row>(depth, after.parent, after.id, limit).map(decode);
   }
 
@@ -169,5 +183,16 @@ export class Directories {
 
 function decode(row: Row): DirectoryRecord {
   const { id, parent, name, handle, depth, status, listed, partial, counted, attributes } = row;
-  return { id, parent, name, handle, depth, status, listed, partial: partial !== 0, counted: counted !== 0, attributes: attributes ?? undefined };
+  return {
+    id,
+    parent,
+    name,
+    handle,
+    depth,
+    status,
+    listed,
+    partial: partial !== 0,
+    counted: counted !== 0,
+    attributes: attributes ?? undefined,
+  };
 }

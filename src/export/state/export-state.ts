@@ -41,15 +41,27 @@ export class ExportState {
     this.large = new LargeFiles(db);
     this.failures = new Failures(db);
     this.#setRecord = new Statement(db, 'UPDATE job SET record = ?');
-    this.#setCounters = new Statement(db, 'UPDATE job SET written = ?, replaced = ?, kept = ?, excluded = ?, bytes = ?, alive_ms = ?');
-    const row = db.prepare('SELECT * FROM job').get() as { record: string } & Record<'written' | 'replaced' | 'kept' | 'excluded' | 'bytes', number>;
+    this.#setCounters = new Statement(
+      db,
+      'UPDATE job SET written = ?, replaced = ?, kept = ?, excluded = ?, bytes = ?, alive_ms = ?',
+    );
+    const row = db.prepare('SELECT * FROM job').get() as { record: string } & Record<
+      'written' | 'replaced' | 'kept' | 'excluded' | 'bytes',
+      number
+    >;
     this.#record = JSON.parse(row.record) as ExportRecord;
     const { written, replaced, kept, excluded, bytes } = row;
     this.#counters = { written, replaced, left: kept, excluded, bytes };
   }
 
   /** Makes the state of a new job. @param fill puts in what it begins with. @throws whatever SQLite throws */
-  static create(path: string, record: ExportRecord, journal: 'WAL' | 'DELETE', hooks: CommitHooks, fill: (state: ExportState) => void): ExportState {
+  static create(
+    path: string,
+    record: ExportRecord,
+    journal: 'WAL' | 'DELETE',
+    hooks: CommitHooks,
+    fill: (state: ExportState) => void,
+  ): ExportState {
     const db = openDatabase(path);
     try {
       configure(db, journal);

@@ -43,7 +43,10 @@ export class LargeFiles {
   readonly #openBytes: Statement;
 
   constructor(db: Database) {
-    this.#insert = new Statement(db, `INSERT INTO large (link_group, directory, name, handle, size, blocks, done) VALUES (?, ?, ?, ?, ?, ?, '[]')`);
+    this.#insert = new Statement(
+      db,
+      `INSERT INTO large (link_group, directory, name, handle, size, blocks, done) VALUES (?, ?, ?, ?, ?, ?, '[]')`,
+    );
     this.#get = new Statement(db, 'SELECT * FROM large WHERE id = ?');
     this.#list = new Statement(db, 'SELECT * FROM large WHERE id > ? ORDER BY id LIMIT ?');
     this.#begun = new Statement(db, 'UPDATE large SET inode = ?, done = ? WHERE id = ?');

@@ -32,7 +32,10 @@ interface Row {
   origin_inode: string | null;
 }
 
-/** The files with several names: pending → running → done, and pending again when a further name is found. Their names are gone when they are dealt with. */
+/**
+ * The files with several names: pending → running → done, and pending again when a further name is found. Their names
+ * are gone when they are dealt with.
+ */
 export class LinkGroups {
   readonly #insert: Statement;
   readonly #find: Statement;
@@ -56,7 +59,10 @@ export class LinkGroups {
     );
     this.#status = new Statement(db, 'UPDATE link_group SET status = ? WHERE id = ?');
     this.#again = new Statement(db, `UPDATE link_group SET status = ${W.pending} WHERE id = ? AND status = ${W.done}`);
-    this.#origin = new Statement(db, 'UPDATE link_group SET origin_directory = ?, origin_name = ?, origin_inode = ? WHERE id = ?');
+    this.#origin = new Statement(
+      db,
+      'UPDATE link_group SET origin_directory = ?, origin_name = ?, origin_inode = ? WHERE id = ?',
+    );
     this.#links = new Statement(db, 'SELECT id, directory, name FROM link WHERE link_group = ? ORDER BY id LIMIT ?');
     this.#deleteLink = new Statement(db, 'DELETE FROM link WHERE id = ?');
     this.#hasPending = new Statement(db, `SELECT 1 FROM link_group WHERE status = ${W.pending} LIMIT 1`);

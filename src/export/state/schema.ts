@@ -20,7 +20,11 @@ export const DirectoryStatus = {
 } as const;
 
 /** Life of a chunk, of a group of links and of a large file. */
-export const WorkStatus = { pending: 0, running: 1, /** Of a group: every name that is known has been dealt with. */ done: 2 } as const;
+export const WorkStatus = {
+  pending: 0,
+  running: 1,
+  /** Of a group: every name that is known has been dealt with. */ done: 2,
+} as const;
 
 /** Life of a failure. */
 export const FailurePhase = {
@@ -33,7 +37,8 @@ export const FailurePhase = {
 export const ROOT_DIRECTORY = 1;
 
 /**
- * The tables. Numbers of directories and large files are never given again: temporary names and what is kept at hand go by them.
+ * The tables. Numbers of directories and large files are never given again: temporary names and what is kept at hand go
+ * by them.
  *
  * job        one row: what is the same from first to last, as JSON, and the counters
  * directory  a row a directory that was entered, to the end of the job; `listed`: entries that have been taken from it, in the container's order;
@@ -89,9 +94,13 @@ export function checkTables(database: Database, path: string): void {
       { cause },
     );
   }
-  if (version === 0) throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
+  if (version === 0)
+    throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
   if (!holdsExport(database))
-    throw new ClfsError('state', `The job state ${where} is that of a load, not of an export. Go on with it by "clfsload load", or name another --state-path.`);
+    throw new ClfsError(
+      'state',
+      `The job state ${where} is that of a load, not of an export. Go on with it by "clfsload load", or name another --state-path.`,
+    );
   if (version > SCHEMA_VERSION)
     throw new ClfsError(
       'state',

@@ -6,7 +6,8 @@ import type { TargetCalls } from './target-calls.js';
 const IS_ROOT = process.getuid?.() === 0;
 
 /**
- * Gives an open file or directory its owner (as root), its mode and its times, in the order in which none undoes another.
+ * Gives an open file or directory its owner (as root), its mode and its times, in the order in which none undoes
+ * another.
  *
  * @throws PosixError
  */
@@ -24,7 +25,12 @@ export function giveAttributesAt(calls: TargetCalls, at: number, name: Uint8Arra
 }
 
 /** {@link giveAttributesFd} for a directory, also for one that must not be read. @throws PosixError */
-export function giveAttributesToDirectory(calls: TargetCalls, at: number, name: Uint8Array, attributes: Attributes): void {
+export function giveAttributesToDirectory(
+  calls: TargetCalls,
+  at: number,
+  name: Uint8Array,
+  attributes: Attributes,
+): void {
   const flags = Open.directory | Open.noFollow;
   let fd: number;
   try {

@@ -22,8 +22,8 @@ import {
 import { renameAt, renameNew, setModeOfPlace, setOwnerFd, setTimesFd } from '../../posix/libc-change.js';
 
 /**
- * The calls by which an export changes, and looks at, the tree that it writes: the port behind which the system stands, or a test that has
- * some of them fail.
+ * The calls by which an export changes, and looks at, the tree that it writes: the port behind which the system stands,
+ * or a test that has some of them fail.
  *
  * Names are single components, taken from an open directory; no call follows a symlink. All of them throw PosixError.
  */

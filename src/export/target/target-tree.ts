@@ -32,8 +32,8 @@ export class TargetTree {
   }
 
   /**
-   * Opens a directory below the root, component by component, and makes it and those above it where they are missing. One of ours that
-   * must not be searched is opened up: it gets its mode at the end.
+   * Opens a directory below the root, component by component, and makes it and those above it where they are missing.
+   * One of ours that must not be searched is opened up: it gets its mode at the end.
    *
    * @param path components joined by `/`; empty for the root
    * @throws PosixError; InTheWay; ClfsError `open-files`
@@ -59,7 +59,10 @@ export class TargetTree {
     }
   }
 
-  /** {@link remove} for a temporary file of this job. A directory that somebody has put in its place is not ours, and stays. @throws PosixError */
+  /**
+   * {@link remove} for a temporary file of this job. A directory that somebody has put in its place is not ours, and
+   * stays. @throws PosixError
+   */
   removeTemporary(at: number, name: Uint8Array): void {
     try {
       this.remove(at, name);

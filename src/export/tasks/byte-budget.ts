@@ -25,7 +25,11 @@ export class ByteBudget {
       if (!held) return;
       held = false;
       this.#heldBytes -= bytes;
-      for (let next = this.#waiting[0]; next && this.#heldBytes + next.bytes <= this.#limitBytes; next = this.#waiting[0]) {
+      for (
+        let next = this.#waiting[0];
+        next && this.#heldBytes + next.bytes <= this.#limitBytes;
+        next = this.#waiting[0]
+      ) {
         this.#waiting.shift();
         this.#heldBytes += next.bytes;
         next.resolve();

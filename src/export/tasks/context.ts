@@ -29,8 +29,8 @@ export interface ExportContext {
   readonly chooser: Chooser;
   readonly clock: Clock;
   /*
-   * Who takes several of these takes them in this order: a directory, an entry, bytes of its inode, a file, bytes of its content.
-   * So nobody waits for somebody who waits for him.
+   * Who takes several of these takes them in this order: a directory, an entry, bytes of its inode, a file, bytes of
+   * its content. So nobody waits for somebody who waits for him.
    */
   readonly directories: DescriptorPlaces;
   /** A place is taken for each entry under way. */
@@ -63,7 +63,15 @@ export interface ExportContextParts {
   readonly clock: Clock;
 }
 
-export function createExportContext({ constants, reader, isListed, calls, root, lanes, clock }: ExportContextParts): ExportContext {
+export function createExportContext({
+  constants,
+  reader,
+  isListed,
+  calls,
+  root,
+  lanes,
+  clock,
+}: ExportContextParts): ExportContext {
   return {
     constants,
     reader,

@@ -8,9 +8,11 @@ import { listDirectory } from './list.js';
 import { restoreDirectories } from './restore.js';
 
 /**
- * What a lane of an export does. What is wrong with an entry is in the result, and so is what ended a task that had something done.
+ * What a lane of an export does. What is wrong with an entry is in the result, and so is what ended a task that had
+ * something done.
  *
- * They throw a ClfsError when the container, the target or the program fails and nothing of the task counts: the job stops.
+ * They throw a ClfsError when the container, the target or the program fails and nothing of the task counts: the job
+ * stops.
  */
 export const EXPORT_EXECUTORS: Executors<ExportKinds, ExportContext> = {
   list: listDirectory,

@@ -11,7 +11,11 @@ import { exportBreakage, joinPath, problemOf, stopped } from './problem.js';
 import { largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
 
 /** Writes the entries of a chunk; directories, large files and files with several names are only found out about. */
-export async function writeFiles(task: FilesTask, context: ExportContext, tell: PartSink<FilesPart>): Promise<FilesResult> {
+export async function writeFiles(
+  task: FilesTask,
+  context: ExportContext,
+  tell: PartSink<FilesPart>,
+): Promise<FilesResult> {
   const chunk = new ChunkInProgress(task, context, tell);
   const giveBack = await context.directories.take();
   let directory: number | undefined;
@@ -146,7 +150,13 @@ class ChunkInProgress {
   }
 
   /** @returns undefined when it is only found out about, or not chosen */
-  async #deal(directory: number, index: number, name: Buffer, handle: Uint8Array, found: FoundInode): Promise<Written | undefined> {
+  async #deal(
+    directory: number,
+    index: number,
+    name: Buffer,
+    handle: Uint8Array,
+    found: FoundInode,
+  ): Promise<Written | undefined> {
     const { constants, chooser, target } = this.#context;
     const { attributes } = found.inode;
     if (attributes.type === ObjectType.directory) this.#directories.push(index);

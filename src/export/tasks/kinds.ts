@@ -67,7 +67,10 @@ export interface ListPart {
 }
 
 export interface ListResult {
-  /** VATTR record; undefined when its inode could not be read, and without a problem when it is no directory, whatever its id says. */
+  /**
+   * VATTR record; undefined when its inode could not be read, and without a problem when it is no directory, whatever
+   * its id says.
+   */
   readonly attributes: Uint8Array | undefined;
   /** Why not all of it could be read, or it could not be made. */
   readonly problem: EntryProblem | undefined;

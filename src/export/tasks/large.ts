@@ -8,7 +8,17 @@ import { Open } from '../../posix/libc.js';
 import { giveAttributesFd } from '../target/give-attributes.js';
 import { InTheWay } from '../target/target-tree.js';
 import { type ExportContext, largeInode } from './context.js';
-import type { BeginLargeResult, BeginLargeTask, EndLargeResult, EndLargeTask, EntryProblem, LargeFile, RangePart, RangeResult, RangeTask } from './kinds.js';
+import type {
+  BeginLargeResult,
+  BeginLargeTask,
+  EndLargeResult,
+  EndLargeTask,
+  EntryProblem,
+  LargeFile,
+  RangePart,
+  RangeResult,
+  RangeTask,
+} from './kinds.js';
 import { ChangedByHand, exportBreakage, joinPath, problemOf, stopped } from './problem.js';
 import { nameNew, staysAsItIs, writeContent } from './write-entry.js';
 
@@ -27,7 +37,9 @@ export async function beginLarge({ file, inode }: BeginLargeTask, context: Expor
       if (there && there.inode === inode) return { outcome: 'begun', inode, isNew: false };
       // Its name is ours alone: what has it is of a session that died before it was recorded, or was changed by hand.
       if (there) target.removeTemporary(at, file.temporary);
-      const fd = await patiently(shown(file).toString(), () => calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE));
+      const fd = await patiently(shown(file).toString(), () =>
+        calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE),
+      );
       try {
         target.touched();
         return { outcome: 'begun', inode: calls.statFd(fd).inode, isNew: true };
@@ -41,7 +53,11 @@ export async function beginLarge({ file, inode }: BeginLargeTask, context: Expor
 }
 
 /** Writes blocks of a large file; tells at times how far it has come. */
-export async function writeRange({ file, inode, first, end }: RangeTask, context: ExportContext, tell: PartSink<RangePart>): Promise<RangeResult> {
+export async function writeRange(
+  { file, inode, first, end }: RangeTask,
+  context: ExportContext,
+  tell: PartSink<RangePart>,
+): Promise<RangeResult> {
   const { reader, target, clock, contentBudget, stop } = context;
   const { calls } = target;
   const { fileSegmentBytes } = reader.geometry;
@@ -91,7 +107,10 @@ export async function writeRange({ file, inode, first, end }: RangeTask, context
 }
 
 /** Gives a large file its length, attributes and name; or gives it up. */
-export async function endLarge({ file, inode, name, giveUp }: EndLargeTask, context: ExportContext): Promise<EndLargeResult> {
+export async function endLarge(
+  { file, inode, name, giveUp }: EndLargeTask,
+  context: ExportContext,
+): Promise<EndLargeResult> {
   const { target, constants } = context;
   const { calls } = target;
   if (giveUp) return removeTemporary(file, context);
@@ -117,7 +136,8 @@ export async function endLarge({ file, inode, name, giveUp }: EndLargeTask, cont
         target.remove(at, file.temporary);
         return { outcome: 'left' };
       }
-      if (constants.overwrite === 'never') return { outcome: nameNew(context, at, file.temporary, name) ? 'written' : 'left' };
+      if (constants.overwrite === 'never')
+        return { outcome: nameNew(context, at, file.temporary, name) ? 'written' : 'left' };
       calls.renameAt(at, file.temporary, at, name);
       target.touched();
       target.flush();
@@ -146,7 +166,12 @@ function blockStart({ reader }: ExportContext, block: number): number {
 }
 
 /** Opens the temporary file. @throws ChangedByHand when it is not there any more, or is another file; PosixError */
-async function openWritten({ target }: ExportContext, at: number, file: LargeFile, inode: bigint | undefined): Promise<number> {
+async function openWritten(
+  { target }: ExportContext,
+  at: number,
+  file: LargeFile,
+  inode: bigint | undefined,
+): Promise<number> {
   const { temporary } = file;
   if (target.look(at, temporary)?.inode !== inode) throw new ChangedByHand();
   const fd = await patiently(shown(file).toString(), () => target.calls.openAt(at, temporary, WRITE_FLAGS));
@@ -155,7 +180,11 @@ async function openWritten({ target }: ExportContext, at: number, file: LargeFil
   throw new ChangedByHand();
 }
 
-async function inPlace<T>({ target, directories }: ExportContext, { path }: LargeFile, use: (at: number) => T | Promise<T>): Promise<T> {
+async function inPlace<T>(
+  { target, directories }: ExportContext,
+  { path }: LargeFile,
+  use: (at: number) => T | Promise<T>,
+): Promise<T> {
   const giveBack = await directories.take();
   try {
     const at = await target.enter(path);

@@ -7,7 +7,17 @@ import { exportBreakage, joinPath, problemOf, stopped } from './problem.js';
 import { createEntry, isWhole, largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
 
 /** A file system without hard links, or a file that has as many as it can have. */
-const NOT_LINKABLE = new Set(['EMLINK', 'EPERM', 'EXDEV', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'ENOENT', 'ENOTDIR', 'ELOOP']);
+const NOT_LINKABLE = new Set([
+  'EMLINK',
+  'EPERM',
+  'EXDEV',
+  'EOPNOTSUPP',
+  'ENOTSUP',
+  'ENOSYS',
+  'ENOENT',
+  'ENOTDIR',
+  'ELOOP',
+]);
 
 /** What a name is linked to: an entry of an open directory, as it was when it had been written whole. */
 interface Origin {
@@ -17,7 +27,10 @@ interface Origin {
   close(): void;
 }
 
-/** Deals with names of a file that has several: they become links of one file, which is written when the first name needs it. */
+/**
+ * Deals with names of a file that has several: they become links of one file, which is written when the first name
+ * needs it.
+ */
 export async function writeLinked(task: LinkedTask, context: ExportContext): Promise<LinkedResult> {
   const group = new GroupInProgress(task, context);
   const giveBack = await context.directories.take();
@@ -109,7 +122,11 @@ class GroupInProgress {
   }
 
   /** @returns undefined when the content has to be written in parts first */
-  async #name(index: number, { path, name: bytes }: TargetName, found: FoundInode): Promise<'written' | 'replaced' | 'left' | EntryProblem | undefined> {
+  async #name(
+    index: number,
+    { path, name: bytes }: TargetName,
+    found: FoundInode,
+  ): Promise<'written' | 'replaced' | 'left' | EntryProblem | undefined> {
     const { target } = this.#context;
     const name = Buffer.from(bytes);
     try {
@@ -151,7 +168,13 @@ class GroupInProgress {
     return true;
   }
 
-  async #link(index: number, at: number, name: Buffer, there: FileStatus | undefined, found: FoundInode): Promise<'written' | 'replaced' | 'left'> {
+  async #link(
+    index: number,
+    at: number,
+    name: Buffer,
+    there: FileStatus | undefined,
+    found: FoundInode,
+  ): Promise<'written' | 'replaced' | 'left'> {
     const { target } = this.#context;
     const { calls } = target;
     if (!this.#linkTo) throw new Error('There is nothing to link to.');
@@ -163,7 +186,13 @@ class GroupInProgress {
     } catch (error) {
       if (!(error instanceof PosixError && NOT_LINKABLE.has(error.errno))) throw error;
     }
-    const written: Written = await writeEntry(this.#context, at, name, found, Buffer.concat([this.#file, Buffer.from('-')]));
+    const written: Written = await writeEntry(
+      this.#context,
+      at,
+      name,
+      found,
+      Buffer.concat([this.#file, Buffer.from('-')]),
+    );
     this.bytes += written.bytes;
     if (written.outcome === 'left') return 'left';
     // Further names are linked to this one: it is the latest that has room for them.

@@ -13,7 +13,11 @@ import { problemOf } from './problem.js';
 const PART_ENTRIES = 8192;
 
 /** Makes a directory and reads what is in it. */
-export async function listDirectory(task: ListTask, context: ExportContext, tell: PartSink<ListPart>): Promise<ListResult> {
+export async function listDirectory(
+  task: ListTask,
+  context: ExportContext,
+  tell: PartSink<ListPart>,
+): Promise<ListResult> {
   const { reader, target, directories } = context;
   const path = Buffer.from(task.path);
   let attributes: Uint8Array | undefined;
@@ -82,8 +86,17 @@ class PartBuilder {
     this.#seen.add(key);
     if (this.#position <= this.#skipped) return;
     if (!isSafeName(name))
-      this.#failures.push({ name, reason: 'name-unusable', message: `the directory ${this.#shown} has an entry whose name cannot be one` });
-    else if (isRepeated) this.#failures.push({ name, reason: 'name-repeated', message: `the name is in the directory ${this.#shown} twice` });
+      this.#failures.push({
+        name,
+        reason: 'name-unusable',
+        message: `the directory ${this.#shown} has an entry whose name cannot be one`,
+      });
+    else if (isRepeated)
+      this.#failures.push({
+        name,
+        reason: 'name-repeated',
+        message: `the name is in the directory ${this.#shown} twice`,
+      });
     else if (!this.#context.chooser.takes(this.#prefix, name)) this.#excluded++;
     else if (hintedType(handle) === ObjectType.directory) this.#directories.push({ name, handle: Buffer.from(handle) });
     else this.#addFile(name, handle);
@@ -97,7 +110,13 @@ class PartBuilder {
     if (this.#position <= this.#told) return;
     if (this.#packer.count > 0) this.#chunks.push(this.#packer.take());
     this.#told = this.#position;
-    this.#tell({ listed: this.#position, chunks: this.#chunks, directories: this.#directories, failures: this.#failures, excluded: this.#excluded });
+    this.#tell({
+      listed: this.#position,
+      chunks: this.#chunks,
+      directories: this.#directories,
+      failures: this.#failures,
+      excluded: this.#excluded,
+    });
     this.#chunks = [];
     this.#directories = [];
     this.#failures = [];

@@ -47,9 +47,15 @@ export interface LaneParts {
  * @param authorization read at each request
  * @throws ClfsError as the container says
  */
-export async function openExportLane(setup: ExportLaneSetup, authorization: Authorization, parts: LaneParts = {}): Promise<Lane<ExportKinds>> {
+export async function openExportLane(
+  setup: ExportLaneSetup,
+  authorization: Authorization,
+  parts: LaneParts = {},
+): Promise<Lane<ExportKinds>> {
   const { place, constants, retryWindowMs, objects, root, lanes } = setup;
-  const container = parts.container ?? (await openContainer(place, authorization, { retryWindowMs, traffic: new Traffic(1), onRetry: parts.onRetry }));
+  const container =
+    parts.container ??
+    (await openContainer(place, authorization, { retryWindowMs, traffic: new Traffic(1), onRetry: parts.onRetry }));
   const pace = new Pace();
   const finder = objects ? openSharedObjects(objects) : createDirectFinder(container, pace);
   const reader = new ContainerReader(container, finder, openLz4(), constants.geometry, pace);

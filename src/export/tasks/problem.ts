@@ -16,7 +16,8 @@ export class ChangedByHand extends Error {
  * The failure of one entry that an error stands for.
  *
  * @param path of the entry, for the message of an error that ends the job
- * @throws ClfsError `target` when every further entry would fail as well; the error itself when it is not the entry that failed
+ * @throws ClfsError `target` when every further entry would fail as well; the error itself when it is not the entry
+ * that failed
  */
 export function problemOf(path: Buffer, error: unknown): EntryProblem {
   const ofAll = targetError(path, error);
@@ -31,7 +32,10 @@ export function problemOf(path: Buffer, error: unknown): EntryProblem {
 /** What ended a task early: what the target refuses, and no entry stands for, ends the job. */
 export function exportBreakage(error: unknown): Breakage {
   if (!(error instanceof PosixError)) return breakageOf(error);
-  return { code: 'target', message: `Cannot write to the target: ${error.message}. Mend it, and repeat the export: it goes on where it stopped.` };
+  return {
+    code: 'target',
+    message: `Cannot write to the target: ${error.message}. Mend it, and repeat the export: it goes on where it stopped.`,
+  };
 }
 
 /** What a task throws or reports when it ends early because the job stops. */

@@ -26,7 +26,9 @@ export async function restoreDirectories({ directories }: RestoreTask, context: 
         // The root is named from within itself.
         const { fd } = parent;
         const shown = name.length === 0 ? Buffer.from('.') : Buffer.from(name);
-        await patiently(shown.toString(), () => giveAttributesToDirectory(target.calls, fd, shown, unpackAttributes(attributes)));
+        await patiently(shown.toString(), () =>
+          giveAttributesToDirectory(target.calls, fd, shown, unpackAttributes(attributes)),
+        );
         target.touched();
         outcomes.push(undefined);
       } catch (error) {

@@ -28,7 +28,10 @@ export interface Written {
   readonly bytes: number;
 }
 
-/** Blocks of a regular file that is to be written in parts, block 0 included; undefined for all else. @throws ClfsError `format` */
+/**
+ * Blocks of a regular file that is to be written in parts, block 0 included; undefined for all else. @throws ClfsError
+ * `format`
+ */
 export function largeBlocks({ reader }: ExportContext, found: FoundInode): number | undefined {
   if (found.inode.attributes.type !== ObjectType.regular) return undefined;
   const blocks = fileBlockCount(fileSize(found), reader.geometry);
@@ -63,12 +66,18 @@ export function isWhole(there: FileStatus, attributes: Attributes): boolean {
 /**
  * Writes an entry that is no directory under its name, whole or not at all.
  *
- * Its attributes come last: one that was interrupted is known by them, and written again. Where that would not do, since nothing that is
- * there is touched, it is written under `temporary` and renamed.
+ * Its attributes come last: one that was interrupted is known by them, and written again. Where that would not do,
+ * since nothing that is there is touched, it is written under `temporary` and renamed.
  *
  * @throws PosixError; ClfsError as `readContent` does
  */
-export async function writeEntry(context: ExportContext, at: number, name: Buffer, found: FoundInode, temporary: Buffer): Promise<Written> {
+export async function writeEntry(
+  context: ExportContext,
+  at: number,
+  name: Buffer,
+  found: FoundInode,
+  temporary: Buffer,
+): Promise<Written> {
   const { target, constants } = context;
   const { attributes } = found.inode;
   const there = target.look(at, name);
@@ -84,7 +93,10 @@ export async function writeEntry(context: ExportContext, at: number, name: Buffe
   return { outcome: there ? 'replaced' : 'written', bytes };
 }
 
-/** Gives a temporary file its name, unless that is taken. @returns whether it was given; the temporary name is gone in any case. @throws PosixError */
+/**
+ * Gives a temporary file its name, unless that is taken. @returns whether it was given; the temporary name is gone in
+ * any case. @throws PosixError
+ */
 export function nameNew({ target }: ExportContext, at: number, temporary: Uint8Array, name: Uint8Array): boolean {
   const { calls } = target;
   try {
@@ -111,8 +123,15 @@ function linkNew(calls: TargetCalls, at: number, temporary: Uint8Array, name: Ui
   calls.removeAt(at, temporary);
 }
 
-/** Makes an entry that is not there, with its attributes; nothing of it stays when that fails. @returns bytes of data */
-export async function createEntry(context: ExportContext, at: number, name: Buffer, found: FoundInode): Promise<number> {
+/**
+ * Makes an entry that is not there, with its attributes; nothing of it stays when that fails. @returns bytes of data
+ */
+export async function createEntry(
+  context: ExportContext,
+  at: number,
+  name: Buffer,
+  found: FoundInode,
+): Promise<number> {
   const { target } = context;
   const { calls } = target;
   const { attributes, data } = found.inode;
@@ -187,7 +206,12 @@ export async function writeContent(
   return position - offset;
 }
 
-function writeSparsely(write: (fd: number, bytes: Uint8Array, position: number) => void, fd: number, piece: Buffer, position: number): void {
+function writeSparsely(
+  write: (fd: number, bytes: Uint8Array, position: number) => void,
+  fd: number,
+  piece: Buffer,
+  position: number,
+): void {
   for (let from = 0; from < piece.length; from += HOLE_BYTES) {
     const part = piece.subarray(from, from + HOLE_BYTES);
     if (!part.equals(ZEROS.subarray(0, part.length))) write(fd, part, position + from);
@@ -195,7 +219,12 @@ function writeSparsely(write: (fd: number, bytes: Uint8Array, position: number) 
 }
 
 /** Removes what was made when `work` fails; what went wrong before is what is told. */
-async function orRemove<T>({ target }: ExportContext, at: number, name: Uint8Array, work: () => T | Promise<T>): Promise<T> {
+async function orRemove<T>(
+  { target }: ExportContext,
+  at: number,
+  name: Uint8Array,
+  work: () => T | Promise<T>,
+): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -32,13 +32,22 @@ export function filesWork(context: ExportJobContext, chunk: ChunkRecord): Work<E
   });
 }
 
-function recordDone({ state }: ExportJobContext, settled: BitSet, { done, written, replaced, left, bytes }: FilesPart): void {
+function recordDone(
+  { state }: ExportJobContext,
+  settled: BitSet,
+  { done, written, replaced, left, bytes }: FilesPart,
+): void {
   settled.addAll(done);
   state.count({ written, replaced, left, bytes });
 }
 
 /** Records what was found out about: directories, links and large files, and what failed. */
-function recordFound(context: ExportJobContext, { directory, entries: packed }: ChunkRecord, settled: BitSet, result: FilesResult): void {
+function recordFound(
+  context: ExportJobContext,
+  { directory, entries: packed }: ChunkRecord,
+  settled: BitSet,
+  result: FilesResult,
+): void {
   const { state } = context;
   const { failures, directories, links, large, excluded } = result;
   if (failures.length + directories.length + links.length + large.length + excluded.length === 0) return;

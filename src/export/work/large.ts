@@ -121,7 +121,12 @@ export class LargeFilesUnderWay {
     file.running++;
     file.stage = 'ending';
     return work('endLarge', {
-      task: { file: this.#placeOf(record), inode: record.inode, name: record.group === undefined ? record.name : undefined, giveUp },
+      task: {
+        file: this.#placeOf(record),
+        inode: record.inode,
+        name: record.group === undefined ? record.name : undefined,
+        giveUp,
+      },
       units: OBJECT_UNITS,
       done: ({ outcome }) => {
         file.running--;
@@ -186,12 +191,17 @@ export class LargeFilesUnderWay {
 
   #placeOf({ id, group, directory, handle }: LargeRecord): LargeFile {
     const { temporaryPrefix } = this.#context.constants;
-    return { path: this.#context.path(directory), temporary: Buffer.from(`${temporaryPrefix}${group === undefined ? `f${id}` : `g${group}`}`), handle };
+    return {
+      path: this.#context.path(directory),
+      temporary: Buffer.from(`${temporaryPrefix}${group === undefined ? `f${id}` : `g${group}`}`),
+      handle,
+    };
   }
 
   #bytesOf({ done, sizeBytes }: LargeRecord): number {
     const { firstSegmentBytes, fileSegmentBytes } = this.#context.constants.geometry;
-    const offset = (block: number) => (block === 0 ? 0 : Math.min(sizeBytes, firstSegmentBytes + (block - 1) * fileSegmentBytes));
+    const offset = (block: number) =>
+      block === 0 ? 0 : Math.min(sizeBytes, firstSegmentBytes + (block - 1) * fileSegmentBytes);
     return done.reduce((sum, [first, end]) => sum + offset(end) - offset(first), 0);
   }
 }

@@ -9,12 +9,18 @@ import { work } from './work.js';
 /** Names that are dealt with by one task. */
 const NAMES_A_TASK = 256;
 
-/** Deals with names of a file that has several, whose group is claimed. When it has none any more, its temporary file is to be removed. */
+/**
+ * Deals with names of a file that has several, whose group is claimed. When it has none any more, its temporary file is
+ * to be removed.
+ */
 export function linkedWork(context: ExportJobContext, group: LinkGroupRecord): Work<ExportKinds> {
   const { state } = context;
   const known = state.links.links(group.id, NAMES_A_TASK + 1);
   const links = known.slice(0, NAMES_A_TASK);
-  const nameOf = ({ directory, name }: { readonly directory: number; readonly name: Uint8Array }) => ({ path: context.path(directory), name });
+  const nameOf = ({ directory, name }: { readonly directory: number; readonly name: Uint8Array }) => ({
+    path: context.path(directory),
+    name,
+  });
   const { origin } = group;
   return work('linked', {
     task: {
@@ -45,7 +51,12 @@ export function failGroup(context: ExportJobContext, group: number, handle: Uint
   links.setStatus(group, WorkStatus.done);
 }
 
-function recordLinked(context: ExportJobContext, group: LinkGroupRecord, links: readonly LinkRecord[], result: LinkedResult): void {
+function recordLinked(
+  context: ExportJobContext,
+  group: LinkGroupRecord,
+  links: readonly LinkRecord[],
+  result: LinkedResult,
+): void {
   const { state } = context;
   const { id, handle } = group;
   for (const [index, outcome] of result.outcomes.entries()) {
@@ -60,6 +71,11 @@ function recordLinked(context: ExportJobContext, group: LinkGroupRecord, links: 
     state.links.setOrigin(id, { directory, name, inode: result.origin.inode });
   }
   // Until its content is written the group stays claimed.
-  if (result.large) state.large.add({ group: id, directory: ROOT_DIRECTORY, name: new Uint8Array(0), handle, ...result.large });
-  else state.links.setStatus(id, result.broken || state.links.links(id, 1).length > 0 ? WorkStatus.pending : WorkStatus.done);
+  if (result.large)
+    state.large.add({ group: id, directory: ROOT_DIRECTORY, name: new Uint8Array(0), handle, ...result.large });
+  else
+    state.links.setStatus(
+      id,
+      result.broken || state.links.links(id, 1).length > 0 ? WorkStatus.pending : WorkStatus.done,
+    );
 }

@@ -35,7 +35,11 @@ function recordPart(context: ExportJobContext, directory: number, part: ListPart
   state.directories.setListed(directory, part.listed);
 }
 
-function recordListed(context: ExportJobContext, directory: DirectoryRecord, { attributes, problem, stopped }: ListResult): void {
+function recordListed(
+  context: ExportJobContext,
+  directory: DirectoryRecord,
+  { attributes, problem, stopped }: ListResult,
+): void {
   const { directories, chunks } = context.state;
   const { id, parent, name, handle } = directory;
   if (attributes) directories.setAttributes(id, attributes);
@@ -49,5 +53,8 @@ function recordListed(context: ExportJobContext, directory: DirectoryRecord, { a
     return;
   }
   directories.setPartial(id, problem !== undefined);
-  directories.setStatus(id, stopped ? DirectoryStatus.found : attributes ? DirectoryStatus.open : DirectoryStatus.failed);
+  directories.setStatus(
+    id,
+    stopped ? DirectoryStatus.found : attributes ? DirectoryStatus.open : DirectoryStatus.failed,
+  );
 }

@@ -39,12 +39,14 @@ export class LargeFilesUnderWay {
 
   add(records: LargeRecord | Iterable<LargeRecord> | undefined): void {
     if (!records) return;
-    for (const record of Symbol.iterator in records ? records : [records]) this.#files.set(record.id, new LargeTracker(record));
+    for (const record of Symbol.iterator in records ? records : [records])
+      this.#files.set(record.id, new LargeTracker(record));
   }
 
   /** Takes those of the state that `which` chooses. */
   takeFromState(which: (record: LargeRecord) => boolean): void {
-    for (const record of pages((after) => this.#context.state.large.list(after, PAGE))) if (which(record)) this.add(record);
+    for (const record of pages((after) => this.#context.state.large.list(after, PAGE)))
+      if (which(record)) this.add(record);
   }
 
   /** Gives what can be done now while there is room; inside a transaction. */
