@@ -83,7 +83,6 @@ describe('the commands', () => {
       'Info',
       'Info',
       'Info',
-      'Info',
       'EndOfJob',
     ]);
     expect(lines.slice(1, 7).map((line) => line.MessageContent.replace(/\d+\.\d+\.\d+/, 'VERSION'))).toEqual([
@@ -94,7 +93,7 @@ describe('the commands', () => {
       'INFO: Transfer phase has started.',
       'INFO: Finalize phase has started.',
     ]);
-    expect(JSON.parse(lines[8].MessageContent)).toMatchObject({
+    expect(JSON.parse(lines[7].MessageContent)).toMatchObject({
       files_completed_failed: 0,
       files_completed_success: 2,
       files_skipped: 0,

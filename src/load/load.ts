@@ -31,7 +31,7 @@ import { ManifestFile } from './manifest-file.js';
 import { beginJob, type OpenJob, resumeJob } from './open-job.js';
 import type { LoadOptions, LoadSummary } from './options.js';
 import { Progress } from './progress.js';
-import { openResources } from './resources.js';
+import { openResources, requirePlaces } from './resources.js';
 import { Session } from './session.js';
 
 const MOST_THREADS = 16;
@@ -63,6 +63,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     lz4,
     hooks: internals?.hooks ?? {},
     random: internals?.random,
+    check: (spec, settings) => requirePlaces({ spec, settings, options }),
     open: (spec, settings) =>
       openResources({ spec, settings, options, traffic, signal, onTrouble: (text) => warn(redact(text)) }),
   });

@@ -33,6 +33,8 @@ export interface JobStart {
   readonly settings: RunSettings;
   readonly lz4: Lz4;
   readonly hooks: CommitHooks;
+  /** Refuses places that a load cannot use. @throws ClfsError `usage` */
+  check(spec: LoadSpec, settings: RunSettings): void;
   /** Opens what the job works with. */
   open(spec: LoadSpec, settings: RunSettings): Promise<LoadResources>;
   /** Draws random bytes. */
@@ -52,10 +54,12 @@ export async function beginJob({
   settings,
   lz4,
   hooks,
+  check,
   open,
   random = randomBytes,
 }: JobStart): Promise<OpenJob> {
   const spec = newLoadSpec(wish);
+  check(spec, settings);
   const directory = claimNewState(statePath);
   let state: JobState | undefined;
   let resources: LoadResources | undefined;
@@ -105,7 +109,7 @@ async function requireUnused(container: Container, lz4: Lz4, bucketUuid: string,
  * @throws ClfsError `state`, `state-busy`; `usage` when it was started with other arguments; `container-other`,
  * `container-missing`
  */
-export async function resumeJob({ statePath, wish, settings, lz4, hooks, open }: JobStart): Promise<OpenJob> {
+export async function resumeJob({ statePath, wish, settings, lz4, hooks, check, open }: JobStart): Promise<OpenJob> {
   const directory = claimExistingState(statePath);
   let state: JobState | undefined;
   let resources: LoadResources | undefined;
@@ -114,6 +118,7 @@ export async function resumeJob({ statePath, wish, settings, lz4, hooks, open }:
     const spec = resumedLoadSpec(state.record.spec, wish, statePath);
     // Who names the source again says all of it again, as azcopy wants it; who names the state alone goes on as before.
     const merged = wish.source ? settings : { ...state.record.settings, ...settings };
+    check(spec, merged);
     resources = await open(spec, merged);
     const { container } = resources;
     const { begun, readsBack, bucketUuid } = state.record;

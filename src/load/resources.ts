@@ -44,6 +44,22 @@ export interface ResourceNeeds {
 }
 
 /**
+ * Finds out whether source, container and state are places that a load can use, before anything is touched.
+ *
+ * @throws ClfsError `usage`
+ */
+export function requirePlaces({ spec, settings, options }: Pick<ResourceNeeds, 'spec' | 'settings' | 'options'>): void {
+  const destination = parseContainer(options.destination ?? spec.container);
+  requirePathsApart(sourcePath(spec), options.statePath, localDirectory(destination, options));
+  requireWritable(settings.logDirectory, spec.manifest);
+}
+
+/** Where a container on disk is; undefined for one of a service. */
+function localDirectory({ place }: ParsedContainer, { internals }: LoadOptions): string | undefined {
+  return place.kind === 'local' && !internals?.container ? place.directory : undefined;
+}
+
+/**
  * Opens source, identity and container.
  *
  * @throws ClfsError `usage`, `source`, `container…`, `access-denied`, `service…`; nothing is left open then
@@ -57,10 +73,7 @@ export async function openResources({
   onTrouble,
 }: ResourceNeeds): Promise<LoadResources> {
   const destination = parseContainer(options.destination ?? spec.container);
-  const local =
-    destination.place.kind === 'local' && !options.internals?.container ? destination.place.directory : undefined;
-  requirePathsApart(sourcePath(spec), options.statePath, local);
-  requireWritable(settings.logDirectory, spec.manifest);
+  const local = localDirectory(destination, options);
   const opened = openPosixSource(sourcePath(spec));
   const source = selectFrom(options.internals?.wrapSource?.(opened) ?? opened, spec.selection);
   let identity: Identity | undefined;
