@@ -79,6 +79,7 @@ class LifeRun {
   readonly #tree: ModelTree;
   #statePath: string;
   #sessions = 0;
+  #intruders = 0;
   /** Whether a fault or a stop happened in the session that runs. */
   #disturbed = false;
 
@@ -318,7 +319,10 @@ class LifeRun {
       case 'second job':
         if (!this.#service.store.blobs.has(BUCKET_NAME)) return undefined;
         done('a second job wants the container');
-        return this.#intrude({ statePath: join(this.#base, 'second'), newSession: true }, 'container-not-empty');
+        return this.#intrude(
+          { statePath: join(this.#base, `second-${this.#intruders++}`), newSession: true },
+          'container-not-empty',
+        );
     }
   }
 
