@@ -14,7 +14,7 @@ export function resumeCommand(name: string): Command {
   const command = strict(new Command(name))
     .usage('[state directory] [container URL] [flags]')
     .description(
-      'Go on with the job in a state directory: what it is, and what it was told, is recorded there. A container that needs a SAS is named with it again, since no SAS is recorded. A flag changes the setting from this session on.',
+      'Go on with the job in a state directory: what it is, and what it was told, is recorded there. A container that needs a SAS is named with it again, since no SAS is recorded. A flag changes the setting from the present session on.',
     )
     .argument('<state>', 'the state directory of the job')
     .argument('[container]', `the container of the job, where it needs a SAS: ${CONTAINER_HELP}`);

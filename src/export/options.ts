@@ -84,7 +84,7 @@ export interface ExportProgress {
   readonly bytes: number;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
-  /** Entries done in this session. */
+  /** Entries done in the present session. */
   readonly sessionEntries: number;
   /** Milliseconds since the session began to write. */
   readonly elapsedMs: number;

@@ -32,7 +32,7 @@ export class ExportPlan implements Plan<ExportKinds> {
   #backlog = -1;
   #level: { readonly depth: number; parent: number; id: number } | undefined;
 
-  /** @param maxErrors failures of this session that are tolerated */
+  /** @param maxErrors failures of the present session that are tolerated */
   constructor(context: ExportJobContext, maxErrors: number) {
     this.#context = context;
     this.#maxErrors = maxErrors;

@@ -39,7 +39,7 @@ export function countedTexts(progress: Progress): readonly string[] | undefined 
   return [...text(unstorable.acls, 'ACLs'), ...text(unstorable.attributes, 'extended attributes')];
 }
 
-/** Silence means that all of the source was gone over, in this session or before, and that nothing is lost. */
+/** Silence means that all of the source was gone over, in the present session or before, and that nothing is lost. */
 function unheldTexts({ state, progress }: JobContext): readonly string[] {
   return (
     countedTexts(progress) ??

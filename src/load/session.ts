@@ -58,7 +58,7 @@ export class Session {
     this.#parts = parts;
     const { sessions, settled } = job.state.record;
     const { clock } = context;
-    // It is not known when that process died: its last puts may have been sent just before this session began.
+    // It is not known when that process died: its last puts may have been sent just before the present session began.
     const ofBeforeMs = sessions > 0 && !settled ? clock.monotonic() + job.resources.container.lateArrivalMs : 0;
     this.#tools = {
       work,
