@@ -143,7 +143,8 @@ class LifeRun {
       const end = await this.#session(QUIET);
       if (this.#findings.length > 0 || end.summary?.status === 'Completed') return end;
       if (end.summary?.status === 'CompletedWithErrors') {
-        const now = [...this.#failures().keys()].sort().join('\n');
+        // What fails for another reason than before may yet be mended by the next session.
+        const now = [...this.#failures()].sort().join('\n');
         if (now === failures) return end;
         failures = now;
         stopped = 0;
