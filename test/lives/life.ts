@@ -144,7 +144,9 @@ class LifeRun {
       if (this.#findings.length > 0 || end.summary?.status === 'Completed') return end;
       if (end.summary?.status === 'CompletedWithErrors') {
         // What fails for another reason than before may yet be mended by the next session.
-        const now = [...this.#failures()].sort().join('\n');
+        const now = Array.from(this.#failures(), ([path, why]) => `${path}: ${why}`)
+          .sort()
+          .join('\n');
         if (now === failures) return end;
         failures = now;
         stopped = 0;
