@@ -33,6 +33,7 @@ export type { ContainerReader, FoundInode } from './namespace/reader.js';
 export { sortedEntries } from './namespace/sorted-entries.js';
 export { type WalkedEntry, walk } from './namespace/walk.js';
 export { type OpenReader, openReader } from './open-reader.js';
+export { joinPath } from './paths/join-path.js';
 export { openPosixSource } from './source/posix-source.js';
 export { parseSelection, type Selection, selectFrom } from './source/selection.js';
 export { escapeJson, escapeName, escapePath, escapeText, jsonLine, quotePath } from './text/escape-path.js';

@@ -10,7 +10,7 @@ import { ClfsError, isClfsError } from '../src/error.js';
 import { DescriptorPlaces, isOutOfDescriptors, patiently } from '../src/posix/descriptors.js';
 import { PosixError } from '../src/posix/libc.js';
 import { openPosixSource } from '../src/source/posix-source.js';
-import { runProgram } from './support/program.js';
+import { loadWhole } from './support/program.js';
 import { loadSmall, readSmall } from './support/small-container.js';
 import { removeTree } from './support/tree.js';
 
@@ -45,17 +45,7 @@ describe('descriptors', () => {
       mkdirSync(join(source, `d${d}`), { recursive: true });
       for (let f = 0; f < 100; f++) writeFileSync(join(source, `d${d}`, `f${f}`), `${d}/${f}`);
     }
-    expect(
-      (
-        await runProgram('clfsload', [
-          'load',
-          source,
-          container,
-          `--state-path=${join(base, 'state')}`,
-          '--output-type=none',
-        ])
-      ).code,
-    ).toBe(0);
+    await loadWhole(source, container, join(base, 'state'));
   });
 
   it('verify finds no difference under "ulimit -n 64"', async () => {

@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { runProgram } from './support/program.js';
+import { loadWhole, runProgram } from './support/program.js';
 import { removeTree, someBytes } from './support/tree.js';
 
 const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-interruption-'));
@@ -52,17 +52,7 @@ describe('a signal, on a container on disk', () => {
     }
     writeFileSync(join(source, 'large'), someBytes(3_000_000, 1));
     writeFileSync(join(base, 'preload.cjs'), PRELOAD);
-    expect(
-      (
-        await runProgram('clfsload', [
-          'load',
-          source,
-          container,
-          `--state-path=${join(base, 'state')}`,
-          '--output-type=none',
-        ])
-      ).code,
-    ).toBe(0);
+    await loadWhole(source, container, join(base, 'state'));
   });
 
   const VERBS: Record<string, () => string[]> = {

@@ -10,7 +10,7 @@ import { ROOT_ID } from '../src/format/ids.js';
 import { decodeSegment, encodeSegment } from '../src/format/segment.js';
 import { tryLock } from '../src/posix/libc.js';
 import { claimExistingState, isStateHeld } from '../src/state/state-directory.js';
-import { runProgram } from './support/program.js';
+import { loadWhole, runProgram } from './support/program.js';
 import { editInodes, loadSmall, objectBody, objectNames, putObject, readSmall } from './support/small-container.js';
 import { isRoot, removeTree, someBytes } from './support/tree.js';
 
@@ -28,17 +28,7 @@ describe('a full disk', () => {
   beforeAll(async () => {
     mkdirSync(source);
     for (let f = 0; f < 20; f++) writeFileSync(join(source, `file ${f}`), someBytes(200_000, f));
-    expect(
-      (
-        await runProgram('clfsload', [
-          'load',
-          source,
-          container,
-          `--state-path=${join(base, 'state')}`,
-          '--output-type=none',
-        ])
-      ).code,
-    ).toBe(0);
+    await loadWhole(source, container, join(base, 'state'));
   });
 
   it.skipIf(!isRoot)('under an export ends it with the reason, and leaves whole files only', async (context) => {

@@ -5,6 +5,7 @@ import { bytesEqual, ENTRY_TYPE_NAMES, idHex, isRootId, ObjectType, ROOT_ID } fr
 import type { ObjectBlob } from '../namespace/object-blob.js';
 import type { FoundInode } from '../namespace/reader.js';
 import { type WalkedEntry, walk } from '../namespace/walk.js';
+import { joinPath } from '../paths/join-path.js';
 import { SpilledMap } from '../spill/spilled-map.js';
 import { type ByteSet, SpilledSet } from '../spill/spilled-set.js';
 import { checkEntry, isEnteredTwice } from './check-entry.js';
@@ -191,7 +192,7 @@ class RootlessCheck {
       const isTop = bytesEqual(walked.handle, top.key.id) && !context.used.has(top.key.id);
       if (isTop && walked.found) prefix = Buffer.from(walked.found.inode.name);
       const entry =
-        isTop && walked.found ? this.#unlisted(walked.found) : { ...walked, path: join(prefix, walked.path) };
+        isTop && walked.found ? this.#unlisted(walked.found) : { ...walked, path: joinPath(prefix, walked.path) };
       if (isEnteredTwice(entry)) {
         if (isWanted) await this.#reportTwice(entry);
       } else if (isWanted || !this.#belongsElsewhere(entry)) {
@@ -271,9 +272,4 @@ function dotDotOf(found: FoundInode): Uint8Array | undefined {
     if (isClfsError(error, 'format')) return undefined;
     throw error;
   }
-}
-
-function join(parent: Buffer, path: Buffer): Buffer {
-  if (parent.length === 0 || path.length === 0) return parent.length === 0 ? path : parent;
-  return Buffer.concat([parent, Buffer.from('/'), path]);
 }

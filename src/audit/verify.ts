@@ -7,6 +7,7 @@ import { fileSize, readContent } from '../namespace/content.js';
 import { PendingDirectories, type PendingDirectory } from '../namespace/pending-directories.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { sideBySide } from '../namespace/side-by-side.js';
+import { joinPath } from '../paths/join-path.js';
 import { SpilledMap } from '../spill/spilled-map.js';
 import type { Expectation, ExpectedContent, ExpectedDirectory, ExpectedEntry } from './expectation.js';
 
@@ -161,13 +162,13 @@ class Comparison {
         if (turn) await turn;
         const handle = handles.get(name);
         handles.delete(name);
-        const entryPath = join(path, name);
+        const entryPath = joinPath(path, name);
         if (!handle) this.#say('+', entryPath, []);
         else await this.#entry(expected, name, handle, entryPath);
       });
       for (const [name] of handles.entries()) {
         await this.#pause();
-        this.#say('-', join(path, name), []);
+        this.#say('-', joinPath(path, name), []);
       }
     } catch (error) {
       this.#unchecked(path, error);
@@ -324,8 +325,4 @@ const UNKNOWN = Symbol('unknown content');
 
 function formatNs(ns: bigint): string {
   return `${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, '0')}`;
-}
-
-function join(parent: Buffer, name: Uint8Array): Buffer {
-  return parent.length === 0 ? Buffer.from(name) : Buffer.concat([parent, Buffer.from('/'), name]);
 }

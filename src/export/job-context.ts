@@ -1,9 +1,9 @@
 import type { JobLog } from '../log/job-log.js';
+import { joinPath } from '../paths/join-path.js';
 import { escapePath } from '../text/escape-path.js';
 import type { Clock } from '../time/clock.js';
 import type { ExportState } from './state/export-state.js';
 import type { EntryProblem, ExportConstants } from './tasks/kinds.js';
-import { joinPath } from './tasks/problem.js';
 
 /** Directories whose path is kept at hand, and bytes of all these paths. */
 const CACHED_DIRECTORIES = 4096;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
-import type { CommitHooks } from '../state/job-state.js';
+import type { CommitHooks } from '../state/job-database.js';
 import { claimExistingState, claimNewState, type StateDirectory } from '../state/state-directory.js';
 import { VERSION } from '../version.js';
 import { choiceText } from './choice.js';

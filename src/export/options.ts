@@ -1,7 +1,7 @@
 import type { Container } from '../container/container.js';
 import type { Geometry } from '../format/geometry.js';
 import type { IdentityOptions } from '../identity/identity.js';
-import type { CommitHooks } from '../state/job-state.js';
+import type { CommitHooks } from '../state/job-database.js';
 import type { Clock } from '../time/clock.js';
 import type { Choice } from './choice.js';
 import type { TargetCalls } from './target/target-calls.js';

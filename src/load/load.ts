@@ -152,31 +152,23 @@ function wishOf({ source, destination, compression, preserveHardLinks, selection
   };
 }
 
+const SETTINGS = [
+  'maxErrors',
+  'capMbps',
+  'concurrency',
+  'threads',
+  'estimate',
+  'logDirectory',
+  'retryWindowMs',
+  'lateArrivalMs',
+  'checkListing',
+] as const satisfies readonly (keyof RunSettings)[];
+
 /** The settings that are given: those that are not leave what was before. */
 function settingsOf(options: LoadOptions): RunSettings {
-  const {
-    maxErrors,
-    capMbps,
-    concurrency,
-    threads,
-    estimate,
-    logDirectory,
-    retryWindowMs,
-    lateArrivalMs,
-    checkListing,
-  } = options;
-  const settings = {
-    maxErrors,
-    capMbps,
-    concurrency,
-    threads,
-    estimate,
-    logDirectory,
-    retryWindowMs,
-    lateArrivalMs,
-    checkListing,
-  };
-  return Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  return Object.fromEntries(
+    SETTINGS.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]),
+  );
 }
 
 function absolutePath(source: string | Uint8Array): Buffer {

@@ -5,7 +5,7 @@ import type { Compression, RunSettings } from '../job/load-spec.js';
 import type { LogLevel } from '../log/job-log.js';
 import type { Selection } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
-import type { CommitHooks } from '../state/job-state.js';
+import type { CommitHooks } from '../state/job-database.js';
 import type { Clock } from '../time/clock.js';
 import type { Phase, ProgressSnapshot } from './progress.js';
 

@@ -4,6 +4,7 @@ import { type Database, openDatabase, Statement } from './database.js';
 import { Directories } from './directories.js';
 import { DroppedLinks } from './dropped-links.js';
 import { Failures } from './failures.js';
+import { type CommitHooks, configure, inTransaction } from './job-database.js';
 import { decodeRecord, type JobRecord } from './job-record.js';
 import { LargeFiles } from './large-files.js';
 import { Leftovers } from './leftovers.js';
@@ -21,14 +22,6 @@ export interface JobCounters {
   readonly bytes: number;
   /** Entries left out by the user's choice. */
   readonly excluded: number;
-}
-
-/** Hooks for tests: called around every commit. */
-export interface CommitHooks {
-  before?(): void;
-  after?(): void;
-  /** The time, in milliseconds since 1970. */
-  now?(): number;
 }
 
 /** The state of one job: the only writer of its database. */
@@ -152,39 +145,39 @@ export class JobState {
    * Whatever throws undoes all of it.
    */
   transact<T>(change: () => T): T {
-    this.#db.exec('BEGIN IMMEDIATE');
     const saved = {
       record: this.#record,
       next: this.#nextSequence,
       manager: this.#nextManager,
       counters: this.#counters,
     };
-    try {
-      const result = change();
-      if (this.#nextSequence !== saved.next || this.#nextManager !== saved.manager)
-        this.#setNext.run(this.#nextSequence, this.#nextManager);
-      this.#aliveMs = this.#hooks.now?.() ?? Date.now();
-      const tally = this.#tallyChanged ? this.#tally.encode() : this.#encodedTally;
-      const { done, bytes, excluded } = this.#counters;
-      this.#setCounters.run(done, bytes, excluded, this.#aliveMs, tally);
-      this.#beforeCommit();
-      this.#hooks.before?.();
-      this.#db.exec('COMMIT');
-      this.#encodedTally = tally;
-      this.#tallyChanged = false;
-      this.#hooks.after?.();
-      return result;
-    } catch (error) {
-      this.#record = saved.record;
-      this.#nextSequence = saved.next;
-      this.#nextManager = saved.manager;
-      this.#counters = saved.counters;
-      if (this.#tallyChanged) this.#tally = Tally.decode(this.#encodedTally);
-      this.#tallyChanged = false;
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      this.#undone();
-      throw error;
-    }
+    let tally = this.#encodedTally;
+    return inTransaction(this.#db, this.#hooks, {
+      change: () => {
+        const result = change();
+        if (this.#nextSequence !== saved.next || this.#nextManager !== saved.manager)
+          this.#setNext.run(this.#nextSequence, this.#nextManager);
+        this.#aliveMs = this.#hooks.now?.() ?? Date.now();
+        if (this.#tallyChanged) tally = this.#tally.encode();
+        const { done, bytes, excluded } = this.#counters;
+        this.#setCounters.run(done, bytes, excluded, this.#aliveMs, tally);
+        this.#beforeCommit();
+        return result;
+      },
+      committed: () => {
+        this.#encodedTally = tally;
+        this.#tallyChanged = false;
+      },
+      undo: () => {
+        this.#record = saved.record;
+        this.#nextSequence = saved.next;
+        this.#nextManager = saved.manager;
+        this.#counters = saved.counters;
+        if (this.#tallyChanged) this.#tally = Tally.decode(this.#encodedTally);
+        this.#tallyChanged = false;
+        this.#undone();
+      },
+    });
   }
 
   /** Has `prepare` called at the end of every transaction, as part of it, and `undo` when one was undone. */
@@ -309,10 +302,4 @@ export class JobState {
   close(): void {
     this.#db.close();
   }
-}
-
-function configure(db: Database, journal: 'WAL' | 'DELETE'): void {
-  db.exec(
-    `PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216;`,
-  );
 }

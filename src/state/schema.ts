@@ -1,6 +1,5 @@
-import { ClfsError } from '../error.js';
-import { holdsExport } from './application.js';
 import type { Database } from './database.js';
+import { checkDatabase } from './job-database.js';
 import { SCHEMA_VERSION } from './migrations.js';
 
 /** Life of a directory. */
@@ -119,38 +118,8 @@ export function holdsJob(database: Database): boolean {
   return (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version !== 0;
 }
 
-/** @throws ClfsError `state` when the tables are missing, damaged, or of another version */
+/** @throws ClfsError `state` when the tables are missing, damaged, of a later version, or those of an export */
 export function checkTables(database: Database, path: string): void {
-  const where = JSON.stringify(path);
-  let version: number;
-  let damage: string;
-  try {
-    version = (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
-    damage = (database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }).quick_check;
-  } catch (cause) {
-    throw new ClfsError(
-      'state',
-      `Cannot use the job state ${where}: it is not a database, or is damaged. Start a new job with another --state-path and an empty container.`,
-      { cause },
-    );
-  }
-  if (version === 0)
-    throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
-  if (holdsExport(database)) {
-    throw new ClfsError(
-      'state',
-      `The job state ${where} is that of an export, not of a load. Go on with it by repeating the "clfsload export" that began it, or name another --state-path.`,
-    );
-  }
-  if (version > SCHEMA_VERSION) {
-    throw new ClfsError(
-      'state',
-      `The job state ${where} is of version ${version}; this program uses version ${SCHEMA_VERSION}. Go on with the version of clfsload that began it.`,
-    );
-  }
-  if (damage !== 'ok')
-    throw new ClfsError(
-      'state',
-      `The job state ${where} is damaged: ${damage}. Start a new job with another --state-path and an empty container.`,
-    );
+  const wayOut = 'Start a new job with another --state-path and an empty container.';
+  checkDatabase(database, path, { kind: 'load', version: SCHEMA_VERSION, wayOut });
 }

@@ -3,7 +3,7 @@ import type { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError } from '../../src/error.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../../src/export/target/target-calls.js';
 import { PosixError } from '../../src/posix/libc.js';
-import type { CommitHooks } from '../../src/state/job-state.js';
+import type { CommitHooks } from '../../src/state/job-database.js';
 
 const ENOSPC = 28;
 const EIO = 5;

@@ -2,7 +2,7 @@ import { cpSync, existsSync } from 'node:fs';
 import type { BlobInfo, Container, PutOptions } from '../../src/container/container.js';
 import { ClfsError } from '../../src/error.js';
 import { entryFailure, type SourceTree } from '../../src/source/source-tree.js';
-import type { CommitHooks } from '../../src/state/job-state.js';
+import type { CommitHooks } from '../../src/state/job-database.js';
 import type { Clock } from '../../src/time/clock.js';
 import type { CallFault, CommitFault, Happening, LifeEvent, SourceFault } from './events.js';
 import { openModelSource } from './model-source.js';

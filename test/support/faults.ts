@@ -1,7 +1,7 @@
 import type { BlobInfo, Container, PutOptions } from '../../src/container/container.js';
 import { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError } from '../../src/error.js';
-import type { CommitHooks } from '../../src/state/job-state.js';
+import type { CommitHooks } from '../../src/state/job-database.js';
 import { type Clock, systemClock } from '../../src/time/clock.js';
 
 /** What happens at the chosen call to the container. */

@@ -2,7 +2,7 @@ import type { BlobInfo, Container, PutOptions } from '../../src/container/contai
 import { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError } from '../../src/error.js';
 import { decodeObjectName } from '../../src/format/names.js';
-import type { CommitHooks } from '../../src/state/job-state.js';
+import type { CommitHooks } from '../../src/state/job-database.js';
 import { type Clock, systemClock } from '../../src/time/clock.js';
 
 /**

@@ -1,6 +1,15 @@
 import { InvalidArgumentError } from 'commander';
 import picomatch from 'picomatch';
-import { decodeExactly, escapePath, type FoundInode, jsonLine, messageOf, ObjectType, walk } from '../../index.js';
+import {
+  decodeExactly,
+  escapePath,
+  type FoundInode,
+  joinPath,
+  jsonLine,
+  messageOf,
+  ObjectType,
+  walk,
+} from '../../index.js';
 import { attributeFields, contentBytes } from './entry-text.js';
 import {
   Exit,
@@ -68,12 +77,7 @@ export const find: Verb = {
       let damaged = false;
       for await (const { path: below, name, found, error } of walk(reader, start.found.id)) {
         io.signal.throwIfAborted();
-        const path =
-          below.length === 0
-            ? start.path
-            : start.path.length === 0
-              ? below
-              : Buffer.concat([start.path, Buffer.from('/'), below]);
+        const path = joinPath(start.path, below);
         if (!found) {
           damaged = true;
           io.complain(`${escapePath(path)}: ${messageOf(error)}`);

@@ -4,6 +4,7 @@ import {
   escapePath,
   type FoundInode,
   isClfsError,
+  joinPath,
   jsonLine,
   messageOf,
   ObjectType,
@@ -148,7 +149,7 @@ class Listing {
   }
 
   async #item(directory: Buffer, { name, handle }: Reference): Promise<Item> {
-    const path = directory.length === 0 ? name : Buffer.concat([directory, Buffer.from('/'), name]);
+    const path = joinPath(directory, name);
     try {
       if (!(await this.#isLookedInto(handle))) return { name, path, found: undefined };
       return { name, path, found: await this.#reader.inode(handle) };

@@ -1,5 +1,5 @@
 import { type Database, openDatabase, Statement } from '../../state/database.js';
-import type { CommitHooks } from '../../state/job-state.js';
+import { type CommitHooks, configure, inTransaction } from '../../state/job-database.js';
 import { Chunks } from './chunks.js';
 import { Directories } from './directories.js';
 import type { ExportRecord } from './export-record.js';
@@ -102,22 +102,19 @@ export class ExportState {
 
   /** Runs `change` as one transaction, durable when this returns; whatever throws undoes all of it. */
   transact<T>(change: () => T): T {
-    this.#db.exec('BEGIN IMMEDIATE');
     const saved = { record: this.#record, counters: this.#counters };
-    try {
-      const result = change();
-      const { written, replaced, left, excluded, bytes } = this.#counters;
-      this.#setCounters.run(written, replaced, left, excluded, bytes, this.#hooks.now?.() ?? Date.now());
-      this.#hooks.before?.();
-      this.#db.exec('COMMIT');
-      this.#hooks.after?.();
-      return result;
-    } catch (error) {
-      this.#record = saved.record;
-      this.#counters = saved.counters;
-      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
-      throw error;
-    }
+    return inTransaction(this.#db, this.#hooks, {
+      change: () => {
+        const result = change();
+        const { written, replaced, left, excluded, bytes } = this.#counters;
+        this.#setCounters.run(written, replaced, left, excluded, bytes, this.#hooks.now?.() ?? Date.now());
+        return result;
+      },
+      undo: () => {
+        this.#record = saved.record;
+        this.#counters = saved.counters;
+      },
+    });
   }
 
   /** Changes the record; inside a transaction. */
@@ -151,10 +148,4 @@ export class ExportState {
   close(): void {
     this.#db.close();
   }
-}
-
-function configure(db: Database, journal: 'WAL' | 'DELETE'): void {
-  db.exec(
-    `PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216;`,
-  );
 }

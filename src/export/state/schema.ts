@@ -1,6 +1,6 @@
-import { ClfsError } from '../../error.js';
-import { EXPORT_APPLICATION, holdsExport } from '../../state/application.js';
+import { EXPORT_APPLICATION } from '../../state/application.js';
 import type { Database } from '../../state/database.js';
+import { checkDatabase } from '../../state/job-database.js';
 
 /** Version of the tables that this program works with. */
 const SCHEMA_VERSION = 1;
@@ -79,36 +79,8 @@ export function createTables(database: Database, fill: () => void): void {
   database.exec(`PRAGMA application_id = ${EXPORT_APPLICATION}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
 }
 
-/** @throws ClfsError `state` when the tables are missing, damaged, of another version, or those of a load */
+/** @throws ClfsError `state` when the tables are missing, damaged, of a later version, or those of a load */
 export function checkTables(database: Database, path: string): void {
-  const where = JSON.stringify(path);
-  let version: number;
-  let damage: string;
-  try {
-    version = (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
-    damage = (database.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }).quick_check;
-  } catch (cause) {
-    throw new ClfsError(
-      'state',
-      `Cannot use the job state ${where}: it is not a database, or is damaged. Remove its directory and repeat the export: what has been written is left as it is.`,
-      { cause },
-    );
-  }
-  if (version === 0)
-    throw new ClfsError('state', `The job state ${where} holds no job. Start one without --new-session=false.`);
-  if (!holdsExport(database))
-    throw new ClfsError(
-      'state',
-      `The job state ${where} is that of a load, not of an export. Go on with it by "clfsload load", or name another --state-path.`,
-    );
-  if (version > SCHEMA_VERSION)
-    throw new ClfsError(
-      'state',
-      `The job state ${where} is of version ${version}; this program uses version ${SCHEMA_VERSION}. Go on with the version of clfsload that began it.`,
-    );
-  if (damage !== 'ok')
-    throw new ClfsError(
-      'state',
-      `The job state ${where} is damaged: ${damage}. Remove its directory and repeat the export: what has been written is left as it is.`,
-    );
+  const wayOut = 'Remove its directory and repeat the export: what has been written is left as it is.';
+  checkDatabase(database, path, { kind: 'export', version: SCHEMA_VERSION, wayOut });
 }

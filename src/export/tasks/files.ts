@@ -4,10 +4,11 @@ import type { PartSink } from '../../engine/kinds.js';
 import { REPORT_MS, STOP_LOOK_MS } from '../../engine/report.js';
 import { idHex, ObjectType } from '../../format/ids.js';
 import type { FoundInode } from '../../namespace/reader.js';
+import { joinPath } from '../../paths/join-path.js';
 import type { ExportContext } from './context.js';
 import type { FilesPart, FilesResult, FilesTask } from './kinds.js';
 import { type ExportEntry, unpackEntries } from './packed-entries.js';
-import { exportBreakage, joinPath, problemOf, stopped } from './problem.js';
+import { exportBreakage, problemOf, stopped } from './problem.js';
 import { largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
 
 /** Writes the entries of a chunk; directories, large files and files with several names are only found out about. */

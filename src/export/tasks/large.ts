@@ -3,6 +3,7 @@ import type { PartSink } from '../../engine/kinds.js';
 import { REPORT_MS } from '../../engine/report.js';
 import { fileBlockCount } from '../../format/geometry.js';
 import { fileSize, requireSegments } from '../../namespace/content.js';
+import { joinPath } from '../../paths/join-path.js';
 import { patiently } from '../../posix/descriptors.js';
 import { Open } from '../../posix/libc.js';
 import { giveAttributesFd } from '../target/give-attributes.js';
@@ -19,7 +20,7 @@ import type {
   RangeResult,
   RangeTask,
 } from './kinds.js';
-import { ChangedByHand, exportBreakage, joinPath, problemOf, stopped } from './problem.js';
+import { ChangedByHand, exportBreakage, problemOf, stopped } from './problem.js';
 import { nameNew, staysAsItIs, writeContent } from './write-entry.js';
 
 const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;

@@ -1,9 +1,10 @@
 import { fileSize } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
+import { joinPath } from '../../paths/join-path.js';
 import { type FileStatus, PosixError } from '../../posix/libc.js';
 import type { ExportContext } from './context.js';
 import type { EntryProblem, LinkedResult, LinkedTask, TargetName } from './kinds.js';
-import { exportBreakage, joinPath, problemOf, stopped } from './problem.js';
+import { exportBreakage, problemOf, stopped } from './problem.js';
 import { createEntry, isWhole, largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
 
 /** A file system without hard links, or a file that has as many as it can have. */

@@ -42,8 +42,3 @@ export function exportBreakage(error: unknown): Breakage {
 export function stopped(): ClfsError {
   return new ClfsError('cancelled', 'The export was stopped. Repeat it to go on.');
 }
-
-/** Path of an entry below the root. */
-export function joinPath(directory: Uint8Array, name: Uint8Array): Buffer {
-  return directory.length === 0 ? Buffer.from(name) : Buffer.concat([directory, Buffer.from('/'), name]);
-}

@@ -1,10 +1,11 @@
 import type { Breakage } from '../../engine/breakage.js';
 import { unpackAttributes } from '../../format/packed-attributes.js';
+import { joinPath } from '../../paths/join-path.js';
 import { patiently } from '../../posix/descriptors.js';
 import { giveAttributesToDirectory } from '../target/give-attributes.js';
 import type { ExportContext } from './context.js';
 import type { EntryProblem, RestoreResult, RestoreTask } from './kinds.js';
-import { exportBreakage, joinPath, problemOf } from './problem.js';
+import { exportBreakage, problemOf } from './problem.js';
 
 /** Gives directories their owner, mode and times. */
 export async function restoreDirectories({ directories }: RestoreTask, context: ExportContext): Promise<RestoreResult> {
