@@ -9,6 +9,7 @@ import { decodeInode } from '../src/format/inode.js';
 import { decodeObjectName } from '../src/format/names.js';
 import type { LoadSummary } from '../src/load/options.js';
 import { openLz4 } from '../src/lz4/lz4.js';
+import type { SourcePlace } from '../src/source/source-place.js';
 import { differencesOf, expectFaithful, findingsOf, SMALL } from './support/check.js';
 import { inodesOf } from './support/names.js';
 import { removeTree, someBytes } from './support/tree.js';
@@ -200,6 +201,51 @@ describe('a directory with a failed entry that is not in its place any more', ()
     rmSync(fresh.path('d'), { recursive: true });
     renameSync(away, fresh.path('d'));
     await expectWhole(fresh, await fresh.session(mounted));
+  });
+});
+
+describe('what cannot be told from another place is not given up', () => {
+  const AWAY = [
+    ['nothing', () => undefined, undefined],
+    ['a file', (job: Job) => job.file('d'), undefined],
+    ['a directory of the file system above', (job: Job) => mkdirSync(job.path('d')), undefined],
+    ['one of a third file system', (job: Job) => mkdirSync(job.path('d')), '7:7'],
+  ] as const;
+  it.each(AWAY)('where another file system was mounted there is %s', async (_, put, device) => {
+    const at = (text: string | undefined) => (path: string) =>
+      path === 'd' || path.startsWith('d/') ? text : undefined;
+    const job = new Job(base);
+    for (const name of ['d/one', 'd/locked', 'beside']) job.file(name);
+    expect((await job.session({ ...lock('d/locked'), device: at('9:9') })).status).toBe('CompletedWithErrors');
+    const away = takeAway(job, 'd');
+    put(job);
+    const blobs = job.world.store.blobs.size;
+    expect((await job.session({ device: at(device) })).status).toBe('CompletedWithErrors');
+    expect(reasons(job)).toEqual({ 'd/locked': 'directory-changed' });
+    expect(job.world.store.blobs.size).toBeGreaterThanOrEqual(blobs);
+    rmSync(job.path('d'), { recursive: true, force: true });
+    renameSync(away, job.path('d'));
+    await expectWhole(job, await job.session({ device: at('9:9') }));
+  });
+
+  const HERE: SourcePlace = { identity: 'disk A', mounts: { '64': '/ ext4 /dev/sdb1' } };
+  const PLACES: readonly [string, SourcePlace | undefined][] = [
+    ['the source is on another disk', { ...HERE, identity: 'disk B' }],
+    ['it cannot be told where the source is', undefined],
+    ['a file system on the way is not mounted', { ...HERE, mounts: {} }],
+    ['another one is mounted on the way', { ...HERE, mounts: { '64': '/ ext4 /dev/sdc1' } }],
+  ];
+  it.each(PLACES)('while %s', async (_, place) => {
+    const job = new Job(base);
+    for (const name of ['d/one', 'd/locked', 'beside']) job.file(name);
+    expect((await job.session({ ...lock('d/locked'), place: () => HERE })).status).toBe('CompletedWithErrors');
+    const away = takeAway(job, 'd');
+    mkdirSync(job.path('d'));
+    expect((await job.session({ place: () => place })).status).toBe('CompletedWithErrors');
+    expect(reasons(job)).toEqual({ 'd/locked': 'directory-changed' });
+    rmSync(job.path('d'), { recursive: true });
+    renameSync(away, job.path('d'));
+    await expectWhole(job, await job.session({ place: () => HERE }));
   });
 });
 

@@ -1,5 +1,6 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { ObjectType } from '../format/ids.js';
+import { isSamePlace } from '../source/source-place.js';
 import type { SourceAttributes, SourceTree } from '../source/source-tree.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { escapePath } from '../text/escape-path.js';
@@ -29,8 +30,8 @@ const UNKNOWN: Place = { kind: 'unknown' };
  *   1. A directory is looked at, by its path, when an entry of it has failed, or when it keeps another one out: the
  *      same directory, which was met by another path (`directory-reached-twice`).
  *   2. It is not in its place when its path leads to nothing, to no directory, or to another directory than the
- *      recorded one, while its parent is in its place. What cannot be told, since a directory cannot be read or a file
- *      system is not mounted, changes nothing.
+ *      recorded one, while its parent is in its place, and while the source is the one that was loaded, with the
+ *      same file systems mounted on the way to it (`source-place.ts`). What cannot be told changes nothing.
  *   3. Then the topmost directory above it that is not in its place is given up with all that is below (`give-up.ts`),
  *      and its name is a failure of its parent. That is looked at as all failures are: what is there now is new, or
  *      gone.
@@ -141,7 +142,7 @@ class Search {
     if (above.kind !== 'here') return above;
     // Its parent may have been away while it was looked for.
     if ((await this.#look(directory)) !== 'changed') return UNKNOWN;
-    return (await this.#isUnmounted(directory, parent)) ? UNKNOWN : { kind: 'moved', topmost: directory };
+    return (await this.#isProven(directory, parent)) ? { kind: 'moved', topmost: directory } : UNKNOWN;
   }
 
   async #look(directory: number): Promise<'here' | 'changed' | 'unknown'> {
@@ -154,23 +155,24 @@ class Search {
   }
 
   /**
-   * Whether a file system of the source is not mounted now: what is in the place of its topmost directory belongs to
-   * that of the parent.
+   * Whether it is certain that a directory has left its place: not so when the path leads elsewhere only since a file
+   * system is not mounted, or another one is. What would be removed may be the only copy.
    */
-  async #isUnmounted(directory: number, parent: number): Promise<boolean> {
+  async #isProven(directory: number, parent: number): Promise<boolean> {
     const { state, log } = this.#context;
-    const own = state.directories.get(directory).fileSystem;
-    const { fileSystem } = state.directories.get(parent);
-    if (own === fileSystem) return false;
     const { path } = this.#context.directory(directory);
-    const found = await this.#attributesAt(path);
-    const unmounted = !('reason' in found) && found.device === state.deviceOf(fileSystem);
-    if (unmounted)
+    const { fileSystem } = state.directories.get(directory);
+    let proven = isSamePlace(state.record.sourcePlace, this.#tools.work.source.place?.(), path);
+    if (proven && fileSystem !== state.directories.get(parent).fileSystem) {
+      const found = await this.#attributesAt(path);
+      proven = !('reason' in found) && found.device === state.deviceOf(fileSystem);
+    }
+    if (!proven)
       log.write(
         'WARNING',
-        `${escapePath(path)}: its file system is not mounted: mount it, or what failed below it stays failed`,
+        `${escapePath(path)}: it is not what was loaded, or its file system is not mounted: mount it, or what failed below it stays failed`,
       );
-    return unmounted;
+    return proven;
   }
 
   async #attributesAt(

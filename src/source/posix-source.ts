@@ -17,6 +17,7 @@ import {
   statFd,
 } from '../posix/libc.js';
 import { quotePath } from '../text/escape-path.js';
+import { placeOf } from './source-place.js';
 import {
   type DirectoryIdentity,
   entryFailure,
@@ -54,6 +55,7 @@ export function openPosixSource(root: Uint8Array): SourceTree {
   }
   return {
     openDirectory: (path, expected) => openDirectory(rootFd, path, expected),
+    place: () => placeOf(root, rootFd),
     close: () => close(rootFd),
   };
 }

@@ -110,6 +110,7 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
         close: () => directory.close(),
       };
     },
+    place: () => source.place?.(),
     close: () => source.close(),
   };
 }

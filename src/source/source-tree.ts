@@ -1,6 +1,7 @@
 import { ClfsError } from '../error.js';
 import type { EntryType } from '../format/ids.js';
 import type { FileStatus } from '../posix/libc.js';
+import type { SourcePlace } from './source-place.js';
 
 /** Attributes of an entry of the source, as lstat gives them. */
 export interface SourceAttributes extends FileStatus {
@@ -37,6 +38,8 @@ export interface SourceTree {
    * is no directory or not the expected one
    */
   openDirectory(path: Buffer, expected?: DirectoryIdentity): SourceDirectory;
+  /** What tells this tree from another one at its path; undefined where that cannot be told. */
+  place?(): SourcePlace | undefined;
   /** Closes the root. */
   close(): void;
 }

@@ -1,4 +1,5 @@
 import type { LoadSpec, RunSettings } from '../job/load-spec.js';
+import type { SourcePlace } from '../source/source-place.js';
 
 /** What is the same for a job from first to last, and what its end needs. No secret of the service is in it. */
 export interface JobRecord {
@@ -46,6 +47,8 @@ export interface JobRecord {
   readonly books: boolean;
   /** Why the container's listing was not compared with the tally before the commit; empty when it was, or not yet. */
   readonly notChecked: string;
+  /** Where the source is; absent where that cannot be told, and before version 0.2.0. */
+  readonly sourcePlace?: SourcePlace;
   /** Sentences on what of the source the format cannot hold; absent while nobody has gone over all of it. */
   readonly unheld?: readonly string[];
 }

@@ -33,6 +33,7 @@ export function openModelSource(view: SourceView): SourceTree {
       if (expected) requireIdentity(node, expected, view.device);
       return new ModelDirectory(view, node);
     },
+    place: () => ({ identity: 'the model', mounts: {} }),
     close: () => undefined,
   };
 }

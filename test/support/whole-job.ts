@@ -5,6 +5,7 @@ import type { Geometry } from '../../src/format/geometry.js';
 import { load } from '../../src/load/load.js';
 import type { LoadOptions, LoadSummary } from '../../src/load/options.js';
 import { CURRENT_DIRECTORY, setTimes } from '../../src/posix/libc.js';
+import type { SourcePlace } from '../../src/source/source-place.js';
 import {
   entryFailure,
   type SourceAttributes,
@@ -28,6 +29,8 @@ export interface Watch {
   device?(path: string): string | undefined;
   /** Directories that are another one, by their paths: as with a bind mount. */
   readonly same?: Readonly<Record<string, string>>;
+  /** What tells the source from another one at its path; default: always the same. */
+  place?(): SourcePlace | undefined;
   /** Whether a listing comes in one piece; else in those of the file system. */
   readonly inOnePiece?: boolean;
 }
@@ -134,6 +137,8 @@ function watchSource(tree: SourceTree, watch: Watch): SourceTree {
   };
   return {
     ...tree,
+    // Not every file system that tests run on tells one tree from another.
+    place: watch.place ?? (() => ({ identity: 'of a test', mounts: {} })),
     openDirectory(path, expected) {
       watch.directory?.(path.toString());
       const device = watch.device?.(path.toString());
