@@ -3,15 +3,18 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import koffi from 'koffi';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { load } from '../src/load/load.js';
 import { isOnLustre, listAttributes, readAttribute } from '../src/posix/extended-attributes.js';
 import { openPosixSource } from '../src/source/posix-source.js';
 import { selectFrom } from '../src/source/selection.js';
 import type { Unstorable } from '../src/source/source-tree.js';
+import { entryFailure } from '../src/source/source-tree.js';
 import { unstorableAt } from '../src/source/unstorable.js';
 import { sizeTree } from '../src/worker/size-tree.js';
 import { addUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from '../src/worker/unstorable-count.js';
 import { startAzurite } from './support/azurite.js';
 import { SMALL } from './support/check.js';
+import { KillableWorld } from './support/killable-world.js';
 import { runProgram } from './support/program.js';
 import { isRoot, removeTree, someBytes } from './support/tree.js';
 import { Job, lock, type Watch } from './support/whole-job.js';
@@ -231,6 +234,42 @@ describe('the end of a load', () => {
       ]);
     },
   );
+
+  it.runIf(hasUser)('does not count what is in a directory that could not be listed', async () => {
+    const tree = mkdtempSync(join(base, 'locked-'));
+    mkdirSync(join(tree, 'd'));
+    writeFileSync(join(tree, 'd/b'), 'b');
+    set(join(tree, 'd/b'), 'user.a');
+    const world = new KillableWorld(true);
+    let locked = true;
+    const session = async (newSession: boolean) => {
+      const notes: string[] = [];
+      const summary = await load({
+        source: tree,
+        destination: '/unused',
+        statePath: join(base, 'locked-state'),
+        newSession,
+        estimate: false,
+        onEvent: (event) => void (event.kind === 'message' && notes.push(event.text)),
+        internals: {
+          container: world.container,
+          geometry: SMALL,
+          wrapSource: (posix) => ({
+            ...posix,
+            openDirectory(path, expected) {
+              if (locked && path.toString() === 'd') throw entryFailure('directory-unreadable', 'permission denied');
+              return posix.openDirectory(path, expected);
+            },
+          }),
+        },
+      });
+      return { status: summary.status, notes: notes.filter((text) => /cannot hold/.test(text)) };
+    };
+    const told = [expect.stringContaining('were not counted')];
+    expect(await session(true)).toEqual({ status: 'CompletedWithErrors', notes: told });
+    locked = false;
+    expect(await session(false)).toEqual({ status: 'Completed', notes: told });
+  });
 
   it('says that nothing was counted where the source cannot tell, and remembers what was', async () => {
     const notesOf = async (job: Job, watch: Watch) => {

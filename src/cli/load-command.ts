@@ -263,8 +263,7 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
         },
         maxErrors: given('maxErrors'),
         capMbps: given('capMbps'),
-        concurrency:
-          flags.concurrencyCount === 0 ? undefined : (flags.concurrencyCount ?? concurrencyFromEnvironment()),
+        concurrency: flags.concurrencyCount ?? concurrencyFromEnvironment(),
         threads: given('threads'),
         logLevel: flags.logLevel,
         retryWindowMs: given('retryWindow'),
@@ -305,7 +304,8 @@ function refusalText(error: ClfsError): string {
 
 function concurrencyFromEnvironment(): number | undefined {
   const value = process.env.AZCOPY_CONCURRENCY_VALUE;
-  if (value === undefined || value === '' || value.toUpperCase() === 'AUTO') return undefined;
+  if (value === undefined || value === '') return undefined;
+  if (value.toUpperCase() === 'AUTO') return 0;
   const number = Number(value);
   if (!Number.isInteger(number) || number < 1)
     throw new UsageError(`AZCOPY_CONCURRENCY_VALUE takes a whole number or AUTO, not ${JSON.stringify(value)}`);

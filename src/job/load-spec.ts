@@ -39,7 +39,7 @@ export interface RunSettings {
   readonly capMbps?: number;
   /**
    * Requests in flight, at most: where the service does not answer in time, or asks for less, fewer for a while.
-   * Default: adapted to the service.
+   * 0 (default): adapted to the service.
    */
   readonly concurrency?: number;
   /** Worker threads; default: the number of processors, at most 16. */

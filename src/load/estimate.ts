@@ -11,9 +11,13 @@ export function startEstimate(setup: SizeSetup, progress: Progress): { stop(): v
   let sizer: SizerThread | undefined;
   progress.notCounted = 'the load ended before its source had been sized';
   const timer = setTimeout(() => {
-    sizer = startSizer({ ...setup, unstorable: true }, ({ entries, bytes, unstorable }, complete) => {
+    sizer = startSizer({ ...setup, unstorable: true }, ({ entries, bytes, unstorable, unreadable }, complete) => {
       progress.setSized(entries, bytes, complete);
       if (!complete) return;
+      if (unreadable > 0) {
+        progress.notCounted = `${unreadable} entries could not be read when the source was sized`;
+        return;
+      }
       progress.unstorable = unstorable;
       progress.notCounted = 'it cannot be seen without /proc';
     });

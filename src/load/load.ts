@@ -1,4 +1,3 @@
-import { availableParallelism } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { Authorization } from '../container/azure/blob-service.js';
 import { redact } from '../container/azure/container-url.js';
@@ -34,8 +33,6 @@ import { Progress } from './progress.js';
 import { openResources, requirePlaces } from './resources.js';
 import { Session } from './session.js';
 
-const MOST_THREADS = 16;
-
 /**
  * Loads a directory tree into an empty container in the CLFS format.
  *
@@ -49,9 +46,6 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   if (!options.statePath) throw new ClfsError('usage', 'please specify a state-path');
   const { internals, newSession } = options;
   const clock = internals?.clock ?? systemClock;
-  const threads = options.threads ?? Math.min(MOST_THREADS, availableParallelism());
-  // The first place is this thread's own, the second that of its lane.
-  const traffic = new Traffic(threads + 2);
   const signal = options.signal ?? new AbortController().signal;
   const lz4 = openLz4();
   let log: JobLog | undefined;
@@ -65,13 +59,14 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     random: internals?.random,
     check: (spec, settings) => requirePlaces({ spec, settings, options }),
     open: (spec, settings) =>
-      openResources({ spec, settings, options, traffic, signal, onTrouble: (text) => warn(redact(text)) }),
+      openResources({ spec, settings, options, signal, onTrouble: (text) => warn(redact(text)) }),
   });
   const { state, directory, spec, settings, resources } = job;
   resources.begun();
   const progress = new Progress(clock);
   let manifest: ManifestFile | undefined;
   let sizing: ReturnType<typeof startEstimate> | undefined;
+  let runner: Runner<LoadKinds> | undefined;
   try {
     const constants = constantsOf(job, options);
     const { jobId } = state.record;
@@ -88,19 +83,20 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     else if (settings.estimate !== false && !internals?.container) {
       sizing = startEstimate({ spec, geometry: constants.geometry }, progress);
     }
-    const runner = internals?.container
-      ? createInlineRunner(shareLoadLane(work))
-      : await openRunner(job, { constants, threads, traffic, onLog: warn });
+    runner = internals?.container ? createInlineRunner(shareLoadLane(work)) : await openRunner(job, constants, warn);
     const warnings = warningsBefore(resources.destination, options.statePath, clock.now());
-    const parts = { options, logFile, job, context, work, runner, lz4, traffic, signal, warnings };
+    const parts = { options, logFile, job, context, work, runner, lz4, traffic: resources.traffic, signal, warnings };
     return await new Session(parts).run();
   } finally {
     sizing?.stop();
-    log?.close();
-    manifest?.close();
-    state.close();
-    await resources.close();
-    directory.release();
+    try {
+      await runner?.close();
+      log?.close();
+      manifest?.close();
+    } finally {
+      state.close();
+      await resources.close().finally(() => directory.release());
+    }
   }
 }
 
@@ -111,17 +107,11 @@ function constantsOf({ state, spec }: OpenJob, { internals }: LoadOptions): JobC
 
 /** The lane of the calling thread, and those of threads. */
 async function openRunner(
-  { resources: { destination, identity }, settings }: OpenJob,
-  of: {
-    readonly constants: JobConstants;
-    readonly threads: number;
-    readonly traffic: Traffic;
-    onLog(text: string): void;
-  },
+  { resources: { destination, identity, traffic, threads }, settings }: OpenJob,
+  constants: JobConstants,
+  onLog: (text: string) => void,
 ): Promise<Runner<LoadKinds>> {
-  const { constants, threads, traffic, onLog } = of;
-  const concurrency =
-    settings.concurrency === undefined ? undefined : Math.max(1, Math.round(settings.concurrency / threads));
+  const concurrency = settings.concurrency ? Math.max(1, Math.round(settings.concurrency / threads)) : undefined;
   const { retryWindowMs, capMbps, lateArrivalMs } = settings;
   const lane: LaneSetup = {
     place: destination.place,

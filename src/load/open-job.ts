@@ -86,7 +86,8 @@ export async function beginJob({
     return { state, directory, spec, settings, resources };
   } catch (error) {
     state?.close();
-    await resources?.close();
+    // Why it was refused is what is told.
+    await resources?.close().catch(() => undefined);
     resources?.discard();
     // Where the bucket object may be there, its UUID is kept for the next start.
     const refused = isClfsError(error, 'container-not-empty', 'container-missing', 'access-denied');
@@ -128,7 +129,8 @@ export async function resumeJob({ statePath, wish, settings, lz4, hooks, check, 
     return { state, directory, spec, settings: merged, resources };
   } catch (error) {
     state?.close();
-    await resources?.close();
+    // Why it was refused is what is told.
+    await resources?.close().catch(() => undefined);
     directory.release();
     throw error;
   }

@@ -86,6 +86,8 @@ export class ListingInProgress {
     const problem = result.failure ?? this.#identify(result, context);
     if (problem) {
       this.discard(context);
+      // What is in it was not counted.
+      context.progress.listedUnstorable = undefined;
       if (record.id === ROOT_DIRECTORY) throw new ClfsError('source', `Cannot read the source: ${problem.message}.`);
       const { parent, name } = record;
       state.directories.delete(this.directory);

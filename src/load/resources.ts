@@ -1,10 +1,11 @@
 import { constants as access, accessSync, existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { Container } from '../container/container.js';
 import { makeLocalContainer } from '../container/local-container.js';
 import { openContainer, type ParsedContainer, parseContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
-import type { Traffic } from '../container/traffic.js';
+import { Traffic } from '../container/traffic.js';
 import { ClfsError, messageOf } from '../error.js';
 import { type Identity, openIdentity } from '../identity/identity.js';
 import { type LoadSpec, type RunSettings, sourcePath } from '../job/load-spec.js';
@@ -14,6 +15,7 @@ import type { SourceTree } from '../source/source-tree.js';
 import { requireApart } from '../state/state-directory.js';
 import type { LoadOptions } from './options.js';
 
+const MOST_THREADS = 16;
 /** Retry window until the job has begun: a service that does not answer is then an error soon. */
 const FIRST_RETRY_WINDOW_MS = 15_000;
 
@@ -23,6 +25,10 @@ export interface LoadResources {
   readonly identity: Identity;
   readonly source: SourceTree;
   readonly container: Container;
+  /** Threads that work, beside the calling one. */
+  readonly threads: number;
+  /** Counts of requests: the first place is the calling thread's own, the second that of its lane. */
+  readonly traffic: Traffic;
   /** The job has begun: from here on an outage is waited for. */
   begun(): void;
   /**
@@ -37,7 +43,6 @@ export interface ResourceNeeds {
   readonly spec: LoadSpec;
   readonly settings: RunSettings;
   readonly options: LoadOptions;
-  readonly traffic: Traffic;
   readonly signal: AbortSignal;
   /** Told of trouble with the identity, once the log is open. */
   onTrouble(text: string): void;
@@ -68,7 +73,6 @@ export async function openResources({
   spec,
   settings,
   options,
-  traffic,
   signal,
   onTrouble,
 }: ResourceNeeds): Promise<LoadResources> {
@@ -78,6 +82,8 @@ export async function openResources({
   const source = selectFrom(options.internals?.wrapSource?.(opened) ?? opened, spec.selection);
   let identity: Identity | undefined;
   let made: string | undefined;
+  const threads = settings.threads ?? Math.min(MOST_THREADS, availableParallelism());
+  const traffic = new Traffic(threads + 2);
   const service = {
     retryWindowMs: FIRST_RETRY_WINDOW_MS,
     traffic,
@@ -101,7 +107,7 @@ export async function openResources({
     const begun = () => {
       service.retryWindowMs = settings.retryWindowMs ?? Number.POSITIVE_INFINITY;
     };
-    return { destination, identity, source, container, begun, discard, close };
+    return { destination, identity, source, container, threads, traffic, begun, discard, close };
   } catch (error) {
     identity?.close();
     source.close();

@@ -5,6 +5,7 @@ import type { Runner } from '../engine/runner.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
 import { sourcePath } from '../job/load-spec.js';
+import { withMounts } from '../source/source-place.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
 import { quotePath } from '../text/escape-path.js';
@@ -131,7 +132,13 @@ export class Session {
       const late = Math.max(this.#tools.uncertainUntilMs(), work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
       state.transact(() =>
-        state.update({ finalStatus: status, settled, unheld: countedTexts(context.progress) ?? state.record.unheld }),
+        state.update({
+          finalStatus: status,
+          settled,
+          // What was mounted while the source was read is part of it.
+          sourcePlace: withMounts(state.record.sourcePlace, work.source.place?.()),
+          unheld: countedTexts(context.progress) ?? state.record.unheld,
+        }),
       );
     } catch (error) {
       failure ??= error;
@@ -150,7 +157,7 @@ export class Session {
       plan,
       store: job.state,
       clock,
-      allLanes: job.settings.concurrency !== undefined,
+      allLanes: Boolean(job.settings.concurrency),
       cancelled: stopped,
     });
     await this.#engine.run(runner, signal);
@@ -236,6 +243,7 @@ export class Session {
         encoder,
         spec: job.spec,
         settings: job.settings,
+        ...(first ? { sourcePlace: work.source.place?.() } : {}),
       });
       if (first) {
         const name = rootName(sourcePath(job.spec));
@@ -258,8 +266,12 @@ export class Session {
     }
     if (!state.record.books) await restoreEntries(context, new LeftoverGuard(context, this.#tools));
     const givenUp = await giveUpMoved(context, this.#tools);
+    const sourcePlace = withMounts(state.record.sourcePlace, work.source.place?.());
     const retried = state.transact(() => {
+      state.update({ sourcePlace });
       if (givenUp) {
+        // What is listed anew has been counted by nobody.
+        state.update({ unheld: undefined });
         const { done, bytes } = state.counters;
         state.update({ sessionStart: { ...state.record.sessionStart, done, bytes } });
         // What waited for it need not any more.

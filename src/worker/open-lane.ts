@@ -49,9 +49,12 @@ export async function openLoadLane(
   const { retryWindowMs = Number.POSITIVE_INFINITY, concurrency, capMbps, lateArrivalMs } = setup.settings;
   const rateLimit = capMbps ? createRateLimit(capMbps, traffic) : undefined;
   const service = { retryWindowMs, concurrency, traffic, rateLimit, lateArrivalMs, onRetry };
-  const container = await openContainer(setup.place, authorization, service);
   const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
   const source = selectFrom(openPosixSource(sourcePath(constants.spec)), constants.spec.selection);
+  const container = await openContainer(setup.place, authorization, service).catch((error) => {
+    source.close();
+    throw error;
+  });
   const context = createContext(constants, source, container, openLz4(), setup.lanes);
   let closed: Promise<void> | undefined;
   const closeContainer = () => {
