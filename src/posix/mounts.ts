@@ -27,12 +27,12 @@ export function parseMounts(text: string): readonly Mount[] {
     if (after === undefined) continue;
     const [, , , root, point] = before.split(' ');
     const [type, source] = after.split(' ');
-    mounts.set(point, { point: unescape(point), what: `${root} ${type} ${source}`, source });
+    mounts.set(point, { point: unescapeField(point), what: `${root} ${type} ${source}`, source });
   }
   return [...mounts.values()];
 }
 
-function unescape(field: string): Buffer {
+function unescapeField(field: string): Buffer {
   const bytes = field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
   return Buffer.from(bytes, 'latin1');
 }
