@@ -133,6 +133,10 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
   it('destination without a parent, not a directory, or not empty', async () => {
     await refused([source, join(destination, 'a', 'b'), `--state-path=${state}`], /its parent .* does not exist/);
     await refused([source, join(source, 'file'), `--state-path=${state}`], /inside the source/);
+    await refused(
+      [source, join(base, 'container'), `--state-path=${state}`, `--manifest=${join(source, 'manifest')}`],
+      /manifest .* is inside the source/,
+    );
     mkdirSync(destination);
     writeFileSync(join(destination, 'something'), 'x');
     await refused(load(), 'is not empty. Load into an empty one');

@@ -157,6 +157,9 @@ function downgrade(path: string): number {
   const before = { ...rest, sourceHex, container, compress: compression === 'LZ4', preserveHardLinks, selection };
   expect(settings).toBeDefined();
   db.exec(`
+    DROP INDEX directory_identity;
+    ALTER TABLE directory DROP COLUMN born;
+    CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode) WHERE inode <> x'0000000000000000';
     ALTER TABLE link_group DROP COLUMN written_bytes;
     ALTER TABLE large DROP COLUMN done;
     ALTER TABLE large ADD COLUMN done_blocks INTEGER NOT NULL DEFAULT 0;

@@ -228,9 +228,8 @@ describe('what cannot be told from another place is not given up', () => {
     await expectWhole(job, await job.session({ device: at('9:9') }));
   });
 
-  const HERE: SourcePlace = { identity: 'disk A', mounts: { '64': '/ ext4 /dev/sdb1' } };
+  const HERE: SourcePlace = { root: 'disk A', mounts: { '64': '/ ext4 /dev/sdb1' } };
   const PLACES: readonly [string, SourcePlace | undefined][] = [
-    ['the source is on another disk', { ...HERE, identity: 'disk B' }],
     ['it cannot be told where the source is', undefined],
     ['a file system on the way is not mounted', { ...HERE, mounts: {} }],
     ['another one is mounted on the way', { ...HERE, mounts: { '64': '/ ext4 /dev/sdc1' } }],
@@ -246,6 +245,101 @@ describe('what cannot be told from another place is not given up', () => {
     rmSync(job.path('d'), { recursive: true });
     renameSync(away, job.path('d'));
     await expectWhole(job, await job.session({ place: () => HERE }));
+  });
+});
+
+describe('a directory that was made anew and has the inode number of the old one', () => {
+  const born = (ns: bigint): Watch => ({ born: (path) => (path === 'd' ? ns : undefined) });
+
+  it('is another one', async () => {
+    const job = new Job(base);
+    for (const name of ['d/one', 'd/locked', 'd/sub/two', 'beside']) job.file(name);
+    expect((await job.session({ ...lock('d/locked'), ...born(1n) })).status).toBe('CompletedWithErrors');
+    for (const name of ['one', 'locked', 'sub']) rmSync(job.path(`d/${name}`), { recursive: true });
+    for (const name of ['d/new', 'd/sub/newer']) job.file(name);
+    await expectWhole(job, await job.session(born(2n)));
+  });
+
+  it('is met in another place, and loaded there at once', async () => {
+    const job = new Job(base);
+    for (const name of ['a/one', 'b/two', 'c']) job.file(name);
+    // Both have one number: b was made when a, which is gone, had been loaded.
+    const same: Watch = { same: { b: 'a' }, born: (path) => (path === 'a' ? 1n : path === 'b' ? 2n : undefined) };
+    const summary = await job.session(same);
+    expect(summary.status).toBe('Completed');
+    expect([...(await inodesOf(job.world.store, SMALL)).keys()]).toEqual(
+      expect.arrayContaining(['a/one', 'b/one', 'c']),
+    );
+  });
+});
+
+describe('while the place of an entry is not proven', () => {
+  const HERE: SourcePlace = { root: 'disk A', mounts: { [Buffer.from('m').toString('hex')]: '/ nfs4 server:/export' } };
+  const unmounted = { place: () => ({ ...HERE, mounts: {} }) };
+  const mounted = { place: () => HERE };
+
+  it('nothing of another tree is loaded: the job is refused, and goes on when the source is back', async () => {
+    const job = new Job(base);
+    for (const name of ['d/one', 'd/two', 'three']) job.file(name);
+    let puts = 0;
+    // The bucket object is put, and nothing else.
+    job.world.onPut = () => (++puts > 1 ? 'killed before' : undefined);
+    await job.session(mounted).catch(() => undefined);
+    job.world.onPut = undefined;
+    for (const other of [
+      { root: 'disk B', mounts: {} },
+      { root: 'disk B', mounts: HERE.mounts },
+    ]) {
+      const refused = await job.session({ place: () => other });
+      expect(refused.status).toBe('Failed');
+      expect(refused.error).toMatchObject({ code: 'source' });
+    }
+    await expectWhole(job, await job.session(mounted));
+  });
+
+  it('what is missing stays failed', async () => {
+    const job = new Job(base);
+    for (const name of ['m/locked', 'm/one', 'locked']) job.file(name);
+    expect((await job.session({ ...lock('m/locked', 'locked'), ...mounted })).status).toBe('CompletedWithErrors');
+    const away = takeAway(job, 'm/locked');
+    rmSync(job.path('locked'));
+    // What is above is proven: there it is gone.
+    expect((await job.session(unmounted)).status).toBe('CompletedWithErrors');
+    expect(reasons(job)).toEqual({ 'm/locked': 'directory-changed' });
+    renameSync(away, job.path('m/locked'));
+    await expectWhole(job, await job.session(mounted));
+  });
+
+  it('an empty directory is not loaded where a file system was', async () => {
+    const job = new Job(base);
+    for (const name of ['m/one', 'two']) job.file(name);
+    expect((await job.session({ ...lock('m'), ...mounted })).status).toBe('CompletedWithErrors');
+    const away = takeAway(job, 'm');
+    mkdirSync(job.path('m'));
+    expect((await job.session(unmounted)).status).toBe('CompletedWithErrors');
+    expect(reasons(job)).toEqual({ m: 'directory-changed' });
+    rmSync(job.path('m'), { recursive: true });
+    renameSync(away, job.path('m'));
+    await expectWhole(job, await job.session(mounted));
+  });
+
+  it('what was looked at while a file system went away does not count', async () => {
+    const job = new Job(base);
+    for (const name of ['m/locked', 'm/one']) job.file(name);
+    expect((await job.session({ ...lock('m/locked'), ...mounted })).status).toBe('CompletedWithErrors');
+    const away = takeAway(job, 'm/locked');
+    let looks = 0;
+    const leaving: Watch = {
+      place: () => (looks > 0 ? { ...HERE, mounts: {} } : HERE),
+      entry(path) {
+        if (path === 'm/locked') looks++;
+      },
+    };
+    expect((await job.session(leaving)).status).toBe('CompletedWithErrors');
+    expect(looks).toBe(1);
+    expect(reasons(job)).toEqual({ 'm/locked': 'directory-changed' });
+    renameSync(away, job.path('m/locked'));
+    await expectWhole(job, await job.session(mounted));
   });
 });
 

@@ -69,7 +69,7 @@ describe('a name of more than 255 bytes', () => {
     for (const name of ['a', 'b', 'c', 'd', 'e']) job.file(`d/${name}`);
     job.file('sub/below');
     // It can be looked at; this file system has no such names.
-    const looking: Watch = { ...withLong({ name: long, type }), same: { [`d/${long}`]: 'sub' } };
+    const looking: Watch = { ...withLong({ name: long, type }), same: { [`d/${long.toString()}`]: 'sub' } };
     for (let session = 0; session < 2; session++) {
       const summary = await job.session(looking);
       expect(summary.status).toBe('CompletedWithErrors');

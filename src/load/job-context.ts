@@ -3,6 +3,7 @@ import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import { unpackAttributes } from '../format/packed-attributes.js';
 import type { JobLog } from '../log/job-log.js';
 import { joinPath } from '../paths/join-path.js';
+import type { SourcePlace } from '../source/source-place.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import type { JobState } from '../state/job-state.js';
 import type { LargeRecord } from '../state/large-files.js';
@@ -36,6 +37,8 @@ export class JobContext {
   readonly clock: Clock;
   /** Where the lines of the manifest go; undefined when none is wanted. */
   readonly manifest: ManifestFile | undefined;
+  /** Where the source is now; undefined where that cannot be told. */
+  readonly sourcePlace: () => SourcePlace | undefined;
   readonly #cache = new Map<number, DirectoryFacts>();
 
   constructor(parts: {
@@ -46,8 +49,10 @@ export class JobContext {
     readonly log: JobLog;
     readonly clock: Clock;
     readonly manifest: ManifestFile | undefined;
+    readonly sourcePlace: () => SourcePlace | undefined;
   }) {
-    const { state, ids, constants, progress, log, clock, manifest } = parts;
+    const { state, ids, constants, progress, log, clock, manifest, sourcePlace } = parts;
+    this.sourcePlace = sourcePlace;
     this.state = state;
     this.clock = clock;
     this.ids = ids;
@@ -62,15 +67,16 @@ export class JobContext {
     if (cached) return cached;
     const record = this.state.directories.get(id);
     const device = this.state.deviceOf(record.fileSystem);
+    const { inode, bornNs } = record;
     let facts: DirectoryFacts;
     if (id === ROOT_DIRECTORY) {
       const path = Buffer.alloc(0);
-      facts = { path, handle: Buffer.from(ROOT_ID), manager: 0, place: { path, device, inode: record.inode } };
+      facts = { path, handle: Buffer.from(ROOT_ID), manager: 0, place: { path, device, inode, bornNs } };
     } else {
       const parent = this.directory(record.parent);
       const path = joinPath(parent.path, record.name);
       const handle = this.ids.handle(record.sequence, ObjectType.directory, parent.manager, record.manager);
-      facts = { path, handle, manager: record.manager, place: { path, device, inode: record.inode } };
+      facts = { path, handle, manager: record.manager, place: { path, device, inode, bornNs } };
     }
     if (this.#cache.size >= CACHED_DIRECTORIES) this.#cache.clear();
     this.#cache.set(id, facts);

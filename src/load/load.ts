@@ -77,11 +77,12 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     log = openJobLog(logFile, options.logLevel ?? 'INFO', redact);
     if (spec.manifest !== undefined) manifest = new ManifestFile((name) => directory.file(name), state);
     const ids = new JobIds(constants.secret, constants.containerId);
-    const context = new JobContext({ state, ids, constants, progress, log, clock, manifest });
+    const sourcePlace = () => resources.source.place?.();
+    const context = new JobContext({ state, ids, constants, progress, log, clock, manifest, sourcePlace });
     const work = createContext(constants, resources.source, resources.container, lz4, 1, clock);
     if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
     else if (settings.estimate !== false && !internals?.container) {
-      sizing = startEstimate({ spec, geometry: constants.geometry }, progress);
+      sizing = startEstimate({ spec, root: resources.source.descriptor, geometry: constants.geometry }, progress);
     }
     runner = internals?.container ? createInlineRunner(shareLoadLane(work)) : await openRunner(job, constants, warn);
     const warnings = warningsBefore(resources.destination, options.statePath, clock.now());
@@ -107,7 +108,7 @@ function constantsOf({ state, spec }: OpenJob, { internals }: LoadOptions): JobC
 
 /** The lane of the calling thread, and those of threads. */
 async function openRunner(
-  { resources: { destination, identity, traffic, threads }, settings }: OpenJob,
+  { resources: { destination, identity, source, traffic, threads }, settings }: OpenJob,
   constants: JobConstants,
   onLog: (text: string) => void,
 ): Promise<Runner<LoadKinds>> {
@@ -118,6 +119,7 @@ async function openRunner(
     constants,
     settings: { retryWindowMs, concurrency, capMbps, lateArrivalMs },
     lanes: threads + 1,
+    root: source.descriptor,
   };
   const own = await openLoadLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
   const inThreads = createThreadRunner<LoadKinds, ThreadLaneSetup, Authorization>({

@@ -1,4 +1,4 @@
-import { ClfsError, isClfsError } from '../error.js';
+import { isClfsError } from '../error.js';
 import { ObjectType } from '../format/ids.js';
 import { isSamePlace } from '../source/source-place.js';
 import type { SourceAttributes, SourceTree } from '../source/source-tree.js';
@@ -9,6 +9,7 @@ import { type EndTools, requireGoOn } from './end-tools.js';
 import { GiveUp } from './give-up.js';
 import type { JobContext } from './job-context.js';
 import { relinkGroups } from './relink.js';
+import { otherRoot } from './source-proof.js';
 
 const PAGE = 1000;
 
@@ -124,19 +125,14 @@ class Search {
     if ('reason' in attributes) return undefined;
     const { state } = this.#context;
     const fileSystem = state.fileSystemIn(attributes.device);
-    return fileSystem === undefined ? undefined : state.directories.withIdentity(fileSystem, attributes.inode);
+    return fileSystem === undefined ? undefined : state.directories.withIdentity(fileSystem, attributes);
   }
 
   async #placeOf(directory: number): Promise<Place> {
     const found = await this.#look(directory);
     if (found !== 'changed') return found === 'here' ? HERE : UNKNOWN;
     const { state } = this.#context;
-    if (directory === ROOT_DIRECTORY) {
-      throw new ClfsError(
-        'source',
-        'Cannot read the source: it is another directory than the one that this job loaded. Put that one back (is its file system mounted?) and go on with --new-session=false, or start a new job with an empty container.',
-      );
-    }
+    if (directory === ROOT_DIRECTORY) throw otherRoot();
     const { parent } = state.directories.get(directory);
     const above = await this.#placeOf(parent);
     if (above.kind !== 'here') return above;

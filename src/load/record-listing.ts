@@ -10,6 +10,7 @@ import type { EntryProblem, ListPart, ListResult, LookResult } from '../worker/t
 import { addUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from '../worker/unstorable-count.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
+import { proveSource, UNPROVEN } from './source-proof.js';
 import { giveUpLarge } from './tries.js';
 
 /**
@@ -39,13 +40,14 @@ export class ListingInProgress {
       this.#chunks++;
       this.#found += count;
     }
-    for (const { name, device, inode } of part.directories) {
+    for (const { name, device, inode, bornNs } of part.directories) {
       const fileSystem = state.fileSystemOf(device);
       const added = state.directories.add({
         parent: this.directory,
         name,
         fileSystem,
         inode,
+        bornNs,
         sequence: state.takeSequences(1),
         manager: state.takeManager(DIRECTORY_MANAGERS),
         status: DirectoryStatus.hidden,
@@ -118,11 +120,14 @@ export class ListingInProgress {
    */
   finishLook(result: LookResult, looked: readonly FailureRecord[], more: boolean, context: JobContext): void {
     const { state } = context;
-    if (result.failure) {
+    // A file system may have gone while it was looked.
+    const isProven = proveSource(context);
+    const isStill = looked.every(({ name }) => isProven(context.entryPath(this.directory, name)));
+    const failure = result.failure ?? (isStill ? undefined : UNPROVEN);
+    if (failure) {
       this.discard(context);
-      for (const { name, type } of looked) {
-        recordFailure(context, { directory: this.directory, name, type, ...result.failure });
-      }
+      for (const { name, type } of looked)
+        recordFailure(context, { directory: this.directory, name, type, ...failure });
     } else {
       const vanished = new Set(result.vanished);
       // They were counted as open; what was found of them is counted like all that is found.
@@ -186,7 +191,10 @@ export class ListingInProgress {
     const { state } = context;
     if (state.directories.get(this.directory).inode !== 0n) return undefined;
     const { inodeNumber } = unpackAttributes(result.attributes);
-    const identified = state.directories.identify(this.directory, state.fileSystemOf(result.device), inodeNumber);
+    const identified = state.directories.identify(this.directory, state.fileSystemOf(result.device), {
+      inode: inodeNumber,
+      bornNs: result.bornNs,
+    });
     context.forgetDirectory(this.directory);
     return identified ? undefined : { reason: 'directory-reached-twice', message: REACHED_TWICE, attempts: 1 };
   }

@@ -12,7 +12,7 @@ import { type LoadSpec, type RunSettings, sourcePath } from '../job/load-spec.js
 import { openPosixSource } from '../source/posix-source.js';
 import { selectFrom } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
-import { requireApart } from '../state/state-directory.js';
+import { requireApart, requireNotInside } from '../state/state-directory.js';
 import type { LoadOptions } from './options.js';
 
 const MOST_THREADS = 16;
@@ -56,6 +56,7 @@ export interface ResourceNeeds {
 export function requirePlaces({ spec, settings, options }: Pick<ResourceNeeds, 'spec' | 'settings' | 'options'>): void {
   const destination = parseContainer(options.destination ?? spec.container);
   requirePathsApart(sourcePath(spec), options.statePath, localDirectory(destination, options));
+  requireOutside(sourcePath(spec), { 'log directory': settings.logDirectory, manifest: spec.manifest });
   requireWritable(settings.logDirectory, spec.manifest);
 }
 
@@ -140,6 +141,12 @@ function requireWritable(logDirectory: string | undefined, manifest: string | un
     check('log', logDirectory, () => existsSync(logDirectory) || mkdirSync(logDirectory));
   }
   if (manifest !== undefined) check('manifest', dirname(manifest));
+}
+
+/** What grows while the source is read must not be in it. @throws ClfsError `usage` */
+function requireOutside(source: Buffer, places: Readonly<Record<string, string | undefined>>): void {
+  for (const [what, path] of Object.entries(places))
+    if (path !== undefined) requireNotInside({ what, path }, { what: 'source', path: source });
 }
 
 function requirePathsApart(source: Buffer, statePath: string, destination: string | undefined): void {

@@ -28,6 +28,7 @@ import type { Phase } from './progress.js';
 import { writeReports } from './reports.js';
 import { restoreEntries } from './restore-entries.js';
 import { retryFailures } from './retry-failures.js';
+import { proveSource, requireSameRoot } from './source-proof.js';
 import { giveUpLostTries } from './tries.js';
 
 const DEFAULT_MAX_ERRORS = 50;
@@ -228,7 +229,7 @@ export class Session {
     const { progress } = context;
     const first = state.record.sessions === 0;
     const root = work.source.openDirectory(Buffer.alloc(0));
-    const { device, inode } = root.attributes();
+    const { device, inode, bornNs } = root.attributes();
     root.close();
     const encoder = `${VERSION} ${job.spec.compression === 'LZ4' ? this.#tools.lz4.name : 'uncompressed'}`;
     const { encoder: before, sessions } = state.record;
@@ -249,7 +250,7 @@ export class Session {
         const name = rootName(sourcePath(job.spec));
         const fileSystem = state.fileSystemOf(device);
         const status = DirectoryStatus.found;
-        state.directories.add({ parent: 0, name, fileSystem, inode, sequence: 0, manager: 0, status });
+        state.directories.add({ parent: 0, name, fileSystem, inode, bornNs, sequence: 0, manager: 0, status });
       } else giveUpLostTries(context, encoder === before);
     });
     if (first) {
@@ -264,6 +265,9 @@ export class Session {
       await cleanUp(context, this.#tools);
       await commit(context, this.#tools);
     }
+    // Nothing of another tree is loaded as this one.
+    const { status } = state.directories.get(ROOT_DIRECTORY);
+    if (status !== DirectoryStatus.written || state.failures.count() > 0) requireSameRoot(context);
     if (!state.record.books) await restoreEntries(context, new LeftoverGuard(context, this.#tools));
     const givenUp = await giveUpMoved(context, this.#tools);
     const sourcePlace = withMounts(state.record.sourcePlace, work.source.place?.());
@@ -299,11 +303,17 @@ export class Session {
     const { job, context, work } = this.#parts;
     const { state } = job;
     state.bindFileSystem(0, rootDevice);
+    const isProven = proveSource(context);
     for (const { fileSystem, directory } of state.fileSystemAnchors()) {
       if (fileSystem === 0 || directory === ROOT_DIRECTORY) continue;
       try {
         const { path, place } = context.directory(directory);
-        const opened = work.source.openDirectory(path, { device: undefined, inode: place.inode });
+        if (!isProven(path)) {
+          // On no device at all: what is at its paths is something else.
+          state.bindFileSystem(fileSystem, `not mounted ${fileSystem}`);
+          continue;
+        }
+        const opened = work.source.openDirectory(path, { ...place, device: undefined });
         state.bindFileSystem(fileSystem, opened.attributes().device);
         opened.close();
         context.forgetDirectory(directory);

@@ -34,6 +34,8 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC = 0x7ff;
+const STATX_BTIME = 0x800;
+const STATX_WANTED = STATX_BASIC | STATX_BTIME;
 const LOCK_SHARED_NOW = 5;
 const LOCK_EXCLUSIVE_NOW = 6;
 const LOCK_RELEASE = 8;
@@ -59,6 +61,7 @@ export const Open = {
 
 /** File type bits of st_mode. */
 export const S_IFMT = 0o170000;
+const S_IFDIR = 0o040000;
 
 const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
 
@@ -123,6 +126,11 @@ export interface FileStatus {
   readonly atimeNanoseconds: number;
   readonly specialMajor: number;
   readonly specialMinor: number;
+  /**
+   * When a directory was made, in nanoseconds since 1970 modulo 2^64; 0 where the file system does not tell, and for
+   * what is no directory.
+   */
+  readonly bornNs: bigint;
   /** Device of the file system that it is on, `major:minor`; may change at a remount. */
   readonly device: string;
 }
@@ -131,8 +139,9 @@ const statusBuffer = Buffer.from(new ArrayBuffer(256));
 
 function decodeStatus(): FileStatus {
   const b = statusBuffer;
+  const mode = b.readUInt16LE(28);
   return {
-    mode: b.readUInt16LE(28),
+    mode,
     uid: b.readUInt32LE(20),
     gid: b.readUInt32LE(24),
     linkCount: b.readUInt32LE(16),
@@ -146,8 +155,15 @@ function decodeStatus(): FileStatus {
     mtimeNanoseconds: b.readUInt32LE(120),
     specialMajor: b.readUInt32LE(128),
     specialMinor: b.readUInt32LE(132),
+    bornNs: (mode & S_IFMT) === S_IFDIR ? birthTime() : 0n,
     device: deviceText(b.readUInt32LE(136), b.readUInt32LE(140)),
   };
+}
+
+function birthTime(): bigint {
+  const b = statusBuffer;
+  if ((b.readUInt32LE(0) & STATX_BTIME) === 0) return 0n;
+  return BigInt.asUintN(64, b.readBigInt64LE(80) * 1_000_000_000n + BigInt(b.readUInt32LE(88)));
 }
 
 let latestDevice = { major: -1, minor: -1, text: '' };
@@ -174,7 +190,7 @@ export function openAt(at: number, path: Uint8Array, flags: number, mode = 0): n
 
 /** lstat of `name` in the directory `at`. @throws PosixError */
 export function statAt(at: number, name: Uint8Array): FileStatus {
-  if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_BASIC, statusBuffer) < 0) failed('stat');
+  if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_WANTED, statusBuffer) < 0) failed('stat');
   return decodeStatus();
 }
 
@@ -183,13 +199,13 @@ export function statAt(at: number, name: Uint8Array): FileStatus {
  * more than the call. @throws PosixError
  */
 export function lookAt(at: number, name: Uint8Array): FileStatus | undefined {
-  if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_BASIC, statusBuffer) >= 0) return decodeStatus();
+  if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_WANTED, statusBuffer) >= 0) return decodeStatus();
   return koffi.errno() === constants.errno.ENOENT ? undefined : failed('stat');
 }
 
 /** fstat. @throws PosixError */
 export function statFd(fd: number): FileStatus {
-  if (statx(fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC, statusBuffer) < 0) failed('stat');
+  if (statx(fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_WANTED, statusBuffer) < 0) failed('stat');
   return decodeStatus();
 }
 

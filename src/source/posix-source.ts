@@ -44,17 +44,21 @@ const TYPE_BY_MODE: Record<number, EntryType | undefined> = { 8: 1, 4: 2, 6: 3, 
  *
  * The root itself may be named through symlinks; nothing below it is followed.
  *
+ * @param open descriptor of the root in this process, `SourceTree.descriptor`: so it is the same directory, whatever its
+ *   path has come to lead to
  * @throws ClfsError `source` when it is missing, no directory, or unreadable
  */
-export function openPosixSource(root: Uint8Array): SourceTree {
+export function openPosixSource(root: Uint8Array, open?: number): SourceTree {
   let rootFd: number;
   try {
-    rootFd = openAt(CURRENT_DIRECTORY, root, Open.readOnly | Open.directory | Open.nonBlock);
+    const [at, path] = open === undefined ? [CURRENT_DIRECTORY, root] : [open, DOT];
+    rootFd = openAt(at, path, Open.readOnly | Open.directory | Open.nonBlock);
   } catch (error) {
     throw new ClfsError('source', `Cannot read the source ${quotePath(root)}: ${reasonText(error)}.`, { cause: error });
   }
   return {
     openDirectory: (path, expected) => openDirectory(rootFd, path, expected),
+    descriptor: rootFd,
     place: () => placeOf(root, rootFd),
     close: () => close(rootFd),
   };
@@ -64,12 +68,8 @@ function openDirectory(rootFd: number, path: Buffer, expected: DirectoryIdentity
   const fd = openPath(rootFd, path);
   try {
     const status = statFd(fd);
-    if (
-      expected &&
-      (status.inode !== expected.inode || (expected.device !== undefined && status.device !== expected.device))
-    ) {
+    if (expected && !isDirectory(expected, status))
       throw entryFailure('directory-changed', 'another directory has taken its place since it was listed');
-    }
     // A directory that can be listed but not searched gives names whose attributes cannot be read.
     statAt(fd, DOT);
   } catch (error) {
@@ -77,6 +77,11 @@ function openDirectory(rootFd: number, path: Buffer, expected: DirectoryIdentity
     throw directoryFailure(error);
   }
   return new PosixDirectory(fd);
+}
+
+function isDirectory({ device, inode, bornNs }: DirectoryIdentity, found: FileStatus): boolean {
+  if (found.inode !== inode || (device !== undefined && found.device !== device)) return false;
+  return bornNs === 0n || found.bornNs === 0n || found.bornNs === bornNs;
 }
 
 const DOT = Buffer.from('.');
@@ -246,6 +251,7 @@ function attributes(status: FileStatus): SourceAttributes {
     atimeNanoseconds: status.atimeNanoseconds,
     specialMajor: status.specialMajor,
     specialMinor: status.specialMinor,
+    bornNs: status.bornNs,
     device: status.device,
   };
 }

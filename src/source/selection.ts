@@ -110,6 +110,7 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
         close: () => directory.close(),
       };
     },
+    descriptor: source.descriptor,
     place: () => source.place?.(),
     close: () => source.close(),
   };

@@ -1,10 +1,11 @@
-import { fstatSync, realpathSync } from 'node:fs';
-import { type Mount, readMounts } from '../posix/mounts.js';
+import { realpathSync } from 'node:fs';
+import { statFd } from '../posix/libc.js';
+import { fileSystemKey, type Mount, readMounts } from '../posix/mounts.js';
 
 /** What tells a source from another tree that has its path: the same over reboots. Plain JSON. */
 export interface SourcePlace {
-  /** Of the root: the file system that it is on, and when it was made. */
-  readonly identity: string;
+  /** What tells the root from others: its file system, its inode, and when it was made. */
+  readonly root: string;
   /** What is mounted below the root, by paths below it in hex. */
   readonly mounts: Readonly<Record<string, string>>;
 }
@@ -19,20 +20,21 @@ export function placeOf(root: Uint8Array, fd: number): SourcePlace | undefined {
   const mounts = readMounts();
   if (!mounts) return undefined;
   try {
-    const path = realpathSync(Buffer.from(root), { encoding: 'buffer' });
-    const { birthtimeNs, ino } = fstatSync(fd, { bigint: true });
-    return describePlace(mounts, path, ino, birthtimeNs);
+    return describePlace(mounts, realpathSync(Buffer.from(root), { encoding: 'buffer' }), statFd(fd));
   } catch {
     return undefined;
   }
 }
 
-/** @param bornNs when the root was made, in nanoseconds since 1970; 0 where that is not known */
+/**
+ * @param bornNs when the root was made, as `FileStatus.bornNs`
+ * @param keyOf {@link fileSystemKey}
+ */
 export function describePlace(
   mounts: readonly Mount[],
   root: Buffer,
-  inode: bigint,
-  bornNs: bigint,
+  { inode, bornNs }: { readonly inode: bigint; readonly bornNs: bigint },
+  keyOf: (mount: Mount) => string | undefined = fileSystemKey,
 ): SourcePlace | undefined {
   const prefix = root.length === 1 ? root : Buffer.concat([root, Buffer.from('/')]);
   let own: Mount | undefined;
@@ -40,17 +42,28 @@ export function describePlace(
   for (const mount of mounts) {
     const { point } = mount;
     if (point.length > root.length && point.subarray(0, prefix.length).equals(prefix))
-      below[point.subarray(prefix.length).toString('hex')] = mount.what;
+      below[point.subarray(prefix.length).toString('hex')] = `${mount.root} ${keyOf(mount) ?? deviceKey(mount)}`;
     else if (isAtOrAbove(point, root) && point.length >= (own?.point.length ?? 0)) own = mount;
   }
-  // Without a time of its making, one file system in memory is like another.
-  if (!own || (bornNs === 0n && !/[/:]/.test(own.source))) return undefined;
-  return { identity: `${own.what} ${inode} ${bornNs}`, mounts: below };
+  if (!own) return undefined;
+  // Names of devices change at a reboot; the time of making tells enough without them.
+  const key = keyOf(own) ?? (bornNs === 0n ? deviceKey(own) : own.type);
+  // Without any of these, one file system in memory is like another.
+  return bornNs === 0n && key === own.type ? undefined : { root: `${key} ${inode} ${bornNs}`, mounts: below };
+}
+
+function deviceKey({ type, source }: Mount): string {
+  return source.startsWith('/') ? `${type} ${source}` : type;
 }
 
 function isAtOrAbove(point: Buffer, path: Buffer): boolean {
   if (point.length === 1) return true;
   return path.subarray(0, point.length).equals(point) && (path.length === point.length || path[point.length] === 0x2f);
+}
+
+/** Whether the root is certainly another one than it was. */
+export function isOtherRoot(before: SourcePlace | undefined, now: SourcePlace | undefined): boolean {
+  return before?.root !== undefined && now !== undefined && before.root !== now.root;
 }
 
 /**
@@ -60,7 +73,7 @@ function isAtOrAbove(point: Buffer, path: Buffer): boolean {
  * @param path below the root
  */
 export function isSamePlace(before: SourcePlace | undefined, now: SourcePlace | undefined, path: Uint8Array): boolean {
-  if (!before || !now || before.identity !== now.identity) return false;
+  if (!before || !now || before.root !== now.root) return false;
   const hex = Buffer.from(path).toString('hex');
   const onTheWay = (mount: string) => hex === mount || hex.startsWith(`${mount}2f`);
   const mounts = new Set([...Object.keys(before.mounts), ...Object.keys(now.mounts)]);
@@ -70,6 +83,6 @@ export function isSamePlace(before: SourcePlace | undefined, now: SourcePlace | 
 
 /** A recorded place, with the file systems that have been mounted since; one that is another now stays as recorded. */
 export function withMounts(before: SourcePlace | undefined, now: SourcePlace | undefined): SourcePlace | undefined {
-  if (!before || !now || before.identity !== now.identity) return before;
+  if (!before || !now || before.root !== now.root) return before;
   return { ...before, mounts: { ...now.mounts, ...before.mounts } };
 }

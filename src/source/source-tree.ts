@@ -13,6 +13,8 @@ export interface DirectoryIdentity {
   /** undefined: any file system. */
   readonly device: string | undefined;
   readonly inode: bigint;
+  /** When it was made, as `FileStatus.bornNs`: an inode number is given to another directory soon; 0: any. */
+  readonly bornNs: bigint;
 }
 
 /** One entry as a directory lists it. */
@@ -38,6 +40,8 @@ export interface SourceTree {
    * is no directory or not the expected one
    */
   openDirectory(path: Buffer, expected?: DirectoryIdentity): SourceDirectory;
+  /** Of the root, as long as the tree is open: for other threads of the process. Undefined where there is none. */
+  readonly descriptor?: number;
   /** What tells this tree from another one at its path; undefined where that cannot be told. */
   place?(): SourcePlace | undefined;
   /** Closes the root. */

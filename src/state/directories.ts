@@ -16,6 +16,8 @@ export interface DirectoryRecord {
   readonly fileSystem: number;
   /** st_ino; 0 when it is not known. */
   readonly inode: bigint;
+  /** When it was made, in nanoseconds since 1970 modulo 2^64; 0 when it is not known. */
+  readonly bornNs: bigint;
   readonly sequence: number;
   /** Target directory manager. */
   readonly manager: number;
@@ -26,12 +28,19 @@ export interface DirectoryRecord {
   readonly attributes: Uint8Array | undefined;
 }
 
+/** What tells a directory from others of its file system. */
+type DirectoryBirth = Pick<DirectoryRecord, 'inode' | 'bornNs'>;
+
+/** No inode number, or no time of making. */
+const UNKNOWN = "x'0000000000000000'";
+
 interface Row {
   id: number;
   parent: number;
   name: Uint8Array;
   file_system: number;
   inode: Uint8Array;
+  born: Uint8Array;
   sequence: number;
   manager: number;
   status: number;
@@ -90,8 +99,8 @@ export class Directories {
     const S = DirectoryStatus;
     this.#insert = new Statement(
       db,
-      `INSERT OR IGNORE INTO directory (parent, name, file_system, inode, sequence, manager, status, pending, links, revision)
-       VALUES (?, ?, ?, ?, ?, ?, ?, 0, 0, -1)`,
+      `INSERT OR IGNORE INTO directory (parent, name, file_system, inode, born, sequence, manager, status, pending, links, revision)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0, 0, -1)`,
     );
     this.#get = new Statement(db, 'SELECT * FROM directory WHERE id = ?');
     this.#found = new Statement(
@@ -185,25 +194,31 @@ export class Directories {
     );
     this.#waitsForLinks = new Statement(db, 'SELECT 1 FROM directory WHERE id = ? AND links = 1');
     this.#setLinks = new Statement(db, 'UPDATE directory SET links = 1 WHERE id = ?');
-    this.#identify = new Statement(db, 'UPDATE directory SET file_system = ?, inode = ? WHERE id = ?');
+    this.#identify = new Statement(db, 'UPDATE directory SET file_system = ?, inode = ?, born = ? WHERE id = ?');
     // Its identity is free for the directory that is loaded anew.
     this.#setLeaving = new Statement(
       db,
-      `UPDATE directory SET status = ${S.leaving}, look = ${LookStatus.none}, inode = x'0000000000000000', pending = 0, links = 0,
+      `UPDATE directory SET status = ${S.leaving}, look = ${LookStatus.none}, inode = ${UNKNOWN}, pending = 0, links = 0,
        written_revision = NULL, written_blocks = NULL, tally = NULL WHERE id = ?`,
     );
     this.#leaving = new Statement(db, `SELECT id FROM directory WHERE status = ${S.leaving} ORDER BY id`);
-    this.#atIdentity = new Statement(db, 'SELECT id FROM directory WHERE file_system = ? AND inode = ?');
+    // An inode number is given away again: where it is known, the time of making tells directories apart.
+    this.#atIdentity = new Statement(
+      db,
+      `SELECT id FROM directory WHERE file_system = ?1 AND inode = ?2 AND (born = ?3 OR born = ${UNKNOWN} OR ?3 = ${UNKNOWN})`,
+    );
   }
 
   /** @returns its id; undefined when a directory of this identity is there already */
   add(
-    directory: Pick<DirectoryRecord, 'parent' | 'name' | 'fileSystem' | 'inode' | 'sequence' | 'manager' | 'status'>,
+    directory: Pick<
+      DirectoryRecord,
+      'parent' | 'name' | 'fileSystem' | 'inode' | 'bornNs' | 'sequence' | 'manager' | 'status'
+    >,
   ): number | undefined {
-    const { parent, name, fileSystem, inode, sequence, manager, status } = directory;
-    const inodeBytes = toU64(inode);
-    if (inode !== 0n && this.#atIdentity.get(fileSystem, inodeBytes)) return undefined;
-    return this.#insert.insert(parent, name, fileSystem, inodeBytes, sequence, manager, status);
+    const { parent, name, fileSystem, inode, bornNs, sequence, manager, status } = directory;
+    if (inode !== 0n && this.withIdentity(fileSystem, directory) !== undefined) return undefined;
+    return this.#insert.insert(parent, name, fileSystem, toU64(inode), toU64(bornNs), sequence, manager, status);
   }
 
   get(id: number): DirectoryRecord {
@@ -218,8 +233,8 @@ export class Directories {
   }
 
   /** The directory that has an identity. */
-  withIdentity(fileSystem: number, inode: bigint): number | undefined {
-    return this.#atIdentity.get<{ id: number }>(fileSystem, toU64(inode))?.id;
+  withIdentity(fileSystem: number, { inode, bornNs }: DirectoryBirth): number | undefined {
+    return this.#atIdentity.get<{ id: number }>(fileSystem, toU64(inode), toU64(bornNs))?.id;
   }
 
   /** It is given up: it has no identity any more, and no object that counts. */
@@ -289,10 +304,9 @@ export class Directories {
   }
 
   /** Gives a directory its identity. @returns false when another one has it */
-  identify(id: number, fileSystem: number, inode: bigint): boolean {
-    const bytes = toU64(inode);
-    if (this.#atIdentity.get(fileSystem, bytes)) return false;
-    this.#identify.run(fileSystem, bytes, id);
+  identify(id: number, fileSystem: number, birth: DirectoryBirth): boolean {
+    if (this.withIdentity(fileSystem, birth) !== undefined) return false;
+    this.#identify.run(fileSystem, toU64(birth.inode), toU64(birth.bornNs), id);
     return true;
   }
 
@@ -377,6 +391,7 @@ function decode(row: Row): DirectoryRecord {
     name,
     fileSystem: row.file_system,
     inode: fromU64(row.inode),
+    bornNs: fromU64(row.born),
     sequence,
     manager,
     status,

@@ -3,7 +3,7 @@ import { RangeSet } from '../books/range-set.js';
 import type { Database } from './database.js';
 
 /** Version of the tables that this program works with. A newer state is refused; an older one is brought up. */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 
 /**
  * Brings the tables of an older program up to the present version, each step in a transaction of its own: after a crash
@@ -29,6 +29,7 @@ export function migrate(database: Database): void {
 const STEPS: ReadonlyMap<number, (database: Database) => void> = new Map([
   [1, fromVersion1],
   [2, fromVersion2],
+  [3, fromVersion3],
 ]);
 
 /**
@@ -121,4 +122,13 @@ function fromVersion2(database: Database): void {
   const files = database.prepare('SELECT id, done_blocks AS done FROM large WHERE done_blocks > 0').all();
   for (const { id, done } of files as { id: number; done: number }[]) setDone.run(RangeSet.of(1, done).encode(), id);
   database.exec('ALTER TABLE large DROP COLUMN done_blocks');
+}
+
+/** A directory is told from another one of its inode number by when it was made, too. */
+function fromVersion3(database: Database): void {
+  database.exec(`
+ALTER TABLE directory ADD COLUMN born BLOB NOT NULL DEFAULT x'0000000000000000';
+DROP INDEX directory_identity;
+CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode, born) WHERE inode <> x'0000000000000000';
+`);
 }

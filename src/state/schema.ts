@@ -75,9 +75,9 @@ CREATE TABLE job (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL, n
   done INTEGER NOT NULL, bytes INTEGER NOT NULL, excluded INTEGER NOT NULL, alive_ms INTEGER NOT NULL, tally BLOB) STRICT;
 CREATE TABLE file_system (number INTEGER PRIMARY KEY, device TEXT NOT NULL) STRICT;
 CREATE TABLE directory (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB NOT NULL, file_system INTEGER NOT NULL, inode BLOB NOT NULL,
-  sequence INTEGER NOT NULL, manager INTEGER NOT NULL, status INTEGER NOT NULL, pending INTEGER NOT NULL, links INTEGER NOT NULL,
+  born BLOB NOT NULL DEFAULT x'0000000000000000', sequence INTEGER NOT NULL, manager INTEGER NOT NULL, status INTEGER NOT NULL, pending INTEGER NOT NULL, links INTEGER NOT NULL,
   revision INTEGER NOT NULL, attributes BLOB, written_revision INTEGER, written_blocks INTEGER, look INTEGER NOT NULL DEFAULT 0, tally BLOB) STRICT;
-CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode) WHERE inode <> x'0000000000000000';
+CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode, born) WHERE inode <> x'0000000000000000';
 CREATE INDEX directory_parent ON directory (parent);
 CREATE INDEX directory_found ON directory (id) WHERE status = 0;
 CREATE INDEX directory_ready ON directory (id) WHERE status = 3;

@@ -175,17 +175,18 @@ interface NamedPlace {
  * @throws ClfsError `usage`
  */
 export function requireApart(first: NamedPlace, second: NamedPlace): void {
+  requireNotInside(first, second);
+  requireNotInside(second, first);
+}
+
+/** Refuses a place that is another one, or lies inside it. @throws ClfsError `usage` */
+export function requireNotInside(first: NamedPlace, second: NamedPlace): void {
   const a = realOrResolved(first.path);
   const b = realOrResolved(second.path);
   if (isInside(a, b))
     throw new ClfsError(
       'usage',
       `The ${first.what} ${quoted(a)} is inside the ${second.what} ${quoted(b)}. Keep them apart.`,
-    );
-  if (isInside(b, a))
-    throw new ClfsError(
-      'usage',
-      `The ${second.what} ${quoted(b)} is inside the ${first.what} ${quoted(a)}. Keep them apart.`,
     );
 }
 

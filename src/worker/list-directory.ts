@@ -44,13 +44,19 @@ export async function listDirectory(
       const after = directory.attributes();
       if ((complete && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) {
         const attributes = packAttributes(toAttributes(after, context.constants, 0, 0));
-        return { attributes, device: after.device, clampedTimes: hasClampedTime(after), failure: undefined };
+        return {
+          attributes,
+          device: after.device,
+          bornNs: after.bornNs,
+          clampedTimes: hasClampedTime(after),
+          failure: undefined,
+        };
       }
       before = after;
     }
   } catch (error) {
     const failure = problemOf(error, 1);
-    return { attributes: new Uint8Array(0), device: '', clampedTimes: false, failure };
+    return { attributes: new Uint8Array(0), device: '', bornNs: 0n, clampedTimes: false, failure };
   } finally {
     directory?.close();
     giveBack();
@@ -168,9 +174,9 @@ class PartBuilder implements ListPart {
   }
 
   add(name: Buffer, attributes: SourceAttributes, context: WorkContext): void {
-    const { type, device, inode } = attributes;
+    const { type, device, inode, bornNs } = attributes;
     if (!this.#fits(name, type)) return;
-    if (type === ObjectType.directory) this.directories.push({ name, device, inode });
+    if (type === ObjectType.directory) this.directories.push({ name, device, inode, bornNs });
     else if (context.constants.spec.preserveHardLinks && attributes.linkCount > 1)
       this.links.push({ name, type, device, inode });
     else {

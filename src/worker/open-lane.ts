@@ -22,6 +22,8 @@ export interface LaneSetup {
   readonly settings: Pick<RunSettings, 'retryWindowMs' | 'concurrency' | 'capMbps' | 'lateArrivalMs'>;
   /** Lanes of the process, which share its descriptors. */
   readonly lanes: number;
+  /** Descriptor of the source's root, which stays open; undefined: it is opened by its path. */
+  readonly root: number | undefined;
 }
 
 /** What a lane in a thread is told in addition. */
@@ -50,7 +52,7 @@ export async function openLoadLane(
   const rateLimit = capMbps ? createRateLimit(capMbps, traffic) : undefined;
   const service = { retryWindowMs, concurrency, traffic, rateLimit, lateArrivalMs, onRetry };
   const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
-  const source = selectFrom(openPosixSource(sourcePath(constants.spec)), constants.spec.selection);
+  const source = selectFrom(openPosixSource(sourcePath(constants.spec), setup.root), constants.spec.selection);
   const container = await openContainer(setup.place, authorization, service).catch((error) => {
     source.close();
     throw error;

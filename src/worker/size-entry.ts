@@ -12,10 +12,10 @@ if (!parentPort) throw new Error('This file is the entry of a worker thread.');
 const port = parentPort;
 const send = (message: FromSizer) => port.postMessage(message);
 
-const { spec, geometry, unstorable } = workerData as SizeSetup;
+const { spec, root, geometry, unstorable } = workerData as SizeSetup;
 let saidAt = performance.now();
 try {
-  const tree = selectFrom(openPosixSource(sourcePath(spec)), spec.selection);
+  const tree = selectFrom(openPosixSource(sourcePath(spec), root), spec.selection);
   const onProgress = (partial: TreeSize) => {
     const now = performance.now();
     if (now - saidAt < REPORT_MS) return;

@@ -5,6 +5,8 @@ import type { TreeSize } from './size-tree.js';
 /** What a sizing thread is given: its workerData. */
 export interface SizeSetup {
   readonly spec: Pick<LoadSpec, 'sourceHex' | 'selection' | 'preserveHardLinks'>;
+  /** Descriptor of the source's root, which stays open; undefined: it is opened by its path. */
+  readonly root?: number;
   readonly geometry: Geometry;
   /** Count what the format cannot hold too: one more system call an entry. */
   readonly unstorable?: boolean;

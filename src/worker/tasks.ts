@@ -4,7 +4,7 @@ import type { ExtendedAttributes } from '../format/extattrs.js';
 import type { Geometry } from '../format/geometry.js';
 import type { EntryType } from '../format/ids.js';
 import type { LoadSpec } from '../job/load-spec.js';
-import type { FailureReason } from '../source/source-tree.js';
+import type { FailureReason, SourceAttributes } from '../source/source-tree.js';
 import type { UnstorableCount } from './unstorable-count.js';
 
 /** What is the same for every task of a job. */
@@ -23,6 +23,8 @@ export interface DirectoryPlace {
   /** Device it must be on; undefined where that cannot be told (a file system mounted anew). */
   readonly device: string | undefined;
   readonly inode: bigint;
+  /** When it was made; 0 where that is not known. */
+  readonly bornNs: bigint;
 }
 
 /** Why one entry failed. */
@@ -54,7 +56,10 @@ export interface ListPart {
   /** What of the entries the format cannot hold; undefined when it was not asked for, or cannot be told. */
   readonly unstorable: UnstorableCount | undefined;
   readonly chunks: readonly { readonly count: number; readonly entries: Uint8Array }[];
-  readonly directories: readonly { readonly name: Uint8Array; readonly device: string; readonly inode: bigint }[];
+  readonly directories: readonly ({ readonly name: Uint8Array } & Pick<
+    SourceAttributes,
+    'device' | 'inode' | 'bornNs'
+  >)[];
   /** Entries with several links, when those are preserved. */
   readonly links: readonly {
     readonly name: Uint8Array;
@@ -75,6 +80,8 @@ export interface ListResult {
   readonly attributes: Uint8Array;
   /** Device that it is on. */
   readonly device: string;
+  /** When it was made; 0 where that is not known. */
+  readonly bornNs: bigint;
   readonly clampedTimes: boolean;
   readonly failure: EntryProblem | undefined;
 }

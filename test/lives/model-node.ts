@@ -37,6 +37,7 @@ export class Node {
   opens = 0;
   content: Buffer = NOTHING;
   #modifiedTick = 0;
+  #bornTick = 0;
   #version: Version | undefined;
 
   constructor(inode: number, type: EntryType) {
@@ -67,6 +68,7 @@ export class Node {
   /** Something of it has changed. @param modified whether that was its content */
   changed(tick: number, modified: boolean): void {
     if (modified) this.#modifiedTick = tick;
+    if (this.isNew) this.#bornTick = tick;
     const mtime = timeOf(this.#modifiedTick);
     const ctime = timeOf(tick);
     const device = this.type === CHAR;
@@ -90,6 +92,7 @@ export class Node {
         atimeNanoseconds: 7,
         specialMajor: device ? 5 : 0,
         specialMinor: device ? 1 : 0,
+        bornNs: this.isDirectory ? BigInt(this.#bornTick) : 0n,
         device: '',
       },
     };

@@ -33,7 +33,7 @@ export function openModelSource(view: SourceView): SourceTree {
       if (expected) requireIdentity(node, expected, view.device);
       return new ModelDirectory(view, node);
     },
-    place: () => ({ identity: 'the model', mounts: {} }),
+    place: () => ({ root: 'the model', mounts: {} }),
     close: () => undefined,
   };
 }
@@ -52,8 +52,9 @@ function resolve(tree: ModelTree, path: Buffer): Node {
   return node;
 }
 
-function requireIdentity(node: Node, { device, inode }: DirectoryIdentity, current: string): void {
-  if (inode === BigInt(node.inode) && (device === undefined || device === current)) return;
+function requireIdentity(node: Node, { device, inode, bornNs }: DirectoryIdentity, current: string): void {
+  const isSame = inode === BigInt(node.inode) && (bornNs === 0n || bornNs === node.version.attributes.bornNs);
+  if (isSame && (device === undefined || device === current)) return;
   throw entryFailure('directory-changed', 'another directory has taken its place since it was listed');
 }
 
@@ -98,7 +99,8 @@ class ModelDirectory extends OpenNode implements SourceDirectory {
   *list(): Generator<readonly ListedEntry[]> {
     this.view.before('directory');
     if (this.node.isLocked) throw lockedDirectory();
-    const names = [...this.node.children.keys()];
+    const given = new Map(this.node.children);
+    const names = [...given.keys()];
     for (let at = 0; at < names.length; at += BATCH) {
       if (at > 0) this.view.before('directory');
       const batch: ListedEntry[] = [];
@@ -109,6 +111,13 @@ class ModelDirectory extends OpenNode implements SourceDirectory {
       }
       if (batch.length > 0) yield batch;
     }
+    // What has been made anew meanwhile comes once more, as on XFS, where it lies behind what was read.
+    const again: ListedEntry[] = [];
+    for (const [name, child] of this.node.children) {
+      if (!given.has(name) || given.get(name) === child) continue;
+      again.push({ name: Buffer.from(name, 'latin1'), type: this.view.tellsTypes ? child.type : undefined });
+    }
+    if (again.length > 0) yield again;
   }
 
   attributesOf(name: Buffer): SourceAttributes {

@@ -37,7 +37,8 @@ export class ModelTree {
   }
 
   makeNode(type: EntryType, content?: Buffer): Node {
-    const freed = this.#reuse ? this.#free.shift() : undefined;
+    // The one that became free last: a directory that is removed and made anew has the number of the old one.
+    const freed = this.#reuse ? this.#free.pop() : undefined;
     const node = new Node(freed ?? this.#nextInode++, type);
     if (content) node.content = content;
     if (type === DIRECTORY) node.links = 1;

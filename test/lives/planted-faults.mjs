@@ -160,4 +160,32 @@ export const PLANTED_FAULTS = [
     find: '  if (!takeLock(fd)) {',
     replace: '  if (!takeLock(fd) && path === "") {',
   },
+  {
+    name: 'a name that a listing gives twice is loaded twice',
+    file: 'src/worker/list-directory.ts',
+    find: 'if (!names.add(entry.name)) {',
+    replace: 'if (!names.add(entry.name) && names.has(DOT)) {',
+    test: 'test/whole-names.test.ts',
+  },
+  {
+    name: 'a directory is told from others by its inode number alone',
+    file: 'src/worker/list-directory.ts',
+    find: 'this.directories.push({ name, device, inode, bornNs });',
+    replace: 'this.directories.push({ name, device, inode, bornNs: 0n });',
+    test: 'test/whole-moved.test.ts',
+  },
+  {
+    name: 'a linked file is read as it is a moment after its names were looked at',
+    file: 'src/worker/load-linked.ts',
+    find: '      confirmed ??= found;\n',
+    replace: '',
+    test: 'test/whole-names.test.ts',
+  },
+  {
+    name: 'what is missing where a file system is not mounted is gone',
+    file: 'src/load/source-proof.ts',
+    find: 'return (path) => isSamePlace(before, now, path);',
+    replace: 'return (path) => isSamePlace(before, now, path) || path.length > 0;',
+    test: 'test/whole-moved.test.ts',
+  },
 ];

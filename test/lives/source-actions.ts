@@ -111,8 +111,10 @@ function change(tree: ModelTree, action: SourceAction): string | undefined {
       return move(tree, chosen(leaves), parent, nameOf(seed));
     case 'replace directory':
       return onPlace(chosen(directories), (place) => {
-        const fresh = tree.makeNode(DIRECTORY);
         const copies = [...place.node.children].filter(([, node]) => !node.isDirectory && node.type !== CHAR);
+        // Removed first, it may have its number from the old one.
+        if (seed % 4 === 1) tree.leave(place.parent, place.name);
+        const fresh = tree.makeNode(DIRECTORY);
         // The old one goes, or stays under another name.
         if (seed % 2 === 0 && !place.parent.children.has('former')) tree.move(place, place.parent, 'former');
         tree.enter(place.parent, place.name, fresh);

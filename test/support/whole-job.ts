@@ -28,6 +28,8 @@ export interface Watch {
   readonly untyped?: ReadonlySet<string>;
   /** Device of a directory and what is in it; undefined: the true one. */
   device?(path: string): string | undefined;
+  /** When a directory was made; undefined: the truth. */
+  born?(path: string): bigint | undefined;
   /** Directories that are another one, by their paths: as with a bind mount. */
   readonly same?: Readonly<Record<string, string>>;
   /** What tells the source from another one at its path; default: always the same. */
@@ -141,20 +143,23 @@ function watchSource(tree: SourceTree, watch: Watch): SourceTree {
   return {
     ...tree,
     // Not every file system that tests run on tells one tree from another.
-    place: watch.place ?? (() => ({ identity: 'of a test', mounts: {} })),
+    place: watch.place ?? (() => ({ root: 'of a test', mounts: {} })),
     openDirectory(path, expected) {
       watch.directory?.(path.toString());
       const device = watch.device?.(path.toString());
       if (device !== undefined && expected?.device !== undefined && expected.device !== device) {
         throw entryFailure('directory-changed', 'another file system is there');
       }
+      const born = watch.born?.(path.toString());
+      if (born !== undefined && expected !== undefined && expected.bornNs !== 0n && expected.bornNs !== born)
+        throw entryFailure('directory-changed', 'it was made at another time');
       const opened = Buffer.from(watch.same?.[path.toString()] ?? path);
-      return watchDirectory(
-        tree.openDirectory(opened, device === undefined ? expected : expected && { ...expected, device: undefined }),
-        path.toString(),
-        watch,
-        attributesAt,
-      );
+      const asked = expected && {
+        device: device === undefined ? expected.device : undefined,
+        inode: expected.inode,
+        bornNs: born === undefined ? expected.bornNs : 0n,
+      };
+      return watchDirectory(tree.openDirectory(opened, asked), path.toString(), watch, attributesAt);
     },
   };
 }
@@ -166,12 +171,13 @@ function watchDirectory(
   attributesAt: (path: string) => SourceAttributes,
 ): SourceDirectory {
   const at = (name: Buffer) => (path === '' ? name.toString() : `${path}/${name.toString()}`);
-  const deviceAt = (path: string) => {
+  const toldOf = (path: string) => {
     const device = watch.device?.(path);
-    return device === undefined ? {} : { device };
+    const born = watch.born?.(path);
+    return { ...(device === undefined ? {} : { device }), ...(born === undefined ? {} : { bornNs: born }) };
   };
   return {
-    attributes: () => ({ ...directory.attributes(), ...deviceAt(path) }),
+    attributes: () => ({ ...directory.attributes(), ...toldOf(path) }),
     *list() {
       for (const batch of watch.inOnePiece ? [[...directory.list()].flat()] : directory.list()) {
         const listed = watch.listing?.(path, batch) ?? batch;
@@ -183,7 +189,7 @@ function watchDirectory(
     attributesOf(name) {
       watch.entry?.(at(name), 'look');
       const same = watch.same?.[at(name)];
-      return { ...(same === undefined ? directory.attributesOf(name) : attributesAt(same)), ...deviceAt(at(name)) };
+      return { ...(same === undefined ? directory.attributesOf(name) : attributesAt(same)), ...toldOf(at(name)) };
     },
     readLink(name) {
       watch.entry?.(at(name), 'readlink');

@@ -1,26 +1,36 @@
 import type { Work } from '../../engine/work.js';
+import type { FailureRecord } from '../../state/failures.js';
 import { LookStatus } from '../../state/schema.js';
 import type { LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
+import { recordFailure } from '../record-failure.js';
 import { ListingInProgress } from '../record-listing.js';
+import { proveSource, UNPROVEN } from '../source-proof.js';
 import { LIST_UNITS, work } from './work.js';
 
 /** Failed entries that are looked at by one task. */
 const NAMES_A_LOOK = 4096;
 
-/** Looks again at entries of a directory that had failed. @param ended called when that has ended, well or not */
+/**
+ * Looks again at entries of a directory that had failed; inside a transaction. Those stay failed whose place is not
+ * proven to be what it was. @param ended called when that has ended, well or not */
 export function lookWork(context: JobContext, directory: number, ended: () => void): Work<LoadKinds> {
   const { state } = context;
   const listing = new ListingInProgress(directory);
   const wanted = state.failures.wanted(directory, NAMES_A_LOOK + 1);
-  const looked = wanted.slice(0, NAMES_A_LOOK);
+  const isProven = proveSource(context);
+  const looked: FailureRecord[] = [];
+  for (const failure of wanted.slice(0, NAMES_A_LOOK)) {
+    if (isProven(context.entryPath(directory, failure.name))) looked.push(failure);
+    else recordFailure(context, { ...failure, ...UNPROVEN });
+  }
   return work('look', {
     task: { place: context.directory(directory).place, names: looked.map(({ name }) => name) },
     units: LIST_UNITS,
     part: (part) => listing.addPart(part, context),
     done(result) {
       ended();
-      listing.finishLook(result, looked, wanted.length > looked.length, context);
+      listing.finishLook(result, looked, wanted.length > NAMES_A_LOOK, context);
     },
     lost() {
       ended();
