@@ -35,11 +35,10 @@ const CHANGES = [
   'removeAt',
   'renameAt',
   'renameNew',
-  'setOwner',
-  'setModeAt',
   'setTimes',
   'setOwnerFd',
   'setModeFd',
+  'setOwnerOfPlace',
   'setModeOfPlace',
   'setTimesFd',
 ] as const;

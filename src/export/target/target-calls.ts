@@ -10,16 +10,21 @@ import {
   makeSymlink,
   openAt,
   removeAt,
-  setModeAt,
   setModeFd,
-  setOwner,
   setTimes,
   statAt,
   statFd,
   syncFileSystem,
   toPosixError,
 } from '../../posix/libc.js';
-import { renameAt, renameNew, setModeOfPlace, setOwnerFd, setTimesFd } from '../../posix/libc-change.js';
+import {
+  renameAt,
+  renameNew,
+  setModeOfPlace,
+  setOwnerFd,
+  setOwnerOfPlace,
+  setTimesFd,
+} from '../../posix/libc-change.js';
 
 /**
  * The calls by which an export changes, and looks at, the tree that it writes: the port behind which the system stands,
@@ -44,11 +49,10 @@ export interface TargetCalls {
   renameAt(at: number, name: Uint8Array, toAt: number, toName: Uint8Array): void;
   /** See `renameNew` of `libc-change.ts`. */
   renameNew(at: number, name: Uint8Array, toAt: number, toName: Uint8Array): boolean;
-  setOwner(at: number, name: Uint8Array, uid: number, gid: number): void;
-  setModeAt(at: number, name: Uint8Array, mode: number): void;
   setTimes(at: number, name: Uint8Array, atime: FileTime, mtime: FileTime): void;
   setOwnerFd(fd: number, uid: number, gid: number): void;
   setModeFd(fd: number, mode: number): void;
+  setOwnerOfPlace(fd: number, uid: number, gid: number): void;
   setModeOfPlace(fd: number, mode: number): void;
   setTimesFd(fd: number, atime: FileTime, mtime: FileTime): void;
   close(fd: number): void;
@@ -73,11 +77,10 @@ export const SYSTEM_CALLS: TargetCalls = {
   removeAt,
   renameAt,
   renameNew,
-  setOwner,
-  setModeAt,
   setTimes,
   setOwnerFd,
   setModeFd,
+  setOwnerOfPlace,
   setModeOfPlace,
   setTimesFd,
   close,
