@@ -1,12 +1,27 @@
-import { chmodSync, lstatSync, mkdirSync, mkdtempSync, symlinkSync, unlinkSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import {
+  chmodSync,
+  chownSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MemoryContainer } from '../src/container/memory-container.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { CURRENT_DIRECTORY, makeNode } from '../src/posix/libc.js';
+import { openDatabase } from '../src/state/database.js';
 import { exportSmall } from './support/export-small.js';
+import { loadWhole } from './support/program.js';
 import { loadSmall } from './support/small-container.js';
-import { removeTree } from './support/tree.js';
+import { isRoot, removeTree } from './support/tree.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-export-target-'));
 afterAll(() => removeTree(base));
@@ -36,3 +51,64 @@ describe('somebody who can write to the target', () => {
     expect(summary).toMatchObject({ failed: 1, failures: ['fifo'] });
   });
 });
+
+describe('the target of an export that is gone on with', () => {
+  const source = join(base, 'plain');
+  let store: MemoryContainer;
+  beforeAll(async () => {
+    mkdirSync(join(source, 'd'), { recursive: true });
+    writeFileSync(join(source, 'd/f'), 'content');
+    store = await loadSmall(source, base);
+  });
+
+  /** Exports, puts an empty directory in place of the target, and has the record say its number. */
+  async function madeAnew(name: string, forget: string): Promise<() => Promise<unknown>> {
+    const target = join(base, name);
+    const statePath = join(base, `${name}-state`);
+    expect(await exportSmall(store, base, target, { statePath })).toMatchObject({ status: 'Completed', written: 3 });
+    renameSync(target, `${target}-former`);
+    mkdirSync(target);
+    const db = openDatabase(join(statePath, 'job.db'));
+    const { record } = db.prepare('SELECT record FROM job').get() as { record: string };
+    const changed = { ...JSON.parse(record), targetInode: String(statSync(target).ino) };
+    delete changed[forget];
+    db.prepare('UPDATE job SET record = ?').run(JSON.stringify(changed));
+    db.close();
+    return () => exportSmall(store, base, target, { statePath, newSession: false });
+  }
+
+  it('is not one that was made anew and has its number', async () => {
+    await expect((await madeAnew('anew', ''))()).rejects.toThrow(/is not the one that the export began to write/);
+  });
+
+  it('is not empty, where no more than its number is known', async () => {
+    const resume = await madeAnew('unknown', 'targetPlace');
+    await expect(resume()).rejects.toThrow(/is not the one that the export began to write/);
+    writeFileSync(join(base, 'unknown/something'), '');
+    expect(await resume()).toMatchObject({ status: 'Completed' });
+  });
+
+  it.skipIf(!isRoot)('is not touched when it is another one (as root, to become somebody else)', async () => {
+    const home = join(base, 'home');
+    const container = join(base, 'container');
+    mkdirSync(home);
+    for (const path of [base, home]) chmodSync(path, 0o777);
+    await loadWhole(source, container, join(base, 'load-state'));
+    const target = join(home, 'target');
+    const args = [container, target, `--state-path=${join(home, 'state')}`];
+    expect(exportAsNobody(...args).status).toBe(0);
+    renameSync(target, `${target}-former`);
+    mkdirSync(target);
+    chownSync(target, 65534, 65534);
+    chmodSync(target, 0);
+    const again = exportAsNobody(...args, '--new-session=false');
+    expect(again.stderr).toMatch(/is not the one that the export began to write/);
+    expect(statSync(target).mode & 0o7777).toBe(0);
+  });
+});
+
+function exportAsNobody(...args: string[]) {
+  const bin = new URL('../bin/clfsload', import.meta.url).pathname;
+  const become = ['--reuid=65534', '--regid=65534', '--clear-groups'];
+  return spawnSync('setpriv', [...become, process.execPath, bin, 'export', ...args], { encoding: 'utf8' });
+}

@@ -28,7 +28,7 @@ import { ALL } from './choice.js';
 import { identifyContainer } from './identify-container.js';
 import { ExportJobContext } from './job-context.js';
 import { claimState, createState, type ExportWish } from './open-export.js';
-import { fileNameOf, type OpenTarget, openTarget, targetPath } from './open-target.js';
+import { fileNameOf, type OpenTarget, openTarget, reopenTarget, targetPath } from './open-target.js';
 import type { ExportJobOptions, ExportSummary } from './options.js';
 import { ExportSession } from './session.js';
 import type { ExportState } from './state/export-state.js';
@@ -153,10 +153,8 @@ class ExportJob {
       if (before)
         this.#options.onMessage?.(`Going on with the export whose state is in ${JSON.stringify(directory.path)}.`);
       const listing = isTree ? await this.#list(start.path.length === 0) : undefined;
-      opened = before
-        ? openSameTarget(before, where.directory, directory.path)
-        : openTarget(where.directory, isTree, false);
-      state ??= createState(directory, wish, opened.inode, hooks, (internals.clock ?? systemClock).now());
+      opened = before ? openSameTarget(before, where.directory, directory.path) : openTarget(where.directory, isTree);
+      state ??= createState(directory, wish, opened.mark, hooks, (internals.clock ?? systemClock).now());
       begun = true;
       const file = where.name && { name: where.name, handle: start.found.id };
       const summary = await this.#session(state, directory, opened, listing, file);
@@ -291,19 +289,11 @@ function threadsWithin(wanted: number): number {
 }
 
 /** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */
-function openSameTarget({ record }: ExportState, path: string, where: string): OpenTarget {
-  let opened: OpenTarget | undefined;
-  let cause: unknown;
-  try {
-    opened = openTarget(path, false, record.isTree);
-  } catch (error) {
-    cause = error;
-  }
-  if (String(opened?.inode) === record.targetInode && opened) return opened;
-  opened?.close();
-  throw new ClfsError(
-    'target',
-    `The directory ${JSON.stringify(path)} is not the one that the export began to write whose state is in ${JSON.stringify(where)}. Put that back; or remove the state to begin anew.`,
-    { cause },
-  );
+function openSameTarget({ record, counters }: ExportState, path: string, state: string): OpenTarget {
+  return reopenTarget(path, {
+    mark: { inode: BigInt(record.targetInode), place: record.targetPlace },
+    isOurs: record.isTree,
+    hasEntries: counters.written + counters.replaced > 0,
+    state,
+  });
 }

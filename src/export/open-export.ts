@@ -5,6 +5,7 @@ import type { CommitHooks } from '../state/job-database.js';
 import { claimExistingState, claimNewState, type StateDirectory } from '../state/state-directory.js';
 import { VERSION } from '../version.js';
 import { choiceText } from './choice.js';
+import type { TargetMark } from './open-target.js';
 import type { ExportRecord } from './state/export-record.js';
 import { ExportState } from './state/export-state.js';
 
@@ -59,7 +60,7 @@ export function claimState(
 export function createState(
   directory: StateDirectory,
   wish: ExportWish,
-  targetInode: bigint,
+  target: TargetMark,
   hooks: CommitHooks,
   nowMs: number,
 ): ExportState {
@@ -68,7 +69,8 @@ export function createState(
     program: VERSION,
     jobId: randomUUID(),
     begun: true,
-    targetInode: String(targetInode),
+    targetInode: String(target.inode),
+    targetPlace: target.place,
     startedMs: nowMs,
     sessions: 0,
     finished: false,

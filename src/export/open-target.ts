@@ -1,7 +1,18 @@
-import { chmodSync, realpathSync } from 'node:fs';
+import { fstatSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
-import { CURRENT_DIRECTORY, close, makeDirectory, Open, openAt, PosixError, removeAt, statFd } from '../posix/libc.js';
+import {
+  CURRENT_DIRECTORY,
+  close,
+  makeDirectory,
+  Open,
+  openAt,
+  PosixError,
+  readEntries,
+  removeAt,
+} from '../posix/libc.js';
+import { setModeOfPlace } from '../posix/libc-change.js';
+import { placeOf } from '../source/source-place.js';
 
 const PRIVATE_DIRECTORY = 0o700;
 
@@ -20,10 +31,17 @@ export function fileNameOf(path: Buffer): Buffer {
   return path.subarray(path.lastIndexOf(0x2f) + 1);
 }
 
+/** What tells a directory that is written to from another one at its path. */
+export interface TargetMark {
+  readonly inode: bigint;
+  /** Its file system, and when it was made; undefined where that cannot be told. */
+  readonly place: string | undefined;
+}
+
 /** A directory that is written to, open. */
 export interface OpenTarget {
   readonly fd: number;
-  readonly inode: bigint;
+  readonly mark: TargetMark;
   /** Takes back what was made: for a job that was refused before it began. */
   discard(): void;
   close(): void;
@@ -52,18 +70,17 @@ export function targetPath(target: string, fileName: Buffer | undefined): Target
  * Opens the directory that is written to.
  *
  * @param make make it when it is not there; its parent must be
- * @param openUp it was written by this job before, and may have a mode that forbids it now
  * @throws ClfsError `usage`
  */
-export function openTarget(directory: string, make: boolean, openUp: boolean): OpenTarget {
+export function openTarget(directory: string, make: boolean): OpenTarget {
   const path = Buffer.from(directory);
   let made = false;
   try {
     if (make) made = makeMissing(path);
-    const fd = openDirectory(path, openUp);
+    const fd = openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
     return {
       fd,
-      inode: statFd(fd).inode,
+      mark: markOf(path, fd),
       discard() {
         close(fd);
         if (made) removeIfEmpty(path);
@@ -76,6 +93,81 @@ export function openTarget(directory: string, make: boolean, openUp: boolean): O
       cause: error,
     });
   }
+}
+
+/** What is known of a target that a job has begun to write. */
+export interface BegunTarget {
+  readonly mark: TargetMark;
+  /** Whether it is the job's own: then a mode that forbids it is no obstacle. */
+  readonly isOurs: boolean;
+  /** Whether the job has written something. */
+  readonly hasEntries: boolean;
+  /** State of the job. */
+  readonly state: string;
+}
+
+/**
+ * Opens the directory that a job has begun to write. Another one that has its path is not touched.
+ *
+ * @throws ClfsError `target` when it is not there any more
+ */
+export function reopenTarget(directory: string, begun: BegunTarget): OpenTarget {
+  const path = Buffer.from(directory);
+  let place: number | undefined;
+  let cause: unknown;
+  try {
+    place = openAt(CURRENT_DIRECTORY, path, Open.path | Open.directory);
+    const mark = markOf(path, place);
+    const fd = isSameMark(begun.mark, mark) ? openPlace(path, place, begun.isOurs) : undefined;
+    // Where no more is known than its number, one that was made anew may have the same: it is empty.
+    const isTold = begun.mark.place !== undefined && mark.place !== undefined;
+    if (fd !== undefined && (isTold || !begun.hasEntries || !isEmpty(fd))) {
+      const opened = fd;
+      return { fd: opened, mark, discard: () => close(opened), close: () => close(opened) };
+    }
+    if (fd !== undefined) close(fd);
+  } catch (error) {
+    cause = error;
+  } finally {
+    if (place !== undefined) close(place);
+  }
+  throw new ClfsError(
+    'target',
+    `The directory ${JSON.stringify(directory)} is not the one that the export began to write whose state is in ${JSON.stringify(begun.state)}. Put that back; or remove the state to begin anew.`,
+    { cause },
+  );
+}
+
+function markOf(path: Uint8Array, fd: number): TargetMark {
+  const { ino, birthtimeNs } = fstatSync(fd, { bigint: true });
+  // Without a time of its making it is its number that tells.
+  return { inode: ino, place: birthtimeNs === 0n ? undefined : placeOf(path, fd)?.identity };
+}
+
+function isSameMark(before: TargetMark, now: TargetMark): boolean {
+  if (before.inode !== now.inode) return false;
+  return before.place === undefined || now.place === undefined || before.place === now.place;
+}
+
+/** @returns undefined when another directory has its path now. @throws PosixError */
+function openPlace(path: Uint8Array, place: number, isOurs: boolean): number | undefined {
+  const open = () => openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
+  let fd: number;
+  try {
+    fd = open();
+  } catch (error) {
+    if (!isOurs || !(error instanceof PosixError && error.errno === 'EACCES')) throw error;
+    setModeOfPlace(place, PRIVATE_DIRECTORY);
+    fd = open();
+  }
+  const [was, is] = [fstatSync(place, { bigint: true }), fstatSync(fd, { bigint: true })];
+  if (was.ino === is.ino && was.dev === is.dev) return fd;
+  close(fd);
+  return undefined;
+}
+
+function isEmpty(fd: number): boolean {
+  return readEntries(fd, Buffer.alloc(4096)).length === 0;
 }
 
 function beside(path: string): string {
@@ -95,17 +187,6 @@ function makeMissing(path: Uint8Array): boolean {
   } catch (error) {
     if (error instanceof PosixError && error.errno === 'EEXIST') return false;
     throw error;
-  }
-}
-
-function openDirectory(path: Buffer, openUp: boolean): number {
-  const open = () => openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
-  try {
-    return open();
-  } catch (error) {
-    if (!openUp || !(error instanceof PosixError && error.errno === 'EACCES')) throw error;
-    chmodSync(path, PRIVATE_DIRECTORY);
-    return open();
   }
 }
 
