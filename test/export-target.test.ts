@@ -2,10 +2,12 @@ import { spawnSync } from 'node:child_process';
 import {
   chmodSync,
   chownSync,
+  linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
   renameSync,
+  rmSync,
   statSync,
   symlinkSync,
   unlinkSync,
@@ -105,6 +107,58 @@ describe('the target of an export that is gone on with', () => {
     expect(again.stderr).toMatch(/is not the one that the export began to write/);
     expect(statSync(target).mode & 0o7777).toBe(0);
   });
+});
+
+describe('directories of an export that is gone on with', () => {
+  it('are made again when they are empty, and lost before they had their attributes', async () => {
+    const source = join(base, 'empty');
+    for (const path of ['one', 'two/below', 'full']) mkdirSync(join(source, path), { recursive: true });
+    writeFileSync(join(source, 'full/f'), 'content');
+    const store = await loadSmall(source, base);
+    const target = join(base, 'empty-target');
+    const statePath = join(base, 'empty-state');
+    const refuseDirectory: TargetCalls['setTimesFd'] = (fd, ...times) => {
+      if (SYSTEM_CALLS.statFd(fd).linkCount > 1) throw new Error('the process died');
+      SYSTEM_CALLS.setTimesFd(fd, ...times);
+    };
+    const calls = { ...SYSTEM_CALLS, setTimesFd: refuseDirectory };
+    const first = await exportSmall(store, base, target, { statePath, internals: { calls } });
+    expect(first).toMatchObject({ status: 'Failed', written: 1, failed: 0 });
+    for (const path of ['one', 'two']) rmSync(join(target, path), { recursive: true });
+    const second = await exportSmall(store, base, target, { statePath, newSession: false });
+    expect(second).toMatchObject({ status: 'Completed', written: 6, failed: 0 });
+    for (const path of ['one', 'two', 'two/below', 'full'])
+      expect(statSync(join(target, path)).mtimeMs, path).toBe(statSync(join(source, path)).mtimeMs);
+  });
+
+  it.skipIf(!isRoot)(
+    'keep their modes when others are linked to what is in them (as root, to become somebody else)',
+    async () => {
+      const home = mkdtempSync(join(base, 'home-'));
+      for (const path of [base, home]) chmodSync(path, 0o777);
+      const source = join(base, 'linked');
+      for (const path of ['a', 'b']) mkdirSync(join(source, path), { recursive: true });
+      writeFileSync(join(source, 'a/first'), 'content');
+      linkSync(join(source, 'a/first'), join(source, 'b/second'));
+      chmodSync(join(source, 'a'), 0o500);
+      chmodSync(source, 0);
+      const container = join(base, 'linked-container');
+      await loadWhole(source, container, join(base, 'linked-state'), '--preserve-hardlinks');
+      const target = join(home, 'target');
+      mkdirSync(join(target, 'b/second'), { recursive: true });
+      for (const path of ['', 'b', 'b/second']) chownSync(join(target, path), 65534, 65534);
+      const args = [container, target, `--state-path=${join(home, 'state')}`];
+      expect(exportAsNobody(...args).stdout).toMatch(/ 1 failed\n/);
+      const modes = () => ['.', 'a'].map((path) => statSync(join(target, path)).mode & 0o7777);
+      expect(modes()).toEqual([0, 0o500]);
+      rmSync(join(target, 'b/second'), { recursive: true });
+      expect(exportAsNobody(...args, '--new-session=false').stdout).toMatch(/ 0 failed\n/);
+      expect(statSync(join(target, 'b/second')).ino).toBe(statSync(join(target, 'a/first')).ino);
+      expect(modes()).toEqual([0, 0o500]);
+      expect(exportAsNobody(...args, '--new-session=false').status).toBe(0);
+      expect(modes()).toEqual([0, 0o500]);
+    },
+  );
 });
 
 function exportAsNobody(...args: string[]) {

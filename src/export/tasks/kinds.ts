@@ -179,7 +179,11 @@ export interface EndLargeResult {
 
 /** Gives directories their attributes. */
 export interface RestoreTask {
-  readonly directories: readonly (TargetName & { readonly attributes: Uint8Array })[];
+  readonly directories: readonly (TargetName & {
+    readonly attributes: Uint8Array;
+    /** Whether the container has no entries in it. */
+    readonly isEmpty: boolean;
+  })[];
 }
 
 export interface RestoreResult {

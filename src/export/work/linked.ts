@@ -22,6 +22,8 @@ export function linkedWork(context: ExportJobContext, group: LinkGroupRecord): W
     name,
   });
   const { origin } = group;
+  // To be entered its directory may be opened up, and takes its mode again.
+  if (origin && links.length > 0) state.directories.reopen(origin.directory);
   return work('linked', {
     task: {
       group: group.id,
