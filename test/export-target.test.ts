@@ -6,6 +6,7 @@ import {
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  readFileSync,
   renameSync,
   rmSync,
   statSync,
@@ -15,15 +16,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { CURRENT_DIRECTORY, makeNode } from '../src/posix/libc.js';
 import { openDatabase } from '../src/state/database.js';
 import { exportSmall } from './support/export-small.js';
+import { openFiles } from './support/open-files.js';
 import { loadWhole } from './support/program.js';
 import { loadSmall } from './support/small-container.js';
-import { isRoot, removeTree } from './support/tree.js';
+import { isRoot, removeTree, someBytes } from './support/tree.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-export-target-'));
 afterAll(() => removeTree(base));
@@ -159,6 +161,34 @@ describe('directories of an export that is gone on with', () => {
       expect(modes()).toEqual([0, 0o500]);
     },
   );
+});
+
+it('an export of a container whose listing is on disk is the same, and leaves no file open', async () => {
+  const source = join(base, 'listed');
+  for (let d = 0; d < 5; d++) {
+    mkdirSync(join(source, `d${d}`), { recursive: true });
+    for (let f = 0; f < 9; f++) writeFileSync(join(source, `d${d}/f${f}`), someBytes(700 * f, f));
+  }
+  const store = await loadSmall(source, base);
+  const temporary = mkdtempSync(join(base, 'temporary-'));
+  vi.stubEnv('TMPDIR', temporary);
+  let open: readonly number[] = [];
+  const calls: TargetCalls = {
+    ...SYSTEM_CALLS,
+    makeDirectory(...how) {
+      open = openFiles(temporary);
+      SYSTEM_CALLS.makeDirectory(...how);
+    },
+  };
+  const target = join(base, 'listed-target');
+  expect(await exportSmall(store, base, target, { internals: { memoryObjects: 7, calls } })).toMatchObject({
+    status: 'Completed',
+    written: 51,
+  });
+  vi.unstubAllEnvs();
+  expect(open.length).toBeGreaterThan(0);
+  expect(openFiles(temporary)).toEqual([]);
+  expect(readFileSync(join(target, 'd3/f8')).equals(someBytes(5600, 8))).toBe(true);
 });
 
 function exportAsNobody(...args: string[]) {

@@ -87,6 +87,8 @@ interface Listing {
   readonly objects: SharedObjects;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
+  /** Ends what {@link objects} is read by. */
+  close(): void;
 }
 
 /** One call of {@link exportJob}. */
@@ -149,10 +151,11 @@ class ExportJob {
     let state = before;
     let opened: OpenTarget | undefined;
     let begun = false;
+    let listing: Listing | undefined;
     try {
       if (before)
         this.#options.onMessage?.(`Going on with the export whose state is in ${JSON.stringify(directory.path)}.`);
-      const listing = isTree ? await this.#list(start.path.length === 0) : undefined;
+      listing = isTree ? await this.#list(start.path.length === 0) : undefined;
       opened = before ? openSameTarget(before, where.directory, directory.path) : openTarget(where.directory, isTree);
       state ??= createState(directory, wish, opened.mark, hooks, (internals.clock ?? systemClock).now());
       begun = true;
@@ -165,6 +168,7 @@ class ExportJob {
       removeState(directory);
       return { ...summary, statePath: undefined };
     } finally {
+      listing?.close();
       state?.close();
       if (!begun && !before) {
         opened?.discard();
@@ -178,8 +182,12 @@ class ExportJob {
 
   /** Lists the container. @param isWhole whether all of it is exported: then the number of inodes is that of entries */
   async #list(isWhole: boolean): Promise<Listing> {
-    const { choice = ALL, onListed } = this.#options;
-    const index = await indexContainer(this.#reader.container, { onPage: onListed, pace: this.#pace });
+    const { choice = ALL, onListed, internals = {} } = this.#options;
+    const index = await indexContainer(this.#reader.container, {
+      onPage: onListed,
+      pace: this.#pace,
+      memoryObjects: internals.memoryObjects,
+    });
     try {
       let inodes = 0;
       const objects = await shareObjects(index, (page) => {
@@ -188,9 +196,12 @@ class ExportJob {
       });
       const isAll =
         isWhole && choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
-      return { objects, total: isAll ? inodes : undefined };
-    } finally {
+      // What is in memory has been copied.
+      if (objects.kind === 'table') index.close();
+      return { objects, total: isAll ? inodes : undefined, close: () => index.close() };
+    } catch (error) {
       index.close();
+      throw error;
     }
   }
 

@@ -65,6 +65,8 @@ interface ExportInternals {
   /** Runs everything in the calling thread, with this container. */
   readonly container?: Container;
   readonly hooks?: CommitHooks;
+  /** Objects from which on the index of the listing is on disk. */
+  readonly memoryObjects?: number;
   /** Stands between the export and the system. */
   readonly calls?: TargetCalls;
 }
