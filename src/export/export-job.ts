@@ -222,6 +222,7 @@ class ExportJob {
         sparse: record.sparse,
         choice: record.choice,
         isTree: record.isTree,
+        isResumed: record.sessions > 0,
         temporaryPrefix: `.clfsload-${record.jobId}-`,
         geometry: internals.geometry ?? GEOMETRY,
       };

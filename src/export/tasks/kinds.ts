@@ -11,6 +11,8 @@ export interface ExportConstants {
   readonly choice: Choice;
   /** Whether a tree is written, or one file, of which it is of no account how many names it has. */
   readonly isTree: boolean;
+  /** Whether an earlier session may have left temporary files. */
+  readonly isResumed: boolean;
   /** Beginning of the job's temporary names; nobody else has it. */
   readonly temporaryPrefix: string;
   readonly geometry: Geometry;

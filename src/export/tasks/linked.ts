@@ -5,7 +5,16 @@ import { type FileStatus, PosixError } from '../../posix/libc.js';
 import type { ExportContext } from './context.js';
 import type { EntryProblem, LinkedResult, LinkedTask, TargetName } from './kinds.js';
 import { exportBreakage, problemOf, stopped } from './problem.js';
-import { createEntry, isWhole, largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
+import {
+  createEntry,
+  isWhole,
+  largeBlocks,
+  rename,
+  requireReplaceable,
+  staysAsItIs,
+  type Written,
+  writeEntry,
+} from './write-entry.js';
 
 /** A file system without hard links, or a file that has as many as it can have. */
 const NOT_LINKABLE = new Set([
@@ -61,6 +70,8 @@ class GroupInProgress {
   readonly #task: LinkedTask;
   readonly #context: ExportContext;
   readonly #file: Buffer;
+  /** Name of a link, or of a file of its own, before it takes the place of what has its name. */
+  readonly #temporary: Buffer;
   #linkTo: Origin | undefined;
   #unusable: EntryProblem | undefined;
 
@@ -68,6 +79,7 @@ class GroupInProgress {
     this.#task = task;
     this.#context = context;
     this.#file = groupFile(context, task.group);
+    this.#temporary = Buffer.concat([this.#file, Buffer.from('-')]);
   }
 
   async run(): Promise<void> {
@@ -133,6 +145,7 @@ class GroupInProgress {
     try {
       const at = await target.enter(path);
       try {
+        if (this.#context.constants.isResumed) target.removeTemporary(at, this.#temporary);
         const there = target.look(at, name);
         if (this.#linkTo) {
           if (there?.inode === this.#linkTo.inode) return this.#linked(index, 'written');
@@ -179,28 +192,28 @@ class GroupInProgress {
     const { target } = this.#context;
     const { calls } = target;
     if (!this.#linkTo) throw new Error('There is nothing to link to.');
-    if (there) target.remove(at, name);
+    if (there) requireReplaceable(there);
     try {
-      calls.makeLink(this.#linkTo.at, this.#linkTo.name, at, name);
+      calls.makeLink(this.#linkTo.at, this.#linkTo.name, at, there ? this.#temporary : name);
       target.touched();
+      if (there) await rename(this.#context, at, this.#temporary, name);
       return this.#linked(index, there ? 'replaced' : 'written');
     } catch (error) {
       if (!(error instanceof PosixError && NOT_LINKABLE.has(error.errno))) throw error;
     }
-    const written: Written = await writeEntry(
-      this.#context,
-      at,
-      name,
-      found,
-      Buffer.concat([this.#file, Buffer.from('-')]),
-    );
+    const written: Written = await writeEntry(this.#context, at, name, found, this.#temporary);
     this.bytes += written.bytes;
     if (written.outcome === 'left') return 'left';
     // Further names are linked to this one: it is the latest that has room for them.
-    this.#linkTo.close();
     const again = await target.enter(this.#task.names[index].path);
-    const { inode } = calls.statAt(again, name);
-    this.#linkTo = { at: again, name, inode, close: () => calls.close(again) };
+    try {
+      const { inode } = calls.statAt(again, name);
+      this.#linkTo.close();
+      this.#linkTo = { at: again, name, inode, close: () => calls.close(again) };
+    } catch (error) {
+      calls.close(again);
+      throw error;
+    }
     return this.#linked(index, there ? 'replaced' : 'written');
   }
 

@@ -14,6 +14,7 @@ import type { ExportConstants } from './kinds.js';
 
 const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
 const PRIVATE_FILE = 0o600;
+const S_IFDIR = 0o040000;
 /** Zeros that are worth a hole. */
 const HOLE_BYTES = 65536;
 const ZEROS = Buffer.alloc(HOLE_BYTES);
@@ -64,10 +65,11 @@ export function isWhole(there: FileStatus, attributes: Attributes): boolean {
 }
 
 /**
- * Writes an entry that is no directory under its name, whole or not at all.
+ * Writes an entry that is no directory under its name, whole or not at all: what it replaces is there until then.
  *
- * Its attributes come last: one that was interrupted is known by them, and written again. Where that would not do,
- * since nothing that is there is touched, it is written under `temporary` and renamed.
+ * Where nothing is there it is written to its own name. Its attributes come last: one that was interrupted is known by
+ * them, and replaced. Where that would not do, since nothing that is there is touched, and where something is replaced,
+ * it is written under `temporary` and renamed.
  *
  * @throws PosixError; ClfsError as `readContent` does
  */
@@ -81,16 +83,30 @@ export async function writeEntry(
   const { target, constants } = context;
   const { attributes } = found.inode;
   const there = target.look(at, name);
-  // What an earlier try left under its temporary name.
-  if (constants.overwrite === 'never') target.remove(at, temporary);
+  if (constants.isResumed) target.removeTemporary(at, temporary);
   if (staysAsItIs(context, there, attributes)) return { outcome: 'left', bytes: 0 };
   if (constants.overwrite === 'never') {
     const bytes = await createEntry(context, at, temporary, found);
     return nameNew(context, at, temporary, name) ? { outcome: 'written', bytes } : { outcome: 'left', bytes: 0 };
   }
-  if (there) target.remove(at, name);
-  const bytes = await createEntry(context, at, name, found);
-  return { outcome: there ? 'replaced' : 'written', bytes };
+  if (!there) return { outcome: 'written', bytes: await createEntry(context, at, name, found) };
+  requireReplaceable(there);
+  const bytes = await createEntry(context, at, temporary, found);
+  await rename(context, at, temporary, name);
+  return { outcome: 'replaced', bytes };
+}
+
+/** @throws PosixError when it is a directory, which nothing is put in the place of */
+export function requireReplaceable({ mode }: FileStatus): void {
+  if ((mode & S_IFMT) === S_IFDIR) throw new PosixError('replace', system.errno.EISDIR);
+}
+
+/** Gives a temporary file its name, in place of what has it. @throws PosixError; the temporary name is gone then, too */
+export function rename(context: ExportContext, at: number, temporary: Uint8Array, name: Uint8Array): Promise<void> {
+  return orRemove(context, at, temporary, () => {
+    context.target.calls.renameAt(at, temporary, at, name);
+    context.target.touched();
+  });
 }
 
 /**
