@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Authorization } from '../container/azure/blob-service.js';
 import { redact } from '../container/azure/container-url.js';
 import { openContainer, type ParsedContainer, parseContainer, placeText } from '../container/open-container.js';
@@ -28,7 +28,7 @@ import { ALL } from './choice.js';
 import { identifyContainer } from './identify-container.js';
 import { ExportJobContext } from './job-context.js';
 import { claimState, createState, type ExportWish } from './open-export.js';
-import { fileNameOf, type OpenTarget, openTarget, reopenTarget, targetPath } from './open-target.js';
+import { fileNameOf, type OpenTarget, openTarget, reopenTarget, type TargetPath, targetPath } from './open-target.js';
 import type { ExportJobOptions, ExportSummary } from './options.js';
 import { ExportSession } from './session.js';
 import type { ExportState } from './state/export-state.js';
@@ -140,8 +140,7 @@ class ExportJob {
       sparse,
       choice,
     };
-    if (isTree && statePath !== undefined)
-      requireApart({ what: 'state directory', path: statePath }, { what: 'target', path: where.directory });
+    this.#requireApart(where, isTree);
     requireParent(where.directory);
     const { directory, state: before } = claimState(
       { statePath, newSession, defaultPath: where.defaultState },
@@ -178,6 +177,18 @@ class ExportJob {
         directory.release();
       }
     }
+  }
+
+  /** Nothing may be written into the container, nor what is kept of the job into its target. @throws ClfsError `usage` */
+  #requireApart({ directory, name, defaultState }: TargetPath, isTree: boolean): void {
+    const { statePath, internals } = this.#options;
+    const { place } = this.#parsed;
+    const state = { what: 'state directory', path: statePath ?? defaultState };
+    if (isTree && statePath !== undefined) requireApart(state, { what: 'target', path: directory });
+    if (place.kind !== 'local' || internals?.container) return;
+    const container = { what: 'container', path: place.directory };
+    requireApart({ what: 'target', path: name ? join(directory, name.toString()) : directory }, container);
+    requireApart(state, container);
   }
 
   /** Lists the container. @param isWhole whether all of it is exported: then the number of inodes is that of entries */
