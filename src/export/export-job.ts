@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { dirname, join } from 'node:path';
 import type { Authorization } from '../container/azure/blob-service.js';
 import { redact } from '../container/azure/container-url.js';
 import { openContainer, type ParsedContainer, parseContainer, placeText } from '../container/open-container.js';
@@ -21,17 +20,20 @@ import { indexContainer } from '../namespace/object-index.js';
 import { Pace } from '../namespace/pace.js';
 import { ContainerReader } from '../namespace/reader.js';
 import { type SharedObjects, shareObjects } from '../namespace/shared-objects.js';
+import { joinPath } from '../paths/join-path.js';
 import { descriptorPlaces } from '../posix/descriptors.js';
 import { removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
+import { quotePath } from '../text/escape-path.js';
 import { systemClock } from '../time/clock.js';
 import { ALL } from './choice.js';
 import { identifyContainer } from './identify-container.js';
 import { ExportJobContext } from './job-context.js';
 import { claimState, createState, type ExportWish } from './open-export.js';
-import { fileNameOf, type OpenTarget, openTarget, reopenTarget, type TargetPath, targetPath } from './open-target.js';
+import { type OpenTarget, openTarget, reopenTarget } from './open-target.js';
 import type { ExportJobOptions, ExportSummary } from './options.js';
 import { ExportSession } from './session.js';
 import type { ExportState } from './state/export-state.js';
+import { fileNameOf, type TargetPath, targetPath } from './target-path.js';
 import type { ExportConstants, ExportKinds } from './tasks/kinds.js';
 import { type ExportLaneSetup, openExportLane, type ThreadExportSetup } from './tasks/open-lane.js';
 
@@ -134,7 +136,7 @@ class ExportJob {
       pathHex: start.path.toString('hex'),
       handleHex: Buffer.from(start.found.id).toString('hex'),
       isTree,
-      targetHex: Buffer.from(where.directory).toString('hex'),
+      targetHex: where.directory.toString('hex'),
       nameHex: where.name?.toString('hex') ?? '',
       overwrite,
       sparse,
@@ -143,7 +145,7 @@ class ExportJob {
     this.#requireApart(where, isTree);
     requireParent(where.directory);
     const { directory, state: before } = claimState(
-      { statePath, newSession, defaultPath: where.defaultState },
+      { statePath, newSession, defaultPath: statePath ?? where.defaultState() },
       wish,
       hooks,
     );
@@ -180,14 +182,15 @@ class ExportJob {
   }
 
   /** Nothing may be written into the container, nor what is kept of the job into its target. @throws ClfsError `usage` */
-  #requireApart({ directory, name, defaultState }: TargetPath, isTree: boolean): void {
+  #requireApart(where: TargetPath, isTree: boolean): void {
+    const { directory, name } = where;
     const { statePath, internals } = this.#options;
     const { place } = this.#parsed;
-    const state = { what: 'state directory', path: statePath ?? defaultState };
+    const state = { what: 'state directory', path: statePath ?? where.defaultState() };
     if (isTree && statePath !== undefined) requireApart(state, { what: 'target', path: directory });
     if (place.kind !== 'local' || internals?.container) return;
     const container = { what: 'container', path: place.directory };
-    requireApart({ what: 'target', path: name ? join(directory, name.toString()) : directory }, container);
+    requireApart({ what: 'target', path: name ? joinPath(directory, name) : directory }, container);
     requireApart(state, container);
   }
 
@@ -296,12 +299,12 @@ class ExportJob {
 }
 
 /** @throws ClfsError `usage` */
-function requireParent(path: string): void {
-  const parent = dirname(path);
+function requireParent(path: Buffer): void {
+  const parent = path.subarray(0, Math.max(1, path.lastIndexOf(0x2f)));
   if (!existsSync(parent))
     throw new ClfsError(
       'usage',
-      `Cannot write to ${JSON.stringify(path)}: ${JSON.stringify(parent)} is not an existing directory.`,
+      `Cannot write to ${quotePath(path)}: ${quotePath(parent)} is not an existing directory.`,
     );
 }
 
@@ -312,7 +315,7 @@ function threadsWithin(wanted: number): number {
 }
 
 /** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */
-function openSameTarget({ record, counters }: ExportState, path: string, state: string): OpenTarget {
+function openSameTarget({ record, counters }: ExportState, path: Buffer, state: string): OpenTarget {
   return reopenTarget(path, {
     mark: { inode: BigInt(record.targetInode), place: record.targetPlace },
     isOurs: record.isTree,

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { CommitHooks } from '../state/job-database.js';
 import { claimExistingState, claimNewState, type StateDirectory } from '../state/state-directory.js';
+import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import { choiceText } from './choice.js';
 import type { TargetMark } from './open-target.js';
@@ -129,7 +130,7 @@ function requireSame(record: ExportRecord, wish: ExportWish, where: string): voi
       'usage',
       `The export whose state is in ${JSON.stringify(where)} was begun with ${what} ${was}, not ${is}. ${wayOut}`,
     );
-  const text = (hex: string) => JSON.stringify(Buffer.from(hex, 'hex').toString());
+  const text = (hex: string) => quotePath(Buffer.from(hex, 'hex'));
   if (record.container !== wish.container)
     throw differ('the container', JSON.stringify(record.container), JSON.stringify(wish.container));
   if (record.pathHex !== wish.pathHex) throw differ('the path', text(record.pathHex), text(wish.pathHex));

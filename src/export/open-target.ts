@@ -1,5 +1,4 @@
-import { fstatSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { fstatSync } from 'node:fs';
 import { ClfsError, messageOf } from '../error.js';
 import {
   CURRENT_DIRECTORY,
@@ -13,23 +12,9 @@ import {
 } from '../posix/libc.js';
 import { setModeOfPlace } from '../posix/libc-change.js';
 import { placeOf } from '../source/source-place.js';
+import { quotePath } from '../text/escape-path.js';
 
 const PRIVATE_DIRECTORY = 0o700;
-
-/** Where an export goes to. */
-export interface TargetPath {
-  /** Absolute path of the directory that is written to: the tree's root, or the one that the file goes to. */
-  readonly directory: string;
-  /** Name of the one file in it; undefined for a tree. */
-  readonly name: Buffer | undefined;
-  /** Where the state is kept when nobody says where. */
-  readonly defaultState: string;
-}
-
-/** Name of a file by its path in the container. */
-export function fileNameOf(path: Buffer): Buffer {
-  return path.subarray(path.lastIndexOf(0x2f) + 1);
-}
 
 /** What tells a directory that is written to from another one at its path. */
 export interface TargetMark {
@@ -48,32 +33,12 @@ export interface OpenTarget {
 }
 
 /**
- * Finds out where an export goes to; nothing is made yet.
- *
- * @param target as the user gave it
- * @param fileName name of the file that is exported; undefined for a tree
- */
-export function targetPath(target: string, fileName: Buffer | undefined): TargetPath {
-  const path = realPath(resolve(target));
-  if (fileName === undefined) return { directory: path, name: undefined, defaultState: beside(path) };
-  if (isDirectory(target))
-    return { directory: path, name: fileName, defaultState: join(path, stateName(fileName.toString())) };
-  if (target.endsWith('/'))
-    throw new ClfsError('usage', `Cannot write into ${JSON.stringify(target)}: there is no such directory.`);
-  // The last component may be a symlink, which is not followed.
-  const directory = realPath(dirname(resolve(target)));
-  const name = basename(resolve(target));
-  return { directory, name: Buffer.from(name), defaultState: join(directory, stateName(name)) };
-}
-
-/**
  * Opens the directory that is written to.
  *
  * @param make make it when it is not there; its parent must be
  * @throws ClfsError `usage`
  */
-export function openTarget(directory: string, make: boolean): OpenTarget {
-  const path = Buffer.from(directory);
+export function openTarget(path: Buffer, make: boolean): OpenTarget {
   let made = false;
   try {
     if (make) made = makeMissing(path);
@@ -89,7 +54,7 @@ export function openTarget(directory: string, make: boolean): OpenTarget {
     };
   } catch (error) {
     if (made) removeIfEmpty(path);
-    throw new ClfsError('usage', `Cannot write to ${JSON.stringify(directory)}: ${messageOf(error)}.`, {
+    throw new ClfsError('usage', `Cannot write to ${quotePath(path)}: ${messageOf(error)}.`, {
       cause: error,
     });
   }
@@ -111,8 +76,7 @@ export interface BegunTarget {
  *
  * @throws ClfsError `target` when it is not there any more
  */
-export function reopenTarget(directory: string, begun: BegunTarget): OpenTarget {
-  const path = Buffer.from(directory);
+export function reopenTarget(path: Buffer, begun: BegunTarget): OpenTarget {
   let place: number | undefined;
   let cause: unknown;
   try {
@@ -133,7 +97,7 @@ export function reopenTarget(directory: string, begun: BegunTarget): OpenTarget 
   }
   throw new ClfsError(
     'target',
-    `The directory ${JSON.stringify(directory)} is not the one that the export began to write whose state is in ${JSON.stringify(begun.state)}. Put that back; or remove the state to begin anew.`,
+    `The directory ${quotePath(path)} is not the one that the export began to write whose state is in ${JSON.stringify(begun.state)}. Put that back; or remove the state to begin anew.`,
     { cause },
   );
 }
@@ -170,16 +134,6 @@ function isEmpty(fd: number): boolean {
   return readEntries(fd, Buffer.alloc(4096)).length === 0;
 }
 
-function beside(path: string): string {
-  if (dirname(path) === path)
-    throw new ClfsError('usage', 'There is no place beside "/" for the state of the export: name one by --state-path.');
-  return join(dirname(path), stateName(basename(path)));
-}
-
-function stateName(name: string): string {
-  return `.${name}.clfsload-export`;
-}
-
 function makeMissing(path: Uint8Array): boolean {
   try {
     makeDirectory(CURRENT_DIRECTORY, path, PRIVATE_DIRECTORY);
@@ -195,24 +149,5 @@ function removeIfEmpty(path: Uint8Array): void {
     removeAt(CURRENT_DIRECTORY, path, true);
   } catch {
     // Somebody uses it.
-  }
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    close(openAt(CURRENT_DIRECTORY, Buffer.from(path), Open.path | Open.directory));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The path without symlinks, as far as it is there. */
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    const parent = dirname(path);
-    return parent === path ? path : join(realPath(parent), basename(path));
   }
 }
