@@ -22,8 +22,9 @@ export function fileNameOf(path: Buffer): Buffer {
 
 /** A directory that is written to, open. */
 export interface OpenTarget {
-  readonly fd: number;
   readonly inode: bigint;
+  /** Opens it for a lane, by a description of its own, which is closed with the target. @throws ClfsError `usage` */
+  openAgain(): number;
   /** Takes back what was made: for a job that was refused before it began. */
   discard(): void;
   close(): void;
@@ -61,21 +62,35 @@ export function openTarget(directory: string, make: boolean, openUp: boolean): O
   try {
     if (make) made = makeMissing(path);
     const fd = openDirectory(path, openUp);
+    const more: number[] = [];
+    const closeAll = () => {
+      for (const each of [fd, ...more]) close(each);
+    };
     return {
-      fd,
       inode: statFd(fd).inode,
+      openAgain() {
+        try {
+          const again = openAt(fd, Buffer.from('.'), Open.readOnly | Open.directory);
+          more.push(again);
+          return again;
+        } catch (error) {
+          throw cannotWrite(directory, error);
+        }
+      },
       discard() {
-        close(fd);
+        closeAll();
         if (made) removeIfEmpty(path);
       },
-      close: () => close(fd),
+      close: closeAll,
     };
   } catch (error) {
     if (made) removeIfEmpty(path);
-    throw new ClfsError('usage', `Cannot write to ${JSON.stringify(directory)}: ${messageOf(error)}.`, {
-      cause: error,
-    });
+    throw cannotWrite(directory, error);
   }
+}
+
+function cannotWrite(directory: string, error: unknown): ClfsError {
+  return new ClfsError('usage', `Cannot write to ${JSON.stringify(directory)}: ${messageOf(error)}.`, { cause: error });
 }
 
 function beside(path: string): string {

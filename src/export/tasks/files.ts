@@ -37,7 +37,7 @@ export async function writeFiles(
         if (context.stop.asked || chunk.isBroken) release();
         else chunk.begin(directory, entry, release);
       }
-      chunk.report();
+      await chunk.report();
     }
     return await chunk.end();
   } finally {
@@ -102,9 +102,9 @@ class ChunkInProgress {
   }
 
   /** Tells what is done, if the last time is a while ago. */
-  report(): void {
+  async report(): Promise<void> {
     if (this.#news.isEmpty || this.#context.clock.monotonic() - this.#reportedMs < REPORT_MS) return;
-    const news = this.#takeDurable();
+    const news = await this.#takeDurable();
     if (news) this.#tell(news.part());
   }
 
@@ -120,10 +120,10 @@ class ChunkInProgress {
         };
       });
       this.#wake = undefined;
-      if (this.#outstanding > 0) this.report();
+      if (this.#outstanding > 0) await this.report();
     }
     const isGivenUp = this.#outstanding > 0;
-    const news = this.#takeDurable() ?? new News(this.#task.count);
+    const news = (await this.#takeDurable()) ?? new News(this.#task.count);
     if (isGivenUp) this.#broken ??= exportBreakage(stopped());
     return {
       ...news.part(),
@@ -178,12 +178,12 @@ class ChunkInProgress {
   }
 
   /** What is done and durable. @returns undefined when it could not be made durable */
-  #takeDurable(): News | undefined {
+  async #takeDurable(): Promise<News | undefined> {
     const news = this.#news;
     this.#news = new News(this.#task.count);
     this.#reportedMs = this.#context.clock.monotonic();
     try {
-      this.#context.target.flush();
+      await this.#context.target.flush();
       return news;
     } catch (error) {
       this.#broken ??= exportBreakage(error);

@@ -14,7 +14,6 @@ import type {
   BeginLargeTask,
   EndLargeResult,
   EndLargeTask,
-  EntryProblem,
   LargeFile,
   RangePart,
   RangeResult,
@@ -42,7 +41,6 @@ export async function beginLarge({ file, inode }: BeginLargeTask, context: Expor
         calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE),
       );
       try {
-        target.touched();
         return { outcome: 'begun', inode: calls.statFd(fd).inode, isNew: true };
       } finally {
         calls.close(fd);
@@ -65,9 +63,9 @@ export async function writeRange(
   let reached = first;
   let bytes = 0;
   let told = { end: first, bytes: 0, ms: clock.monotonic() };
-  const result = (ended: { readonly problem?: EntryProblem; readonly broken?: RangeResult['broken'] }): RangeResult => {
+  const result = async (ended: Pick<Partial<RangeResult>, 'problem' | 'broken'>): Promise<RangeResult> => {
     try {
-      target.flush();
+      await target.flush();
       return { end: reached, bytes: bytes - told.bytes, problem: ended.problem, broken: ended.broken };
     } catch (error) {
       return { end: told.end, bytes: 0, problem: undefined, broken: ended.broken ?? exportBreakage(error) };
@@ -82,13 +80,13 @@ export async function writeRange(
         fd = await openWritten(context, at, file, inode);
         const begin = blockStart(context, first);
         const size = fileSize(found);
-        await writeContent(context, fd, found, begin, blockStart(context, end) - begin, (offset) => {
+        await writeContent(context, fd, found, begin, blockStart(context, end) - begin, async (offset) => {
           bytes = offset - begin;
           // The last block is as long as the file needs it to be.
           reached = offset === size ? fileBlockCount(size, reader.geometry) : fileBlockCount(offset, reader.geometry);
           if (stop.asked) throw stopped();
           if (clock.monotonic() - told.ms < REPORT_MS || reached === told.end) return;
-          target.flush();
+          await target.flush();
           tell({ end: reached, bytes: bytes - told.bytes });
           told = { end: reached, bytes, ms: clock.monotonic() };
         });
@@ -97,12 +95,12 @@ export async function writeRange(
         if (fd !== undefined) calls.closeWritten(fd);
       }
     });
-    return result({});
+    return await result({});
   } catch (error) {
     try {
-      return result({ problem: problemOf(shown(file), error) });
+      return await result({ problem: problemOf(shown(file), error) });
     } catch (ofAll) {
-      return result({ broken: exportBreakage(ofAll) });
+      return await result({ broken: exportBreakage(ofAll) });
     }
   }
 }
@@ -129,27 +127,28 @@ export async function endLarge(
       } finally {
         if (open) calls.close(fd);
       }
-      target.touched();
-      target.flush();
+      await target.flush();
       if (name === undefined) return { outcome: 'written' };
       const there = target.look(at, name);
+      let outcome: 'written' | 'replaced' | 'left';
       if (staysAsItIs(context, there, attributes)) {
         target.remove(at, file.temporary);
-        return { outcome: 'left' };
+        outcome = 'left';
+      } else if (constants.overwrite === 'never')
+        outcome = nameNew(context, at, file.temporary, name) ? 'written' : 'left';
+      else {
+        calls.renameAt(at, file.temporary, at, name);
+        outcome = there ? 'replaced' : 'written';
       }
-      if (constants.overwrite === 'never')
-        return { outcome: nameNew(context, at, file.temporary, name) ? 'written' : 'left' };
-      calls.renameAt(at, file.temporary, at, name);
-      target.touched();
-      target.flush();
-      return { outcome: there ? 'replaced' : 'written' };
+      await target.flush();
+      return { outcome };
     });
   } catch (error) {
     return { outcome: problemOf(shown(file), error) };
   }
 }
 
-/** @throws ClfsError `target` when it cannot be removed: it would be left for ever */
+/** @throws ClfsError `target` when it cannot be removed for good: it would be left for ever */
 async function removeTemporary(file: LargeFile, context: ExportContext): Promise<EndLargeResult> {
   try {
     await inPlace(context, file, (at) => context.target.removeTemporary(at, file.temporary));
@@ -157,6 +156,7 @@ async function removeTemporary(file: LargeFile, context: ExportContext): Promise
     // Where its directory was somebody has put something else: it is gone.
     if (!(error instanceof InTheWay)) throw errorOf(exportBreakage(error));
   }
+  await context.target.flush();
   return { outcome: 'gone' };
 }
 

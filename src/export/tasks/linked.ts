@@ -38,10 +38,16 @@ export async function writeLinked(task: LinkedTask, context: ExportContext): Pro
   try {
     await group.run();
   } catch (error) {
-    group.broken ??= exportBreakage(error);
+    group.broken = exportBreakage(error);
   } finally {
     group.close();
     giveBack();
+  }
+  try {
+    await context.target.flush();
+  } catch (error) {
+    const broken = group.broken ?? exportBreakage(error);
+    return { outcomes: [], bytes: 0, origin: undefined, large: undefined, broken };
   }
   const { outcomes, bytes, origin, large, broken } = group;
   return { outcomes, bytes, origin, large, broken };
@@ -91,7 +97,6 @@ class GroupInProgress {
       this.outcomes.push(outcome);
     }
     if (last) target.removeTemporary(target.root, this.#file);
-    target.flush();
   }
 
   close(): void {
@@ -182,7 +187,6 @@ class GroupInProgress {
     if (there) target.remove(at, name);
     try {
       calls.makeLink(this.#linkTo.at, this.#linkTo.name, at, name);
-      target.touched();
       return this.#linked(index, there ? 'replaced' : 'written');
     } catch (error) {
       if (!(error instanceof PosixError && NOT_LINKABLE.has(error.errno))) throw error;

@@ -140,7 +140,6 @@ export async function createEntry(
     if (!data || data.length === 0 || data.includes(0)) throw new ClfsError('format', 'its link target cannot be one');
     calls.makeSymlink(data, at, name);
   } else calls.makeNode(at, name, nodeMode(attributes), attributes.deviceMajor, attributes.deviceMinor);
-  target.touched();
   await orRemove(context, at, name, () => giveAttributesAt(calls, at, name, attributes));
   return 0;
 }
@@ -159,7 +158,6 @@ async function createFile(context: ExportContext, at: number, name: Buffer, foun
   try {
     if (isWaitedFor) giveBack.push(await files.take(), await contentBudget.take(sizeBytes));
     const fd = await patiently(name.toString(), () => calls.openAt(at, name, CREATE_FLAGS, PRIVATE_FILE));
-    target.touched();
     let open = true;
     return await orRemove(context, at, name, async () => {
       try {
@@ -192,16 +190,15 @@ export async function writeContent(
   found: FoundInode,
   offset: number,
   length?: number,
-  onWritten: (offset: number) => void = () => undefined,
+  onWritten: (offset: number) => Promise<void> | undefined = () => undefined,
 ): Promise<number> {
   let position = offset;
   for await (const piece of readContent(reader, found, offset, length)) {
     if (stop.abandoned) throw new ClfsError('cancelled', 'The export was stopped.');
     if (constants.sparse) writeSparsely(target.calls.write, fd, piece, position);
     else target.calls.write(fd, piece, position);
-    target.touched();
     position += piece.length;
-    onWritten(position);
+    await onWritten(position);
   }
   return position - offset;
 }

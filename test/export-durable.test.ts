@@ -1,0 +1,135 @@
+import { linkSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { MemoryContainer } from '../src/container/memory-container.js';
+import type { ExportJobOptions } from '../src/export/options.js';
+import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
+import { PosixError } from '../src/posix/libc.js';
+import { exportSmall } from './support/export-small.js';
+import { loadSmall } from './support/small-container.js';
+import { removeTree, someBytes } from './support/tree.js';
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-export-durable-'));
+afterAll(() => removeTree(base));
+const EIO = 5;
+
+type Call = keyof TargetCalls;
+
+/** Calls of which it is told in order which were made; `before` may have them fail. */
+function watched(before: (call: Call, made: readonly Call[]) => void = () => undefined) {
+  const made: Call[] = [];
+  const calls: Record<string, unknown> = {};
+  for (const [key, call] of Object.entries(SYSTEM_CALLS))
+    calls[key] = (...how: unknown[]) => {
+      before(key as Call, made);
+      made.push(key as Call);
+      return (call as (...how: unknown[]) => unknown)(...how);
+    };
+  return { calls: calls as unknown as TargetCalls, made };
+}
+
+/** Calls of which the first sync after one of `call` fails, and all others succeed. */
+function failingSyncAfter(call: Call) {
+  let failed = 0;
+  const { calls, made } = watched((next, before) => {
+    if (next !== 'sync' || failed > 0 || !before.includes(call)) return;
+    failed++;
+    throw new PosixError('sync', EIO);
+  });
+  return { calls, made, failed: () => failed };
+}
+
+async function load(name: string, fill: (source: string) => void): Promise<MemoryContainer> {
+  const source = join(base, name);
+  mkdirSync(source);
+  fill(source);
+  return loadSmall(source, base);
+}
+
+let number = 0;
+/** Two sessions of one export: the first with `calls`, the other with nothing in its way. */
+function twoSessions(container: MemoryContainer, more: Partial<ExportJobOptions> = {}) {
+  const target = join(base, `target-${++number}`);
+  const statePath = join(base, `state-${number}`);
+  return {
+    target,
+    first: (calls: TargetCalls, signal?: AbortSignal) =>
+      exportSmall(container, base, target, { statePath, ...more, signal, internals: { calls } }),
+    second: () => exportSmall(container, base, target, { statePath, newSession: false, ...more }),
+  };
+}
+
+describe('nothing is told as done before a later sync has succeeded:', () => {
+  let files: MemoryContainer;
+  let linked: MemoryContainer;
+  let large: MemoryContainer;
+  let directories: MemoryContainer;
+  beforeAll(async () => {
+    files = await load('files', (source) => {
+      for (let f = 0; f < 5; f++) writeFileSync(join(source, `f${f}`), someBytes(3000, f));
+    });
+    linked = await load('linked', (source) => {
+      writeFileSync(join(source, 'a'), someBytes(3000, 1));
+      linkSync(join(source, 'a'), join(source, 'b'));
+      linkSync(join(source, 'a'), join(source, 'c'));
+    });
+    large = await load('large', (source) => writeFileSync(join(source, 'large'), someBytes(30_000, 1)));
+    directories = await load('directories', (source) => {
+      mkdirSync(join(source, 'd'));
+      mkdirSync(join(source, 'e'));
+    });
+  });
+
+  it.each<[string, () => MemoryContainer, Call, number]>([
+    ['files', () => files, 'write', 6],
+    ['names of a file that has several', () => linked, 'makeLink', 4],
+    ['blocks of a large file', () => large, 'write', 2],
+    ['the name of a large file', () => large, 'renameAt', 2],
+    ['attributes of directories', () => directories, 'setModeFd', 3],
+  ])('%s', async (_what, container, call, entries) => {
+    const { calls, failed } = failingSyncAfter(call);
+    const { first, second } = twoSessions(container());
+    const summary = await first(calls);
+    expect(failed()).toBe(1);
+    expect(summary).toMatchObject({ status: 'Failed', error: { code: 'target' }, written: 0, failed: 0 });
+    const { status, written, replaced, left } = await second();
+    expect(status).toBe('Completed');
+    expect(written + replaced + left).toBe(entries);
+  });
+
+  it('of names of a file that has several, those that were made before a stop are told after a sync', async () => {
+    const controller = new AbortController();
+    const { calls, made } = watched((call) => {
+      if (call === 'makeLink') controller.abort();
+    });
+    const { first } = twoSessions(linked);
+    const { status, written } = await first(calls, controller.signal);
+    expect(status).toBe('Cancelled');
+    expect(written).toBe(1);
+    expect(made.lastIndexOf('sync')).toBeGreaterThan(made.lastIndexOf('makeLink'));
+  });
+
+  it('of directories, those that have their attributes when the disk gets full are told after a sync', async () => {
+    let restored = 0;
+    const { calls, made } = watched((call) => {
+      if (call === 'setModeFd' && ++restored === 2) throw new PosixError('chmod', 28);
+    });
+    const { first } = twoSessions(directories);
+    expect(await first(calls)).toMatchObject({ status: 'Failed', written: 1 });
+    expect(made.lastIndexOf('sync')).toBeGreaterThan(made.lastIndexOf('setModeFd'));
+  });
+
+  it.each(['never', 'if-different'] as const)(
+    'with --overwrite=%s a large file is told when its name is durable',
+    async (overwrite) => {
+      const { calls, made } = watched();
+      const { first } = twoSessions(large, { overwrite });
+      expect(await first(calls)).toMatchObject({ status: 'Completed', written: 2 });
+      const named = made.lastIndexOf(overwrite === 'never' ? 'renameNew' : 'renameAt');
+      expect(named).toBeGreaterThan(0);
+      // The directory gets its attributes, and its own sync, behind.
+      expect(made.slice(named, made.indexOf('setModeFd', named))).toContain('sync');
+    },
+  );
+});
