@@ -1,4 +1,4 @@
-import { linkSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,6 +13,7 @@ import { removeTree, someBytes } from './support/tree.js';
 const base = mkdtempSync(join(tmpdir(), 'clfs-export-durable-'));
 afterAll(() => removeTree(base));
 const EIO = 5;
+const ENOSPC = 28;
 
 type Call = keyof TargetCalls;
 
@@ -113,7 +114,7 @@ describe('nothing is told as done before a later sync has succeeded:', () => {
   it('of directories, those that have their attributes when the disk gets full are told after a sync', async () => {
     let restored = 0;
     const { calls, made } = watched((call) => {
-      if (call === 'setModeFd' && ++restored === 2) throw new PosixError('chmod', 28);
+      if (call === 'setModeFd' && ++restored === 2) throw new PosixError('chmod', ENOSPC);
     });
     const { first } = twoSessions(directories);
     expect(await first(calls)).toMatchObject({ status: 'Failed', written: 1 });
@@ -132,4 +133,41 @@ describe('nothing is told as done before a later sync has succeeded:', () => {
       expect(made.slice(named, made.indexOf('setModeFd', named))).toContain('sync');
     },
   );
+
+  it.each<[string, 'write' | 'closeWritten']>([
+    ['a write', 'write'],
+    ['the closing', 'closeWritten'],
+  ])('blocks of a large file that %s says may be lost are not told', async (_what, call) => {
+    let lost = 0;
+    const writes = new Map<number, [position: number, bytes: number][]>();
+    /** What was written by it gets lost. */
+    const lose = (fd: number) => {
+      lost++;
+      for (const [position, bytes] of writes.get(fd) ?? []) SYSTEM_CALLS.write(fd, Buffer.alloc(bytes), position);
+    };
+    const calls: TargetCalls = {
+      ...SYSTEM_CALLS,
+      write(fd, bytes, position) {
+        const before = writes.get(fd) ?? [];
+        if (call === 'write' && lost === 0 && before.length > 1) {
+          lose(fd);
+          throw new PosixError('write', ENOSPC);
+        }
+        SYSTEM_CALLS.write(fd, bytes, position);
+        writes.set(fd, [...before, [position, bytes.length]]);
+      },
+      closeWritten(fd) {
+        const isLost = call === 'closeWritten' && lost === 0 && writes.has(fd);
+        if (isLost) lose(fd);
+        writes.delete(fd);
+        SYSTEM_CALLS.closeWritten(fd);
+        if (isLost) throw new PosixError('close', ENOSPC);
+      },
+    };
+    const { target, first, second } = twoSessions(large);
+    expect(await first(calls)).toMatchObject({ status: 'Failed', error: { code: 'target' } });
+    expect(lost).toBe(1);
+    expect(await second()).toMatchObject({ status: 'Completed', written: 2, bytes: 30_000 });
+    expect(readFileSync(join(target, 'large')).equals(someBytes(30_000, 1))).toBe(true);
+  });
 });

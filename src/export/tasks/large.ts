@@ -5,7 +5,7 @@ import { fileBlockCount } from '../../format/geometry.js';
 import { fileSize, requireSegments } from '../../namespace/content.js';
 import { joinPath } from '../../paths/join-path.js';
 import { patiently } from '../../posix/descriptors.js';
-import { Open } from '../../posix/libc.js';
+import { Open, PosixError } from '../../posix/libc.js';
 import { giveAttributesFd } from '../target/give-attributes.js';
 import { InTheWay } from '../target/target-tree.js';
 import { type ExportContext, largeInode } from './context.js';
@@ -63,13 +63,24 @@ export async function writeRange(
   let reached = first;
   let bytes = 0;
   let told = { end: first, bytes: 0, ms: clock.monotonic() };
-  const result = async (ended: Pick<Partial<RangeResult>, 'problem' | 'broken'>): Promise<RangeResult> => {
+  const result = async (ended?: unknown): Promise<RangeResult> => {
+    let problem: RangeResult['problem'];
+    let broken: RangeResult['broken'];
     try {
-      await target.flush();
-      return { end: reached, bytes: bytes - told.bytes, problem: ended.problem, broken: ended.broken };
-    } catch (error) {
-      return { end: told.end, bytes: 0, problem: undefined, broken: ended.broken ?? exportBreakage(error) };
+      if (ended !== undefined) problem = problemOf(shown(file), ended);
+    } catch (ofAll) {
+      broken = exportBreakage(ofAll);
     }
+    try {
+      // What a write, or the closing, is refused for may have hit whatever was written since the last report.
+      if (!(ended instanceof PosixError)) {
+        await target.flush();
+        return { end: reached, bytes: bytes - told.bytes, problem, broken };
+      }
+    } catch (error) {
+      broken ??= exportBreakage(error);
+    }
+    return { end: told.end, bytes: 0, problem, broken };
   };
   try {
     const found = await largeInode(context, file.handle);
@@ -95,14 +106,10 @@ export async function writeRange(
         if (fd !== undefined) calls.closeWritten(fd);
       }
     });
-    return await result({});
   } catch (error) {
-    try {
-      return await result({ problem: problemOf(shown(file), error) });
-    } catch (ofAll) {
-      return await result({ broken: exportBreakage(ofAll) });
-    }
+    return await result(error);
   }
+  return await result();
 }
 
 /** Gives a large file its length, attributes and name; or gives it up. */
