@@ -1,11 +1,21 @@
-import { linkSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
 import type { ExportJobOptions } from '../src/export/options.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
-import { PosixError } from '../src/posix/libc.js';
+import { Open, PosixError } from '../src/posix/libc.js';
+import type { CommitHooks } from '../src/state/job-database.js';
 import { exportSmall } from './support/export-small.js';
 import { loadSmall } from './support/small-container.js';
 import { removeTree, someBytes } from './support/tree.js';
@@ -57,7 +67,8 @@ function twoSessions(container: MemoryContainer, more: Partial<ExportJobOptions>
     target,
     first: (calls: TargetCalls, signal?: AbortSignal) =>
       exportSmall(container, base, target, { statePath, ...more, signal, internals: { calls } }),
-    second: () => exportSmall(container, base, target, { statePath, newSession: false, ...more }),
+    second: (internals?: ExportJobOptions['internals']) =>
+      exportSmall(container, base, target, { statePath, newSession: false, ...more, internals }),
   };
 }
 
@@ -169,5 +180,54 @@ describe('nothing is told as done before a later sync has succeeded:', () => {
     expect(lost).toBe(1);
     expect(await second()).toMatchObject({ status: 'Completed', written: 2, bytes: 30_000 });
     expect(readFileSync(join(target, 'large')).equals(someBytes(30_000, 1))).toBe(true);
+  });
+
+  it('a large file whose temporary file is gone is begun anew, also when the next one gets the same inode number', async () => {
+    const whole = await load('reused', (source) => writeFileSync(join(source, 'large'), someBytes(60_000, 3)));
+    const { target, first, second } = twoSessions(whole);
+    const INODE = 4711n;
+    const isTemporary = (name: Uint8Array) => /^\.clfsload-.*-f\d+$/.test(Buffer.from(name).toString());
+    const temporaries = new Set<number>();
+    /** The kernel gives each temporary file the same number. */
+    const reusing: TargetCalls = {
+      ...SYSTEM_CALLS,
+      openAt(...how) {
+        const fd = SYSTEM_CALLS.openAt(...how);
+        if (isTemporary(how[1])) temporaries.add(fd);
+        else temporaries.delete(fd);
+        return fd;
+      },
+      statFd: (fd) => ({ ...SYSTEM_CALLS.statFd(fd), ...(temporaries.has(fd) && { inode: INODE }) }),
+      lookAt(at, name) {
+        const status = SYSTEM_CALLS.lookAt(at, name);
+        return status && isTemporary(name) ? { ...status, inode: INODE } : status;
+      },
+    };
+    const full: TargetCalls['write'] = (fd, bytes, position) => {
+      if (position > 30_000) throw new PosixError('write', ENOSPC);
+      SYSTEM_CALLS.write(fd, bytes, position);
+    };
+    const stopped = await first({ ...reusing, write: full });
+    expect(stopped).toMatchObject({ status: 'Failed', error: { code: 'target' } });
+    expect(stopped.bytes).toBeGreaterThan(0);
+    const temporary = readdirSync(target).find((name) => isTemporary(Buffer.from(name))) as string;
+    rmSync(join(target, temporary));
+    // The session that makes it again dies before that is recorded.
+    let made = 0;
+    const openAt: TargetCalls['openAt'] = (...how) => {
+      const fd = reusing.openAt(...how);
+      if (isTemporary(how[1]) && (how[2] & Open.create) !== 0) made++;
+      return fd;
+    };
+    const dying: CommitHooks = {
+      before() {
+        if (made > 0) throw new Error('killed');
+      },
+    };
+    expect((await second({ calls: { ...reusing, openAt }, hooks: dying })).status).toBe('Failed');
+    expect(made).toBe(1);
+    expect(existsSync(join(target, temporary))).toBe(true);
+    expect(await second({ calls: reusing })).toMatchObject({ status: 'Completed', written: 2, bytes: 60_000 });
+    expect(readFileSync(join(target, 'large')).equals(someBytes(60_000, 3))).toBe(true);
   });
 });

@@ -34,14 +34,14 @@ export async function beginLarge({ file, inode }: BeginLargeTask, context: Expor
     await requireSegments(reader, await largeInode(context, file.handle));
     return await inPlace(context, file, async (at) => {
       const there = target.look(at, file.temporary);
-      if (there && there.inode === inode) return { outcome: 'begun', inode, isNew: false };
+      if (inode !== undefined) return there?.inode === inode ? { outcome: 'begun', inode } : { outcome: 'gone' };
       // Its name is ours alone: what has it is of a session that died before it was recorded, or was changed by hand.
       if (there) target.removeTemporary(at, file.temporary);
       const fd = await patiently(shown(file).toString(), () =>
         calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE),
       );
       try {
-        return { outcome: 'begun', inode: calls.statFd(fd).inode, isNew: true };
+        return { outcome: 'begun', inode: calls.statFd(fd).inode };
       } finally {
         calls.close(fd);
       }

@@ -5,7 +5,15 @@ import { type FileStatus, PosixError } from '../../posix/libc.js';
 import type { ExportContext } from './context.js';
 import type { EntryProblem, LinkedResult, LinkedTask, TargetName } from './kinds.js';
 import { exportBreakage, problemOf, stopped } from './problem.js';
-import { createEntry, isWhole, largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
+import {
+  createEntry,
+  hasTypeAndLength,
+  isWhole,
+  largeBlocks,
+  staysAsItIs,
+  type Written,
+  writeEntry,
+} from './write-entry.js';
 
 /** A file system without hard links, or a file that has as many as it can have. */
 const NOT_LINKABLE = new Set([
@@ -47,10 +55,10 @@ export async function writeLinked(task: LinkedTask, context: ExportContext): Pro
     await context.target.flush();
   } catch (error) {
     const broken = group.broken ?? exportBreakage(error);
-    return { outcomes: [], bytes: 0, origin: undefined, large: undefined, broken };
+    return { outcomes: [], bytes: 0, origin: undefined, originGone: group.originGone, large: undefined, broken };
   }
-  const { outcomes, bytes, origin, large, broken } = group;
-  return { outcomes, bytes, origin, large, broken };
+  const { outcomes, bytes, origin, originGone, large, broken } = group;
+  return { outcomes, bytes, origin, originGone, large, broken };
 }
 
 /** Name of the file, in the root, to which the names of a group are linked. */
@@ -62,6 +70,7 @@ class GroupInProgress {
   readonly outcomes: LinkedResult['outcomes'][number][] = [];
   bytes = 0;
   origin: LinkedResult['origin'];
+  originGone = false;
   large: LinkedResult['large'];
   broken: LinkedResult['broken'];
   readonly #task: LinkedTask;
@@ -82,7 +91,10 @@ class GroupInProgress {
     let found: FoundInode | undefined;
     try {
       found = await reader.inode(Buffer.from(handle));
-      await this.#takeOrigin(found);
+      if (!(await this.#takeOrigin(found))) {
+        this.originGone = true;
+        return;
+      }
     } catch (error) {
       this.#unusable = problemOf(this.#file, error);
     }
@@ -103,28 +115,37 @@ class GroupInProgress {
     this.#linkTo?.close();
   }
 
-  /** What was written before, by an earlier task or an earlier try of this one. */
-  async #takeOrigin(found: FoundInode): Promise<void> {
+  /**
+   * What was written before, by an earlier task or an earlier try of this one: the one is known by its inode number, the
+   * other by what it gets last.
+   *
+   * @returns false when what is recorded is not there any more
+   */
+  async #takeOrigin(found: FoundInode): Promise<boolean> {
     const { target } = this.#context;
     const { attributes } = found.inode;
-    const there = target.look(target.root, this.#file);
-    if (there && isWhole(there, attributes)) {
-      this.#linkTo = { at: target.root, name: this.#file, inode: there.inode, close: () => undefined };
-      return;
-    }
-    if (there) target.removeTemporary(target.root, this.#file);
     const { origin } = this.#task;
-    if (!origin) return;
+    const isOrigin = (status: FileStatus) => status.inode === origin?.inode && hasTypeAndLength(status, attributes);
+    const there = target.look(target.root, this.#file);
+    if (there && (isOrigin(there) || isWhole(there, attributes))) {
+      this.#linkTo = { at: target.root, name: this.#file, inode: there.inode, close: () => undefined };
+      return true;
+    }
+    if (!origin) {
+      if (there) target.removeTemporary(target.root, this.#file);
+      return true;
+    }
     try {
       const at = await target.enter(origin.path);
       const status = target.look(at, origin.name);
-      if (status?.inode === origin.inode && isWhole(status, attributes))
+      if (status && isOrigin(status))
         this.#linkTo = { at, name: origin.name, inode: origin.inode, close: () => target.calls.close(at) };
       else target.calls.close(at);
     } catch (error) {
       // Its directory cannot be reached any more: the file is written again.
       problemOf(Buffer.from(origin.path), error);
     }
+    return this.#linkTo !== undefined;
   }
 
   /** @returns undefined when the content has to be written in parts first */

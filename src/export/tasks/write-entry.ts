@@ -56,9 +56,16 @@ export function staysAsItIs(
 /** Whether a file has the type, time and length that it gets last of all. */
 export function isWhole(there: FileStatus, attributes: Attributes): boolean {
   return (
-    (there.mode & S_IFMT) === (attributes.mode & S_IFMT) &&
+    hasTypeAndLength(there, attributes) &&
     there.mtimeSeconds === attributes.mtime.seconds &&
-    there.mtimeNanoseconds === attributes.mtime.nanoseconds &&
+    there.mtimeNanoseconds === attributes.mtime.nanoseconds
+  );
+}
+
+/** What can be told of a file that is known otherwise: not every file system keeps times to the nanosecond. */
+export function hasTypeAndLength(there: FileStatus, attributes: Attributes): boolean {
+  return (
+    (there.mode & S_IFMT) === (attributes.mode & S_IFMT) &&
     (attributes.type !== ObjectType.regular || there.sizeBytes === attributes.lengthBytes)
   );
 }
