@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,22 +17,25 @@ import type { ExportJobOptions } from '../src/export/options.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { Open, PosixError } from '../src/posix/libc.js';
 import type { CommitHooks } from '../src/state/job-database.js';
+import { differenceOf, linkSets, snapshotOf } from './export-lives/snapshot.js';
 import { exportSmall } from './support/export-small.js';
 import { loadSmall } from './support/small-container.js';
 import { removeTree, someBytes } from './support/tree.js';
+import { VolatileDisk } from './support/volatile-disk.js';
 
-const base = mkdtempSync(join(tmpdir(), 'clfs-export-durable-'));
+const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-export-durable-'));
 afterAll(() => removeTree(base));
 const EIO = 5;
 const ENOSPC = 28;
 
 type Call = keyof TargetCalls;
+const CHANGING = /^(write|truncate|make|remove|rename|set|sync|closeWritten)/;
 
 /** Calls of which it is told in order which were made; `before` may have them fail. */
-function watched(before: (call: Call, made: readonly Call[]) => void = () => undefined) {
+function watched(before: (call: Call, made: readonly Call[]) => void = () => undefined, system = SYSTEM_CALLS) {
   const made: Call[] = [];
   const calls: Record<string, unknown> = {};
-  for (const [key, call] of Object.entries(SYSTEM_CALLS))
+  for (const [key, call] of Object.entries(system))
     calls[key] = (...how: unknown[]) => {
       before(key as Call, made);
       made.push(key as Call);
@@ -72,29 +76,34 @@ function twoSessions(container: MemoryContainer, more: Partial<ExportJobOptions>
   };
 }
 
-describe('nothing is told as done before a later sync has succeeded:', () => {
-  let files: MemoryContainer;
-  let linked: MemoryContainer;
-  let large: MemoryContainer;
-  let directories: MemoryContainer;
-  beforeAll(async () => {
-    files = await load('files', (source) => {
-      for (let f = 0; f < 5; f++) writeFileSync(join(source, `f${f}`), someBytes(3000, f));
-    });
-    linked = await load('linked', (source) => {
-      writeFileSync(join(source, 'a'), someBytes(3000, 1));
-      linkSync(join(source, 'a'), join(source, 'b'));
-      linkSync(join(source, 'a'), join(source, 'c'));
-    });
-    large = await load('large', (source) => writeFileSync(join(source, 'large'), someBytes(30_000, 1)));
-    directories = await load('directories', (source) => {
-      mkdirSync(join(source, 'd'));
-      mkdirSync(join(source, 'e'));
-    });
+let files: MemoryContainer;
+let linked: MemoryContainer;
+let large: MemoryContainer;
+let largeLinked: MemoryContainer;
+let directories: MemoryContainer;
+beforeAll(async () => {
+  files = await load('files', (source) => {
+    for (let f = 0; f < 3; f++) writeFileSync(join(source, `f${f}`), someBytes(3000, f));
+    symlinkSync('f1', join(source, 'symlink'));
   });
+  linked = await load('linked', (source) => {
+    writeFileSync(join(source, 'a'), someBytes(3000, 1));
+    for (const name of ['b', 'c']) linkSync(join(source, 'a'), join(source, name));
+  });
+  large = await load('large', (source) => writeFileSync(join(source, 'large'), someBytes(30_000, 1)));
+  largeLinked = await load('large-linked', (source) => {
+    writeFileSync(join(source, 'a'), someBytes(30_000, 1));
+    linkSync(join(source, 'a'), join(source, 'b'));
+  });
+  directories = await load('directories', (source) => {
+    mkdirSync(join(source, 'd'));
+    mkdirSync(join(source, 'e'));
+  });
+});
 
+describe('nothing is told as done before a later sync has succeeded:', () => {
   it.each<[string, () => MemoryContainer, Call, number]>([
-    ['files', () => files, 'write', 6],
+    ['files', () => files, 'write', 5],
     ['names of a file that has several', () => linked, 'makeLink', 4],
     ['blocks of a large file', () => large, 'write', 2],
     ['the name of a large file', () => large, 'renameAt', 2],
@@ -229,5 +238,39 @@ describe('nothing is told as done before a later sync has succeeded:', () => {
     expect(existsSync(join(target, temporary))).toBe(true);
     expect(await second({ calls: reusing })).toMatchObject({ status: 'Completed', written: 2, bytes: 60_000 });
     expect(readFileSync(join(target, 'large')).equals(someBytes(60_000, 3))).toBe(true);
+  });
+});
+
+describe.each(['if-different', 'never'] as const)('after a power cut with --overwrite=%s', (overwrite) => {
+  it.each<[string, () => MemoryContainer]>([
+    ['files', () => files],
+    ['linked', () => linked],
+    ['large', () => large],
+    ['large-linked', () => largeLinked],
+  ])('whenever it comes, and whether it takes bytes or names: %s', async (name, container) => {
+    const whole = snapshotOf(join(base, name));
+    let cuts = 0;
+    for (const lost of ['bytes', 'names'] as const)
+      for (let at = 1; at < 100; at++) {
+        const disk = new VolatileDisk();
+        let changes = 0;
+        const { calls } = watched((call) => {
+          if (CHANGING.test(call) && ++changes >= at) throw new Error('no power');
+        }, disk.calls);
+        const { target, first, second } = twoSessions(container(), { overwrite });
+        const cut = await first(calls);
+        if (cut.status === 'Completed') break;
+        cuts++;
+        if (lost === 'bytes') disk.loseBytes();
+        else disk.loseNames();
+        const { status, failed } = await second();
+        expect({ status, failed, at, lost }).toEqual({ status: 'Completed', failed: 0, at, lost });
+        const is = snapshotOf(target);
+        expect([...is.keys()].sort(), `${lost} at ${at}`).toEqual([...whole.keys()].sort());
+        for (const [path, should] of whole)
+          expect(differenceOf(is.get(path), should), `${path}: ${lost} at ${at}`).toBe('');
+        expect(linkSets(is), `${lost} at ${at}`).toEqual(linkSets(whole));
+      }
+    expect(cuts).toBeGreaterThan(10);
   });
 });

@@ -12,16 +12,20 @@ const IS_ROOT = process.getuid?.() === 0;
  * @throws PosixError
  */
 export function giveAttributesFd(calls: TargetCalls, fd: number, attributes: Attributes): void {
-  if (IS_ROOT) calls.setOwnerFd(fd, attributes.uid, attributes.gid);
-  calls.setModeFd(fd, permissions(attributes));
+  giveOwnerAndModeFd(calls, fd, attributes);
   calls.setTimesFd(fd, attributes.atime, attributes.mtime);
 }
 
-/** {@link giveAttributesFd} for a symlink, device, fifo or socket, which is not opened. @throws PosixError */
-export function giveAttributesAt(calls: TargetCalls, at: number, name: Uint8Array, attributes: Attributes): void {
+/** {@link giveAttributesFd} without the times. @throws PosixError */
+export function giveOwnerAndModeFd(calls: TargetCalls, fd: number, attributes: Attributes): void {
+  if (IS_ROOT) calls.setOwnerFd(fd, attributes.uid, attributes.gid);
+  calls.setModeFd(fd, permissions(attributes));
+}
+
+/** {@link giveOwnerAndModeFd} for a symlink, device, fifo or socket, which is not opened. @throws PosixError */
+export function giveOwnerAndModeAt(calls: TargetCalls, at: number, name: Uint8Array, attributes: Attributes): void {
   if (IS_ROOT) calls.setOwner(at, name, attributes.uid, attributes.gid);
   if (attributes.type !== ObjectType.symlink) calls.setModeAt(at, name, permissions(attributes));
-  calls.setTimes(at, name, attributes.atime, attributes.mtime);
 }
 
 /** {@link giveAttributesFd} for a directory, also for one that must not be read. @throws PosixError */

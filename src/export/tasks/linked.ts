@@ -7,12 +7,13 @@ import type { EntryProblem, LinkedResult, LinkedTask, TargetName } from './kinds
 import { exportBreakage, problemOf, stopped } from './problem.js';
 import {
   createEntry,
+  finishEntry,
+  giveTimes,
   hasTypeAndLength,
   isWhole,
   largeBlocks,
+  makeEntry,
   staysAsItIs,
-  type Written,
-  writeEntry,
 } from './write-entry.js';
 
 /** A file system without hard links, or a file that has as many as it can have. */
@@ -186,6 +187,10 @@ class GroupInProgress {
     }
     try {
       this.bytes += await createEntry(this.#context, target.root, this.#file, found);
+      await target.flush();
+      giveTimes(this.#context, target.root, this.#file, found.inode.attributes);
+      // A name is all that tells a whole file then.
+      if (this.#context.constants.overwrite === 'never') await target.flush();
     } catch (error) {
       this.#unusable = problemOf(this.#file, error);
       throw error;
@@ -212,13 +217,11 @@ class GroupInProgress {
     } catch (error) {
       if (!(error instanceof PosixError && NOT_LINKABLE.has(error.errno))) throw error;
     }
-    const written: Written = await writeEntry(
-      this.#context,
-      at,
-      name,
-      found,
-      Buffer.concat([this.#file, Buffer.from('-')]),
-    );
+    const temporary = () => Buffer.concat([this.#file, Buffer.from('-')]);
+    const made = await makeEntry(this.#context, at, name, found, temporary);
+    if (!made) return 'left';
+    await target.flush();
+    const written = finishEntry(this.#context, made);
     this.bytes += written.bytes;
     if (written.outcome === 'left') return 'left';
     // Further names are linked to this one: it is the latest that has room for them.

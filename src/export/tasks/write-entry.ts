@@ -7,7 +7,7 @@ import { fileSize, readContent } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { patiently } from '../../posix/descriptors.js';
 import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
-import { giveAttributesAt, giveAttributesFd } from '../target/give-attributes.js';
+import { giveOwnerAndModeAt, giveOwnerAndModeFd } from '../target/give-attributes.js';
 import type { TargetCalls } from '../target/target-calls.js';
 import type { ExportContext } from './context.js';
 import type { ExportConstants } from './kinds.js';
@@ -70,34 +70,68 @@ export function hasTypeAndLength(there: FileStatus, attributes: Attributes): boo
   );
 }
 
+/** An entry that was made, as far as it may be before what was written of it is durable. */
+export interface Made {
+  readonly at: number;
+  readonly name: Buffer;
+  /** What it is called until then; undefined: it has its name. */
+  readonly temporary: Buffer | undefined;
+  readonly attributes: Attributes;
+  readonly replaces: boolean;
+  readonly bytes: number;
+}
+
 /**
- * Writes an entry that is no directory under its name, whole or not at all.
+ * Makes an entry that is no directory; it is whole when {@link finishEntry} has followed on a flush.
  *
- * Its attributes come last: one that was interrupted is known by them, and written again. Where that would not do,
- * since nothing that is there is touched, it is written under `temporary` and renamed.
+ * What tells a whole file comes last, so that one that was interrupted, be it by a power cut, is known and written again:
+ * its times; or, where nothing that is there is touched, its name, until which it has the temporary one.
  *
+ * @returns undefined when what is there stays as it is
  * @throws PosixError; ClfsError as `readContent` does
  */
-export async function writeEntry(
+export async function makeEntry(
   context: ExportContext,
   at: number,
   name: Buffer,
   found: FoundInode,
-  temporary: Buffer,
-): Promise<Written> {
+  temporaryName: () => Buffer,
+): Promise<Made | undefined> {
   const { target, constants } = context;
   const { attributes } = found.inode;
   const there = target.look(at, name);
-  // What an earlier try left under its temporary name.
-  if (constants.overwrite === 'never') target.remove(at, temporary);
-  if (staysAsItIs(context, there, attributes)) return { outcome: 'left', bytes: 0 };
+  const made = { at, name, attributes, replaces: there !== undefined };
   if (constants.overwrite === 'never') {
+    const temporary = temporaryName();
+    // What an earlier try left.
+    target.remove(at, temporary);
+    if (there) return undefined;
     const bytes = await createEntry(context, at, temporary, found);
-    return nameNew(context, at, temporary, name) ? { outcome: 'written', bytes } : { outcome: 'left', bytes: 0 };
+    giveTimes(context, at, temporary, attributes);
+    return { ...made, temporary, bytes };
   }
+  if (staysAsItIs(context, there, attributes)) return undefined;
   if (there) target.remove(at, name);
-  const bytes = await createEntry(context, at, name, found);
-  return { outcome: there ? 'replaced' : 'written', bytes };
+  return { ...made, temporary: undefined, bytes: await createEntry(context, at, name, found) };
+}
+
+/** Makes an entry whole of which everything that was written is durable. @throws PosixError */
+export function finishEntry(context: ExportContext, made: Made): Written {
+  const { at, name, temporary, attributes, replaces, bytes } = made;
+  if (temporary)
+    return nameNew(context, at, temporary, name) ? { outcome: 'written', bytes } : { outcome: 'left', bytes: 0 };
+  giveTimes(context, at, name, attributes);
+  return { outcome: replaces ? 'replaced' : 'written', bytes };
+}
+
+/** Gives an entry that was made its times; nothing of it stays when that fails. @throws PosixError */
+export function giveTimes(context: ExportContext, at: number, name: Uint8Array, attributes: Attributes): void {
+  try {
+    context.target.calls.setTimes(at, name, attributes.atime, attributes.mtime);
+  } catch (error) {
+    removeMade(context, at, name);
+    throw error;
+  }
 }
 
 /**
@@ -131,7 +165,9 @@ function linkNew(calls: TargetCalls, at: number, temporary: Uint8Array, name: Ui
 }
 
 /**
- * Makes an entry that is not there, with its attributes; nothing of it stays when that fails. @returns bytes of data
+ * Makes an entry that is not there, with its owner and mode, but not its times; nothing of it stays when that fails.
+ *
+ * @returns bytes of data
  */
 export async function createEntry(
   context: ExportContext,
@@ -147,7 +183,7 @@ export async function createEntry(
     if (!data || data.length === 0 || data.includes(0)) throw new ClfsError('format', 'its link target cannot be one');
     calls.makeSymlink(data, at, name);
   } else calls.makeNode(at, name, nodeMode(attributes), attributes.deviceMajor, attributes.deviceMinor);
-  await orRemove(context, at, name, () => giveAttributesAt(calls, at, name, attributes));
+  await orRemove(context, at, name, () => giveOwnerAndModeAt(calls, at, name, attributes));
   return 0;
 }
 
@@ -170,7 +206,7 @@ async function createFile(context: ExportContext, at: number, name: Buffer, foun
       try {
         const bytes = await writeContent(context, fd, found, 0);
         if (context.constants.sparse) calls.truncate(fd, sizeBytes);
-        giveAttributesFd(calls, fd, found.inode.attributes);
+        giveOwnerAndModeFd(calls, fd, found.inode.attributes);
         open = false;
         calls.closeWritten(fd);
         return bytes;
@@ -222,9 +258,9 @@ function writeSparsely(
   }
 }
 
-/** Removes what was made when `work` fails; what went wrong before is what is told. */
+/** Removes what was made when `work` fails. */
 async function orRemove<T>(
-  { target }: ExportContext,
+  context: ExportContext,
   at: number,
   name: Uint8Array,
   work: () => T | Promise<T>,
@@ -232,11 +268,16 @@ async function orRemove<T>(
   try {
     return await work();
   } catch (error) {
-    try {
-      target.remove(at, name);
-    } catch (second) {
-      if (!(second instanceof PosixError)) throw second;
-    }
+    removeMade(context, at, name);
     throw error;
+  }
+}
+
+/** Removes what was made, if that is possible: what went wrong before is what is told. */
+function removeMade({ target }: ExportContext, at: number, name: Uint8Array): void {
+  try {
+    target.remove(at, name);
+  } catch (second) {
+    if (!(second instanceof PosixError)) throw second;
   }
 }
