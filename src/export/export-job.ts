@@ -247,7 +247,7 @@ class ExportJob {
         clock,
         onFailure: (...failure) => this.#options.onFailure?.(...failure),
       });
-      const runner = await this.#openRunner(constants, listing?.objects, target.fd, log);
+      const runner = await this.#openRunner(constants, listing?.objects, target, log);
       const session = new ExportSession({
         options: this.#options,
         context,
@@ -268,7 +268,7 @@ class ExportJob {
   async #openRunner(
     constants: ExportConstants,
     objects: ExportLaneSetup['objects'],
-    root: number,
+    target: OpenTarget,
     log: JobLog,
   ): Promise<Runner<ExportKinds>> {
     const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS } = this.#options;
@@ -276,21 +276,23 @@ class ExportJob {
     const threads = internals.container
       ? 0
       : threadsWithin(this.#options.threads ?? Math.min(MOST_THREADS, availableParallelism()));
-    const setup: ExportLaneSetup = {
+    // Each lane has a description of its own, from the start: so each hears of what the system could not write.
+    const roots = Array.from({ length: threads + 1 }, () => target.openAgain());
+    const setup: Omit<ExportLaneSetup, 'root'> = {
       place: this.#parsed.place,
       constants,
       retryWindowMs,
       objects,
-      root,
       lanes: threads + 1,
     };
     const onRetry = (text: string) => log.write('WARNING', text);
-    const own = createInlineRunner(await openExportLane(setup, authorization, { ...internals, onRetry }));
+    const ownSetup = { ...setup, root: roots[threads] };
+    const own = createInlineRunner(await openExportLane(ownSetup, authorization, { ...internals, onRetry }));
     if (threads === 0) return own;
     const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
       lanes: threads,
       entry: new URL('./export-thread-entry.js', import.meta.url),
-      setupOf: () => ({ ...setup, authorization }),
+      setupOf: (lane) => ({ ...setup, root: roots[lane], authorization }),
       log: onRetry,
     });
     this.#identity.onRenewed((renewed) => inThreads.update(renewed));

@@ -25,8 +25,9 @@ export interface TargetMark {
 
 /** A directory that is written to, open. */
 export interface OpenTarget {
-  readonly fd: number;
   readonly mark: TargetMark;
+  /** Opens it for a lane, by a description of its own, which is closed with the target. @throws ClfsError `usage` */
+  openAgain(): number;
   /** Takes back what was made: for a job that was refused before it began. */
   discard(): void;
   close(): void;
@@ -43,20 +44,10 @@ export function openTarget(path: Buffer, make: boolean): OpenTarget {
   try {
     if (make) made = makeMissing(path);
     const fd = openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
-    return {
-      fd,
-      mark: markOf(path, fd),
-      discard() {
-        close(fd);
-        if (made) removeIfEmpty(path);
-      },
-      close: () => close(fd),
-    };
+    return held(path, fd, markOf(path, fd), made);
   } catch (error) {
     if (made) removeIfEmpty(path);
-    throw new ClfsError('usage', `Cannot write to ${quotePath(path)}: ${messageOf(error)}.`, {
-      cause: error,
-    });
+    throw cannotWrite(path, error);
   }
 }
 
@@ -85,10 +76,7 @@ export function reopenTarget(path: Buffer, begun: BegunTarget): OpenTarget {
     const fd = isSameMark(begun.mark, mark) ? openPlace(path, place, begun.isOurs) : undefined;
     // Where no more is known than its number, one that was made anew may have the same: it is empty.
     const isTold = begun.mark.place !== undefined && mark.place !== undefined;
-    if (fd !== undefined && (isTold || !begun.hasEntries || !isEmpty(fd))) {
-      const opened = fd;
-      return { fd: opened, mark, discard: () => close(opened), close: () => close(opened) };
-    }
+    if (fd !== undefined && (isTold || !begun.hasEntries || !isEmpty(fd))) return held(path, fd, mark, false);
     if (fd !== undefined) close(fd);
   } catch (error) {
     cause = error;
@@ -100,6 +88,35 @@ export function reopenTarget(path: Buffer, begun: BegunTarget): OpenTarget {
     `The directory ${quotePath(path)} is not the one that the export began to write whose state is in ${JSON.stringify(begun.state)}. Put that back; or remove the state to begin anew.`,
     { cause },
   );
+}
+
+/** @param made whether it was made now */
+function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): OpenTarget {
+  const all = [fd];
+  const closeAll = () => {
+    for (const each of all) close(each);
+  };
+  return {
+    mark,
+    openAgain() {
+      try {
+        const again = openAt(fd, Buffer.from('.'), Open.readOnly | Open.directory);
+        all.push(again);
+        return again;
+      } catch (error) {
+        throw cannotWrite(path, error);
+      }
+    },
+    discard() {
+      closeAll();
+      if (made) removeIfEmpty(path);
+    },
+    close: closeAll,
+  };
+}
+
+function cannotWrite(path: Buffer, error: unknown): ClfsError {
+  return new ClfsError('usage', `Cannot write to ${quotePath(path)}: ${messageOf(error)}.`, { cause: error });
 }
 
 function markOf(path: Uint8Array, fd: number): TargetMark {

@@ -13,19 +13,24 @@ const IS_ROOT = process.getuid?.() === 0;
  * @throws PosixError
  */
 export function giveAttributesFd(calls: TargetCalls, fd: number, attributes: Attributes): void {
-  if (IS_ROOT) calls.setOwnerFd(fd, attributes.uid, attributes.gid);
-  calls.setModeFd(fd, permissions(attributes));
+  giveOwnerAndModeFd(calls, fd, attributes);
   calls.setTimesFd(fd, attributes.atime, attributes.mtime);
 }
 
+/** {@link giveAttributesFd} without the times. @throws PosixError */
+export function giveOwnerAndModeFd(calls: TargetCalls, fd: number, attributes: Attributes): void {
+  if (IS_ROOT) calls.setOwnerFd(fd, attributes.uid, attributes.gid);
+  calls.setModeFd(fd, permissions(attributes));
+}
+
 /**
- * {@link giveAttributesFd} for a symlink, device, fifo or socket, which is opened as a place only.
+ * {@link giveOwnerAndModeFd} for a symlink, device, fifo or socket, which is opened as a place only.
  *
  * What has its name meanwhile may be somebody else's symlink, or a file: that gets no owner and no mode.
  *
  * @throws PosixError
  */
-export function giveAttributesAt(calls: TargetCalls, at: number, name: Uint8Array, attributes: Attributes): void {
+export function giveOwnerAndModeAt(calls: TargetCalls, at: number, name: Uint8Array, attributes: Attributes): void {
   const place = calls.openAt(at, name, Open.path | Open.noFollow);
   try {
     if ((calls.statFd(place).mode & S_IFMT) !== (attributes.mode & S_IFMT))
@@ -35,7 +40,6 @@ export function giveAttributesAt(calls: TargetCalls, at: number, name: Uint8Arra
   } finally {
     calls.close(place);
   }
-  calls.setTimes(at, name, attributes.atime, attributes.mtime);
 }
 
 /** {@link giveAttributesFd} for a directory, also for one that must not be read. @throws PosixError */

@@ -8,6 +8,7 @@ import {
   makeLink,
   makeNode,
   makeSymlink,
+  Open,
   openAt,
   removeAt,
   setModeFd,
@@ -60,6 +61,42 @@ export interface TargetCalls {
   closeWritten(fd: number): void;
   /** Makes everything written to the file system durable. */
   sync(fd: number): void;
+}
+
+/** Those that change something; so does `openAt` when it makes a file. */
+const CHANGES = [
+  'write',
+  'truncate',
+  'makeDirectory',
+  'makeSymlink',
+  'makeLink',
+  'makeNode',
+  'removeAt',
+  'renameAt',
+  'renameNew',
+  'setTimes',
+  'setOwnerFd',
+  'setModeFd',
+  'setOwnerOfPlace',
+  'setModeOfPlace',
+  'setTimesFd',
+] as const satisfies readonly (keyof TargetCalls)[];
+
+/** The same calls, with `changing` called before each that changes something. */
+export function noteChanges(calls: TargetCalls, changing: () => void): TargetCalls {
+  const noted: Record<string, unknown> = { ...calls };
+  for (const key of CHANGES) {
+    const call = calls[key] as (...how: unknown[]) => unknown;
+    noted[key] = (...how: unknown[]) => {
+      changing();
+      return call(...how);
+    };
+  }
+  const openAt: TargetCalls['openAt'] = (at, name, flags, mode) => {
+    if ((flags & Open.create) !== 0) changing();
+    return calls.openAt(at, name, flags, mode);
+  };
+  return { ...(noted as unknown as TargetCalls), openAt };
 }
 
 /** The system's own. */

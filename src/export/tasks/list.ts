@@ -33,7 +33,6 @@ export async function listDirectory(
     } finally {
       giveBack();
     }
-    target.touched();
     attributes = packAttributes(found.inode.attributes);
     const part = new PartBuilder(task, path, context, tell);
     try {

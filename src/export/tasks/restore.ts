@@ -10,7 +10,7 @@ import { exportBreakage, problemOf } from './problem.js';
 /** Gives directories their owner, mode and times. */
 export async function restoreDirectories({ directories }: RestoreTask, context: ExportContext): Promise<RestoreResult> {
   const { target, stop, reader } = context;
-  const outcomes: (EntryProblem | undefined)[] = [];
+  let outcomes: (EntryProblem | undefined)[] = [];
   let broken: Breakage | undefined;
   const giveBack = await context.directories.take();
   let parent: { readonly path: Buffer; readonly fd: number } | undefined;
@@ -26,19 +26,23 @@ export async function restoreDirectories({ directories }: RestoreTask, context: 
           parent = { path, fd: await target.enter(path) };
         }
         await restore(context, parent.fd, joinPath(path, name), directory);
-        target.touched();
         outcomes.push(undefined);
       } catch (error) {
         outcomes.push(problemOf(joinPath(path, name), error));
       }
       await reader.pause();
     }
-    target.flush();
   } catch (error) {
     broken = exportBreakage(error);
   } finally {
     if (parent) target.calls.close(parent.fd);
     giveBack();
+  }
+  try {
+    await target.flush();
+  } catch (error) {
+    outcomes = [];
+    broken ??= exportBreakage(error);
   }
   return { outcomes, broken };
 }

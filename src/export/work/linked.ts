@@ -68,6 +68,7 @@ function recordLinked(
     state.links.deleteLink(link);
   }
   state.count({ bytes: result.bytes });
+  if (result.originGone) state.links.setOrigin(id, undefined);
   if (result.origin) {
     const { directory, name } = links[result.origin.index];
     state.links.setOrigin(id, { directory, name, inode: result.origin.inode });
