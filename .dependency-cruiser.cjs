@@ -19,7 +19,7 @@ const LAYERS = {
   load: ['books', 'engine', 'time', 'job', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'state', 'worker', 'log', 'lz4', 'text'],
   spill: ['state'],
   namespace: ['format', 'container', 'paths', 'posix', 'spill', 'text'],
-  audit: ['format', 'manifest', 'container', 'source', 'namespace', 'paths', 'posix', 'spill', 'text'],
+  audit: ['engine', 'time', 'format', 'manifest', 'container', 'identity', 'lz4', 'source', 'namespace', 'paths', 'posix', 'spill', 'text'],
   export: ['books', 'engine', 'time', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'namespace', 'spill', 'state', 'log', 'lz4', 'text'],
   cli: [],
 };

@@ -12,6 +12,7 @@ await build({
     extension: `${dist}cli/extension.js`,
     'thread-entry': `${dist}worker/thread-entry.js`,
     'export-thread-entry': `${dist}export/export-thread-entry.js`,
+    'audit-thread-entry': `${dist}audit/audit-thread-entry.js`,
     'size-entry': `${dist}worker/size-entry.js`,
   },
   outdir: `${dist}programs`,

@@ -1,3 +1,4 @@
+import { type AuditCrew, type CrewOptions, openAuditCrew } from './audit/open-crew.js';
 import type { Container } from './container/container.js';
 import { openContainer, parseContainer } from './container/open-container.js';
 import { Traffic } from './container/traffic.js';
@@ -26,6 +27,12 @@ export interface OpenReader {
   readonly reader: ContainerReader;
   /** Lists the container, and reads by that listing: for whole trees. The index is closed with the rest. */
   index(onPage?: (blobs: number) => void): Promise<{ readonly reader: ContainerReader; readonly index: ObjectIndex }>;
+  /**
+   * Opens lanes that read the container by a listing of it, for what reads it whole. To be closed before the rest.
+   *
+   * @throws as `openReader`
+   */
+  crew(index: ObjectIndex, options: CrewOptions): Promise<AuditCrew>;
   close(): Promise<void>;
 }
 
@@ -38,9 +45,10 @@ const DEFAULT_RETRY_WINDOW_MS = 60_000;
  */
 export async function openReader(text: string, options: ReaderOptions = {}): Promise<OpenReader> {
   const parsed = parseContainer(text);
+  const retryWindowMs = options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS;
   const identity = await openIdentity(parsed, options.identity);
   const container = await openContainer(parsed.place, identity.authorization, {
-    retryWindowMs: options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS,
+    retryWindowMs,
     traffic: new Traffic(1),
     signal: options.signal,
     keepsNames: true,
@@ -56,6 +64,11 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
       indexes.push(index);
       return { reader: new ContainerReader(container, index, lz4, GEOMETRY, pace), index };
     },
+    crew: (index, crewOptions) =>
+      openAuditCrew(
+        { place: parsed.place, identity, index, geometry: GEOMETRY, retryWindowMs, signal: options.signal, pace },
+        crewOptions,
+      ),
     async close() {
       for (const index of indexes) index.close();
       identity.close();

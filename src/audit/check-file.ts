@@ -1,10 +1,10 @@
 import { fileBlockCount } from '../format/geometry.js';
-import { idHex, ObjectType } from '../format/ids.js';
+import { ObjectType } from '../format/ids.js';
 import { LONGEST_TARGET_BYTES } from '../format/limits.js';
 import { fileSize } from '../namespace/content.js';
 import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
-import { type BlockExtent, checkBlocks, readSegment } from './check-blocks.js';
+import { type BlockExtent, checkBlocks } from './check-blocks.js';
 import type { FsckContext } from './fsck-context.js';
 
 export async function checkFile(context: FsckContext, entry: WalkedEntry, found: FoundInode): Promise<void> {
@@ -45,7 +45,7 @@ async function checkRegular(
   error: (code: string, message: string) => void,
 ): Promise<void> {
   const { reader } = context;
-  const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
+  const { firstSegmentBytes } = reader.geometry;
   const sizeBytes = fileSize(found);
   const data = found.inode.data ?? Buffer.alloc(0);
   const firstBytes = Math.min(sizeBytes, firstSegmentBytes);
@@ -56,30 +56,10 @@ async function checkRegular(
     );
   const blocks = fileBlockCount(sizeBytes, reader.geometry);
   const extent: BlockExtent = { last: 0, complete: true };
-  for await (const { block, id } of checkBlocks(context, entry, found, extent)) {
-    if (block >= blocks || !context.content) continue;
-    const segment = await readSegment(context, entry, found, id);
-    if (!segment) continue;
-    const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
-    if (segment.kind !== 'file') {
-      error('segment-kind', `Block ${block} (${idHex(id)}) of a file is a segment of a directory.`);
-      continue;
-    }
-    const wanted = Math.min(fileSegmentBytes, sizeBytes - start);
-    if (segment.data.length !== wanted)
-      error('segment-length', `Block ${block} has ${segment.data.length} bytes in place of ${wanted}.`);
-    if (segment.owner.offset !== BigInt(start))
-      error('segment-offset', `Block ${block} says that it begins at ${segment.owner.offset}, not at ${start}.`);
-    if (segment.owner.ctimeSeconds !== found.inode.attributes.ctime.seconds) {
-      context.report(
-        'warning',
-        'segment-ctime',
-        entry.path,
-        idHex(id),
-        `Block ${block} has another ctime than its inode.`,
-      );
-    }
-  }
+  const content = context.content?.begin(entry, found);
+  for await (const reference of checkBlocks(context, entry, found, extent))
+    if (reference.block < blocks) await content?.add(reference);
+  await content?.end();
   if (extent.complete && extent.last !== blocks - 1)
     error(
       'block-count',

@@ -42,6 +42,8 @@ export interface ExpectedDirectory {
 
 /** What a container should hold: a source tree, or a manifest of one. */
 export interface Expectation {
+  /** Whether what it expects is plain data at hand, to be handed to lanes; else each lane opens it for itself. */
+  readonly isPlain: boolean;
   /** @param path below the root, joined by `/` @throws ClfsError `entry` when it cannot be opened; `open-files` */
   directory(path: Buffer): ExpectedDirectory | Promise<ExpectedDirectory>;
   close(): void;

@@ -15,3 +15,12 @@ export interface Finding {
 
 /** Takes findings as they are made. */
 export type FindingSink = (finding: Finding) => void;
+
+/** Reports a finding, by its parts. */
+export type Report = (
+  severity: Severity,
+  code: string,
+  path: Uint8Array | undefined,
+  object: string | undefined,
+  message: string,
+) => void;

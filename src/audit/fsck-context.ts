@@ -3,7 +3,8 @@ import type { IndexedIds } from '../namespace/indexed-ids.js';
 import type { ObjectIndex } from '../namespace/object-index.js';
 import type { ContainerReader } from '../namespace/reader.js';
 import type { ByteSet } from '../spill/spilled-set.js';
-import type { Severity } from './findings.js';
+import type { ContentCheck } from './content-check.js';
+import type { Report } from './findings.js';
 import type { Turns } from './fsck-turns.js';
 import type { LinkBook } from './link-book.js';
 
@@ -11,7 +12,8 @@ import type { LinkBook } from './link-book.js';
 export interface FsckContext {
   readonly reader: ContainerReader;
   readonly index: ObjectIndex;
-  readonly content: boolean;
+  /** Undefined where the segments of files are not read. */
+  readonly content: ContentCheck | undefined;
   readonly turns: Turns;
   /** Objects that something refers to. */
   readonly used: IndexedIds;
@@ -25,13 +27,7 @@ export interface FsckContext {
   load: LoadIds | undefined;
   /** Set while a container is checked whose root cannot be read. */
   withoutRoot: RootlessContext | undefined;
-  report(
-    severity: Severity,
-    code: string,
-    path: Uint8Array | undefined,
-    object: string | undefined,
-    message: string,
-  ): void;
+  readonly report: Report;
 }
 
 /** What the inodes of one load have in common. */

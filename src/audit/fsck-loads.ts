@@ -1,4 +1,5 @@
-import type { FsckContext, LoadIds } from './fsck-context.js';
+import type { Report } from './findings.js';
+import type { LoadIds } from './fsck-context.js';
 
 /** Loads that are told apart; a container of more than one is odd, of so many it is rubbish. */
 const MOST_LOADS = 100;
@@ -7,7 +8,7 @@ const MOST_LOADS = 100;
 export interface LoadCount {
   count(ids: LoadIds, name: string): void;
   /** Tells of every load but the one that most inodes are of. */
-  report(report: FsckContext['report']): void;
+  report(report: Report): void;
 }
 
 /** A count that is empty. */

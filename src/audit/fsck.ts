@@ -1,3 +1,4 @@
+import type { Asker } from '../engine/asker.js';
 import { ROOT_ID } from '../format/ids.js';
 import type { ObjectIndex } from '../namespace/object-index.js';
 import type { ContainerReader } from '../namespace/reader.js';
@@ -7,10 +8,12 @@ import { checkEntry } from './check-entry.js';
 import { checkBucket, checkNames } from './check-names.js';
 import { checkLinks, checkOrphans } from './check-references.js';
 import { checkWithoutRoot, type WithoutRoot } from './check-without-root.js';
-import type { FindingSink } from './findings.js';
+import { ContentCheck } from './content-check.js';
+import type { FindingSink, Report } from './findings.js';
 import type { FsckContext } from './fsck-context.js';
 import { takeTurns } from './fsck-turns.js';
 import { LinkBook } from './link-book.js';
+import type { AuditKinds } from './tasks/kinds.js';
 
 /** What is checked beyond the structure. */
 export interface FsckOptions {
@@ -21,6 +24,8 @@ export interface FsckOptions {
   readonly onProgress?: (entries: number) => void;
   /** Called now and then, and waited for: what was found so far can be written, so that it need not be kept. */
   readonly drain?: () => Promise<void>;
+  /** Lanes that read the segments of files; by default the calling thread alone. */
+  readonly crew?: Asker<AuditKinds>;
 }
 
 /** What a check went over. */
@@ -51,10 +56,15 @@ export async function fsck(
   let errors = 0;
   let warnings = 0;
   let entries = 0;
+  const report: Report = (severity, code, path, object, message) => {
+    if (severity === 'error') errors++;
+    else warnings++;
+    sink({ severity, code, path, object, message });
+  };
   const context: FsckContext = {
     reader,
     index,
-    content: options.content,
+    content: options.content ? new ContentCheck(reader, options.crew, report) : undefined,
     turns: takeTurns(options.signal, async () => {
       options.onProgress?.(entries);
       await options.drain?.();
@@ -65,11 +75,7 @@ export async function fsck(
     linkedOnce: index.idSet(),
     load: undefined,
     withoutRoot: undefined,
-    report(severity, code, path, object, message) {
-      if (severity === 'error') errors++;
-      else warnings++;
-      sink({ severity, code, path, object, message });
-    },
+    report,
   };
   try {
     options.signal?.throwIfAborted();
@@ -83,6 +89,7 @@ export async function fsck(
       entries++;
     }
     const withoutRoot = rootRead ? undefined : await checkWithoutRoot(context, () => entries++);
+    await context.content?.finish();
     await checkLinks(context);
     await checkOrphans(context);
     return { entries, objects: index.count, errors, warnings, incomplete: false, withoutRoot };

@@ -41,6 +41,7 @@ export async function expectManifest(file: string | Uint8Array, signal?: AbortSi
     nodes.get(slash < 0 ? '' : path.slice(0, slash))?.children.set(path.slice(slash + 1), node);
   }
   return {
+    isPlain: true,
     directory(path) {
       const node = nodes.get(pathKey(path));
       if (!node) throw entryFailure('entry-vanished', 'the manifest does not have it');

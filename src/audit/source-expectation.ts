@@ -17,6 +17,7 @@ export function expectSource(
   places: DescriptorPlaces = descriptorPlaces(MOST_OPEN_FILES),
 ): Expectation {
   return {
+    isPlain: false,
     async directory(path) {
       const directory = await patiently(path.length === 0 ? '.' : path, () => source.openDirectory(path));
       return {

@@ -1,15 +1,27 @@
-import { createHash } from 'node:crypto';
-import { isClfsError, messageOf } from '../error.js';
-import { isDot, isDotDot } from '../format/dirents.js';
-import { bytesEqual, ENTRY_TYPE_NAMES, idHex, ObjectType, ROOT_ID } from '../format/ids.js';
+import { type Asker, askHere } from '../engine/asker.js';
+import { LANE_UNITS } from '../engine/engine.js';
+import { bytesEqual, idHex, ROOT_ID } from '../format/ids.js';
 import { MOST_LINKS } from '../format/limits.js';
-import { fileSize, readContent } from '../namespace/content.js';
-import { PendingDirectories, type PendingDirectory } from '../namespace/pending-directories.js';
-import type { ContainerReader, FoundInode } from '../namespace/reader.js';
+import type { ContainerReader } from '../namespace/reader.js';
 import { sideBySide } from '../namespace/side-by-side.js';
 import { joinPath } from '../paths/join-path.js';
+import { joined, separated } from '../spill/spilled-list.js';
 import { SpilledMap } from '../spill/spilled-map.js';
-import type { Expectation, ExpectedContent, ExpectedDirectory, ExpectedEntry } from './expectation.js';
+import { SpilledStack } from '../spill/spilled-stack.js';
+import type { Expectation } from './expectation.js';
+import { LARGE_BYTES } from './tasks/compare-content.js';
+import { compareDirectoryWith } from './tasks/compare-directory.js';
+import { createAuditContext } from './tasks/context.js';
+import { AUDIT_EXECUTORS } from './tasks/executors.js';
+import type {
+  AuditKinds,
+  CompareConstants,
+  Differences,
+  DirectoryPart,
+  EntryLink,
+  GivenEntry,
+  RangeResult,
+} from './tasks/kinds.js';
 
 /** How an entry came out: the same, only expected, only in the container, different, or not checked. */
 type VerifyMark = '=' | '+' | '-' | '*' | '!';
@@ -24,20 +36,14 @@ export interface VerifyLine {
 }
 
 /** What is compared. */
-export interface VerifyOptions {
-  /** Compare every byte of regular files. */
-  readonly content: boolean;
-  /** Share of the regular files whose bytes are compared, 0 … 1, chosen by their paths; with `content`. */
-  readonly sample: number;
-  /** Nanoseconds that modification times may differ by. */
-  readonly timeToleranceNs: bigint;
+export interface VerifyOptions extends CompareConstants {
   readonly signal?: AbortSignal;
+  /** Told of entries that have been checked, and of bytes that have been compared. */
   readonly onProgress?: (entries: number, bytes: number) => void;
-  /**
-   * Called for every entry: what was told so far can be written, so that it need not be kept. What it returns is waited
-   * for.
-   */
+  /** Called now and then: what was told so far can be written, so that it need not be kept. It is waited for. */
   readonly drain?: () => Promise<void> | undefined;
+  /** Lanes that compare, which have the expectation unless it is plain; by default the calling thread alone. */
+  readonly crew?: Asker<AuditKinds>;
 }
 
 /** How a comparison came out. */
@@ -54,17 +60,23 @@ export interface VerifySummary {
   readonly onlyRounding: boolean;
 }
 
-const COMPARED_AT_ONCE = 48;
-const ROUNDING_NS = 1000n;
+/** How much of a lane a directory takes, and a part of a large file. */
+const DIRECTORY_UNITS = 16;
+const RANGE_UNITS = 128;
+/** Bytes of a name and a handle, about: an entry takes one unit. */
+const ENTRY_BYTES = 48;
+/** Large files of some entries, and parts of one large file for each lane, that are compared at once. */
+const LARGE_AT_ONCE = 8;
+const RANGES_A_LANE = 4;
 
 /**
- * Compares a container with what it should hold.
+ * Compares a container with what it should hold. Lines come in the order in which they are found.
  *
  * Never compared: access and change times, inode numbers, the size of directories. Links are compared where the
  * container has preserved them.
  *
- * @throws ClfsError `open-files` when there was no descriptor left, for long; whatever the container throws beside
- * `format` and `not-found`
+ * @throws ClfsError `open-files` when there was no descriptor left, for long; `not-found`, `format` when there is no
+ * root directory; whatever the container throws beside these two
  */
 export async function verify(
   expectation: Expectation,
@@ -81,19 +93,38 @@ export async function verify(
   }
 }
 
+/** A directory that is to be compared, by its handle; or entries of one, as `DirectoryPart.chunks` has them. */
+interface Item {
+  readonly kind: 'directory' | 'entries';
+  readonly path: Buffer;
+  readonly bytes: Buffer;
+}
+
 class Comparison {
   readonly #expectation: Expectation;
   readonly #reader: ContainerReader;
   readonly #options: VerifyOptions;
+  readonly #crew: Asker<AuditKinds>;
   readonly #sink: (line: VerifyLine) => void;
   readonly #counts = { '=': 0, '+': 0, '-': 0, '*': 0, '!': 0 };
+  #checked = 0;
   #contents = 0;
   #bytes = 0;
   #onlyRounding = true;
+  #units = 0;
+  #failure: { readonly error: unknown } | undefined;
+  #wake: () => void = () => undefined;
   /** Of files with several links, the id of the inode by what tells the links of one file, and the other way round. */
   readonly #inodeOfKey = new SpilledMap();
   readonly #keyOfInode = new SpilledMap();
-  readonly #pending: PendingDirectories;
+  /** The last one first: what is below a directory comes before what is beside it, so that little waits. */
+  readonly #items = new SpilledStack<Item>({
+    encode: ({ kind, path, bytes }) => joined([Buffer.from(kind), path, bytes]),
+    decode(block) {
+      const [kind, path, bytes] = separated(block);
+      return { kind: kind.toString() === 'directory' ? 'directory' : 'entries', path, bytes };
+    },
+  });
 
   constructor(
     expectation: Expectation,
@@ -105,23 +136,38 @@ class Comparison {
     this.#reader = reader;
     this.#options = options;
     this.#sink = sink;
-    this.#pending = new PendingDirectories(reader);
+    const { content, sample, timeToleranceNs } = options;
+    const constants = { geometry: reader.geometry, compare: { content, sample, timeToleranceNs } };
+    this.#crew = options.crew ?? askHere(AUDIT_EXECUTORS, createAuditContext(constants, reader, expectation));
   }
 
+  /** What is under way uses the expectation: it is waited for, also after a failure. */
   async run(): Promise<void> {
-    this.#pending.push(Buffer.alloc(0), await this.#reader.inode(ROOT_ID));
-    for (let next = this.#pending.pop(); next; next = this.#pending.pop()) {
-      const handles = new SpilledMap();
+    // Without a root there is nothing to compare.
+    await this.#reader.inode(ROOT_ID);
+    this.#push({ kind: 'directory', path: Buffer.alloc(0), bytes: Buffer.from(ROOT_ID) });
+    const limit = this.#crew.lanes * LANE_UNITS;
+    for (;;) {
       try {
-        await this.#directory(next, handles);
-      } finally {
-        handles.close();
+        await this.#pause();
+      } catch (error) {
+        this.#failure ??= { error };
       }
+      while (!this.#failure && this.#units < limit) {
+        const item = this.#items.pop();
+        if (!item) break;
+        this.#begin(item);
+      }
+      if (this.#units === 0) break;
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
+    if (this.#failure) throw this.#failure.error;
   }
 
   close(): void {
-    for (const each of [this.#inodeOfKey, this.#keyOfInode, this.#pending]) each.close();
+    for (const each of [this.#inodeOfKey, this.#keyOfInode, this.#items]) each.close();
   }
 
   summary(): VerifySummary {
@@ -139,66 +185,127 @@ class Comparison {
     };
   }
 
-  /** @param handles takes the ids of its entries by their names */
-  async #directory({ path, read }: PendingDirectory, handles: SpilledMap): Promise<void> {
-    let expected: ExpectedDirectory;
-    let found: FoundInode;
-    try {
-      found = await read();
-      for await (const piece of this.#reader.entries(found)) {
-        for (const { name, handle } of piece)
-          if (!isDot(name) && !isDotDot(name)) handles.set(name, Buffer.from(handle));
+  #push(item: Item): void {
+    this.#items.push(item);
+    this.#wake();
+  }
+
+  #begin(item: Item): void {
+    const isDirectory = item.kind === 'directory';
+    const units = isDirectory ? DIRECTORY_UNITS : Math.ceil(item.bytes.length / ENTRY_BYTES);
+    this.#units += units;
+    const end = () => {
+      this.#units -= units;
+      this.#wake();
+    };
+    (isDirectory ? this.#directory(item, units) : this.#entries(item, units)).then(end, (error: unknown) => {
+      this.#failure ??= { error };
+      end();
+    });
+  }
+
+  async #directory({ path, bytes: handle }: Item, units: number): Promise<void> {
+    const tell = (part: DirectoryPart) => this.#part(path, part);
+    const task = { path, handle };
+    const { differences, unchecked } = this.#expectation.isPlain
+      ? await compareDirectoryWith(this.#expectation, this.#reader, this.#options.timeToleranceNs, task, tell)
+      : await this.#crew.ask('directory', task, units, tell);
+    if (differences) this.#judge(path, differences);
+    if (unchecked !== undefined) this.#say('!', path, [unchecked]);
+  }
+
+  #part(path: Buffer, { chunks, missing, extra }: DirectoryPart): void {
+    for (const name of missing) this.#say('+', joinPath(path, name), []);
+    for (const name of extra) this.#say('-', joinPath(path, name), []);
+    for (const bytes of chunks) this.#push({ kind: 'entries', path, bytes: Buffer.from(bytes) });
+  }
+
+  async #entries({ path, bytes: entries }: Item, units: number): Promise<void> {
+    const parts = [...separated(entries)];
+    const given = this.#expectation.isPlain ? await this.#given(path, parts) : undefined;
+    const { outcomes, contents, bytes } = await this.#crew.ask('entries', { path, entries, given }, units);
+    this.#contents += contents;
+    this.#bytes += bytes;
+    const large: LargeEntry[] = [];
+    for (const [index, outcome] of outcomes.entries()) {
+      const [name, handle] = [parts[2 * index], parts[2 * index + 1]];
+      const { isDirectory, unchecked, differences = SAME, link, largeBytes } = outcome;
+      const entryPath = joinPath(path, name);
+      if (isDirectory) this.#push({ kind: 'directory', path: entryPath, bytes: handle });
+      else if (unchecked !== undefined) this.#say('!', entryPath, [unchecked]);
+      else {
+        const all = addTexts(differences, link ? this.#compareLink(link) : []);
+        if (largeBytes === undefined) this.#judge(entryPath, all);
+        else large.push({ path, name, handle, sizeBytes: largeBytes, sha256: given?.[index].sha256, differences: all });
       }
-      expected = await this.#expectation.directory(path);
-    } catch (error) {
-      this.#unchecked(path, error);
-      return;
     }
+    await sideBySide(large, LARGE_AT_ONCE, (entry) => this.#large(entry));
+  }
+
+  async #given(path: Buffer, parts: readonly Buffer[]): Promise<readonly GivenEntry[]> {
+    const directory = await this.#expectation.directory(path);
     try {
-      this.#judge(path, this.#compareAttributes(expected.self, found));
-      // The directory is closed when no entry of it is under way any more.
-      await sideBySide(expected.names(), COMPARED_AT_ONCE, async (name) => {
-        const turn = this.#pause();
-        if (turn) await turn;
-        const handle = handles.get(name);
-        handles.delete(name);
-        const entryPath = joinPath(path, name);
-        if (!handle) this.#say('+', entryPath, []);
-        else await this.#entry(expected, name, handle, entryPath);
-      });
-      for (const [name] of handles.entries()) {
-        await this.#pause();
-        this.#say('-', joinPath(path, name), []);
+      const given: GivenEntry[] = [];
+      for (let at = 0; at < parts.length; at += 2) {
+        const content = await directory.content(parts[at]);
+        given.push({
+          entry: directory.entry(parts[at]),
+          sha256: content.kind === 'sha256' ? content.hex : undefined,
+        });
       }
-    } catch (error) {
-      this.#unchecked(path, error);
+      return given;
     } finally {
-      expected.close();
+      directory.close();
     }
   }
 
-  async #entry(directory: ExpectedDirectory, name: Buffer, handle: Uint8Array, path: Buffer): Promise<void> {
-    try {
-      const expected = directory.entry(name);
-      const found = await this.#reader.inode(handle);
-      if (expected.type === ObjectType.directory && found.inode.attributes.type === ObjectType.directory) {
-        this.#pending.push(path, found);
-        return;
-      }
-      const differences = this.#compareAttributes(expected, found);
-      this.#compareLinks(expected, found, differences);
-      if (differences.length === 0 && expected.type === ObjectType.regular && this.#isSampled(path)) {
-        const difference = await this.#compareContent(await directory.content(name), found);
-        if (difference === UNKNOWN) {
-          this.#say('!', path, ['its content is not in the manifest']);
-          return;
-        }
-        if (difference !== undefined) differences.push(difference);
-      }
-      this.#judge(path, differences);
-    } catch (error) {
-      this.#unchecked(path, error);
+  async #large(entry: LargeEntry): Promise<void> {
+    const { difference, unchecked } = (await this.#compareParts(entry)) ?? {};
+    const entryPath = joinPath(entry.path, entry.name);
+    if (unchecked !== undefined) this.#say('!', entryPath, [unchecked]);
+    else this.#judge(entryPath, addTexts(entry.differences, difference === undefined ? [] : [difference]));
+  }
+
+  /**
+   * Compares the content of a large file, part by part; one that is known by its sum as a whole.
+   *
+   * @returns of the first part that is not the same
+   */
+  async #compareParts({ path, name, handle, sizeBytes, sha256 }: LargeEntry): Promise<RangeResult | undefined> {
+    // The first one counts: those before it have been begun before it, and are waited for.
+    let first: { readonly firstByte: number; readonly result: RangeResult } | undefined;
+    const step = sha256 === undefined ? LARGE_BYTES : sizeBytes;
+    const isDecided = () => first !== undefined;
+    function* starts(): Generator<number> {
+      for (let at = 0; at < sizeBytes && !isDecided(); at += step) yield at;
     }
+    await sideBySide(starts(), this.#crew.lanes * RANGES_A_LANE, async (firstByte) => {
+      const endByte = Math.min(sizeBytes, firstByte + step);
+      const task = { path, name, handle, firstByte, endByte, isLast: endByte === sizeBytes, sha256 };
+      const result = await this.#crew.ask('range', task, RANGE_UNITS);
+      this.#bytes += result.bytes;
+      this.#tell();
+      const isSame = result.difference === undefined && result.unchecked === undefined;
+      if (!isSame && (!first || firstByte < first.firstByte)) first = { firstByte, result };
+    });
+    return first?.result;
+  }
+
+  /** Links of one file are one inode where the container has preserved links; an inode with links is one file. */
+  #compareLink({ id, linkCount, key: expectedKey }: EntryLink): readonly string[] {
+    const differences: string[] = [];
+    const key = Buffer.from(expectedKey ?? `single ${idHex(id)}`);
+    const known = this.#keyOfInode.get(id);
+    if (known !== undefined && !key.equals(known)) differences.push('linked with what is another file in the source');
+    else if (expectedKey === undefined) differences.push('linked, with a file that has one link in the source');
+    this.#keyOfInode.set(id, key);
+    if (expectedKey === undefined) return differences;
+    const other = this.#inodeOfKey.get(key);
+    // An inode that is full gives way to copies: then the links are spread over several.
+    if (other !== undefined && !bytesEqual(other, id) && linkCount < MOST_LINKS)
+      differences.push('not linked with another name of the same file');
+    else if (other === undefined) this.#inodeOfKey.set(key, id);
+    return differences;
   }
 
   #pause(): Promise<void> | undefined {
@@ -206,123 +313,37 @@ class Comparison {
     return this.#options.drain?.() ?? this.#reader.pause();
   }
 
-  #compareAttributes(expected: ExpectedEntry, found: FoundInode): string[] {
-    const a = found.inode.attributes;
-    const differences: string[] = [];
-    const compare = (what: string, should: string | number | bigint, is: string | number | bigint) => {
-      if (should !== is) differences.push(`${what} ${is} in place of ${should}`);
-    };
-    compare('type', ENTRY_TYPE_NAMES[expected.type], ENTRY_TYPE_NAMES[a.type]);
-    if (differences.length > 0) return this.#noRounding(differences);
-    compare('mode', expected.permissions.toString(8), (a.mode & 0o7777).toString(8));
-    compare('uid', expected.uid, a.uid);
-    compare('gid', expected.gid, a.gid);
-    if (expected.type === ObjectType.regular) compare('size', expected.sizeBytes, a.lengthBytes);
-    compare('device', `${expected.deviceMajor}:${expected.deviceMinor}`, `${a.deviceMajor}:${a.deviceMinor}`);
-    if (expected.target && !(found.inode.data ?? Buffer.alloc(0)).equals(expected.target))
-      differences.push('another link target');
-    if (differences.length > 0) this.#noRounding(differences);
-    const mtimeNs = BigInt(a.mtime.seconds) * 1_000_000_000n + BigInt(a.mtime.nanoseconds);
-    const distance = mtimeNs > expected.mtimeNs ? mtimeNs - expected.mtimeNs : expected.mtimeNs - mtimeNs;
-    if (distance > this.#options.timeToleranceNs) {
-      differences.push(`mtime ${formatNs(mtimeNs)} in place of ${formatNs(expected.mtimeNs)}`);
-      if (distance >= ROUNDING_NS) this.#onlyRounding = false;
-    }
-    return differences;
-  }
-
-  #noRounding(differences: string[]): string[] {
-    this.#onlyRounding = false;
-    return differences;
-  }
-
-  /** Links of one file are one inode where the container has preserved links; an inode with links is one file. */
-  #compareLinks(expected: ExpectedEntry, found: FoundInode, differences: string[]): void {
-    const { id } = found;
-    if (found.inode.attributes.linkCount > 1) {
-      const key = Buffer.from(expected.linkKey ?? `single ${idHex(id)}`);
-      const known = this.#keyOfInode.get(id);
-      if (known !== undefined && !key.equals(known))
-        this.#noRounding(differences).push('linked with what is another file in the source');
-      else if (expected.linkKey === undefined)
-        this.#noRounding(differences).push('linked, with a file that has one link in the source');
-      this.#keyOfInode.set(id, key);
-      if (expected.linkKey === undefined) return;
-      const other = this.#inodeOfKey.get(key);
-      // An inode that is full gives way to copies: then the links are spread over several.
-      if (other !== undefined && !bytesEqual(other, id) && found.inode.attributes.linkCount < MOST_LINKS)
-        this.#noRounding(differences).push('not linked with another name of the same file');
-      else if (other === undefined) this.#inodeOfKey.set(key, id);
-    }
-  }
-
-  async #compareContent(expected: ExpectedContent, found: FoundInode): Promise<string | undefined | typeof UNKNOWN> {
-    if (expected.kind === 'unknown') return UNKNOWN;
-    this.#contents++;
-    let position = 0;
-    if (expected.kind === 'sha256') {
-      const hash = createHash('sha256');
-      for await (const piece of readContent(this.#reader, found)) {
-        hash.update(piece);
-        this.#count(piece.length);
-      }
-      return hash.digest('hex') === expected.hex ? undefined : this.#contentDiffers('content has another SHA-256');
-    }
-    try {
-      const buffer = Buffer.allocUnsafe(Math.min(1048576, fileSize(found) + 1));
-      for await (const piece of readContent(this.#reader, found)) {
-        for (let at = 0; at < piece.length; at += buffer.length) {
-          const part = piece.subarray(at, at + buffer.length);
-          const count = expected.read(buffer.subarray(0, part.length), position);
-          if (count !== part.length || !buffer.subarray(0, count).equals(part))
-            return this.#contentDiffers(`content differs within the ${part.length} bytes from ${position} on`);
-          position += count;
-        }
-        this.#count(piece.length);
-      }
-      if (expected.read(buffer.subarray(0, 1), position) !== 0)
-        return this.#contentDiffers(`content ends at ${position}`);
-      return undefined;
-    } finally {
-      expected.close();
-    }
-  }
-
-  #contentDiffers(text: string): string {
-    this.#onlyRounding = false;
-    return text;
-  }
-
-  #count(bytes: number): void {
-    this.#bytes += bytes;
-    this.#options.onProgress?.(this.#counts['='], this.#bytes);
-  }
-
-  #isSampled(path: Buffer): boolean {
-    if (!this.#options.content) return false;
-    if (this.#options.sample >= 1) return true;
-    return createHash('sha256').update(path).digest().readUInt32LE(0) / 0x1_0000_0000 < this.#options.sample;
-  }
-
-  #judge(path: Buffer, differences: readonly string[]): void {
-    this.#say(differences.length === 0 ? '=' : '*', path, differences);
-  }
-
-  #unchecked(path: Buffer, error: unknown): void {
-    if (!isClfsError(error, 'format', 'not-found', 'entry')) throw error;
-    this.#say('!', path, [messageOf(error)]);
+  #judge(path: Buffer, { texts, onlyRounding }: Differences): void {
+    if (!onlyRounding) this.#onlyRounding = false;
+    this.#say(texts.length === 0 ? '=' : '*', path, texts);
   }
 
   #say(mark: VerifyMark, path: Buffer, details: readonly string[]): void {
     if (mark === '+' || mark === '-') this.#onlyRounding = false;
     this.#counts[mark]++;
+    if (mark !== '+') this.#checked++;
     this.#sink({ mark, path, details });
-    this.#options.onProgress?.(this.#counts['='], this.#bytes);
+    this.#tell();
+  }
+
+  #tell(): void {
+    this.#options.onProgress?.(this.#checked, this.#bytes);
   }
 }
 
-const UNKNOWN = Symbol('unknown content');
+/** A large file of which all but the content has been compared. */
+interface LargeEntry {
+  readonly path: Buffer;
+  readonly name: Buffer;
+  readonly handle: Buffer;
+  readonly sizeBytes: number;
+  readonly sha256: string | undefined;
+  readonly differences: Differences;
+}
 
-function formatNs(ns: bigint): string {
-  return `${ns / 1_000_000_000n}.${String(ns % 1_000_000_000n).padStart(9, '0')}`;
+const SAME: Differences = { texts: [], onlyRounding: true };
+
+/** @param further differences that are no rounding */
+function addTexts({ texts, onlyRounding }: Differences, further: readonly string[]): Differences {
+  return { texts: [...texts, ...further], onlyRounding: onlyRounding && further.length === 0 };
 }

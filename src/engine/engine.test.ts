@@ -3,7 +3,7 @@ import { systemClock } from '../time/clock.js';
 import { Engine } from './engine.js';
 import type { Kind, TaskMessage } from './kinds.js';
 import type { Runner, RunnerEvents } from './runner.js';
-import { type Plan, type Turn, type Work, workOf } from './work.js';
+import { type Advance, type Plan, type Turn, type Work, workOf } from './work.js';
 
 interface TestKinds {
   readonly count: Kind<{ readonly id: number }, { readonly sum: number }, { readonly step: number }>;
@@ -62,8 +62,8 @@ class ListPlan implements Plan<TestKinds> {
     }
   }
 
-  advance(): boolean {
-    return --this.stages > 0;
+  advance(): Advance {
+    return --this.stages > 0 ? 'next' : 'end';
   }
 }
 

@@ -123,6 +123,11 @@ export class Engine<M extends Kinds<M>> {
     }
   }
 
+  /** Says that the plan has work again, which had none. */
+  wake(): void {
+    this.#schedule(0);
+  }
+
   /** A job in which nothing is recorded for a while, since the service is away, is alive all the same. */
   #beat(): void {
     this.#beatTimer = this.#clock.after(BEAT_MS, () => {
@@ -203,8 +208,9 @@ export class Engine<M extends Kinds<M>> {
     }
     for (const work of turn.given) this.#submit(work);
     if (this.#running.size === 0) {
-      if (this.#plan.advance()) this.#schedule(0);
-      else this.#finish();
+      const advance = this.#plan.advance();
+      if (advance === 'next') this.#schedule(0);
+      else if (advance === 'end') this.#finish();
     } else this.#considerLanes();
     // What arrived meanwhile waits long enough that commits do not eat up this thread.
     const spentMs = this.#clock.monotonic() - begun;

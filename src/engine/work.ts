@@ -88,12 +88,15 @@ function wrongKind(wanted: PropertyKey, told: PropertyKey): Error {
   return new Error(`A task of kind ${String(wanted)} was answered as one of kind ${String(told)}.`);
 }
 
+/** How a plan goes on: work of a further stage, work that comes later (`Engine.wake` tells of it), or none. */
+export type Advance = 'next' | 'wait' | 'end';
+
 /** What a job is made of: gives work as long as there is any. It knows its state, and nothing of lanes and threads. */
 export interface Plan<M extends Kinds<M>> {
   /** Gives work while there is room, inside the turn's transaction. Called again and again; giving nothing is fine. */
   next(turn: Turn<M>): void;
-  /** Nothing runs and nothing was given: goes on to the next stage. @returns whether there is one */
-  advance(): boolean;
+  /** Nothing runs and nothing was given: goes on to the next stage. */
+  advance(): Advance;
   /** Bytes that are known to be left of long work: tells whether more lanes are worth their start. */
   bytesAhead(): number;
 }

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { Authorization } from '../container/azure/blob-service.js';
 import { redact } from '../container/azure/container-url.js';
@@ -21,7 +20,7 @@ import { indexContainer } from '../namespace/object-index.js';
 import { Pace } from '../namespace/pace.js';
 import { ContainerReader } from '../namespace/reader.js';
 import { type SharedObjects, shareObjects } from '../namespace/shared-objects.js';
-import { descriptorPlaces } from '../posix/descriptors.js';
+import { threadCount } from '../posix/descriptors.js';
 import { removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
 import { systemClock } from '../time/clock.js';
 import { ALL } from './choice.js';
@@ -36,9 +35,6 @@ import type { ExportConstants, ExportKinds } from './tasks/kinds.js';
 import { type ExportLaneSetup, openExportLane, type ThreadExportSetup } from './tasks/open-lane.js';
 
 const DEFAULT_RETRY_WINDOW_MS = 60_000;
-const MOST_THREADS = 16;
-/** Descriptors that a thread takes by itself. */
-const DESCRIPTORS_A_THREAD = 16;
 
 /**
  * Writes the tree of a container, or a part of it, or one file, to disk, as a job that can be gone on with.
@@ -249,9 +245,7 @@ class ExportJob {
   ): Promise<Runner<ExportKinds>> {
     const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS } = this.#options;
     const { authorization } = this.#identity;
-    const threads = internals.container
-      ? 0
-      : threadsWithin(this.#options.threads ?? Math.min(MOST_THREADS, availableParallelism()));
+    const threads = internals.container ? 0 : threadCount(this.#options.threads);
     // Each lane has a description of its own, from the start: so each hears of what the system could not write.
     const roots = Array.from({ length: threads + 1 }, () => target.openAgain());
     const setup: Omit<ExportLaneSetup, 'root'> = {
@@ -284,12 +278,6 @@ function requireParent(path: string): void {
       'usage',
       `Cannot write to ${JSON.stringify(path)}: ${JSON.stringify(parent)} is not an existing directory.`,
     );
-}
-
-/** How many threads there are descriptors for. */
-function threadsWithin(wanted: number): number {
-  const places = descriptorPlaces(wanted + 2, { each: DESCRIPTORS_A_THREAD }).count;
-  return Math.max(0, Math.min(wanted, places - 2));
 }
 
 /** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */

@@ -1,4 +1,4 @@
-import type { Plan, Turn } from '../engine/work.js';
+import type { Advance, Plan, Turn } from '../engine/work.js';
 import { ClfsError } from '../error.js';
 import type { ExportJobContext } from './job-context.js';
 import type { ExportKinds } from './tasks/kinds.js';
@@ -52,22 +52,22 @@ export class ExportPlan implements Plan<ExportKinds> {
     if (this.#stage === 'directories') this.#restore(turn);
   }
 
-  advance(): boolean {
+  advance(): Advance {
     const { directories, links, large } = this.#context.state;
     if (this.#stage === 'scan') {
       if (directories.hasUnlisted()) throw new Error('Directories remain to be read, and nothing reads them.');
       this.#stage = 'links';
-      return true;
+      return 'next';
     }
-    if (this.#stage === 'links' && links.hasPending()) return true;
+    if (this.#stage === 'links' && links.hasPending()) return 'next';
     if (large.list(0, 1).length > 0) throw new Error('Large files remain to be written, and nothing writes them.');
     this.#stage = 'directories';
     const depth = directories.deepestOpen();
-    if (depth === undefined) return false;
+    if (depth === undefined) return 'end';
     if (this.#level?.depth === depth)
       throw new Error(`Directories of depth ${depth} remain without their attributes, and nothing gives them.`);
     this.#level = { depth, parent: -1, id: 0 };
-    return true;
+    return 'next';
   }
 
   #hasTooManyFailures(turn: Turn<ExportKinds>): boolean {

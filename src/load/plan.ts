@@ -1,4 +1,4 @@
-import type { Plan, Turn } from '../engine/work.js';
+import type { Advance, Plan, Turn } from '../engine/work.js';
 import { ClfsError } from '../error.js';
 import type { LoadKinds } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
@@ -62,7 +62,7 @@ export class LoadPlan implements Plan<LoadKinds> {
     if (this.#scanComplete) this.#linked(turn);
   }
 
-  advance(): boolean {
+  advance(): Advance {
     const { state, progress } = this.#context;
     if (!this.#scanComplete) {
       if (state.directories.hasUnlisted()) throw new Error('Directories remain to be listed, and nothing lists them.');
@@ -70,12 +70,12 @@ export class LoadPlan implements Plan<LoadKinds> {
       progress.scanning = false;
       this.#large.takeFromState(({ origin }) => origin.chunk === undefined);
       if (state.links.hasOpen()) this.#onReconcile();
-      return true;
+      return 'next';
     }
-    if (this.#linksReleased) return false;
+    if (this.#linksReleased) return 'end';
     this.#linksReleased = true;
     state.transact(() => state.directories.releaseLinks());
-    return true;
+    return 'next';
   }
 
   #hasTooManyFailures(turn: Turn<LoadKinds>): boolean {

@@ -4,7 +4,7 @@ import { idHex, ObjectType } from '../format/ids.js';
 import type { ContainerReader, FoundInode } from './reader.js';
 
 /** Segments that are fetched ahead of the one that is handed out. */
-const SEGMENTS_AHEAD = 3;
+export const SEGMENTS_AHEAD = 3;
 
 /**
  * Bytes of a regular file from `offset` on, in order, in pieces of at most a segment; only the segments that are needed

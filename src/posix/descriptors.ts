@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClfsError } from '../error.js';
 import { quotePath } from '../text/escape-path.js';
@@ -8,6 +9,9 @@ import { quotePath } from '../text/escape-path.js';
  * connections.
  */
 const SPARE_DESCRIPTORS = 16;
+/** Descriptors that a thread takes by itself. */
+const DESCRIPTORS_A_THREAD = 16;
+const MOST_THREADS = 16;
 const FIRST_WAIT_MS = 5;
 const LONGEST_WAIT_MS = 250;
 const PATIENCE_MS = 30_000;
@@ -96,6 +100,16 @@ export function descriptorPlaces(
 ): DescriptorPlaces {
   const { sharers = 1, each = 1 } = options;
   return new DescriptorPlaces(Math.min(most, (freeDescriptors() - SPARE_DESCRIPTORS) / (sharers * each)));
+}
+
+/**
+ * How many threads a job has beside the main one: not more than there are descriptors for.
+ *
+ * @param wanted default: one a processor, at most 16
+ */
+export function threadCount(wanted: number = Math.min(MOST_THREADS, availableParallelism())): number {
+  const places = descriptorPlaces(wanted + 2, { each: DESCRIPTORS_A_THREAD }).count;
+  return Math.max(0, Math.min(wanted, places - 2));
 }
 
 /**

@@ -36,7 +36,7 @@ const WHOLE_TREES: Readonly<Record<string, WholeTree>> = {
   },
   async manifest(reader, _, onEntry) {
     let entries = 0;
-    for await (const { entry, error } of createManifest(reader, true)) {
+    for await (const { entry, error } of createManifest(reader, { hash: true })) {
       if (!entry) throw error;
       if (formatManifestEntry(entry).length < 50) throw new Error('A line is too short.');
       entries++;
@@ -47,7 +47,8 @@ const WHOLE_TREES: Readonly<Record<string, WholeTree>> = {
   /** With what the container itself holds, read a second time. */
   async verify(reader, _, onEntry) {
     const options = { content: false, sample: 1, timeToleranceNs: 0n };
-    const expectation = { directory: (path: Buffer) => expectedDirectory(reader, path), close: () => undefined };
+    const directory = (path: Buffer) => expectedDirectory(reader, path);
+    const expectation = { isPlain: false, directory, close: () => undefined };
     const summary = await verify(expectation, reader, options, ({ mark, path, details }) => {
       if (mark !== '=') throw new Error(`${mark} ${escapePath(path)}: ${details.join(', ')}`);
       onEntry();

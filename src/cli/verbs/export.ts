@@ -16,15 +16,16 @@ import {
 } from '../../index.js';
 import { normalizeBooleans, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
-import { durationText } from '../dry-run-text.js';
 import { localPath, textPath } from '../local-path.js';
 import { humanBytes } from './entry-text.js';
+import { wholeProgressText } from './progress-text.js';
 import {
   Exit,
   indexed,
   pathArgument,
   pathFields,
   pathVerbCommand,
+  threadsOption,
   type Verb,
   type VerbIo,
   wantsJson,
@@ -33,8 +34,6 @@ import {
 
 const OVERWRITE = ['never', 'if-different', 'always'] as const;
 const PROGRESS_MS = 1000;
-/** Before this much is done an estimate of the end means nothing. */
-const ESTIMATE_AFTER_MS = 10_000;
 
 interface Flags {
   readonly overwrite: (typeof OVERWRITE)[number];
@@ -89,11 +88,7 @@ export const exportVerb: Verb = {
         'failures of entries to tolerate; one more stops the job (default: 50)',
         parseUint32,
       )
-      .option(
-        '--threads <uint32>',
-        'threads that write; 0: none beside the first (default: one a processor, at most 16)',
-        parseUint32,
-      )
+      .addOption(threadsOption('write'))
       .option('--include <string>', 'wildcards for names of files, of which only those are written: "*.csv;README"', '')
       .option('--exclude-path <string>', 'paths below PATH to leave out, with what is below them: "logs;cache/old"', '')
       .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
@@ -165,27 +160,9 @@ function choiceOf({ include, excludePath, excludePattern }: Flags) {
   return parseExportChoice(include, excludePath, excludePattern);
 }
 
-function progressText({
-  written,
-  replaced,
-  left,
-  failed,
-  bytes,
-  total,
-  sessionEntries,
-  elapsedMs,
-}: ExportProgress): string {
-  const done = written + replaced + left + failed;
-  const rate = elapsedMs > 0 ? (sessionEntries * 1000) / elapsedMs : 0;
-  const parts = [
-    `${done} entries${total === undefined ? '' : ` of ${total} (${((100 * done) / Math.max(1, total, done + 1)).toFixed(1)} %)`}`,
-  ];
-  parts.push(`${rate.toFixed(0)}/s`);
-  if (total !== undefined && elapsedMs > ESTIMATE_AFTER_MS && rate > 0)
-    parts.push(`${durationText(Math.max(0, total - done) / rate)} left`);
-  if (failed > 0) parts.push(`${failed} failed`);
-  parts.push(`${humanBytes(bytes)} written`);
-  return parts.join(', ');
+function progressText(progress: ExportProgress): string {
+  const { written, replaced, left, failed } = progress;
+  return wholeProgressText({ ...progress, done: written + replaced + left + failed, bytesAre: 'written' });
 }
 
 function summaryFields({ status, progress, statePath, problemsFile, error }: ExportSummary) {

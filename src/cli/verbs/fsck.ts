@@ -7,7 +7,14 @@ import {
   type FsckSummary,
   jsonLine,
 } from '../../index.js';
-import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+import { showWhole } from './progress-text.js';
+import { Exit, indexed, pathFields, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+
+interface Flags {
+  readonly content?: boolean;
+  readonly strict?: boolean;
+  readonly threads?: number;
+}
 
 /** `fsck`: a container against itself. */
 export const fsck: Verb = {
@@ -21,27 +28,34 @@ export const fsck: Verb = {
     )
       .argument('<container>')
       .option('--content', 'read the segments of files too')
+      .addOption(threadsOption('read, with --content'))
       .option('--strict', 'exit with 1 for warnings too'),
   run: (command, io) =>
     withReader(command, command.args[0], io, async (open) => {
-      const flags = command.opts<{ content?: boolean; strict?: boolean }>();
+      const { content = false, strict, threads } = command.opts<Flags>();
       const json = wantsJson(command);
       const { reader, index } = await indexed(open, io);
       const pending: string[] = [];
-      const summary = await check(
-        reader,
-        index,
-        {
-          content: flags.content === true,
-          signal: io.signal,
-          onProgress: (entries) => io.progress(() => `${entries} entries checked`),
-          drain: () => io.write(pending.splice(0).join('')),
-        },
-        (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
-      );
-      await io.write(pending.join(''));
-      await io.write(json ? jsonLine({ summary }) : summaryText(summary));
-      return summary.errors > 0 || (flags.strict && summary.warnings > 0) ? Exit.found : Exit.ok;
+      const crew = content ? await open.crew(index, { threads }) : undefined;
+      try {
+        const summary = await check(
+          reader,
+          index,
+          {
+            content,
+            crew,
+            signal: io.signal,
+            onProgress: showWhole(io, crew?.inodes),
+            drain: () => io.write(pending.splice(0).join('')),
+          },
+          (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
+        );
+        await io.write(pending.join(''));
+        await io.write(json ? jsonLine({ summary }) : summaryText(summary));
+        return summary.errors > 0 || (strict && summary.warnings > 0) ? Exit.found : Exit.ok;
+      } finally {
+        await crew?.close();
+      }
     }),
 };
 

@@ -1,5 +1,12 @@
 import { createManifest, escapeJson, escapePath, formatManifestEntry, messageOf, ObjectType } from '../../index.js';
-import { Exit, indexed, type Verb, verbCommand, withReader } from './verb.js';
+import { showWhole } from './progress-text.js';
+import { Exit, indexed, threadsOption, type Verb, verbCommand, withReader } from './verb.js';
+
+interface Flags {
+  readonly hash?: boolean;
+  readonly sha256sum?: boolean;
+  readonly threads?: number;
+}
 
 /** `manifest`: a container's tree as lines. */
 export const manifest: Verb = {
@@ -13,22 +20,29 @@ export const manifest: Verb = {
     )
       .argument('<container>')
       .option('--hash', 'with the SHA-256 of regular files')
+      .addOption(threadsOption('read, with --hash or --sha256sum'))
       .option('--sha256sum', 'lines for "sha256sum -c" in place of JSON'),
   run: (command, io) =>
     withReader(command, command.args[0], io, async (open) => {
-      const flags = command.opts<{ hash?: boolean; sha256sum?: boolean }>();
-      const { reader } = await indexed(open, io);
+      const { hash: hashed, sha256sum, threads } = command.opts<Flags>();
+      const hash = hashed === true || sha256sum === true;
+      const { reader, index } = await indexed(open, io);
+      const crew = hash ? await open.crew(index, { threads }) : undefined;
+      const show = showWhole(io, crew?.inodes);
       let damaged = false;
-      for await (const { entry, path, error } of createManifest(
-        reader,
-        flags.hash === true || flags.sha256sum === true,
-      )) {
-        io.signal.throwIfAborted();
-        if (error) {
-          damaged = true;
-          io.complain(`${escapePath(path)}: ${messageOf(error)}`);
-        } else if (!flags.sha256sum) await io.write(`${escapeJson(formatManifestEntry(entry))}\n`);
-        else if (entry.type === ObjectType.regular && entry.sha256) await io.write(sumLine(entry.path, entry.sha256));
+      let entries = 0;
+      try {
+        for await (const { entry, path, error } of createManifest(reader, { hash, crew })) {
+          io.signal.throwIfAborted();
+          show(++entries);
+          if (error) {
+            damaged = true;
+            io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+          } else if (!sha256sum) await io.write(`${escapeJson(formatManifestEntry(entry))}\n`);
+          else if (entry.type === ObjectType.regular && entry.sha256) await io.write(sumLine(entry.path, entry.sha256));
+        }
+      } finally {
+        await crew?.close();
       }
       return damaged ? Exit.unchecked : Exit.ok;
     }),

@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import {
   ClfsError,
   type ContainerReader,
@@ -11,7 +11,7 @@ import {
   openReader,
   parseTreePath,
 } from '../../index.js';
-import { parseChoice, strict } from '../arguments.js';
+import { parseChoice, parseUint32, strict } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 
 /** Exit codes of the reading verbs. */
@@ -129,6 +129,14 @@ export async function lookUpArgument(command: Command, reader: ContainerReader, 
 /** JSON fields of a path: as text, and exactly. */
 export function pathFields(path: Uint8Array): { readonly path: string; readonly path_hex: string } {
   return { path: escapePath(path), path_hex: Buffer.from(path).toString('hex') };
+}
+
+/** `--threads`. @param does what they do */
+export function threadsOption(does: string): Option {
+  return new Option(
+    '--threads <uint32>',
+    `threads that ${does}; 0: none beside the first (default: one a processor, at most 16)`,
+  ).argParser(parseUint32);
 }
 
 /** Lists the container by its verb's reader, with progress. */

@@ -15,7 +15,8 @@ import { UsageError } from '../arguments.js';
 import { localPath, presentPath } from '../local-path.js';
 import { openReportFile } from '../report-file.js';
 import { humanBytes } from './entry-text.js';
-import { Exit, indexed, pathFields, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+import { showWhole } from './progress-text.js';
+import { Exit, indexed, pathFields, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 interface Flags {
   readonly manifest?: string;
@@ -23,6 +24,7 @@ interface Flags {
   readonly sample?: number;
   readonly timeTolerance?: bigint;
   readonly report?: string;
+  readonly threads?: number;
   readonly excludePath: string;
   readonly excludePattern: string;
   readonly oneFileSystem?: boolean;
@@ -51,6 +53,7 @@ export const verify: Verb = {
       .option('--exclude-path <string>', 'what the load left out: paths below the source, semicolon-separated', '')
       .option('--exclude-pattern <string>', 'what the load left out: wildcards for names, semicolon-separated', '')
       .option('--one-file-system', 'as the load: mount points below the source are empty')
+      .addOption(threadsOption('compare'))
       .option('--report <file>', 'write a line for every entry to a file'),
   run: (command, io) => {
     const flags = command.opts<Flags>();
@@ -62,24 +65,29 @@ export const verify: Verb = {
           : 'please pass one argument with --manifest: the container',
       );
     return withReader(command, command.args[wanted - 1], io, async (open) => {
-      const expectation =
-        flags.manifest === undefined
-          ? expectSource(openSelected(command.args[0], flags))
-          : await expectManifest(localPath(flags.manifest), io.signal);
+      const source = flags.manifest === undefined ? sourceOf(command.args[0], flags) : undefined;
+      const expectation = source
+        ? expectSource(selectFrom(openPosixSource(source.path), source.selection))
+        : await expectManifest(localPath(flags.manifest ?? ''), io.signal);
       const report = flags.report === undefined ? undefined : openReportFile(localPath(flags.report));
       const pending: string[] = [];
+      let crew: Awaited<ReturnType<typeof open.crew>> | undefined;
       try {
-        const { reader } = await indexed(open, io);
+        const { reader, index } = await indexed(open, io);
+        const constants = {
+          content: flags.content === true || flags.sample !== undefined,
+          sample: flags.sample ?? 1,
+          timeToleranceNs: flags.timeTolerance ?? 0n,
+        };
+        crew = await open.crew(index, { threads: flags.threads, compare: constants, source });
         const summary = await compare(
           expectation,
           reader,
           {
-            content: flags.content === true || flags.sample !== undefined,
-            sample: flags.sample ?? 1,
-            timeToleranceNs: flags.timeTolerance ?? 0n,
+            ...constants,
+            crew,
             signal: io.signal,
-            onProgress: (entries, bytes) =>
-              io.progress(() => `${entries} entries the same, ${humanBytes(bytes)} compared`),
+            onProgress: showWhole(io, crew.inodes, 'compared'),
             drain: () => (pending.length < LINES_AT_ONCE ? undefined : io.write(pending.splice(0).join(''))),
           },
           (line) => {
@@ -106,6 +114,7 @@ export const verify: Verb = {
         if (summary.unchecked > 0) return Exit.unchecked;
         return summary.different + summary.missing + summary.extra > 0 ? Exit.found : Exit.ok;
       } finally {
+        await crew?.close();
         expectation.close();
         report?.close();
       }
@@ -113,11 +122,11 @@ export const verify: Verb = {
   },
 };
 
-function openSelected(source: string, { excludePath, excludePattern, oneFileSystem }: Flags) {
-  return selectFrom(
-    openPosixSource(presentPath(source)),
-    parseSelection(excludePath, excludePattern, oneFileSystem === true),
-  );
+function sourceOf(source: string, { excludePath, excludePattern, oneFileSystem }: Flags) {
+  return {
+    path: presentPath(source),
+    selection: parseSelection(excludePath, excludePattern, oneFileSystem === true),
+  };
 }
 
 function textOf({ mark, path, details }: VerifyLine): string {

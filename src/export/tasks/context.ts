@@ -1,3 +1,4 @@
+import { ByteBudget } from '../../namespace/byte-budget.js';
 import type { ObjectFinder } from '../../namespace/object-finder.js';
 import type { ContainerReader, FoundInode } from '../../namespace/reader.js';
 import { DescriptorPlaces, descriptorPlaces } from '../../posix/descriptors.js';
@@ -5,7 +6,6 @@ import type { Clock } from '../../time/clock.js';
 import { type Chooser, chooserOf } from '../choice.js';
 import type { TargetCalls } from '../target/target-calls.js';
 import { TargetTree } from '../target/target-tree.js';
-import { ByteBudget } from './byte-budget.js';
 import type { ExportConstants } from './kinds.js';
 
 /** Entries of one lane that are under way at once: most of them wait for the service. */

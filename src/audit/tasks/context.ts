@@ -1,0 +1,62 @@
+import { isClfsError, messageOf } from '../../error.js';
+import { fileBlockCount } from '../../format/geometry.js';
+import { ByteBudget } from '../../namespace/byte-budget.js';
+import { readContent, SEGMENTS_AHEAD } from '../../namespace/content.js';
+import type { ContainerReader, FoundInode } from '../../namespace/reader.js';
+import { DescriptorPlaces } from '../../posix/descriptors.js';
+import type { Expectation } from '../expectation.js';
+import type { AuditConstants } from './kinds.js';
+
+/** Entries of one lane that are under way at once: most of them wait for the service. */
+const MOST_ENTRIES = 64;
+/** Bytes of segments that one lane has in memory at once. */
+const CONTENT_BYTES = 64 * 1048576;
+
+/** What the tasks of one lane share. */
+export interface AuditContext {
+  readonly constants: AuditConstants;
+  readonly reader: ContainerReader;
+  /** Undefined where tasks say what is expected, or nothing is compared. */
+  readonly expectation: Expectation | undefined;
+  /** A place is taken for each entry under way, and then bytes of its content: nobody waits for who waits for him. */
+  readonly entries: DescriptorPlaces;
+  readonly contentBudget: ByteBudget;
+}
+
+export function createAuditContext(
+  constants: AuditConstants,
+  reader: ContainerReader,
+  expectation: Expectation | undefined,
+): AuditContext {
+  return {
+    constants,
+    reader,
+    expectation,
+    entries: new DescriptorPlaces(MOST_ENTRIES),
+    contentBudget: new ByteBudget(CONTENT_BYTES),
+  };
+}
+
+/** {@link readContent} within the budget of the lane. @throws as that */
+export async function* readWithinBudget(
+  { reader, contentBudget }: Pick<AuditContext, 'reader' | 'contentBudget'>,
+  found: FoundInode,
+  offset: number,
+  length: number,
+): AsyncGenerator<Buffer> {
+  const { fileSegmentBytes } = reader.geometry;
+  const segments = fileBlockCount(offset + length, reader.geometry) - 1;
+  const giveBack =
+    segments > 0 ? await contentBudget.take(Math.min(length, (SEGMENTS_AHEAD + 1) * fileSegmentBytes)) : undefined;
+  try {
+    yield* readContent(reader, found, offset, length);
+  } finally {
+    giveBack?.();
+  }
+}
+
+/** Why something of the container or the expectation could not be checked. @throws what was thrown for other reasons */
+export function uncheckedBy(error: unknown): string {
+  if (!isClfsError(error, 'format', 'not-found', 'entry')) throw error;
+  return messageOf(error);
+}

@@ -1,0 +1,83 @@
+import type { Authorization } from '../../container/azure/blob-service.js';
+import { type ContainerPlace, openContainer } from '../../container/open-container.js';
+import { Traffic } from '../../container/traffic.js';
+import { createLane, type Lane } from '../../engine/lane.js';
+import { ClfsError } from '../../error.js';
+import { openLz4 } from '../../lz4/lz4.js';
+import { Pace } from '../../namespace/pace.js';
+import { ContainerReader } from '../../namespace/reader.js';
+import { openSharedObjects, type SharedObjects } from '../../namespace/shared-objects.js';
+import { descriptorPlaces } from '../../posix/descriptors.js';
+import { openPosixSource } from '../../source/posix-source.js';
+import { type Selection, selectFrom } from '../../source/selection.js';
+import { expectSource } from '../source-expectation.js';
+import { createAuditContext } from './context.js';
+import { AUDIT_EXECUTORS } from './executors.js';
+import type { AuditConstants, AuditKinds } from './kinds.js';
+
+/** Files of the source that one lane has open at once, at most. */
+const MOST_OPEN_FILES = 48;
+
+/** A source that a container is compared with; plain data. */
+export interface SourceSetup {
+  readonly path: Uint8Array;
+  readonly selection: Selection;
+}
+
+/** What a lane needs to know before its first task; plain data that can be handed to a thread. */
+export interface AuditLaneSetup {
+  readonly place: ContainerPlace;
+  readonly constants: AuditConstants;
+  readonly retryWindowMs: number;
+  readonly objects: SharedObjects;
+  /** Undefined where nothing is compared, or tasks say what is expected. */
+  readonly source: SourceSetup | undefined;
+  /** Lanes of the process, which share its descriptors. */
+  readonly lanes: number;
+}
+
+/** What a lane in a thread is told beside. */
+export interface ThreadAuditSetup extends AuditLaneSetup {
+  readonly authorization: Authorization;
+}
+
+/**
+ * Opens the container and the source for a lane of its own.
+ *
+ * @param authorization read at each request
+ * @throws ClfsError as the container says; `source`
+ */
+export async function openAuditLane(setup: AuditLaneSetup, authorization: Authorization): Promise<Lane<AuditKinds>> {
+  const { place, constants, retryWindowMs, objects, source, lanes } = setup;
+  const stop = new AbortController();
+  const container = await openContainer(place, authorization, {
+    retryWindowMs,
+    traffic: new Traffic(1),
+    signal: stop.signal,
+  });
+  const reader = new ContainerReader(
+    container,
+    openSharedObjects(objects),
+    openLz4(),
+    constants.geometry,
+    new Pace(stop.signal),
+  );
+  const expectation =
+    source &&
+    expectSource(
+      selectFrom(openPosixSource(source.path), source.selection),
+      descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }),
+    );
+  // What reads a container whole keeps nothing: what is under way is of no use once it is stopped.
+  const end = () => stop.abort(new ClfsError('cancelled', 'The check was stopped.'));
+  return createLane(AUDIT_EXECUTORS, createAuditContext(constants, reader, expectation), {
+    stop: end,
+    abandon: end,
+    async close(idle) {
+      end();
+      await idle;
+      expectation?.close();
+      await container.close();
+    },
+  });
+}

@@ -1,0 +1,156 @@
+import type { Clock } from '../time/clock.js';
+import { Engine } from './engine.js';
+import type { Executors, Kinds, PartSink } from './kinds.js';
+import type { Runner } from './runner.js';
+import { type Advance, type Plan, type Turn, type Work, workOf } from './work.js';
+
+/** Has lanes do tasks for what keeps no state: whoever asks waits for the answer. */
+export interface Asker<M extends Kinds<M>> {
+  /** Lanes that there are. */
+  readonly lanes: number;
+  /**
+   * Has a lane do a task.
+   *
+   * @param units how much of a lane it takes, in units of about one small file
+   * @param part told of parts of the result, before it
+   * @throws what the task threw; why the lanes were stopped
+   */
+  ask<K extends keyof M>(
+    kind: K,
+    task: M[K]['task'],
+    units: number,
+    part?: PartSink<M[K]['part']>,
+  ): Promise<M[K]['result']>;
+}
+
+/** Lanes that are asked, and closed in the end. */
+export interface Crew<M extends Kinds<M>> extends Asker<M> {
+  /** Ends what is under way, and closes the lanes. Who still waits for an answer is told that it will not come. */
+  close(): Promise<void>;
+}
+
+/** Does what is asked in the calling thread, at once: for small containers and tests. */
+export function askHere<M extends Kinds<M>, Shared>(executors: Executors<M, Shared>, shared: Shared): Asker<M> {
+  return {
+    lanes: 1,
+    ask: async (kind, task, _units, part) => executors[kind](task, shared, (told) => part?.(told)),
+  };
+}
+
+/** What {@link openCrew} works with. */
+export interface CrewParts<M extends Kinds<M>> {
+  readonly runner: Runner<M>;
+  readonly clock: Clock;
+  /** Use every lane from the start, in place of one after another while processors idle. */
+  readonly allLanes: boolean;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Has an engine hand to its lanes what is asked. */
+export function openCrew<M extends Kinds<M>>({ runner, clock, allLanes, signal }: CrewParts<M>): Crew<M> {
+  const stop = new AbortController();
+  const abort = () => stop.abort(signal?.reason);
+  if (signal?.aborted) abort();
+  signal?.addEventListener('abort', abort);
+  const plan = new AskedPlan<M>();
+  const engine = new Engine<M>({
+    plan,
+    store: { transact: (change) => change() },
+    clock,
+    allLanes,
+    cancelled: () => stop.signal.reason,
+  });
+  const ended = engine.run(runner, stop.signal).then(
+    () => plan.end(new Error('The lanes have been closed.')),
+    (error: unknown) => plan.end(error),
+  );
+  return {
+    lanes: runner.lanes,
+    ask(kind, task, units, part) {
+      const answer = plan.ask(kind, task, units, part);
+      engine.wake();
+      return answer;
+    },
+    async close() {
+      plan.close();
+      if (plan.isIdle) engine.wake();
+      else stop.abort(new Error('The lanes have been closed.'));
+      await ended;
+      signal?.removeEventListener('abort', abort);
+      await runner.close();
+    },
+  };
+}
+
+/** Gives what has been asked, in that order. */
+class AskedPlan<M extends Kinds<M>> implements Plan<M> {
+  readonly #waiting = new Set<(reason: unknown) => void>();
+  #asked: Work<M>[] = [];
+  #next = 0;
+  #open = true;
+  #failure: { readonly reason: unknown } | undefined;
+
+  get isIdle(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  ask<K extends keyof M>(
+    kind: K,
+    task: M[K]['task'],
+    units: number,
+    part: PartSink<M[K]['part']> | undefined,
+  ): Promise<M[K]['result']> {
+    const answer = new Promise<M[K]['result']>((resolve, reject) => {
+      if (this.#failure) {
+        reject(asError(this.#failure.reason));
+        return;
+      }
+      const giveUp = (reason: unknown) => reject(asError(reason));
+      this.#waiting.add(giveUp);
+      const work = workOf<M>()(kind, {
+        task,
+        units,
+        part: (told) => part?.(told),
+        done: (result) => {
+          this.#waiting.delete(giveUp);
+          resolve(result);
+        },
+      });
+      this.#asked.push(work);
+    });
+    // Who asked may be busy with something else when all is given up.
+    answer.catch(() => undefined);
+    return answer;
+  }
+
+  next(turn: Turn<M>): void {
+    while (turn.room > 0 && this.#next < this.#asked.length) turn.give(this.#asked[this.#next++]);
+    if (this.#next < this.#asked.length) return;
+    this.#asked = [];
+    this.#next = 0;
+  }
+
+  advance(): Advance {
+    return this.#open ? 'wait' : 'end';
+  }
+
+  /** Nothing is asked any more. */
+  close(): void {
+    this.#open = false;
+  }
+
+  /** Who waits is told that no answer comes. */
+  end(reason: unknown): void {
+    this.#failure = { reason };
+    for (const giveUp of this.#waiting) giveUp(reason);
+    this.#waiting.clear();
+  }
+
+  bytesAhead(): number {
+    return 0;
+  }
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}
