@@ -1,7 +1,17 @@
 import { chmodSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
-import { CURRENT_DIRECTORY, close, makeDirectory, Open, openAt, PosixError, removeAt, statFd } from '../posix/libc.js';
+import {
+  CURRENT_DIRECTORY,
+  close,
+  makeDirectory,
+  Open,
+  openAt,
+  PosixError,
+  removeAt,
+  statFd,
+  syncFileSystem,
+} from '../posix/libc.js';
 
 const PRIVATE_DIRECTORY = 0o700;
 
@@ -52,16 +62,20 @@ export function targetPath(target: string, fileName: Buffer | undefined): Target
 /**
  * Opens the directory that is written to.
  *
- * @param make make it when it is not there; its parent must be
+ * @param make make it when it is not there, so that it outlasts a power cut; its parent must be there
  * @param openUp it was written by this job before, and may have a mode that forbids it now
  * @throws ClfsError `usage`
  */
 export function openTarget(directory: string, make: boolean, openUp: boolean): OpenTarget {
   const path = Buffer.from(directory);
   let made = false;
+  let opened: number | undefined;
   try {
     if (make) made = makeMissing(path);
     const fd = openDirectory(path, openUp);
+    opened = fd;
+    // The state, which is durable at once, is going to know it by its inode number.
+    if (made) syncFileSystem(fd);
     const more: number[] = [];
     const closeAll = () => {
       for (const each of [fd, ...more]) close(each);
@@ -84,6 +98,7 @@ export function openTarget(directory: string, make: boolean, openUp: boolean): O
       close: closeAll,
     };
   } catch (error) {
+    if (opened !== undefined) close(opened);
     if (made) removeIfEmpty(path);
     throw cannotWrite(directory, error);
   }
