@@ -15,7 +15,7 @@ const LAYERS = {
   identity: ['container', 'time'],
   manifest: ['format', 'text'],
   state: ['books', 'format', 'job', 'posix', 'source', 'text'],
-  worker: ['books', 'engine', 'format', 'job', 'manifest', 'paths', 'posix', 'source', 'container', 'lz4', 'time'],
+  worker: ['spill', 'books', 'engine', 'format', 'job', 'manifest', 'paths', 'posix', 'source', 'container', 'lz4', 'time'],
   load: ['books', 'engine', 'time', 'job', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'state', 'worker', 'log', 'lz4', 'text'],
   spill: ['state'],
   namespace: ['format', 'container', 'paths', 'posix', 'spill', 'text'],

@@ -1,6 +1,7 @@
 import { ClfsError } from '../error.js';
 import type { Geometry } from './geometry.js';
 import { BLOCK_ID_BYTES, HANDLE_BYTES } from './ids.js';
+import { LONGEST_NAME_BYTES } from './limits.js';
 import { PayloadReader, writeId } from './records.js';
 
 /** One entry of a directory. */
@@ -25,8 +26,9 @@ export function directorySegmentOffset(block: number, geometry: Geometry): numbe
   return geometry.firstSegmentBytes + geometry.directorySegmentBytes * (block - 1);
 }
 
-/** Writes one entry at `at` and returns the offset behind it. */
+/** Writes one entry at `at` and returns the offset behind it. @throws RangeError when no entry can have such a name */
 export function writeDirectoryEntry(target: Buffer, at: number, name: Uint8Array, handle: Uint8Array): number {
+  if (name.length < 1 || name.length > LONGEST_NAME_BYTES) throw new RangeError(`A name has ${name.length} bytes.`);
   target.writeUInt32LE(name.length, at);
   target.set(name, at + 4);
   return writeId(target, at + 4 + name.length, handle);
@@ -54,7 +56,8 @@ export function decodeDirents(payload: Buffer): readonly DirectoryEntry[] {
   const entries: DirectoryEntry[] = [];
   while (r.remaining > 0) {
     const length = r.u32();
-    if (length < 1 || length > 255) throw new ClfsError('format', `A directory entry has a name of ${length} bytes.`);
+    if (length < 1 || length > LONGEST_NAME_BYTES)
+      throw new ClfsError('format', `A directory entry has a name of ${length} bytes.`);
     const name = r.bytes(length);
     const handle = r.id();
     if (handle.length !== HANDLE_BYTES && handle.length !== BLOCK_ID_BYTES) {
@@ -67,7 +70,7 @@ export function decodeDirents(payload: Buffer): readonly DirectoryEntry[] {
 
 /** Whether a name can be that of an entry: not empty, not `.` or `..`, no `/`, no NUL, at most 255 bytes. */
 export function isSafeName(name: Uint8Array): boolean {
-  if (name.length === 0 || name.length > 255) return false;
+  if (name.length === 0 || name.length > LONGEST_NAME_BYTES) return false;
   if (isDot(name) || isDotDot(name)) return false;
   return !name.includes(0x2f) && !name.includes(0);
 }

@@ -103,6 +103,7 @@ export type FailureReason =
   | 'entry-changed'
   | 'entry-type-changed'
   | 'entry-too-large'
+  | 'name-too-long'
   | 'directory-unreadable'
   | 'directory-changed'
   | 'directory-reached-twice';

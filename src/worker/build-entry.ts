@@ -20,7 +20,7 @@ import type { ObjectDraft } from './object-writer.js';
 import type { EntryProblem } from './tasks.js';
 
 /** How many times an entry that changes while it is read is tried before it fails. */
-const MOST_ATTEMPTS = 3;
+export const MOST_ATTEMPTS = 3;
 
 /** An entry to be read, and the names that its objects get. */
 export interface Item extends InodeIdentity {
@@ -32,6 +32,8 @@ export interface Item extends InodeIdentity {
   readonly generation: number;
   /** Inode that it must be; undefined: any. */
   readonly expectedInode?: bigint;
+  /** What all its names were found to lead to, which must not have changed since. */
+  readonly confirmed?: SourceAttributes;
   /** For the manifest: all its paths. */
   readonly paths?: readonly Uint8Array[];
 }
@@ -167,13 +169,18 @@ async function buildSpecial(directory: SourceDirectory, item: Item, context: Wor
 }
 
 /** @throws ClfsError `entry` when it is not what it was listed as */
-export function checked(attributes: SourceAttributes, item: Pick<Item, 'type' | 'expectedInode'>): SourceAttributes {
+export function checked(
+  attributes: SourceAttributes,
+  item: Pick<Item, 'type' | 'expectedInode' | 'confirmed'>,
+): SourceAttributes {
   if (attributes.type !== item.type) {
     throw entryFailure('entry-type-changed', 'its type is not the one that it was listed with');
   }
   if (item.expectedInode !== undefined && attributes.inode !== item.expectedInode) {
     throw entryFailure('entry-changed', 'another file has taken its place since it was listed');
   }
+  if (item.confirmed && !isUnchanged(item.confirmed, attributes))
+    throw entryFailure('entry-changed', 'it changed after its names had been looked at');
   return attributes;
 }
 

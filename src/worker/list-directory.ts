@@ -2,8 +2,10 @@ import { setImmediate } from 'node:timers/promises';
 import type { PartSink } from '../engine/kinds.js';
 import { ClfsError } from '../error.js';
 import { type EntryType, ObjectType } from '../format/ids.js';
+import { LONGEST_NAME_BYTES } from '../format/limits.js';
 import { packAttributes } from '../format/packed-attributes.js';
 import type { FailureReason, ListedEntry, SourceAttributes, SourceDirectory } from '../source/source-tree.js';
+import { type ByteSet, SpilledSet } from '../spill/spilled-set.js';
 import { openPatiently, type WorkContext } from './context.js';
 import { hasClampedTime, isUnchanged, toAttributes } from './file-attributes.js';
 import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
@@ -14,6 +16,8 @@ import { countUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from './uns
 /** Entries after which a long listing is handed on and others get their turn. */
 const PART_ENTRIES = 8192;
 const MOST_ATTEMPTS = 3;
+/** Names of a directory, in memory. */
+const NAMES_BYTES = 32 * 1048576;
 /** Entries after which others get their turn. */
 const TURN_ENTRIES = 256;
 
@@ -30,7 +34,13 @@ export async function listDirectory(
     directory = await openPatiently(path, () => context.source.openDirectory(path, task.place));
     let before = directory.attributes();
     for (let attempt = 1; ; attempt++) {
-      const complete = await listOnce(directory, task, context, tell, attempt);
+      const names = new SpilledSet(NAMES_BYTES);
+      let complete: boolean;
+      try {
+        complete = await listOnce(directory, task, context, tell, attempt, names);
+      } finally {
+        names.close();
+      }
       const after = directory.attributes();
       if ((complete && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) {
         const attributes = packAttributes(toAttributes(after, context.constants, 0, 0));
@@ -80,13 +90,19 @@ export async function lookAtEntries(
   }
 }
 
-/** @returns false when an entry vanished under the listing */
+/**
+ * Lists a directory from its start. A name counts once: file systems give it twice when it is made anew meanwhile.
+ *
+ * @param names takes the names that were met
+ * @returns false when an entry vanished under the listing, or came twice
+ */
 async function listOnce(
   directory: SourceDirectory,
   { place: { path }, countUnstorable: counts }: ListTask,
   context: WorkContext,
   tell: PartSink<ListPart>,
   attempt: number,
+  names: ByteSet,
 ): Promise<boolean> {
   const { preserveHardLinks } = context.constants.spec;
   const reportVanished = attempt === MOST_ATTEMPTS;
@@ -98,6 +114,10 @@ async function listOnce(
     for (const entry of batch) {
       if (entry.excluded) {
         part.excluded++;
+        continue;
+      }
+      if (!names.add(entry.name)) {
+        complete = false;
         continue;
       }
       part.look(directory, path, entry.name);
@@ -149,6 +169,7 @@ class PartBuilder implements ListPart {
 
   add(name: Buffer, attributes: SourceAttributes, context: WorkContext): void {
     const { type, device, inode } = attributes;
+    if (!this.#fits(name, type)) return;
     if (type === ObjectType.directory) this.directories.push({ name, device, inode });
     else if (context.constants.spec.preserveHardLinks && attributes.linkCount > 1)
       this.links.push({ name, type, device, inode });
@@ -160,9 +181,17 @@ class PartBuilder implements ListPart {
   }
 
   addPlain(name: Buffer, type: EntryType): void {
+    if (!this.#fits(name, type)) return;
     this.#packer.add(type, name);
     if (this.#packer.count === CHUNK_ENTRIES) this.chunks.push(this.#packer.take());
     this.entries++;
+  }
+
+  #fits(name: Buffer, type: EntryType): boolean {
+    if (name.length <= LONGEST_NAME_BYTES) return true;
+    const message = `its name has ${name.length} bytes; the format has names of at most ${LONGEST_NAME_BYTES}`;
+    this.failures.push({ name, type, reason: 'name-too-long', message });
+    return false;
   }
 
   fail(entry: ListedEntry, error: ClfsError): void {

@@ -4,9 +4,9 @@ import { isClfsError } from '../error.js';
 import { ObjectType } from '../format/ids.js';
 import { encodeObjectName } from '../format/names.js';
 import { joinPath } from '../paths/join-path.js';
-import type { SourceDirectory } from '../source/source-tree.js';
+import type { SourceAttributes, SourceDirectory } from '../source/source-tree.js';
 import { stopped } from './breakage.js';
-import { buildEntry, checked, entryProblem, type Item } from './build-entry.js';
+import { buildEntry, checked, entryProblem, type Item, MOST_ATTEMPTS } from './build-entry.js';
 import { openPatiently, type WorkContext } from './context.js';
 import { problemOf } from './problem.js';
 import type { DirectoryPlace, EntryProblem, LinkedResult, LinkedTask } from './tasks.js';
@@ -14,42 +14,61 @@ import type { DirectoryPlace, EntryProblem, LinkedResult, LinkedTask } from './t
 /**
  * Loads an inode that has several links.
  *
- * All its names are looked at first: each must lead to the inode now, so that what is read is what each of them names.
- * Then it is read by the first name that can be opened.
+ * All its names are looked at first: each must lead to the inode. Then it is read by the first name that can be opened,
+ * and must be as it was at each of these looks. A name that is taken away or given to the inode changes its ctime: so
+ * what is read is what each name led to, all at one time. When it changed, all that is done again, a few times.
  */
 export async function loadLinked(task: LinkedTask, context: WorkContext): Promise<LinkedResult> {
   try {
-    const problems = await confirmNames(task, context);
-    const written = problems.filter(({ candidate }) => task.candidates[candidate].written);
-    // A name that cannot be looked at now may lead to it all the same.
-    const unknown = written.find(({ reason }) => reason === 'directory-unreadable' || reason === 'entry-unreadable');
-    if (unknown) return { outcome: 'failed', problem: unknown };
-    if (written.length > 0) return { outcome: 'apart' };
-    if (problems.length > 0) return { outcome: 'names', problems };
-    return await loadByAnyName(task, context);
+    for (let attempt = 1; ; attempt++) {
+      const result = await loadOnce(task, context);
+      if (result.outcome !== 'failed' || result.problem.reason !== 'entry-changed' || attempt === MOST_ATTEMPTS)
+        return result;
+    }
   } catch (error) {
     return { outcome: 'broken', broken: breakageOf(error) };
   }
 }
 
+async function loadOnce(task: LinkedTask, context: WorkContext): Promise<LinkedResult> {
+  const { problems, confirmed } = await confirmNames(task, context);
+  const written = problems.filter(({ candidate }) => task.candidates[candidate].written);
+  // A name that cannot be looked at now may lead to it all the same.
+  const unknown = written.find(({ reason }) => reason === 'directory-unreadable' || reason === 'entry-unreadable');
+  if (unknown) return { outcome: 'failed', problem: unknown };
+  if (written.length > 0) return { outcome: 'apart' };
+  if (problems.length > 0) return { outcome: 'names', problems };
+  return loadByAnyName(task, context, confirmed);
+}
+
+type NameProblem = { readonly candidate: number } & EntryProblem;
+
 async function confirmNames(
   task: LinkedTask,
   context: WorkContext,
-): Promise<readonly ({ readonly candidate: number } & EntryProblem)[]> {
-  const problems: ({ readonly candidate: number } & EntryProblem)[] = [];
+): Promise<{ readonly problems: readonly NameProblem[]; readonly confirmed: SourceAttributes | undefined }> {
+  const problems: NameProblem[] = [];
+  let confirmed: SourceAttributes | undefined;
   const expected = { type: task.type, expectedInode: task.inode };
   for (const [candidate, { place, name }] of task.candidates.entries()) {
     if (context.stop.asked) throw stopped();
     try {
-      await inDirectory(context, place, (directory) => checked(directory.attributesOf(Buffer.from(name)), expected));
+      const found = await inDirectory(context, place, (directory) => directory.attributesOf(Buffer.from(name)));
+      checked(found, expected);
+      // The first look counts: when the inode was another one at a later look, it is another one when it is read.
+      confirmed ??= found;
     } catch (error) {
       problems.push({ candidate, ...problemOf(error, 1) });
     }
   }
-  return problems;
+  return { problems, confirmed };
 }
 
-async function loadByAnyName(task: LinkedTask, context: WorkContext): Promise<LinkedResult> {
+async function loadByAnyName(
+  task: LinkedTask,
+  context: WorkContext,
+  confirmed: SourceAttributes | undefined,
+): Promise<LinkedResult> {
   const handle = Buffer.from(task.handle);
   const { type, version, backPointers } = task;
   const objectName = encodeObjectName({ id: handle, type, owner: backPointers[0], version });
@@ -60,7 +79,7 @@ async function loadByAnyName(task: LinkedTask, context: WorkContext): Promise<Li
   let problem: EntryProblem | undefined;
   for (const [candidate, { place, name }] of task.candidates.entries()) {
     const sourceName = Buffer.from(name);
-    const item: Item = { ...task, handle, sourceName, objectName, expectedInode: task.inode, paths };
+    const item: Item = { ...task, handle, sourceName, objectName, expectedInode: task.inode, confirmed, paths };
     try {
       return await inDirectory(context, place, async (directory) => {
         const built = await buildEntry(directory, item, context);
@@ -83,6 +102,8 @@ async function loadByAnyName(task: LinkedTask, context: WorkContext): Promise<Li
       if (!isClfsError(error, 'entry')) throw error;
       const { reason, message } = problemOf(error, 1);
       problem ??= { ...entryProblem(reason, message), attempts: task.candidates.length };
+      // It has changed by whatever name it is opened.
+      if (reason === 'entry-changed') return { outcome: 'failed', problem: { ...problem, reason, message } };
     }
   }
   if (!problem) throw new Error('A linked file has no name.');

@@ -1,4 +1,5 @@
 import type { EntryType } from '../format/ids.js';
+import { LONGEST_NAME_BYTES } from '../format/limits.js';
 
 /** Entries that go to a lane, and are marked in the state, together. */
 export const CHUNK_ENTRIES = 256;
@@ -15,7 +16,9 @@ export class EntryPacker {
     return this.#count;
   }
 
+  /** @param name 1 … 255 bytes */
   add(type: EntryType, name: Uint8Array): void {
+    if (name.length < 1 || name.length > LONGEST_NAME_BYTES) throw new RangeError(`A name has ${name.length} bytes.`);
     const part = Buffer.allocUnsafe(2 + name.length);
     part[0] = type;
     part[1] = name.length;

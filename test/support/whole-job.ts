@@ -8,6 +8,7 @@ import { CURRENT_DIRECTORY, setTimes } from '../../src/posix/libc.js';
 import type { SourcePlace } from '../../src/source/source-place.js';
 import {
   entryFailure,
+  type ListedEntry,
   type SourceAttributes,
   type SourceDirectory,
   type SourceTree,
@@ -31,6 +32,8 @@ export interface Watch {
   readonly same?: Readonly<Record<string, string>>;
   /** What tells the source from another one at its path; default: always the same. */
   place?(): SourcePlace | undefined;
+  /** What a listing gives in place of what it found: as a file system may whose directory changes meanwhile. */
+  listing?(path: string, entries: readonly ListedEntry[]): readonly ListedEntry[];
   /** Whether a listing comes in one piece; else in those of the file system. */
   readonly inOnePiece?: boolean;
 }
@@ -171,9 +174,10 @@ function watchDirectory(
     attributes: () => ({ ...directory.attributes(), ...deviceAt(path) }),
     *list() {
       for (const batch of watch.inOnePiece ? [[...directory.list()].flat()] : directory.list()) {
+        const listed = watch.listing?.(path, batch) ?? batch;
         yield watch.untyped
-          ? batch.map((entry) => (watch.untyped?.has(at(entry.name)) ? { ...entry, type: undefined } : entry))
-          : batch;
+          ? listed.map((entry) => (watch.untyped?.has(at(entry.name)) ? { ...entry, type: undefined } : entry))
+          : listed;
       }
     },
     attributesOf(name) {
