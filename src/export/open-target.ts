@@ -9,6 +9,7 @@ import {
   PosixError,
   readEntries,
   removeAt,
+  syncFileSystem,
 } from '../posix/libc.js';
 import { setModeOfPlace } from '../posix/libc-change.js';
 import { placeOf } from '../source/source-place.js';
@@ -36,16 +37,21 @@ export interface OpenTarget {
 /**
  * Opens the directory that is written to.
  *
- * @param make make it when it is not there; its parent must be
+ * @param make make it when it is not there, so that it outlasts a power cut; its parent must be there
  * @throws ClfsError `usage`
  */
 export function openTarget(path: Buffer, make: boolean): OpenTarget {
   let made = false;
+  let opened: number | undefined;
   try {
     if (make) made = makeMissing(path);
     const fd = openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
+    opened = fd;
+    // The state, which is durable at once, is going to know it by its inode number.
+    if (made) syncFileSystem(fd);
     return held(path, fd, markOf(path, fd), made);
   } catch (error) {
+    if (opened !== undefined) close(opened);
     if (made) removeIfEmpty(path);
     throw cannotWrite(path, error);
   }
