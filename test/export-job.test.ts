@@ -136,6 +136,24 @@ describe('clfsload export', () => {
     expect((await export_(container, target, '--new-session=false')).stderr).toMatch(/needs a --state-path/);
   });
 
+  it('writes nothing into the container, nor around it', async () => {
+    const before = readdirSync(container).sort();
+    const inside = join(container, 'below');
+    for (const args of [
+      [container, inside],
+      [container, base],
+      [container, 'README', container],
+      [container, 'README', inside],
+      [container, join(base, 'apart'), `--state-path=${inside}`],
+    ]) {
+      const run = await export_(...args);
+      expect(run.stderr, args.join(' ')).toMatch(/is inside the (container|target) .*Keep them apart\./);
+      expect(run.code).toBe(2);
+    }
+    expect(readdirSync(container).sort()).toEqual(before);
+    expect(existsSync(join(base, 'apart'))).toBe(false);
+  });
+
   it('takes no state of a load, and a load none of an export', async () => {
     const loadState = join(base, 'load-state');
     const taken = await export_(container, join(base, 'never'), `--state-path=${loadState}`, '--new-session=false');

@@ -22,6 +22,8 @@ const DIRECTORIES = 15;
 const FILES = 200;
 const LARGE = 3;
 const LARGE_BYTES = 40_000_000;
+/** Times of the small files, by their paths. */
+const times = new Map<string, bigint>();
 
 /** Every file below a directory that is whole, as it is in the source: what it is, and when it was changed last. */
 function wholeFiles(target: string): Map<string, string> {
@@ -42,14 +44,21 @@ function wholeFiles(target: string): Map<string, string> {
   return whole;
 }
 
-/** Files in the directories of a target. */
+/** Files with one name that have their times, which they get last. */
 function countFiles(target: string): number {
-  if (!existsSync(target)) return 0;
-  const directories = readdirSync(target).filter((name) => /^d\d+$/.test(name));
-  return directories.reduce((sum, name) => sum + readdirSync(join(target, name)).length, 0);
+  let count = 0;
+  for (let d = 0; d < DIRECTORIES; d++) {
+    const directory = join(target, `d${d}`);
+    if (!existsSync(directory)) continue;
+    for (const name of readdirSync(directory)) {
+      const { mtimeNs } = lstatSync(join(directory, name), { bigint: true, throwIfNoEntry: false }) ?? {};
+      if (mtimeNs === times.get(`d${d}/${name}`)) count++;
+    }
+  }
+  return count;
 }
 
-/** Exports until so many files are there, and kills it then. @returns whether it was killed */
+/** Exports until so many files are whole, and kills it then. @returns whether it was killed */
 async function exportAndKill(args: readonly string[], target: string, files: number): Promise<boolean> {
   const { child, done } = startProgram('clfsload', args);
   let ended = false;
@@ -67,6 +76,8 @@ describe('an export that is killed', () => {
       const directory = join(source, `d${d}`);
       mkdirSync(directory, { recursive: true });
       for (let f = 0; f < FILES; f++) writeFileSync(join(directory, `f${f}`), `${d}/${f} `.repeat(f % 50));
+      for (let f = 0; f < FILES; f++)
+        times.set(`d${d}/f${f}`, lstatSync(join(directory, `f${f}`), { bigint: true }).mtimeNs);
       linkSync(join(directory, 'f7'), join(directory, 'link'));
     }
     for (let number = 0; number < LARGE; number++)

@@ -7,6 +7,7 @@ import {
   readFileSync,
   statSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -117,6 +118,45 @@ describe('export of a file with three names', () => {
     expect(summary).toMatchObject({ written: 4, failed: 0 });
     expect(readdirSync(target).sort()).toEqual(NAMES);
     for (const name of NAMES) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
+  });
+});
+
+describe('on a file system that keeps times to the second', () => {
+  const coarse: TargetCalls = {
+    ...SYSTEM_CALLS,
+    setTimes: (at, name, atime, mtime) =>
+      SYSTEM_CALLS.setTimes(at, name, { ...atime, nanoseconds: 0 }, { ...mtime, nanoseconds: 0 }),
+    setTimesFd: (fd, atime, mtime) =>
+      SYSTEM_CALLS.setTimesFd(fd, { ...atime, nanoseconds: 0 }, { ...mtime, nanoseconds: 0 }),
+  };
+  it.each([
+    ['a large file with several names', 30_000, 3],
+    ['a file with more names than one task deals with', 900, 300],
+  ])('%s is written once, and has all its names', async (what, sizeBytes, count) => {
+    const source = join(base, `coarse ${what}`);
+    mkdirSync(source);
+    const content = someBytes(sizeBytes, 1);
+    writeFileSync(join(source, 'n0'), content);
+    for (let name = 1; name < count; name++) linkSync(join(source, 'n0'), join(source, `n${name}`));
+    utimesSync(join(source, 'n0'), 1_000_000.5, 1_000_000.5);
+    const container = await loadSmall(source, base);
+    const target = join(base, `coarse target ${what}`);
+    const controller = new AbortController();
+    let written = 0;
+    const write: TargetCalls['write'] = (fd, bytes, position) => {
+      written += bytes.length;
+      if (written > 10 * sizeBytes) controller.abort();
+      SYSTEM_CALLS.write(fd, bytes, position);
+    };
+    const summary = await exportSmall(container, base, target, {
+      signal: controller.signal,
+      internals: { calls: { ...coarse, write } },
+    });
+    expect(summary).toMatchObject({ status: 'Completed', written: count + 1, bytes: sizeBytes });
+    expect(written).toBe(sizeBytes);
+    expect(statSync(join(target, 'n0')).nlink).toBe(count);
+    expect(readFileSync(join(target, 'n0')).equals(content)).toBe(true);
+    expect(readdirSync(target).length).toBe(count);
   });
 });
 

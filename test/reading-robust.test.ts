@@ -1,12 +1,23 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, cpSync, mkdirSync, mkdtempSync, openSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  closeSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import koffi from 'koffi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportTar } from '../src/export/export-tar.js';
-import { ROOT_ID } from '../src/format/ids.js';
+import { ObjectType, ROOT_ID } from '../src/format/ids.js';
+import { decodeObjectName } from '../src/format/names.js';
 import { decodeSegment, encodeSegment } from '../src/format/segment.js';
 import { tryLock } from '../src/posix/libc.js';
 import { claimExistingState, isStateHeld } from '../src/state/state-directory.js';
@@ -242,3 +253,31 @@ describe('status', () => {
     claimExistingState(state).release();
   });
 });
+
+it('ls -R goes once into a directory that is in itself, and says so', async () => {
+  const source = join(base, 'cycle');
+  const container = join(base, 'cycle-container');
+  mkdirSync(join(source, 'loop/inner'), { recursive: true });
+  writeFileSync(join(source, 'loop/inner/file'), 'content');
+  await loadWhole(source, container, join(base, 'cycle-state'), '--compression-type=DISABLED');
+  const directories = readdirSync(container).flatMap((name) => {
+    const key = decodeObjectName(name);
+    return key?.type === ObjectType.directory && key.id.length === 24 ? [{ name, id: Buffer.from(key.id) }] : [];
+  });
+  expect(directories.length).toBe(2);
+  let edited = 0;
+  // What leads to the other directory leads to itself.
+  for (const [index, { name, id }] of directories.entries()) {
+    const bytes = readFileSync(join(container, name));
+    const at = bytes.indexOf(directories[1 - index].id);
+    if (at < 0) continue;
+    bytes.set(id, at);
+    writeFileSync(join(container, name), bytes);
+    edited++;
+  }
+  expect(edited).toBeGreaterThan(0);
+  const run = spawnSync(join(root, 'bin/clfsload'), ['ls', '-R', container], { encoding: 'utf8', timeout: 20_000 });
+  expect(run.stdout).toBe('.:\nloop\n\nloop:\ninner\n');
+  expect(run.stderr).toMatch(/^loop\/inner: The directory [0-9A-F]+ is in the tree more than once\.$/m);
+  expect(run.status).toBe(2);
+}, 40_000);

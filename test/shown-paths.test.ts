@@ -178,9 +178,31 @@ describe('bytes of the command line', () => {
     const target = mkdtempSync(join(base, 'raw-target-'));
     expect(runRaw(['export', container, below('dirs', FF), target]).code).toBe(0);
     expect(readFileSync(join(target, 'inside'), 'latin1')).toBe('inside ff');
-    const refused = runRaw(['export', container, below('dirs', FF), below(target, FF)]);
+  });
+
+  it('are targets of an export as they stand, and of a dry run', () => {
+    const home = mkdtempSync(join(base, 'raw-home-'));
+    const target = below(home, FF);
+    const whole = ['export', container, below('dirs', FF), target];
+    expect(runRaw([...whole, '--dry-run']).stdout).toMatch(/^2 entries would be written .* 0 replaced, 0 left/);
+    const stopped = runRaw([...whole, '--threads=0', '--max-errors=0', `--state-path=${join(home, 'state')}`]);
+    expect([stopped.code, stopped.stderr]).toEqual([0, '']);
+    expect(readFileSync(below(target, 'inside'), 'latin1')).toBe('inside ff');
+    expect(runRaw([...whole, '--dry-run']).stdout).toMatch(/^1 entries would be written .* 0 replaced, 1 left/);
+    // Beside the target, and away in the end.
+    expect(runRaw(whole).stdout).toMatch(/^1 entries written .* 1 there already/);
+    expect(readdirSync(Buffer.from(home), 'hex').sort()).toEqual(['7374617465', 'ff']);
+    const file = below(target, Buffer.from([0xfe]));
+    const one = ['export', container, below(below('dirs', FF), 'inside')];
+    const refused = runRaw([...one, file]);
     expect(refused.code).toBe(2);
-    expect(refused.stderr).toContain('the path of the target has to be UTF-8');
+    expect(refused.stderr).toMatch(/has to be UTF-8, which ".*\\xff" is not: name another place by --state-path/);
+    expect(runRaw([...one, file, `--state-path=${join(home, 'state-2')}`]).code).toBe(0);
+    expect(readFileSync(file, 'latin1')).toBe('inside ff');
+    expect(runRaw(['export', container, below('dirs', FF), FF, '--overwrite=never'], home).code).toBe(0);
+    expect(runRaw([...one, below(home, Buffer.from([0xfd, 0x2f]))]).stderr).toMatch(
+      /\\xfd\/": there is no such directory/,
+    );
   });
 
   it('are there also where the process hides a SAS from the list of processes', () => {

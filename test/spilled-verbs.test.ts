@@ -12,6 +12,7 @@ import { ContainerReader } from '../src/namespace/reader.js';
 import { openPosixSource } from '../src/source/posix-source.js';
 import { escapePath } from '../src/text/escape-path.js';
 import { SMALL } from './support/check.js';
+import { exportSmall } from './support/export-small.js';
 import { editInodes, loadSmall } from './support/small-container.js';
 import { removeTree } from './support/tree.js';
 
@@ -104,4 +105,25 @@ it('fsck and verify do the same when all that they keep is on disk', async () =>
   expect(damaged.found.filter((code) => code === 'link-count')).toHaveLength(edited);
   expect(spills.maps).toBeGreaterThan(20);
   expect(spills.stacks).toBeGreaterThan(0);
+});
+
+it('export knows a name that comes twice when those of a directory are on disk', async () => {
+  const source = join(base, 'wide');
+  mkdirSync(source);
+  for (let f = 0; f < 30; f++) writeFileSync(join(source, `f${f}`), `${f}`);
+  const container = await loadSmall(source, base);
+  const before = spills.maps;
+  expect(await exportSmall(container, base, join(base, 'once'))).toMatchObject({ written: 31, failed: 0 });
+  // The listing of the one directory.
+  expect(spills.maps).toBe(before + 1);
+  let edited = 0;
+  for (const bytes of container.blobs.values()) {
+    const at = bytes.indexOf('f11');
+    if (at < 0) continue;
+    bytes.write('f12', at);
+    edited++;
+  }
+  expect(edited).toBeGreaterThan(0);
+  const twice = await exportSmall(container, base, join(base, 'twice'));
+  expect(twice).toMatchObject({ written: 30, failed: 1, failures: ['f12'] });
 });

@@ -3,6 +3,8 @@ import { resolve } from 'node:path';
 import { decodeExactly, encodeExactly, isUtf8, parseHexPath, parseTreePath, quotePath } from '../index.js';
 import { UsageError } from './arguments.js';
 
+const SLASH = 0x2f;
+
 /**
  * A path of this machine as an argument gives it: as it stands, or in hexadecimal digits. A backslash in it is one, as
  * for every program of a shell.
@@ -20,6 +22,13 @@ export function localPath(text: string): Buffer {
 /** {@link localPath}, absolute and normalized. */
 function absolutePath(text: string): Buffer {
   return absolute(localPath(text));
+}
+
+/** {@link localPath}, absolute; a slash at its end, which says that it is a directory, stays. */
+export function targetPath(text: string): Buffer {
+  const path = localPath(text);
+  const whole = absolute(path);
+  return path.at(-1) === SLASH && whole.length > 1 ? Buffer.concat([whole, Buffer.from([SLASH])]) : whole;
 }
 
 /**

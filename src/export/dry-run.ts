@@ -4,9 +4,8 @@ import type { ContainerReader } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
 import { CURRENT_DIRECTORY, close, type FileStatus, Open, openAt, PosixError, statAt } from '../posix/libc.js';
 import { ALL, type Chooser, chooserOf } from './choice.js';
-import { fileNameOf, targetPath } from './open-target.js';
 import type { ExportJobOptions } from './options.js';
-
+import { fileNameOf, targetPath } from './target-path.js';
 import { staysAsItIs } from './tasks/write-entry.js';
 
 /** What an export would do. Directories count as written. */
@@ -96,8 +95,8 @@ class TargetNames {
   readonly #root: number | undefined;
   #latest: { readonly path: Buffer; readonly fd: number | undefined } | undefined;
 
-  constructor(directory: string) {
-    this.#root = openQuietly(CURRENT_DIRECTORY, Buffer.from(directory), 0);
+  constructor(directory: Buffer) {
+    this.#root = openQuietly(CURRENT_DIRECTORY, directory, 0);
   }
 
   /** lstat of an entry; undefined when it is not there. */

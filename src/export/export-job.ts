@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { dirname } from 'node:path';
 import type { Authorization } from '../container/azure/blob-service.js';
 import { redact } from '../container/azure/container-url.js';
 import { openContainer, type ParsedContainer, parseContainer, placeText } from '../container/open-container.js';
@@ -20,17 +19,20 @@ import { indexContainer } from '../namespace/object-index.js';
 import { Pace } from '../namespace/pace.js';
 import { ContainerReader } from '../namespace/reader.js';
 import { type SharedObjects, shareObjects } from '../namespace/shared-objects.js';
+import { joinPath } from '../paths/join-path.js';
 import { threadCount } from '../posix/descriptors.js';
 import { removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
+import { quotePath } from '../text/escape-path.js';
 import { systemClock } from '../time/clock.js';
 import { ALL } from './choice.js';
 import { identifyContainer } from './identify-container.js';
 import { ExportJobContext } from './job-context.js';
 import { claimState, createState, type ExportWish } from './open-export.js';
-import { fileNameOf, type OpenTarget, openTarget, targetPath } from './open-target.js';
+import { type OpenTarget, openTarget, reopenTarget } from './open-target.js';
 import type { ExportJobOptions, ExportSummary } from './options.js';
 import { ExportSession } from './session.js';
 import type { ExportState } from './state/export-state.js';
+import { fileNameOf, type TargetPath, targetPath } from './target-path.js';
 import type { ExportConstants, ExportKinds } from './tasks/kinds.js';
 import { type ExportLaneSetup, openExportLane, type ThreadExportSetup } from './tasks/open-lane.js';
 
@@ -83,6 +85,8 @@ interface Listing {
   readonly objects: SharedObjects;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
+  /** Ends what {@link objects} is read by. */
+  close(): void;
 }
 
 /** One call of {@link exportJob}. */
@@ -128,31 +132,29 @@ class ExportJob {
       pathHex: start.path.toString('hex'),
       handleHex: Buffer.from(start.found.id).toString('hex'),
       isTree,
-      targetHex: Buffer.from(where.directory).toString('hex'),
+      targetHex: where.directory.toString('hex'),
       nameHex: where.name?.toString('hex') ?? '',
       overwrite,
       sparse,
       choice,
     };
-    if (isTree && statePath !== undefined)
-      requireApart({ what: 'state directory', path: statePath }, { what: 'target', path: where.directory });
+    this.#requireApart(where, isTree);
     requireParent(where.directory);
     const { directory, state: before } = claimState(
-      { statePath, newSession, defaultPath: where.defaultState },
+      { statePath, newSession, defaultPath: statePath ?? where.defaultState() },
       wish,
       hooks,
     );
     let state = before;
     let opened: OpenTarget | undefined;
     let begun = false;
+    let listing: Listing | undefined;
     try {
       if (before)
         this.#options.onMessage?.(`Going on with the export whose state is in ${JSON.stringify(directory.path)}.`);
-      const listing = isTree ? await this.#list(start.path.length === 0) : undefined;
-      opened = before
-        ? openSameTarget(before, where.directory, directory.path)
-        : openTarget(where.directory, isTree, false);
-      state ??= createState(directory, wish, opened.inode, hooks, (internals.clock ?? systemClock).now());
+      listing = isTree ? await this.#list(start.path.length === 0) : undefined;
+      opened = before ? openSameTarget(before, where.directory, directory.path) : openTarget(where.directory, isTree);
+      state ??= createState(directory, wish, opened.mark, hooks, (internals.clock ?? systemClock).now());
       begun = true;
       const file = where.name && { name: where.name, handle: start.found.id };
       const summary = await this.#session(state, directory, opened, listing, file);
@@ -163,6 +165,7 @@ class ExportJob {
       removeState(directory);
       return { ...summary, statePath: undefined };
     } finally {
+      listing?.close();
       state?.close();
       if (!begun && !before) {
         opened?.discard();
@@ -174,10 +177,27 @@ class ExportJob {
     }
   }
 
+  /** Nothing may be written into the container, nor what is kept of the job into its target. @throws ClfsError `usage` */
+  #requireApart(where: TargetPath, isTree: boolean): void {
+    const { directory, name } = where;
+    const { statePath, internals } = this.#options;
+    const { place } = this.#parsed;
+    const state = { what: 'state directory', path: statePath ?? where.defaultState() };
+    if (isTree && statePath !== undefined) requireApart(state, { what: 'target', path: directory });
+    if (place.kind !== 'local' || internals?.container) return;
+    const container = { what: 'container', path: place.directory };
+    requireApart({ what: 'target', path: name ? joinPath(directory, name) : directory }, container);
+    requireApart(state, container);
+  }
+
   /** Lists the container. @param isWhole whether all of it is exported: then the number of inodes is that of entries */
   async #list(isWhole: boolean): Promise<Listing> {
-    const { choice = ALL, onListed } = this.#options;
-    const index = await indexContainer(this.#reader.container, { onPage: onListed, pace: this.#pace });
+    const { choice = ALL, onListed, internals = {} } = this.#options;
+    const index = await indexContainer(this.#reader.container, {
+      onPage: onListed,
+      pace: this.#pace,
+      memoryObjects: internals.memoryObjects,
+    });
     try {
       let inodes = 0;
       const objects = await shareObjects(index, (page) => {
@@ -186,9 +206,12 @@ class ExportJob {
       });
       const isAll =
         isWhole && choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
-      return { objects, total: isAll ? inodes : undefined };
-    } finally {
+      // What is in memory has been copied.
+      if (objects.kind === 'table') index.close();
+      return { objects, total: isAll ? inodes : undefined, close: () => index.close() };
+    } catch (error) {
       index.close();
+      throw error;
     }
   }
 
@@ -209,6 +232,7 @@ class ExportJob {
         sparse: record.sparse,
         choice: record.choice,
         isTree: record.isTree,
+        isResumed: record.sessions > 0,
         temporaryPrefix: `.clfsload-${record.jobId}-`,
         geometry: internals.geometry ?? GEOMETRY,
       };
@@ -219,7 +243,7 @@ class ExportJob {
         clock,
         onFailure: (...failure) => this.#options.onFailure?.(...failure),
       });
-      const runner = await this.#openRunner(constants, listing?.objects, target.fd, log);
+      const runner = await this.#openRunner(constants, listing?.objects, target, log);
       const session = new ExportSession({
         options: this.#options,
         context,
@@ -240,27 +264,29 @@ class ExportJob {
   async #openRunner(
     constants: ExportConstants,
     objects: ExportLaneSetup['objects'],
-    root: number,
+    target: OpenTarget,
     log: JobLog,
   ): Promise<Runner<ExportKinds>> {
     const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS } = this.#options;
     const { authorization } = this.#identity;
     const threads = internals.container ? 0 : threadCount(this.#options.threads);
-    const setup: ExportLaneSetup = {
+    // Each lane has a description of its own, from the start: so each hears of what the system could not write.
+    const roots = Array.from({ length: threads + 1 }, () => target.openAgain());
+    const setup: Omit<ExportLaneSetup, 'root'> = {
       place: this.#parsed.place,
       constants,
       retryWindowMs,
       objects,
-      root,
       lanes: threads + 1,
     };
     const onRetry = (text: string) => log.write('WARNING', text);
-    const own = createInlineRunner(await openExportLane(setup, authorization, { ...internals, onRetry }));
+    const ownSetup = { ...setup, root: roots[threads] };
+    const own = createInlineRunner(await openExportLane(ownSetup, authorization, { ...internals, onRetry }));
     if (threads === 0) return own;
     const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
       lanes: threads,
       entry: new URL('./export-thread-entry.js', import.meta.url),
-      setupOf: () => ({ ...setup, authorization }),
+      setupOf: (lane) => ({ ...setup, root: roots[lane], authorization }),
       log: onRetry,
     });
     this.#identity.onRenewed((renewed) => inThreads.update(renewed));
@@ -269,29 +295,21 @@ class ExportJob {
 }
 
 /** @throws ClfsError `usage` */
-function requireParent(path: string): void {
-  const parent = dirname(path);
+function requireParent(path: Buffer): void {
+  const parent = path.subarray(0, Math.max(1, path.lastIndexOf(0x2f)));
   if (!existsSync(parent))
     throw new ClfsError(
       'usage',
-      `Cannot write to ${JSON.stringify(path)}: ${JSON.stringify(parent)} is not an existing directory.`,
+      `Cannot write to ${quotePath(path)}: ${quotePath(parent)} is not an existing directory.`,
     );
 }
 
 /** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */
-function openSameTarget({ record }: ExportState, path: string, where: string): OpenTarget {
-  let opened: OpenTarget | undefined;
-  let cause: unknown;
-  try {
-    opened = openTarget(path, false, record.isTree);
-  } catch (error) {
-    cause = error;
-  }
-  if (String(opened?.inode) === record.targetInode && opened) return opened;
-  opened?.close();
-  throw new ClfsError(
-    'target',
-    `The directory ${JSON.stringify(path)} is not the one that the export began to write whose state is in ${JSON.stringify(where)}. Put that back; or remove the state to begin anew.`,
-    { cause },
-  );
+function openSameTarget({ record, counters }: ExportState, path: Buffer, state: string): OpenTarget {
+  return reopenTarget(path, {
+    mark: { inode: BigInt(record.targetInode), place: record.targetPlace },
+    isOurs: record.isTree,
+    hasEntries: counters.written + counters.replaced > 0,
+    state,
+  });
 }

@@ -3,8 +3,10 @@ import { existsSync } from 'node:fs';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { CommitHooks } from '../state/job-database.js';
 import { claimExistingState, claimNewState, type StateDirectory } from '../state/state-directory.js';
+import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import { choiceText } from './choice.js';
+import type { TargetMark } from './open-target.js';
 import type { ExportRecord } from './state/export-record.js';
 import { ExportState } from './state/export-state.js';
 
@@ -59,7 +61,7 @@ export function claimState(
 export function createState(
   directory: StateDirectory,
   wish: ExportWish,
-  targetInode: bigint,
+  target: TargetMark,
   hooks: CommitHooks,
   nowMs: number,
 ): ExportState {
@@ -68,7 +70,8 @@ export function createState(
     program: VERSION,
     jobId: randomUUID(),
     begun: true,
-    targetInode: String(targetInode),
+    targetInode: String(target.inode),
+    targetPlace: target.place,
     startedMs: nowMs,
     sessions: 0,
     finished: false,
@@ -127,7 +130,7 @@ function requireSame(record: ExportRecord, wish: ExportWish, where: string): voi
       'usage',
       `The export whose state is in ${JSON.stringify(where)} was begun with ${what} ${was}, not ${is}. ${wayOut}`,
     );
-  const text = (hex: string) => JSON.stringify(Buffer.from(hex, 'hex').toString());
+  const text = (hex: string) => quotePath(Buffer.from(hex, 'hex'));
   if (record.container !== wish.container)
     throw differ('the container', JSON.stringify(record.container), JSON.stringify(wish.container));
   if (record.pathHex !== wish.pathHex) throw differ('the path', text(record.pathHex), text(wish.pathHex));

@@ -1,91 +1,160 @@
-import { chmodSync, realpathSync } from 'node:fs';
-import { basename, dirname, join, resolve } from 'node:path';
+import { fstatSync } from 'node:fs';
 import { ClfsError, messageOf } from '../error.js';
-import { CURRENT_DIRECTORY, close, makeDirectory, Open, openAt, PosixError, removeAt, statFd } from '../posix/libc.js';
+import {
+  CURRENT_DIRECTORY,
+  close,
+  makeDirectory,
+  Open,
+  openAt,
+  PosixError,
+  readEntries,
+  removeAt,
+  syncFileSystem,
+} from '../posix/libc.js';
+import { setModeOfPlace } from '../posix/libc-change.js';
+import { placeOf } from '../source/source-place.js';
+import { quotePath } from '../text/escape-path.js';
 
 const PRIVATE_DIRECTORY = 0o700;
 
-/** Where an export goes to. */
-export interface TargetPath {
-  /** Absolute path of the directory that is written to: the tree's root, or the one that the file goes to. */
-  readonly directory: string;
-  /** Name of the one file in it; undefined for a tree. */
-  readonly name: Buffer | undefined;
-  /** Where the state is kept when nobody says where. */
-  readonly defaultState: string;
-}
-
-/** Name of a file by its path in the container. */
-export function fileNameOf(path: Buffer): Buffer {
-  return path.subarray(path.lastIndexOf(0x2f) + 1);
+/** What tells a directory that is written to from another one at its path. */
+export interface TargetMark {
+  readonly inode: bigint;
+  /** Its file system, and when it was made; undefined where that cannot be told. */
+  readonly place: string | undefined;
 }
 
 /** A directory that is written to, open. */
 export interface OpenTarget {
-  readonly fd: number;
-  readonly inode: bigint;
+  readonly mark: TargetMark;
+  /** Opens it for a lane, by a description of its own, which is closed with the target. @throws ClfsError `usage` */
+  openAgain(): number;
   /** Takes back what was made: for a job that was refused before it began. */
   discard(): void;
   close(): void;
 }
 
 /**
- * Finds out where an export goes to; nothing is made yet.
- *
- * @param target as the user gave it
- * @param fileName name of the file that is exported; undefined for a tree
- */
-export function targetPath(target: string, fileName: Buffer | undefined): TargetPath {
-  const path = realPath(resolve(target));
-  if (fileName === undefined) return { directory: path, name: undefined, defaultState: beside(path) };
-  if (isDirectory(target))
-    return { directory: path, name: fileName, defaultState: join(path, stateName(fileName.toString())) };
-  if (target.endsWith('/'))
-    throw new ClfsError('usage', `Cannot write into ${JSON.stringify(target)}: there is no such directory.`);
-  // The last component may be a symlink, which is not followed.
-  const directory = realPath(dirname(resolve(target)));
-  const name = basename(resolve(target));
-  return { directory, name: Buffer.from(name), defaultState: join(directory, stateName(name)) };
-}
-
-/**
  * Opens the directory that is written to.
  *
- * @param make make it when it is not there; its parent must be
- * @param openUp it was written by this job before, and may have a mode that forbids it now
+ * @param make make it when it is not there, so that it outlasts a power cut; its parent must be there
  * @throws ClfsError `usage`
  */
-export function openTarget(directory: string, make: boolean, openUp: boolean): OpenTarget {
-  const path = Buffer.from(directory);
+export function openTarget(path: Buffer, make: boolean): OpenTarget {
   let made = false;
+  let opened: number | undefined;
   try {
     if (make) made = makeMissing(path);
-    const fd = openDirectory(path, openUp);
-    return {
-      fd,
-      inode: statFd(fd).inode,
-      discard() {
-        close(fd);
-        if (made) removeIfEmpty(path);
-      },
-      close: () => close(fd),
-    };
+    const fd = openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
+    opened = fd;
+    // The state, which is durable at once, is going to know it by its inode number.
+    if (made) syncFileSystem(fd);
+    return held(path, fd, markOf(path, fd), made);
   } catch (error) {
+    if (opened !== undefined) close(opened);
     if (made) removeIfEmpty(path);
-    throw new ClfsError('usage', `Cannot write to ${JSON.stringify(directory)}: ${messageOf(error)}.`, {
-      cause: error,
-    });
+    throw cannotWrite(path, error);
   }
 }
 
-function beside(path: string): string {
-  if (dirname(path) === path)
-    throw new ClfsError('usage', 'There is no place beside "/" for the state of the export: name one by --state-path.');
-  return join(dirname(path), stateName(basename(path)));
+/** What is known of a target that a job has begun to write. */
+export interface BegunTarget {
+  readonly mark: TargetMark;
+  /** Whether it is the job's own: then a mode that forbids it is no obstacle. */
+  readonly isOurs: boolean;
+  /** Whether the job has written something. */
+  readonly hasEntries: boolean;
+  /** State of the job. */
+  readonly state: string;
 }
 
-function stateName(name: string): string {
-  return `.${name}.clfsload-export`;
+/**
+ * Opens the directory that a job has begun to write. Another one that has its path is not touched.
+ *
+ * @throws ClfsError `target` when it is not there any more
+ */
+export function reopenTarget(path: Buffer, begun: BegunTarget): OpenTarget {
+  let place: number | undefined;
+  let cause: unknown;
+  try {
+    place = openAt(CURRENT_DIRECTORY, path, Open.path | Open.directory);
+    const mark = markOf(path, place);
+    const fd = isSameMark(begun.mark, mark) ? openPlace(path, place, begun.isOurs) : undefined;
+    // Where no more is known than its number, one that was made anew may have the same: it is empty.
+    const isTold = begun.mark.place !== undefined && mark.place !== undefined;
+    if (fd !== undefined && (isTold || !begun.hasEntries || !isEmpty(fd))) return held(path, fd, mark, false);
+    if (fd !== undefined) close(fd);
+  } catch (error) {
+    cause = error;
+  } finally {
+    if (place !== undefined) close(place);
+  }
+  throw new ClfsError(
+    'target',
+    `The directory ${quotePath(path)} is not the one that the export began to write whose state is in ${JSON.stringify(begun.state)}. Put that back; or remove the state to begin anew.`,
+    { cause },
+  );
+}
+
+/** @param made whether it was made now */
+function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): OpenTarget {
+  const all = [fd];
+  const closeAll = () => {
+    for (const each of all) close(each);
+  };
+  return {
+    mark,
+    openAgain() {
+      try {
+        const again = openAt(fd, Buffer.from('.'), Open.readOnly | Open.directory);
+        all.push(again);
+        return again;
+      } catch (error) {
+        throw cannotWrite(path, error);
+      }
+    },
+    discard() {
+      closeAll();
+      if (made) removeIfEmpty(path);
+    },
+    close: closeAll,
+  };
+}
+
+function cannotWrite(path: Buffer, error: unknown): ClfsError {
+  return new ClfsError('usage', `Cannot write to ${quotePath(path)}: ${messageOf(error)}.`, { cause: error });
+}
+
+function markOf(path: Uint8Array, fd: number): TargetMark {
+  const { ino, birthtimeNs } = fstatSync(fd, { bigint: true });
+  // Without a time of its making it is its number that tells.
+  return { inode: ino, place: birthtimeNs === 0n ? undefined : placeOf(path, fd)?.identity };
+}
+
+function isSameMark(before: TargetMark, now: TargetMark): boolean {
+  if (before.inode !== now.inode) return false;
+  return before.place === undefined || now.place === undefined || before.place === now.place;
+}
+
+/** @returns undefined when another directory has its path now. @throws PosixError */
+function openPlace(path: Uint8Array, place: number, isOurs: boolean): number | undefined {
+  const open = () => openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
+  let fd: number;
+  try {
+    fd = open();
+  } catch (error) {
+    if (!isOurs || !(error instanceof PosixError && error.errno === 'EACCES')) throw error;
+    setModeOfPlace(place, PRIVATE_DIRECTORY);
+    fd = open();
+  }
+  const [was, is] = [fstatSync(place, { bigint: true }), fstatSync(fd, { bigint: true })];
+  if (was.ino === is.ino && was.dev === is.dev) return fd;
+  close(fd);
+  return undefined;
+}
+
+function isEmpty(fd: number): boolean {
+  return readEntries(fd, Buffer.alloc(4096)).length === 0;
 }
 
 function makeMissing(path: Uint8Array): boolean {
@@ -98,40 +167,10 @@ function makeMissing(path: Uint8Array): boolean {
   }
 }
 
-function openDirectory(path: Buffer, openUp: boolean): number {
-  const open = () => openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
-  try {
-    return open();
-  } catch (error) {
-    if (!openUp || !(error instanceof PosixError && error.errno === 'EACCES')) throw error;
-    chmodSync(path, PRIVATE_DIRECTORY);
-    return open();
-  }
-}
-
 function removeIfEmpty(path: Uint8Array): void {
   try {
     removeAt(CURRENT_DIRECTORY, path, true);
   } catch {
     // Somebody uses it.
-  }
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    close(openAt(CURRENT_DIRECTORY, Buffer.from(path), Open.path | Open.directory));
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The path without symlinks, as far as it is there. */
-function realPath(path: string): string {
-  try {
-    return realpathSync(path);
-  } catch {
-    const parent = dirname(path);
-    return parent === path ? path : join(realPath(parent), basename(path));
   }
 }

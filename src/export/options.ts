@@ -17,9 +17,9 @@ export interface ExportJobOptions {
   readonly path?: Uint8Array;
   /**
    * The directory to write into, which is made if its parent exists; for a file that file, or the directory that it
-   * goes to.
+   * goes to. As text, or as bytes where it is not UTF-8.
    */
-  readonly target: string;
+  readonly target: string | Uint8Array;
   /** Directory for the state of the job. Default: beside the target, and removed when everything has been written. */
   readonly statePath?: string;
   /**
@@ -65,6 +65,8 @@ interface ExportInternals {
   /** Runs everything in the calling thread, with this container. */
   readonly container?: Container;
   readonly hooks?: CommitHooks;
+  /** Objects from which on the index of the listing is on disk. */
+  readonly memoryObjects?: number;
   /** Stands between the export and the system. */
   readonly calls?: TargetCalls;
 }

@@ -95,7 +95,11 @@ export class ExportSession {
     const retried = state.transact(() => {
       state.update({ sessions: sessions + 1, finalStatus: '', finished: false });
       state.reclaim();
-      if (sessions > 0) return retryFailures(state);
+      if (sessions > 0) {
+        // To be opened the root may have lost its mode, and takes it again.
+        state.directories.reopen(ROOT_DIRECTORY);
+        return retryFailures(state);
+      }
       if (file) {
         const packer = new EntryPacker();
         packer.add(file.name, file.handle);

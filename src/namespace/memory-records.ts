@@ -5,6 +5,7 @@ import type { SortedRecords } from './sorted-records.js';
 
 /** Records in memory. */
 export class MemoryRecords implements SortedRecords {
+  readonly shared = undefined;
   readonly #table: RecordTable;
   readonly #order: Uint32Array;
 

@@ -8,7 +8,7 @@ import type { ObjectFinder } from './object-finder.js';
 import { Pace } from './pace.js';
 import { RecordRuns } from './record-runs.js';
 import { RecordTable } from './record-table.js';
-import type { SortedRecords } from './sorted-records.js';
+import type { SharedRecords, SortedRecords } from './sorted-records.js';
 
 /** Objects that an index holds in memory, at 52 bytes each; the records of a container with more go to disk. */
 const MEMORY_OBJECTS = 1_000_000;
@@ -24,6 +24,8 @@ export interface ObjectIndex extends ObjectFinder {
   readonly count: number;
   readonly supersededCount: number;
   readonly otherCount: number;
+  /** By which other threads find the blobs that count, as long as the index is open; undefined when they are in memory. */
+  readonly shared: SharedRecords | undefined;
   /** The blobs that count, in pages: those of one directory's entries mostly side by side. */
   all(): AsyncIterable<readonly ObjectBlob[]>;
   /** Blobs that another version of their id supersedes. */
@@ -102,6 +104,10 @@ class ListedIndex implements ObjectIndex {
 
   get count(): number {
     return this.#counting.count;
+  }
+
+  get shared(): SharedRecords | undefined {
+    return this.#counting.shared;
   }
 
   get supersededCount(): number {

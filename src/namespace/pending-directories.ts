@@ -1,4 +1,7 @@
+import { ClfsError } from '../error.js';
+import { idHex } from '../format/ids.js';
 import { joined, separated } from '../spill/spilled-list.js';
+import type { ByteSet } from '../spill/spilled-set.js';
 import { SpilledStack } from '../spill/spilled-stack.js';
 import type { ContainerReader, FoundInode } from './reader.js';
 
@@ -21,6 +24,7 @@ interface Item {
 /** Directories that are still to be gone over, the last one first, in bounded memory. To be closed. */
 export class PendingDirectories {
   readonly #reader: ContainerReader;
+  readonly #met: ByteSet | undefined;
   readonly #stack = new SpilledStack<Item>({
     encode: ({ path, id }) => joined([path, id]),
     decode(bytes) {
@@ -29,12 +33,19 @@ export class PendingDirectories {
     },
   });
 
-  constructor(reader: ContainerReader) {
+  /**
+   * @param met ids of directories that were met before; those that are pushed are added. A tree that has a directory in
+   *   itself would have no end
+   */
+  constructor(reader: ContainerReader, met?: ByteSet) {
     this.#reader = reader;
+    this.#met = met;
   }
 
-  /** @throws ClfsError `temporary` */
+  /** @throws ClfsError `format` for one that was met before; `temporary` */
   push(path: Uint8Array, found: FoundInode): void {
+    if (this.#met?.add(found.id) === false)
+      throw new ClfsError('format', `The directory ${idHex(found.id)} is in the tree more than once.`);
     const isSmall = (found.inode.dirents?.length ?? 0) <= KEPT_BYTES;
     this.#stack.push({ path, id: found.id, found: isSmall ? found : undefined });
   }

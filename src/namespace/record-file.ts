@@ -1,7 +1,7 @@
-import { TemporaryFile } from '../spill/temporary-file.js';
+import { SharedTemporaryFile, TemporaryFile } from '../spill/temporary-file.js';
 import { compareIds, ID_WORDS, RECORD_WORDS, readRecord } from './blob-record.js';
 import type { ObjectBlob } from './object-blob.js';
-import type { SortedRecords } from './sorted-records.js';
+import type { SharedRecords, SortedRecords } from './sorted-records.js';
 
 /** A page is read at once; records do not cross its end. */
 const PAGE_BYTES = 8192;
@@ -9,6 +9,8 @@ const PAGE_WORDS = PAGE_BYTES / 4;
 const PAGE_RECORDS = Math.floor(PAGE_WORDS / RECORD_WORDS);
 /** Pages that are kept: a walk comes back to those of the directory that it is in. */
 const KEPT_PAGES = 1024;
+/** The same for each of several threads, which are in a few directories at a time. */
+const KEPT_PAGES_A_THREAD = 256;
 const WRITTEN_PAGES = 64;
 
 /** Writes a file of sorted records. */
@@ -35,7 +37,10 @@ export class RecordFileWriter {
   finish(): RecordFile {
     const pages = Math.ceil(this.#count / PAGE_RECORDS);
     this.#write(pages);
-    return new RecordFile(this.#file, this.#firsts.slice(0, pages * ID_WORDS), this.#count);
+    const firsts = new Uint32Array(new SharedArrayBuffer(4 * pages * ID_WORDS));
+    firsts.set(this.#firsts.subarray(0, pages * ID_WORDS));
+    const shared = { descriptor: this.#file.descriptor, firsts: firsts.buffer, count: this.#count };
+    return new RecordFile(this.#file, shared, KEPT_PAGES);
   }
 
   close(): void {
@@ -49,21 +54,29 @@ export class RecordFileWriter {
   }
 }
 
+/** Reads in one thread the records that another one has open. */
+export function openSharedRecords(shared: SharedRecords): SortedRecords {
+  return new RecordFile(new SharedTemporaryFile(shared.descriptor), shared, KEPT_PAGES_A_THREAD);
+}
+
 /** Sorted records in a temporary file: an id is found by one page, and by its first id that page is known. */
 export class RecordFile implements SortedRecords {
   readonly count: number;
-  readonly #file: TemporaryFile;
+  readonly shared: SharedRecords;
+  readonly #file: SharedTemporaryFile | TemporaryFile;
   /** Ids of the first records of all pages. */
   readonly #firsts: Uint32Array;
   readonly #pages: Uint32Array;
   /** Which page each place holds; -1 for none. */
   readonly #held: Int32Array;
 
-  constructor(file: TemporaryFile, firsts: Uint32Array, count: number) {
+  constructor(file: SharedTemporaryFile | TemporaryFile, shared: SharedRecords, keptPages: number) {
     this.#file = file;
+    this.shared = shared;
+    this.count = shared.count;
+    const firsts = new Uint32Array(shared.firsts);
     this.#firsts = firsts;
-    this.count = count;
-    const kept = Math.max(1, Math.min(KEPT_PAGES, firsts.length / ID_WORDS));
+    const kept = Math.max(1, Math.min(keptPages, firsts.length / ID_WORDS));
     this.#pages = new Uint32Array(kept * PAGE_WORDS);
     this.#held = new Int32Array(kept).fill(-1);
   }

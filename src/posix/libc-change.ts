@@ -7,12 +7,15 @@ import { cString, type FileTime, failed, PosixError, timespecs, toPosixError } f
 const c = koffi.load(null as unknown as string);
 
 const fchown = c.func('int fchown(int, uint32_t, uint32_t)');
+const fchownat = c.func('int fchownat(int, const void *, uint32_t, uint32_t, int)');
 const futimens = c.func('int futimens(int, const void *)');
 const renameat = c.func('int renameat(int, const void *, int, const void *)');
 const renameat2 = c.func('int64_t syscall(int64_t, int, const void *, int, const void *, uint32_t)');
 
 const SYS_RENAMEAT2 = process.arch === 'arm64' ? 276n : 316n;
 const RENAME_NOREPLACE = 1;
+const AT_EMPTY_PATH = 0x1000;
+const EMPTY_PATH = Buffer.from([0]);
 
 /** Sets the owner of an open file. @throws PosixError */
 export function setOwnerFd(fd: number, uid: number, gid: number): void {
@@ -22,6 +25,11 @@ export function setOwnerFd(fd: number, uid: number, gid: number): void {
 /** Sets the times of an open file. @throws PosixError */
 export function setTimesFd(fd: number, atime: FileTime, mtime: FileTime): void {
   if (futimens(fd, timespecs(atime, mtime)) < 0) failed('futimens');
+}
+
+/** Sets the owner of what a descriptor leads to that was opened as a place only. @throws PosixError */
+export function setOwnerOfPlace(fd: number, uid: number, gid: number): void {
+  if (fchownat(fd, EMPTY_PATH, uid, gid, AT_EMPTY_PATH) < 0) failed('chown');
 }
 
 /**

@@ -25,7 +25,6 @@ const unlinkat = c.func('int unlinkat(int, const void *, int)');
 const utimensat = c.func('int utimensat(int, const void *, const void *, int)');
 const fchownat = c.func('int fchownat(int, const void *, uint32_t, uint32_t, int)');
 const fchmod = c.func('int fchmod(int, uint32_t)');
-const fchmodat = c.func('int fchmodat(int, const void *, uint32_t, int)');
 const statfsCall = c.func('int statfs64(const void *, void *)');
 
 const SYS_GETDENTS64 = process.arch === 'arm64' ? 61n : 217n;
@@ -383,9 +382,4 @@ export function setOwner(at: number, name: Uint8Array, uid: number, gid: number)
 /** Sets the permission bits of an open file. @throws PosixError */
 export function setModeFd(fd: number, mode: number): void {
   if (fchmod(fd, mode) < 0) failed('chmod');
-}
-
-/** Sets the permission bits of `name`, which must not be a symlink. @throws PosixError */
-export function setModeAt(at: number, name: Uint8Array, mode: number): void {
-  if (fchmodat(at, cString(name), mode, 0) < 0) failed('chmod');
 }

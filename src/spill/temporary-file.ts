@@ -29,20 +29,47 @@ export class TemporaryFile {
 
   /** Fills `target` from `position` on. @throws ClfsError `temporary`, also when there is less than that */
   read(target: Uint8Array, position: number): void {
-    try {
-      for (let at = 0; at < target.length; ) {
-        const count = readSync(this.#fd, target, at, target.length - at, position + at);
-        if (count === 0) throw new Error(`it ends at ${position + at}`);
-        at += count;
-      }
-    } catch (error) {
-      throw temporaryError('read', error);
-    }
+    readWhole(this.#fd, target, position);
+  }
+
+  /** By which other threads can read it, see {@link SharedTemporaryFile}, as long as it is open. */
+  get descriptor(): number {
+    return this.#fd;
   }
 
   close(): void {
     if (!this.#closed) closeSync(this.#fd);
     this.#closed = true;
+  }
+}
+
+/** A temporary file of another thread, which keeps it open: the descriptors of a process are those of all its threads. */
+export class SharedTemporaryFile {
+  readonly #fd: number;
+
+  /** @param descriptor that thread's {@link TemporaryFile.descriptor} */
+  constructor(descriptor: number) {
+    this.#fd = descriptor;
+  }
+
+  /** As {@link TemporaryFile.read} does. @throws ClfsError `temporary` */
+  read(target: Uint8Array, position: number): void {
+    readWhole(this.#fd, target, position);
+  }
+
+  /** Its owner closes it. */
+  close(): void {}
+}
+
+function readWhole(fd: number, target: Uint8Array, position: number): void {
+  try {
+    for (let at = 0; at < target.length; ) {
+      const count = readSync(fd, target, at, target.length - at, position + at);
+      if (count === 0) throw new Error(`it ends at ${position + at}`);
+      at += count;
+    }
+  } catch (error) {
+    throw temporaryError('read', error);
   }
 }
 

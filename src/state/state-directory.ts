@@ -79,9 +79,12 @@ export function removeState(directory: StateDirectory): void {
   directory.release();
 }
 
+/** The database is removed last, and then the lock: what a crash leaves in between is a job, or nothing. */
 function clear(path: string, keep?: string): void {
-  for (const name of readdirSync(path))
-    if (OWN_FILES.test(name) && name !== keep) rmSync(join(path, name), { force: true });
+  const last = [DATABASE_FILE, LOCK_FILE];
+  const names = readdirSync(path).filter((name) => OWN_FILES.test(name) && name !== keep);
+  names.sort((a, b) => last.indexOf(a) - last.indexOf(b));
+  for (const name of names) rmSync(join(path, name), { force: true });
 }
 
 function holdNew(path: string, made: boolean): StateDirectory {

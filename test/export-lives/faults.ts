@@ -1,20 +1,32 @@
 import type { BlobInfo, Container } from '../../src/container/container.js';
 import type { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError } from '../../src/error.js';
-import { SYSTEM_CALLS, type TargetCalls } from '../../src/export/target/target-calls.js';
+import type { TargetCalls } from '../../src/export/target/target-calls.js';
 import { PosixError } from '../../src/posix/libc.js';
 import type { CommitHooks } from '../../src/state/job-database.js';
+import type { VolatileDisk } from '../support/volatile-disk.js';
 
 const ENOSPC = 28;
 const EIO = 5;
 
 /**
- * Something that goes wrong in a session, at the n-th commit, call that changes the target, or read of the container.
+ * Something that goes wrong in a session, at the n-th commit, call that changes the target, sync of it, or read of the
+ * container.
  */
 export interface Fault {
-  readonly on: 'commit' | 'change' | 'read';
+  readonly on: 'commit' | 'change' | 'sync' | 'read';
   readonly at: number;
-  readonly what: 'crash before' | 'crash after' | 'full' | 'refused' | 'signal' | 'missing' | 'damaged' | 'unavailable';
+  readonly what:
+    | 'crash before'
+    | 'crash after'
+    | 'power cut'
+    | 'not synced'
+    | 'full'
+    | 'refused'
+    | 'signal'
+    | 'missing'
+    | 'damaged'
+    | 'unavailable';
 }
 
 /** Why everything fails in a session that was killed. */
@@ -35,11 +47,10 @@ const CHANGES = [
   'removeAt',
   'renameAt',
   'renameNew',
-  'setOwner',
-  'setModeAt',
   'setTimes',
   'setOwnerFd',
   'setModeFd',
+  'setOwnerOfPlace',
   'setModeOfPlace',
   'setTimesFd',
 ] as const;
@@ -52,22 +63,34 @@ export class Surroundings {
   readonly happened: string[] = [];
   readonly #faults: readonly Fault[];
   readonly #store: MemoryContainer;
+  readonly #disk: VolatileDisk;
   readonly #lateness: (call: number) => number;
   readonly #lost = new Map<string, 'missing' | 'damaged'>();
   #dead = false;
   #full = false;
   #unavailable = false;
-  readonly counts = { commit: 0, change: 0, read: 0 };
+  #lostBytes = false;
+  readonly counts = { commit: 0, change: 0, sync: 0, read: 0 };
 
   /** @param lateness turns of the event loop that a read takes, by its number */
-  constructor(faults: readonly Fault[], store: MemoryContainer, lateness: (call: number) => number) {
+  constructor(
+    faults: readonly Fault[],
+    { store, disk }: { readonly store: MemoryContainer; readonly disk: VolatileDisk },
+    lateness: (call: number) => number,
+  ) {
     this.#faults = faults;
     this.#store = store;
+    this.#disk = disk;
     this.#lateness = lateness;
   }
 
   get wasKilled(): boolean {
     return this.#dead;
+  }
+
+  /** Whether something that had been written was lost. */
+  get lostBytes(): boolean {
+    return this.#lostBytes;
   }
 
   readonly hooks: CommitHooks = {
@@ -84,18 +107,20 @@ export class Surroundings {
   #dieAfterCommit = false;
 
   get calls(): TargetCalls {
-    const calls: Record<string, unknown> = { ...SYSTEM_CALLS };
+    const system = this.#disk.calls;
+    const calls: Record<string, unknown> = { ...system };
     for (const key of CHANGES) {
-      const real = SYSTEM_CALLS[key] as (...how: unknown[]) => unknown;
+      const real = system[key] as (...how: unknown[]) => unknown;
       calls[key] = (...how: unknown[]) => this.#change(key, real, how);
     }
-    for (const key of ['openAt', 'statAt', 'lookAt', 'statFd', 'sync'] as const) {
-      const real = SYSTEM_CALLS[key] as (...how: unknown[]) => unknown;
+    for (const key of ['openAt', 'statAt', 'lookAt', 'statFd'] as const) {
+      const real = system[key] as (...how: unknown[]) => unknown;
       calls[key] = (...how: unknown[]) => {
         this.#requireAlive();
         return real(...how);
       };
     }
+    calls.sync = (fd: number) => this.#sync(fd);
     return calls as unknown as TargetCalls;
   }
 
@@ -120,10 +145,34 @@ export class Surroundings {
     };
   }
 
+  /** One that fails is the only one that tells: the next succeeds. */
+  #sync(fd: number): void {
+    this.#requireAlive();
+    const what = this.#next('sync');
+    if (what === 'power cut') this.#cutPower();
+    if (what === 'not synced') {
+      this.#lostBytes = true;
+      this.#disk.loseBytes();
+      throw new PosixError('sync', EIO);
+    }
+    this.#disk.calls.sync(fd);
+    if (what === 'crash after') this.#die();
+  }
+
+  /** What was not synced is lost: of names or of bytes. */
+  #cutPower(): never {
+    this.#lostBytes = true;
+    const { change } = this.counts;
+    if (change % 2 === 0) this.#disk.loseNames();
+    else this.#disk.loseBytes();
+    this.#die();
+  }
+
   #change(key: string, real: (...how: unknown[]) => unknown, how: unknown[]): unknown {
     this.#requireAlive();
     const what = this.#next('change');
     if (what === 'crash before') this.#die();
+    if (what === 'power cut') this.#cutPower();
     if (what === 'full') this.#full = true;
     if (what === 'signal') this.controller.abort();
     if (what === 'refused') throw new PosixError(key, EIO);
@@ -131,7 +180,7 @@ export class Surroundings {
       if (key === 'write') {
         // A disk that gets full takes a part.
         const [fd, bytes, position] = how as [number, Uint8Array, number];
-        SYSTEM_CALLS.write(fd, bytes.subarray(0, bytes.length >> 1), position);
+        this.#disk.calls.write(fd, bytes.subarray(0, bytes.length >> 1), position);
       }
       throw new PosixError(key, ENOSPC);
     }

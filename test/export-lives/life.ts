@@ -18,6 +18,7 @@ import { exportJob } from '../../src/export/export-job.js';
 import type { ExportJobOptions, ExportSummary, Overwrite } from '../../src/export/options.js';
 import { Random } from '../lives/random.js';
 import { SMALL } from '../support/check.js';
+import { VolatileDisk } from '../support/volatile-disk.js';
 import { type Fault, Surroundings } from './faults.js';
 import { differenceOf, linkSets, type Snapshot, snapshotOf } from './snapshot.js';
 import { bytesOf } from './tree.js';
@@ -43,9 +44,11 @@ const HEALING = 3;
  */
 export async function live(seed: number, world: World, base: string): Promise<Outcome> {
   const directory = mkdtempSync(join(base, 'life-'));
+  const life = new Life(seed, world, directory);
   try {
-    return await new Life(seed, world, directory).run();
+    return await life.run();
   } finally {
+    life.end();
     rmSync(directory, { recursive: true, force: true });
   }
 }
@@ -61,11 +64,14 @@ class Life {
   readonly #sparse: boolean;
   readonly #isLate: boolean;
   readonly #changesByHand: boolean;
+  readonly #disk = new VolatileDisk();
   readonly #findings: string[] = [];
   readonly #story: string[] = [];
   /** Paths that somebody else changed; what is there, and below, is not this export's. */
   readonly #touched = new Set<string>();
   #session = 0;
+  /** Whether the latest session lost what was not synced, whoever had written it. */
+  #hasLost = false;
 
   constructor(seed: number, world: World, directory: string) {
     const random = new Random(seed);
@@ -90,7 +96,7 @@ class Life {
     for (let left = this.#random.below(MOST_SESSIONS); left > 0 && summary?.status !== 'Completed'; left--) {
       const before = this.#wholeFiles();
       summary = await this.#export(this.#faults(), this.#random.chance(20) ? this.#random.below(3) : 50);
-      this.#requireUntouched(before);
+      if (!this.#hasLost) this.#requireUntouched(before);
       if (this.#changesByHand && summary?.status !== 'Completed' && existsSync(this.#target))
         for (let changes = 1 + this.#random.below(3); changes > 0; changes--) this.#changeByHand();
     }
@@ -106,6 +112,10 @@ class Life {
     return { findings: this.#findings, story: this.#story };
   }
 
+  end(): void {
+    this.#disk.forget();
+  }
+
   async #export(
     faults: readonly Fault[],
     maxErrors: number,
@@ -113,7 +123,7 @@ class Life {
   ): Promise<ExportSummary | undefined> {
     const session = ++this.#session;
     const lateness = (call: number) => (this.#isLate ? this.#random.at(4, session, call) : 0);
-    const around = new Surroundings(faults, this.#world.store, lateness);
+    const around = new Surroundings(faults, { store: this.#world.store, disk: this.#disk }, lateness);
     const isThere = this.#statePath !== undefined && existsSync(join(this.#statePath, 'job.db'));
     let ended: string;
     let summary: ExportSummary | undefined;
@@ -136,9 +146,10 @@ class Life {
       // A refusal without a fault would be one for ever.
       if (around.happened.length === 0) this.#find(`refused without a fault: ${(error as Error).stack}`);
     }
-    const { commit, change, read } = around.counts;
+    this.#hasLost = around.lostBytes;
+    const { commit, change, sync, read } = around.counts;
     this.#tell(
-      `session ${session}: ${around.happened.join(', ') || 'no fault'}; ${commit} commits, ${change} changes, ${read} reads: ${ended}`,
+      `session ${session}: ${around.happened.join(', ') || 'no fault'}; ${commit} commits, ${change} changes, ${sync} syncs, ${read} reads: ${ended}`,
     );
     const { error } = summary ?? {};
     if (error !== undefined && !around.wasKilled && (!(error instanceof ClfsError) || error.code === 'worker'))
@@ -150,7 +161,7 @@ class Life {
     const faults: Fault[] = [];
     const entries = this.#world.expected.size;
     for (let count = 1 + this.#random.below(2); count > 0; count--) {
-      switch (this.#random.below(3)) {
+      switch (this.#random.below(4)) {
         case 0:
           faults.push({
             on: 'commit',
@@ -162,12 +173,17 @@ class Life {
           const what = this.#random.pick<Fault['what']>([
             'crash before',
             'crash after',
-            'crash after',
+            'power cut',
             'full',
             'refused',
             'signal',
           ]);
           faults.push({ on: 'change', at: 1 + this.#random.below(7 * entries), what });
+          break;
+        }
+        case 2: {
+          const what = this.#random.pick<Fault['what']>(['power cut', 'not synced', 'not synced', 'crash after']);
+          faults.push({ on: 'sync', at: 1 + this.#random.below(12), what });
           break;
         }
         default: {

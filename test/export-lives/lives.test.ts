@@ -46,7 +46,9 @@ it(`an export that says that it is complete is whole, in ${count} random lives`,
     lives++;
     for (const [label] of story
       .join('\n')
-      .matchAll(/\b(crash before|crash after|full|refused|signal|missing|damaged|unavailable|by hand: \w+)\b/g))
+      .matchAll(
+        /\b(crash before|crash after|power cut|not synced|full|refused|signal|missing|damaged|unavailable|by hand: \w+)\b/g,
+      ))
       happened.set(label, (happened.get(label) ?? 0) + 1);
     if (findings.length === 0) continue;
     console.log(`LIFE ${seed} FAILED; repeat it with LIVES_FROM=${seed} LIVES=1\n${story.join('\n')}`);
@@ -63,6 +65,8 @@ it(`an export that says that it is complete is whole, in ${count} random lives`,
     for (const label of [
       'crash before',
       'crash after',
+      'power cut',
+      'not synced',
       'full',
       'refused',
       'signal',

@@ -60,8 +60,13 @@ export function complaints({ stderr }: RunResult): readonly string[] {
 }
 
 /** Loads a tree into a container on disk by the program, without output. @throws when it does not arrive whole */
-export async function loadWhole(source: string, container: string, statePath: string): Promise<void> {
-  const args = ['load', source, container, `--state-path=${statePath}`, '--output-type=none'];
+export async function loadWhole(
+  source: string,
+  container: string,
+  statePath: string,
+  ...more: string[]
+): Promise<void> {
+  const args = ['load', source, container, `--state-path=${statePath}`, '--output-type=none', ...more];
   const { code, stdout, stderr } = await runProgram('clfsload', args);
   if (code !== 0) throw new Error(`The load ended with ${code}: ${stdout}${stderr}`);
 }

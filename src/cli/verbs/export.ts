@@ -16,7 +16,7 @@ import {
 } from '../../index.js';
 import { normalizeBooleans, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
-import { localPath, textPath } from '../local-path.js';
+import { localPath, targetPath } from '../local-path.js';
 import { humanBytes } from './entry-text.js';
 import { wholeProgressText } from './progress-text.js';
 import {
@@ -115,12 +115,12 @@ export const exportVerb: Verb = {
       throw new UsageError(
         '--new-session=false needs a --state-path; without one, an export that was interrupted is gone on with in any case',
       );
-    const target = textPath(command.args[command.args.length - 1], 'the target');
+    const target = targetPath(command.args[command.args.length - 1]);
     return flags.dryRun ? runDry(command, flags, path, target, io) : runJob(command, flags, path, target, io);
   },
 };
 
-async function runJob(command: Command, flags: Flags, path: Buffer, target: string, io: VerbIo): Promise<number> {
+async function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io: VerbIo): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
   try {
     const summary = await exportJob({
@@ -196,7 +196,7 @@ function summaryText({ status, progress, statePath, problemsFile }: ExportSummar
   return `${lines.join('\n')}\n`;
 }
 
-async function runDry(command: Command, flags: Flags, path: Buffer, target: string, io: VerbIo): Promise<number> {
+async function runDry(command: Command, flags: Flags, path: Buffer, target: Buffer, io: VerbIo): Promise<number> {
   return withReader(command, command.args[0], io, async (container) => {
     const { reader } = await indexed(container, io);
     const { overwrite } = flags;

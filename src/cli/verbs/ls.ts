@@ -60,7 +60,8 @@ export const ls: Verb = {
         await io.write(listing.format({ name: start.path, path: start.path, found: start.found }));
         return Exit.ok;
       }
-      const pending = new PendingDirectories(reader);
+      const met = reader.finder.idSet();
+      const pending = new PendingDirectories(reader, met);
       try {
         pending.push(start.path, start.found);
         let first = true;
@@ -68,7 +69,7 @@ export const ls: Verb = {
           if (flags.recursive && !wantsJson(command) && !flags.null)
             await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
           first = false;
-          const below = new PendingDirectories(reader);
+          const below = new PendingDirectories(reader, met);
           try {
             await listing.directory(next, below);
             if (flags.recursive) pending.take(below);
@@ -78,6 +79,7 @@ export const ls: Verb = {
         }
       } finally {
         pending.close();
+        met.close();
       }
       return listing.damaged ? Exit.unchecked : Exit.ok;
     }),
@@ -130,9 +132,18 @@ class Listing {
       if (this.#flags.null) await this.#io.write(Buffer.concat([this.#flags.recursive ? item.path : item.name, NUL]));
       else text += this.format(item);
       const dots = item.name.equals(DOT) || item.name.equals(DOT_DOT);
-      if (item.found?.inode.attributes.type === ObjectType.directory && !dots) below.push(item.path, item.found);
+      if (item.found?.inode.attributes.type === ObjectType.directory && !dots) this.#meet(item.path, item.found, below);
     }
     if (text !== '') await this.#io.write(text);
+  }
+
+  #meet(path: Buffer, found: FoundInode, below: PendingDirectories): void {
+    if (!this.#flags.recursive) return;
+    try {
+      below.push(path, found);
+    } catch (error) {
+      this.#complain(path, error);
+    }
   }
 
   format({ name, path, found }: Item): string {

@@ -20,6 +20,8 @@ export interface ExportRecord extends ContainerIdentity {
   readonly targetHex: string;
   /** Inode number of that directory. */
   readonly targetInode: string;
+  /** What tells it from one that was made anew and has the same number; missing where that cannot be told. */
+  readonly targetPlace?: string;
   /** Name of the one file in it, hex; empty for a tree. */
   readonly nameHex: string;
   readonly overwrite: Overwrite;

@@ -2,7 +2,7 @@ import type { Database } from '../../state/database.js';
 import { Statement } from '../../state/database.js';
 import { WorkStatus } from './schema.js';
 
-/** A name that was written whole, to which others can be linked. */
+/** A name that was written whole, or the temporary file, to which others can be linked. */
 export interface LinkOrigin {
   readonly directory: number;
   readonly name: Uint8Array;
@@ -92,8 +92,8 @@ export class LinkGroups {
     this.#status.run(status, id);
   }
 
-  setOrigin(id: number, { directory, name, inode }: LinkOrigin): void {
-    this.#origin.run(directory, name, String(inode), id);
+  setOrigin(id: number, origin: LinkOrigin | undefined): void {
+    this.#origin.run(origin?.directory ?? null, origin?.name ?? null, origin ? String(origin.inode) : null, id);
   }
 
   /** Names that are to be dealt with, by ascending id. */

@@ -1,6 +1,7 @@
+import { constants as system } from 'node:os';
 import type { Attributes } from '../../format/attributes.js';
 import { ObjectType } from '../../format/ids.js';
-import { Open, PosixError } from '../../posix/libc.js';
+import { Open, PosixError, S_IFMT } from '../../posix/libc.js';
 import type { TargetCalls } from './target-calls.js';
 
 const IS_ROOT = process.getuid?.() === 0;
@@ -12,16 +13,33 @@ const IS_ROOT = process.getuid?.() === 0;
  * @throws PosixError
  */
 export function giveAttributesFd(calls: TargetCalls, fd: number, attributes: Attributes): void {
-  if (IS_ROOT) calls.setOwnerFd(fd, attributes.uid, attributes.gid);
-  calls.setModeFd(fd, permissions(attributes));
+  giveOwnerAndModeFd(calls, fd, attributes);
   calls.setTimesFd(fd, attributes.atime, attributes.mtime);
 }
 
-/** {@link giveAttributesFd} for a symlink, device, fifo or socket, which is not opened. @throws PosixError */
-export function giveAttributesAt(calls: TargetCalls, at: number, name: Uint8Array, attributes: Attributes): void {
-  if (IS_ROOT) calls.setOwner(at, name, attributes.uid, attributes.gid);
-  if (attributes.type !== ObjectType.symlink) calls.setModeAt(at, name, permissions(attributes));
-  calls.setTimes(at, name, attributes.atime, attributes.mtime);
+/** {@link giveAttributesFd} without the times. @throws PosixError */
+export function giveOwnerAndModeFd(calls: TargetCalls, fd: number, attributes: Attributes): void {
+  if (IS_ROOT) calls.setOwnerFd(fd, attributes.uid, attributes.gid);
+  calls.setModeFd(fd, permissions(attributes));
+}
+
+/**
+ * {@link giveOwnerAndModeFd} for a symlink, device, fifo or socket, which is opened as a place only.
+ *
+ * What has its name meanwhile may be somebody else's symlink, or a file: that gets no owner and no mode.
+ *
+ * @throws PosixError
+ */
+export function giveOwnerAndModeAt(calls: TargetCalls, at: number, name: Uint8Array, attributes: Attributes): void {
+  const place = calls.openAt(at, name, Open.path | Open.noFollow);
+  try {
+    if ((calls.statFd(place).mode & S_IFMT) !== (attributes.mode & S_IFMT))
+      throw new PosixError('chmod', system.errno.ESTALE);
+    if (IS_ROOT) calls.setOwnerOfPlace(place, attributes.uid, attributes.gid);
+    if (attributes.type !== ObjectType.symlink) calls.setModeOfPlace(place, permissions(attributes));
+  } finally {
+    calls.close(place);
+  }
 }
 
 /** {@link giveAttributesFd} for a directory, also for one that must not be read. @throws PosixError */

@@ -8,18 +8,24 @@ import {
   makeLink,
   makeNode,
   makeSymlink,
+  Open,
   openAt,
   removeAt,
-  setModeAt,
   setModeFd,
-  setOwner,
   setTimes,
   statAt,
   statFd,
   syncFileSystem,
   toPosixError,
 } from '../../posix/libc.js';
-import { renameAt, renameNew, setModeOfPlace, setOwnerFd, setTimesFd } from '../../posix/libc-change.js';
+import {
+  renameAt,
+  renameNew,
+  setModeOfPlace,
+  setOwnerFd,
+  setOwnerOfPlace,
+  setTimesFd,
+} from '../../posix/libc-change.js';
 
 /**
  * The calls by which an export changes, and looks at, the tree that it writes: the port behind which the system stands,
@@ -44,11 +50,10 @@ export interface TargetCalls {
   renameAt(at: number, name: Uint8Array, toAt: number, toName: Uint8Array): void;
   /** See `renameNew` of `libc-change.ts`. */
   renameNew(at: number, name: Uint8Array, toAt: number, toName: Uint8Array): boolean;
-  setOwner(at: number, name: Uint8Array, uid: number, gid: number): void;
-  setModeAt(at: number, name: Uint8Array, mode: number): void;
   setTimes(at: number, name: Uint8Array, atime: FileTime, mtime: FileTime): void;
   setOwnerFd(fd: number, uid: number, gid: number): void;
   setModeFd(fd: number, mode: number): void;
+  setOwnerOfPlace(fd: number, uid: number, gid: number): void;
   setModeOfPlace(fd: number, mode: number): void;
   setTimesFd(fd: number, atime: FileTime, mtime: FileTime): void;
   close(fd: number): void;
@@ -56,6 +61,42 @@ export interface TargetCalls {
   closeWritten(fd: number): void;
   /** Makes everything written to the file system durable. */
   sync(fd: number): void;
+}
+
+/** Those that change something; so does `openAt` when it makes a file. */
+const CHANGES = [
+  'write',
+  'truncate',
+  'makeDirectory',
+  'makeSymlink',
+  'makeLink',
+  'makeNode',
+  'removeAt',
+  'renameAt',
+  'renameNew',
+  'setTimes',
+  'setOwnerFd',
+  'setModeFd',
+  'setOwnerOfPlace',
+  'setModeOfPlace',
+  'setTimesFd',
+] as const satisfies readonly (keyof TargetCalls)[];
+
+/** The same calls, with `changing` called before each that changes something. */
+export function noteChanges(calls: TargetCalls, changing: () => void): TargetCalls {
+  const noted: Record<string, unknown> = { ...calls };
+  for (const key of CHANGES) {
+    const call = calls[key] as (...how: unknown[]) => unknown;
+    noted[key] = (...how: unknown[]) => {
+      changing();
+      return call(...how);
+    };
+  }
+  const openAt: TargetCalls['openAt'] = (at, name, flags, mode) => {
+    if ((flags & Open.create) !== 0) changing();
+    return calls.openAt(at, name, flags, mode);
+  };
+  return { ...(noted as unknown as TargetCalls), openAt };
 }
 
 /** The system's own. */
@@ -73,11 +114,10 @@ export const SYSTEM_CALLS: TargetCalls = {
   removeAt,
   renameAt,
   renameNew,
-  setOwner,
-  setModeAt,
   setTimes,
   setOwnerFd,
   setModeFd,
+  setOwnerOfPlace,
   setModeOfPlace,
   setTimesFd,
   close,

@@ -5,6 +5,16 @@ import { quotePath } from '../../text/escape-path.js';
 /** What every further entry would fail for as well. */
 const WHOLE_TARGET = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
 
+/** The failure of a sync as that of the export: nobody knows which entries it hit. Anything else stays as it is. */
+export function syncError(error: unknown): unknown {
+  if (!(error instanceof PosixError)) return error;
+  return new ClfsError(
+    'target',
+    `Cannot make durable what was written to the target: ${messageOf(error)}. Make room or mend the disk, and repeat the export: what is not recorded as done is written again.`,
+    { cause: error },
+  );
+}
+
 /** Turns the failure of one entry into that of the export, when it is one of the disk; anything else stays as it is. */
 export function targetError(path: Buffer, error: unknown): unknown {
   if (!(error instanceof PosixError) || !WHOLE_TARGET.has(error.errno)) return error;

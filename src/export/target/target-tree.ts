@@ -1,7 +1,8 @@
 import { patiently } from '../../posix/descriptors.js';
 import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
 import type { Overwrite } from '../options.js';
-import type { TargetCalls } from './target-calls.js';
+import { noteChanges, type TargetCalls } from './target-calls.js';
+import { syncError } from './target-error.js';
 
 const DIRECTORY_FLAGS = Open.readOnly | Open.directory | Open.noFollow;
 const PRIVATE_DIRECTORY = 0o700;
@@ -17,15 +18,25 @@ export class TargetTree {
   readonly root: number;
   readonly #overwrite: Overwrite;
   readonly #isOurs: boolean;
-  #dirty = false;
+  /**
+   * Whether something may not be durable. It begins so: what a session that died had written and not made durable may
+   * be found whole, and told as done, by this one.
+   */
+  #dirty = true;
+  #flushing: Promise<void> | undefined;
+  /** Why what was written may be lost. */
+  #lost: unknown;
 
   /**
-   * @param root descriptor of the root
+   * @param root descriptor of the root; of a description that no other tree has, since the system tells each description
+   *   once of bytes that it could not write
    * @param overwrite what becomes of what is no directory where one belongs
    * @param isOurs whether the root gets its attributes at the end, too
    */
   constructor(calls: TargetCalls, root: number, overwrite: Overwrite, isOurs: boolean) {
-    this.calls = calls;
+    this.calls = noteChanges(calls, () => {
+      this.#dirty = true;
+    });
     this.root = root;
     this.#overwrite = overwrite;
     this.#isOurs = isOurs;
@@ -71,16 +82,31 @@ export class TargetTree {
     }
   }
 
-  /** To be called when something was written: it is to be made durable. */
-  touched(): void {
-    this.#dirty = true;
-  }
-
-  /** Makes what was written durable. @throws PosixError */
-  flush(): void {
+  /**
+   * Makes everything durable that was written before the call. Nothing may be told as done before it has succeeded.
+   *
+   * Whoever asks in one turn of the event loop shares one sync. After one that failed none succeeds any more: the
+   * system tells only once of bytes that it could not write, and a later sync says nothing of them.
+   *
+   * @throws ClfsError `target`
+   */
+  async flush(): Promise<void> {
+    if (this.#lost) throw this.#lost;
     if (!this.#dirty) return;
-    this.#dirty = false;
-    this.calls.sync(this.root);
+    this.#flushing ??= new Promise((resolve, reject) => {
+      setImmediate(() => {
+        this.#flushing = undefined;
+        try {
+          this.calls.sync(this.root);
+          this.#dirty = false;
+          resolve();
+        } catch (error) {
+          this.#lost = syncError(error);
+          reject(this.#lost);
+        }
+      });
+    });
+    await this.#flushing;
   }
 
   #enter(path: Buffer): number {

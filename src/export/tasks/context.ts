@@ -56,7 +56,7 @@ export interface ExportContextParts {
   /** Whether the reader finds objects without asking the service. */
   readonly isListed: boolean;
   readonly calls: TargetCalls;
-  /** Descriptor of the target's root. */
+  /** Descriptor of the target's root; see `TargetTree`. */
   readonly root: number;
   /** Lanes that share the descriptors of the process. */
   readonly lanes: number;

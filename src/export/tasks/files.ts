@@ -1,15 +1,18 @@
+import { createHash } from 'node:crypto';
 import { BitSet } from '../../books/bit-set.js';
 import type { Breakage } from '../../engine/breakage.js';
 import type { PartSink } from '../../engine/kinds.js';
 import { REPORT_MS, STOP_LOOK_MS } from '../../engine/report.js';
-import { idHex, ObjectType } from '../../format/ids.js';
+import { ObjectType } from '../../format/ids.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { joinPath } from '../../paths/join-path.js';
 import type { ExportContext } from './context.js';
 import type { FilesPart, FilesResult, FilesTask } from './kinds.js';
 import { type ExportEntry, unpackEntries } from './packed-entries.js';
 import { exportBreakage, problemOf, stopped } from './problem.js';
-import { largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
+import { finishEntry, largeBlocks, type Made, makeEntry, staysAsItIs, type Written } from './write-entry.js';
+
+const LEFT: Written = { outcome: 'left', bytes: 0 };
 
 /** Writes the entries of a chunk; directories, large files and files with several names are only found out about. */
 export async function writeFiles(
@@ -37,7 +40,7 @@ export async function writeFiles(
         if (context.stop.asked || chunk.isBroken) release();
         else chunk.begin(directory, entry, release);
       }
-      chunk.report();
+      await chunk.report();
     }
     return await chunk.end();
   } finally {
@@ -59,6 +62,9 @@ class ChunkInProgress {
   readonly #context: ExportContext;
   readonly #tell: PartSink<FilesPart>;
   #broken: Breakage | undefined;
+  /** Entries that were made since the last flush: they are made whole after the next one. */
+  #made: { readonly entry: ExportEntry; readonly made: Made }[] = [];
+  /** What is whole, and to be told after the next flush. */
   #news: News;
   #reportedMs: number;
   #outstanding = 0;
@@ -102,10 +108,9 @@ class ChunkInProgress {
   }
 
   /** Tells what is done, if the last time is a while ago. */
-  report(): void {
-    if (this.#news.isEmpty || this.#context.clock.monotonic() - this.#reportedMs < REPORT_MS) return;
-    const news = this.#takeDurable();
-    if (news) this.#tell(news.part());
+  async report(): Promise<void> {
+    if (this.#news.isEmpty && this.#made.length === 0) return;
+    if (this.#context.clock.monotonic() - this.#reportedMs >= REPORT_MS) await this.#goOn();
   }
 
   /** Waits for what is under way, and tells what has become of the chunk. */
@@ -120,10 +125,11 @@ class ChunkInProgress {
         };
       });
       this.#wake = undefined;
-      if (this.#outstanding > 0) this.report();
+      if (this.#outstanding > 0) await this.report();
     }
     const isGivenUp = this.#outstanding > 0;
-    const news = this.#takeDurable() ?? new News(this.#task.count);
+    if (this.#made.length > 0) await this.#goOn();
+    const news = (await this.#takeDurable()) ?? new News(this.#task.count);
     if (isGivenUp) this.#broken ??= exportBreakage(stopped());
     return {
       ...news.part(),
@@ -136,28 +142,20 @@ class ChunkInProgress {
     };
   }
 
-  async #write(directory: number, { index, name, handle }: ExportEntry): Promise<void> {
+  async #write(directory: number, entry: ExportEntry): Promise<void> {
     const { known, inodeBudget, reader } = this.#context;
-    const sizeBytes = known ? ((await known.find(handle))?.sizeBytes ?? 0) : 0;
+    const sizeBytes = known ? ((await known.find(entry.handle))?.sizeBytes ?? 0) : 0;
     const giveBack = await inodeBudget.take(sizeBytes);
     try {
       if (this.#context.stop.asked || this.#broken) return;
-      const found = await reader.inode(handle);
-      const written = await this.#deal(directory, index, name, handle, found);
-      if (written) this.#news.add(index, written);
+      await this.#deal(directory, entry, await reader.inode(entry.handle));
     } finally {
       giveBack();
     }
   }
 
-  /** @returns undefined when it is only found out about, or not chosen */
-  async #deal(
-    directory: number,
-    index: number,
-    name: Buffer,
-    handle: Uint8Array,
-    found: FoundInode,
-  ): Promise<Written | undefined> {
+  async #deal(directory: number, entry: ExportEntry, found: FoundInode): Promise<void> {
+    const { index, name } = entry;
     const { constants, chooser, target } = this.#context;
     const { attributes } = found.inode;
     if (attributes.type === ObjectType.directory) this.#directories.push(index);
@@ -165,25 +163,44 @@ class ChunkInProgress {
     else if (constants.isTree && attributes.linkCount > 1) this.#links.push(index);
     else {
       const blocks = largeBlocks(this.#context, found);
-      if (blocks === undefined) return writeEntry(this.#context, directory, name, found, this.#temporary(handle));
-      if (staysAsItIs(this.#context, target.look(directory, name), attributes)) return { outcome: 'left', bytes: 0 };
-      this.#large.push({ index, sizeBytes: Number(attributes.lengthBytes), blocks });
+      if (blocks === undefined) {
+        const made = await makeEntry(this.#context, directory, name, found, () => this.#temporary(name));
+        if (made) this.#made.push({ entry, made });
+        else this.#news.add(index, LEFT);
+      } else if (staysAsItIs(this.#context, target.look(directory, name), attributes)) this.#news.add(index, LEFT);
+      else this.#large.push({ index, sizeBytes: Number(attributes.lengthBytes), blocks });
     }
-    return undefined;
   }
 
   /** The same for an entry whichever chunk it is in: what a try left, the next one finds. */
-  #temporary(handle: Uint8Array): Buffer {
-    return Buffer.from(`${this.#context.constants.temporaryPrefix}e${idHex(handle)}`);
+  #temporary(name: Buffer): Buffer {
+    const { temporaryPrefix } = this.#context.constants;
+    return Buffer.from(`${temporaryPrefix}e${createHash('sha256').update(name).digest('hex')}`);
   }
 
-  /** What is done and durable. @returns undefined when it could not be made durable */
-  #takeDurable(): News | undefined {
+  /** One flush makes durable what is whole, which is told, and what was made, which is made whole. */
+  async #goOn(): Promise<void> {
+    const made = this.#made;
+    this.#made = [];
+    const news = await this.#takeDurable();
+    if (!news) return;
+    if (!news.isEmpty) this.#tell(news.part());
+    for (const { entry, made: each } of made) {
+      try {
+        this.#news.add(entry.index, finishEntry(this.#context, each));
+      } catch (error) {
+        this.failed(entry, error);
+      }
+    }
+  }
+
+  /** What is whole, and durable now. @returns undefined when it could not be made durable */
+  async #takeDurable(): Promise<News | undefined> {
     const news = this.#news;
     this.#news = new News(this.#task.count);
     this.#reportedMs = this.#context.clock.monotonic();
     try {
-      this.#context.target.flush();
+      await this.#context.target.flush();
       return news;
     } catch (error) {
       this.#broken ??= exportBreakage(error);

@@ -11,6 +11,8 @@ export interface ExportConstants {
   readonly choice: Choice;
   /** Whether a tree is written, or one file, of which it is of no account how many names it has. */
   readonly isTree: boolean;
+  /** Whether an earlier session may have left temporary files. */
+  readonly isResumed: boolean;
   /** Beginning of the job's temporary names; nobody else has it. */
   readonly temporaryPrefix: string;
   readonly geometry: Geometry;
@@ -109,7 +111,7 @@ export interface LinkedTask {
   readonly group: number;
   readonly handle: Uint8Array;
   readonly names: readonly TargetName[];
-  /** A name that was written whole in an earlier task. */
+  /** A name that was written whole in an earlier task, or its temporary file, and is known by its inode number. */
   readonly origin: (TargetName & { readonly inode: bigint }) | undefined;
   /** Whether these are the last names: its temporary file goes. */
   readonly last: boolean;
@@ -121,6 +123,8 @@ export interface LinkedResult {
   readonly bytes: number;
   /** The name that others can be linked to, by its place, with its inode number. */
   readonly origin: { readonly index: number; readonly inode: bigint } | undefined;
+  /** `LinkedTask.origin` is not there any more, and nothing was made in its place; see {@link BeginLargeResult}. */
+  readonly originGone: boolean;
   /** The content is to be written in parts before its next name can be. */
   readonly large: { readonly sizeBytes: number; readonly blocks: number } | undefined;
   readonly broken: Breakage | undefined;
@@ -137,12 +141,17 @@ export interface LargeFile {
 /** Makes the temporary file of a large file, or finds that it is there. */
 export interface BeginLargeTask {
   readonly file: LargeFile;
-  /** Inode number that it is recorded with. */
+  /** Inode number that it is recorded with; undefined: it is made, whatever is there. */
   readonly inode: bigint | undefined;
 }
 
+/**
+ * `gone`: what is recorded is not there any more, and nothing was made in its place: an inode number that is recorded
+ * could be given again.
+ */
 export type BeginLargeResult =
-  | { readonly outcome: 'begun'; readonly inode: bigint /** Whether it is empty. */; readonly isNew: boolean }
+  | { readonly outcome: 'begun'; readonly inode: bigint }
+  | { readonly outcome: 'gone' }
   | { readonly outcome: 'failed'; readonly problem: EntryProblem };
 
 /** Writes blocks of a large file. */
@@ -179,7 +188,11 @@ export interface EndLargeResult {
 
 /** Gives directories their attributes. */
 export interface RestoreTask {
-  readonly directories: readonly (TargetName & { readonly attributes: Uint8Array })[];
+  readonly directories: readonly (TargetName & {
+    readonly attributes: Uint8Array;
+    /** Whether the container has no entries in it. */
+    readonly isEmpty: boolean;
+  })[];
 }
 
 export interface RestoreResult {

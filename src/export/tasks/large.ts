@@ -5,7 +5,7 @@ import { fileBlockCount } from '../../format/geometry.js';
 import { fileSize, requireSegments } from '../../namespace/content.js';
 import { joinPath } from '../../paths/join-path.js';
 import { patiently } from '../../posix/descriptors.js';
-import { Open } from '../../posix/libc.js';
+import { Open, PosixError } from '../../posix/libc.js';
 import { giveAttributesFd } from '../target/give-attributes.js';
 import { InTheWay } from '../target/target-tree.js';
 import { type ExportContext, largeInode } from './context.js';
@@ -14,7 +14,6 @@ import type {
   BeginLargeTask,
   EndLargeResult,
   EndLargeTask,
-  EntryProblem,
   LargeFile,
   RangePart,
   RangeResult,
@@ -35,15 +34,14 @@ export async function beginLarge({ file, inode }: BeginLargeTask, context: Expor
     await requireSegments(reader, await largeInode(context, file.handle));
     return await inPlace(context, file, async (at) => {
       const there = target.look(at, file.temporary);
-      if (there && there.inode === inode) return { outcome: 'begun', inode, isNew: false };
+      if (inode !== undefined) return there?.inode === inode ? { outcome: 'begun', inode } : { outcome: 'gone' };
       // Its name is ours alone: what has it is of a session that died before it was recorded, or was changed by hand.
       if (there) target.removeTemporary(at, file.temporary);
       const fd = await patiently(shown(file).toString(), () =>
         calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE),
       );
       try {
-        target.touched();
-        return { outcome: 'begun', inode: calls.statFd(fd).inode, isNew: true };
+        return { outcome: 'begun', inode: calls.statFd(fd).inode };
       } finally {
         calls.close(fd);
       }
@@ -65,13 +63,24 @@ export async function writeRange(
   let reached = first;
   let bytes = 0;
   let told = { end: first, bytes: 0, ms: clock.monotonic() };
-  const result = (ended: { readonly problem?: EntryProblem; readonly broken?: RangeResult['broken'] }): RangeResult => {
+  const result = async (ended?: unknown): Promise<RangeResult> => {
+    let problem: RangeResult['problem'];
+    let broken: RangeResult['broken'];
     try {
-      target.flush();
-      return { end: reached, bytes: bytes - told.bytes, problem: ended.problem, broken: ended.broken };
-    } catch (error) {
-      return { end: told.end, bytes: 0, problem: undefined, broken: ended.broken ?? exportBreakage(error) };
+      if (ended !== undefined) problem = problemOf(shown(file), ended);
+    } catch (ofAll) {
+      broken = exportBreakage(ofAll);
     }
+    try {
+      // What a write, or the closing, is refused for may have hit whatever was written since the last report.
+      if (!(ended instanceof PosixError)) {
+        await target.flush();
+        return { end: reached, bytes: bytes - told.bytes, problem, broken };
+      }
+    } catch (error) {
+      broken ??= exportBreakage(error);
+    }
+    return { end: told.end, bytes: 0, problem, broken };
   };
   try {
     const found = await largeInode(context, file.handle);
@@ -82,13 +91,13 @@ export async function writeRange(
         fd = await openWritten(context, at, file, inode);
         const begin = blockStart(context, first);
         const size = fileSize(found);
-        await writeContent(context, fd, found, begin, blockStart(context, end) - begin, (offset) => {
+        await writeContent(context, fd, found, begin, blockStart(context, end) - begin, async (offset) => {
           bytes = offset - begin;
           // The last block is as long as the file needs it to be.
           reached = offset === size ? fileBlockCount(size, reader.geometry) : fileBlockCount(offset, reader.geometry);
           if (stop.asked) throw stopped();
           if (clock.monotonic() - told.ms < REPORT_MS || reached === told.end) return;
-          target.flush();
+          await target.flush();
           tell({ end: reached, bytes: bytes - told.bytes });
           told = { end: reached, bytes, ms: clock.monotonic() };
         });
@@ -97,14 +106,10 @@ export async function writeRange(
         if (fd !== undefined) calls.closeWritten(fd);
       }
     });
-    return result({});
   } catch (error) {
-    try {
-      return result({ problem: problemOf(shown(file), error) });
-    } catch (ofAll) {
-      return result({ broken: exportBreakage(ofAll) });
-    }
+    return await result(error);
   }
+  return await result();
 }
 
 /** Gives a large file its length, attributes and name; or gives it up. */
@@ -129,27 +134,28 @@ export async function endLarge(
       } finally {
         if (open) calls.close(fd);
       }
-      target.touched();
-      target.flush();
+      await target.flush();
       if (name === undefined) return { outcome: 'written' };
       const there = target.look(at, name);
+      let outcome: 'written' | 'replaced' | 'left';
       if (staysAsItIs(context, there, attributes)) {
         target.remove(at, file.temporary);
-        return { outcome: 'left' };
+        outcome = 'left';
+      } else if (constants.overwrite === 'never')
+        outcome = nameNew(context, at, file.temporary, name) ? 'written' : 'left';
+      else {
+        calls.renameAt(at, file.temporary, at, name);
+        outcome = there ? 'replaced' : 'written';
       }
-      if (constants.overwrite === 'never')
-        return { outcome: nameNew(context, at, file.temporary, name) ? 'written' : 'left' };
-      calls.renameAt(at, file.temporary, at, name);
-      target.touched();
-      target.flush();
-      return { outcome: there ? 'replaced' : 'written' };
+      await target.flush();
+      return { outcome };
     });
   } catch (error) {
     return { outcome: problemOf(shown(file), error) };
   }
 }
 
-/** @throws ClfsError `target` when it cannot be removed: it would be left for ever */
+/** @throws ClfsError `target` when it cannot be removed for good: it would be left for ever */
 async function removeTemporary(file: LargeFile, context: ExportContext): Promise<EndLargeResult> {
   try {
     await inPlace(context, file, (at) => context.target.removeTemporary(at, file.temporary));
@@ -157,6 +163,7 @@ async function removeTemporary(file: LargeFile, context: ExportContext): Promise
     // Where its directory was somebody has put something else: it is gone.
     if (!(error instanceof InTheWay)) throw errorOf(exportBreakage(error));
   }
+  await context.target.flush();
   return { outcome: 'gone' };
 }
 

@@ -5,7 +5,18 @@ import { type FileStatus, PosixError } from '../../posix/libc.js';
 import type { ExportContext } from './context.js';
 import type { EntryProblem, LinkedResult, LinkedTask, TargetName } from './kinds.js';
 import { exportBreakage, problemOf, stopped } from './problem.js';
-import { createEntry, isWhole, largeBlocks, staysAsItIs, type Written, writeEntry } from './write-entry.js';
+import {
+  createEntry,
+  finishEntry,
+  giveTimes,
+  hasTypeAndLength,
+  isWhole,
+  largeBlocks,
+  makeEntry,
+  rename,
+  requireReplaceable,
+  staysAsItIs,
+} from './write-entry.js';
 
 /** A file system without hard links, or a file that has as many as it can have. */
 const NOT_LINKABLE = new Set([
@@ -38,13 +49,19 @@ export async function writeLinked(task: LinkedTask, context: ExportContext): Pro
   try {
     await group.run();
   } catch (error) {
-    group.broken ??= exportBreakage(error);
+    group.broken = exportBreakage(error);
   } finally {
     group.close();
     giveBack();
   }
-  const { outcomes, bytes, origin, large, broken } = group;
-  return { outcomes, bytes, origin, large, broken };
+  try {
+    await context.target.flush();
+  } catch (error) {
+    const broken = group.broken ?? exportBreakage(error);
+    return { outcomes: [], bytes: 0, origin: undefined, originGone: group.originGone, large: undefined, broken };
+  }
+  const { outcomes, bytes, origin, originGone, large, broken } = group;
+  return { outcomes, bytes, origin, originGone, large, broken };
 }
 
 /** Name of the file, in the root, to which the names of a group are linked. */
@@ -56,11 +73,14 @@ class GroupInProgress {
   readonly outcomes: LinkedResult['outcomes'][number][] = [];
   bytes = 0;
   origin: LinkedResult['origin'];
+  originGone = false;
   large: LinkedResult['large'];
   broken: LinkedResult['broken'];
   readonly #task: LinkedTask;
   readonly #context: ExportContext;
   readonly #file: Buffer;
+  /** Name of a link, or of a file of its own, before it takes the place of what has its name. */
+  readonly #temporary: Buffer;
   #linkTo: Origin | undefined;
   #unusable: EntryProblem | undefined;
 
@@ -68,6 +88,7 @@ class GroupInProgress {
     this.#task = task;
     this.#context = context;
     this.#file = groupFile(context, task.group);
+    this.#temporary = Buffer.concat([this.#file, Buffer.from('-')]);
   }
 
   async run(): Promise<void> {
@@ -76,7 +97,10 @@ class GroupInProgress {
     let found: FoundInode | undefined;
     try {
       found = await reader.inode(Buffer.from(handle));
-      await this.#takeOrigin(found);
+      if (!(await this.#takeOrigin(found))) {
+        this.originGone = true;
+        return;
+      }
     } catch (error) {
       this.#unusable = problemOf(this.#file, error);
     }
@@ -91,35 +115,43 @@ class GroupInProgress {
       this.outcomes.push(outcome);
     }
     if (last) target.removeTemporary(target.root, this.#file);
-    target.flush();
   }
 
   close(): void {
     this.#linkTo?.close();
   }
 
-  /** What was written before, by an earlier task or an earlier try of this one. */
-  async #takeOrigin(found: FoundInode): Promise<void> {
+  /**
+   * What was written before, by an earlier task or an earlier try of this one: the one is known by its inode number, the
+   * other by what it gets last.
+   *
+   * @returns false when what is recorded is not there any more
+   */
+  async #takeOrigin(found: FoundInode): Promise<boolean> {
     const { target } = this.#context;
     const { attributes } = found.inode;
-    const there = target.look(target.root, this.#file);
-    if (there && isWhole(there, attributes)) {
-      this.#linkTo = { at: target.root, name: this.#file, inode: there.inode, close: () => undefined };
-      return;
-    }
-    if (there) target.removeTemporary(target.root, this.#file);
     const { origin } = this.#task;
-    if (!origin) return;
+    const isOrigin = (status: FileStatus) => status.inode === origin?.inode && hasTypeAndLength(status, attributes);
+    const there = target.look(target.root, this.#file);
+    if (there && (isOrigin(there) || isWhole(there, attributes))) {
+      this.#linkTo = { at: target.root, name: this.#file, inode: there.inode, close: () => undefined };
+      return true;
+    }
+    if (!origin) {
+      if (there) target.removeTemporary(target.root, this.#file);
+      return true;
+    }
     try {
       const at = await target.enter(origin.path);
       const status = target.look(at, origin.name);
-      if (status?.inode === origin.inode && isWhole(status, attributes))
+      if (status && isOrigin(status))
         this.#linkTo = { at, name: origin.name, inode: origin.inode, close: () => target.calls.close(at) };
       else target.calls.close(at);
     } catch (error) {
       // Its directory cannot be reached any more: the file is written again.
       problemOf(Buffer.from(origin.path), error);
     }
+    return this.#linkTo !== undefined;
   }
 
   /** @returns undefined when the content has to be written in parts first */
@@ -133,6 +165,7 @@ class GroupInProgress {
     try {
       const at = await target.enter(path);
       try {
+        if (this.#context.constants.isResumed) target.removeTemporary(at, this.#temporary);
         const there = target.look(at, name);
         if (this.#linkTo) {
           if (there?.inode === this.#linkTo.inode) return this.#linked(index, 'written');
@@ -160,6 +193,10 @@ class GroupInProgress {
     }
     try {
       this.bytes += await createEntry(this.#context, target.root, this.#file, found);
+      await target.flush();
+      giveTimes(this.#context, target.root, this.#file, found.inode.attributes);
+      // A name is all that tells a whole file then.
+      if (this.#context.constants.overwrite === 'never') await target.flush();
     } catch (error) {
       this.#unusable = problemOf(this.#file, error);
       throw error;
@@ -179,28 +216,30 @@ class GroupInProgress {
     const { target } = this.#context;
     const { calls } = target;
     if (!this.#linkTo) throw new Error('There is nothing to link to.');
-    if (there) target.remove(at, name);
+    if (there) requireReplaceable(there);
     try {
-      calls.makeLink(this.#linkTo.at, this.#linkTo.name, at, name);
-      target.touched();
+      calls.makeLink(this.#linkTo.at, this.#linkTo.name, at, there ? this.#temporary : name);
+      if (there) rename(this.#context, at, this.#temporary, name);
       return this.#linked(index, there ? 'replaced' : 'written');
     } catch (error) {
       if (!(error instanceof PosixError && NOT_LINKABLE.has(error.errno))) throw error;
     }
-    const written: Written = await writeEntry(
-      this.#context,
-      at,
-      name,
-      found,
-      Buffer.concat([this.#file, Buffer.from('-')]),
-    );
+    const made = await makeEntry(this.#context, at, name, found, () => this.#temporary);
+    if (!made) return 'left';
+    await target.flush();
+    const written = finishEntry(this.#context, made);
     this.bytes += written.bytes;
     if (written.outcome === 'left') return 'left';
     // Further names are linked to this one: it is the latest that has room for them.
-    this.#linkTo.close();
     const again = await target.enter(this.#task.names[index].path);
-    const { inode } = calls.statAt(again, name);
-    this.#linkTo = { at: again, name, inode, close: () => calls.close(again) };
+    try {
+      const { inode } = calls.statAt(again, name);
+      this.#linkTo.close();
+      this.#linkTo = { at: again, name, inode, close: () => calls.close(again) };
+    } catch (error) {
+      calls.close(again);
+      throw error;
+    }
     return this.#linked(index, there ? 'replaced' : 'written');
   }
 

@@ -3,6 +3,7 @@ import { isClfsError } from '../../error.js';
 import { isDot, isDotDot, isSafeName } from '../../format/dirents.js';
 import { hintedType, ObjectType } from '../../format/ids.js';
 import { packAttributes } from '../../format/packed-attributes.js';
+import { SpilledSet } from '../../spill/spilled-set.js';
 import { escapePath } from '../../text/escape-path.js';
 import type { ExportContext } from './context.js';
 import type { ListPart, ListResult, ListTask } from './kinds.js';
@@ -11,6 +12,8 @@ import { problemOf } from './problem.js';
 
 /** Entries after which what has been read is handed on. */
 const PART_ENTRIES = 8192;
+/** Memory for the names of one directory; each of the lanes reads several at a time. */
+const SEEN_BYTES = 2 * 1048576;
 
 /** Makes a directory and reads what is in it. */
 export async function listDirectory(
@@ -30,7 +33,6 @@ export async function listDirectory(
     } finally {
       giveBack();
     }
-    target.touched();
     attributes = packAttributes(found.inode.attributes);
     const part = new PartBuilder(task, path, context, tell);
     try {
@@ -40,12 +42,14 @@ export async function listDirectory(
         part.tellIfLong();
         await reader.pause();
       }
+      part.tell();
     } catch (error) {
       // What was read of it counts.
       if (isClfsError(error, 'format', 'not-found')) part.tell();
       throw error;
+    } finally {
+      part.close();
     }
-    part.tell();
     return { attributes, problem: undefined, stopped: false };
   } catch (error) {
     return { attributes, problem: problemOf(path, error), stopped: false };
@@ -59,7 +63,7 @@ class PartBuilder {
   readonly #context: ExportContext;
   readonly #tell: PartSink<ListPart>;
   /** Names of the directory: one that comes twice would be written twice. */
-  readonly #seen = new Set<string>();
+  readonly #seen = new SpilledSet(SEEN_BYTES);
   #position = 0;
   #told: number;
   #chunks: { count: number; entries: Uint8Array }[] = [];
@@ -81,9 +85,7 @@ class PartBuilder {
     if (isDot(bytes) || isDotDot(bytes)) return;
     this.#position++;
     const name = Buffer.from(bytes);
-    const key = name.toString('latin1');
-    const isRepeated = this.#seen.has(key);
-    this.#seen.add(key);
+    const isRepeated = !this.#seen.add(name);
     if (this.#position <= this.#skipped) return;
     if (!isSafeName(name))
       this.#failures.push({
@@ -121,6 +123,11 @@ class PartBuilder {
     this.#directories = [];
     this.#failures = [];
     this.#excluded = 0;
+  }
+
+  /** Nothing is added any more. */
+  close(): void {
+    this.#seen.close();
   }
 
   #addFile(name: Buffer, handle: Uint8Array): void {

@@ -21,7 +21,7 @@ export interface ExportLaneSetup {
   readonly retryWindowMs: number;
   /** The container's listing; undefined: each object is asked for. */
   readonly objects: SharedObjects | undefined;
-  /** Descriptor of the target's root, which stays open. */
+  /** Descriptor of the target's root, which stays open, and whose description no other lane has. */
   readonly root: number;
   /** Lanes of the process, which share its descriptors. */
   readonly lanes: number;

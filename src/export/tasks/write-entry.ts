@@ -7,13 +7,14 @@ import { fileSize, readContent } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { patiently } from '../../posix/descriptors.js';
 import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
-import { giveAttributesAt, giveAttributesFd } from '../target/give-attributes.js';
+import { giveOwnerAndModeAt, giveOwnerAndModeFd } from '../target/give-attributes.js';
 import type { TargetCalls } from '../target/target-calls.js';
 import type { ExportContext } from './context.js';
 import type { ExportConstants } from './kinds.js';
 
 const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
 const PRIVATE_FILE = 0o600;
+const S_IFDIR = 0o040000;
 /** Zeros that are worth a hole. */
 const HOLE_BYTES = 65536;
 const ZEROS = Buffer.alloc(HOLE_BYTES);
@@ -56,41 +57,95 @@ export function staysAsItIs(
 /** Whether a file has the type, time and length that it gets last of all. */
 export function isWhole(there: FileStatus, attributes: Attributes): boolean {
   return (
-    (there.mode & S_IFMT) === (attributes.mode & S_IFMT) &&
+    hasTypeAndLength(there, attributes) &&
     there.mtimeSeconds === attributes.mtime.seconds &&
-    there.mtimeNanoseconds === attributes.mtime.nanoseconds &&
+    there.mtimeNanoseconds === attributes.mtime.nanoseconds
+  );
+}
+
+/** What can be told of a file that is known otherwise: not every file system keeps times to the nanosecond. */
+export function hasTypeAndLength(there: FileStatus, attributes: Attributes): boolean {
+  return (
+    (there.mode & S_IFMT) === (attributes.mode & S_IFMT) &&
     (attributes.type !== ObjectType.regular || there.sizeBytes === attributes.lengthBytes)
   );
 }
 
+/** An entry that was made, as far as it may be before what was written of it is durable. */
+export interface Made {
+  readonly at: number;
+  readonly name: Buffer;
+  /** What it is called until then; undefined: it has its name. */
+  readonly temporary: Buffer | undefined;
+  readonly attributes: Attributes;
+  readonly replaces: boolean;
+  readonly bytes: number;
+}
+
 /**
- * Writes an entry that is no directory under its name, whole or not at all.
+ * Makes an entry that is no directory; it is whole when {@link finishEntry} has followed on a flush.
  *
- * Its attributes come last: one that was interrupted is known by them, and written again. Where that would not do,
- * since nothing that is there is touched, it is written under `temporary` and renamed.
+ * What tells a whole file comes last, so that one that was interrupted, be it by a power cut, is known and written again:
+ * its times; or, where something is there, which stays until then, or where nothing that is there is touched, its name,
+ * until which it has the temporary one.
  *
+ * @returns undefined when what is there stays as it is
  * @throws PosixError; ClfsError as `readContent` does
  */
-export async function writeEntry(
+export async function makeEntry(
   context: ExportContext,
   at: number,
   name: Buffer,
   found: FoundInode,
-  temporary: Buffer,
-): Promise<Written> {
+  temporaryName: () => Buffer,
+): Promise<Made | undefined> {
   const { target, constants } = context;
   const { attributes } = found.inode;
   const there = target.look(at, name);
-  // What an earlier try left under its temporary name.
-  if (constants.overwrite === 'never') target.remove(at, temporary);
-  if (staysAsItIs(context, there, attributes)) return { outcome: 'left', bytes: 0 };
-  if (constants.overwrite === 'never') {
-    const bytes = await createEntry(context, at, temporary, found);
-    return nameNew(context, at, temporary, name) ? { outcome: 'written', bytes } : { outcome: 'left', bytes: 0 };
+  const made = { at, name, attributes, replaces: there !== undefined };
+  if (constants.isResumed) target.removeTemporary(at, temporaryName());
+  if (staysAsItIs(context, there, attributes)) return undefined;
+  if (there) requireReplaceable(there);
+  else if (constants.overwrite !== 'never')
+    return { ...made, temporary: undefined, bytes: await createEntry(context, at, name, found) };
+  const temporary = temporaryName();
+  const bytes = await createEntry(context, at, temporary, found);
+  giveTimes(context, at, temporary, attributes);
+  return { ...made, temporary, bytes };
+}
+
+/** Makes an entry whole of which everything that was written is durable. @throws PosixError */
+export function finishEntry(context: ExportContext, made: Made): Written {
+  const { at, name, temporary, attributes, replaces, bytes } = made;
+  if (temporary === undefined) giveTimes(context, at, name, attributes);
+  else if (replaces) rename(context, at, temporary, name);
+  else if (!nameNew(context, at, temporary, name)) return { outcome: 'left', bytes: 0 };
+  return { outcome: replaces ? 'replaced' : 'written', bytes };
+}
+
+/** Gives an entry that was made its times; nothing of it stays when that fails. @throws PosixError */
+export function giveTimes(context: ExportContext, at: number, name: Uint8Array, attributes: Attributes): void {
+  try {
+    context.target.calls.setTimes(at, name, attributes.atime, attributes.mtime);
+  } catch (error) {
+    removeMade(context, at, name);
+    throw error;
   }
-  if (there) target.remove(at, name);
-  const bytes = await createEntry(context, at, name, found);
-  return { outcome: there ? 'replaced' : 'written', bytes };
+}
+
+/** @throws PosixError when it is a directory, which nothing is put in the place of */
+export function requireReplaceable({ mode }: FileStatus): void {
+  if ((mode & S_IFMT) === S_IFDIR) throw new PosixError('replace', system.errno.EISDIR);
+}
+
+/** Gives a temporary file its name, in place of what has it. @throws PosixError; the temporary name is gone then, too */
+export function rename(context: ExportContext, at: number, temporary: Uint8Array, name: Uint8Array): void {
+  try {
+    context.target.calls.renameAt(at, temporary, at, name);
+  } catch (error) {
+    removeMade(context, at, temporary);
+    throw error;
+  }
 }
 
 /**
@@ -124,7 +179,9 @@ function linkNew(calls: TargetCalls, at: number, temporary: Uint8Array, name: Ui
 }
 
 /**
- * Makes an entry that is not there, with its attributes; nothing of it stays when that fails. @returns bytes of data
+ * Makes an entry that is not there, with its owner and mode, but not its times; nothing of it stays when that fails.
+ *
+ * @returns bytes of data
  */
 export async function createEntry(
   context: ExportContext,
@@ -140,8 +197,7 @@ export async function createEntry(
     if (!data || data.length === 0 || data.includes(0)) throw new ClfsError('format', 'its link target cannot be one');
     calls.makeSymlink(data, at, name);
   } else calls.makeNode(at, name, nodeMode(attributes), attributes.deviceMajor, attributes.deviceMinor);
-  target.touched();
-  await orRemove(context, at, name, () => giveAttributesAt(calls, at, name, attributes));
+  await orRemove(context, at, name, () => giveOwnerAndModeAt(calls, at, name, attributes));
   return 0;
 }
 
@@ -159,13 +215,12 @@ async function createFile(context: ExportContext, at: number, name: Buffer, foun
   try {
     if (isWaitedFor) giveBack.push(await files.take(), await contentBudget.take(sizeBytes));
     const fd = await patiently(name.toString(), () => calls.openAt(at, name, CREATE_FLAGS, PRIVATE_FILE));
-    target.touched();
     let open = true;
     return await orRemove(context, at, name, async () => {
       try {
         const bytes = await writeContent(context, fd, found, 0);
         if (context.constants.sparse) calls.truncate(fd, sizeBytes);
-        giveAttributesFd(calls, fd, found.inode.attributes);
+        giveOwnerAndModeFd(calls, fd, found.inode.attributes);
         open = false;
         calls.closeWritten(fd);
         return bytes;
@@ -192,16 +247,15 @@ export async function writeContent(
   found: FoundInode,
   offset: number,
   length?: number,
-  onWritten: (offset: number) => void = () => undefined,
+  onWritten: (offset: number) => Promise<void> | undefined = () => undefined,
 ): Promise<number> {
   let position = offset;
   for await (const piece of readContent(reader, found, offset, length)) {
     if (stop.abandoned) throw new ClfsError('cancelled', 'The export was stopped.');
     if (constants.sparse) writeSparsely(target.calls.write, fd, piece, position);
     else target.calls.write(fd, piece, position);
-    target.touched();
     position += piece.length;
-    onWritten(position);
+    await onWritten(position);
   }
   return position - offset;
 }
@@ -218,9 +272,9 @@ function writeSparsely(
   }
 }
 
-/** Removes what was made when `work` fails; what went wrong before is what is told. */
+/** Removes what was made when `work` fails. */
 async function orRemove<T>(
-  { target }: ExportContext,
+  context: ExportContext,
   at: number,
   name: Uint8Array,
   work: () => T | Promise<T>,
@@ -228,11 +282,16 @@ async function orRemove<T>(
   try {
     return await work();
   } catch (error) {
-    try {
-      target.remove(at, name);
-    } catch (second) {
-      if (!(second instanceof PosixError)) throw second;
-    }
+    removeMade(context, at, name);
     throw error;
+  }
+}
+
+/** Removes what was made, if that is possible: what went wrong before is what is told. */
+function removeMade({ target }: ExportContext, at: number, name: Uint8Array): void {
+  try {
+    target.remove(at, name);
+  } catch (second) {
+    if (!(second instanceof PosixError)) throw second;
   }
 }

@@ -3,7 +3,7 @@ import type { Turn, Work } from '../../engine/work.js';
 import { addRange, type BlockRange, blockCount, firstGap } from '../block-ranges.js';
 import type { ExportJobContext } from '../job-context.js';
 import type { LargeRecord } from '../state/large-files.js';
-import { WorkStatus } from '../state/schema.js';
+import { ROOT_DIRECTORY, WorkStatus } from '../state/schema.js';
 import type { EntryProblem, ExportKinds, LargeFile, RangePart } from '../tasks/kinds.js';
 import { failGroup } from './linked.js';
 import { OBJECT_UNITS, RANGE_UNITS, work } from './work.js';
@@ -88,7 +88,10 @@ export class LargeFilesUnderWay {
           file.problem = result.problem;
           return;
         }
-        if (result.isNew) this.#reset(file);
+        if (result.outcome === 'gone') {
+          this.#reset(file);
+          return;
+        }
         file.record = { ...file.record, inode: result.inode };
         state.large.setBegun(file.record.id, result.inode, file.record.done);
         file.stage = 'parts';
@@ -136,12 +139,21 @@ export class LargeFilesUnderWay {
           this.#failed(file, outcome);
           this.#beginAnew(file);
         } else {
-          if (record.group !== undefined) state.links.setStatus(record.group, WorkStatus.pending);
+          if (record.group !== undefined) this.#setOrigin(record, record.group);
           else if (outcome !== 'gone') state.count({ [outcome]: 1, bytes: outcome === 'left' ? -record.sizeBytes : 0 });
           this.#forget(file);
         }
       },
     });
+  }
+
+  /** The names of its group are linked to its temporary file. */
+  #setOrigin(record: LargeRecord, group: number): void {
+    const { links } = this.#context.state;
+    const { inode } = record;
+    if (inode === undefined) throw new Error('A large file was ended that was not begun.');
+    links.setOrigin(group, { directory: ROOT_DIRECTORY, name: this.#placeOf(record).temporary, inode });
+    links.setStatus(group, WorkStatus.pending);
   }
 
   #wrote(file: UnderWay, first: number, { end, bytes }: RangePart): void {

@@ -22,6 +22,8 @@ export function linkedWork(context: ExportJobContext, group: LinkGroupRecord): W
     name,
   });
   const { origin } = group;
+  // To be entered its directory may be opened up, and takes its mode again.
+  if (origin && links.length > 0) state.directories.reopen(origin.directory);
   return work('linked', {
     task: {
       group: group.id,
@@ -66,6 +68,7 @@ function recordLinked(
     state.links.deleteLink(link);
   }
   state.count({ bytes: result.bytes });
+  if (result.originGone) state.links.setOrigin(id, undefined);
   if (result.origin) {
     const { directory, name } = links[result.origin.index];
     state.links.setOrigin(id, { directory, name, inode: result.origin.inode });

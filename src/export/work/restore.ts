@@ -9,9 +9,9 @@ import { work } from './work.js';
 /** Gives directories their attributes. */
 export function restoreWork(context: ExportJobContext, directories: readonly DirectoryRecord[]): Work<ExportKinds> {
   const { state } = context;
-  const places = directories.map(({ id, parent, name, attributes }) => {
+  const places = directories.map(({ id, parent, name, listed, attributes }) => {
     if (!attributes) throw new Error(`The attributes of the directory ${id} are not known.`);
-    return { path: parent === 0 ? Buffer.alloc(0) : context.path(parent), name, attributes };
+    return { path: parent === 0 ? Buffer.alloc(0) : context.path(parent), name, attributes, isEmpty: listed === 0 };
   });
   return work('restore', {
     task: { directories: places },

@@ -1,0 +1,95 @@
+import { realpathSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
+import { ClfsError } from '../error.js';
+import { CURRENT_DIRECTORY, close, Open, openAt } from '../posix/libc.js';
+import { escapePath, quotePath } from '../text/escape-path.js';
+import { decodeExactly, encodeExactly, isUtf8 } from '../text/exact-text.js';
+
+/** Where an export goes to. */
+export interface TargetPath {
+  /** Absolute path of the directory that is written to: the tree's root, or the one that the file goes to. */
+  readonly directory: Buffer;
+  /** Name of the one file in it; undefined for a tree. */
+  readonly name: Buffer | undefined;
+  /**
+   * Where the state is kept when nobody says where: a path of UTF-8.
+   *
+   * @throws ClfsError `usage` where there is no such place
+   */
+  defaultState(): string;
+}
+
+/** Name of a file by its path in the container. */
+export function fileNameOf(path: Buffer): Buffer {
+  return path.subarray(path.lastIndexOf(0x2f) + 1);
+}
+
+/**
+ * Finds out where an export goes to; nothing is made yet.
+ *
+ * @param target as the user gave it, as text or as bytes
+ * @param fileName name of the file that is exported; undefined for a tree
+ * @throws ClfsError `usage`
+ */
+export function targetPath(target: string | Uint8Array, fileName: Buffer | undefined): TargetPath {
+  // All paths here are text of `decodeExactly`.
+  const given = typeof target === 'string' ? target : decodeExactly(target);
+  const path = realPath(resolve(given));
+  if (fileName === undefined)
+    return { directory: encodeExactly(path), name: undefined, defaultState: () => beside(path) };
+  if (isDirectory(given))
+    return {
+      directory: encodeExactly(path),
+      name: fileName,
+      defaultState: () => stateIn(path, decodeExactly(fileName)),
+    };
+  if (given.endsWith('/'))
+    throw new ClfsError('usage', `Cannot write into ${quoted(given)}: there is no such directory.`);
+  // The last component may be a symlink, which is not followed.
+  const directory = realPath(dirname(resolve(given)));
+  const name = basename(resolve(given));
+  return {
+    directory: encodeExactly(directory),
+    name: encodeExactly(name),
+    defaultState: () => stateIn(directory, name),
+  };
+}
+
+function beside(path: string): string {
+  if (dirname(path) === path)
+    throw new ClfsError('usage', 'There is no place beside "/" for the state of the export: name one by --state-path.');
+  return stateIn(dirname(path), basename(path));
+}
+
+function stateIn(directory: string, name: string): string {
+  if (!isUtf8(directory))
+    throw new ClfsError(
+      'usage',
+      `The state of an export is kept beside its target, and its path has to be UTF-8, which ${quoted(directory)} is not: name another place by --state-path.`,
+    );
+  return join(directory, `.${isUtf8(name) ? name : escapePath(encodeExactly(name))}.clfsload-export`);
+}
+
+function isDirectory(path: string): boolean {
+  try {
+    close(openAt(CURRENT_DIRECTORY, encodeExactly(path), Open.path | Open.directory));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The path without symlinks, as far as it is there. */
+function realPath(path: string): string {
+  try {
+    // The function that is not native takes no bytes.
+    return decodeExactly(realpathSync.native(encodeExactly(path), 'buffer'));
+  } catch {
+    const parent = dirname(path);
+    return parent === path ? path : join(realPath(parent), basename(path));
+  }
+}
+
+function quoted(path: string): string {
+  return quotePath(encodeExactly(path));
+}

@@ -1,0 +1,122 @@
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import { Open, PosixError, tryLock } from '../../posix/libc.js';
+import { openTarget } from '../open-target.js';
+import { SYSTEM_CALLS, type TargetCalls } from './target-calls.js';
+import { TargetTree } from './target-tree.js';
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-target-tree-'));
+afterAll(() => rmSync(base, { recursive: true, force: true }));
+const root = openSync(base, 'r');
+afterAll(() => closeSync(root));
+const NAME = Buffer.from('name');
+const TIME = { seconds: 1, nanoseconds: 2 };
+
+/** A tree whose calls do nothing; `syncs` are told how each sync ends. */
+function treeOf(syncs: readonly ('succeeds' | 'fails')[]) {
+  let count = 0;
+  const calls: TargetCalls = {
+    openAt: () => 99,
+    statAt: SYSTEM_CALLS.statAt,
+    lookAt: SYSTEM_CALLS.lookAt,
+    statFd: SYSTEM_CALLS.statFd,
+    write: () => undefined,
+    truncate: () => undefined,
+    makeDirectory: () => undefined,
+    makeSymlink: () => undefined,
+    makeLink: () => undefined,
+    makeNode: () => undefined,
+    removeAt: () => undefined,
+    renameAt: () => undefined,
+    renameNew: () => true,
+    setTimes: () => undefined,
+    setOwnerFd: () => undefined,
+    setOwnerOfPlace: () => undefined,
+    setModeFd: () => undefined,
+    setModeOfPlace: () => undefined,
+    setTimesFd: () => undefined,
+    close: () => undefined,
+    closeWritten: () => undefined,
+    sync: () => {
+      if (syncs[count++] === 'fails') throw new PosixError('sync', 5);
+    },
+  };
+  return { tree: new TargetTree(calls, root, 'if-different', true), count: () => count };
+}
+
+it('syncs at the first flush, whoever wrote before, and then when something was changed', async () => {
+  const { tree, count } = treeOf([]);
+  await tree.flush();
+  expect(count()).toBe(1);
+  await tree.flush();
+  expect(count()).toBe(1);
+  tree.calls.openAt(root, NAME, Open.readOnly);
+  tree.calls.closeWritten(99);
+  await tree.flush();
+  expect(count()).toBe(1);
+});
+
+const CHANGES: Record<string, (calls: TargetCalls) => void> = {
+  openAt: (calls) => calls.openAt(root, NAME, Open.writeOnly | Open.create),
+  write: (calls) => calls.write(99, NAME, 0),
+  truncate: (calls) => calls.truncate(99, 1),
+  makeDirectory: (calls) => calls.makeDirectory(root, NAME, 0o700),
+  makeSymlink: (calls) => calls.makeSymlink(NAME, root, NAME),
+  makeLink: (calls) => calls.makeLink(root, NAME, root, NAME),
+  makeNode: (calls) => calls.makeNode(root, NAME, 0, 0, 0),
+  removeAt: (calls) => calls.removeAt(root, NAME),
+  renameAt: (calls) => calls.renameAt(root, NAME, root, NAME),
+  renameNew: (calls) => calls.renameNew(root, NAME, root, NAME),
+  setTimes: (calls) => calls.setTimes(root, NAME, TIME, TIME),
+  setOwnerFd: (calls) => calls.setOwnerFd(99, 1, 1),
+  setOwnerOfPlace: (calls) => calls.setOwnerOfPlace(99, 1, 1),
+  setModeFd: (calls) => calls.setModeFd(99, 0),
+  setModeOfPlace: (calls) => calls.setModeOfPlace(99, 0),
+  setTimesFd: (calls) => calls.setTimesFd(99, TIME, TIME),
+};
+it.each(Object.keys(CHANGES))('syncs what %s has changed', async (name) => {
+  const { tree, count } = treeOf([]);
+  await tree.flush();
+  CHANGES[name](tree.calls);
+  await tree.flush();
+  expect(count()).toBe(2);
+});
+
+it('after a sync that failed no flush succeeds any more, though a later sync would', async () => {
+  const { tree, count } = treeOf(['succeeds', 'fails', 'succeeds']);
+  await tree.flush();
+  tree.calls.write(99, NAME, 0);
+  await expect(tree.flush()).rejects.toMatchObject({
+    code: 'target',
+    message: expect.stringMatching(/^Cannot make durable what was written/),
+  });
+  await expect(tree.flush()).rejects.toMatchObject({ code: 'target' });
+  tree.calls.write(99, NAME, 0);
+  await expect(tree.flush()).rejects.toMatchObject({ code: 'target' });
+  expect(count()).toBe(2);
+});
+
+it('tasks that flush in one turn of the event loop share one sync, and what is written after it waits for the next', async () => {
+  const { tree, count } = treeOf([]);
+  const flushes = [tree.flush(), tree.flush()];
+  tree.calls.write(99, NAME, 0);
+  flushes.push(tree.flush());
+  await Promise.all(flushes);
+  expect(count()).toBe(1);
+  tree.calls.write(99, NAME, 0);
+  await tree.flush();
+  expect(count()).toBe(2);
+});
+
+it('the target is opened for each lane by a description of its own', () => {
+  const target = openTarget(Buffer.from(base), false);
+  try {
+    // A lock belongs to a description: one that is shared would have it already.
+    expect(tryLock(target.openAgain())).toBe(true);
+    expect(tryLock(target.openAgain())).toBe(false);
+  } finally {
+    target.close();
+  }
+});

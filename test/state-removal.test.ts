@@ -1,0 +1,36 @@
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it, vi } from 'vitest';
+import { claimNewState, removeState } from '../src/state/state-directory.js';
+import { removeTree } from './support/tree.js';
+
+const crash = vi.hoisted(() => ({ after: Number.POSITIVE_INFINITY }));
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  const rmSync: typeof fs.rmSync = (...how) => {
+    if (crash.after-- === 0) throw new Error('the process died');
+    fs.rmSync(...how);
+  };
+  return { ...fs, rmSync };
+});
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-state-removal-'));
+afterAll(() => removeTree(base));
+
+it('a state of which the removal was interrupted is still a job, or can be taken for a new one', () => {
+  const files = ['clfsload.log', 'failures.jsonl', 'job.db', 'problems.txt'];
+  for (let removed = 0; removed <= files.length; removed++) {
+    const path = join(base, `state-${removed}`);
+    mkdirSync(path);
+    const state = claimNewState(path);
+    for (const name of files) writeFileSync(state.file(name), '');
+    crash.after = removed;
+    expect(() => removeState(state)).toThrow('the process died');
+    crash.after = Number.POSITIVE_INFINITY;
+    state.release();
+    const names = readdirSync(path);
+    expect(names).toHaveLength(files.length + 1 - removed);
+    expect(names.includes('job.db') || names.join() === 'lock', names.join()).toBe(true);
+  }
+});
