@@ -128,7 +128,7 @@ function cannotWrite(path: Buffer, error: unknown): ClfsError {
 function markOf(path: Uint8Array, fd: number): TargetMark {
   const { ino, birthtimeNs } = fstatSync(fd, { bigint: true });
   // Without a time of its making it is its number that tells.
-  return { inode: ino, place: birthtimeNs === 0n ? undefined : placeOf(path, fd)?.identity };
+  return { inode: ino, place: birthtimeNs === 0n ? undefined : placeOf(path, fd)?.root };
 }
 
 function isSameMark(before: TargetMark, now: TargetMark): boolean {
