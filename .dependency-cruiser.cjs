@@ -19,8 +19,9 @@ const LAYERS = {
   load: ['books', 'engine', 'time', 'job', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'state', 'worker', 'log', 'lz4', 'text'],
   spill: ['state'],
   namespace: ['format', 'container', 'paths', 'posix', 'spill', 'text'],
+  salvage: ['container', 'format', 'namespace', 'spill'],
   audit: ['engine', 'time', 'format', 'manifest', 'container', 'identity', 'lz4', 'source', 'namespace', 'paths', 'posix', 'spill', 'text'],
-  export: ['books', 'engine', 'time', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'namespace', 'spill', 'state', 'log', 'lz4', 'text'],
+  export: ['books', 'engine', 'time', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'namespace', 'salvage', 'spill', 'state', 'log', 'lz4', 'text'],
   cli: [],
 };
 const SHARED = 'error|version';

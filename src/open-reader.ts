@@ -9,6 +9,7 @@ import { createDirectFinder } from './namespace/object-finder.js';
 import { indexContainer, type ObjectIndex } from './namespace/object-index.js';
 import { Pace } from './namespace/pace.js';
 import { ContainerReader } from './namespace/reader.js';
+import { type OpenSalvage, openSalvage } from './salvage/open-salvage.js';
 
 /** How a container is opened for reading. */
 export interface ReaderOptions {
@@ -27,6 +28,11 @@ export interface OpenReader {
   readonly reader: ContainerReader;
   /** Lists the container, and reads by that listing: for whole trees. The index is closed with the rest. */
   index(onPage?: (blobs: number) => void): Promise<{ readonly reader: ContainerReader; readonly index: ObjectIndex }>;
+  /** Lists the container, and reads what can be reached in it without its root. To be closed before the rest. */
+  salvage(options?: {
+    readonly onListed?: (blobs: number) => void;
+    readonly onProgress?: (inodes: number) => void;
+  }): Promise<OpenSalvage>;
   /**
    * Opens lanes that read the container by a listing of it, for what reads it whole. To be closed before the rest.
    *
@@ -64,6 +70,17 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
       indexes.push(index);
       return { reader: new ContainerReader(container, index, lz4, GEOMETRY, pace), index };
     },
+    salvage: ({ onListed, onProgress } = {}) =>
+      openSalvage(
+        container,
+        (finder, overlay) => new ContainerReader(container, finder, lz4, GEOMETRY, pace, overlay),
+        {
+          onPage: onListed,
+          pace,
+          signal: options.signal,
+          onProgress,
+        },
+      ),
     crew: (index, crewOptions) =>
       openAuditCrew(
         { place: parsed.place, identity, index, geometry: GEOMETRY, retryWindowMs, signal: options.signal, pace },

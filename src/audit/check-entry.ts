@@ -1,5 +1,6 @@
 import type { ClfsError } from '../error.js';
 import { idHex, isRootId, ObjectType, ROOT_ID } from '../format/ids.js';
+import { WITHOUT_ROOT } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
 import { checkDirectory } from './check-directory.js';
 import { checkFile } from './check-file.js';
@@ -64,8 +65,8 @@ async function reportUnread(context: FsckContext, entry: WalkedEntry): Promise<v
       undefined,
       id,
       unfinished
-        ? 'The container has no root directory: its load was not finished (a temporary root is there).'
-        : 'The container has no root directory: its load was not finished, or it is no CLFS container.',
+        ? `The container has no root directory: its load was not finished (a temporary root is there). ${WITHOUT_ROOT}`
+        : `The container has no root directory: its load was not finished, or it is no CLFS container. ${WITHOUT_ROOT}`,
     );
     return;
   }

@@ -14,20 +14,21 @@ import { type Identity, openIdentity } from '../identity/identity.js';
 import { type JobLog, openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { lookUp } from '../namespace/lookup.js';
-import { createDirectFinder } from '../namespace/object-finder.js';
+import { createDirectFinder, type ObjectFinder } from '../namespace/object-finder.js';
 import { indexContainer } from '../namespace/object-index.js';
 import { Pace } from '../namespace/pace.js';
-import { ContainerReader } from '../namespace/reader.js';
+import { ContainerReader, type ReaderOverlay } from '../namespace/reader.js';
 import { type SharedObjects, shareObjects } from '../namespace/shared-objects.js';
 import { joinPath } from '../paths/join-path.js';
 import { threadCount } from '../posix/descriptors.js';
+import { type OpenSalvage, openSalvage } from '../salvage/open-salvage.js';
 import { removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
 import { quotePath } from '../text/escape-path.js';
 import { systemClock } from '../time/clock.js';
 import { ALL } from './choice.js';
 import { identifyContainer } from './identify-container.js';
 import { ExportJobContext } from './job-context.js';
-import { claimState, createState, type ExportWish } from './open-export.js';
+import { claimState, createState, type ExportWish, salvageRootName } from './open-export.js';
 import { type OpenTarget, openTarget, reopenTarget } from './open-target.js';
 import type { ExportJobOptions, ExportSummary } from './options.js';
 import { ExportSession } from './session.js';
@@ -64,20 +65,39 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
       }));
     try {
       const pace = new Pace(options.signal);
-      const reader = new ContainerReader(
-        container,
-        createDirectFinder(container, pace),
-        openLz4(),
-        internals.geometry ?? GEOMETRY,
+      const readerBy = (finder: ObjectFinder, overlay?: ReaderOverlay) =>
+        new ContainerReader(container, finder, openLz4(), internals.geometry ?? GEOMETRY, pace, overlay);
+      if (!options.salvage) {
+        const reader = readerBy(createDirectFinder(container, pace));
+        return await new ExportJob(options, parsed, identity, { reader, pace }).run();
+      }
+      const salvaged = await openSalvage(container, readerBy, {
+        onPage: options.onListed,
         pace,
-      );
-      return await new ExportJob(options, parsed, identity, reader, pace).run();
+        memoryObjects: internals.memoryObjects,
+        signal: options.signal,
+        onProgress: options.onSalvaging,
+      });
+      try {
+        const { reader } = salvaged;
+        return await new ExportJob(options, parsed, identity, { reader, pace, salvaged }).run();
+      } finally {
+        salvaged.close();
+      }
     } finally {
       if (!internals.container) await container.close();
     }
   } finally {
     identity.close();
   }
+}
+
+/** What an export reads, and by what. */
+interface Reading {
+  readonly reader: ContainerReader;
+  readonly pace: Pace;
+  /** The tree that is written in place of the root's. */
+  readonly salvaged?: OpenSalvage;
 }
 
 /** What a listing of the container brings. */
@@ -96,19 +116,20 @@ class ExportJob {
   readonly #identity: Identity;
   readonly #reader: ContainerReader;
   readonly #pace: Pace;
+  readonly #salvaged: OpenSalvage | undefined;
 
   constructor(
     options: ExportJobOptions,
     parsed: ParsedContainer,
     identity: Identity,
-    reader: ContainerReader,
-    pace: Pace,
+    { reader, pace, salvaged }: Reading,
   ) {
     this.#options = options;
     this.#parsed = parsed;
     this.#identity = identity;
     this.#reader = reader;
     this.#pace = pace;
+    this.#salvaged = salvaged;
   }
 
   async run(): Promise<ExportSummary> {
@@ -128,6 +149,7 @@ class ExportJob {
     const where = targetPath(target, isTree ? undefined : fileNameOf(start.path));
     const wish: ExportWish = {
       ...(await identifyContainer(this.#reader)),
+      ...(this.#salvaged && { rootName: salvageRootName(this.#salvaged.listingHash) }),
       container: placeText(this.#parsed.place),
       pathHex: start.path.toString('hex'),
       handleHex: Buffer.from(start.found.id).toString('hex'),
@@ -193,11 +215,13 @@ class ExportJob {
   /** Lists the container. @param isWhole whether all of it is exported: then the number of inodes is that of entries */
   async #list(isWhole: boolean): Promise<Listing> {
     const { choice = ALL, onListed, internals = {} } = this.#options;
-    const index = await indexContainer(this.#reader.container, {
-      onPage: onListed,
-      pace: this.#pace,
-      memoryObjects: internals.memoryObjects,
-    });
+    const index =
+      this.#salvaged?.index ??
+      (await indexContainer(this.#reader.container, {
+        onPage: onListed,
+        pace: this.#pace,
+        memoryObjects: internals.memoryObjects,
+      }));
     try {
       let inodes = 0;
       const objects = await shareObjects(index, (page) => {
@@ -207,7 +231,7 @@ class ExportJob {
       const isAll =
         isWhole && choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
       // What is in memory has been copied.
-      if (objects.kind === 'table') index.close();
+      if (objects.kind === 'table' && !this.#salvaged) index.close();
       return { objects, total: isAll ? inodes : undefined, close: () => index.close() };
     } catch (error) {
       index.close();
@@ -255,7 +279,7 @@ class ExportJob {
       });
       const { status, error, progress } = await session.run();
       const problemsFile = progress.failed > 0 ? directory.file('problems.txt') : undefined;
-      return { status, error, progress, problemsFile, statePath: directory.path };
+      return { status, error, progress, problemsFile, statePath: directory.path, salvage: this.#salvaged?.counts };
     } finally {
       log.close();
     }
@@ -269,7 +293,8 @@ class ExportJob {
   ): Promise<Runner<ExportKinds>> {
     const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS } = this.#options;
     const { authorization } = this.#identity;
-    const threads = internals.container ? 0 : threadCount(this.#options.threads);
+    // The salvaged tree is read where it was put together.
+    const threads = internals.container || this.#salvaged ? 0 : threadCount(this.#options.threads);
     // Each lane has a description of its own, from the start: so each hears of what the system could not write.
     const roots = Array.from({ length: threads + 1 }, () => target.openAgain());
     const setup: Omit<ExportLaneSetup, 'root'> = {
@@ -281,7 +306,9 @@ class ExportJob {
     };
     const onRetry = (text: string) => log.write('WARNING', text);
     const ownSetup = { ...setup, root: roots[threads] };
-    const own = createInlineRunner(await openExportLane(ownSetup, authorization, { ...internals, onRetry }));
+    const own = createInlineRunner(
+      await openExportLane(ownSetup, authorization, { ...internals, overlay: this.#salvaged?.overlay, onRetry }),
+    );
     if (threads === 0) return own;
     const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
       lanes: threads,

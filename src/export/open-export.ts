@@ -123,6 +123,17 @@ function resume(path: string, wish: ExportWish, hooks: CommitHooks): ClaimedStat
   }
 }
 
+/** Name of the root that is recorded of a salvage, whose root is not one of the container. */
+export function salvageRootName(listingHash: string): string {
+  return `${SALVAGE_PREFIX}${listingHash}`;
+}
+
+const SALVAGE_PREFIX = 'salvage:';
+
+function isSalvage({ rootName }: Pick<ExportRecord, 'rootName'>): boolean {
+  return rootName.startsWith(SALVAGE_PREFIX);
+}
+
 function requireSame(record: ExportRecord, wish: ExportWish, where: string): void {
   const wayOut = `Go on with the same arguments; or remove ${JSON.stringify(where)} to begin anew: what has been written is left as it is.`;
   const differ = (what: string, was: string, is: string) =>
@@ -138,6 +149,8 @@ function requireSame(record: ExportRecord, wish: ExportWish, where: string): voi
   if (record.nameHex !== wish.nameHex) throw differ('the name', text(record.nameHex), text(wish.nameHex));
   if (record.overwrite !== wish.overwrite) throw differ('--overwrite', record.overwrite, wish.overwrite);
   if (record.sparse !== wish.sparse) throw differ('--sparse', String(record.sparse), String(wish.sparse));
+  const wasSalvage = isSalvage(record);
+  if (wasSalvage !== isSalvage(wish)) throw differ('--salvage', String(wasSalvage), String(!wasSalvage));
   const was = choiceText(record.choice);
   const is = choiceText(wish.choice);
   if (was !== is) throw differ('the choice', was || 'everything', is || 'everything');

@@ -1,6 +1,7 @@
 import type { Container } from '../container/container.js';
 import type { Geometry } from '../format/geometry.js';
 import type { IdentityOptions } from '../identity/identity.js';
+import type { SalvageCounts } from '../salvage/salvage.js';
 import type { CommitHooks } from '../state/job-database.js';
 import type { Clock } from '../time/clock.js';
 import type { Choice } from './choice.js';
@@ -33,7 +34,14 @@ export interface ExportJobOptions {
   readonly sparse?: boolean;
   /** What of the tree is left out. Default: nothing. */
   readonly choice?: Choice;
-  /** Failures that are tolerated; one more stops the job. Default 50. */
+  /**
+   * Write what can be reached without a root, or beside it, in place of the root's tree: see `findSalvage`. All work is
+   * done in the calling thread then. Default false.
+   */
+  readonly salvage?: boolean;
+  /** Told, before anything is written, how many inodes have been looked at for a salvage. */
+  readonly onSalvaging?: (inodes: number) => void;
+  /** Failures that are tolerated; one more stops the job. Default 50; with `salvage` any number. */
   readonly maxErrors?: number;
   /**
    * Worker threads, all of which work from the start; 0 for none beside the caller's own. Default: as many as there are
@@ -105,4 +113,6 @@ export interface ExportSummary {
   readonly statePath: string | undefined;
   /** Where the reports of failures are; undefined when nothing failed. */
   readonly problemsFile: string | undefined;
+  /** What was found, with `salvage`. */
+  readonly salvage: SalvageCounts | undefined;
 }

@@ -43,12 +43,13 @@ export class ExportSession {
   async run(): Promise<{ readonly status: ExportStatus; readonly error: unknown; readonly progress: ExportProgress }> {
     const { options, context, runner, signal } = this.#parts;
     const { state, log } = context;
+    const maxErrors = options.maxErrors ?? (options.salvage ? Number.POSITIVE_INFINITY : DEFAULT_MAX_ERRORS);
     let status: ExportStatus;
     let failure: unknown;
     try {
       this.#prepare();
       options.onStart?.(() => this.#progress());
-      const plan = new ExportPlan(context, options.maxErrors ?? DEFAULT_MAX_ERRORS);
+      const plan = new ExportPlan(context, maxErrors);
       const engine = new Engine({
         plan,
         store: state,

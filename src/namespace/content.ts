@@ -1,4 +1,4 @@
-import { ClfsError } from '../error.js';
+import { ClfsError, isClfsError } from '../error.js';
 import { fileBlockCount } from '../format/geometry.js';
 import { idHex, ObjectType } from '../format/ids.js';
 import type { ContainerReader, FoundInode } from './reader.js';
@@ -11,6 +11,7 @@ export const SEGMENTS_AHEAD = 3;
  * are fetched.
  *
  * @param length most bytes; undefined for all that follow
+ * @returns pieces; of a file with gaps some of them are {@link isGap}
  * @throws ClfsError `format`, also when the content is not as long as the inode says; `not-found` when a segment is
  * missing
  */
@@ -28,17 +29,17 @@ export async function* readContent(
   const end = Math.min(sizeBytes, length === undefined ? sizeBytes : offset + length);
   if (offset >= end) return;
   const firstBytes = Math.min(sizeBytes, firstSegmentBytes);
-  if (data.length !== firstBytes)
+  if (data.length !== firstBytes && !found.hasGaps)
     throw new ClfsError(
       'format',
       `${found.blob.name} holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`,
     );
-  if (offset < firstBytes) yield data.subarray(offset, Math.min(end, firstBytes));
+  if (offset < firstBytes) yield wholeFirst(data, firstBytes).subarray(offset, Math.min(end, firstBytes));
   const first = offset < firstSegmentBytes ? 1 : 1 + Math.floor((offset - firstSegmentBytes) / fileSegmentBytes);
   const last = fileBlockCount(end, reader.geometry) - 1;
   const fetched: Promise<Buffer>[] = [];
   const fetch = (block: number) => {
-    const segment = readSegment(reader, found, block, sizeBytes);
+    const segment = readOrGap(reader, found, block, sizeBytes);
     segment.catch(() => undefined);
     fetched.push(segment);
   };
@@ -53,6 +54,11 @@ export async function* readContent(
   }
 }
 
+/** Whether a piece of content stands for bytes that are missing: they are zeros, which need not be written. */
+export function isGap(piece: Buffer): boolean {
+  return piece.buffer === gap.buffer;
+}
+
 /** Length of a file as a number. @throws ClfsError `format` when no file of this format can be so long */
 export function fileSize(found: FoundInode): number {
   const { lengthBytes } = found.inode.attributes;
@@ -65,11 +71,12 @@ export function fileSize(found: FoundInode): number {
  * Requires that the container has the segments which the length of a file calls for, each of them once, without reading
  * them.
  *
- * To be asked before much is done for a length that only the inode claims.
+ * To be asked before much is done for a length that only the inode claims. A file that is to be read with gaps has passed.
  *
  * @throws ClfsError `format` when the block map has not as many, or one twice; `not-found` when one is not there
  */
 export async function requireSegments(reader: ContainerReader, found: FoundInode): Promise<void> {
+  if (found.hasGaps) return;
   const wanted = fileBlockCount(fileSize(found), reader.geometry) - 1;
   const met = new Set<string>();
   for await (const { block, id } of reader.blocks(found)) {
@@ -86,6 +93,30 @@ export async function requireSegments(reader: ContainerReader, found: FoundInode
       'format',
       `${found.blob.name} says that it has ${fileSize(found)} bytes, in ${wanted} segments; its block map has ${met.size}.`,
     );
+}
+
+/** Zeros in place of any segment. */
+let gap: Buffer = Buffer.alloc(0);
+
+async function readOrGap(
+  reader: ContainerReader,
+  found: FoundInode,
+  block: number,
+  sizeBytes: number,
+): Promise<Buffer> {
+  try {
+    return await readSegment(reader, found, block, sizeBytes);
+  } catch (error) {
+    if (!found.hasGaps || !isClfsError(error, 'format', 'not-found')) throw error;
+    const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
+    if (gap.length < fileSegmentBytes) gap = Buffer.alloc(fileSegmentBytes);
+    return gap.subarray(0, Math.min(fileSegmentBytes, sizeBytes - firstSegmentBytes - (block - 1) * fileSegmentBytes));
+  }
+}
+
+/** What the inode holds, filled up with zeros where it is too short. */
+function wholeFirst(data: Buffer, firstBytes: number): Buffer {
+  return data.length >= firstBytes ? data : Buffer.concat([data], firstBytes);
 }
 
 async function readSegment(

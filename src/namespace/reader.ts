@@ -4,7 +4,7 @@ import { indirectPath } from '../format/block-map.js';
 import { type DirectoryEntry, decodeDirents } from '../format/dirents.js';
 import { type DecodedObject, decodeObject, type Lz4 } from '../format/envelope.js';
 import { GEOMETRY, type Geometry, TREE_COUNT } from '../format/geometry.js';
-import { idHex, isNullId, ObjectType } from '../format/ids.js';
+import { idHex, isNullId, isRootId, ObjectType } from '../format/ids.js';
 import { decodeInode, type Inode } from '../format/inode.js';
 import { type DirectorySegment, decodeSegment, type FileSegment, type IndirectBlock } from '../format/segment.js';
 import { isOutOfDescriptors, patiently } from '../posix/descriptors.js';
@@ -21,6 +21,11 @@ const CACHED_BLOCKS = 64;
 /** Deepest level of an indirect tree: a hostile container cannot cause a deeper recursion. */
 const MOST_LEVELS = TREE_COUNT;
 
+/** What leads on where there is no root. */
+export const WITHOUT_ROOT =
+  '"clfsload ls --salvage CONTAINER" shows what can be reached without it, and "clfsload export --salvage CONTAINER DIRECTORY" brings that back.';
+const NO_ROOT = `The container has no root directory: its load was not finished, or a blob was lost. ${WITHOUT_ROOT}`;
+
 /** An inode and the blob that it came from. */
 export interface FoundInode {
   readonly id: Uint8Array;
@@ -28,6 +33,16 @@ export interface FoundInode {
   readonly inode: Inode;
   readonly storedBytes: number;
   readonly compressed: boolean;
+  /** Of a file that lacks segments, of which what is there is to be read: what is missing reads as zeros. */
+  readonly hasGaps?: boolean;
+}
+
+/** What a reader is told in place of what the container has. */
+export interface ReaderOverlay {
+  /** @returns undefined when the container's own counts. @throws as `ContainerReader.inode` */
+  inode(id: Uint8Array): Promise<FoundInode | undefined>;
+  /** Entries of any directory, in pages. @throws ClfsError `temporary` */
+  entries(directory: FoundInode): Iterable<readonly DirectoryEntry[]>;
 }
 
 /** A block after the first: a segment's id and number. */
@@ -44,6 +59,7 @@ export class ContainerReader {
   readonly geometry: Geometry;
   readonly #lz4: Lz4;
   readonly #pace: Pace;
+  readonly #overlay: ReaderOverlay | undefined;
   readonly #indirect = new Map<string, Promise<IndirectBlock>>();
 
   constructor(
@@ -52,12 +68,14 @@ export class ContainerReader {
     lz4: Lz4,
     geometry: Geometry = GEOMETRY,
     pace: Pace = new Pace(),
+    overlay?: ReaderOverlay,
   ) {
     this.container = container;
     this.finder = finder;
     this.geometry = geometry;
     this.#lz4 = lz4;
     this.#pace = pace;
+    this.#overlay = overlay;
   }
 
   /** For loops over what was read: see {@link Pace.pause}. */
@@ -77,9 +95,26 @@ export class ContainerReader {
 
   /** @throws ClfsError `not-found` when no blob has the id; `format` */
   async inode(id: Uint8Array): Promise<FoundInode> {
+    const told = await this.#overlay?.inode(id);
+    if (told) return told;
+    if (isRootId(id)) return this.#root(id);
+    return this.#inode(id);
+  }
+
+  async #inode(id: Uint8Array): Promise<FoundInode> {
     const blob = await this.#find(id, 'inode');
     const { body, storedBytes, compressed } = await this.fetch(blob.name);
     return { id, blob, inode: inBlob(blob.name, () => decodeInode(body)), storedBytes, compressed };
+  }
+
+  async #root(id: Uint8Array): Promise<FoundInode> {
+    try {
+      return await this.#inode(id);
+    } catch (error) {
+      if (!isClfsError(error, 'format')) throw error;
+      const message = `The root directory cannot be read: ${error.message} ${WITHOUT_ROOT}`;
+      throw new ClfsError('format', message, { cause: error });
+    }
   }
 
   /** @throws ClfsError `not-found`; `format`, also when it is a segment of another kind or owner */
@@ -150,6 +185,10 @@ export class ContainerReader {
   async *entries(found: FoundInode): AsyncGenerator<readonly DirectoryEntry[]> {
     const { dirents } = found.inode;
     if (!dirents) throw new ClfsError('format', `The inode ${found.blob.name} is no directory.`);
+    if (this.#overlay) {
+      yield* this.#overlay.entries(found);
+      return;
+    }
     yield inBlob(found.blob.name, () => decodeDirents(dirents));
     const met = new Set<string>();
     for await (const { id } of this.blocks(found)) {
@@ -210,7 +249,8 @@ export class ContainerReader {
     const turn = this.#pace.pause();
     if (turn) await turn;
     const blob = await this.finder.find(id);
-    if (!blob) throw new ClfsError('not-found', `The ${what} ${idHex(id)} is not in the container.`);
+    if (!blob)
+      throw new ClfsError('not-found', isRootId(id) ? NO_ROOT : `The ${what} ${idHex(id)} is not in the container.`);
     if (blob.key.type === ObjectType.tombstone)
       throw new ClfsError('not-found', `The ${what} ${idHex(id)} is deleted: ${blob.name} is a tombstone.`);
     return blob;

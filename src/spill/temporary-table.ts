@@ -15,6 +15,7 @@ export class TemporaryTable {
   readonly #put: Statement;
   readonly #delete: Statement;
   readonly #after: Statement;
+  readonly #between: Statement;
 
   constructor() {
     this.#database = withTemporaryPath((path) => {
@@ -36,6 +37,10 @@ export class TemporaryTable {
     this.#after = new Statement(
       this.#database,
       `SELECT key, value FROM pair WHERE key > ? ORDER BY key LIMIT ${ROWS_A_PAGE}`,
+    );
+    this.#between = new Statement(
+      this.#database,
+      `SELECT key, value FROM pair WHERE key > ? AND key < ? ORDER BY key LIMIT ${ROWS_A_PAGE}`,
     );
   }
 
@@ -62,6 +67,16 @@ export class TemporaryTable {
       for (const { key, value } of rows) yield [key, value];
       if (rows.length < ROWS_A_PAGE) return;
       after = rows[rows.length - 1].key;
+    }
+  }
+
+  /** The rows whose keys are between two, in pages; both are left out. */
+  *between(after: Uint8Array, before: Uint8Array): Generator<readonly Pair[]> {
+    for (let from = after; ; ) {
+      const rows = this.#use(() => this.#between.all<{ key: Uint8Array; value: Uint8Array }>(from, before));
+      if (rows.length > 0) yield rows.map(({ key, value }) => [key, value] as const);
+      if (rows.length < ROWS_A_PAGE) return;
+      from = rows[rows.length - 1].key;
     }
   }
 

@@ -8,7 +8,7 @@ import { SMALL } from './check.js';
 
 /** How an export in the calling thread ended. */
 export type SmallExport = ExportProgress &
-  Pick<ExportSummary, 'status' | 'error' | 'statePath'> & { readonly failures: readonly string[] };
+  Pick<ExportSummary, 'status' | 'error' | 'statePath' | 'salvage'> & { readonly failures: readonly string[] };
 
 /**
  * Exports a container of the small geometry in the calling thread, as a job of its own.
@@ -31,6 +31,6 @@ export async function exportSmall(
     ...others,
     internals: { container, geometry, ...internals },
   });
-  const { status, error, statePath, progress } = summary;
-  return { ...progress, status, error, statePath, failures: failures.sort() };
+  const { status, error, statePath, progress, salvage } = summary;
+  return { ...progress, status, error, statePath, salvage, failures: failures.sort() };
 }

@@ -2,6 +2,7 @@ import { open as openHandle } from 'node:fs/promises';
 import type { Command } from 'commander';
 import {
   ClfsError,
+  type ContainerReader,
   type ExportProgress,
   type ExportSummary,
   escapePath,
@@ -19,12 +20,14 @@ import { containerArgument } from '../container-argument.js';
 import { localPath, targetPath } from '../local-path.js';
 import { humanBytes } from './entry-text.js';
 import { wholeProgressText } from './progress-text.js';
+import { isSalvagedWhole, salvageText } from './salvage-text.js';
 import {
   Exit,
   indexed,
   pathArgument,
   pathFields,
   pathVerbCommand,
+  salvaged,
   threadsOption,
   type Verb,
   type VerbIo,
@@ -47,6 +50,7 @@ interface Flags {
   readonly excludePath: string;
   readonly excludePattern: string;
   readonly dryRun: boolean;
+  readonly salvage: boolean;
   readonly trustedMicrosoftSuffixes?: string;
 }
 
@@ -54,12 +58,12 @@ interface Flags {
 export const exportVerb: Verb = {
   name: 'export',
   summary: 'write the tree of a container to disk',
-  normalize: (argv) => normalizeBooleans(argv, ['--new-session', '--dry-run', '--sparse']),
+  normalize: (argv) => normalizeBooleans(argv, ['--new-session', '--dry-run', '--sparse', '--salvage']),
   command: () =>
     pathVerbCommand(
       'export',
       'Write the tree of a container, or the part below a path, into a directory, or one file: content, modes, owners (as root), times, links, devices and fifos (as root). An export that was interrupted goes on when it is repeated: its state is kept beside the target, as .NAME.clfsload-export, until everything has been written.',
-      '  clfsload export /path/to/container /path/to/directory\n  clfsload export /path/to/container some/dir /path/to/directory --sparse\n  clfsload export /path/to/container some/file /path/to/file\n  clfsload export /path/to/container /path/to/directory --dry-run --include="*.csv" --exclude-path="tmp;logs/old"\n  clfsload export /path/to/container --tar - | ssh host tar xpf - -C /restored\n',
+      '  clfsload export /path/to/container /path/to/directory\n  clfsload export /path/to/container some/dir /path/to/directory --sparse\n  clfsload export /path/to/container some/file /path/to/file\n  clfsload export /path/to/container /path/to/directory --dry-run --include="*.csv" --exclude-path="tmp;logs/old"\n  clfsload export --salvage /path/to/container /path/to/directory\n  clfsload export /path/to/container --tar - | ssh host tar xpf - -C /restored\n',
     )
       .argument('<container>')
       .argument(
@@ -85,7 +89,7 @@ export const exportVerb: Verb = {
       )
       .option(
         '--max-errors <uint32>',
-        'failures of entries to tolerate; one more stops the job (default: 50)',
+        'failures of entries to tolerate; one more stops the job (default: 50; with --salvage any number)',
         parseUint32,
       )
       .addOption(threadsOption('write'))
@@ -95,6 +99,12 @@ export const exportVerb: Verb = {
       .option(
         '--dry-run <bool>',
         'tell what would be written, replaced and left: nothing is touched',
+        parseBoolean,
+        false,
+      )
+      .option(
+        '--salvage <bool>',
+        'write what can be reached without the root directory, of a load that was not finished or where blobs were lost: what no directory lists goes to lost+found/, incomplete files are called NAME.~incomplete~, superseded versions NAME.~version-N~',
         parseBoolean,
         false,
       )
@@ -131,6 +141,8 @@ async function runJob(command: Command, flags: Flags, path: Buffer, target: Buff
       newSession: flags.newSession,
       overwrite: flags.overwrite,
       sparse: flags.sparse === true,
+      salvage: flags.salvage,
+      onSalvaging: (inodes) => io.progress(() => `${inodes} inodes looked at`),
       choice: choiceOf(flags),
       maxErrors: flags.maxErrors,
       threads: flags.threads,
@@ -148,6 +160,7 @@ async function runJob(command: Command, flags: Flags, path: Buffer, target: Buff
       wantsJson(command) ? jsonLine({ ...pathFields(path), ...summaryFields(summary) }) : summaryText(summary),
     );
     if (summary.status === 'Failed') io.complain(messageOf(summary.error));
+    if (summary.status === 'Completed' && summary.salvage && !isSalvagedWhole(summary.salvage)) return Exit.found;
     return { Completed: Exit.ok, CompletedWithErrors: Exit.found, Failed: Exit.unchecked, Cancelled: Exit.interrupted }[
       summary.status
     ];
@@ -165,7 +178,7 @@ function progressText(progress: ExportProgress): string {
   return wholeProgressText({ ...progress, done: written + replaced + left + failed, bytesAre: 'written' });
 }
 
-function summaryFields({ status, progress, statePath, problemsFile, error }: ExportSummary) {
+function summaryFields({ status, progress, statePath, problemsFile, error, salvage }: ExportSummary) {
   const { written, replaced, left, failed, excluded, bytes } = progress;
   return {
     status,
@@ -178,16 +191,18 @@ function summaryFields({ status, progress, statePath, problemsFile, error }: Exp
     statePath,
     problemsFile,
     error: error === undefined ? undefined : messageOf(error),
+    salvage,
   };
 }
 
-function summaryText({ status, progress, statePath, problemsFile }: ExportSummary): string {
+function summaryText({ status, progress, statePath, problemsFile, salvage }: ExportSummary): string {
   const { written, replaced, left, failed, excluded, bytes } = progress;
   const lines = [
     `${written} entries written (${humanBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
   ];
   if (excluded > 0)
     lines.push(`${excluded} entries were left out, as the flags say; what is below them is not counted`);
+  if (salvage) lines.push(salvageText(salvage));
   if (problemsFile !== undefined) lines.push(`What failed is listed in ${problemsFile}`);
   if (status !== 'Completed')
     lines.push(
@@ -198,25 +213,43 @@ function summaryText({ status, progress, statePath, problemsFile }: ExportSummar
 
 async function runDry(command: Command, flags: Flags, path: Buffer, target: Buffer, io: VerbIo): Promise<number> {
   return withReader(command, command.args[0], io, async (container) => {
-    const { reader } = await indexed(container, io);
-    const { overwrite } = flags;
-    const onProgress = (entries: number) => io.progress(() => `${entries} entries checked`);
-    const run = await exportDryRun(reader, {
-      path,
-      target,
-      overwrite,
-      choice: choiceOf(flags),
-      signal: io.signal,
-      onProgress,
-    });
-    const text = `${run.written} entries would be written (${humanBytes(run.bytes)}), ${run.replaced} replaced, ${run.left} left as they are, ${run.failed} fail, ${run.excluded} left out\n`;
-    await io.write(wantsJson(command) ? jsonLine({ ...pathFields(path), ...run }) : text);
-    return run.failed > 0 ? Exit.found : Exit.ok;
+    if (!flags.salvage)
+      return dryRun(command, flags, { path, target, reader: (await indexed(container, io)).reader }, io);
+    const salvage = await salvaged(container, io);
+    try {
+      const code = await dryRun(command, flags, { path, target, reader: salvage.reader }, io);
+      io.complain(salvageText(salvage.counts));
+      return isSalvagedWhole(salvage.counts) ? code : Exit.found;
+    } finally {
+      salvage.close();
+    }
   });
+}
+
+async function dryRun(
+  command: Command,
+  flags: Flags,
+  { path, target, reader }: { readonly path: Buffer; readonly target: Buffer; readonly reader: ContainerReader },
+  io: VerbIo,
+): Promise<number> {
+  const { overwrite } = flags;
+  const onProgress = (entries: number) => io.progress(() => `${entries} entries checked`);
+  const run = await exportDryRun(reader, {
+    path,
+    target,
+    overwrite,
+    choice: choiceOf(flags),
+    signal: io.signal,
+    onProgress,
+  });
+  const text = `${run.written} entries would be written (${humanBytes(run.bytes)}), ${run.replaced} replaced, ${run.left} left as they are, ${run.failed} fail, ${run.excluded} left out\n`;
+  await io.write(wantsJson(command) ? jsonLine({ ...pathFields(path), ...run }) : text);
+  return run.failed > 0 ? Exit.found : Exit.ok;
 }
 
 /** Flags that say something about a directory, or a job. */
 const NOT_WITH_TAR = [
+  'salvage',
   'statePath',
   'newSession',
   'overwrite',

@@ -6,6 +6,7 @@ import {
   type Finding,
   type FsckSummary,
   jsonLine,
+  WITHOUT_ROOT,
 } from '../../index.js';
 import { showWhole } from './progress-text.js';
 import { Exit, indexed, pathFields, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
@@ -66,10 +67,11 @@ function summaryText({ entries, objects, errors, warnings, withoutRoot }: FsckSu
     lines.push(
       `Checked without the root directory: ${rootEntries} inodes belong to it, ${missingDirectoryEntries} to ${missingDirectories} other directories that are not in the container, ${unreadDirectoryEntries} to directories that cannot be read.`,
       'A load that was stopped: go on with it by --new-session=false. Where it said that the container does not hold what was written, first put back what is missing and remove what is extra: each blob is named in brackets. docs/errors.md explains each code.',
+      `A load that cannot be gone on with, or a root that was lost: ${WITHOUT_ROOT}`,
     );
   } else if (errors > 0)
     lines.push(
-      'Errors: load the tree again into an empty container if the source is there; else "export" saves what can be read. docs/errors.md explains each code.',
+      'Errors: load the tree again into an empty container if the source is there; else "export" saves what can be read, and "export --salvage" also what no directory lists any more and what is there of incomplete files. docs/errors.md explains each code.',
     );
   return lines.map((line) => `${line}\n`).join('');
 }

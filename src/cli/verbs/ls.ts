@@ -13,12 +13,14 @@ import {
   sortedEntries,
 } from '../../index.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
+import { salvageText } from './salvage-text.js';
 import {
   Exit,
   indexed,
   lookUpArgument,
   pathFields,
   pathVerbCommand,
+  salvaged,
   type Verb,
   type VerbIo,
   wantsJson,
@@ -32,6 +34,7 @@ interface Flags {
   readonly recursive?: boolean;
   readonly all?: boolean;
   readonly null?: boolean;
+  readonly salvage?: boolean;
 }
 
 /** `ls`: the entries of a directory, sorted by name. */
@@ -49,41 +52,57 @@ export const ls: Verb = {
       .option('-l, --long', 'with mode, links, owner, size and time')
       .option('-R, --recursive', 'and what is in the directories below')
       .option('-a, --all', 'with . and .., and names that begin with a dot')
-      .option('-0, --null', 'raw names, each ended by a NUL'),
+      .option('-0, --null', 'raw names, each ended by a NUL')
+      .option(
+        '--salvage',
+        'what can be reached without the root directory, as "export --salvage" writes it: of a load that was not finished, or where blobs were lost',
+      ),
   run: (command, io) =>
     withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
-      const reader = flags.recursive ? (await indexed(open, io)).reader : open.reader;
-      const start = await lookUpArgument(command, reader, command.args[1]);
-      const listing = new Listing(reader, command, io);
-      if (start.found.inode.attributes.type !== ObjectType.directory) {
-        await io.write(listing.format({ name: start.path, path: start.path, found: start.found }));
-        return Exit.ok;
-      }
-      const met = reader.finder.idSet();
-      const pending = new PendingDirectories(reader, met);
+      if (!flags.salvage) return list(command, flags.recursive ? (await indexed(open, io)).reader : open.reader, io);
+      const salvage = await salvaged(open, io);
       try {
-        pending.push(start.path, start.found);
-        let first = true;
-        for (let next = pending.pop(); next; next = pending.pop()) {
-          if (flags.recursive && !wantsJson(command) && !flags.null)
-            await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
-          first = false;
-          const below = new PendingDirectories(reader, met);
-          try {
-            await listing.directory(next, below);
-            if (flags.recursive) pending.take(below);
-          } finally {
-            below.close();
-          }
-        }
+        const code = await list(command, salvage.reader, io);
+        io.complain(salvageText(salvage.counts));
+        return code;
       } finally {
-        pending.close();
-        met.close();
+        salvage.close();
       }
-      return listing.damaged ? Exit.unchecked : Exit.ok;
     }),
 };
+
+async function list(command: Command, reader: ContainerReader, io: VerbIo): Promise<number> {
+  const flags = command.opts<Flags>();
+  const start = await lookUpArgument(command, reader, command.args[1]);
+  const listing = new Listing(reader, command, io);
+  if (start.found.inode.attributes.type !== ObjectType.directory) {
+    await io.write(listing.format({ name: start.path, path: start.path, found: start.found }));
+    return Exit.ok;
+  }
+  const met = reader.finder.idSet();
+  const pending = new PendingDirectories(reader, met);
+  try {
+    pending.push(start.path, start.found);
+    let first = true;
+    for (let next = pending.pop(); next; next = pending.pop()) {
+      if (flags.recursive && !wantsJson(command) && !flags.null)
+        await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
+      first = false;
+      const below = new PendingDirectories(reader, met);
+      try {
+        await listing.directory(next, below);
+        if (flags.recursive) pending.take(below);
+      } finally {
+        below.close();
+      }
+    }
+  } finally {
+    pending.close();
+    met.close();
+  }
+  return listing.damaged ? Exit.unchecked : Exit.ok;
+}
 
 interface Reference {
   readonly name: Buffer;

@@ -8,6 +8,7 @@ import {
   type LookedUp,
   lookUp,
   type OpenReader,
+  type OpenSalvage,
   openReader,
   parseTreePath,
 } from '../../index.js';
@@ -137,6 +138,14 @@ export function threadsOption(does: string): Option {
     '--threads <uint32>',
     `threads that ${does}; 0: none beside the first (default: one a processor, at most 16)`,
   ).argParser(parseUint32);
+}
+
+/** Puts together what can be reached without a root, with progress. To be closed. */
+export function salvaged(open: OpenReader, io: VerbIo): Promise<OpenSalvage> {
+  return open.salvage({
+    onListed: (blobs) => io.progress(() => `${blobs} blobs listed`),
+    onProgress: (inodes) => io.progress(() => `${inodes} inodes looked at`),
+  });
 }
 
 /** Lists the container by its verb's reader, with progress. */

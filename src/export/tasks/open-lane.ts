@@ -6,7 +6,7 @@ import { createLane, type Lane } from '../../engine/lane.js';
 import { openLz4 } from '../../lz4/lz4.js';
 import { createDirectFinder } from '../../namespace/object-finder.js';
 import { Pace } from '../../namespace/pace.js';
-import { ContainerReader } from '../../namespace/reader.js';
+import { ContainerReader, type ReaderOverlay } from '../../namespace/reader.js';
 import { openSharedObjects, type SharedObjects } from '../../namespace/shared-objects.js';
 import { type Clock, systemClock } from '../../time/clock.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../target/target-calls.js';
@@ -37,6 +37,8 @@ export interface LaneParts {
   readonly container?: Container;
   readonly calls?: TargetCalls;
   readonly clock?: Clock;
+  /** What is read in place of the container's own tree. */
+  readonly overlay?: ReaderOverlay;
   /** Told of every try of a request that failed and will be repeated. */
   onRetry?(text: string): void;
 }
@@ -58,7 +60,7 @@ export async function openExportLane(
     (await openContainer(place, authorization, { retryWindowMs, traffic: new Traffic(1), onRetry: parts.onRetry }));
   const pace = new Pace();
   const finder = objects ? openSharedObjects(objects) : createDirectFinder(container, pace);
-  const reader = new ContainerReader(container, finder, openLz4(), constants.geometry, pace);
+  const reader = new ContainerReader(container, finder, openLz4(), constants.geometry, pace, parts.overlay);
   const context = createExportContext({
     constants,
     reader,

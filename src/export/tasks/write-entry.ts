@@ -3,7 +3,7 @@ import { ClfsError } from '../../error.js';
 import type { Attributes } from '../../format/attributes.js';
 import { fileBlockCount } from '../../format/geometry.js';
 import { ObjectType } from '../../format/ids.js';
-import { fileSize, readContent } from '../../namespace/content.js';
+import { fileSize, isGap, readContent } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { patiently } from '../../posix/descriptors.js';
 import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
@@ -219,7 +219,7 @@ async function createFile(context: ExportContext, at: number, name: Buffer, foun
     return await orRemove(context, at, name, async () => {
       try {
         const bytes = await writeContent(context, fd, found, 0);
-        if (context.constants.sparse) calls.truncate(fd, sizeBytes);
+        if (context.constants.sparse || found.hasGaps) calls.truncate(fd, sizeBytes);
         giveOwnerAndModeFd(calls, fd, found.inode.attributes);
         open = false;
         calls.closeWritten(fd);
@@ -252,7 +252,9 @@ export async function writeContent(
   let position = offset;
   for await (const piece of readContent(reader, found, offset, length)) {
     if (stop.abandoned) throw new ClfsError('cancelled', 'The export was stopped.');
-    if (constants.sparse) writeSparsely(target.calls.write, fd, piece, position);
+    if (isGap(piece)) {
+      // It becomes a hole, however long it is.
+    } else if (constants.sparse) writeSparsely(target.calls.write, fd, piece, position);
     else target.calls.write(fd, piece, position);
     position += piece.length;
     await onWritten(position);
