@@ -6,6 +6,7 @@ import { fsck } from '../src/audit/fsck.js';
 import { expectSource } from '../src/audit/source-expectation.js';
 import { verify } from '../src/audit/verify.js';
 import { ObjectType } from '../src/format/ids.js';
+import { decodeObjectName } from '../src/format/names.js';
 import { openLz4 } from '../src/lz4/lz4.js';
 import { indexContainer } from '../src/namespace/object-index.js';
 import { ContainerReader } from '../src/namespace/reader.js';
@@ -13,6 +14,7 @@ import { openPosixSource } from '../src/source/posix-source.js';
 import { escapePath } from '../src/text/escape-path.js';
 import { SMALL } from './support/check.js';
 import { exportSmall } from './support/export-small.js';
+import { judge } from './support/salvaged.js';
 import { editInodes, loadSmall } from './support/small-container.js';
 import { removeTree } from './support/tree.js';
 
@@ -126,4 +128,21 @@ it('export knows a name that comes twice when those of a directory are on disk',
   expect(edited).toBeGreaterThan(0);
   const twice = await exportSmall(container, base, join(base, 'twice'));
   expect(twice).toMatchObject({ written: 30, failed: 1, failures: ['f12'] });
+});
+
+it('a salvage does the same when all that it keeps is on disk', async () => {
+  const source = join(base, 'source');
+  const container = await loadSmall(source, base);
+  for (const name of [...container.blobs.keys()]) {
+    const isRoot = name.startsWith('00000064') && name.endsWith('.0002');
+    const isDirectory = decodeObjectName(name)?.type === ObjectType.directory;
+    if (isRoot || (isDirectory && name.charCodeAt(0) % 2 === 0)) container.blobs.delete(name);
+  }
+  const before = spills.maps;
+  const target = join(base, 'salvaged');
+  const { salvage } = await exportSmall(container, base, target, { salvage: true, internals: { memoryObjects: 5 } });
+  expect(salvage).toMatchObject({ incomplete: 0, versions: 0, unreadable: 0 });
+  expect(spills.maps).toBeGreaterThan(before + 4);
+  const { missing, wrong, whole } = await judge(container, source, target);
+  expect({ missing, wrong, whole }).toEqual({ missing: [], wrong: [], whole: 9 * 8 });
 });
