@@ -2,6 +2,7 @@ import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, statSync
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
+import { NO_ROOTS } from '../src/format/block-map.js';
 import { encodeDirents } from '../src/format/dirents.js';
 import { idHex, ObjectType } from '../src/format/ids.js';
 import { encodeInode } from '../src/format/inode.js';
@@ -52,7 +53,7 @@ describe('a container whose root was deleted', () => {
     const { target, status, salvage: counts, failures } = await salvage(container);
     expect(failures).toEqual([]);
     expect(status).toBe('Completed');
-    expect(counts).toMatchObject({ rebuilt: 1, incomplete: 0, versions: 0, unreadable: 0 });
+    expect(counts).toMatchObject({ rebuilt: 1, partial: 0, incomplete: 0, versions: 0, unreadable: 0 });
     expect(filesBelow(target).sort()).toEqual(filesBelow(source).sort());
     expect(await judge(container, source, target)).toMatchObject({ missing: [], wrong: [] });
     expect(statSync(join(target, 'c')).mtimeMs).toBe(statSync(join(source, 'c')).mtimeMs);
@@ -147,6 +148,53 @@ describe('what is not whole', () => {
     expect(readdirSync(join(target, 'lost+found', idHex(id))).sort()).toEqual(['x', 'y']);
   });
 });
+describe('what no directory lists', () => {
+  it('is in its directory where a part of that is missing', async () => {
+    const container = await loadSmall(source, base);
+    const segments = blocksOf(container, 'wide', 8);
+    expect(segments.length).toBeGreaterThan(4);
+    for (const name of segments.slice(2)) container.blobs.delete(name);
+    const { target, salvage: counts } = await salvage(container);
+    expect(readdirSync(target)).not.toContain('lost+found');
+    expect(readdirSync(join(target, 'wide')).sort()).toEqual(readdirSync(join(source, 'wide')).sort());
+    expect(counts).toMatchObject({ rebuilt: 0, partial: 1, incomplete: 0 });
+    expect(counts?.unlisted).toBeGreaterThan(20);
+    expect(await judge(container, source, target)).toMatchObject({ missing: [], wrong: [] });
+  });
+  it('has the name of the later of two tries', async () => {
+    const container = await withoutRoot();
+    const { blob, inode, id } = inodeOf(container, 'a file at the top');
+    for (const [sequence, text] of [
+      [1n, 'the first try'],
+      [2n ** 62n, 'the latest try'],
+    ] as const) {
+      const other = Buffer.from(id);
+      other.writeBigUInt64LE(sequence, 8);
+      const blockMap = { ...inode.blockMap, direct: [other], roots: NO_ROOTS };
+      const attributes = { ...inode.attributes, lengthBytes: BigInt(text.length) };
+      const name = encodeObjectNameHashed(other, ObjectType.regular, keyOf(blob).ownerHash, 9);
+      put(container, name, encodeInode({ ...inode, blockMap, attributes, data: Buffer.from(text) }));
+    }
+    const { target } = await salvage(container);
+    const contentOf = (name: string) => readFileSync(join(target, name)).toString('latin1');
+    expect(contentOf('a file at the top')).toBe('the latest try');
+    const others = readdirSync(target).filter((name) => name.startsWith('a file at the top.~'));
+    expect(others.sort()).toEqual(['a file at the top.~2~', 'a file at the top.~3~']);
+    const first = others.filter((name) => contentOf(name) === 'the first try');
+    expect(first).toHaveLength(1);
+  });
+  it('is beside a lost+found that the tree has itself', async () => {
+    const container = await withoutRoot();
+    editInodes(container, ObjectType.directory, (inode) =>
+      Buffer.from(inode.name).toString() === 'wide' ? { name: Buffer.from('lost+found') } : undefined,
+    );
+    const { id, blob } = inodeOf(container, 'deep');
+    for (const lost of [blob, inodeOf(container, 'b').blob]) container.blobs.delete(lost);
+    const { target } = await salvage(container);
+    expect(readdirSync(join(target, 'lost+found'))).toHaveLength(80);
+    expect(readdirSync(join(target, 'lost+found.~2~'))).toContain(idHex(id));
+  });
+});
 describe('a hostile container', () => {
   it('has no way out of the target by its names', async () => {
     const container = await withoutRoot();
@@ -200,28 +248,39 @@ describe('a hostile container', () => {
   });
 });
 
-it('goes on where it was stopped', async () => {
-  const container = await withoutRoot();
-  const place = mkdtempSync(join(base, 'stopped-'));
-  const [target, statePath] = [join(place, 'target'), join(place, 'state')];
-  const controller = new AbortController();
-  let gets = 0;
-  const get = container.get.bind(container);
-  container.get = async (name, limit) => {
-    // The search reads each inode too: the export is under way then.
-    if (existsSync(target) && ++gets === 60) controller.abort();
-    return get(name, limit);
-  };
-  const options = { salvage: true, statePath };
-  const first = await exportSmall(container, base, target, { ...options, signal: controller.signal });
-  expect(first.status).toBe('Cancelled');
-  await expect(exportSmall(container, base, target, { statePath, newSession: false })).rejects.toMatchObject({
-    code: 'not-found',
+describe('an export that was stopped', () => {
+  async function stopped() {
+    const container = await loadSmall(source, base);
+    for (const name of blocksOf(container, 'large', 8).slice(0, 1)) container.blobs.delete(name);
+    const place = mkdtempSync(join(base, 'stopped-'));
+    const [target, statePath] = [join(place, 'target'), join(place, 'state')];
+    const controller = new AbortController();
+    let gets = 0;
+    const get = container.get.bind(container);
+    container.get = async (name, limit) => {
+      // The search reads each inode too: the export is under way then.
+      if (existsSync(target) && ++gets === 60) controller.abort();
+      return get(name, limit);
+    };
+    const first = await exportSmall(container, base, target, { salvage: true, statePath, signal: controller.signal });
+    expect(first.status).toBe('Cancelled');
+    const again = (salvaged: boolean) =>
+      exportSmall(container, base, target, { salvage: salvaged, statePath, newSession: false });
+    return { container, target, again };
+  }
+
+  it('goes on where it was', async () => {
+    const { container, target, again } = await stopped();
+    await expect(again(false)).rejects.toMatchObject({ code: 'usage', message: expect.stringContaining('--salvage') });
+    expect(await again(true)).toMatchObject({ status: 'Completed', salvage: { incomplete: 1 } });
+    expect(await judge(container, source, target)).toMatchObject({ missing: [], wrong: [] });
+    expect(filesBelow(target).filter(isMarked)).toEqual(['a/large.~incomplete~']);
   });
-  const second = await exportSmall(container, base, target, { ...options, newSession: false });
-  expect(second.status).toBe('Completed');
-  expect(await judge(container, source, target)).toMatchObject({ missing: [], wrong: [] });
-  expect(filesBelow(target).filter(isMarked)).toEqual([]);
+  it('is refused when the container has changed', async () => {
+    const { container, again } = await stopped();
+    container.blobs.delete(inodeOf(container, 'y').blob);
+    await expect(again(true)).rejects.toMatchObject({ code: 'container-other' });
+  });
 });
 
 function entry(name: string, handle: Uint8Array) {

@@ -71,7 +71,7 @@ class Search {
   /** What is no directory, and some directory lists. */
   readonly #listed: ByteSet;
   readonly #hash = createHash('sha256');
-  readonly #counts = { inodes: 0, unlisted: 0, rebuilt: 0, incomplete: 0, versions: 0, unreadable: 0 };
+  readonly #counts = { inodes: 0, unlisted: 0, rebuilt: 0, partial: 0, incomplete: 0, versions: 0, unreadable: 0 };
   #seen = 0;
 
   constructor(reader: ContainerReader, index: ObjectIndex, options: SalvageOptions) {
@@ -157,6 +157,7 @@ class Search {
     this.#readable.add(id);
     const ownHash = hash64Hex(id);
     if (await readEntries(this.#reader, found, (entry) => this.#list(id, ownHash, entry))) this.#whole.add(id);
+    else this.#counts.partial++;
   }
 
   async #list(directory: Buffer, ownHash: string, { name, handle }: DirectoryEntry): Promise<void> {

@@ -8,6 +8,8 @@ export interface SalvageCounts {
   readonly unlisted: number;
   /** Directories whose own inodes are missing or cannot be read, and that were made for what belongs to them. */
   readonly rebuilt: number;
+  /** Directories of which some entries cannot be read: those whose inodes are there are found all the same. */
+  readonly partial: number;
   /** Files of which segments or indirect blocks are missing. */
   readonly incomplete: number;
   /** Versions that another one supersedes. */

@@ -1,4 +1,4 @@
-import { escapeName, inspectContainer, jsonLine } from '../../index.js';
+import { escapeName, inspectContainer, jsonLine, WITHOUT_ROOT } from '../../index.js';
 import { humanBytes } from './entry-text.js';
 import { Exit, indexed, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
@@ -26,7 +26,7 @@ export const info: Verb = {
           .join(', ');
       const { lz4, none, encryptedOrUnknown, sampled } = report.compression;
       const lines = [
-        `Finished:     ${report.finished ? 'yes' : 'no: there is no root directory'}`,
+        `Finished:     ${report.finished ? 'yes' : `no: there is no root directory. ${WITHOUT_ROOT}`}`,
         `Written by:   ${report.writer}`,
         `Bucket UUID:  ${escapeName(report.bucketUuid ?? 'no bucket object')}`,
         `Mass UUID:    ${escapeName(report.massUuid ?? '-')}`,

@@ -1,11 +1,19 @@
 import type { SalvageCounts } from '../../index.js';
 
 /** What a salvage has found, as a line for people. */
-export function salvageText({ inodes, unlisted, rebuilt, incomplete, versions, unreadable }: SalvageCounts): string {
-  return `Salvage: ${inodes} inodes can be read; ${unlisted} inodes that no directory lists, ${rebuilt} directories put together from what belongs to them, ${incomplete} incomplete files (NAME.~incomplete~), ${versions} superseded versions (NAME.~version-N~), ${unreadable} inodes that cannot be read`;
+export function salvageText({
+  inodes,
+  unlisted,
+  rebuilt,
+  partial,
+  incomplete,
+  versions,
+  unreadable,
+}: SalvageCounts): string {
+  return `Salvage: ${inodes} inodes can be read; ${unlisted} inodes that no directory lists, ${rebuilt} directories put together from what belongs to them, ${partial} of which entries are missing, ${incomplete} incomplete files (NAME.~incomplete~), ${versions} superseded versions (NAME.~version-N~), ${unreadable} inodes that cannot be read`;
 }
 
-/** Whether something was there to be brought back, and nothing of it is known to be incomplete. */
-export function isSalvagedWhole({ inodes, incomplete, unreadable }: SalvageCounts): boolean {
-  return inodes > 0 && incomplete + unreadable === 0;
+/** Whether something was there to be brought back, and no part of it is known to be missing. */
+export function isSalvagedWhole({ inodes, partial, incomplete, unreadable }: SalvageCounts): boolean {
+  return inodes > 0 && partial + incomplete + unreadable === 0;
 }
