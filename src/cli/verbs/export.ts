@@ -2,6 +2,7 @@ import { open as openHandle } from 'node:fs/promises';
 import type { Command } from 'commander';
 import {
   ClfsError,
+  type ExportJobOptions,
   type ExportProgress,
   type ExportSummary,
   escapePath,
@@ -17,6 +18,7 @@ import {
 import { normalizeBooleans, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 import { localPath, targetPath } from '../local-path.js';
+import { resumeText } from '../resume-text.js';
 import { humanBytes } from './entry-text.js';
 import { wholeProgressText } from './progress-text.js';
 import {
@@ -120,10 +122,9 @@ export const exportVerb: Verb = {
   },
 };
 
-async function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io: VerbIo): Promise<number> {
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    const summary = await exportJob({
+function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io: VerbIo): Promise<number> {
+  return runExport(
+    {
       container: containerArgument(command.args[0]),
       path,
       target,
@@ -135,6 +136,18 @@ async function runJob(command: Command, flags: Flags, path: Buffer, target: Buff
       maxErrors: flags.maxErrors,
       threads: flags.threads,
       identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: io.complain },
+    },
+    wantsJson(command),
+    io,
+  );
+}
+
+/** Runs an export to its end, and says how it ended. @returns exit code */
+export async function runExport(options: ExportJobOptions, json: boolean, io: VerbIo): Promise<number> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const summary = await exportJob({
+      ...options,
       signal: io.signal,
       onListed: (blobs) => io.progress(() => `${blobs} blobs listed`),
       onFailure: (failed, _reason, message) => io.complain(`${escapePath(failed) || '.'}: ${message}`),
@@ -144,8 +157,11 @@ async function runJob(command: Command, flags: Flags, path: Buffer, target: Buff
         timer.unref();
       },
     });
+    const { path = Buffer.alloc(0), container } = options;
     await io.write(
-      wantsJson(command) ? jsonLine({ ...pathFields(path), ...summaryFields(summary) }) : summaryText(summary),
+      json
+        ? jsonLine({ ...pathFields(path), ...summaryFields(summary) })
+        : summaryText(summary, container.replace(/\?.*$/s, '')),
     );
     if (summary.status === 'Failed') io.complain(messageOf(summary.error));
     return { Completed: Exit.ok, CompletedWithErrors: Exit.found, Failed: Exit.unchecked, Cancelled: Exit.interrupted }[
@@ -181,7 +197,8 @@ function summaryFields({ status, progress, statePath, problemsFile, error }: Exp
   };
 }
 
-function summaryText({ status, progress, statePath, problemsFile }: ExportSummary): string {
+/** @param container without its SAS */
+function summaryText({ status, progress, statePath, problemsFile }: ExportSummary, container: string): string {
   const { written, replaced, left, failed, excluded, bytes } = progress;
   const lines = [
     `${written} entries written (${humanBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
@@ -189,9 +206,9 @@ function summaryText({ status, progress, statePath, problemsFile }: ExportSummar
   if (excluded > 0)
     lines.push(`${excluded} entries were left out, as the flags say; what is below them is not counted`);
   if (problemsFile !== undefined) lines.push(`What failed is listed in ${problemsFile}`);
-  if (status !== 'Completed')
+  if (status !== 'Completed' && statePath !== undefined)
     lines.push(
-      `${status === 'CompletedWithErrors' ? 'To try it again' : 'To go on'}, repeat the export; its state is in ${statePath}`,
+      `${status === 'CompletedWithErrors' ? 'To try it again' : 'To go on'}: ${resumeText(statePath, container)}`,
     );
   return `${lines.join('\n')}\n`;
 }
