@@ -64,6 +64,15 @@ export const text = () =>
     }
   });
 
+/** A million files of 100 bytes in 10,000 directories. */
+export const million = () =>
+  fixture('M', (path) => {
+    const bytes = Buffer.alloc(100, 'some text. ');
+    for (let d = 0; d < 10_000; d++) {
+      mkdirSync(join(path, `d${d}`));
+      for (let f = 0; f < 100; f++) writeFileSync(join(path, `d${d}`, `file-${f}`), bytes);
+    }
+  });
 export const random = () => fixture('R', (path) => [0, 1].forEach((file) => execFileSync('sh', ['-c', `head -c 268435456 /dev/urandom > '${join(path, `random-${file}`)}'`])));
 export const nothing = () => fixture('E', () => undefined);
 

@@ -1,4 +1,5 @@
-// Compares `clfsload load` with real azcopy's `copy` against a fast sink, alternating, and prints a table of medians.
+// Compares `clfsload load` and `export` with real azcopy's `copy` against a fast sink, alternating, and prints a table
+// of medians.
 //
 //   npm run bench                 every case but N; about 25 minutes
 //   npm run bench -- --short      S L Z, 1 round, for information in CI
@@ -13,9 +14,10 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { CASES } from './cases.mjs';
 import { args, azcopy, cache, runCases, short } from './harness.mjs';
 import { SCALE_CASES } from './scale-cases.mjs';
+import { WAY_BACK_CASES } from './way-back-cases.mjs';
 
 const wanted = args.filter((arg) => !arg.startsWith('--'));
-const all = { ...CASES, ...SCALE_CASES };
+const all = { ...CASES, ...SCALE_CASES, ...WAY_BACK_CASES };
 const names = wanted.length > 0 ? wanted : short ? ['S', 'L', 'Z'] : Object.keys(all).filter((name) => name !== 'N');
 
 if (!existsSync(azcopy)) {

@@ -1,19 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { closeSync, ftruncateSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { azcopy, fixture, here, median, PORT, rounds, runOurs, runVerb, sink, text, timed, url, work } from './harness.mjs';
+import { azcopy, fixture, here, median, million, PORT, rounds, runOurs, runVerb, sink, text, timed, url, work } from './harness.mjs';
 
 const statePath = join(work, 'state');
 const nullUrl = `http://127.0.0.1:${PORT}/null/bench?sv=2021-12-02&sr=c&sp=racwdl&sig=c2luaw%3D%3D`;
 
-const million = () =>
-  fixture('M', (path) => {
-    const bytes = Buffer.alloc(100, 'some text. ');
-    for (let d = 0; d < 10_000; d++) {
-      mkdirSync(join(path, `d${d}`));
-      for (let f = 0; f < 100; f++) writeFileSync(join(path, `d${d}`, `file-${f}`), bytes);
-    }
-  });
 const wide = () =>
   fixture('D', (path) => {
     for (let f = 0; f < 1_000_000; f++) closeSync(openSync(join(path, `name-${f}`), 'w'));

@@ -13,6 +13,7 @@ export { type ExportDryRun, exportDryRun } from './export/dry-run.js';
 export { exportJob } from './export/export-job.js';
 export { exportTar, type TarOptions, type TarSummary } from './export/export-tar.js';
 export type { ExportJobOptions, ExportProgress, ExportStatus, ExportSummary, Overwrite } from './export/options.js';
+export { holdsExportState, resumedExport } from './export/resumed-export.js';
 export type { Attributes, Timestamp } from './format/attributes.js';
 export { ENTRY_TYPE_NAMES, idHex, ObjectType } from './format/ids.js';
 export type { Compression } from './job/load-spec.js';

@@ -168,9 +168,7 @@ describe('clfsload export', () => {
       `--state-path=${exportState}`,
       '--new-session=false',
     ]);
-    expect(load.stdout).toMatch(
-      /is that of an export, not of a load\. Go on with it by repeating the "clfsload export"/,
-    );
+    expect(load.stdout).toMatch(/is that of an export, not of a load\. Go on with it by "clfsload resume"/);
     const status = await runProgram('clfsload', ['status', `--state-path=${exportState}`]);
     expect(status.stderr).toMatch(/is that of an export, not of a load/);
     expect(existsSync(join(base, 'never'))).toBe(false);
@@ -277,9 +275,38 @@ describe('clfsload export', () => {
     child.kill('SIGTERM');
     const { code, stdout } = await done;
     expect(performance.now() - asked).toBeLessThan(20_000);
-    if (code === 130) expect(stdout).toMatch(/\nTo go on, repeat the export; its state is in /);
-    else expect(code).toBe(0);
+    if (code === 130) {
+      // The command works as it stands.
+      const command = /\nTo go on: clfsload resume "?([^"\n]+)"?\n/.exec(stdout)?.[1] ?? '';
+      const resumed = await runProgram('clfsload', ['resume', command]);
+      expect(resumed.code, resumed.stderr).toBe(0);
+      expect(existsSync(command)).toBe(false);
+    } else expect(code).toBe(0);
     expect((await export_(container, target)).code).toBe(0);
+  });
+
+  it('goes on by its state alone, as it was begun', async () => {
+    const target = join(base, 'by-state');
+    const statePath = join(base, 'by-state-state');
+    const begun = await export_(
+      container,
+      target,
+      `--state-path=${statePath}`,
+      '--exclude-pattern=x*',
+      '--max-errors=0',
+    );
+    expect(begun.code).toBe(0);
+    const again = await runProgram('clfsload', ['resume', statePath, '--threads=0', '--output-type=json']);
+    expect(again.code, again.stderr).toBe(0);
+    expect(JSON.parse(again.stdout)).toMatchObject({ status: 'Completed', statePath, failed: 0 });
+    for (const [args, message] of [
+      [[statePath, join(base, 'elsewhere')], /elsewhere/],
+      [[statePath, '--cap-mbps=3'], /--cap-mbps is not there for an export/],
+    ] as const) {
+      const refused = await runProgram('clfsload', ['resume', ...args]);
+      expect(refused.code).not.toBe(0);
+      expect(refused.stderr).toMatch(message);
+    }
   });
 });
 

@@ -93,6 +93,24 @@ describe('a container whose root is lost', () => {
     expect(readdirSync(target)).toEqual(['a link', 'large.~incomplete~', 'some', 'symlink']);
   });
 
+  it('with an inode that cannot be read goes on by its state alone', async () => {
+    const [symlink] = readdirSync(container).filter((name) => decodeObjectName(name)?.type === 5);
+    const whole = readFileSync(join(container, symlink));
+    writeFileSync(join(container, symlink), whole.subarray(0, 50));
+    const state = join(base, 'salvage state');
+    const args = [container, join(base, 'resumed'), `--state-path=${state}`];
+    const run = await runProgram('clfsload', ['export', '--salvage', ...args]);
+    expect(complaints(run)).toEqual([expect.stringMatching(/^lost\+found\/[0-9A-F]{48}: /)]);
+    expect(run.code).toBe(1);
+    const resumed = await runProgram('clfsload', ['resume', state]);
+    expect(resumed.code).toBe(1);
+    expect(resumed.stdout).toContain('1 failed\nSalvage: 4 inodes can be read');
+    writeFileSync(join(container, symlink), whole);
+    const other = await runProgram('clfsload', ['resume', state]);
+    expect(other.code).toBe(2);
+    expect(other.stderr).toContain('Remove that directory to begin anew');
+  });
+
   it('refuses a tar, and a container without anything', async () => {
     const tar = await runProgram('clfsload', ['export', '--salvage', container, '--tar', join(base, 'tar')]);
     expect(tar.stderr).toContain('--salvage is not there for --tar');

@@ -37,8 +37,8 @@ export function parseUint32(value: string): number {
 /** Value of `--threads`. */
 export function parseThreads(value: string): number {
   const number = parseUint32(value);
-  if (number < 1 || number > 1024)
-    throw new InvalidArgumentError(`it takes a whole number from 1 to 1024, not ${JSON.stringify(value)}`);
+  if (number > 1024)
+    throw new InvalidArgumentError(`it takes a whole number from 0 to 1024, not ${JSON.stringify(value)}`);
   return number;
 }
 

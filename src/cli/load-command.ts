@@ -151,7 +151,7 @@ export function withRunOptions(command: Command): Command {
     )
     .option(
       '--threads <uint32>',
-      'number of worker threads (default: the number of processors, at most 16)',
+      'number of worker threads; 0: none beside the first (default: one a processor, at most 16)',
       parseThreads,
     )
     .option('--estimate <bool>', 'size the source beside the load, to foretell its end', parseBoolean, true)

@@ -9,7 +9,6 @@ export type ProgramName = 'azcopy' | 'clfsload';
 
 const USAGE_FAILURE = 1;
 const VERB_USAGE_FAILURE = 2;
-const INTERRUPTED = 130;
 
 /** The reading verbs and where they are; loaded when they are called, so that the program starts fast. */
 const VERBS: Readonly<Record<string, { readonly summary: string; load(): Promise<Verb> }>> = {
@@ -113,44 +112,18 @@ async function runResume(name: string, argv: readonly string[]): Promise<number>
 async function verb(program: string, name: string, argv: readonly string[]): Promise<number> {
   const entry = VERBS[name];
   if (!entry) return complain(`unknown command "${name}" for "${program}"${suggestion(name)}`, VERB_USAGE_FAILURE);
-  const signal = interruption();
   return guard(
     `${program} ${name}`,
     argv,
     async () => {
-      const { escapeText, isClfsError, messageOf, redact } = await import('../index.js');
-      const { ClosedPipe, createIo } = await import('./verb-io.js');
+      const { runVerb } = await import('./run-verb.js');
       const { run, command: build, normalize } = await entry.load();
       const command = build().name(`${program} ${name}`);
       command.parse(normalize?.(argv) ?? [...argv], { from: 'user' });
-      try {
-        const io = createIo(signal);
-        const exit = await run(command, io);
-        await io.finish();
-        return exit;
-      } catch (error) {
-        // At once: output that nobody reads, or a request that nobody answers, would keep the process alive.
-        if (signal.aborted) process.exit(INTERRUPTED);
-        if (error instanceof ClosedPipe) return 0;
-        if (!isClfsError(error)) throw error;
-        process.stderr.write(`${escapeText(redact(messageOf(error)))}\n`);
-        return 2;
-      }
+      return runVerb((io) => run(command, io));
     },
     VERB_USAGE_FAILURE,
   );
-}
-
-/** Aborted by the first SIGINT or SIGTERM; a second one ends the process at once. */
-function interruption(): AbortSignal {
-  const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) process.exit(INTERRUPTED);
-      controller.abort();
-    });
-  }
-  return controller.signal;
 }
 
 /** Turns what is wrong with the command line into a message and an exit code. */

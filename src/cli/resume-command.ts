@@ -1,6 +1,12 @@
+import { resolve } from 'node:path';
 import { Command } from 'commander';
+import { type ExportJobOptions, holdsExportState, resumedExport } from '../index.js';
 import { normalizeBooleans, strict, UsageError } from './arguments.js';
+import { containerArgument } from './container-argument.js';
 import { CONTAINER_HELP, runJob, withRunOptions } from './load-command.js';
+import { runVerb } from './run-verb.js';
+import { runExport } from './verbs/export.js';
+import type { VerbIo } from './verbs/verb.js';
 
 const EXAMPLES = `
 Examples:
@@ -14,12 +20,15 @@ export function resumeCommand(name: string): Command {
   const command = strict(new Command(name))
     .usage('[state directory] [container URL] [flags]')
     .description(
-      'Go on with the job in a state directory: what it is, and what it was told, is recorded there. A container that needs a SAS is named with it again, since no SAS is recorded. A flag changes the setting from the present session on.',
+      'Go on with the job in a state directory, a load or an export: what it is, and what it was told, is recorded there. A container that needs a SAS is named with it again, since no SAS is recorded. A flag changes the setting from the present session on.',
     )
     .argument('<state>', 'the state directory of the job')
     .argument('[container]', `the container of the job, where it needs a SAS: ${CONTAINER_HELP}`);
   return withRunOptions(command).addHelpText('after', EXAMPLES);
 }
+
+/** Flags that an export has too. */
+const OF_AN_EXPORT = ['maxErrors', 'threads', 'retryWindow', 'outputType', 'trustedMicrosoftSuffixes'];
 
 /**
  * Runs `resume`.
@@ -32,5 +41,28 @@ export function runResume(name: string, argv: readonly string[]): Promise<number
   command.parse(normalizeBooleans(argv, ['--estimate', '--check-listing']), { from: 'user' });
   const [statePath, container] = command.args;
   if (statePath === '') throw new UsageError('please name the state directory of the job');
-  return runJob(command, { statePath, container, newSession: false });
+  if (!holdsExportState(resolve(statePath))) return runJob(command, { statePath, container, newSession: false });
+  return runVerb(async (io) => {
+    const given = container === undefined ? undefined : containerArgument(container);
+    return resumeExport(command, resumedExport(resolve(statePath), given), io);
+  });
+}
+
+function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo): Promise<number> {
+  for (const option of command.options) {
+    const name = option.attributeName();
+    if (command.getOptionValueSource(name) === 'cli' && !OF_AN_EXPORT.includes(name))
+      throw new UsageError(`${option.long} is not there for an export`);
+  }
+  const { maxErrors, threads, retryWindow, outputType, trustedMicrosoftSuffixes } = command.opts<{
+    readonly maxErrors?: number;
+    readonly threads?: number;
+    readonly retryWindow?: number;
+    readonly outputType: string;
+    readonly trustedMicrosoftSuffixes?: string;
+  }>();
+  if (outputType === 'none') throw new UsageError('--output-type=none is not there for an export');
+  const identity = { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain };
+  const all = { ...options, maxErrors, threads, retryWindowMs: retryWindow, identity };
+  return runExport(all, outputType === 'json', io);
 }

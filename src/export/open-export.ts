@@ -7,6 +7,7 @@ import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import { choiceText } from './choice.js';
 import type { TargetMark } from './open-target.js';
+import { isSalvage } from './salvage-root.js';
 import type { ExportRecord } from './state/export-record.js';
 import { ExportState } from './state/export-state.js';
 
@@ -121,17 +122,6 @@ function resume(path: string, wish: ExportWish, hooks: CommitHooks): ClaimedStat
       { cause: error },
     );
   }
-}
-
-/** Name of the root that is recorded of a salvage, whose root is not one of the container. */
-export function salvageRootName(listingHash: string): string {
-  return `${SALVAGE_PREFIX}${listingHash}`;
-}
-
-const SALVAGE_PREFIX = 'salvage:';
-
-function isSalvage({ rootName }: Pick<ExportRecord, 'rootName'>): boolean {
-  return rootName.startsWith(SALVAGE_PREFIX);
 }
 
 function requireSame(record: ExportRecord, wish: ExportWish, where: string): void {

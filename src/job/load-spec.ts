@@ -42,7 +42,7 @@ export interface RunSettings {
    * 0 (default): adapted to the service.
    */
   readonly concurrency?: number;
-  /** Worker threads; default: the number of processors, at most 16. */
+  /** Worker threads, 0 for none beside the main one; default: the number of processors, at most 16. */
   readonly threads?: number;
   /** Size the tree beside the load, once it has taken a while, so that the end can be foretold. Default true. */
   readonly estimate?: boolean;

@@ -112,7 +112,9 @@ async function openRunner(
   constants: JobConstants,
   onLog: (text: string) => void,
 ): Promise<Runner<LoadKinds>> {
-  const concurrency = settings.concurrency ? Math.max(1, Math.round(settings.concurrency / threads)) : undefined;
+  const concurrency = settings.concurrency
+    ? Math.max(1, Math.round(settings.concurrency / Math.max(1, threads)))
+    : undefined;
   const { retryWindowMs, capMbps, lateArrivalMs } = settings;
   const lane: LaneSetup = {
     place: destination.place,
@@ -122,6 +124,7 @@ async function openRunner(
     root: source.descriptor,
   };
   const own = await openLoadLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
+  if (threads === 0) return createInlineRunner(own);
   const inThreads = createThreadRunner<LoadKinds, ThreadLaneSetup, Authorization>({
     lanes: threads,
     entry: THREAD_ENTRY,

@@ -113,7 +113,7 @@ class Search {
   async *#inodesOf(directories: boolean): AsyncGenerator<ObjectBlob> {
     for await (const page of this.#index.all()) {
       for (const blob of page) {
-        if (directories) this.#hash.update(`${blob.name}\n`);
+        if (directories) this.#hash.update(`${blob.name} ${blob.sizeBytes}\n`);
         if (isInode(blob) && (blob.key.type === ObjectType.directory) === directories) yield blob;
       }
       await this.#pause();
@@ -133,7 +133,7 @@ class Search {
   async *#superseded(): AsyncGenerator<ObjectBlob> {
     for await (const page of this.#index.superseded()) {
       for (const blob of page) {
-        this.#hash.update(`${blob.name}\n`);
+        this.#hash.update(`${blob.name} ${blob.sizeBytes}\n`);
         // What only an older version of a directory lists is found by its own records.
         if (isInode(blob) && blob.key.type !== ObjectType.directory) yield blob;
       }

@@ -23,7 +23,7 @@ export interface Salvage {
   /** What makes a reader read that tree. */
   readonly overlay: ReaderOverlay;
   readonly counts: SalvageCounts;
-  /** Hash of the names of all objects: the tree follows from what they hold. */
+  /** Hash of the names and lengths of all objects: the tree follows from them and from what they hold. */
   readonly listingHash: string;
   close(): void;
 }

@@ -72,7 +72,7 @@ export function checkDatabase(db: Database, path: string, { kind, version: newes
     throw new ClfsError(
       'state',
       held === 'export'
-        ? `The job state ${where} is that of an export, not of a load. Go on with it by repeating the "clfsload export" that began it, or name another --state-path.`
+        ? `The job state ${where} is that of an export, not of a load. Go on with it by "clfsload resume", or name another --state-path.`
         : `The job state ${where} is that of a load, not of an export. Go on with it by "clfsload resume", or name another --state-path.`,
     );
   if (version > newest)

@@ -1,8 +1,7 @@
-import { open as openHandle } from 'node:fs/promises';
 import type { Command } from 'commander';
 import {
-  ClfsError,
   type ContainerReader,
+  type ExportJobOptions,
   type ExportProgress,
   type ExportSummary,
   escapePath,
@@ -13,14 +12,15 @@ import {
   lookUp,
   messageOf,
   parseExportChoice,
-  quotePath,
 } from '../../index.js';
 import { normalizeBooleans, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
-import { localPath, targetPath } from '../local-path.js';
+import { targetPath } from '../local-path.js';
+import { resumeText } from '../resume-text.js';
 import { humanBytes } from './entry-text.js';
 import { wholeProgressText } from './progress-text.js';
 import { isSalvagedWhole, salvageText } from './salvage-text.js';
+import { toTar } from './tar-output.js';
 import {
   Exit,
   indexed,
@@ -130,10 +130,9 @@ export const exportVerb: Verb = {
   },
 };
 
-async function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io: VerbIo): Promise<number> {
-  let timer: NodeJS.Timeout | undefined;
-  try {
-    const summary = await exportJob({
+function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io: VerbIo): Promise<number> {
+  return runExport(
+    {
       container: containerArgument(command.args[0]),
       path,
       target,
@@ -142,13 +141,25 @@ async function runJob(command: Command, flags: Flags, path: Buffer, target: Buff
       overwrite: flags.overwrite,
       sparse: flags.sparse === true,
       salvage: flags.salvage,
-      onSalvaging: (inodes) => io.progress(() => `${inodes} inodes looked at`),
       choice: choiceOf(flags),
       maxErrors: flags.maxErrors,
       threads: flags.threads,
       identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: io.complain },
+    },
+    wantsJson(command),
+    io,
+  );
+}
+
+/** Runs an export to its end, and says how it ended. @returns exit code */
+export async function runExport(options: ExportJobOptions, json: boolean, io: VerbIo): Promise<number> {
+  let timer: NodeJS.Timeout | undefined;
+  try {
+    const summary = await exportJob({
+      ...options,
       signal: io.signal,
       onListed: (blobs) => io.progress(() => `${blobs} blobs listed`),
+      onSalvaging: (inodes) => io.progress(() => `${inodes} inodes looked at`),
       onFailure: (failed, _reason, message) => io.complain(`${escapePath(failed) || '.'}: ${message}`),
       onMessage: io.complain,
       onStart: (snapshot) => {
@@ -156,8 +167,11 @@ async function runJob(command: Command, flags: Flags, path: Buffer, target: Buff
         timer.unref();
       },
     });
+    const { path = Buffer.alloc(0), container } = options;
     await io.write(
-      wantsJson(command) ? jsonLine({ ...pathFields(path), ...summaryFields(summary) }) : summaryText(summary),
+      json
+        ? jsonLine({ ...pathFields(path), ...summaryFields(summary) })
+        : summaryText(summary, container.replace(/\?.*$/s, '')),
     );
     if (summary.status === 'Failed') io.complain(messageOf(summary.error));
     if (summary.status === 'Completed' && summary.salvage && !isSalvagedWhole(summary.salvage)) return Exit.found;
@@ -195,7 +209,8 @@ function summaryFields({ status, progress, statePath, problemsFile, error, salva
   };
 }
 
-function summaryText({ status, progress, statePath, problemsFile, salvage }: ExportSummary): string {
+/** @param container without its SAS */
+function summaryText({ status, progress, statePath, problemsFile, salvage }: ExportSummary, container: string): string {
   const { written, replaced, left, failed, excluded, bytes } = progress;
   const lines = [
     `${written} entries written (${humanBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
@@ -204,9 +219,9 @@ function summaryText({ status, progress, statePath, problemsFile, salvage }: Exp
     lines.push(`${excluded} entries were left out, as the flags say; what is below them is not counted`);
   if (salvage) lines.push(salvageText(salvage));
   if (problemsFile !== undefined) lines.push(`What failed is listed in ${problemsFile}`);
-  if (status !== 'Completed')
+  if (status !== 'Completed' && statePath !== undefined)
     lines.push(
-      `${status === 'CompletedWithErrors' ? 'To try it again' : 'To go on'}, repeat the export; its state is in ${statePath}`,
+      `${status === 'CompletedWithErrors' ? 'To try it again' : 'To go on'}: ${resumeText(statePath, container)}`,
     );
   return `${lines.join('\n')}\n`;
 }
@@ -286,50 +301,4 @@ async function runTar(command: Command, flags: Flags, tar: string, path: Buffer,
     else await io.write(text);
     return summary.failed > 0 ? Exit.found : Exit.ok;
   });
-}
-
-/** Gives `use` a way to write to the file, or to standard output. */
-async function toTar<T>(
-  file: string,
-  io: VerbIo,
-  use: (write: (bytes: Uint8Array) => Promise<void>) => Promise<T>,
-): Promise<T> {
-  if (file === '-') return use((bytes) => io.write(bytes));
-  const path = localPath(file);
-  const handle = await openFile(path);
-  const attempt = async (work: () => Promise<void>) => {
-    try {
-      await work();
-    } catch (cause) {
-      throw new ClfsError(
-        'target',
-        `Cannot write ${quotePath(path)}: ${messageOf(cause)}. The tar is not complete: make room, and start again.`,
-        {
-          cause,
-        },
-      );
-    }
-  };
-  let open = true;
-  try {
-    const result = await use((bytes) =>
-      attempt(async () => {
-        for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten;
-      }),
-    );
-    open = false;
-    // Some file systems tell only now that the disk is full.
-    await attempt(() => handle.close());
-    return result;
-  } finally {
-    if (open) await handle.close().catch(() => undefined);
-  }
-}
-
-async function openFile(file: Buffer) {
-  try {
-    return await openHandle(file, 'w');
-  } catch (cause) {
-    throw new ClfsError('usage', `Cannot write ${quotePath(file)}: ${messageOf(cause)}.`, { cause });
-  }
 }

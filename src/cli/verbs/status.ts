@@ -1,7 +1,7 @@
-import { resolve } from 'node:path';
-import { escapeText, jobStatus, jsonLine, shellWord } from '../../index.js';
+import { escapeText, jobStatus, jsonLine } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { textPath } from '../local-path.js';
+import { resumeText } from '../resume-text.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 
 /** `status`: a job, without disturbing it. */
@@ -40,9 +40,3 @@ export const status: Verb = {
     return Exit.ok;
   },
 };
-
-/** The command that goes on with a job, as it can be pasted; a SAS is recorded nowhere. */
-function resumeText(statePath: string, container: string): string {
-  const sas = /^https?:/i.test(container) ? ` "${container}?SAS"` : '';
-  return `clfsload resume ${shellWord(resolve(statePath))}${sas}`;
-}

@@ -12,7 +12,7 @@ import {
   openReader,
   parseTreePath,
 } from '../../index.js';
-import { parseChoice, parseUint32, strict } from '../arguments.js';
+import { parseChoice, parseThreads, strict } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 
 /** Exit codes of the reading verbs. */
@@ -137,7 +137,7 @@ export function threadsOption(does: string): Option {
   return new Option(
     '--threads <uint32>',
     `threads that ${does}; 0: none beside the first (default: one a processor, at most 16)`,
-  ).argParser(parseUint32);
+  ).argParser(parseThreads);
 }
 
 /** Puts together what can be reached without a root, with progress. To be closed. */

@@ -1,0 +1,40 @@
+import { escapeText, isClfsError, messageOf, redact } from '../index.js';
+import { ClosedPipe, createIo } from './verb-io.js';
+import type { VerbIo } from './verbs/verb.js';
+
+const FAILURE = 2;
+const INTERRUPTED = 130;
+
+/**
+ * Runs a verb with the program's own output: the first SIGINT or SIGTERM ends it soon, a second one ends the process at
+ * once.
+ *
+ * @returns exit code
+ */
+export async function runVerb(run: (io: VerbIo) => Promise<number>): Promise<number> {
+  const signal = interruption();
+  try {
+    const io = createIo(signal);
+    const exit = await run(io);
+    await io.finish();
+    return exit;
+  } catch (error) {
+    // At once: output that nobody reads, or a request that nobody answers, would keep the process alive.
+    if (signal.aborted) process.exit(INTERRUPTED);
+    if (error instanceof ClosedPipe) return 0;
+    if (!isClfsError(error)) throw error;
+    process.stderr.write(`${escapeText(redact(messageOf(error)))}\n`);
+    return FAILURE;
+  }
+}
+
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const name of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(name, () => {
+      if (controller.signal.aborted) process.exit(INTERRUPTED);
+      controller.abort();
+    });
+  }
+  return controller.signal;
+}

@@ -1,0 +1,83 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { ClfsError, messageOf } from '../error.js';
+import { holdsExport } from '../state/application.js';
+import { type Database, openDatabase } from '../state/database.js';
+import type { ExportJobOptions } from './options.js';
+import { isSalvage } from './salvage-root.js';
+import type { ExportRecord } from './state/export-record.js';
+import { checkTables } from './state/schema.js';
+import { targetPath } from './target-path.js';
+
+/** What a recorded export was told, and where its state is. */
+type ResumedOptions = Pick<
+  ExportJobOptions,
+  'container' | 'path' | 'target' | 'statePath' | 'newSession' | 'overwrite' | 'sparse' | 'salvage' | 'choice'
+>;
+
+/** Whether there is the state of an export in a directory, as far as it can be read. */
+export function holdsExportState(statePath: string): boolean {
+  const path = join(statePath, 'job.db');
+  if (!existsSync(path)) return false;
+  try {
+    return withDatabase(path, holdsExport);
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * What the export in a state directory was told, so that it goes on without further arguments.
+ *
+ * @param statePath absolute
+ * @param container the same container, where it needs a SAS: that is recorded nowhere
+ * @throws ClfsError `state` when it is damaged, of a newer program, or no export's
+ */
+export function resumedExport(statePath: string, container?: string): ResumedOptions {
+  const path = join(statePath, 'job.db');
+  const record = withDatabase(path, (db) => readRecord(db, path));
+  const directory = Buffer.from(record.targetHex, 'hex');
+  const target = record.isTree ? directory : Buffer.concat([directory, SLASH, Buffer.from(record.nameHex, 'hex')]);
+  return {
+    container: container ?? record.container,
+    path: Buffer.from(record.pathHex, 'hex'),
+    target,
+    // A state beside the target goes when everything has been written.
+    ...(isDefault(statePath, target, record) ? {} : { statePath, newSession: false }),
+    overwrite: record.overwrite,
+    sparse: record.sparse,
+    salvage: isSalvage(record),
+    choice: record.choice,
+  };
+}
+
+const SLASH = Buffer.from('/');
+
+function readRecord(db: Database, path: string): ExportRecord {
+  checkTables(db, path);
+  try {
+    const { record } = db.prepare('SELECT record FROM job').get() as { record: string };
+    return JSON.parse(record) as ExportRecord;
+  } catch (cause) {
+    throw new ClfsError('state', `Cannot read the job state ${JSON.stringify(path)}: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+function withDatabase<T>(path: string, use: (db: Database) => T): T {
+  const db = openDatabase(path, true);
+  try {
+    return use(db);
+  } finally {
+    db.close();
+  }
+}
+
+function isDefault(statePath: string, target: Buffer, { isTree, pathHex }: ExportRecord): boolean {
+  try {
+    const name = Buffer.from(pathHex, 'hex');
+    const where = targetPath(target, isTree ? undefined : name.subarray(name.lastIndexOf(0x2f) + 1));
+    return where.defaultState() === statePath;
+  } catch {
+    return false;
+  }
+}
