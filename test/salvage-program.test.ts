@@ -71,9 +71,14 @@ describe('a container whose root is lost', () => {
     expect(readdirSync(base).filter((name) => name.startsWith('.'))).toEqual([]);
   });
 
+  it('is told by info, too', async () => {
+    const { stdout } = await runProgram('clfsload', ['info', container]);
+    expect(stdout).toMatch(/^Finished: +no: there is no root directory\. "clfsload ls --salvage CONTAINER" shows /);
+  });
+
   it('is read by paths too', async () => {
     const target = join(base, 'part');
-    const run = await runProgram('clfsload', ['export', '--salvage', container, 'some/dir', target]);
+    const run = await runProgram('clfsload', ['export', '--salvage', '--threads=3', container, 'some/dir', target]);
     expect(run.code).toBe(0);
     expect(readdirSync(target)).toEqual(['file']);
     const list = await runProgram('clfsload', ['ls', '-l', '--salvage', container, 'some/dir']);

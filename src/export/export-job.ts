@@ -230,7 +230,10 @@ class ExportJob {
         return this.#pace.pause();
       });
       const isAll =
-        isWhole && choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
+        isWhole &&
+        // Of that tree not every directory is an inode.
+        !this.#salvaged &&
+        choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
       // What is in memory has been copied.
       if (objects.kind === 'table' && !this.#salvaged) index.close();
       return { objects, total: isAll ? inodes : undefined, close: () => index.close() };
