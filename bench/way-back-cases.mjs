@@ -1,5 +1,4 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { azcopy, median, million, PORT, rounds, runOurs, runVerb, sinkHome, smallFiles, text, timed, url, work } from './harness.mjs';
 
@@ -9,12 +8,16 @@ const clearTarget = () => {
 };
 const plainUrl = (port) => url(port).replace('/bench?', '/plain?');
 
-/** The files of a tree as plain blobs, as azcopy would have put them: the sink serves them as they lie there. */
+/** The files of a tree as plain blobs, side by side: the sink lists no directories. */
 function plainBlobs(source) {
-  const blobs = join(sinkHome, 'blobs/devstoreaccount1');
-  rmSync(join(blobs, 'plain'), { recursive: true, force: true });
-  mkdirSync(blobs, { recursive: true });
-  execFileSync('cp', ['-r', source, join(blobs, 'plain')]);
+  const plain = join(sinkHome, 'blobs/devstoreaccount1/plain');
+  rmSync(plain, { recursive: true, force: true });
+  mkdirSync(plain, { recursive: true });
+  for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
+    if (!entry.isFile()) continue;
+    const path = join(entry.parentPath, entry.name);
+    copyFileSync(path, join(plain, path.slice(source.length + 1).replaceAll('/', '-')));
+  }
 }
 
 /** azcopy's own wall time comes in steps of 2 s: the time to its last file counts. */

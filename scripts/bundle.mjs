@@ -6,18 +6,9 @@ import { build } from 'esbuild';
 
 const dist = new URL('../dist/', import.meta.url).pathname;
 rmSync(`${dist}programs`, { recursive: true, force: true });
-await build({
-  entryPoints: {
-    main: `${dist}cli/main.js`,
-    extension: `${dist}cli/extension.js`,
-    'thread-entry': `${dist}worker/thread-entry.js`,
-    'export-thread-entry': `${dist}export/export-thread-entry.js`,
-    'audit-thread-entry': `${dist}audit/audit-thread-entry.js`,
-    'size-entry': `${dist}worker/size-entry.js`,
-  },
+const common = {
   outdir: `${dist}programs`,
   bundle: true,
-  splitting: true,
   format: 'esm',
   platform: 'node',
   target: 'node20',
@@ -28,4 +19,21 @@ await build({
   },
   legalComments: 'none',
   logLevel: 'warning',
+};
+// In parts, of which each program and verb loads what it needs.
+await build({
+  ...common,
+  entryPoints: { main: `${dist}cli/main.js`, extension: `${dist}cli/extension.js` },
+  splitting: true,
+});
+// What a thread runs is one file each: parts that they shared with the programs would be many small ones, which Node
+// opens all at once.
+await build({
+  ...common,
+  entryPoints: {
+    'thread-entry': `${dist}worker/thread-entry.js`,
+    'export-thread-entry': `${dist}export/export-thread-entry.js`,
+    'audit-thread-entry': `${dist}audit/audit-thread-entry.js`,
+    'size-entry': `${dist}worker/size-entry.js`,
+  },
 });

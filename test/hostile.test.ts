@@ -178,7 +178,7 @@ describe('the inode number of a linked file that is gone', () => {
         geometry: SMALL,
         wrapSource: (tree) => ({
           ...tree,
-          place: () => ({ root: 'of a test', mounts: {} }),
+          place: () => ({ root: { source: 'of a test' }, mounts: {} }),
           openDirectory(path, expected) {
             const directory = tree.openDirectory(path, expected);
             const look = directory.attributesOf.bind(directory);

@@ -228,7 +228,7 @@ describe('what cannot be told from another place is not given up', () => {
     await expectWhole(job, await job.session({ device: at('9:9') }));
   });
 
-  const HERE: SourcePlace = { root: 'disk A', mounts: { '64': '/ ext4 /dev/sdb1' } };
+  const HERE: SourcePlace = { root: { inode: '2', source: 'disk A' }, mounts: { '64': '/ ext4 /dev/sdb1' } };
   const PLACES: readonly [string, SourcePlace | undefined][] = [
     ['it cannot be told where the source is', undefined],
     ['a file system on the way is not mounted', { ...HERE, mounts: {} }],
@@ -274,7 +274,10 @@ describe('a directory that was made anew and has the inode number of the old one
 });
 
 describe('while the place of an entry is not proven', () => {
-  const HERE: SourcePlace = { root: 'disk A', mounts: { [Buffer.from('m').toString('hex')]: '/ nfs4 server:/export' } };
+  const HERE: SourcePlace = {
+    root: { inode: '2', source: 'disk A' },
+    mounts: { [Buffer.from('m').toString('hex')]: '/ nfs4 server:/export' },
+  };
   const unmounted = { place: () => ({ ...HERE, mounts: {} }) };
   const mounted = { place: () => HERE };
 
@@ -287,8 +290,8 @@ describe('while the place of an entry is not proven', () => {
     await job.session(mounted).catch(() => undefined);
     job.world.onPut = undefined;
     for (const other of [
-      { root: 'disk B', mounts: {} },
-      { root: 'disk B', mounts: HERE.mounts },
+      { root: { inode: '3', source: 'disk A' }, mounts: {} },
+      { root: { inode: '3', source: 'disk A' }, mounts: HERE.mounts },
     ]) {
       const refused = await job.session({ place: () => other });
       expect(refused.status).toBe('Failed');
@@ -308,6 +311,39 @@ describe('while the place of an entry is not proven', () => {
     expect(reasons(job)).toEqual({ 'm/locked': 'directory-changed' });
     renameSync(away, job.path('m/locked'));
     await expectWhole(job, await job.session(mounted));
+  });
+
+  it('each name of a linked file counts that is not looked at', async () => {
+    const job = new Job(base, { preserveHardLinks: true });
+    job.file('a', 'linked');
+    for (const name of ['b', 'm/c']) job.link('a', name);
+    expect((await job.session({ ...lock('a', 'b', 'm/c'), ...mounted })).status).toBe('CompletedWithErrors');
+    const away = takeAway(job, 'm/c');
+    const second = await job.session(unmounted);
+    expect(second.status).toBe('CompletedWithErrors');
+    expect(second.progress.filesFailed).toBe(1);
+    expect(reasons(job)).toEqual({ 'm/c': 'directory-changed' });
+    renameSync(away, job.path('m/c'));
+    await expectWhole(job, await job.session(mounted));
+  });
+
+  it('what is mounted over a directory that was loaded is no part of the source, however often it is met', async () => {
+    const job = new Job(base);
+    for (const name of ['d/one', 'd/locked', 'two']) job.file(name);
+    const alone = { place: () => ({ ...HERE, mounts: {} }) };
+    const over: Watch = {
+      place: () => ({ ...HERE, mounts: { [Buffer.from('d').toString('hex')]: '/ xfs 1 2' } }),
+      device: (path) => (path === 'd' || path.startsWith('d/') ? '9:9' : undefined),
+      born: (path) => (path === 'd' ? 77n : undefined),
+    };
+    expect((await job.session({ ...lock('d/locked'), ...alone })).status).toBe('CompletedWithErrors');
+    const blobs = job.world.store.blobs.size;
+    for (let session = 0; session < 3; session++) {
+      expect((await job.session(over)).status).toBe('CompletedWithErrors');
+      expect(reasons(job)).toEqual({ 'd/locked': 'directory-changed' });
+      expect(job.world.store.blobs.size).toBeGreaterThanOrEqual(blobs);
+    }
+    await expectWhole(job, await job.session(alone));
   });
 
   it('an empty directory is not loaded where a file system was', async () => {

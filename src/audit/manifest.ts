@@ -38,7 +38,13 @@ export async function expectManifest(file: string | Uint8Array, signal?: AbortSi
   for (const [path, node] of nodes) {
     if (path === '') continue;
     const slash = path.lastIndexOf('/');
-    nodes.get(slash < 0 ? '' : path.slice(0, slash))?.children.set(path.slice(slash + 1), node);
+    const parent = nodes.get(slash < 0 ? '' : path.slice(0, slash));
+    if (!parent)
+      throw new ClfsError(
+        'usage',
+        `The manifest ${quotePath(Buffer.from(file))} has ${quotePath(Buffer.from(path, 'latin1'))}, and no line of the directory that it is in: it is not whole.`,
+      );
+    parent.children.set(path.slice(slash + 1), node);
   }
   return {
     isPlain: true,

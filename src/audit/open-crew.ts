@@ -11,6 +11,7 @@ import type { ObjectIndex } from '../namespace/object-index.js';
 import type { Pace } from '../namespace/pace.js';
 import { shareObjects } from '../namespace/shared-objects.js';
 import { threadCount } from '../posix/descriptors.js';
+import { keepFreedMemory } from '../posix/malloc.js';
 import { systemClock } from '../time/clock.js';
 import type { AuditKinds, CompareConstants } from './tasks/kinds.js';
 import { type AuditLaneSetup, openAuditLane, type SourceSetup, type ThreadAuditSetup } from './tasks/open-lane.js';
@@ -44,6 +45,7 @@ export interface AuditCrew extends Crew<AuditKinds> {
 
 /** Opens lanes that read a container which has been listed. To be closed. @throws as the first lane does */
 export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Promise<AuditCrew> {
+  keepFreedMemory();
   const { place, identity, index, geometry, retryWindowMs, signal, pace } = where;
   const threads = threadCount(options.threads);
   let inodes = 0;

@@ -150,13 +150,13 @@ class Comparison {
     for (;;) {
       try {
         await this.#pause();
+        while (!this.#failure && this.#units < limit) {
+          const item = this.#items.pop();
+          if (!item) break;
+          this.#begin(item);
+        }
       } catch (error) {
         this.#failure ??= { error };
-      }
-      while (!this.#failure && this.#units < limit) {
-        const item = this.#items.pop();
-        if (!item) break;
-        this.#begin(item);
       }
       if (this.#units === 0) break;
       await new Promise<void>((resolve) => {
@@ -218,6 +218,8 @@ class Comparison {
     for (const name of missing) this.#say('+', joinPath(path, name), []);
     for (const name of extra) this.#say('-', joinPath(path, name), []);
     for (const bytes of chunks) this.#push({ kind: 'entries', path, bytes: Buffer.from(bytes) });
+    // Lines may have to be written.
+    this.#wake();
   }
 
   async #entries({ path, bytes: entries }: Item, units: number): Promise<void> {

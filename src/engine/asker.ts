@@ -82,6 +82,9 @@ export function openCrew<M extends Kinds<M>>({ runner, clock, allLanes, signal }
   };
 }
 
+/** Questions that were handed out and are still held, at most. */
+const KEPT = 256;
+
 /** Gives what has been asked, in that order. */
 class AskedPlan<M extends Kinds<M>> implements Plan<M> {
   readonly #waiting = new Set<(reason: unknown) => void>();
@@ -125,8 +128,9 @@ class AskedPlan<M extends Kinds<M>> implements Plan<M> {
 
   next(turn: Turn<M>): void {
     while (turn.room > 0 && this.#next < this.#asked.length) turn.give(this.#asked[this.#next++]);
-    if (this.#next < this.#asked.length) return;
-    this.#asked = [];
+    // What was handed out is not held any longer than that.
+    if (this.#next < this.#asked.length && this.#next < KEPT) return;
+    this.#asked = this.#asked.slice(this.#next);
     this.#next = 0;
   }
 

@@ -21,6 +21,7 @@ import { ContainerReader, type ReaderOverlay } from '../namespace/reader.js';
 import { type SharedObjects, shareObjects } from '../namespace/shared-objects.js';
 import { joinPath } from '../paths/join-path.js';
 import { threadCount } from '../posix/descriptors.js';
+import { keepFreedMemory } from '../posix/malloc.js';
 import { type OpenSalvage, openSalvage } from '../salvage/open-salvage.js';
 import { removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
 import { quotePath } from '../text/escape-path.js';
@@ -50,6 +51,7 @@ const DEFAULT_RETRY_WINDOW_MS = 60_000;
  *   `not-found`, `format`; nothing is left behind then
  */
 export async function exportJob(options: ExportJobOptions): Promise<ExportSummary> {
+  keepFreedMemory();
   const { internals = {} } = options;
   const parsed: ParsedContainer = internals.container
     ? { place: { kind: 'local', directory: '/in-memory' }, query: '' }

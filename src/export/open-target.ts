@@ -12,7 +12,7 @@ import {
   syncFileSystem,
 } from '../posix/libc.js';
 import { setModeOfPlace } from '../posix/libc-change.js';
-import { placeOf } from '../source/source-place.js';
+import { isOtherRoot, placeOf, type RootPlace } from '../source/source-place.js';
 import { quotePath } from '../text/escape-path.js';
 
 const PRIVATE_DIRECTORY = 0o700;
@@ -21,7 +21,7 @@ const PRIVATE_DIRECTORY = 0o700;
 export interface TargetMark {
   readonly inode: bigint;
   /** Its file system, and when it was made; undefined where that cannot be told. */
-  readonly place: string | undefined;
+  readonly place: RootPlace | undefined;
 }
 
 /** A directory that is written to, open. */
@@ -133,7 +133,8 @@ function markOf(path: Uint8Array, fd: number): TargetMark {
 
 function isSameMark(before: TargetMark, now: TargetMark): boolean {
   if (before.inode !== now.inode) return false;
-  return before.place === undefined || now.place === undefined || before.place === now.place;
+  if (before.place === undefined || now.place === undefined) return true;
+  return !isOtherRoot({ root: before.place, mounts: {} }, { root: now.place, mounts: {} });
 }
 
 /** @returns undefined when another directory has its path now. @throws PosixError */

@@ -109,6 +109,18 @@ export function decodeObject(blob: Uint8Array, limitBytes: number, lz4: Lz4): De
   return decodeFrame(rest, limitBytes, lz4);
 }
 
+/**
+ * The bound of a small object is often a hundred times what it holds: to allocate it for each would keep the garbage
+ * collector busy. It is expanded here, and what there is of it is copied.
+ */
+const SCRATCH_BYTES = 4 * 1048576;
+let scratch = Buffer.alloc(0);
+
+function scratchOf(bytes: number): Buffer {
+  if (scratch.length < bytes) scratch = Buffer.from(new ArrayBuffer(Math.min(SCRATCH_BYTES, 2 * bytes)));
+  return scratch.subarray(0, bytes);
+}
+
 function decodeFrame(frame: Buffer, limitBytes: number, lz4: Lz4): DecodedObject {
   const header = decodeFrameHeader(frame, lz4);
   const blocks = frameBlocks(frame, header, lz4);
@@ -118,7 +130,9 @@ function decodeFrame(frame: Buffer, limitBytes: number, lz4: Lz4): DecodedObject
   for (const block of blocks)
     bound += block.stored ? block.bytes.length : Math.min(header.blockBytes, block.bytes.length * 255 + 64);
   if (header.contentBytes !== undefined && header.contentBytes > BigInt(limitBytes)) tooLarge(limitBytes);
-  const output = Buffer.allocUnsafe(Math.min(bound, limitBytes));
+  const most = Math.min(bound, limitBytes);
+  const isSmall = most <= SCRATCH_BYTES;
+  const output = isSmall ? scratchOf(most) : Buffer.allocUnsafe(most);
   let at = 0;
   let storedBlocks = false;
   for (const block of blocks) {
@@ -142,7 +156,7 @@ function decodeFrame(frame: Buffer, limitBytes: number, lz4: Lz4): DecodedObject
   }
   if (header.contentBytes !== undefined && header.contentBytes !== BigInt(at))
     throw new ClfsError('format', 'The LZ4 frame does not hold as many bytes as it says.');
-  const body = output.subarray(0, at);
+  const body = isSmall ? Buffer.from(output.subarray(0, at)) : output.subarray(0, at);
   if (header.contentChecksum && frame.readUInt32LE(frame.length - 4) !== lz4.checksum(body))
     throw new ClfsError('format', 'The content checksum of the LZ4 frame is wrong.');
   return { body, compressed: true, storedBlocks };

@@ -83,6 +83,11 @@ export class JobContext {
     return facts;
   }
 
+  /** The devices of file systems are known anew. */
+  forgetDirectories(): void {
+    this.#cache.clear();
+  }
+
   forgetDirectory(id: number): void {
     this.#cache.delete(id);
   }

@@ -5,7 +5,6 @@ import type { Runner } from '../engine/runner.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
 import { sourcePath } from '../job/load-spec.js';
-import { withMounts } from '../source/source-place.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
 import { quotePath } from '../text/escape-path.js';
@@ -25,6 +24,7 @@ import type { OpenJob } from './open-job.js';
 import type { FinalStatus, LoadOptions, LoadSummary } from './options.js';
 import { LoadPlan } from './plan.js';
 import type { Phase } from './progress.js';
+import { placeWithMounts } from './recorded-mounts.js';
 import { writeReports } from './reports.js';
 import { restoreEntries } from './restore-entries.js';
 import { retryFailures } from './retry-failures.js';
@@ -132,12 +132,13 @@ export class Session {
       const quiet = failure === undefined || this.#engine?.settled === true;
       const late = Math.max(this.#tools.uncertainUntilMs(), work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
+      const sourcePlace = await placeWithMounts(context, work.source);
       state.transact(() =>
         state.update({
           finalStatus: status,
           settled,
           // What was mounted while the source was read is part of it.
-          sourcePlace: withMounts(state.record.sourcePlace, work.source.place?.()),
+          sourcePlace,
           unheld: countedTexts(context.progress) ?? state.record.unheld,
         }),
       );
@@ -270,7 +271,7 @@ export class Session {
     if (status !== DirectoryStatus.written || state.failures.count() > 0) requireSameRoot(context);
     if (!state.record.books) await restoreEntries(context, new LeftoverGuard(context, this.#tools));
     const givenUp = await giveUpMoved(context, this.#tools);
-    const sourcePlace = withMounts(state.record.sourcePlace, work.source.place?.());
+    const sourcePlace = await placeWithMounts(context, work.source);
     const retried = state.transact(() => {
       state.update({ sourcePlace });
       if (givenUp) {
@@ -298,29 +299,34 @@ export class Session {
     return committing && !committed && (status === DirectoryStatus.ready || status === DirectoryStatus.written);
   }
 
-  /** Device numbers change at a reboot or remount: each recorded file system is looked up anew. */
+  /** Device numbers change at a reboot or remount: each recorded file system is looked up anew, where it is mounted. */
   #bindFileSystems(rootDevice: string): void {
     const { job, context, work } = this.#parts;
     const { state } = job;
     state.bindFileSystem(0, rootDevice);
     const isProven = proveSource(context);
-    for (const { fileSystem, directory } of state.fileSystemAnchors()) {
-      if (fileSystem === 0 || directory === ROOT_DIRECTORY) continue;
+    const bound = new Set([0]);
+    const unproven = new Set<number>();
+    for (const { fileSystem, directory } of state.mountPoints()) {
+      if (bound.has(fileSystem)) continue;
+      const { path, place } = context.directory(directory);
+      if (!isProven(path)) {
+        unproven.add(fileSystem);
+        continue;
+      }
       try {
-        const { path, place } = context.directory(directory);
-        if (!isProven(path)) {
-          // On no device at all: what is at its paths is something else.
-          state.bindFileSystem(fileSystem, `not mounted ${fileSystem}`);
-          continue;
-        }
         const opened = work.source.openDirectory(path, { ...place, device: undefined });
         state.bindFileSystem(fileSystem, opened.attributes().device);
+        bound.add(fileSystem);
         opened.close();
-        context.forgetDirectory(directory);
       } catch (error) {
         if (!isClfsError(error, 'entry')) throw error;
       }
     }
+    // On no device at all: what is at its paths is something else.
+    for (const fileSystem of unproven)
+      if (!bound.has(fileSystem)) state.bindFileSystem(fileSystem, `not mounted ${fileSystem}`);
+    context.forgetDirectories();
   }
 
   #enter(phase: Phase): void {

@@ -16,12 +16,13 @@ export const UNPROVEN: EntryProblem = {
  *
  * @returns tells whether what is found at a path of it, or missing there, says something of what this job loads: the
  * root is the recorded one, with the same file systems mounted on the way. Only then may anything be dropped for it:
- * what is recorded may be the only trace of what is somewhere else. Where nothing was recorded (a job of version 0.1.0;
- * a source that cannot be told from others) nothing speaks against it.
+ * what is recorded may be the only trace of what is somewhere else. Where nothing was recorded (a
+ * source that cannot be told from others; the first session that goes on with a job of version 0.1.0) nothing speaks
+ * against it.
  */
 export function proveSource({ state, sourcePlace }: JobContext): (path: Uint8Array) => boolean {
   const { sourcePlace: before } = state.record;
-  if (before?.root === undefined) return () => true;
+  if (!before) return () => true;
   const now = sourcePlace();
   return (path) => isSamePlace(before, now, path);
 }

@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import koffi from 'koffi';
-import { cString } from './libc.js';
+import { CURRENT_DIRECTORY, cString, statAt } from './libc.js';
 
 const statfs = koffi.load(null as unknown as string).func('int statfs64(const void *, void *)');
 
 /** File systems whose id the kernel makes from their UUID: the same over reboots, and whatever device they are on. */
 const TYPES_WITH_ID = new Set(['ext2', 'ext3', 'ext4', 'btrfs']);
+/** File systems of this machine, of which the root of a mount can be looked at without waiting for anybody. */
+const LOCAL_TYPES = new Set([...TYPES_WITH_ID, 'xfs', 'tmpfs', 'zfs', 'f2fs', 'bcachefs', 'jfs']);
 /** Where `f_fsid` is, and how long; source: statfs(2). */
 const ID_AT = 56;
 const ID_END = 64;
@@ -23,15 +25,28 @@ export interface Mount {
   readonly source: string;
 }
 
-/**
- * What tells a file system from others, the same over reboots: its id, or the server that it comes from; undefined where
- * there is nothing of that kind.
- */
-export function fileSystemKey({ point, type, source }: Mount): string | undefined {
+/** Id of a file system, the same over reboots; undefined where there is none. */
+export function fileSystemId({ point, type }: Mount): string | undefined {
   // Nothing is asked of a file system of another machine, which may not answer.
-  if (TYPES_WITH_ID.has(type) && statfs(cString(point), statfsBuffer) === 0)
-    return `${type} ${statfsBuffer.toString('hex', ID_AT, ID_END)}`;
-  return source.includes(':') || source.startsWith('//') ? `${type} ${source}` : undefined;
+  if (!TYPES_WITH_ID.has(type) || statfs(cString(point), statfsBuffer) !== 0) return undefined;
+  return `${type} ${statfsBuffer.toString('hex', ID_AT, ID_END)}`;
+}
+
+/** What tells a mounted file system from another one in its place. */
+export function mountKey(mount: Mount): string {
+  const { point, root, type, source } = mount;
+  const id = fileSystemId(mount);
+  if (id !== undefined) return `${root} ${id}`;
+  // Names of devices change at a reboot; a word such as tmpfs says nothing.
+  if (LOCAL_TYPES.has(type)) {
+    try {
+      const { inode, bornNs } = statAt(CURRENT_DIRECTORY, point);
+      if (bornNs !== 0n) return `${root} ${type} ${inode} ${bornNs}`;
+    } catch {
+      // It cannot be looked at: its source has to do.
+    }
+  }
+  return `${root} ${type} ${source}`;
 }
 
 /** The file systems that are mounted, the uppermost at each path; undefined where the kernel does not tell. */
@@ -51,6 +66,8 @@ export function parseMounts(text: string): readonly Mount[] {
     if (after === undefined) continue;
     const [, , , root, point] = before.split(' ');
     const [type, source] = after.split(' ');
+    // Only where something is to be mounted when it is wanted.
+    if (type === 'autofs') continue;
     mounts.set(point, { point: unescapeField(point), root, type, source });
   }
   return [...mounts.values()];

@@ -259,8 +259,7 @@ function attributes(status: FileStatus): SourceAttributes {
 function fileFailure(error: unknown): ClfsError {
   if (error instanceof ClfsError) return error;
   const errno = error instanceof PosixError ? error.errno : '';
-  // Where no name can be so long, none is there.
-  if (errno === 'ENOENT' || errno === 'ENAMETOOLONG')
+  if (errno === 'ENOENT')
     return entryFailure('entry-vanished', 'it was there when its directory was listed, and is not any more', error);
   if (errno === 'ELOOP' || errno === 'ENXIO')
     return entryFailure('entry-type-changed', 'it is no regular file any more', error);

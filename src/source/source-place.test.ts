@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { type Mount, parseMounts } from '../posix/mounts.js';
-import { describePlace, isOtherRoot, isSamePlace, withMounts } from './source-place.js';
+import {
+  describePlace,
+  isOtherRoot,
+  isSamePlace,
+  isSameRoot,
+  type RootPlace,
+  type SourcePlace,
+  withMounts,
+} from './source-place.js';
 
 const LINES = [
   '22 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw',
@@ -13,57 +21,76 @@ const LINES = [
 ];
 const MOUNTS = parseMounts(`${LINES.join('\n')}\n`);
 /** Only one of the file systems has an id. */
-const keyOf = ({ type, source }: Mount) =>
-  type === 'ext4' ? 'ext4 1234' : source.includes(':') ? `${type} ${source}` : undefined;
-const place = (path: string, bornNs = 5n) => describePlace(MOUNTS, Buffer.from(path), { inode: 128n, bornNs }, keyOf);
+const looks = {
+  id: ({ type }: Mount) => (type === 'ext4' ? 'ext4 1234' : undefined),
+  key: ({ root, type, source }: Mount) => `${root} ${type} ${source}`,
+};
+const place = (path: string, bornNs = 5n) => describePlace(MOUNTS, Buffer.from(path), { inode: 128n, bornNs }, looks);
 const hex = (path: string) => Buffer.from(path).toString('hex');
 
 describe('the place of a source', () => {
   it('is the root itself, and what is mounted below it', () => {
     const mounts = { [hex('a b/nfs')]: '/ nfs4 server:/other', [hex('bound')]: '/x xfs /dev/sdb1' };
-    expect(place('/data')).toEqual({ root: 'xfs 128 5', mounts });
-    expect(place('/data/a b')).toEqual({ root: 'xfs 128 5', mounts: { [hex('nfs')]: '/ nfs4 server:/other' } });
-    expect(place('/data/a b/nfs')).toEqual({ root: 'nfs4 server:/other 128 5', mounts: {} });
-    expect(place('/home')?.root).toBe('ext4 1234 128 5');
+    const root = { inode: '128', bornNs: '5', source: 'xfs /dev/sdb1' };
+    expect(place('/data')).toEqual({ root, mounts });
+    expect(place('/data/a b')).toEqual({ root, mounts: { [hex('nfs')]: '/ nfs4 server:/other' } });
+    expect(place('/data/a b/nfs')?.root.source).toBe('nfs4 server:/other');
+    expect(place('/home')?.root.id).toBe('ext4 1234');
     expect(Object.keys(place('/')?.mounts ?? {})).toContain(hex('data/bound'));
   });
 
-  it('is known by the device where the time of making is not known, and not at all in memory', () => {
+  it('cannot be told in memory where the time of making is not known', () => {
     expect(place('/mem', 0n)).toBeUndefined();
-    expect(place('/mem')?.root).toBe('tmpfs 128 5');
-    expect(place('/data/bound/deep', 0n)?.root).toBe('xfs /dev/sdb1 128 0');
-    expect(place('/data/a b/nfs', 0n)?.root).toBe('nfs4 server:/other 128 0');
-    expect(place('/home', 0n)?.root).toBe('ext4 1234 128 0');
+    expect(place('/mem')?.root).toEqual({ inode: '128', bornNs: '5', source: 'tmpfs tmpfs' });
+    expect(place('/data/bound/deep', 0n)?.root).toEqual({ inode: '128', source: 'xfs /dev/sdb1' });
+    expect(place('/home', 0n)?.root).toEqual({ inode: '128', id: 'ext4 1234', source: 'ext4 /dev/sda1' });
+  });
+
+  it('has no inode number on FUSE, and no time of making on an overlay', () => {
+    const mounts = parseMounts('1 0 0:1 / / rw - overlay overlay rw\n2 1 0:2 / /f rw - fuse.sshfs host:/x rw\n');
+    const at = (path: string) => describePlace(mounts, Buffer.from(path), { inode: 7n, bornNs: 5n }, looks);
+    expect(at('/f/x')?.root).toEqual({ bornNs: '5', source: 'fuse.sshfs host:/x' });
+    expect(at('/x')).toBeUndefined();
   });
 
   it('is the same only with the same file systems on the way', () => {
-    const before = { root: 'x', mounts: { [hex('a/m')]: 'one' } };
-    const same = (now: typeof before | undefined, path: string) => isSamePlace(before, now, Buffer.from(path));
+    const before: SourcePlace = { root: { source: 'x' }, mounts: { [hex('a/m')]: 'one' } };
+    const same = (now: SourcePlace | undefined, path: string) => isSamePlace(before, now, Buffer.from(path));
     expect(same(before, 'a/m/d')).toBe(true);
     expect(same({ ...before, mounts: {} }, 'a/m/d')).toBe(false);
     expect(same({ ...before, mounts: {} }, 'a/m')).toBe(false);
     expect(same({ ...before, mounts: {} }, 'a/mm')).toBe(true);
     expect(same({ ...before, mounts: { ...before.mounts, [hex('b')]: 'new' } }, 'b/d')).toBe(false);
-    expect(same({ ...before, root: 'y' }, 'c')).toBe(false);
+    expect(same({ ...before, root: { source: 'y' } }, 'c')).toBe(false);
     expect(same(undefined, 'c')).toBe(false);
     expect(isSamePlace(undefined, before, Buffer.from('c'))).toBe(false);
   });
 
-  it('is certainly another one only where both are known', () => {
-    const one = { root: 'x', mounts: {} };
-    expect(isOtherRoot(one, { root: 'y', mounts: {} })).toBe(true);
-    expect(isOtherRoot(one, { root: 'x', mounts: { a: 'b' } })).toBe(false);
-    expect(isOtherRoot(one, undefined)).toBe(false);
-    expect(isOtherRoot(undefined, one)).toBe(false);
+  const root = { inode: '2', bornNs: '5', id: 'ext4 1', source: 'ext4 /dev/sda1' };
+  it.each<[string, Partial<RootPlace>, 'same' | 'other' | 'unknown']>([
+    ['nothing', {}, 'same'],
+    ['the name of its device', { source: 'ext4 /dev/sdb1' }, 'same'],
+    ['its inode number', { inode: '3' }, 'other'],
+    ['when it was made', { bornNs: '6' }, 'other'],
+    ['the id of its file system', { id: 'ext4 2' }, 'other'],
+    ['that its time of making is not known any more', { bornNs: undefined }, 'same'],
+    ['that nothing is known but another device', { bornNs: undefined, id: undefined, source: 'xfs /dev/x' }, 'unknown'],
+  ])('of which differs: %s', (_, change, expected) => {
+    const before = { root, mounts: {} };
+    const now = { root: { ...root, ...change }, mounts: {} };
+    expect(isOtherRoot(before, now)).toBe(expected === 'other');
+    expect(isSameRoot(before, now)).toBe(expected === 'same');
+    expect(isOtherRoot(before, undefined)).toBe(false);
+    expect(isOtherRoot(undefined, now)).toBe(false);
   });
 
-  it('takes in what is mounted later, and keeps what was recorded', () => {
-    const before = { root: 'x', mounts: { a: 'one' } };
-    expect(withMounts(before, { root: 'x', mounts: { a: 'two', b: 'new' } })).toEqual({
-      root: 'x',
-      mounts: { a: 'one', b: 'new' },
-    });
-    expect(withMounts(before, { root: 'y', mounts: { b: 'new' } })).toBe(before);
-    expect(withMounts(undefined, before)).toBeUndefined();
+  it('takes in what is mounted later, but not over something, and keeps what was recorded', () => {
+    const before = { root: { source: 'x' }, mounts: { aa: 'one' } };
+    const now = { root: { source: 'x' }, mounts: { aa: 'two', bb: 'new', cc: 'over' } };
+    const wasThere = (path: Buffer) => path.toString('hex') !== 'cc';
+    expect(withMounts(before, now, wasThere)).toEqual({ root: before.root, mounts: { aa: 'one', bb: 'new' } });
+    expect(withMounts(before, { root: { source: 'y' }, mounts: { bb: 'new' } }, wasThere)).toBe(before);
+    expect(withMounts(undefined, before, wasThere)).toBe(before);
+    expect(withMounts(before, undefined, wasThere)).toBe(before);
   });
 });

@@ -1,11 +1,22 @@
 import { realpathSync } from 'node:fs';
 import { statFd } from '../posix/libc.js';
-import { fileSystemKey, type Mount, readMounts } from '../posix/mounts.js';
+import { fileSystemId, type Mount, mountKey, readMounts } from '../posix/mounts.js';
+
+/** What tells the root of a source from others. Plain JSON. */
+export interface RootPlace {
+  /** Inode number; missing where the file system makes them up at each mount. */
+  readonly inode?: string;
+  /** When it was made, in nanoseconds since 1970; missing where that is not known, or changes. */
+  readonly bornNs?: string;
+  /** Id of its file system; missing where there is none. */
+  readonly id?: string;
+  /** Type and source of its file system: a device or a server, of which both can get another name. */
+  readonly source: string;
+}
 
 /** What tells a source from another tree that has its path: the same over reboots. Plain JSON. */
 export interface SourcePlace {
-  /** What tells the root from others: its file system, its inode, and when it was made. */
-  readonly root: string;
+  readonly root: RootPlace;
   /** What is mounted below the root, by paths below it in hex. */
   readonly mounts: Readonly<Record<string, string>>;
 }
@@ -28,13 +39,13 @@ export function placeOf(root: Uint8Array, fd: number): SourcePlace | undefined {
 
 /**
  * @param bornNs when the root was made, as `FileStatus.bornNs`
- * @param keyOf {@link fileSystemKey}
+ * @param looks `fileSystemId` and `mountKey`
  */
 export function describePlace(
   mounts: readonly Mount[],
   root: Buffer,
   { inode, bornNs }: { readonly inode: bigint; readonly bornNs: bigint },
-  keyOf: (mount: Mount) => string | undefined = fileSystemKey,
+  looks: { id(mount: Mount): string | undefined; key(mount: Mount): string } = { id: fileSystemId, key: mountKey },
 ): SourcePlace | undefined {
   const prefix = root.length === 1 ? root : Buffer.concat([root, Buffer.from('/')]);
   let own: Mount | undefined;
@@ -42,18 +53,22 @@ export function describePlace(
   for (const mount of mounts) {
     const { point } = mount;
     if (point.length > root.length && point.subarray(0, prefix.length).equals(prefix))
-      below[point.subarray(prefix.length).toString('hex')] = `${mount.root} ${keyOf(mount) ?? deviceKey(mount)}`;
+      below[point.subarray(prefix.length).toString('hex')] = looks.key(mount);
     else if (isAtOrAbove(point, root) && point.length >= (own?.point.length ?? 0)) own = mount;
   }
   if (!own) return undefined;
-  // Names of devices change at a reboot; the time of making tells enough without them.
-  const key = keyOf(own) ?? (bornNs === 0n ? deviceKey(own) : own.type);
+  const { type, source } = own;
+  const id = looks.id(own);
+  const place: RootPlace = {
+    ...(type.startsWith('fuse') ? {} : { inode: String(inode) }),
+    // An overlay makes its directories anew when they change.
+    ...(bornNs === 0n || type === 'overlay' ? {} : { bornNs: String(bornNs) }),
+    ...(id === undefined ? {} : { id }),
+    source: `${type} ${source}`,
+  };
   // Without any of these, one file system in memory is like another.
-  return bornNs === 0n && key === own.type ? undefined : { root: `${key} ${inode} ${bornNs}`, mounts: below };
-}
-
-function deviceKey({ type, source }: Mount): string {
-  return source.startsWith('/') ? `${type} ${source}` : type;
+  const isKnown = place.bornNs !== undefined || id !== undefined || /[/:]/.test(source);
+  return isKnown ? { root: place, mounts: below } : undefined;
 }
 
 function isAtOrAbove(point: Buffer, path: Buffer): boolean {
@@ -61,9 +76,30 @@ function isAtOrAbove(point: Buffer, path: Buffer): boolean {
   return path.subarray(0, point.length).equals(point) && (path.length === point.length || path[point.length] === 0x2f);
 }
 
-/** Whether the root is certainly another one than it was. */
+/** What of two roots is known of both and differs. */
+function differs(before: RootPlace, now: RootPlace, what: 'inode' | 'bornNs' | 'id'): boolean {
+  return before[what] !== undefined && now[what] !== undefined && before[what] !== now[what];
+}
+
+/**
+ * Whether the root is certainly another one than it was: by what never changes. Names of devices and servers do.
+ */
 export function isOtherRoot(before: SourcePlace | undefined, now: SourcePlace | undefined): boolean {
-  return before?.root !== undefined && now !== undefined && before.root !== now.root;
+  if (!before || !now) return false;
+  const { root: was } = before;
+  return differs(was, now.root, 'inode') || differs(was, now.root, 'bornNs') || differs(was, now.root, 'id');
+}
+
+/** Whether the root is certainly the same: something that tells roots apart is known of both, and nothing differs. */
+export function isSameRoot(before: SourcePlace, now: SourcePlace): boolean {
+  if (isOtherRoot(before, now)) return false;
+  const { root: was } = before;
+  const { root: is } = now;
+  return (
+    was.source === is.source ||
+    (was.bornNs !== undefined && is.bornNs !== undefined) ||
+    (was.id ?? '') === (is.id ?? ' ')
+  );
 }
 
 /**
@@ -73,7 +109,7 @@ export function isOtherRoot(before: SourcePlace | undefined, now: SourcePlace | 
  * @param path below the root
  */
 export function isSamePlace(before: SourcePlace | undefined, now: SourcePlace | undefined, path: Uint8Array): boolean {
-  if (!before || !now || before.root !== now.root) return false;
+  if (!before || !now || !isSameRoot(before, now)) return false;
   const hex = Buffer.from(path).toString('hex');
   const onTheWay = (mount: string) => hex === mount || hex.startsWith(`${mount}2f`);
   const mounts = new Set([...Object.keys(before.mounts), ...Object.keys(now.mounts)]);
@@ -81,8 +117,21 @@ export function isSamePlace(before: SourcePlace | undefined, now: SourcePlace | 
   return true;
 }
 
-/** A recorded place, with the file systems that have been mounted since; one that is another now stays as recorded. */
-export function withMounts(before: SourcePlace | undefined, now: SourcePlace | undefined): SourcePlace | undefined {
-  if (!before || !now || before.root !== now.root) return before;
-  return { ...before, mounts: { ...now.mounts, ...before.mounts } };
+/**
+ * A recorded place, with the file systems that have been mounted since; one that is another now stays as recorded.
+ *
+ * @param wasThere tells of the path of a mount whether nothing was recorded of it before, or what is recorded of it is
+ *   what is mounted: what is mounted over something else is no part of the source
+ */
+export function withMounts(
+  before: SourcePlace | undefined,
+  now: SourcePlace | undefined,
+  wasThere: (path: Buffer) => boolean,
+): SourcePlace | undefined {
+  if (!before || !now) return before ?? now;
+  if (!isSameRoot(before, now)) return before;
+  const mounts: Record<string, string> = { ...before.mounts };
+  for (const [path, mount] of Object.entries(now.mounts))
+    if (mounts[path] === undefined && wasThere(Buffer.from(path, 'hex'))) mounts[path] = mount;
+  return { ...before, mounts };
 }

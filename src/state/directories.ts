@@ -94,6 +94,7 @@ export class Directories {
   readonly #leaving: Statement;
   readonly #waitsForLinks: Statement;
   readonly #setLinks: Statement;
+  readonly #child: Statement;
 
   constructor(db: Database) {
     const S = DirectoryStatus;
@@ -156,6 +157,10 @@ export class Directories {
     this.#less = new Statement(
       db,
       `UPDATE directory SET pending = pending + ?1, status = CASE WHEN pending + ?1 = 0 AND status = ${S.waiting} THEN ${S.ready} ELSE status END WHERE id = ?2`,
+    );
+    this.#child = new Statement(
+      db,
+      `SELECT id FROM directory WHERE parent = ? AND name = ? AND status NOT IN (${S.hidden}, ${S.leaving})`,
     );
     this.#children = new Statement(
       db,
@@ -348,6 +353,11 @@ export class Directories {
     readonly manager: number;
   }[] {
     return this.#children.all(parent, afterId, limit);
+  }
+
+  /** The sub-directory of a name. */
+  child(parent: number, name: Uint8Array): number | undefined {
+    return this.#child.get<{ id: number }>(parent, name)?.id;
   }
 
   countChildren(parent: number): number {

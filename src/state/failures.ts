@@ -48,6 +48,7 @@ export class Failures {
   readonly #inDirectory: Statement;
   readonly #wanted: Statement;
   readonly #setUnderWay: Statement;
+  readonly #has: Statement;
   readonly #remove: Statement;
   readonly #removeIn: Statement;
   readonly #withReason: Statement;
@@ -77,6 +78,7 @@ export class Failures {
       db,
       `SELECT * FROM failure WHERE directory = ? AND phase = ${P.wanted} ORDER BY id LIMIT ?`,
     );
+    this.#has = new Statement(db, 'SELECT 1 FROM failure WHERE directory = ? AND name = ?');
     this.#setUnderWay = new Statement(db, `UPDATE failure SET phase = ${P.underWay} WHERE id = ?`);
     this.#remove = new Statement(db, 'DELETE FROM failure WHERE id = ?');
     this.#removeIn = new Statement(db, 'DELETE FROM failure WHERE directory = ?');
@@ -120,6 +122,11 @@ export class Failures {
   }
 
   /** It was looked at again, and what was found is being loaded. */
+  /** Whether an entry failed, or is tried again. */
+  has(directory: number, name: Uint8Array): boolean {
+    return this.#has.get(directory, name) !== undefined;
+  }
+
   setUnderWay(id: number): void {
     this.#setUnderWay.run(id);
   }

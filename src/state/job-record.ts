@@ -69,6 +69,8 @@ const LACKING = { settings: {}, settled: false, formerLogNames: [], encoder: '',
 /** Reads a record, also that of an earlier version. */
 export function decodeRecord(json: string): JobRecord {
   const record: RecordBefore = { ...LACKING, ...(JSON.parse(json) as RecordBefore) };
+  // As a program before 0.2.0 was released had it.
+  if (typeof record.sourcePlace?.root !== 'object') Object.assign(record, { sourcePlace: undefined });
   if (record.spec) return { ...record, spec: record.spec };
   const { sourceHex, container, compress, preserveHardLinks, selection, ...rest } = record;
   const manifest = rest.manifestBytes === undefined ? {} : { manifest: '' };

@@ -265,9 +265,10 @@ export class JobState {
     this.#fileSystems.set(device, fileSystem);
   }
 
-  /** A directory of each recorded file system, by which it can be found again. */
-  fileSystemAnchors(): readonly { readonly fileSystem: number; readonly directory: number }[] {
-    const sql = `SELECT file_system AS fileSystem, min(id) AS directory FROM directory WHERE status <> ${DirectoryStatus.leaving} GROUP BY file_system`;
+  /** Directories that are on another file system than the one that they are in, by which those can be found again. */
+  mountPoints(): readonly { readonly fileSystem: number; readonly directory: number }[] {
+    const sql = `SELECT d.file_system AS fileSystem, d.id AS directory FROM directory d JOIN directory p ON p.id = d.parent
+      WHERE d.file_system <> p.file_system AND d.status <> ${DirectoryStatus.leaving} ORDER BY d.id`;
     return this.#db.prepare(sql).all() as never;
   }
 

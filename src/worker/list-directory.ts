@@ -80,7 +80,7 @@ export async function lookAtEntries(
       const entry = { name: Buffer.from(bytes), type: undefined };
       const attributes = lookAt(directory, entry);
       if (attributes instanceof ClfsError) {
-        if (attributes.reason === 'entry-vanished') vanished.push(position);
+        if (attributes.reason === 'entry-vanished' || isUnlisted(directory, entry.name)) vanished.push(position);
         else part.fail(entry, attributes);
       } else part.add(entry.name, attributes, context);
       if (position % TURN_ENTRIES === TURN_ENTRIES - 1) await setImmediate();
@@ -94,6 +94,16 @@ export async function lookAtEntries(
     directory?.close();
     giveBack();
   }
+}
+
+/**
+ * Whether a name that is too long for the format is not in the directory: there are file systems that list such names
+ * and refuse to look at them.
+ */
+function isUnlisted(directory: SourceDirectory, name: Buffer): boolean {
+  if (name.length <= LONGEST_NAME_BYTES) return false;
+  for (const batch of directory.list()) if (batch.some((entry) => entry.name.equals(name))) return false;
+  return true;
 }
 
 /**

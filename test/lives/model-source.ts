@@ -33,7 +33,7 @@ export function openModelSource(view: SourceView): SourceTree {
       if (expected) requireIdentity(node, expected, view.device);
       return new ModelDirectory(view, node);
     },
-    place: () => ({ root: 'the model', mounts: {} }),
+    place: () => ({ root: { source: 'the model' }, mounts: {} }),
     close: () => undefined,
   };
 }

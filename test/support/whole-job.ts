@@ -143,7 +143,7 @@ function watchSource(tree: SourceTree, watch: Watch): SourceTree {
   return {
     ...tree,
     // Not every file system that tests run on tells one tree from another.
-    place: watch.place ?? (() => ({ root: 'of a test', mounts: {} })),
+    place: watch.place ?? (() => ({ root: { source: 'of a test' }, mounts: {} })),
     openDirectory(path, expected) {
       watch.directory?.(path.toString());
       const device = watch.device?.(path.toString());

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { FoundInode } from '../../namespace/reader.js';
-import type { ExpectedContent } from '../expectation.js';
+import type { ExpectedContent, ExpectedDirectory } from '../expectation.js';
 import { type AuditContext, readWithinBudget, uncheckedBy } from './context.js';
 import type { RangeResult, RangeTask } from './kinds.js';
 
@@ -77,17 +77,20 @@ export async function compareRange(task: RangeTask, context: AuditContext): Prom
 
 async function withContent<T>(
   { path, name, sha256 }: RangeTask,
-  { expectation }: AuditContext,
+  { expectation, directories }: AuditContext,
   use: (content: KnownContent) => Promise<T>,
 ): Promise<T> {
   if (sha256 !== undefined) return use({ kind: 'sha256', hex: sha256 });
   if (!expectation) throw new Error('A lane without an expectation was asked to compare.');
-  const directory = await expectation.directory(Buffer.from(path));
+  const giveBack = await directories.take();
+  let directory: ExpectedDirectory | undefined;
   try {
+    directory = await expectation.directory(Buffer.from(path));
     const content = await directory.content(Buffer.from(name));
     if (content.kind === 'unknown') throw new Error('What is expected of a file is not known any more.');
     return await use(content);
   } finally {
-    directory.close();
+    directory?.close();
+    giveBack();
   }
 }

@@ -3,6 +3,7 @@ import { isDot, isDotDot } from '../../format/dirents.js';
 import type { ContainerReader, FoundInode } from '../../namespace/reader.js';
 import { joined } from '../../spill/spilled-list.js';
 import { SpilledMap } from '../../spill/spilled-map.js';
+import { quotePath } from '../../text/escape-path.js';
 import type { Expectation, ExpectedDirectory } from '../expectation.js';
 import { compareAttributes } from './attributes.js';
 import { type AuditContext, uncheckedBy } from './context.js';
@@ -14,13 +15,18 @@ const CHUNK_ENTRIES = 64;
 const PART_ENTRIES = 4096;
 
 /** Compares a directory by the expectation that a lane has. */
-export function compareDirectory(
+export async function compareDirectory(
   task: DirectoryTask,
-  { reader, expectation, constants }: AuditContext,
+  { reader, expectation, constants, directories }: AuditContext,
   tell: PartSink<DirectoryPart>,
 ): Promise<DirectoryResult> {
   if (!expectation) throw new Error('A lane without an expectation was asked to compare.');
-  return compareDirectoryWith(expectation, reader, constants.compare?.timeToleranceNs ?? 0n, task, tell);
+  const giveBack = await directories.take();
+  try {
+    return await compareDirectoryWith(expectation, reader, constants.compare?.timeToleranceNs ?? 0n, task, tell);
+  } finally {
+    giveBack();
+  }
 }
 
 /**
@@ -42,9 +48,11 @@ export async function compareDirectoryWith(
   let differences: DirectoryResult['differences'];
   try {
     const found = await reader.inode(Buffer.from(handle));
-    await readHandles(reader, found, handles);
+    const repeated = await readHandles(reader, found, handles);
     expected = await expectation.directory(path);
     differences = compareAttributes(expected.self, found, timeToleranceNs);
+    if (repeated.length > 0)
+      differences = { texts: [...differences.texts, `${quotePath(repeated[0])} is in it twice`], onlyRounding: false };
     for await (const name of expected.names()) {
       const there = handles.get(name);
       handles.delete(name);
@@ -67,11 +75,22 @@ export async function compareDirectoryWith(
   }
 }
 
-async function readHandles(reader: ContainerReader, found: FoundInode, handles: SpilledMap): Promise<void> {
+/** @returns names that are there more than once, some of them */
+async function readHandles(
+  reader: ContainerReader,
+  found: FoundInode,
+  handles: SpilledMap,
+): Promise<readonly Buffer[]> {
+  const repeated: Buffer[] = [];
   for await (const piece of reader.entries(found)) {
-    for (const { name, handle } of piece) if (!isDot(name) && !isDotDot(name)) handles.set(name, Buffer.from(handle));
+    for (const { name, handle } of piece) {
+      if (isDot(name) || isDotDot(name)) continue;
+      if (repeated.length === 0 && handles.has(name)) repeated.push(Buffer.from(name));
+      handles.set(name, Buffer.from(handle));
+    }
     await reader.pause();
   }
+  return repeated;
 }
 
 class PartBuilder {

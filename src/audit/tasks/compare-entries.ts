@@ -19,6 +19,15 @@ interface Expected {
 
 /** Compares entries of one directory with what they should be. */
 export async function compareEntries(task: EntriesTask, context: AuditContext): Promise<EntriesResult> {
+  const giveBack = await context.directories.take();
+  try {
+    return await compareAll(task, context);
+  } finally {
+    giveBack();
+  }
+}
+
+async function compareAll(task: EntriesTask, context: AuditContext): Promise<EntriesResult> {
   const path = Buffer.from(task.path);
   const items = [...separated(Buffer.from(task.entries))];
   const entries = Array.from({ length: items.length / 2 }, (_, index) => index);

@@ -3,14 +3,16 @@ import { fileBlockCount } from '../../format/geometry.js';
 import { ByteBudget } from '../../namespace/byte-budget.js';
 import { readContent, SEGMENTS_AHEAD } from '../../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../../namespace/reader.js';
-import { DescriptorPlaces } from '../../posix/descriptors.js';
+import { DescriptorPlaces, descriptorPlaces } from '../../posix/descriptors.js';
 import type { Expectation } from '../expectation.js';
 import type { AuditConstants } from './kinds.js';
 
 /** Entries of one lane that are under way at once: most of them wait for the service. */
 const MOST_ENTRIES = 64;
+/** Directories of the expectation that tasks of one lane have open at once. */
+const MOST_DIRECTORIES = 16;
 /** Bytes of segments that one lane has in memory at once. */
-const CONTENT_BYTES = 64 * 1048576;
+const CONTENT_BYTES = 32 * 1048576;
 
 /** What the tasks of one lane share. */
 export interface AuditContext {
@@ -18,20 +20,27 @@ export interface AuditContext {
   readonly reader: ContainerReader;
   /** Undefined where tasks say what is expected, or nothing is compared. */
   readonly expectation: Expectation | undefined;
-  /** A place is taken for each entry under way, and then bytes of its content: nobody waits for who waits for him. */
+  /*
+   * Who takes several of these takes them in this order: a directory of the expectation, an entry, bytes of its content.
+   * So nobody waits for somebody who waits for him.
+   */
+  readonly directories: DescriptorPlaces;
   readonly entries: DescriptorPlaces;
   readonly contentBudget: ByteBudget;
 }
 
+/** @param lanes of the process, which share its descriptors */
 export function createAuditContext(
   constants: AuditConstants,
   reader: ContainerReader,
   expectation: Expectation | undefined,
+  lanes = 1,
 ): AuditContext {
   return {
     constants,
     reader,
     expectation,
+    directories: descriptorPlaces(MOST_DIRECTORIES, { sharers: 4 * lanes }),
     entries: new DescriptorPlaces(MOST_ENTRIES),
     contentBudget: new ByteBudget(CONTENT_BYTES),
   };

@@ -70,7 +70,7 @@ export async function openAuditLane(setup: AuditLaneSetup, authorization: Author
     );
   // What reads a container whole keeps nothing: what is under way is of no use once it is stopped.
   const end = () => stop.abort(new ClfsError('cancelled', 'The check was stopped.'));
-  return createLane(AUDIT_EXECUTORS, createAuditContext(constants, reader, expectation), {
+  return createLane(AUDIT_EXECUTORS, createAuditContext(constants, reader, expectation, lanes), {
     stop: end,
     abandon: end,
     async close(idle) {

@@ -38,6 +38,8 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
   #status = 0;
   #headers: BlobAnswer['headers'] = {};
   #chunks: Buffer[] | undefined;
+  /** Room for a long answer whose length was said: what comes is copied while it is at hand. */
+  #whole: Buffer | undefined;
   #bytes = 0;
   #settled = false;
   #controller: Dispatcher.DispatchController | undefined;
@@ -63,6 +65,10 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
   onResponseStart(_controller: Dispatcher.DispatchController, status: number, headers: BlobAnswer['headers']): void {
     this.#status = status;
     this.#headers = headers;
+    const length = Number(headers['content-length']);
+    const { accept, limitBytes = 0 } = this.#request;
+    if (accept.includes(status) && length > LONG_BYTES && length <= limitBytes)
+      this.#whole = Buffer.allocUnsafe(length);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
@@ -70,6 +76,11 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     const isAccepted = this.#request.accept.includes(this.#status);
     const limitBytes = isAccepted ? (this.#request.limitBytes ?? MOST_ERROR_BYTES) : MOST_ERROR_BYTES;
     this.#bytes += chunk.length;
+    if (this.#whole) {
+      if (this.#bytes <= this.#whole.length) chunk.copy(this.#whole, this.#bytes - chunk.length);
+      else controller.abort(new ClfsError('format', `${this.#what()} is longer than its answer said.`));
+      return;
+    }
     this.#chunks ??= [];
     if (this.#bytes <= limitBytes) {
       this.#chunks.push(chunk);
@@ -88,7 +99,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
       this.#resolve({
         status: this.#status,
         headers: this.#headers,
-        body: this.#chunks ? Buffer.concat(this.#chunks) : EMPTY,
+        body: this.#whole?.subarray(0, this.#bytes) ?? (this.#chunks ? Buffer.concat(this.#chunks) : EMPTY),
       }),
     );
   }
@@ -109,3 +120,5 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
 }
 
 const EMPTY = Buffer.alloc(0);
+/** From this length on an answer comes in several pieces. */
+const LONG_BYTES = 65536;

@@ -1,3 +1,4 @@
+import type { RootPlace } from '../../source/source-place.js';
 import type { Choice } from '../choice.js';
 import type { ContainerIdentity } from '../identify-container.js';
 import type { Overwrite } from '../options.js';
@@ -21,7 +22,7 @@ export interface ExportRecord extends ContainerIdentity {
   /** Inode number of that directory. */
   readonly targetInode: string;
   /** What tells it from one that was made anew and has the same number; missing where that cannot be told. */
-  readonly targetPlace?: string;
+  readonly targetPlace?: RootPlace;
   /** Name of the one file in it, hex; empty for a tree. */
   readonly nameHex: string;
   readonly overwrite: Overwrite;

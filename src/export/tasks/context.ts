@@ -12,7 +12,7 @@ import type { ExportConstants } from './kinds.js';
 const MOST_ENTRIES = 128;
 /** Stored bytes of inodes, and bytes of segments, that one lane has in memory at once. */
 const INODE_BYTES = 32 * 1048576;
-const CONTENT_BYTES = 64 * 1048576;
+const CONTENT_BYTES = 32 * 1048576;
 /** Directories of the target that tasks of one lane have open at once, with one more on the way to it and a file. */
 const MOST_DIRECTORIES = 16;
 const DESCRIPTORS_A_DIRECTORY = 3;

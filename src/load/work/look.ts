@@ -22,7 +22,8 @@ export function lookWork(context: JobContext, directory: number, ended: () => vo
   const looked: FailureRecord[] = [];
   for (const failure of wanted.slice(0, NAMES_A_LOOK)) {
     if (isProven(context.entryPath(directory, failure.name))) looked.push(failure);
-    else recordFailure(context, { ...failure, ...UNPROVEN });
+    // Each counts by itself: the one that counted for several may be loaded now.
+    else recordFailure(context, { directory, name: failure.name, type: failure.type, ...UNPROVEN });
   }
   return work('look', {
     task: { place: context.directory(directory).place, names: looked.map(({ name }) => name) },
