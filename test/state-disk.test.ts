@@ -35,7 +35,7 @@ function makeSource(name: string): string {
 describe.skipIf(!isRoot)('the disk of the state (needs root)', () => {
   it('read-only: refused', async (context) => {
     const path = mount('read-only', 'ro');
-    if (!path) return context.skip();
+    if (!path) return context.skip('mounting is not allowed here');
     const source = makeSource('source-ro');
     const run = await runProgram('clfsload', [
       'load',
@@ -50,7 +50,7 @@ describe.skipIf(!isRoot)('the disk of the state (needs root)', () => {
 
   it('full: refused, or stopped with the reason and resumable', async (context) => {
     const path = mount('full', 'size=300k');
-    if (!path) return context.skip();
+    if (!path) return context.skip('mounting is not allowed here');
     const source = makeSource('source-full');
     const args = ['load', source, join(base, 'container-full'), `--state-path=${join(path, 'state')}`];
     const stopped = await runProgram('clfsload', args);

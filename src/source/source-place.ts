@@ -76,9 +76,15 @@ function isAtOrAbove(point: Buffer, path: Buffer): boolean {
   return path.subarray(0, point.length).equals(point) && (path.length === point.length || path[point.length] === 0x2f);
 }
 
-/** What of two roots is known of both and differs. */
-function differs(before: RootPlace, now: RootPlace, what: 'inode' | 'bornNs' | 'id'): boolean {
-  return before[what] !== undefined && now[what] !== undefined && before[what] !== now[what];
+/** What never changes of a root. */
+type Lasting = 'inode' | 'bornNs' | 'id';
+
+function isKnownOfBoth(before: RootPlace, now: RootPlace, what: Lasting): boolean {
+  return before[what] !== undefined && now[what] !== undefined;
+}
+
+function differs(before: RootPlace, now: RootPlace, what: Lasting): boolean {
+  return isKnownOfBoth(before, now, what) && before[what] !== now[what];
 }
 
 /**
@@ -93,13 +99,8 @@ export function isOtherRoot(before: SourcePlace | undefined, now: SourcePlace | 
 /** Whether the root is certainly the same: something that tells roots apart is known of both, and nothing differs. */
 export function isSameRoot(before: SourcePlace, now: SourcePlace): boolean {
   if (isOtherRoot(before, now)) return false;
-  const { root: was } = before;
-  const { root: is } = now;
-  return (
-    was.source === is.source ||
-    (was.bornNs !== undefined && is.bornNs !== undefined) ||
-    (was.id ?? '') === (is.id ?? ' ')
-  );
+  const [was, is] = [before.root, now.root];
+  return was.source === is.source || isKnownOfBoth(was, is, 'bornNs') || isKnownOfBoth(was, is, 'id');
 }
 
 /**

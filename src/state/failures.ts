@@ -62,7 +62,10 @@ export class Failures {
        attempts = failure.attempts + excluded.attempts, time_ms = excluded.time_ms, phase = ${P.failed}, further = excluded.further`,
     );
     this.#list = new Statement(db, `SELECT * FROM failure WHERE id > ? AND phase <> ${P.underWay} ORDER BY id LIMIT ?`);
-    this.#count = new Statement(db, `SELECT count(*) AS n FROM failure WHERE phase <> ${P.underWay} AND further = 0`);
+    this.#count = new Statement(
+      db,
+      `SELECT coalesce(max(sum(further = 0), 1), 0) AS n FROM failure WHERE phase <> ${P.underWay}`,
+    );
     this.#retry = new Statement(db, `UPDATE failure SET phase = ${P.wanted} WHERE phase = ${P.failed}`);
     this.#directories = new Statement(
       db,
@@ -96,7 +99,10 @@ export class Failures {
     return this.#list.all<Row>(afterId, limit).map(decode);
   }
 
-  /** As many as {@link list} has; a linked file counts once, whatever number of names it has. */
+  /**
+   * A linked file counts once, whatever number of names it has. It is 0 only when {@link list} has none: a further name
+   * whose file does not count any more counts itself.
+   */
   count(): number {
     return this.#count.get<{ n: number }>()?.n ?? 0;
   }

@@ -1,7 +1,7 @@
 import type { BlobInfo, Container } from '../../src/container/container.js';
 import type { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError } from '../../src/error.js';
-import type { TargetCalls } from '../../src/export/target/target-calls.js';
+import { CHANGES, type TargetCalls } from '../../src/export/target/target-calls.js';
 import { PosixError } from '../../src/posix/libc.js';
 import type { CommitHooks } from '../../src/state/job-database.js';
 import type { VolatileDisk } from '../support/volatile-disk.js';
@@ -36,24 +36,6 @@ class Killed extends Error {
   }
 }
 
-/** Calls that change something. */
-const CHANGES = [
-  'write',
-  'truncate',
-  'makeDirectory',
-  'makeSymlink',
-  'makeLink',
-  'makeNode',
-  'removeAt',
-  'renameAt',
-  'renameNew',
-  'setTimes',
-  'setOwnerFd',
-  'setModeFd',
-  'setOwnerOfPlace',
-  'setModeOfPlace',
-  'setTimesFd',
-] as const;
 /** Those that need room. */
 const NEED_ROOM = new Set<string>(['write', 'makeDirectory', 'makeSymlink', 'makeLink', 'makeNode', 'renameNew']);
 

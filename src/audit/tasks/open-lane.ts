@@ -50,24 +50,19 @@ export interface ThreadAuditSetup extends AuditLaneSetup {
 export async function openAuditLane(setup: AuditLaneSetup, authorization: Authorization): Promise<Lane<AuditKinds>> {
   const { place, constants, retryWindowMs, objects, source, lanes } = setup;
   const stop = new AbortController();
-  const container = await openContainer(place, authorization, {
-    retryWindowMs,
-    traffic: new Traffic(1),
-    signal: stop.signal,
-  });
-  const reader = new ContainerReader(
-    container,
-    openSharedObjects(objects),
-    openLz4(),
-    constants.geometry,
-    new Pace(stop.signal),
-  );
   const expectation =
     source &&
     expectSource(
       selectFrom(openPosixSource(source.path), source.selection),
       descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }),
     );
+  const service = { retryWindowMs, traffic: new Traffic(1), signal: stop.signal };
+  const container = await openContainer(place, authorization, service).catch((error) => {
+    expectation?.close();
+    throw error;
+  });
+  const finder = openSharedObjects(objects);
+  const reader = new ContainerReader(container, finder, openLz4(), constants.geometry, new Pace(stop.signal));
   // What reads a container whole keeps nothing: what is under way is of no use once it is stopped.
   const end = () => stop.abort(new ClfsError('cancelled', 'The check was stopped.'));
   return createLane(AUDIT_EXECUTORS, createAuditContext(constants, reader, expectation, lanes), {

@@ -64,7 +64,7 @@ export interface TargetCalls {
 }
 
 /** Those that change something; so does `openAt` when it makes a file. */
-const CHANGES = [
+export const CHANGES = [
   'write',
   'truncate',
   'makeDirectory',

@@ -13,7 +13,10 @@ const NAMES_A_LOOK = 4096;
 
 /**
  * Looks again at entries of a directory that had failed; inside a transaction. Those stay failed whose place is not
- * proven to be what it was. @param ended called when that has ended, well or not */
+ * proven to be what it was.
+ *
+ * @param ended called when that has ended, well or not
+ */
 export function lookWork(context: JobContext, directory: number, ended: () => void): Work<LoadKinds> {
   const { state } = context;
   const listing = new ListingInProgress(directory);
