@@ -34,8 +34,6 @@ export interface FsckSummary {
   readonly objects: number;
   readonly errors: number;
   readonly warnings: number;
-  /** Whether some of it could not be read for reasons that are not the container's. */
-  readonly incomplete: boolean;
   /** Set when there is no root directory, or it cannot be read: inodes whose directories are not there to list them. */
   readonly withoutRoot: WithoutRoot | undefined;
 }
@@ -92,7 +90,7 @@ export async function fsck(
     await context.content?.finish();
     await checkLinks(context);
     await checkOrphans(context);
-    return { entries, objects: index.count, errors, warnings, incomplete: false, withoutRoot };
+    return { entries, objects: index.count, errors, warnings, withoutRoot };
   } finally {
     context.withoutRoot?.close();
     for (const each of [context.used, context.damagedDirectories, context.links, context.linkedOnce]) each.close();

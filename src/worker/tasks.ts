@@ -120,7 +120,7 @@ export interface FilesPart {
 export interface FilesResult extends FilesPart {
   readonly failures: readonly ({ readonly index: number } & EntryProblem)[];
   /** Entries that turned out to be large: nothing of them has been put. */
-  readonly large: readonly ({ readonly index: number } & LargeFinding)[];
+  readonly large: readonly ({ readonly index: number } & LargeFileFacts)[];
   readonly warnings: readonly { readonly index: number; readonly text: string }[];
   /** Entries from this one on have not been begun. */
   readonly begun: number;
@@ -129,7 +129,7 @@ export interface FilesResult extends FilesPart {
 }
 
 /** What was found out about a file that turned out to be large. */
-interface LargeFinding {
+interface LargeFileFacts {
   /** VATTR record. */
   readonly attributes: Uint8Array;
   readonly sizeBytes: number;
@@ -183,7 +183,7 @@ export type LinkedResult =
       readonly warnings: readonly string[];
       readonly manifest: readonly string[];
     }
-  | ({ readonly outcome: 'large'; readonly candidate: number; readonly warnings: readonly string[] } & LargeFinding)
+  | ({ readonly outcome: 'large'; readonly candidate: number; readonly warnings: readonly string[] } & LargeFileFacts)
   /** These of its names do not lead to it any more; nothing has been put. */
   | { readonly outcome: 'names'; readonly problems: readonly ({ readonly candidate: number } & EntryProblem)[] }
   /** Names that count do not lead to it any more: the further ones cannot be shown to be the same file. */
