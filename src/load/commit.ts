@@ -74,7 +74,7 @@ async function sealRoot(context: JobContext, tools: EndTools): Promise<RootSeal 
   if (status !== DirectoryStatus.ready)
     throw new Error(`The root directory has status ${status} at the end of the load.`);
   state.transact(() => {
-    state.directories.claimRoot();
+    state.directoryLife.claimRoot();
     state.update({ committing: true });
   });
   const feeder = new DirectoryFeeder(ROOT_DIRECTORY);

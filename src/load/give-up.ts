@@ -114,7 +114,7 @@ export class GiveUp {
    */
   async #forgotten(id: number): Promise<readonly ForgottenEntry[]> {
     const { state } = this.#context;
-    return state.directories.written(id) && !state.chunks.hasRows(id)
+    return state.directoryLife.written(id) && !state.chunks.hasRows(id)
       ? readForgotten(this.#context, this.#reader, id)
       : [];
   }
@@ -129,13 +129,13 @@ export class GiveUp {
       state.chunks.leaveOut(large.origin.chunk, large.origin.entry);
     }
     state.chunks.dropPending(id);
-    const written = state.directories.written(id);
+    const written = state.directoryLife.written(id);
     if (written) {
       supersedeDirectory(this.#context, record, written, { kind: 'entry', directory: record.parent });
       state.count(-1, 0);
     }
     state.failures.removeIn(id);
-    state.directories.setLeaving(id);
+    state.directoryLife.setLeaving(id);
   }
 
   async #takeOffEntries(ids: readonly number[]): Promise<void> {

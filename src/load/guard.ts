@@ -114,7 +114,7 @@ export class LeftoverGuard {
    */
   async entriesOf(directory: number): Promise<readonly DirectoryEntry[]> {
     const { state } = this.#context;
-    const written = state.directories.written(directory);
+    const written = state.directoryLife.written(directory);
     const name = this.#directoryName(directory);
     if (!written || name === undefined) return [];
     const { dirents } = await this.inode(name);
@@ -136,7 +136,7 @@ export class LeftoverGuard {
 
   #directoryName(id: number): string | undefined {
     const { state } = this.#context;
-    const written = state.directories.written(id);
+    const written = state.directoryLife.written(id);
     if (!written) return undefined;
     const { handle } = this.#context.directory(id);
     const owner = id === ROOT_DIRECTORY ? handle : this.#context.directory(state.directories.get(id).parent).handle;

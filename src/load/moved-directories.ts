@@ -45,7 +45,7 @@ export async function giveUpMoved(context: JobContext, tools: EndTools): Promise
   const giveUp = new GiveUp(context, tools);
   const search = new Search(context, tools, giveUp);
   // What a session before had begun.
-  const begun = state.directories.leaving();
+  const begun = state.directoryLife.leaving();
   await giveUp.finish(begun);
   // Where nothing can be looked at nothing is removed.
   if (!state.record.readsBack) return false;

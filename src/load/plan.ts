@@ -54,7 +54,7 @@ export class LoadPlan implements Plan<LoadKinds> {
   next(turn: Turn<LoadKinds>): void {
     if (this.#hasTooManyFailures(turn) || turn.room <= 0) return;
     const { state } = this.#context;
-    for (const id of state.directories.claimReady(Math.ceil(turn.room / OBJECT_UNITS)))
+    for (const id of state.directoryLife.claimReady(Math.ceil(turn.room / OBJECT_UNITS)))
       turn.give(directoryWork(this.#context, id));
     this.#large.next(turn);
     if (!this.#scanComplete) this.#scan(turn);
@@ -65,7 +65,8 @@ export class LoadPlan implements Plan<LoadKinds> {
   advance(): Advance {
     const { state, progress } = this.#context;
     if (!this.#scanComplete) {
-      if (state.directories.hasUnlisted()) throw new Error('Directories remain to be listed, and nothing lists them.');
+      if (state.directoryLife.hasUnlisted())
+        throw new Error('Directories remain to be listed, and nothing lists them.');
       this.#scanComplete = true;
       progress.scanning = false;
       this.#large.takeFromState(({ origin }) => origin.chunk === undefined);
@@ -74,7 +75,7 @@ export class LoadPlan implements Plan<LoadKinds> {
     }
     if (this.#linksReleased) return 'end';
     this.#linksReleased = true;
-    state.transact(() => state.directories.releaseLinks());
+    state.transact(() => state.directoryLife.releaseLinks());
     return 'next';
   }
 
@@ -92,7 +93,7 @@ export class LoadPlan implements Plan<LoadKinds> {
 
   /** Has failed entries of earlier sessions looked at, and directories listed. */
   #scan(turn: Turn<LoadKinds>): void {
-    const { directories, chunks } = this.#context.state;
+    const { directoryLife, chunks } = this.#context.state;
     const most = LISTINGS_A_LANE * turn.lanes;
     const begin = (ids: readonly number[], make: typeof listWork) => {
       for (const id of ids) {
@@ -100,10 +101,10 @@ export class LoadPlan implements Plan<LoadKinds> {
         turn.give(make(this.#context, id, this.#listingEnded));
       }
     };
-    if (this.#listings < most) begin(directories.claimLook(most - this.#listings), lookWork);
+    if (this.#listings < most) begin(directoryLife.claimLook(most - this.#listings), lookWork);
     if (this.#backlog < 0) this.#backlog = chunks.backlogEntries();
     if (this.#backlog < BACKLOG_ENTRIES && this.#listings < most)
-      begin(directories.claimFound(most - this.#listings), listWork);
+      begin(directoryLife.claimFound(most - this.#listings), listWork);
   }
 
   readonly #listingEnded = () => {

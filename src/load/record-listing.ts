@@ -4,7 +4,7 @@ import { MOST_LINKS } from '../format/limits.js';
 import { unpackAttributes } from '../format/packed-attributes.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import type { FailureRecord } from '../state/failures.js';
-import { DirectoryStatus, LookStatus, WorkStatus } from '../state/schema.js';
+import { DirectoryStatus, WorkStatus } from '../state/schema.js';
 import { escapePath } from '../text/escape-path.js';
 import type { EntryProblem, ListPart, ListResult, LookResult } from '../worker/tasks.js';
 import { addUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from '../worker/unstorable-count.js';
@@ -95,12 +95,12 @@ export class ListingInProgress {
       state.directories.delete(this.directory);
       context.forgetDirectory(this.directory);
       recordFailure(context, { directory: parent, name, type: ObjectType.directory, ...problem });
-      state.directories.addPending(parent, -1);
+      state.directoryLife.addPending(parent, -1);
       return;
     }
     const { pending, links } = this.#reveal(context);
-    state.directories.setListed(this.directory, result.attributes, pending + (links ? 1 : 0), links);
-    if (record.parent !== 0) state.directories.addPending(record.parent, -1);
+    state.directoryLife.setListed(this.directory, result.attributes, pending + (links ? 1 : 0), links);
+    if (record.parent !== 0) state.directoryLife.addPending(record.parent, -1);
     if (this.#excluded > 0) state.countExcluded(this.#excluded);
     const { progress } = context;
     progress.listedUnstorable =
@@ -142,11 +142,11 @@ export class ListingInProgress {
         context.log.write('INFO', `${path}: it had failed, and is not in the source any more`);
       }
       const { pending, links } = this.#reveal(context);
-      state.directories.addPending(this.directory, pending);
-      if (links) state.directories.awaitLinks(this.directory);
+      state.directoryLife.addPending(this.directory, pending);
+      if (links) state.directoryLife.awaitLinks(this.directory);
     }
-    state.directories.setLook(this.directory, more ? LookStatus.wanted : LookStatus.none);
-    if (!more) state.directories.addPending(this.directory, -1);
+    if (more) state.directoryLife.repeatLook(this.directory);
+    else state.directoryLife.endLook(this.directory);
   }
 
   /** Makes what was found count. @returns what the directory has to wait for */
@@ -155,7 +155,7 @@ export class ListingInProgress {
     for (const failure of this.#failures)
       recordFailure(context, { directory: this.directory, attempts: 1, ...failure });
     if (this.#chunks > 0) state.chunks.reveal(this.directory);
-    if (this.#directories > 0) state.directories.revealChildren(this.directory);
+    if (this.#directories > 0) state.directoryLife.revealChildren(this.directory);
     const groups = this.#links > 0 ? state.links.reveal(this.directory) : [];
     for (const id of new Set(groups)) this.#addNames(id, context);
     context.progress.found += this.#found + this.#failures.length;
@@ -175,7 +175,7 @@ export class ListingInProgress {
   /** Throws away what has been recorded; inside a transaction. */
   discard(context: JobContext): void {
     context.state.chunks.dropHidden(this.directory);
-    context.state.directories.dropHiddenChildren(this.directory);
+    context.state.directoryLife.dropHiddenChildren(this.directory);
     context.state.links.dropHidden(this.directory);
     this.#chunks = 0;
     this.#directories = 0;

@@ -201,7 +201,7 @@ export function recordLargeDone(context: JobContext, large: LargeRecord, result:
   if (large.origin.chunk !== undefined) {
     state.addObjects(tally);
     state.count(1, result.bytes);
-    state.directories.addPending(large.directory, -1);
+    state.directoryLife.addPending(large.directory, -1);
     return;
   }
   const segments = Tally.decode(large.tally);
@@ -228,17 +228,17 @@ export function recordLargeFailure(context: JobContext, large: LargeRecord, prob
   state.chunks.leaveOut(large.origin.chunk, large.origin.entry);
   const { directory, sourceName: name } = large;
   recordFailure(context, { directory, name, type: ObjectType.regular, ...problem, attempts });
-  state.directories.addPending(directory, -1);
+  state.directoryLife.addPending(directory, -1);
 }
 
 /** A directory's object is there; inside a transaction. @param tally of all its objects */
 export function recordDirectoryWritten(context: JobContext, id: number, blocks: number, tally: Tally): void {
   const { state } = context;
   const record = state.directories.get(id);
-  const before = state.directories.written(id);
+  const before = state.directoryLife.written(id);
   if (before) supersedeDirectory(context, record, before);
   state.addObjects(tally);
-  state.directories.setWritten(id, blocks, tally.encode());
+  state.directoryLife.setWritten(id, blocks, tally.encode());
   // What failed in it may be repaired later: then the whole directory is written again.
   if (!state.failures.inDirectory(id)) state.chunks.drop(id);
   if (!before) state.count(1, 0);

@@ -27,7 +27,7 @@ export async function restoreEntries(context: JobContext, reader: Reader): Promi
     const directories = state.failures.directories(after, PAGE);
     if (directories.length === 0) return;
     for (const directory of directories) {
-      if (state.directories.written(directory)) await restoreDirectory(context, reader, directory);
+      if (state.directoryLife.written(directory)) await restoreDirectory(context, reader, directory);
     }
     after = directories[directories.length - 1];
   }

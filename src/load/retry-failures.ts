@@ -1,5 +1,4 @@
 import type { JobState } from '../state/job-state.js';
-import { LookStatus } from '../state/schema.js';
 
 const PAGE = 1000;
 
@@ -18,11 +17,7 @@ export function retryFailures(state: JobState): number {
   for (let after = 0; ; ) {
     const directories = state.failures.wantedDirectories(after, PAGE);
     if (directories.length === 0) return count;
-    for (const directory of directories) {
-      if (state.directories.isLookedAt(directory)) continue;
-      state.directories.setLook(directory, LookStatus.wanted);
-      state.directories.reopen(directory, 1);
-    }
+    for (const directory of directories) state.directoryLife.wantLook(directory);
     after = directories[directories.length - 1];
   }
 }

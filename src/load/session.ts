@@ -280,7 +280,7 @@ export class Session {
         const { done, bytes } = state.counters;
         state.update({ sessionStart: { ...state.record.sessionStart, done, bytes } });
         // What waited for it need not any more.
-        state.directories.recount();
+        state.directoryLife.recount();
       }
       const count = retryFailures(state);
       if (count > 0) state.update({ repaired: true });

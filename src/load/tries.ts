@@ -3,11 +3,11 @@ import { directoryPieceCapacity } from '../format/dirents.js';
 import { ObjectType } from '../format/ids.js';
 import { decodeObjectName, FIRST_VERSION } from '../format/names.js';
 import type { OpenChunk } from '../state/chunks.js';
-import { type DirectoryRecord, ROOT_DIRECTORY, type WrittenDirectory } from '../state/directories.js';
+import { type DirectoryRecord, ROOT_DIRECTORY } from '../state/directories.js';
+import type { WrittenDirectory } from '../state/directory-life.js';
 import type { LargeRecord } from '../state/large-files.js';
 import type { LeftoverOwner } from '../state/leftovers.js';
 import type { LinkGroupRecord, WrittenGroup } from '../state/link-groups.js';
-import { DirectoryStatus } from '../state/schema.js';
 import { CHUNK_ENTRIES, EntryPacker, type PackedEntry, unpackEntries } from '../worker/packed-entries.js';
 import type { JobContext } from './job-context.js';
 
@@ -68,7 +68,7 @@ export function endChunk(
     });
   }
   const chunks = addChunks(context, chunk.directory, rest, chunk.attempts);
-  state.directories.addPending(chunk.directory, chunks + ended.large.length - 1);
+  state.directoryLife.addPending(chunk.directory, chunks + ended.large.length - 1);
 }
 
 /** Puts entries into new chunks, with sequence numbers that nobody has had. @returns how many chunks */
@@ -187,13 +187,13 @@ export function tryLargeAgain(context: JobContext, large: LargeRecord, attempts:
   context.state.chunks.leaveOut(chunk, entry);
   const again = { index: 0, type: ObjectType.regular, name: Buffer.from(large.sourceName) };
   const added = addChunks(context, large.directory, [again], attempts);
-  context.state.directories.addPending(large.directory, added - 1);
+  context.state.directoryLife.addPending(large.directory, added - 1);
 }
 
 /** A claimed try of a directory is lost: what it leaves is recorded, and the directory waits for another one. */
 export function loseDirectory(context: JobContext, id: number): void {
   leaveDirectory(context, context.state.directories.get(id));
-  context.state.directories.setStatus(id, DirectoryStatus.ready);
+  context.state.directoryLife.loseWriting(id);
 }
 
 /** Records what a lost try of a directory leaves. The root's inode is put only once it is sealed. */
@@ -287,11 +287,11 @@ export function giveUpLostTries(context: JobContext, sameEncoder: boolean): void
     loseLinked(context, group);
   }
   const sealed = state.rootSeals.get() !== undefined;
-  for (const record of pages((after) => state.directories.writing(after, PAGE))) {
+  for (const record of pages((after) => state.directoryLife.writing(after, PAGE))) {
     if (record.id === ROOT_DIRECTORY && sealed) continue;
     loseDirectory(context, record.id);
   }
-  state.directories.recount();
+  state.directoryLife.recount();
 }
 
 /** All rows of a table that is read page by page. */

@@ -2,6 +2,7 @@ import { Tally } from '../books/tally.js';
 import { Chunks } from './chunks.js';
 import { type Database, openDatabase, Statement } from './database.js';
 import { Directories } from './directories.js';
+import { DirectoryLife } from './directory-life.js';
 import { DroppedLinks } from './dropped-links.js';
 import { Failures } from './failures.js';
 import { type CommitHooks, configure, inTransaction } from './job-database.js';
@@ -27,6 +28,7 @@ export interface JobCounters {
 /** The state of one job: the only writer of its database. */
 export class JobState {
   readonly directories: Directories;
+  readonly directoryLife: DirectoryLife;
   readonly chunks: Chunks;
   readonly links: LinkGroups;
   readonly droppedLinks: DroppedLinks;
@@ -56,6 +58,7 @@ export class JobState {
     this.#db = db;
     this.#hooks = hooks;
     this.directories = new Directories(db);
+    this.directoryLife = new DirectoryLife(db);
     this.chunks = new Chunks(db);
     this.links = new LinkGroups(db);
     this.droppedLinks = new DroppedLinks(db);

@@ -20,7 +20,7 @@ export const PLANTED_FAULTS = [
   },
   {
     name: 'a directory is written again under the same revision',
-    file: 'src/state/directories.ts',
+    file: 'src/state/directory-life.ts',
     find: ', revision = revision + 1\n',
     replace: '\n',
   },

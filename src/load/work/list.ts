@@ -1,5 +1,4 @@
 import type { Work } from '../../engine/work.js';
-import { DirectoryStatus } from '../../state/schema.js';
 import type { LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { ListingInProgress } from '../record-listing.js';
@@ -19,7 +18,7 @@ export function listWork(context: JobContext, directory: number, ended: () => vo
     lost() {
       ended();
       listing.discard(context);
-      context.state.directories.setStatus(directory, DirectoryStatus.found);
+      context.state.directoryLife.loseListing(directory);
     },
   });
 }

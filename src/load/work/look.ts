@@ -1,6 +1,5 @@
 import type { Work } from '../../engine/work.js';
 import type { FailureRecord } from '../../state/failures.js';
-import { LookStatus } from '../../state/schema.js';
 import type { LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { recordFailure } from '../record-failure.js';
@@ -39,7 +38,7 @@ export function lookWork(context: JobContext, directory: number, ended: () => vo
     lost() {
       ended();
       listing.discard(context);
-      state.directories.setLook(directory, LookStatus.wanted);
+      state.directoryLife.repeatLook(directory);
     },
   });
 }
