@@ -1,0 +1,8 @@
+export const PLANTED_FAULTS: readonly {
+  readonly name: string;
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+  readonly count?: number;
+  readonly test?: string;
+}[];
