@@ -23,6 +23,7 @@ import {
   keyOf,
   makeSource,
   put,
+  stoppedAt,
   uncommitted,
 } from './support/uncommitted.js';
 
@@ -33,7 +34,7 @@ const HEALTHY = { rootEntries: 5, missingDirectories: 0, missingDirectoryEntries
 
 describe('a healthy container without its root', () => {
   it.each([true, false])('has no other finding, links preserved: %s', async (preserve) => {
-    const container = await uncommitted(isRootName, preserve);
+    const container = await stoppedAt(isRootName, preserve);
     const { findings, summary } = await check(container);
     expect(findings).toEqual(['no-root']);
     // a, c, wide, a file, and the linked inode where the top is its first directory or each link is an inode.
@@ -49,7 +50,7 @@ describe('a healthy container without its root', () => {
   it('a load stopped anywhere has no error but what was under way', async () => {
     const total = (await uncommitted()).blobs.size;
     for (let stop = 5; stop < total; stop += 7) {
-      const { raw } = await check(await uncommitted((_name, puts) => puts >= stop));
+      const { raw } = await check(await stoppedAt((_name, puts) => puts >= stop));
       const wrong = raw.filter(
         ({ severity, code, message }) =>
           severity === 'error' && code !== 'no-root' && !message.includes('not in the container'),

@@ -23,7 +23,7 @@ import {
   makeSource,
   put,
   source,
-  uncommitted,
+  stoppedAt,
 } from './support/uncommitted.js';
 
 beforeAll(() => {
@@ -65,7 +65,7 @@ describe('a container whose root was deleted', () => {
 });
 describe('a load that stopped half-way', () => {
   it.each([20, 40, 60, 80, 100, 130])('brings back what is whole, when put %i was its last', async (last) => {
-    const container = await uncommitted((_name, puts) => puts > last);
+    const container = await stoppedAt((_name, puts) => puts > last);
     const { target, failures } = await salvage(container);
     expect(failures).toEqual([]);
     const { missing, wrong, whole } = await judge(container, source, target);

@@ -26,6 +26,13 @@ export async function loadSmall(source: string, base: string): Promise<MemoryCon
   return container;
 }
 
+/** A copy, to be damaged: a load takes much longer. */
+export function copyOf(container: MemoryContainer): MemoryContainer {
+  const copy = new MemoryContainer();
+  for (const [name, blob] of container.blobs) copy.blobs.set(name, Buffer.from(blob));
+  return copy;
+}
+
 /** A reader of such a container, by a listing of it. */
 export async function readSmall(container: MemoryContainer): Promise<ContainerReader> {
   return new ContainerReader(container, await indexContainer(container), openLz4(), SMALL);

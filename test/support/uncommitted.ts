@@ -18,6 +18,7 @@ import { indexContainer } from '../../src/namespace/object-index.js';
 import { ContainerReader } from '../../src/namespace/reader.js';
 import { escapePath } from '../../src/text/escape-path.js';
 import { SMALL } from './check.js';
+import { copyOf } from './small-container.js';
 import { someBytes } from './tree.js';
 
 const lz4 = openLz4();
@@ -65,11 +66,19 @@ class Refusing extends MemoryContainer {
 /** Whether a name is that of the root directory. */
 export const isRootName = (name: string) => name.startsWith('00000064') && name.endsWith('.0002');
 
-/** A container of a load that stopped at the put that `refuses` chooses: the root's, unless told otherwise. */
-export async function uncommitted(
-  refuses: (name: string, puts: number) => boolean = isRootName,
+let withoutRoot: Promise<MemoryContainer> | undefined;
+
+/** A container of a load that stopped at the put of the root, with links. */
+export async function uncommitted(): Promise<MemoryContainer> {
+  withoutRoot ??= stoppedAt(isRootName);
+  return copyOf(await withoutRoot);
+}
+
+/** A container of a load that stopped at the put that `refuses` chooses. */
+export async function stoppedAt(
+  refuses: (name: string, puts: number) => boolean,
   preserveHardLinks = true,
-): Promise<Refusing> {
+): Promise<MemoryContainer> {
   const container = new Refusing(refuses);
   const statePath = mkdtempSync(join(base, 'state-'));
   const summary = await load({
