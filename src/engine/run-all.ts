@@ -61,6 +61,7 @@ export function runAll<M extends Kinds<M>, K extends keyof M>(
       failed: fail,
     });
     if (signal.aborted) return abort();
+    if (open === 0) return resolve(results);
     signal.addEventListener('abort', abort);
     for (let turn = 0; turn < TASKS_A_LANE; turn++) for (let lane = first; lane < end; lane++) give(lane);
   });
