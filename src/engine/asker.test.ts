@@ -85,6 +85,25 @@ describe('a crew', () => {
     await crew.close();
   });
 
+  it('that is opened when its signal was aborted answers nothing, whatever the reason is', async () => {
+    const crew = crewOf(AbortSignal.abort('only text'));
+    await expect(crew.ask('double', 1, 1)).rejects.toThrow(new Error('only text'));
+    await crew.close();
+  });
+
+  it('answers in the order of the questions where one lane takes one at a time, and lets parts go that nobody wants', async () => {
+    const order: number[] = [];
+    const runner = createInlineRunner(lane('only'));
+    const crew = openCrew({ runner, clock: systemClock, allLanes: true, signal: undefined });
+    expect(crew.lanes).toBe(1);
+    await Promise.all(
+      Array.from({ length: 600 }, (_, at) => crew.ask('double', 3 * at, 1024).then(() => void order.push(at))),
+    );
+    expect(order).toEqual(Array.from({ length: 600 }, (_, at) => at));
+    await crew.close();
+    await expect(crew.ask('double', 1, 1)).rejects.toThrow('The lanes have been closed.');
+  });
+
   it('can be closed while something is under way', async () => {
     const crew = crewOf();
     const waiting = crew.ask('hang', '', 1);

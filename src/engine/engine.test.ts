@@ -273,4 +273,52 @@ describe('the engine', () => {
     runner.onSubmit = (ticket) => runner.events?.done(ticket, { kind: 'note', result: '' });
     await expect(run()).rejects.toThrow('enough');
   });
+
+  it('begins nothing when its signal was aborted before', async () => {
+    const { plan, runner, abort, run } = setUp();
+    plan.waiting.push(work('note', { task: 'a', units: 1, done: () => undefined }));
+    abort.abort();
+    await expect(run()).rejects.toThrow('cancelled');
+    expect(runner.submitted).toEqual([]);
+    expect(runner.calls).toEqual(['stop']);
+  });
+
+  it('gives a further lane work when the first is full and there is much to send, without waiting for a task to end', async () => {
+    const plan = new ListPlan();
+    const runner = new HandRunner(3);
+    const engine = new Engine<TestKinds>({
+      plan,
+      store: new TestStore(),
+      clock: systemClock,
+      allLanes: false,
+      cancelled: () => new Error('cancelled'),
+    });
+    for (const task of ['a', 'b', 'c']) plan.waiting.push(work('note', { task, units: 1024, done: () => undefined }));
+    plan.bytes = 1;
+    const running = engine.run(runner, new AbortController().signal);
+    await turns();
+    expect(runner.submitted.map(({ lane }) => lane)).toEqual([0]);
+    expect(engine.lanes).toEqual({ first: 0, end: 1 });
+    plan.bytes = 1e12;
+    while (runner.submitted.length < 2) await turns(1);
+    expect(runner.submitted.map(({ lane }) => lane)).toEqual([0, 1]);
+    expect(engine.lanes.end).toBe(2);
+    runner.onSubmit = (ticket) => runner.events?.done(ticket, { kind: 'note', result: '' });
+    for (const { ticket } of [...runner.submitted]) runner.events?.done(ticket, { kind: 'note', result: '' });
+    await running;
+    expect(runner.submitted).toHaveLength(3);
+  });
+
+  it('goes on when the plan is told to have work again', async () => {
+    const { plan, runner, engine, run } = setUp();
+    plan.advance = () => (plan.stages > 0 ? 'wait' : 'end');
+    runner.onSubmit = (ticket) => runner.events?.done(ticket, { kind: 'note', result: '' });
+    const running = run();
+    await turns();
+    expect(runner.submitted).toEqual([]);
+    plan.waiting.push(work('note', { task: 'later', units: 1, done: () => void plan.stages-- }));
+    engine.wake();
+    await running;
+    expect(runner.submitted).toHaveLength(1);
+  });
 });

@@ -1,6 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { LanePolicy } from './lane-policy.js';
 
+/** Milliseconds that each of four processors was idle and busy since the machine began. */
+const processors = vi.hoisted(() => ({ idle: 0, busy: 0 }));
+vi.mock('node:os', () => ({
+  cpus: () => new Array(4).fill({ times: { idle: processors.idle, user: processors.busy, sys: 0, nice: 0, irq: 0 } }),
+}));
+
+/** Lets time pass, of which each processor is idle for a share. */
+function pass(ms: number, idle: number): void {
+  processors.idle += ms * idle;
+  processors.busy += ms * (1 - idle);
+  vi.advanceTimersByTime(ms);
+}
+
 describe('lanes that get work', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
   afterEach(() => void vi.useRealTimers());
@@ -35,5 +48,36 @@ describe('lanes that get work', () => {
     vi.advanceTimersByTime(60_000);
     expect(lanes.active).toEqual({ first: 0, end: 1 });
     expect(lanes.grow(1e11)).toBeUndefined();
+  });
+
+  it('grow while processors idle: of small files after a while, by half of those', () => {
+    const lanes = new LanePolicy(9, false);
+    expect(lanes.grow(0)).toBe(400);
+    pass(399, 1);
+    expect(lanes.grow(0)).toBe(1);
+    pass(1, 1);
+    expect(lanes.grow(0)).toBe(0);
+    expect(lanes.active).toEqual({ first: 0, end: 3 });
+    // The next look is at the time since the last one.
+    pass(400, 0.25);
+    expect(lanes.grow(0)).toBe(0);
+    expect(lanes.active).toEqual({ first: 0, end: 4 });
+    pass(400, 0.1);
+    expect(lanes.grow(0)).toBe(400);
+    expect(lanes.active).toEqual({ first: 0, end: 4 });
+  });
+
+  it('grow sooner for large files, by all that idle, and never beyond what there is', () => {
+    const lanes = new LanePolicy(6, false);
+    expect(lanes.grow(1)).toBe(60);
+    pass(60, 0.8);
+    expect(lanes.grow(1)).toBe(0);
+    expect(lanes.active).toEqual({ first: 0, end: 4 });
+    pass(60, 0.14);
+    expect(lanes.grow(1)).toBe(60);
+    pass(60, 1);
+    expect(lanes.grow(1)).toBe(0);
+    expect(lanes.active).toEqual({ first: 0, end: 5 });
+    expect(lanes.grow(1)).toBeUndefined();
   });
 });

@@ -1,0 +1,55 @@
+import { describe, expect, it } from 'vitest';
+import type { Kind } from './kinds.js';
+import { type Turn, workOf } from './work.js';
+
+interface TestKinds {
+  readonly count: Kind<number, string, number>;
+  readonly note: Kind<string, string, number>;
+}
+
+const work = workOf<TestKinds>();
+
+/** A turn that takes down what is given. */
+function turn(): Turn<TestKinds> & { readonly given: unknown[] } {
+  const given: unknown[] = [];
+  return { room: 1, lanes: 1, given, give: (each) => void given.push(each), stop: () => undefined };
+}
+
+describe('a piece of work', () => {
+  it('has its task with the name of its kind, and is told what comes of it', () => {
+    const told: unknown[] = [];
+    const piece = work('count', {
+      task: 5,
+      units: 7,
+      lane: 2,
+      part: (part) => void told.push(part),
+      done: (result, _turn, lane) => void told.push(result, lane),
+    });
+    expect(piece).toMatchObject({ message: { kind: 'count', task: 5 }, units: 7, lane: 2 });
+    piece.part({ kind: 'count', part: 1 }, turn());
+    piece.done({ kind: 'count', result: 'five' }, turn(), 3);
+    expect(told).toEqual([1, 'five', 3]);
+  });
+
+  it('that takes no parts lets them go', () => {
+    const piece = work('count', { task: 5, units: 1, done: () => undefined });
+    expect(() => piece.part({ kind: 'count', part: 1 }, turn())).not.toThrow();
+  });
+
+  it('takes no part and no result of another kind', () => {
+    const piece = work('count', { task: 5, units: 1, part: () => undefined, done: () => undefined });
+    const message = 'A task of kind count was answered as one of kind note.';
+    expect(() => piece.part({ kind: 'note', part: 1 }, turn())).toThrow(message);
+    expect(() => piece.done({ kind: 'note', result: '' }, turn(), 0)).toThrow(message);
+  });
+
+  it('that is lost is given again as it is, unless it says otherwise', () => {
+    const [plain, own] = [turn(), turn()];
+    const piece = work('count', { task: 5, units: 1, done: () => undefined });
+    piece.lost(plain);
+    expect(plain.given).toEqual([piece]);
+    let lost = 0;
+    work('count', { task: 5, units: 1, done: () => undefined, lost: () => void lost++ }).lost(own);
+    expect([lost, own.given]).toEqual([1, []]);
+  });
+});
