@@ -57,14 +57,16 @@ describe.each(GOLDEN)('the reference container %s', (name) => {
     const lines: VerifyLine[] = [];
     const reader = new ContainerReader(container, await indexContainer(container), openLz4());
     const options = { content: true, sample: 1, timeToleranceNs: 0n };
-    const exact = await verify(await expectManifest(manifest), reader, options, () => undefined);
+    const expectation = await expectManifest(manifest);
+    const exact = await verify(expectation, reader, options, () => undefined);
     expect(exact.onlyRounding).toBe(true);
     const tolerant = await verify(
-      await expectManifest(manifest),
+      expectation,
       reader,
       { ...options, timeToleranceNs: 1000n },
       (line) => void (line.mark === '=' || lines.push(line)),
     );
+    expectation.close();
     expect(lines).toEqual([]);
     expect(tolerant.same).toBe(golden.manifest.length);
   });

@@ -3,64 +3,46 @@ import { createInterface } from 'node:readline';
 import { ClfsError, messageOf } from '../error.js';
 import { type ManifestEntry, parseManifestEntry } from '../manifest/manifest-entry.js';
 import { entryFailure } from '../source/source-tree.js';
+import { TemporaryTable } from '../spill/temporary-table.js';
 import { quotePath } from '../text/escape-path.js';
 import { clampNs, type Expectation, type ExpectedEntry } from './expectation.js';
 
-interface Node {
-  readonly entry: ManifestEntry;
-  readonly children: Map<string, Node>;
-}
-
 /**
- * Expects of a container what a manifest says. The manifest is kept in memory. @throws ClfsError `usage`; the reason of
- * the signal
+ * Expects of a container what a manifest says. Its lines are kept in a temporary table, by directory and name. To be
+ * closed.
+ *
+ * @throws ClfsError `usage`; `temporary`; the reason of the signal
  */
 export async function expectManifest(file: string | Uint8Array, signal?: AbortSignal): Promise<Expectation> {
-  const nodes = new Map<string, Node>();
-  let number = 0;
+  const lines = new ManifestLines();
   try {
-    for await (const line of createInterface({
-      input: createReadStream(typeof file === 'string' ? file : Buffer.from(file)),
-      crlfDelay: Number.POSITIVE_INFINITY,
-    })) {
-      signal?.throwIfAborted();
-      number++;
-      if (line === '') continue;
-      const entry = parseManifestEntry(line, number);
-      nodes.set(pathKey(entry.path), { entry, children: new Map() });
-    }
+    await readLines(file, lines, signal);
+    const lost = lines.withoutDirectory();
+    if (lost)
+      throw new ClfsError(
+        'usage',
+        `The manifest ${quotePath(Buffer.from(file))} has ${quotePath(lost)}, and no line of the directory that it is in: it is not whole.`,
+      );
   } catch (error) {
+    lines.close();
     if (error instanceof ClfsError || signal?.aborted) throw error;
     throw new ClfsError('usage', `Cannot read the manifest ${quotePath(Buffer.from(file))}: ${messageOf(error)}.`, {
       cause: error,
     });
   }
-  for (const [path, node] of nodes) {
-    if (path === '') continue;
-    const slash = path.lastIndexOf('/');
-    const parent = nodes.get(slash < 0 ? '' : path.slice(0, slash));
-    if (!parent)
-      throw new ClfsError(
-        'usage',
-        `The manifest ${quotePath(Buffer.from(file))} has ${quotePath(Buffer.from(path, 'latin1'))}, and no line of the directory that it is in: it is not whole.`,
-      );
-    parent.children.set(path.slice(slash + 1), node);
-  }
   return {
     isPlain: true,
     directory(path) {
-      const node = nodes.get(pathKey(path));
-      if (!node) throw entryFailure('entry-vanished', 'the manifest does not have it');
-      const child = (name: Buffer) => {
-        const found = node.children.get(name.toString('latin1'));
-        if (!found) throw entryFailure('entry-vanished', 'the manifest does not have it');
-        return found.entry;
+      const self = toExpected(path, known(lines.get(path)));
+      // Each entry is asked for twice: what it is, and its content.
+      let last: { readonly name: Buffer; readonly entry: ManifestEntry } | undefined;
+      const child = (name: Buffer): ManifestEntry => {
+        if (!last?.name.equals(name)) last = { name, entry: known(lines.child(path, name)) };
+        return last.entry;
       };
       return {
-        self: toExpected(path, node.entry),
-        *names() {
-          for (const name of node.children.keys()) yield Buffer.from(name, 'latin1');
-        },
+        self,
+        names: () => lines.names(path),
         entry: (name) => toExpected(name, child(name)),
         content(name) {
           const { sha256 } = child(name);
@@ -69,13 +51,93 @@ export async function expectManifest(file: string | Uint8Array, signal?: AbortSi
         close: () => undefined,
       };
     },
-    close: () => undefined,
+    close: () => lines.close(),
   };
 }
 
-function pathKey(path: Uint8Array): string {
-  const key = Buffer.from(path).toString('latin1');
-  return key === '.' ? '' : key;
+async function readLines(file: string | Uint8Array, lines: ManifestLines, signal?: AbortSignal): Promise<void> {
+  let number = 0;
+  for await (const line of createInterface({
+    input: createReadStream(typeof file === 'string' ? file : Buffer.from(file)),
+    crlfDelay: Number.POSITIVE_INFINITY,
+  })) {
+    signal?.throwIfAborted();
+    number++;
+    if (line !== '') lines.add(line, number);
+  }
+}
+
+function known(entry: ManifestEntry | undefined): ManifestEntry {
+  if (!entry) throw entryFailure('entry-vanished', 'the manifest does not have it');
+  return entry;
+}
+
+const ROOT = Buffer.alloc(0);
+const ROOT_KEY = Buffer.of(0);
+/** Between a directory and a name of it: neither has it. */
+const ZERO = 0;
+const SLASH = 0x2f;
+
+/** The lines of a manifest: by directory, and by name in each. Every call may throw ClfsError `temporary`. */
+class ManifestLines {
+  readonly #table = new TemporaryTable();
+
+  /** @throws ClfsError `usage` when it is no line of a manifest */
+  add(line: string, number: number): void {
+    const path = pathOf(parseManifestEntry(line, number));
+    if (path.includes(ZERO))
+      throw new ClfsError(
+        'usage',
+        `Line ${number} of the manifest has a path with a zero byte, which no file can have.`,
+      );
+    this.#table.put(keyOf(path), Buffer.from(line));
+  }
+
+  get(path: Uint8Array): ManifestEntry | undefined {
+    const line = this.#table.get(keyOf(path));
+    return line && parseManifestEntry(Buffer.from(line).toString(), 0);
+  }
+
+  child(directory: Uint8Array, name: Uint8Array): ManifestEntry | undefined {
+    return this.get(directory.length === 0 ? name : Buffer.concat([directory, Buffer.of(SLASH), name]));
+  }
+
+  /** Names in a directory. */
+  *names(directory: Uint8Array): Generator<Buffer> {
+    const from = Buffer.concat([directory, Buffer.of(ZERO)]);
+    for (const page of this.#table.between(from, Buffer.concat([directory, Buffer.of(ZERO + 1)])))
+      for (const [key] of page) yield Buffer.from(key.subarray(from.length));
+  }
+
+  /** Path of an entry whose directory has no line. */
+  withoutDirectory(): Buffer | undefined {
+    let checked: Buffer | undefined;
+    for (const [bytes] of this.#table.pairs()) {
+      const key = Buffer.from(bytes);
+      const end = key.indexOf(ZERO);
+      const directory = key.subarray(0, end);
+      if (key.equals(ROOT_KEY) || checked?.equals(directory)) continue;
+      if (!this.#table.get(keyOf(directory)))
+        return Buffer.concat([directory, ...(end === 0 ? [] : [Buffer.of(SLASH)]), key.subarray(end + 1)]);
+      checked = directory;
+    }
+    return undefined;
+  }
+
+  close(): void {
+    this.#table.close();
+  }
+}
+
+function pathOf({ path }: ManifestEntry): Buffer {
+  const bytes = Buffer.from(path);
+  return bytes.equals(Buffer.from('.')) ? ROOT : bytes;
+}
+
+/** The root has an empty name in an empty directory. */
+function keyOf(path: Uint8Array): Buffer {
+  const slash = path.lastIndexOf(SLASH);
+  return Buffer.concat([path.subarray(0, Math.max(slash, 0)), Buffer.of(ZERO), path.subarray(slash + 1)]);
 }
 
 function toExpected(name: Buffer, entry: ManifestEntry): ExpectedEntry {
