@@ -25,6 +25,7 @@ export type { Phase, ProgressSnapshot } from './load/progress.js';
 export { LOG_LEVELS, type LogLevel } from './log/job-log.js';
 export { formatManifestEntry, type ManifestEntry } from './manifest/manifest-entry.js';
 export { readContent } from './namespace/content.js';
+export { countInodes } from './namespace/count-inodes.js';
 export { type LookedUp, lookUp } from './namespace/lookup.js';
 export type { ObjectBlob } from './namespace/object-blob.js';
 export type { ObjectIndex } from './namespace/object-index.js';

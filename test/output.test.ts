@@ -191,7 +191,7 @@ describe('load, as text on a pipe', () => {
 
   it('progress is a line of its own, and never 100 %', async () => {
     const url = await azurite.createContainer('pipe');
-    const run = await runProgram('clfsload', ['load', slow, url, '--state-path', fresh('state'), ...SLOW]);
+    const run = await runProgram('azcopy', ['load', 'clfs', slow, url, '--state-path', fresh('state'), ...SLOW]);
     const progress = run.stdout.split('\n').filter((line) => line.includes('Throughput'));
     expect(progress.length).toBeGreaterThanOrEqual(2);
     for (const line of progress) {
@@ -205,7 +205,15 @@ describe('load, as text on a pipe', () => {
 
   it('stopped by a signal', async () => {
     const url = await azurite.createContainer('stopped');
-    const { child, done } = startProgram('clfsload', ['load', slow, url, '--state-path', fresh('state'), ...SLOW]);
+    const { child, done } = startProgram('azcopy', [
+      'load',
+      'clfs',
+      slow,
+      url,
+      '--state-path',
+      fresh('state'),
+      ...SLOW,
+    ]);
     await new Promise<void>((resolve) =>
       child.stdout?.on('data', (text: string) => text.includes('Throughput') && resolve()),
     );
@@ -220,8 +228,9 @@ describe('load, as text on a pipe', () => {
 describe('load, on a terminal', () => {
   it('rewrites the progress line, prints messages over it, and ends below it', async () => {
     const url = await azurite.createContainer('terminal');
-    const { stdout, code } = await runOnTerminal('clfsload', [
+    const { stdout, code } = await runOnTerminal('azcopy', [
       'load',
+      'clfs',
       slow,
       url,
       '--state-path',
@@ -250,13 +259,23 @@ describe('load, on a terminal', () => {
   it('on a narrow one the details are left out, so that the line does not wrap', async () => {
     const url = await azurite.createContainer('narrow');
     const { stdout } = await runOnTerminal(
-      'clfsload',
-      ['load', slow, url, '--state-path', fresh('state'), ...SLOW],
+      'azcopy',
+      ['load', 'clfs', slow, url, '--state-path', fresh('state'), ...SLOW],
       100,
     );
     expect(stdout).toContain('Throughput');
     const [first] = /\r[^\r\n]*Throughput[^\r\n]*/.exec(stdout) ?? [''];
     expect(first).not.toContain('overall');
+  });
+
+  it('fits also where its usual form does not', async () => {
+    const url = await azurite.createContainer('narrower');
+    const args = ['load', 'clfs', slow, url, '--state-path', fresh('state'), ...SLOW];
+    const { stdout } = await runOnTerminal('azcopy', args, 60);
+    const shown = [...stdout.matchAll(/\r(\d[^\r\n]*)/g)].map(([, line]) => line.trimEnd());
+    expect(shown.length).toBeGreaterThanOrEqual(2);
+    for (const line of shown)
+      expect(line).toMatch(/^\d\d?\.\d %, \d+ Done, 0 Failed(, \d+ Pending)?, 21 Total(, \d+\.\d Mb\/s)?$/);
   });
 });
 

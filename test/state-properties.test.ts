@@ -52,6 +52,7 @@ const RECORD: JobRecord = {
   encoder: '',
   books: true,
   notChecked: '',
+  permille: 0,
 };
 
 type Step = { readonly kind: 'add' | 'claim' | 'finish' | 'crash' | 'fail'; readonly value: number };

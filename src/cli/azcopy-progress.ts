@@ -1,7 +1,7 @@
 import type { LoadSummary, ProgressSnapshot } from '../index.js';
-
-/** The time left is estimated after this much time; before, it would be a guess. */
-const ETA_AFTER_MS = 10_000;
+import type { ProgressFigures } from './progress/figures.js';
+import { ProgressMeter, type ProgressSample } from './progress/meter.js';
+import { counted, durationText } from './progress/quantities.js';
 
 /** Said once when the service stops answering. */
 export const WAITING = 'The service does not answer; waiting for it. Requests are repeated until it does.';
@@ -23,15 +23,18 @@ export interface ProgressFields {
 }
 
 /** Turns snapshots into the fields of Progress messages; throughput is that since the message before. */
-export class ProgressMeter {
+export class AzcopyMeter {
   #last: { readonly bytes: number; readonly elapsedMs: number } | undefined;
+  readonly #meter = new ProgressMeter();
 
   fields(now: ProgressSnapshot): ProgressFields {
     // Bytes that earlier sessions sent do not count for the rate of this one.
     const last = this.#last ?? { bytes: now.bytesDone - now.sessionBytes, elapsedMs: 0 };
+    if (!this.#last)
+      this.#meter.take({ ...sampleOf(now), ms: 0, done: workDone(now) - now.sessionFiles, bytes: last.bytes });
     const deltaMs = now.elapsedMs - last.elapsedMs;
     this.#last = { bytes: now.bytesDone, elapsedMs: now.elapsedMs };
-    const left = secondsLeft(now);
+    const { secondsLeft } = this.#meter.take(sampleOf(now));
     const report = Math.round(Date.now() / 1000);
     return {
       elapsed: now.elapsedMs / 1000,
@@ -40,14 +43,81 @@ export class ProgressMeter {
       files_pending: now.filesPending,
       files_skipped: 0,
       files_total: now.filesTotal,
-      pct_complete: percentOf(now),
+      pct_complete: now.permille / 10,
       phase: now.phase,
       throughput_Mbps: megabitsPerSecond(Math.max(0, now.bytesDone - last.bytes), deltaMs),
       throughput_delta_secs: deltaMs / 1000,
-      time_eta: left === undefined ? null : report + Math.round(left),
+      time_eta: secondsLeft === undefined ? null : report + Math.round(secondsLeft),
       time_report: report,
     };
   }
+}
+
+/** What the time left is foretold by. */
+function sampleOf(now: ProgressSnapshot): ProgressSample {
+  return {
+    ms: now.elapsedMs,
+    done: workDone(now),
+    total: now.scanning ? undefined : now.filesTotal,
+    bytes: now.bytesDone,
+    bytesTotal: now.bytesTotal,
+    waiting: now.waitingSinceMs > 0,
+  };
+}
+
+function workDone({ filesDone, filesFailed }: ProgressSnapshot): number {
+  return filesDone + filesFailed;
+}
+
+/** Where a load stands, for the line of progress that is not azcopy's. */
+export function loadFigures(now: ProgressSnapshot): ProgressFigures {
+  return {
+    work: 'load',
+    label: now.phase,
+    unit: 'entries',
+    done: workDone(now),
+    // While the source is gone over, a total would only grow.
+    total: now.scanning ? undefined : now.filesTotal,
+    bytes: now.bytesDone,
+    bytesTotal: now.totalsKnown ? now.bytesTotal : undefined,
+    permille: now.totalsKnown ? now.permille : undefined,
+    failed: now.filesFailed,
+    retries: now.retries,
+    waitingSeconds: now.waitingSinceMs > 0 ? Math.max(0, (Date.now() - now.waitingSinceMs) / 1000) : undefined,
+  };
+}
+
+/**
+ * Azcopy's line of progress.
+ *
+ * @param columns of the terminal: details, and counts that say little, are left out where they do not fit
+ */
+export function azcopyLine(now: ProgressSnapshot, fields: ProgressFields, columns: number | undefined): string {
+  const percent = `${fields.pct_complete.toFixed(1)} %`;
+  const done = `${now.filesDone} Done, ${now.filesFailed} Failed`;
+  const rate = fields.throughput_Mbps.toFixed(1);
+  const all = `${percent}, ${done}, ${fields.files_pending} Pending, 0 Skipped, ${now.filesTotal} Total, Throughput (Mb/s): ${rate}`;
+  const details = `${all} (${detailsOf(now, fields).join(', ')})`;
+  if (columns === undefined) return details;
+  const forms = [
+    details,
+    all,
+    `${percent}, ${done}, ${fields.files_pending} Pending, ${now.filesTotal} Total, ${rate} Mb/s`,
+    `${percent}, ${done}, ${now.filesTotal} Total`,
+    `${percent}, ${done}`,
+  ];
+  const room = Math.max(1, columns - 1);
+  return forms.find((form) => form.length <= room) ?? percent.slice(0, room);
+}
+
+function detailsOf(now: ProgressSnapshot, { time_eta, time_report }: ProgressFields): readonly string[] {
+  const parts: string[] = [now.phase];
+  if (now.scanning) parts.push('totals still growing');
+  parts.push(`overall ${megabitsPerSecond(now.sessionBytes, now.elapsedMs).toFixed(1)} Mb/s`);
+  if (time_eta !== null) parts.push(`${durationText(time_eta - time_report)} left`);
+  if (now.retries > 0) parts.push(counted(now.retries, 'retries'));
+  if (now.throttled > 0) parts.push(`${now.throttled} throttled`);
+  return parts;
 }
 
 /** Fields of an EndOfJob message. Source: docs/output.md 1.3 */
@@ -63,29 +133,6 @@ export function endFields({ status, progress }: LoadSummary): Record<string, num
   };
 }
 
-/**
- * Work for an entry beside its bytes, expressed in bytes: so the percentage moves evenly over small and large files.
- */
-const ENTRY_COST_BYTES = 65536;
-
-function cost(entries: number, bytes: number): number {
-  return entries * ENTRY_COST_BYTES + bytes;
-}
-
-/** Never 100 before the end. */
-function percentOf(now: ProgressSnapshot): number {
-  const total = cost(now.filesTotal, now.bytesTotal);
-  return total === 0 ? 0 : Math.min(99.9, (100 * cost(now.filesDone + now.filesFailed, now.bytesDone)) / total);
-}
-
-/** Seconds to the end at the mean rate of the session; undefined while that would be a guess. */
-export function secondsLeft(now: ProgressSnapshot): number | undefined {
-  const done = cost(now.sessionFiles, now.sessionBytes);
-  if (now.scanning || now.elapsedMs < ETA_AFTER_MS || done <= 0 || now.waitingSinceMs > 0) return undefined;
-  const left = cost(now.filesTotal, now.bytesTotal) - cost(now.filesDone + now.filesFailed, now.bytesDone);
-  return (Math.max(0, left) / done) * (now.elapsedMs / 1000);
-}
-
-export function megabitsPerSecond(bytes: number, ms: number): number {
+function megabitsPerSecond(bytes: number, ms: number): number {
   return ms > 0 ? (bytes * 8) / 1000 / ms : 0;
 }

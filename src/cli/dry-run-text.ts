@@ -1,5 +1,5 @@
 import { type DryRun, ENTRY_TYPE_NAMES, escapePath } from '../index.js';
-import { humanBytes } from './verbs/entry-text.js';
+import { durationText, shortBytes } from './progress/quantities.js';
 
 /** Rate for which the time is told when no cap is given, in megabits per second. */
 const USUAL_MBPS = 1000;
@@ -14,7 +14,7 @@ export function dryRunText(run: DryRun, capMbps: number): string {
     'This was a dry run: nothing has been written.',
     '',
     `Entries: ${run.entries} (${types.map(({ name, count }) => `${count} ${name}`).join(', ')})`,
-    `Bytes of file data: ${run.bytes} (${humanBytes(run.bytes)})`,
+    `Bytes of file data: ${run.bytes} (${shortBytes(run.bytes)})`,
     `Objects to be written: ${run.objects}`,
     `PUT requests: ${run.puts}`,
     `Hard-link groups: ${run.linkGroups} (${run.linkNames} names)`,
@@ -83,13 +83,4 @@ type Tally = NonNullable<DryRun['unstorable']>['acls'];
 
 function seconds(run: DryRun, mbps: number): number {
   return Math.ceil((run.bytesOnWire * 8) / (mbps * 1_000_000));
-}
-
-/** A length of time for people: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`. */
-export function durationText(totalSeconds: number): string {
-  const minutes = Math.round(totalSeconds / 60);
-  if (totalSeconds < 90) return `${Math.round(totalSeconds)} s`;
-  if (minutes < 90) return `${minutes} min`;
-  if (minutes < 2880) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
-  return `${Math.floor(minutes / 1440)} d ${Math.floor((minutes % 1440) / 60)} h`;
 }

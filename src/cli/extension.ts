@@ -11,7 +11,7 @@ import {
   VERSION,
 } from '../index.js';
 import { parseChoice, parsePositive, parseUint32, strict, UsageError, usageText } from './arguments.js';
-import { endFields, ProgressMeter, WAITING } from './azcopy-progress.js';
+import { AzcopyMeter, endFields, WAITING } from './azcopy-progress.js';
 import { exactArguments } from './exact-arguments.js';
 import { LoadOutput } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
@@ -156,7 +156,7 @@ function containerUrl(account: string, container: string, sas: string): string {
 
 /** The lines that azcopy reads. */
 class AzcopyOutput implements ExtensionOutput {
-  readonly #meter = new ProgressMeter();
+  readonly #meter = new AzcopyMeter();
   #timer: NodeJS.Timeout | undefined;
   #reportedWaiting = false;
 
@@ -220,7 +220,7 @@ function errorLine(text: string): string {
 }
 
 function ownOutput(): ExtensionOutput {
-  const messages = openMessages('text', 'default', process.stdout);
+  const messages = openMessages({ type: 'text', level: 'default', form: 'azcopy' }, process.stdout);
   const output = new LoadOutput(messages);
   return {
     event: (event) => output.event(event),

@@ -26,13 +26,16 @@ import { dryRunFields, dryRunText } from './dry-run-text.js';
 import { LoadOutput } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
 import {
+  type JobProgress,
   type MessageOutput,
   OUTPUT_LEVELS,
   OUTPUT_TYPES,
   type OutputLevel,
   type OutputType,
   openMessages,
+  type ProgressForm,
 } from './messages.js';
+import { counted } from './progress/quantities.js';
 import { runLoad } from './run-load.js';
 import { stopOnSignals } from './stop-on-signals.js';
 
@@ -207,7 +210,7 @@ export async function runLoadCommand(name: string, argv: readonly string[]): Pro
   const [source, container] = command.args;
   if (!flags.dryRun)
     return runJob(command, { source, container, statePath: flags.statePath, newSession: flags.newSession });
-  return withMessages(flags, async (messages, signal) => {
+  return withMessages(command, async (messages, signal) => {
     const selection = selectionOf(flags);
     const size = await dryRun({
       source: presentPath(source),
@@ -215,8 +218,8 @@ export async function runLoadCommand(name: string, argv: readonly string[]): Pro
       preserveHardLinks: flags.preserveHardlinks,
       signal,
       onSize:
-        process.stdout.isTTY && flags.outputType === 'text'
-          ? ({ entries, bytes }) => messages.progress(`${entries} entries, ${bytes} bytes found`, undefined, '')
+        flags.outputType === 'text' && (formOf(command) === 'own' || process.stdout.isTTY)
+          ? ({ entries, bytes }) => messages.progress(sizingProgress(entries, bytes))
           : undefined,
     });
     messages.report(dryRunText(size, flags.capMbps), dryRunFields(size, flags.capMbps));
@@ -242,7 +245,7 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
   const selects = (['excludePath', 'excludePattern', 'oneFileSystem'] as const).some(
     (name) => given(name) !== undefined,
   );
-  return withMessages(flags, async (messages, signal) => {
+  return withMessages(command, async (messages, signal) => {
     if (!job.statePath) throw new ClfsError('usage', 'please specify a state-path');
     const manifest = given('manifest');
     return await runLoad(
@@ -275,11 +278,26 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
   });
 }
 
+/** Only the command that azcopy had shows its progress as azcopy did. */
+function formOf(command: Command): ProgressForm {
+  return command.name() === 'azcopy load clfs' ? 'azcopy' : 'own';
+}
+
+/** How far a dry run has come. */
+function sizingProgress(done: number, bytes: number): JobProgress {
+  return {
+    content: () => undefined,
+    azcopyLine: () => `${counted(done, 'entries')}, ${counted(bytes, 'bytes')} found`,
+    figures: () => ({ label: 'Sizing', unit: 'entries', done, bytes }),
+  };
+}
+
 async function withMessages(
-  flags: Flags,
+  command: Command,
   use: (messages: MessageOutput, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
-  const messages = openMessages(flags.outputType, flags.outputLevel, process.stdout);
+  const { outputType, outputLevel } = command.opts<Flags>();
+  const messages = openMessages({ type: outputType, level: outputLevel, form: formOf(command) }, process.stdout);
   const stop = stopOnSignals(() => messages.info('INFO: stopping; once more stops at once'));
   try {
     return await use(messages, stop.signal);

@@ -1,18 +1,14 @@
 import type { FinalStatus, LoadEvent, LoadSummary, ProgressSnapshot } from '../index.js';
 import { messageOf, redact, VERSION } from '../index.js';
-import { endFields, megabitsPerSecond, ProgressMeter, secondsLeft, WAITING } from './azcopy-progress.js';
-import { durationText } from './dry-run-text.js';
+import { AzcopyMeter, azcopyLine, endFields, loadFigures, WAITING } from './azcopy-progress.js';
 import type { MessageOutput } from './messages.js';
-
-/** Time between two progress lines. Source: docs/output.md 1.1 */
-const PROGRESS_MS = 2000;
 
 /** Shows a load as azcopy showed it. */
 export class LoadOutput {
   readonly #messages: MessageOutput;
   #timer: NodeJS.Timeout | undefined;
   #snapshot: (() => ProgressSnapshot) | undefined;
-  readonly #meter = new ProgressMeter();
+  readonly #meter = new AzcopyMeter();
   #reportedWaiting = false;
 
   constructor(messages: MessageOutput) {
@@ -34,7 +30,7 @@ export class LoadOutput {
 
   start(snapshot: () => ProgressSnapshot): void {
     this.#snapshot = snapshot;
-    this.#timer = setInterval(() => this.#progress(), PROGRESS_MS);
+    this.#timer = setInterval(() => this.#progress(), this.#messages.progressMs);
     this.#timer.unref();
   }
 
@@ -59,22 +55,13 @@ export class LoadOutput {
     if (!now) return;
     if (now.waitingSinceMs > 0 && !this.#reportedWaiting) this.#messages.info(`INFO: ${WAITING}`);
     this.#reportedWaiting = now.waitingSinceMs > 0;
-    const fields = this.#meter.fields(now);
-    const counts = `${now.filesDone} Done, ${now.filesFailed} Failed, ${fields.files_pending} Pending, 0 Skipped, ${now.filesTotal} Total`;
-    const line = `${fields.pct_complete.toFixed(1)} %, ${counts}, Throughput (Mb/s): ${fields.throughput_Mbps.toFixed(1)}`;
-    this.#messages.progress(line, fields, detailsText(now));
+    const fields = () => this.#meter.fields(now);
+    this.#messages.progress({
+      content: fields,
+      azcopyLine: (columns) => azcopyLine(now, fields(), columns),
+      figures: () => loadFigures(now),
+    });
   }
-}
-
-function detailsText(now: ProgressSnapshot): string {
-  const parts: string[] = [now.phase];
-  const leftSeconds = secondsLeft(now);
-  if (now.scanning) parts.push('totals still growing');
-  parts.push(`overall ${megabitsPerSecond(now.sessionBytes, now.elapsedMs).toFixed(1)} Mb/s`);
-  if (leftSeconds !== undefined) parts.push(`${durationText(leftSeconds)} left`);
-  if (now.retries > 0) parts.push(`${now.retries} retries`);
-  if (now.throttled > 0) parts.push(`${now.throttled} throttled`);
-  return ` (${parts.join(', ')})`;
 }
 
 function summaryText(status: FinalStatus, progress: ProgressSnapshot): string {

@@ -94,6 +94,7 @@ async function azcopy(argv: readonly string[]): Promise<number> {
   }
   if (first === 'clfs') {
     if (second === undefined || second === '--help' || second === '-h') return print(verbsHelp('azcopy clfs'));
+    if (second === 'resume') return guard('azcopy clfs resume', rest, runResume);
     return verb('azcopy clfs', second, rest);
   }
   return passOn(argv);
@@ -143,7 +144,9 @@ async function guard(
         ? `${usageText(error)}${usageExit === VERB_USAGE_FAILURE ? dashHint(error) : ''}\nSee "${name} --help".`
         : error.message;
     if (wantsJsonErrors(argv))
-      (await import('./messages.js')).openMessages('json', 'default', process.stdout).error(`Error: ${text}`);
+      (await import('./messages.js'))
+        .openMessages({ type: 'json', level: 'default', form: 'own' }, process.stdout)
+        .error(`Error: ${text}`);
     return complain(text, usageExit);
   }
 }

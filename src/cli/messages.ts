@@ -1,21 +1,30 @@
 import { escapeJson, escapeText } from '../index.js';
+import type { ProgressFigures } from './progress/figures.js';
+import { StatusLine } from './progress/status-line.js';
 
 /** Types of the JSON lines, in azcopy's words. */
 type MessageType = 'Init' | 'Info' | 'Progress' | 'EndOfJob' | 'Error';
 
+/** Where a job stands, in each form in which it is said. */
+export interface JobProgress {
+  /** For JSON. */
+  content(): unknown;
+  /** In azcopy's words, for a terminal of so many columns; undefined: for a pipe. */
+  azcopyLine(columns: number | undefined): string;
+  figures(): ProgressFigures;
+}
+
 /** Where messages for the user go, and in which form. */
 export interface MessageOutput {
+  /** How often {@link progress} is to be called, in milliseconds. */
+  readonly progressMs: number;
   /** A line for people, such as `INFO: …`. */
   info(text: string): void;
   /** What ends the program. */
   error(text: string): void;
   /** Where the job is logged: in JSON only. */
   init(content: unknown): void;
-  /**
-   * @param text for a line that is rewritten in place @param content for JSON @param details that follow where there is
-   * room
-   */
-  progress(text: string, content: unknown, details: string): void;
+  progress(progress: JobProgress): void;
   endOfJob(text: string, content: unknown): void;
   /** A result other than the end of a job; in JSON, an Info whose content is JSON. */
   report(text: string, content: unknown): void;
@@ -29,8 +38,23 @@ export type OutputType = (typeof OUTPUT_TYPES)[number];
 export const OUTPUT_LEVELS = ['default', 'essential', 'quiet'] as const;
 export type OutputLevel = (typeof OUTPUT_LEVELS)[number];
 
-/** Opens the output on a stream. `quiet` says nothing; `essential` leaves out progress. */
-export function openMessages(type: OutputType, level: OutputLevel, stream: NodeJS.WriteStream): MessageOutput {
+/** In whose way progress is shown: azcopy's line, every 2 seconds, or that of all other commands. */
+export type ProgressForm = 'azcopy' | 'own';
+
+/** Time between two progress messages of azcopy. Source: docs/output.md 1.1 */
+const AZCOPY_MS = 2000;
+const OWN_MS = 1000;
+
+/** What messages are opened with. */
+export interface MessageOptions {
+  readonly type: OutputType;
+  /** `quiet` says nothing; `essential` leaves out progress. */
+  readonly level: OutputLevel;
+  readonly form: ProgressForm;
+}
+
+/** Opens the output on a stream. */
+export function openMessages({ type, level, form }: MessageOptions, stream: NodeJS.WriteStream): MessageOutput {
   // A reader that goes away never stops a load.
   let open = true;
   stream.on('error', () => {
@@ -39,13 +63,22 @@ export function openMessages(type: OutputType, level: OutputLevel, stream: NodeJ
   const write = (text: string) => {
     if (open) stream.write(text);
   };
+  const text = form === 'azcopy' ? azcopyText : ownText;
   const output = type === 'none' || level === 'quiet' ? silent() : type === 'json' ? json(write) : text(write, stream);
   return level === 'essential' ? { ...output, progress: () => undefined } : output;
 }
 
 function silent(): MessageOutput {
   const nothing = () => undefined;
-  return { info: nothing, error: nothing, init: nothing, progress: nothing, endOfJob: nothing, report: nothing };
+  return {
+    progressMs: AZCOPY_MS,
+    info: nothing,
+    error: nothing,
+    init: nothing,
+    progress: nothing,
+    endOfJob: nothing,
+    report: nothing,
+  };
 }
 
 function json(write: (text: string) => void): MessageOutput {
@@ -61,10 +94,11 @@ function json(write: (text: string) => void): MessageOutput {
       )}\n`,
     );
   return {
+    progressMs: AZCOPY_MS,
     info: (message) => writeMessage('Info', message),
     error: (message) => writeMessage('Error', message),
     init: (content) => writeMessage('Init', JSON.stringify(content)),
-    progress: (_text, content) => writeMessage('Progress', JSON.stringify(content)),
+    progress: ({ content }) => writeMessage('Progress', JSON.stringify(content())),
     endOfJob: (_text, content) => writeMessage('EndOfJob', JSON.stringify(content)),
     report: (_text, content) => writeMessage('Info', JSON.stringify(content)),
   };
@@ -73,7 +107,7 @@ function json(write: (text: string) => void): MessageOutput {
 /**
  * On a terminal the progress line is rewritten in place, and messages are printed over it; elsewhere each is a line.
  */
-function text(write: (text: string) => void, stream: NodeJS.WriteStream): MessageOutput {
+function azcopyText(write: (text: string) => void, stream: NodeJS.WriteStream): MessageOutput {
   const terminal = stream.isTTY === true;
   let line = '';
   const over = (raw: string) => {
@@ -86,20 +120,45 @@ function text(write: (text: string) => void, stream: NodeJS.WriteStream): Messag
     line = '';
   };
   return {
+    progressMs: AZCOPY_MS,
     info: over,
     error: over,
     init: () => undefined,
-    progress(message, _content, details) {
-      if (!terminal) write(`${message}${details}\n`);
+    progress({ azcopyLine }) {
+      if (!terminal) write(`${azcopyLine(undefined)}\n`);
       else {
-        // A line that wraps could not be rewritten: details that do not fit are left out.
-        const shown = message.length + details.length < stream.columns ? message + details : message;
+        const shown = azcopyLine(stream.columns);
         write(`\r${shown.padEnd(line.length)}`);
         line = shown;
       }
     },
     endOfJob: end,
     report: end,
+  };
+}
+
+/** The progress line is erased before each message. */
+function ownText(write: (text: string) => void, stream: NodeJS.WriteStream): MessageOutput {
+  const line = new StatusLine({
+    isTTY: stream.isTTY,
+    get columns() {
+      return stream.columns;
+    },
+    hasColors: () => stream.hasColors(),
+    write,
+  });
+  const say = (message: string) => {
+    line.clear();
+    write(`${escapeText(message)}\n`);
+  };
+  return {
+    progressMs: OWN_MS,
+    info: say,
+    error: say,
+    init: () => undefined,
+    progress: ({ figures }) => line.show(figures),
+    endOfJob: say,
+    report: say,
   };
 }
 

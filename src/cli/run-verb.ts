@@ -13,12 +13,13 @@ const INTERRUPTED = 130;
  */
 export async function runVerb(run: (io: VerbIo) => Promise<number>): Promise<number> {
   const signal = interruption();
+  const io = createIo(signal);
   try {
-    const io = createIo(signal);
     const exit = await run(io);
     await io.finish();
     return exit;
   } catch (error) {
+    io.clearProgress();
     // At once: output that nobody reads, or a request that nobody answers, would keep the process alive.
     if (signal.aborted) process.exit(INTERRUPTED);
     if (error instanceof ClosedPipe) return 0;

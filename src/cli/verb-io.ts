@@ -1,9 +1,10 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { ClfsError, escapeText, messageOf, Pace } from '../index.js';
+import { StatusLine } from './progress/status-line.js';
 import type { VerbIo } from './verbs/verb.js';
 
 const STANDARD_OUTPUT = 1;
-const PROGRESS_MS = 1000;
+const NEWLINE = 0x0a;
 
 /** The reader of standard output has closed it: the verb ends, and that is no error. */
 export class ClosedPipe extends Error {}
@@ -12,6 +13,8 @@ export class ClosedPipe extends Error {}
 export interface ProgramIo extends VerbIo {
   /** Waits until everything has been taken. @throws as {@link VerbIo.write} */
   finish(): Promise<void>;
+  /** Erases the line of progress, before something else is written to standard error. */
+  clearProgress(): void;
 }
 
 /**
@@ -22,21 +25,32 @@ export interface ProgramIo extends VerbIo {
 export function createIo(signal: AbortSignal): ProgramIo {
   const pace = new Pace(signal);
   const put = isFile(STANDARD_OUTPUT) ? writeToFile : streamWriter(process.stdout, signal);
-  let shownAt = performance.now();
+  const line = new StatusLine(process.stderr);
+  const onOneTerminal = process.stdout.isTTY && process.stderr.isTTY;
+  let lineHasBegun = false;
   return {
     signal,
     async write(bytes) {
+      if (onOneTerminal) {
+        line.clear();
+        lineHasBegun = bytes.length > 0 && bytes.at(-1) !== (typeof bytes === 'string' ? '\n' : NEWLINE);
+      }
       await put(bytes);
       await pace.pause();
     },
-    finish: async () => put(''),
-    complain: (text) => void process.stderr.write(`${escapeText(text)}\n`),
-    progress(text) {
-      const now = performance.now();
-      if (now - shownAt < PROGRESS_MS) return;
-      shownAt = now;
-      process.stderr.write(process.stderr.isTTY ? `\r${text().padEnd(60)}` : `${text()}\n`);
+    async finish() {
+      line.clear();
+      await put('');
     },
+    complain(text) {
+      line.clear();
+      process.stderr.write(`${escapeText(text)}\n`);
+    },
+    progress(figures) {
+      // It would be written into what is shown there, and erase it.
+      if (!lineHasBegun) line.show(figures);
+    },
+    clearProgress: () => line.clear(),
   };
 }
 

@@ -22,6 +22,7 @@ export function startEstimate(setup: SizeSetup, progress: Progress): { stop(): v
       progress.notCounted = 'it cannot be seen without /proc';
     });
     sizer.done.catch((error) => {
+      progress.sizing = false;
       progress.notCounted = `the source could not be gone over: ${messageOf(error)}`;
     });
   }, SIZE_AFTER_MS);

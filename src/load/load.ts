@@ -82,6 +82,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     const work = createContext(constants, resources.source, resources.container, lz4, 1, clock);
     if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
     else if (settings.estimate !== false && !internals?.container) {
+      progress.sizing = true;
       sizing = startEstimate({ spec, root: resources.source.descriptor, geometry: constants.geometry }, progress);
     }
     runner = internals?.container ? createInlineRunner(shareLoadLane(work)) : await openRunner(job, constants, warn);

@@ -165,6 +165,7 @@ function newRecord(spec: LoadSpec, settings: RunSettings, random: (bytes: number
     encoder: '',
     books: true,
     notChecked: '',
+    permille: 0,
   };
 }
 

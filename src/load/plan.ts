@@ -52,6 +52,7 @@ export class LoadPlan implements Plan<LoadKinds> {
   }
 
   next(turn: Turn<LoadKinds>): void {
+    this.#recordProgress();
     if (this.#hasTooManyFailures(turn) || turn.room <= 0) return;
     const { state } = this.#context;
     for (const id of state.directoryLife.claimReady(Math.ceil(turn.room / OBJECT_UNITS)))
@@ -60,6 +61,13 @@ export class LoadPlan implements Plan<LoadKinds> {
     if (!this.#scanComplete) this.#scan(turn);
     this.#files(turn);
     if (this.#scanComplete) this.#linked(turn);
+  }
+
+  /** In the transaction of the results that brought it: what is shown of it is never taken back by a crash. */
+  #recordProgress(): void {
+    const { state, progress } = this.#context;
+    const { permille, sized } = progress.toRecord();
+    if (permille > state.record.permille || (sized && !state.record.sized)) state.update({ permille, sized });
   }
 
   advance(): Advance {

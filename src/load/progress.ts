@@ -19,8 +19,15 @@ export interface ProgressSnapshot {
   readonly filesTotal: number;
   /** Whether the totals still grow: neither the listing nor the sizing pass has seen everything. */
   readonly scanning: boolean;
+  /** Whether both totals are those of all of the source: they change only if it does. */
+  readonly totalsKnown: boolean;
   /** Bytes of file data done, those of earlier sessions included. */
   readonly bytesDone: number;
+  /**
+   * Thousandths of the work done, by entries and bytes. Never falls, also over sessions that were killed; 0 while the
+   * totals are not known, and at most 999 before the end.
+   */
+  readonly permille: number;
   /**
    * Bytes of file data in all, as far as they are known: those done, those left of large files, or what the sizing pass
    * found.
@@ -44,6 +51,27 @@ export interface ProgressSnapshot {
   readonly elapsedMs: number;
 }
 
+/** Entries and bytes of a source, as a pass over all of it found them. */
+export interface SizedTotals {
+  readonly entries: number;
+  readonly bytes: number;
+}
+
+/** What a job records of its progress. */
+export interface RecordedProgress {
+  /** See {@link ProgressSnapshot.permille}. */
+  readonly permille: number;
+  /** Absent while nobody has gone over all of the source. */
+  readonly sized?: SizedTotals;
+}
+
+/**
+ * Work for an entry beside its bytes, expressed in bytes: so that the share moves evenly over small and large files.
+ */
+const ENTRY_COST_BYTES = 65536;
+/** More than this is said of no job that has not come to its end. */
+const MOST_PERMILLE = 999;
+
 /** How long listings count what the format cannot hold. */
 const COUNT_LISTED_MS = 5000;
 
@@ -63,13 +91,16 @@ export class Progress {
   listedUnstorable: UnstorableCount | undefined;
   /** Why nobody has. */
   notCounted = 'the load did not size its source';
-  #sized: { readonly entries: number; readonly bytes: number; readonly complete: boolean } | undefined;
+  /** Whether a pass over the source is to come or under way, so that totals are foretold only when it has ended. */
+  sizing = false;
+  #sized: (SizedTotals & { readonly complete: boolean }) | undefined;
   readonly #clock: Clock;
   readonly #begunMs: number;
   #bytesBefore = 0;
   #doneBefore = 0;
   #counters: () => JobCounters = () => ({ done: 0, bytes: 0, excluded: 0 });
   #traffic: Traffic | undefined;
+  #recorded: () => RecordedProgress = () => ({ permille: 0 });
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -80,10 +111,19 @@ export class Progress {
    * Counts what earlier sessions did.
    *
    * @param counters what is recorded: the one truth of what is done
+   * @param recorded what is recorded of the progress
    */
-  begin(counters: () => JobCounters, failed: number, open: number, traffic: Traffic): void {
+  begin(
+    { counters, recorded }: { readonly counters: () => JobCounters; readonly recorded: () => RecordedProgress },
+    failed: number,
+    open: number,
+    traffic: Traffic,
+  ): void {
     const { done, bytes } = counters();
     this.#counters = counters;
+    this.#recorded = recorded;
+    const { sized } = recorded();
+    if (sized && !this.#sized?.complete) this.setSized(sized.entries, sized.bytes, true);
     this.#bytesBefore = bytes;
     this.#doneBefore = done;
     this.failed = failed;
@@ -101,14 +141,34 @@ export class Progress {
 
   /** Takes what the sizing pass has found so far. */
   setSized(entries: number, bytes: number, complete: boolean): void {
+    if (!complete && this.#sized?.complete) return;
     this.#sized = { entries, bytes, complete };
+  }
+
+  /** What is to be recorded of the progress, with the results that brought it. */
+  toRecord(): RecordedProgress {
+    const { permille, sized } = this.#recorded();
+    const known = this.#sized?.complete ? { entries: this.#sized.entries, bytes: this.#sized.bytes } : sized;
+    return { permille: Math.max(permille, this.#permille()), sized: known };
+  }
+
+  get #totalsKnown(): boolean {
+    return this.#sized?.complete ?? (!this.scanning && !this.sizing);
+  }
+
+  /** By entries and bytes, as far as they have been done by now. */
+  #permille(): number {
+    if (!this.#totalsKnown) return 0;
+    const { done, bytes } = this.#counters();
+    const all = workOf(this.#total(done), this.#bytesTotal(bytes));
+    const share = workOf(done + this.failed, bytes) / Math.max(1, all);
+    return Math.min(MOST_PERMILLE, Math.max(0, Math.floor(1000 * share)));
   }
 
   snapshot(): ProgressSnapshot {
     const traffic = this.#traffic?.totals();
     const { done, bytes, excluded } = this.#counters();
-    // A tree that grows while it is loaded can hold more than it had when it was sized.
-    const total = Math.max(this.found, done + this.failed, this.scanning ? (this.#sized?.entries ?? 0) : 0);
+    const total = this.#total(done);
     return {
       phase: this.phase,
       filesDone: done,
@@ -117,8 +177,10 @@ export class Progress {
       filesPending: total - done - this.failed,
       filesTotal: total,
       scanning: this.scanning && this.#sized?.complete !== true,
+      totalsKnown: this.#totalsKnown,
+      permille: this.#recorded().permille,
       bytesDone: bytes,
-      bytesTotal: Math.max(bytes + this.openLargeBytes(), this.#sized?.bytes ?? 0),
+      bytesTotal: this.#bytesTotal(bytes),
       sessionFiles: done - this.#doneBefore,
       sessionBytes: Math.max(0, bytes - this.#bytesBefore),
       bytesOnWire: traffic?.bytesSent ?? 0,
@@ -129,4 +191,17 @@ export class Progress {
       elapsedMs: this.#clock.monotonic() - this.#begunMs,
     };
   }
+
+  /** A tree that grows while it is loaded can hold more than it had when it was sized. */
+  #total(done: number): number {
+    return Math.max(this.found, done + this.failed, this.scanning ? (this.#sized?.entries ?? 0) : 0);
+  }
+
+  #bytesTotal(bytes: number): number {
+    return Math.max(bytes + this.openLargeBytes(), this.#sized?.bytes ?? 0);
+  }
+}
+
+function workOf(entries: number, bytes: number): number {
+  return entries * ENTRY_COST_BYTES + bytes;
 }

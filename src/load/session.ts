@@ -80,6 +80,12 @@ export class Session {
     };
   }
 
+  /** Where the progress reads what is recorded. */
+  get #recorded() {
+    const { state } = this.#parts.job;
+    return { counters: () => state.counters, recorded: () => state.record };
+  }
+
   async run(): Promise<LoadSummary> {
     const { options, job, context, work, signal, runner } = this.#parts;
     const root = sourcePath(job.spec);
@@ -90,7 +96,7 @@ export class Session {
     let failure: unknown;
     try {
       if (this.#isFinished()) {
-        progress.begin(() => state.counters, 0, 0, this.#parts.traffic);
+        progress.begin(this.#recorded, 0, 0, this.#parts.traffic);
         progress.scanning = false;
         options.onStart?.(() => progress.snapshot());
         this.#report('This job is finished already: everything is in the container.');
@@ -256,7 +262,7 @@ export class Session {
     });
     if (first) {
       progress.listedUnstorable = NOTHING_UNSTORABLE;
-      progress.begin(() => state.counters, 0, 1, traffic);
+      progress.begin(this.#recorded, 0, 1, traffic);
       return;
     }
     this.#bindFileSystems(device);
@@ -287,7 +293,7 @@ export class Session {
       return count;
     });
     if (retried > 0) this.#report(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
-    progress.begin(() => state.counters, 0, state.openEntries() + retried, traffic);
+    progress.begin(this.#recorded, 0, state.openEntries() + retried, traffic);
   }
 
   /** Whether a session before had brought the job to its end: nothing has changed since. */

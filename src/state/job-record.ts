@@ -51,6 +51,10 @@ export interface JobRecord {
   readonly sourcePlace?: SourcePlace;
   /** Sentences on what of the source the format cannot hold; absent while nobody has gone over all of it. */
   readonly unheld?: readonly string[];
+  /** Thousandths of the work that were done when this was written. */
+  readonly permille: number;
+  /** Entries and bytes of the source, as a pass over all of it found them; absent before. */
+  readonly sized?: { readonly entries: number; readonly bytes: number };
 }
 
 /** What version 0.1.0 recorded in place of a spec, and did not record. */
@@ -64,7 +68,15 @@ interface RecordBefore extends Omit<JobRecord, 'spec'> {
 }
 
 /** What the records of earlier versions lack. */
-const LACKING = { settings: {}, settled: false, formerLogNames: [], encoder: '', books: false, notChecked: '' };
+const LACKING = {
+  permille: 0,
+  settings: {},
+  settled: false,
+  formerLogNames: [],
+  encoder: '',
+  books: false,
+  notChecked: '',
+};
 
 /** Reads a record, also that of an earlier version. */
 export function decodeRecord(json: string): JobRecord {

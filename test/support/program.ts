@@ -54,9 +54,12 @@ export function runProgram(
   return startProgram(name, args, env).done;
 }
 
+/** A line of progress of a verb, off a terminal. */
+const PROGRESS = /^[A-Z][a-z]+ ( [\d.]+ % )? \d+ (of \d+ )?(entry|entries|blobs?|inodes?) /;
+
 /** What a verb complained of: its standard error without the lines of progress that a busy machine makes it write. */
 export function complaints({ stderr }: RunResult): readonly string[] {
-  return stderr.split('\n').filter((line) => line !== '' && !/^\d+ (entries|blobs|inodes)\b/.test(line));
+  return stderr.split('\n').filter((line) => line !== '' && !PROGRESS.test(line));
 }
 
 /** Loads a tree into a container on disk by the program, without output. @throws when it does not arrive whole */

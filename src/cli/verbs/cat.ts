@@ -1,5 +1,6 @@
 import { ClfsError, ObjectType, quotePath, readContent } from '../../index.js';
 import { parsePositive } from '../arguments.js';
+import { permilleOf } from '../progress/figures.js';
 import { Exit, lookUpArgument, pathVerbCommand, type Verb, withReader } from './verb.js';
 
 /** `cat`: bytes of a file. */
@@ -22,14 +23,28 @@ export const cat: Verb = {
       const { found, path } = await lookUpArgument(command, reader, command.args[1]);
       if (found.inode.attributes.type !== ObjectType.regular)
         throw new ClfsError('usage', `Cannot write ${quotePath(path)}: it is not a regular file.`);
+      const size = Number(found.inode.attributes.lengthBytes);
+      const from = Math.floor(offset);
+      const bytesTotal = Math.max(0, Math.min(size - from, length === undefined ? size : Math.floor(length)));
+      let bytes = 0;
       for await (const piece of readContent(
         reader,
         found,
-        Math.floor(offset),
+        from,
         length === undefined ? undefined : Math.floor(length),
       )) {
         io.signal.throwIfAborted();
         await io.write(piece);
+        bytes += piece.length;
+        io.progress(() => ({
+          label: 'Reading',
+          unit: 'files',
+          done: 0,
+          total: 1,
+          bytes,
+          bytesTotal,
+          permille: permilleOf(bytes, bytesTotal),
+        }));
       }
       return Exit.ok;
     }),

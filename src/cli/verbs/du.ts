@@ -9,7 +9,9 @@ import {
   walk,
 } from '../../index.js';
 import { parseUint32 } from '../arguments.js';
-import { contentBytes, humanBytes } from './entry-text.js';
+import { shortBytes } from '../progress/quantities.js';
+import { contentBytes } from './entry-text.js';
+import { showEntries } from './show-progress.js';
 import {
   Exit,
   indexed,
@@ -52,14 +54,17 @@ export const du: Verb = {
   run: (command, io) =>
     withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
-      const { reader } = await indexed(open, io);
+      const { reader, inodes } = await indexed(open, io);
       const start = await lookUpArgument(command, reader, command.args[1]);
       const depthLimit = flags.summarize ? 0 : (flags.maxDepth ?? Number.POSITIVE_INFINITY);
       const usages = new Map<string, Usage>();
       const counted = reader.finder.idSet();
+      const show = showEntries(io, 'Summing', start.path.length === 0 ? inodes : undefined);
+      let entries = 0;
       let damaged = false;
       for await (const { path, found, error } of walk(reader, start.found.id)) {
         io.signal.throwIfAborted();
+        show(++entries);
         if (!found) {
           damaged = true;
           io.complain(`${escapePath(path)}: ${messageOf(error)}`);
@@ -94,7 +99,7 @@ export const du: Verb = {
           );
         else {
           const bytes = (value: number) =>
-            (flags.human ? humanBytes(value) : String(value)).padStart(flags.human ? 6 : 14);
+            (flags.human ? shortBytes(value) : String(value)).padStart(flags.human ? 6 : 14);
           const types = Object.entries(usage.types)
             .map(([type, count]) => `${count} ${type}`)
             .join(', ');

@@ -23,15 +23,6 @@ function timeNs(time: Timestamp): string {
   return (BigInt(time.seconds) * 1_000_000_000n + BigInt(time.nanoseconds)).toString();
 }
 
-/** Bytes for people: 1.5K, 23M. */
-export function humanBytes(bytes: number): string {
-  const units = ['B', 'K', 'M', 'G', 'T', 'P', 'E'];
-  let value = bytes;
-  let unit = 0;
-  for (; value >= 1024 && unit < units.length - 1; unit++) value /= 1024;
-  return unit === 0 ? String(bytes) : `${value < 10 ? value.toFixed(1) : Math.round(value)}${units[unit]}`;
-}
-
 /** Length of what the entry holds: a symlink's target, a file's bytes. */
 export function contentBytes({ inode }: FoundInode): bigint {
   return inode.attributes.type === ObjectType.symlink ? BigInt(inode.data?.length ?? 0) : inode.attributes.lengthBytes;

@@ -16,18 +16,21 @@ import {
 import { normalizeBooleans, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 import { targetPath } from '../local-path.js';
+import { type ProgressFigures, permilleOf } from '../progress/figures.js';
+import { shortBytes } from '../progress/quantities.js';
 import { resumeText } from '../resume-text.js';
-import { humanBytes } from './entry-text.js';
-import { wholeProgressText } from './progress-text.js';
 import { isSalvagedWhole, salvageText } from './salvage-text.js';
+import { showEntries } from './show-progress.js';
 import { toTar } from './tar-output.js';
 import {
   Exit,
   indexed,
+  listingProgress,
   pathArgument,
   pathFields,
   pathVerbCommand,
   salvaged,
+  salvageProgress,
   threadsOption,
   type Verb,
   type VerbIo,
@@ -158,12 +161,12 @@ export async function runExport(options: ExportJobOptions, json: boolean, io: Ve
     const summary = await exportJob({
       ...options,
       signal: io.signal,
-      onListed: (blobs) => io.progress(() => `${blobs} blobs listed`),
-      onSalvaging: (inodes) => io.progress(() => `${inodes} inodes looked at`),
+      onListed: listingProgress(io),
+      onSalvaging: salvageProgress(io),
       onFailure: (failed, _reason, message) => io.complain(`${escapePath(failed) || '.'}: ${message}`),
       onMessage: io.complain,
       onStart: (snapshot) => {
-        timer = setInterval(() => io.progress(() => progressText(snapshot())), PROGRESS_MS);
+        timer = setInterval(() => io.progress(() => figuresOf(snapshot())), PROGRESS_MS);
         timer.unref();
       },
     });
@@ -187,9 +190,9 @@ function choiceOf({ include, excludePath, excludePattern }: Flags) {
   return parseExportChoice(include, excludePath, excludePattern);
 }
 
-function progressText(progress: ExportProgress): string {
-  const { written, replaced, left, failed } = progress;
-  return wholeProgressText({ ...progress, done: written + replaced + left + failed, bytesAre: 'written' });
+function figuresOf({ written, replaced, left, failed, total, bytes }: ExportProgress): ProgressFigures {
+  const done = written + replaced + left + failed;
+  return { label: 'Export', unit: 'entries', done, total, bytes, failed, permille: permilleOf(done, total) };
 }
 
 function summaryFields({ status, progress, statePath, problemsFile, error, salvage }: ExportSummary) {
@@ -213,7 +216,7 @@ function summaryFields({ status, progress, statePath, problemsFile, error, salva
 function summaryText({ status, progress, statePath, problemsFile, salvage }: ExportSummary, container: string): string {
   const { written, replaced, left, failed, excluded, bytes } = progress;
   const lines = [
-    `${written} entries written (${humanBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
+    `${written} entries written (${shortBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
   ];
   if (excluded > 0)
     lines.push(`${excluded} entries were left out, as the flags say; what is below them is not counted`);
@@ -228,8 +231,7 @@ function summaryText({ status, progress, statePath, problemsFile, salvage }: Exp
 
 async function runDry(command: Command, flags: Flags, path: Buffer, target: Buffer, io: VerbIo): Promise<number> {
   return withReader(command, command.args[0], io, async (container) => {
-    if (!flags.salvage)
-      return dryRun(command, flags, { path, target, reader: (await indexed(container, io)).reader }, io);
+    if (!flags.salvage) return dryRun(command, flags, { path, target, ...(await indexed(container, io)) }, io);
     const salvage = await salvaged(container, io);
     try {
       const code = await dryRun(command, flags, { path, target, reader: salvage.reader }, io);
@@ -241,23 +243,31 @@ async function runDry(command: Command, flags: Flags, path: Buffer, target: Buff
   });
 }
 
+/** What a dry run looks at. */
+interface DryRunPlace {
+  readonly path: Buffer;
+  readonly target: Buffer;
+  readonly reader: ContainerReader;
+  /** Entries in all; undefined where that is not known. */
+  readonly inodes?: number;
+}
+
 async function dryRun(
   command: Command,
   flags: Flags,
-  { path, target, reader }: { readonly path: Buffer; readonly target: Buffer; readonly reader: ContainerReader },
+  { path, target, reader, inodes }: DryRunPlace,
   io: VerbIo,
 ): Promise<number> {
   const { overwrite } = flags;
-  const onProgress = (entries: number) => io.progress(() => `${entries} entries checked`);
   const run = await exportDryRun(reader, {
     path,
     target,
     overwrite,
     choice: choiceOf(flags),
     signal: io.signal,
-    onProgress,
+    onProgress: showEntries(io, 'Comparing', path.length === 0 ? inodes : undefined),
   });
-  const text = `${run.written} entries would be written (${humanBytes(run.bytes)}), ${run.replaced} replaced, ${run.left} left as they are, ${run.failed} fail, ${run.excluded} left out\n`;
+  const text = `${run.written} entries would be written (${shortBytes(run.bytes)}), ${run.replaced} replaced, ${run.left} left as they are, ${run.failed} fail, ${run.excluded} left out\n`;
   await io.write(wantsJson(command) ? jsonLine({ ...pathFields(path), ...run }) : text);
   return run.failed > 0 ? Exit.found : Exit.ok;
 }
@@ -285,18 +295,19 @@ async function runTar(command: Command, flags: Flags, tar: string, path: Buffer,
       throw new UsageError(`${option.long} is not there for --tar`);
   }
   return withReader(command, command.args[0], io, async (container) => {
-    const { reader } = await indexed(container, io);
+    const { reader, inodes } = await indexed(container, io);
     const start = await lookUp(reader, path);
+    const onProgress = showEntries(io, 'Writing', path.length === 0 ? inodes : undefined);
     const summary = await toTar(tar, io, (write) =>
       exportTar(reader, start.found, write, {
         signal: io.signal,
-        onProgress: (entries, bytes) => io.progress(() => `${entries} entries, ${humanBytes(bytes)} written`),
+        onProgress,
         onFailure: (failed, error) => io.complain(`${escapePath(failed) || '.'}: ${messageOf(error)}`),
       }),
     );
     const text = wantsJson(command)
       ? jsonLine({ ...pathFields(start.path), ...summary })
-      : `${summary.written} entries written (${humanBytes(summary.bytes)}), ${summary.failed} failed\n`;
+      : `${summary.written} entries written (${shortBytes(summary.bytes)}), ${summary.failed} failed\n`;
     if (tar === '-') io.complain(text.trim());
     else await io.write(text);
     return summary.failed > 0 ? Exit.found : Exit.ok;

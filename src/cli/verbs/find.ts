@@ -11,6 +11,7 @@ import {
   walk,
 } from '../../index.js';
 import { attributeFields, contentBytes } from './entry-text.js';
+import { showEntries } from './show-progress.js';
 import {
   Exit,
   indexed,
@@ -72,11 +73,14 @@ export const find: Verb = {
   run: (command, io) =>
     withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
-      const { reader } = await indexed(open, io);
+      const { reader, inodes } = await indexed(open, io);
       const start = await lookUpArgument(command, reader, command.args[1]);
+      const show = showEntries(io, 'Searching', start.path.length === 0 ? inodes : undefined);
+      let entries = 0;
       let damaged = false;
       for await (const { path: below, name, found, error } of walk(reader, start.found.id)) {
         io.signal.throwIfAborted();
+        show(++entries);
         const path = joinPath(start.path, below);
         if (!found) {
           damaged = true;

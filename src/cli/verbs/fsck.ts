@@ -8,7 +8,7 @@ import {
   jsonLine,
   WITHOUT_ROOT,
 } from '../../index.js';
-import { showWhole } from './progress-text.js';
+import { showEntries } from './show-progress.js';
 import { Exit, indexed, pathFields, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 interface Flags {
@@ -35,7 +35,7 @@ export const fsck: Verb = {
     withReader(command, command.args[0], io, async (open) => {
       const { content = false, strict, threads } = command.opts<Flags>();
       const json = wantsJson(command);
-      const { reader, index } = await indexed(open, io);
+      const { reader, index, inodes } = await indexed(open, io);
       const pending: string[] = [];
       const crew = content ? await open.crew(index, { threads }) : undefined;
       try {
@@ -46,7 +46,7 @@ export const fsck: Verb = {
             content,
             crew,
             signal: io.signal,
-            onProgress: showWhole(io, crew?.inodes),
+            onProgress: showEntries(io, 'Checking', inodes),
             drain: () => io.write(pending.splice(0).join('')),
           },
           (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),

@@ -1,5 +1,5 @@
 import { escapeName, inspectContainer, jsonLine, WITHOUT_ROOT } from '../../index.js';
-import { humanBytes } from './entry-text.js';
+import { shortBytes } from '../progress/quantities.js';
 import { Exit, indexed, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 /** `info`: what a container is. */
@@ -32,7 +32,7 @@ export const info: Verb = {
         `Mass UUID:    ${escapeName(report.massUuid ?? '-')}`,
         `Container id: ${report.containerId ?? '-'}   fsid: ${report.fsid ?? '-'}`,
         `Objects:      ${list(report.objects) || 'none'}`,
-        `Stored:       ${humanBytes(report.storedBytes)} (${report.storedBytes} bytes)`,
+        `Stored:       ${shortBytes(report.storedBytes)} (${report.storedBytes} bytes)`,
         `Versions:     ${Object.entries(report.versions)
           .map(([version, count]) => `${version}: ${count}`)
           .join(', ')}${report.supersededObjects > 0 ? `; ${report.supersededObjects} superseded` : ''}`,

@@ -14,6 +14,7 @@ import {
 } from '../../index.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
 import { salvageText } from './salvage-text.js';
+import { showEntries } from './show-progress.js';
 import {
   Exit,
   indexed,
@@ -60,7 +61,11 @@ export const ls: Verb = {
   run: (command, io) =>
     withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
-      if (!flags.salvage) return list(command, flags.recursive ? (await indexed(open, io)).reader : open.reader, io);
+      if (!flags.salvage) {
+        if (!flags.recursive) return list(command, open.reader, io);
+        const { reader, inodes } = await indexed(open, io);
+        return list(command, reader, io, inodes);
+      }
       const salvage = await salvaged(open, io);
       try {
         const code = await list(command, salvage.reader, io);
@@ -72,10 +77,11 @@ export const ls: Verb = {
     }),
 };
 
-async function list(command: Command, reader: ContainerReader, io: VerbIo): Promise<number> {
+/** @param inodes in all; undefined where that is not known */
+async function list(command: Command, reader: ContainerReader, io: VerbIo, inodes?: number): Promise<number> {
   const flags = command.opts<Flags>();
   const start = await lookUpArgument(command, reader, command.args[1]);
-  const listing = new Listing(reader, command, io);
+  const listing = new Listing(reader, command, io, start.path.length === 0 ? inodes : undefined);
   if (start.found.inode.attributes.type !== ObjectType.directory) {
     await io.write(listing.format({ name: start.path, path: start.path, found: start.found }));
     return Exit.ok;
@@ -121,8 +127,11 @@ class Listing {
   readonly #flags: Flags;
   readonly #json: boolean;
   readonly #io: VerbIo;
+  readonly #show: (entries: number) => void;
+  #entries = 0;
 
-  constructor(reader: ContainerReader, command: Command, io: VerbIo) {
+  constructor(reader: ContainerReader, command: Command, io: VerbIo, inodes: number | undefined) {
+    this.#show = showEntries(io, 'Entries', inodes);
     this.#reader = reader;
     this.#flags = command.opts<Flags>();
     this.#json = wantsJson(command);
@@ -145,6 +154,8 @@ class Listing {
 
   async #print(path: Buffer, batch: readonly Reference[], below: PendingDirectories): Promise<void> {
     this.#io.signal.throwIfAborted();
+    this.#entries += batch.length;
+    this.#show(this.#entries);
     const items = await Promise.all(batch.map((entry) => this.#item(path, entry)));
     let text = '';
     for (const item of items) {

@@ -1,5 +1,5 @@
 import { createManifest, escapeJson, escapePath, formatManifestEntry, messageOf, ObjectType } from '../../index.js';
-import { showWhole } from './progress-text.js';
+import { showEntries } from './show-progress.js';
 import { Exit, indexed, threadsOption, type Verb, verbCommand, withReader } from './verb.js';
 
 interface Flags {
@@ -26,9 +26,9 @@ export const manifest: Verb = {
     withReader(command, command.args[0], io, async (open) => {
       const { hash: hashed, sha256sum, threads } = command.opts<Flags>();
       const hash = hashed === true || sha256sum === true;
-      const { reader, index } = await indexed(open, io);
+      const { reader, index, inodes } = await indexed(open, io);
       const crew = hash ? await open.crew(index, { threads }) : undefined;
-      const show = showWhole(io, crew?.inodes);
+      const show = showEntries(io, 'Manifest', inodes);
       let damaged = false;
       let entries = 0;
       try {

@@ -2,11 +2,13 @@ import { Command, Option } from 'commander';
 import {
   ClfsError,
   type ContainerReader,
+  countInodes,
   encodeExactly,
   escapePath,
   isClfsError,
   type LookedUp,
   lookUp,
+  type ObjectIndex,
   type OpenReader,
   type OpenSalvage,
   openReader,
@@ -14,6 +16,7 @@ import {
 } from '../../index.js';
 import { parseChoice, parseThreads, strict } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
+import type { ProgressFigures } from '../progress/figures.js';
 
 /** Exit codes of the reading verbs. */
 export const Exit = { ok: 0, found: 1, unchecked: 2, interrupted: 130 } as const;
@@ -36,8 +39,8 @@ export interface VerbIo {
   write(bytes: string | Uint8Array): Promise<void>;
   /** A line on standard error. */
   complain(text: string): void;
-  /** Where the work stands: shown on standard error now and then, once a second has gone by. */
-  progress(text: () => string): void;
+  /** Where the work stands: shown on standard error, by a line that results do not run into. */
+  progress(figures: () => ProgressFigures): void;
 }
 
 /** A command with what every verb has that reads a container. */
@@ -143,12 +146,31 @@ export function threadsOption(does: string): Option {
 /** Puts together what can be reached without a root, with progress. To be closed. */
 export function salvaged(open: OpenReader, io: VerbIo): Promise<OpenSalvage> {
   return open.salvage({
-    onListed: (blobs) => io.progress(() => `${blobs} blobs listed`),
-    onProgress: (inodes) => io.progress(() => `${inodes} inodes looked at`),
+    onListed: listingProgress(io),
+    onProgress: salvageProgress(io),
   });
 }
 
+/** Shows how many blobs of a container have been listed. */
+export function listingProgress(io: VerbIo): (blobs: number) => void {
+  return (done) => io.progress(() => ({ label: 'Listing', unit: 'blobs', done }));
+}
+
+/** Shows how many inodes a salvage has looked at. */
+export function salvageProgress(io: VerbIo): (inodes: number) => void {
+  return (done) => io.progress(() => ({ label: 'Salvage', unit: 'inodes', done }));
+}
+
+/** A container that has been listed. */
+export interface ListedContainer {
+  readonly reader: ContainerReader;
+  readonly index: ObjectIndex;
+  /** Inodes that the listing has: about as many as there are entries. */
+  readonly inodes: number;
+}
+
 /** Lists the container by its verb's reader, with progress. */
-export function indexed(open: OpenReader, io: VerbIo) {
-  return open.index((blobs) => io.progress(() => `${blobs} blobs listed`));
+export async function indexed(open: OpenReader, io: VerbIo): Promise<ListedContainer> {
+  const { reader, index } = await open.index(listingProgress(io));
+  return { reader, index, inodes: await countInodes(index, reader) };
 }

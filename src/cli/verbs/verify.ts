@@ -13,9 +13,9 @@ import {
 } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { localPath, presentPath } from '../local-path.js';
+import { shortBytes } from '../progress/quantities.js';
 import { openReportFile } from '../report-file.js';
-import { humanBytes } from './entry-text.js';
-import { showWhole } from './progress-text.js';
+import { showEntries } from './show-progress.js';
 import { Exit, indexed, pathFields, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 interface Flags {
@@ -73,7 +73,7 @@ export const verify: Verb = {
       const pending: string[] = [];
       let crew: Awaited<ReturnType<typeof open.crew>> | undefined;
       try {
-        const { reader, index } = await indexed(open, io);
+        const { reader, index, inodes } = await indexed(open, io);
         const constants = {
           content: flags.content === true || flags.sample !== undefined,
           sample: flags.sample ?? 1,
@@ -87,7 +87,7 @@ export const verify: Verb = {
             ...constants,
             crew,
             signal: io.signal,
-            onProgress: showWhole(io, crew.inodes, 'compared'),
+            onProgress: showEntries(io, 'Comparing', inodes),
             drain: () => (pending.length < LINES_AT_ONCE ? undefined : io.write(pending.splice(0).join(''))),
           },
           (line) => {
@@ -104,7 +104,7 @@ export const verify: Verb = {
         if (wantsJson(command)) await io.write(jsonLine({ summary }));
         else {
           await io.write(
-            `${summary.same} same, ${summary.different} different, ${summary.missing} only in the source, ${summary.extra} only in the container, ${summary.unchecked} could not be checked; ${summary.contents} files compared byte by byte (${humanBytes(summary.bytes)})\n`,
+            `${summary.same} same, ${summary.different} different, ${summary.missing} only in the source, ${summary.extra} only in the container, ${summary.unchecked} could not be checked; ${summary.contents} files compared byte by byte (${shortBytes(summary.bytes)})\n`,
           );
           if (summary.onlyRounding)
             await io.write(

@@ -1,0 +1,21 @@
+import { type ProgressFigures, permilleOf } from '../progress/figures.js';
+
+/** What of a verb's output shows progress. */
+interface ShowsProgress {
+  progress(figures: () => ProgressFigures): void;
+}
+
+/**
+ * A way to show how far one run over a tree has come.
+ *
+ * @param label what is done, in a word
+ * @param total entries in all; undefined where that is not known
+ */
+export function showEntries(
+  io: ShowsProgress,
+  label: string,
+  total: number | undefined,
+): (entries: number, bytes?: number) => void {
+  return (done, bytes) =>
+    io.progress(() => ({ label, unit: 'entries', done, bytes, total, permille: permilleOf(done, total) }));
+}
