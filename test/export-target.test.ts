@@ -20,7 +20,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { CURRENT_DIRECTORY, makeNode } from '../src/posix/libc.js';
-import { openDatabase } from '../src/state/database.js';
+import { openDatabase } from '../src/sqlite/database.js';
 import { exportSmall } from './support/export-small.js';
 import { openFiles } from './support/open-files.js';
 import { loadWhole } from './support/program.js';

@@ -8,7 +8,7 @@ import { ObjectType } from '../src/format/ids.js';
 import { decodeObjectName } from '../src/format/names.js';
 import { load } from '../src/load/load.js';
 import type { LoadSummary } from '../src/load/options.js';
-import { openDatabase } from '../src/state/database.js';
+import { openDatabase } from '../src/sqlite/database.js';
 import type { JobRecord } from '../src/state/job-record.js';
 import { escapePath } from '../src/text/escape-path.js';
 import { differencesOf, expectFaithful, findingsOf, SMALL } from './support/check.js';

@@ -7,7 +7,7 @@ import { Tally } from '../src/books/tally.js';
 import { MemoryContainer } from '../src/container/memory-container.js';
 import { load } from '../src/load/load.js';
 import type { SourceAttributes, SourceTree } from '../src/source/source-tree.js';
-import { openDatabase } from '../src/state/database.js';
+import { openDatabase } from '../src/sqlite/database.js';
 import type { JobRecord } from '../src/state/job-record.js';
 import { JobState } from '../src/state/job-state.js';
 import { SCHEMA_VERSION } from '../src/state/migrations.js';

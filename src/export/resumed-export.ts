@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
+import { type Database, openDatabase } from '../sqlite/database.js';
 import { holdsExport } from '../state/application.js';
-import { type Database, openDatabase } from '../state/database.js';
 import type { ExportJobOptions } from './options.js';
 import { isSalvage } from './salvage-root.js';
 import type { ExportRecord } from './state/export-record.js';

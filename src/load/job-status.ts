@@ -1,6 +1,6 @@
 import { sourcePath } from '../job/load-spec.js';
 import { selectionText } from '../source/selection.js';
-import { openDatabase } from '../state/database.js';
+import { openDatabase } from '../sqlite/database.js';
 import { readJob } from '../state/read-job.js';
 import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';

@@ -1,4 +1,4 @@
-import { type Database, openDatabase, Statement, type Value } from '../state/database.js';
+import { type Database, openDatabase, Statement, type Value } from '../sqlite/database.js';
 import { temporaryError, withTemporaryPath } from './temporary-file.js';
 
 /** Pages that SQLite keeps in memory, in KiB. */

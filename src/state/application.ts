@@ -1,4 +1,4 @@
-import type { Database } from './database.js';
+import type { Database } from '../sqlite/database.js';
 
 /** `application_id` of an export's database: "CLFX". That of a load is 0. */
 export const EXPORT_APPLICATION = 0x434c4658;

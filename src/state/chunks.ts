@@ -1,6 +1,6 @@
 import { BitSet } from '../books/bit-set.js';
-import type { Database } from './database.js';
-import { Statement } from './database.js';
+import type { Database } from '../sqlite/database.js';
+import { Statement } from '../sqlite/database.js';
 import { WorkStatus } from './schema.js';
 
 /** Entries of a directory that are loaded together. */

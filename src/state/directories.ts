@@ -1,5 +1,5 @@
-import type { Database } from './database.js';
-import { Statement } from './database.js';
+import type { Database } from '../sqlite/database.js';
+import { Statement } from '../sqlite/database.js';
 import { DirectoryStatus } from './schema.js';
 import { fromU64, toU64 } from './u64.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { openDatabase } from './database.js';
+import { openDatabase } from '../sqlite/database.js';
 import { Failures } from './failures.js';
 import { createTables } from './schema.js';
 

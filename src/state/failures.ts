@@ -1,5 +1,5 @@
-import type { Database } from './database.js';
-import { Statement } from './database.js';
+import type { Database } from '../sqlite/database.js';
+import { Statement } from '../sqlite/database.js';
 import { FailurePhase } from './schema.js';
 
 /** An entry that failed in its latest attempt: a name in a directory. */

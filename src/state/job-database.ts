@@ -1,6 +1,6 @@
 import { ClfsError } from '../error.js';
+import type { Database } from '../sqlite/database.js';
 import { holdsExport } from './application.js';
-import type { Database } from './database.js';
 
 /** Hooks for tests: called around every commit. */
 export interface CommitHooks {

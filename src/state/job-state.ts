@@ -1,6 +1,6 @@
 import { Tally } from '../books/tally.js';
+import { type Database, openDatabase, Statement } from '../sqlite/database.js';
 import { Chunks } from './chunks.js';
-import { type Database, openDatabase, Statement } from './database.js';
 import { Directories } from './directories.js';
 import { DirectoryLife } from './directory-life.js';
 import { DroppedLinks } from './dropped-links.js';

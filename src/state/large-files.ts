@@ -1,6 +1,6 @@
 import { RangeSet } from '../books/range-set.js';
-import type { Database } from './database.js';
-import { Statement } from './database.js';
+import type { Database } from '../sqlite/database.js';
+import { Statement } from '../sqlite/database.js';
 
 /** Where a large file belongs. */
 type LargeOrigin =

@@ -1,5 +1,5 @@
-import type { Database } from './database.js';
-import { Statement } from './database.js';
+import type { Database } from '../sqlite/database.js';
+import { Statement } from '../sqlite/database.js';
 
 /** Whose try it was. */
 export type LeftoverOwner =

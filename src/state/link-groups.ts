@@ -1,6 +1,6 @@
 import type { EntryType } from '../format/ids.js';
-import type { Database } from './database.js';
-import { Statement } from './database.js';
+import type { Database } from '../sqlite/database.js';
+import { Statement } from '../sqlite/database.js';
 import { LinkStatus, WorkStatus } from './schema.js';
 import { fromU64, toU64 } from './u64.js';
 

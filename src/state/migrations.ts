@@ -1,6 +1,6 @@
 import { BitSet } from '../books/bit-set.js';
 import { RangeSet } from '../books/range-set.js';
-import type { Database } from './database.js';
+import type { Database } from '../sqlite/database.js';
 
 /** Version of the tables that this program works with. A newer state is refused; an older one is brought up. */
 export const SCHEMA_VERSION = 4;

@@ -1,5 +1,5 @@
 import { ClfsError, messageOf } from '../error.js';
-import type { Database } from './database.js';
+import type { Database } from '../sqlite/database.js';
 import { decodeRecord, type JobRecord } from './job-record.js';
 import { checkTables, DirectoryStatus, FailurePhase, LinkStatus, WorkStatus } from './schema.js';
 

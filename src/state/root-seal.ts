@@ -1,5 +1,5 @@
-import type { Database } from './database.js';
-import { Statement } from './database.js';
+import type { Database } from '../sqlite/database.js';
+import { Statement } from '../sqlite/database.js';
 
 /** The root's inode as it is put at the commit: name and body are durable before, so that each try sends the same. */
 export interface RootSeal {

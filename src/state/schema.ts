@@ -1,4 +1,4 @@
-import type { Database } from './database.js';
+import type { Database } from '../sqlite/database.js';
 import { checkDatabase } from './job-database.js';
 import { SCHEMA_VERSION } from './migrations.js';
 

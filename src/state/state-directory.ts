@@ -2,9 +2,9 @@ import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, rmdirSync, r
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
 import { fileSystemMagic, isUnlocked, tryLock } from '../posix/libc.js';
+import { type Database, openDatabase } from '../sqlite/database.js';
 import { quotePath } from '../text/escape-path.js';
 import { decodeExactly, encodeExactly } from '../text/exact-text.js';
-import { type Database, openDatabase } from './database.js';
 import { decodeRecord } from './job-record.js';
 import { holdsJob } from './schema.js';
 

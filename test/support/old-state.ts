@@ -15,7 +15,7 @@ import type { Timestamp } from '../../src/format/attributes.js';
 import { packAttributes, unpackAttributes } from '../../src/format/packed-attributes.js';
 import { CURRENT_DIRECTORY, makeNode, setTimes } from '../../src/posix/libc.js';
 import type { SourceAttributes, SourceTree } from '../../src/source/source-tree.js';
-import { openDatabase } from '../../src/state/database.js';
+import { openDatabase } from '../../src/sqlite/database.js';
 import { toU64 } from '../../src/state/u64.js';
 import { isUnchanged } from '../../src/worker/file-attributes.js';
 

@@ -1,6 +1,6 @@
 import { BitSet } from '../../books/bit-set.js';
-import type { Database } from '../../state/database.js';
-import { Statement } from '../../state/database.js';
+import type { Database } from '../../sqlite/database.js';
+import { Statement } from '../../sqlite/database.js';
 import { WorkStatus } from './schema.js';
 
 /** Entries of one directory that go to a lane together. */

@@ -1,5 +1,5 @@
-import type { Database } from '../../state/database.js';
-import { Statement } from '../../state/database.js';
+import type { Database } from '../../sqlite/database.js';
+import { Statement } from '../../sqlite/database.js';
 import { DirectoryStatus, ROOT_DIRECTORY } from './schema.js';
 
 /** A directory of the tree that is written. */

@@ -1,4 +1,4 @@
-import { type Database, openDatabase, Statement } from '../../state/database.js';
+import { type Database, openDatabase, Statement } from '../../sqlite/database.js';
 import { type CommitHooks, configure, inTransaction } from '../../state/job-database.js';
 import { Chunks } from './chunks.js';
 import { Directories } from './directories.js';

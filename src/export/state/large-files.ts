@@ -1,5 +1,5 @@
-import type { Database } from '../../state/database.js';
-import { Statement } from '../../state/database.js';
+import type { Database } from '../../sqlite/database.js';
+import { Statement } from '../../sqlite/database.js';
 import type { BlockRange } from '../block-ranges.js';
 
 /** A file that is written in parts, into a temporary name. */

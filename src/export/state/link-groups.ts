@@ -1,5 +1,5 @@
-import type { Database } from '../../state/database.js';
-import { Statement } from '../../state/database.js';
+import type { Database } from '../../sqlite/database.js';
+import { Statement } from '../../sqlite/database.js';
 import { WorkStatus } from './schema.js';
 
 /** A name that was written whole, or the temporary file, to which others can be linked. */

@@ -1,5 +1,5 @@
+import type { Database } from '../../sqlite/database.js';
 import { EXPORT_APPLICATION } from '../../state/application.js';
-import type { Database } from '../../state/database.js';
 import { checkDatabase } from '../../state/job-database.js';
 
 /** Version of the tables that this program works with. */
