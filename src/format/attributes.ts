@@ -89,15 +89,35 @@ export function decodeAttributes(payload: Buffer): Attributes {
   const type = r.u8();
   const reserved = r.u8();
   if (type < 1 || type > 7) throw new ClfsError('format', `A VATTR record has the object type ${type}.`);
-  const head = { mode, type: type as EntryType, flags: r.u32(), uid: r.u32(), gid: r.u32(), lengthBytes: r.u64() };
-  const times = { dtime: time(r), mtime: time(r), ctime: time(r), atime: time(r) };
-  const ids = { usedBytes: r.u64(), fsid: r.u64(), inodeNumber: r.u64() };
-  const rest = { deviceMajor: r.u32(), deviceMinor: r.u32(), linkCount: r.u32() };
+  // One literal: spreading parts of it into another one cost half of what decoding a small file's inode took.
+  const attributes: Attributes = {
+    mode,
+    type: type as EntryType,
+    flags: r.u32(),
+    uid: r.u32(),
+    gid: r.u32(),
+    lengthBytes: r.u64(),
+    dtime: time(r),
+    mtime: time(r),
+    ctime: time(r),
+    atime: time(r),
+    usedBytes: r.u64(),
+    fsid: r.u64(),
+    inodeNumber: r.u64(),
+    deviceMajor: r.u32(),
+    deviceMinor: r.u32(),
+    linkCount: zeroWordBehind(r, r.u32(), reserved),
+    containerId: r.u64(),
+  };
+  r.end();
+  return attributes;
+}
+
+/** @returns `value`, when the word that follows it and `reserved` are 0. @throws ClfsError `format` */
+function zeroWordBehind(r: PayloadReader, value: number, reserved: number): number {
   if (reserved !== 0 || r.u32() !== 0)
     throw new ClfsError('format', 'A VATTR record has a reserved field that is not 0.');
-  const containerId = r.u64();
-  r.end();
-  return { ...head, ...times, ...ids, ...rest, containerId };
+  return value;
 }
 
 function writeTime(target: Buffer, at: number, time: Timestamp): void {
