@@ -1,6 +1,6 @@
-import koffi from 'koffi';
 import xxhash from 'xxhash-wasm';
 import type { Lz4 } from '../format/envelope.js';
+import { koffi } from '../posix/koffi.js';
 
 const { h32Raw } = await xxhash();
 const DICTIONARY_BYTES = 65536;

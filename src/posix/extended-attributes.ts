@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import koffi from 'koffi';
+import { koffi } from './koffi.js';
 
 /**
  * Calls for extended attributes, relative to a directory's descriptor by way of /proc: the calls with `at` are younger

@@ -1,5 +1,5 @@
 import { chmodSync } from 'node:fs';
-import koffi from 'koffi';
+import { koffi } from './koffi.js';
 import { cString, type FileTime, failed, PosixError, timespecs, toPosixError } from './libc.js';
 
 /* Calls of the C library by which a file is given its attributes and its name, as `libc.ts` has the others. */
@@ -68,4 +68,5 @@ export function renameNew(at: number, name: Uint8Array, toAt: number, toName: Ui
   }
 }
 
-const UNKNOWN_THERE = new Set(['EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP']);
+/** What renaming without replacing fails with where that is not known. */
+export const UNKNOWN_THERE = new Set(['EINVAL', 'ENOSYS', 'EOPNOTSUPP', 'ENOTSUP']);

@@ -1,5 +1,5 @@
 import { constants } from 'node:os';
-import koffi from 'koffi';
+import { koffi } from './koffi.js';
 
 /**
  * Calls into the C library that Node has not: relative to a directory's descriptor, with names as bytes, times in
@@ -12,6 +12,7 @@ const c = koffi.load(null as unknown as string);
 const openat = c.func('int openat(int, const void *, int, uint32_t)');
 const statx = c.func('int statx(int, const void *, int, uint32_t, void *)');
 const pread = c.func('int64_t pread64(int, void *, size_t, int64_t)');
+const pwrite = c.func('int64_t pwrite64(int, const void *, size_t, int64_t)');
 const closeFd = c.func('int close(int)');
 const readlinkat = c.func('int64_t readlinkat(int, const void *, void *, size_t)');
 const syscall = c.func('int64_t syscall(int64_t, int, void *, size_t)');
@@ -134,10 +135,12 @@ export interface FileStatus {
   readonly device: string;
 }
 
-const statusBuffer = Buffer.from(new ArrayBuffer(256));
+/** Bytes that statx fills. */
+export const STATUS_BYTES = 256;
+const statusBuffer = Buffer.from(new ArrayBuffer(STATUS_BYTES));
 
-function decodeStatus(): FileStatus {
-  const b = statusBuffer;
+/** @param b what statx has filled, of {@link STATUS_BYTES} */
+export function decodeStatus(b: Buffer = statusBuffer): FileStatus {
   const mode = b.readUInt16LE(28);
   return {
     mode,
@@ -146,21 +149,20 @@ function decodeStatus(): FileStatus {
     linkCount: b.readUInt32LE(16),
     inode: b.readBigUInt64LE(32),
     sizeBytes: b.readBigUInt64LE(40),
-    atimeSeconds: signed64(64),
+    atimeSeconds: signed64(b, 64),
     atimeNanoseconds: b.readUInt32LE(72),
-    ctimeSeconds: signed64(96),
+    ctimeSeconds: signed64(b, 96),
     ctimeNanoseconds: b.readUInt32LE(104),
-    mtimeSeconds: signed64(112),
+    mtimeSeconds: signed64(b, 112),
     mtimeNanoseconds: b.readUInt32LE(120),
     specialMajor: b.readUInt32LE(128),
     specialMinor: b.readUInt32LE(132),
-    bornNs: (mode & S_IFMT) === S_IFDIR ? birthTime() : 0n,
+    bornNs: (mode & S_IFMT) === S_IFDIR ? birthTime(b) : 0n,
     device: deviceText(b.readUInt32LE(136), b.readUInt32LE(140)),
   };
 }
 
-function birthTime(): bigint {
-  const b = statusBuffer;
+function birthTime(b: Buffer): bigint {
   if ((b.readUInt32LE(0) & STATX_BTIME) === 0) return 0n;
   return BigInt.asUintN(64, b.readBigInt64LE(80) * 1_000_000_000n + BigInt(b.readUInt32LE(88)));
 }
@@ -174,8 +176,8 @@ function deviceText(major: number, minor: number): string {
   return latestDevice.text;
 }
 
-function signed64(at: number): number {
-  return statusBuffer.readInt32LE(at + 4) * 0x1_0000_0000 + statusBuffer.readUInt32LE(at);
+function signed64(b: Buffer, at: number): number {
+  return b.readInt32LE(at + 4) * 0x1_0000_0000 + b.readUInt32LE(at);
 }
 
 /** Stands for the current directory, from which a relative path is taken. */
@@ -215,8 +217,8 @@ export function isSameStatus(fd: number, before: FileStatus): boolean {
   return (
     before.mtimeNanoseconds === b.readUInt32LE(120) &&
     before.ctimeNanoseconds === b.readUInt32LE(104) &&
-    before.mtimeSeconds === signed64(112) &&
-    before.ctimeSeconds === signed64(96) &&
+    before.mtimeSeconds === signed64(b, 112) &&
+    before.ctimeSeconds === signed64(b, 96) &&
     before.sizeBytes === b.readBigUInt64LE(40) &&
     before.inode === b.readBigUInt64LE(32)
   );
@@ -226,6 +228,12 @@ export function isSameStatus(fd: number, before: FileStatus): boolean {
 export function readAt(fd: number, target: Buffer, position: number): number {
   const count = Number(pread(fd, target, target.length, position));
   return count < 0 ? failed('read') : count;
+}
+
+/** Writes from `position` on. @returns bytes written, at least one of those that there are. @throws PosixError */
+export function writeAt(fd: number, bytes: Uint8Array, position: number): number {
+  const count = Number(pwrite(fd, bytes, bytes.length, position));
+  return count < 0 ? failed('write') : count;
 }
 
 /** Closes a descriptor that was read from: errors are ignored, what was read is not affected. */
@@ -327,7 +335,8 @@ export function makeNode(at: number, name: Uint8Array, mode: number, major: numb
   if (mknodat(at, cString(name), mode, encodeDevice(major, minor)) < 0) failed('mknod');
 }
 
-function encodeDevice(major: number, minor: number): bigint {
+/** A device's number as mknod takes it. */
+export function encodeDevice(major: number, minor: number): bigint {
   const ma = BigInt(major);
   const mi = BigInt(minor);
   return (mi & 0xffn) | ((ma & 0xfffn) << 8n) | ((mi & ~0xffn) << 12n) | ((ma & ~0xfffn) << 32n);

@@ -1,4 +1,4 @@
-import koffi from 'koffi';
+import { koffi } from './koffi.js';
 
 /** Parameters of mallopt(3). */
 const TRIM_THRESHOLD = -1;

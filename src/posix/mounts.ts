@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import koffi from 'koffi';
+import { koffi } from './koffi.js';
 import { CURRENT_DIRECTORY, cString, statAt } from './libc.js';
 
 const statfs = koffi.load(null as unknown as string).func('int statfs64(const void *, void *)');
