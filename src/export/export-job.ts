@@ -310,17 +310,18 @@ class ExportJob {
       objects,
       lanes: threads + 1,
     };
-    const onRetry = (text: string) => log.write('WARNING', text);
+    const logText = (text: string) => log.write('WARNING', text);
     const ownSetup = { ...setup, root: roots[threads] };
-    const own = createInlineRunner(
-      await openExportLane(ownSetup, authorization, { ...internals, overlay: this.#salvaged?.overlay, onRetry }),
-    );
+    const { container, clock, calls, laterCalls } = internals;
+    const ways = calls && { now: calls, later: laterCalls, isSlow: laterCalls !== undefined };
+    const parts = { container, clock, ways, overlay: this.#salvaged?.overlay, log: logText };
+    const own = createInlineRunner(await openExportLane(ownSetup, authorization, parts));
     if (threads === 0) return own;
     const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
       lanes: threads,
       entry: new URL('./export-thread-entry.js', import.meta.url),
       setupOf: (lane) => ({ ...setup, root: roots[lane], authorization }),
-      log: onRetry,
+      log: logText,
     });
     this.#identity.onRenewed((renewed) => inThreads.update(renewed));
     return joinRunners(own, inThreads);

@@ -8,6 +8,6 @@ if (!parentPort) throw new Error('This file is the entry of a worker thread.');
 
 serveThread<ExportKinds, ThreadExportSetup, Authorization>(parentPort, async (setup, log) => {
   const authorization: Authorization = { ...setup.authorization };
-  const lane = await openExportLane(setup, authorization, { onRetry: log });
+  const lane = await openExportLane(setup, authorization, { log });
   return { lane, update: (renewed) => void Object.assign(authorization, renewed) };
 });

@@ -5,7 +5,7 @@ import type { SalvageCounts } from '../salvage/salvage.js';
 import type { CommitHooks } from '../state/job-database.js';
 import type { Clock } from '../time/clock.js';
 import type { Choice } from './choice.js';
-import type { TargetCalls } from './target/target-calls.js';
+import type { LaterCalls, TargetCalls } from './target/target-calls.js';
 
 /** What happens to what is there already. */
 export type Overwrite = 'never' | 'if-different' | 'always';
@@ -77,6 +77,8 @@ interface ExportInternals {
   readonly memoryObjects?: number;
   /** Stands between the export and the system. */
   readonly calls?: TargetCalls;
+  /** The same for a slow target: that is what it is taken for, then. */
+  readonly laterCalls?: LaterCalls;
 }
 
 /** Where an export stands. */

@@ -21,20 +21,12 @@ export async function* readContent(
   offset = 0,
   length?: number,
 ): AsyncGenerator<Buffer> {
-  const { attributes, data } = found.inode;
-  if (attributes.type !== ObjectType.regular || !data)
-    throw new ClfsError('format', `${found.blob.name} is not a regular file.`);
   const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
   const sizeBytes = fileSize(found);
   const end = Math.min(sizeBytes, length === undefined ? sizeBytes : offset + length);
   if (offset >= end) return;
-  const firstBytes = Math.min(sizeBytes, firstSegmentBytes);
-  if (data.length !== firstBytes && !found.hasGaps)
-    throw new ClfsError(
-      'format',
-      `${found.blob.name} holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`,
-    );
-  if (offset < firstBytes) yield wholeFirst(data, firstBytes).subarray(offset, Math.min(end, firstBytes));
+  const held = heldBytes(reader, found, sizeBytes);
+  if (offset < held.length) yield held.subarray(offset, end);
   const first = offset < firstSegmentBytes ? 1 : 1 + Math.floor((offset - firstSegmentBytes) / fileSegmentBytes);
   const last = fileBlockCount(end, reader.geometry) - 1;
   const fetched: Promise<Buffer>[] = [];
@@ -52,6 +44,29 @@ export async function* readContent(
     const to = Math.min(bytes.length, end - start);
     if (from < to) yield bytes.subarray(from, to);
   }
+}
+
+/**
+ * The content of a regular file whose inode holds all of it; undefined of a larger one. @throws ClfsError `format` when
+ * it is not as long as the inode says
+ */
+export function wholeContent(reader: ContainerReader, found: FoundInode): Buffer | undefined {
+  const sizeBytes = fileSize(found);
+  return sizeBytes > reader.geometry.firstSegmentBytes ? undefined : heldBytes(reader, found, sizeBytes);
+}
+
+/** The first bytes of a file, which its inode holds. @throws ClfsError `format` */
+function heldBytes({ geometry }: ContainerReader, found: FoundInode, sizeBytes: number): Buffer {
+  const { attributes, data } = found.inode;
+  if (attributes.type !== ObjectType.regular || !data)
+    throw new ClfsError('format', `${found.blob.name} is not a regular file.`);
+  const firstBytes = Math.min(sizeBytes, geometry.firstSegmentBytes);
+  if (data.length !== firstBytes && !found.hasGaps)
+    throw new ClfsError(
+      'format',
+      `${found.blob.name} holds ${data.length} bytes of data where its length of ${sizeBytes} calls for ${firstBytes}.`,
+    );
+  return wholeFirst(data, firstBytes);
 }
 
 /** Whether a piece of content stands for bytes that are missing: they are zeros, which need not be written. */
@@ -116,7 +131,7 @@ async function readOrGap(
 
 /** What the inode holds, filled up with zeros where it is too short. */
 function wholeFirst(data: Buffer, firstBytes: number): Buffer {
-  return data.length >= firstBytes ? data : Buffer.concat([data], firstBytes);
+  return data.length >= firstBytes ? data.subarray(0, firstBytes) : Buffer.concat([data], firstBytes);
 }
 
 async function readSegment(

@@ -93,16 +93,19 @@ export class ContainerReader {
     return { ...inBlob(name, () => decodeObject(blob, OBJECT_LIMIT_BYTES, this.#lz4)), storedBytes: blob.length };
   }
 
-  /** @throws ClfsError `not-found` when no blob has the id; `format` */
-  async inode(id: Uint8Array): Promise<FoundInode> {
-    const told = await this.#overlay?.inode(id);
+  /**
+   * @param known the blob that the finder has found for the id
+   * @throws ClfsError `not-found` when no blob has the id; `format`
+   */
+  async inode(id: Uint8Array, known?: ObjectBlob): Promise<FoundInode> {
+    const told = this.#overlay && (await this.#overlay.inode(id));
     if (told) return told;
     if (isRootId(id)) return this.#root(id);
-    return this.#inode(id);
+    return this.#inode(id, known);
   }
 
-  async #inode(id: Uint8Array): Promise<FoundInode> {
-    const blob = await this.#find(id, 'inode');
+  async #inode(id: Uint8Array, known?: ObjectBlob): Promise<FoundInode> {
+    const blob = await this.#find(id, 'inode', known);
     const { body, storedBytes, compressed } = await this.fetch(blob.name);
     return { id, blob, inode: inBlob(blob.name, () => decodeInode(body)), storedBytes, compressed };
   }
@@ -245,10 +248,10 @@ export class ContainerReader {
     }
   }
 
-  async #find(id: Uint8Array, what: string): Promise<ObjectBlob> {
+  async #find(id: Uint8Array, what: string, known?: ObjectBlob): Promise<ObjectBlob> {
     const turn = this.#pace.pause();
     if (turn) await turn;
-    const blob = await this.finder.find(id);
+    const blob = known ?? (await this.finder.find(id));
     if (!blob)
       throw new ClfsError('not-found', isRootId(id) ? NO_ROOT : `The ${what} ${idHex(id)} is not in the container.`);
     if (blob.key.type === ObjectType.tombstone)

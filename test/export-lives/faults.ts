@@ -1,7 +1,8 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { BlobInfo, Container } from '../../src/container/container.js';
 import type { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError } from '../../src/error.js';
-import { CHANGES, type TargetCalls } from '../../src/export/target/target-calls.js';
+import { CHANGES, type LaterCalls, type TargetCalls } from '../../src/export/target/target-calls.js';
 import { PosixError } from '../../src/posix/libc.js';
 import type { CommitHooks } from '../../src/state/job-database.js';
 import type { VolatileDisk } from '../support/volatile-disk.js';
@@ -54,7 +55,7 @@ export class Surroundings {
   #lostBytes = false;
   readonly counts = { commit: 0, change: 0, sync: 0, read: 0 };
 
-  /** @param lateness turns of the event loop that a read takes, by its number */
+  /** @param lateness turns of the event loop that a read, or a call of a slow target, takes, by its number */
   constructor(
     faults: readonly Fault[],
     { store, disk }: { readonly store: MemoryContainer; readonly disk: VolatileDisk },
@@ -104,6 +105,26 @@ export class Surroundings {
     }
     calls.sync = (fd: number) => this.#sync(fd);
     return calls as unknown as TargetCalls;
+  }
+
+  /** The same as a slow target has them: several are in flight, and what they do is done at some time in between. */
+  get laterCalls(): LaterCalls {
+    const { calls } = this;
+    const later: Record<string, unknown> = {};
+    let made = 0;
+    for (const key of Object.keys(calls) as (keyof TargetCalls)[]) {
+      const call = calls[key] as (...how: unknown[]) => unknown;
+      later[key] = async (...how: unknown[]) => {
+        made++;
+        // What is written while a sync runs need not be in it.
+        if (key !== 'sync') await turns(this.#lateness(made));
+        const result = call(...how);
+        await turns(this.#lateness(-made));
+        this.#requireAlive();
+        return result;
+      };
+    }
+    return later as unknown as LaterCalls;
   }
 
   get container(): Container {
@@ -178,8 +199,7 @@ export class Surroundings {
     if (what === 'unavailable') this.#unavailable = true;
     if (what === 'signal') this.controller.abort();
     if (what === 'missing' || what === 'damaged') this.#lost.set(name, what);
-    for (let turns = this.#lateness(this.counts.read); turns > 0; turns--)
-      await new Promise((resolve) => setImmediate(resolve));
+    await turns(this.#lateness(this.counts.read));
     this.#requireAlive();
     if (this.#unavailable) throw new ClfsError('service-unavailable', 'The service does not answer.');
     const lost = this.#lost.get(name);
@@ -203,4 +223,8 @@ export class Surroundings {
   #requireAlive(): void {
     if (this.#dead) throw new Killed();
   }
+}
+
+async function turns(count: number): Promise<void> {
+  for (let left = count; left > 0; left--) await nextTurn();
 }

@@ -63,6 +63,8 @@ class Life {
   readonly #overwrite: Overwrite;
   readonly #sparse: boolean;
   readonly #isLate: boolean;
+  /** Whether each session takes its target for slow. */
+  readonly #isSlow: boolean;
   readonly #changesByHand: boolean;
   readonly #disk = new VolatileDisk();
   readonly #findings: string[] = [];
@@ -85,12 +87,15 @@ class Life {
     this.#isLate = random.chance(60);
     this.#changesByHand = random.chance(40);
     this.#statePath = random.chance(50) ? join(directory, 'state') : undefined;
+    this.#isSlow = random.chance(50);
   }
 
   async run(): Promise<Outcome> {
     mkdirSync(this.#outside);
     writeFileSync(join(this.#outside, 'kept'), 'outside');
-    this.#tell(`--overwrite=${this.#overwrite}${this.#sparse ? ' --sparse' : ''}`);
+    this.#tell(
+      `--overwrite=${this.#overwrite}${this.#sparse ? ' --sparse' : ''}${this.#isSlow ? ', slow target' : ''}`,
+    );
     if (this.#random.chance(30)) this.#furnish();
     let summary: ExportSummary | undefined;
     for (let left = this.#random.below(MOST_SESSIONS); left > 0 && summary?.status !== 'Completed'; left--) {
@@ -122,7 +127,7 @@ class Life {
     more: Partial<ExportJobOptions> = {},
   ): Promise<ExportSummary | undefined> {
     const session = ++this.#session;
-    const lateness = (call: number) => (this.#isLate ? this.#random.at(4, session, call) : 0);
+    const lateness = (call: number) => (this.#isLate || call < 0 ? this.#random.at(4, session, call) : 0);
     const around = new Surroundings(faults, { store: this.#world.store, disk: this.#disk }, lateness);
     const isThere = this.#statePath !== undefined && existsSync(join(this.#statePath, 'job.db'));
     let ended: string;
@@ -137,7 +142,13 @@ class Life {
         sparse: this.#sparse,
         maxErrors,
         signal: around.controller.signal,
-        internals: { container: around.container, calls: around.calls, hooks: around.hooks, geometry: SMALL },
+        internals: {
+          container: around.container,
+          calls: around.calls,
+          laterCalls: this.#isSlow ? around.laterCalls : undefined,
+          hooks: around.hooks,
+          geometry: SMALL,
+        },
         ...more,
       });
       ended = `${summary.status} ${summary.error === undefined ? '' : messageOf(summary.error)}`;

@@ -1,10 +1,14 @@
 import { constants as system } from 'node:os';
 import type { Attributes } from '../../format/attributes.js';
 import { ObjectType } from '../../format/ids.js';
-import { Open, PosixError, S_IFMT } from '../../posix/libc.js';
-import type { TargetCalls } from './target-calls.js';
+import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
+import type { AnyCalls } from './target-calls.js';
 
 const IS_ROOT = process.getuid?.() === 0;
+const PRIVATE_FILE = 0o600;
+/** Permissions beside which set-id and sticky bits are: no file is made with those. */
+const PLAIN_BITS = 0o777;
+const OWNER_WRITES = 0o200;
 
 /**
  * Gives an open file or directory its owner (as root), its mode and its times, in the order in which none undoes
@@ -12,68 +16,124 @@ const IS_ROOT = process.getuid?.() === 0;
  *
  * @throws PosixError
  */
-export function giveAttributesFd(calls: TargetCalls, fd: number, attributes: Attributes): void {
-  giveOwnerAndModeFd(calls, fd, attributes);
-  calls.setTimesFd(fd, attributes.atime, attributes.mtime);
+export async function giveAttributesFd(calls: AnyCalls, fd: number, attributes: Attributes): Promise<void> {
+  if (IS_ROOT) await calls.setOwnerFd(fd, attributes.uid, attributes.gid);
+  await calls.setModeFd(fd, permissions(attributes));
+  await calls.setTimesFd(fd, attributes.atime, attributes.mtime);
 }
 
-/** {@link giveAttributesFd} without the times. @throws PosixError */
-export function giveOwnerAndModeFd(calls: TargetCalls, fd: number, attributes: Attributes): void {
-  if (IS_ROOT) calls.setOwnerFd(fd, attributes.uid, attributes.gid);
-  calls.setModeFd(fd, permissions(attributes));
+/** Permissions that a file which is made now is to have from the start; to be given to {@link giveOwnerAndMode}. */
+export function firstMode(files: NewFiles, attributes: Attributes): number {
+  const wanted = permissions(attributes);
+  // As long as it may be somebody else's, nobody else may open it.
+  return isOwned(files, attributes) && wanted <= PLAIN_BITS && (wanted & OWNER_WRITES) !== 0 ? wanted : PRIVATE_FILE;
 }
 
 /**
- * {@link giveOwnerAndModeFd} for a symlink, device, fifo or socket, which is opened as a place only.
+ * Gives a file that was just made its owner (as root) and its mode, as far as it has not got them by being made.
+ *
+ * @param made the mode that it was made with
+ * @throws PosixError
+ */
+export async function giveOwnerAndMode(
+  calls: AnyCalls,
+  fd: number,
+  attributes: Attributes,
+  files: NewFiles,
+  made: number,
+): Promise<void> {
+  const wanted = permissions(attributes);
+  const isNews = made === wanted && (made & ~(files.kept | files.dropped)) !== 0;
+  if (!files.owner || isNews) learn(files, made, await calls.statFd(fd));
+  if (!isOwned(files, attributes)) await calls.setOwnerFd(fd, attributes.uid, attributes.gid);
+  if (made !== wanted || (made & files.dropped) !== 0) await calls.setModeFd(fd, wanted);
+}
+
+function isOwned({ owner }: NewFiles, { uid, gid }: Attributes): boolean {
+  return !IS_ROOT || (owner?.uid === uid && owner.gid === gid);
+}
+
+/** What the system gives files that are made in one directory: who need not be given something is not. */
+export interface NewFiles {
+  /** undefined before the first one. */
+  owner: { readonly uid: number; readonly gid: number } | undefined;
+  /** Permission bits that were asked for and given, and those that were asked for and not given. */
+  kept: number;
+  dropped: number;
+}
+
+/** Nothing is known yet. */
+export function newFiles(): NewFiles {
+  return { owner: undefined, kept: 0, dropped: 0 };
+}
+
+function learn(files: NewFiles, made: number, { uid, gid, mode }: FileStatus): void {
+  files.owner = { uid, gid };
+  files.kept |= made & mode;
+  files.dropped |= made & ~mode;
+}
+
+/**
+ * {@link giveAttributesFd} without the times for a symlink, device, fifo or socket, which is opened as a place only.
  *
  * What has its name meanwhile may be somebody else's symlink, or a file: that gets no owner and no mode.
  *
  * @throws PosixError
  */
-export function giveOwnerAndModeAt(calls: TargetCalls, at: number, name: Uint8Array, attributes: Attributes): void {
-  const place = calls.openAt(at, name, Open.path | Open.noFollow);
+export async function giveOwnerAndModeAt(
+  calls: AnyCalls,
+  at: number,
+  name: Uint8Array,
+  attributes: Attributes,
+): Promise<void> {
+  const place = await calls.openAt(at, name, Open.path | Open.noFollow);
   try {
-    if ((calls.statFd(place).mode & S_IFMT) !== (attributes.mode & S_IFMT))
-      throw new PosixError('chmod', system.errno.ESTALE);
-    if (IS_ROOT) calls.setOwnerOfPlace(place, attributes.uid, attributes.gid);
-    if (attributes.type !== ObjectType.symlink) calls.setModeOfPlace(place, permissions(attributes));
+    const { mode } = await calls.statFd(place);
+    if ((mode & S_IFMT) !== (attributes.mode & S_IFMT)) throw new PosixError('chmod', system.errno.ESTALE);
+    if (IS_ROOT) await calls.setOwnerOfPlace(place, attributes.uid, attributes.gid);
+    if (attributes.type !== ObjectType.symlink) await calls.setModeOfPlace(place, permissions(attributes));
   } finally {
-    calls.close(place);
+    await calls.close(place);
   }
 }
 
 /** {@link giveAttributesFd} for a directory, also for one that must not be read. @throws PosixError */
-export function giveAttributesToDirectory(
-  calls: TargetCalls,
+export async function giveAttributesToDirectory(
+  calls: AnyCalls,
   at: number,
   name: Uint8Array,
   attributes: Attributes,
-): void {
+): Promise<void> {
   const flags = Open.directory | Open.noFollow;
   let fd: number;
   try {
-    fd = calls.openAt(at, name, Open.readOnly | flags);
+    fd = await calls.openAt(at, name, Open.readOnly | flags);
   } catch (error) {
     if (!(error instanceof PosixError && error.errno === 'EACCES')) throw error;
-    giveAttributesToPlace(calls, at, name, attributes);
+    await giveAttributesToPlace(calls, at, name, attributes);
     return;
   }
   try {
-    giveAttributesFd(calls, fd, attributes);
+    await giveAttributesFd(calls, fd, attributes);
   } finally {
-    calls.close(fd);
+    await calls.close(fd);
   }
 }
 
 /** Only without root: whoever is root can open it. */
-function giveAttributesToPlace(calls: TargetCalls, at: number, name: Uint8Array, attributes: Attributes): void {
-  const fd = calls.openAt(at, name, Open.path | Open.directory | Open.noFollow);
+async function giveAttributesToPlace(
+  calls: AnyCalls,
+  at: number,
+  name: Uint8Array,
+  attributes: Attributes,
+): Promise<void> {
+  const fd = await calls.openAt(at, name, Open.path | Open.directory | Open.noFollow);
   try {
-    calls.setModeOfPlace(fd, permissions(attributes));
+    await calls.setModeOfPlace(fd, permissions(attributes));
   } finally {
-    calls.close(fd);
+    await calls.close(fd);
   }
-  calls.setTimes(at, name, attributes.atime, attributes.mtime);
+  await calls.setTimes(at, name, attributes.atime, attributes.mtime);
 }
 
 /** Without root the owner is another one: set-id bits would then give away what they should not. */

@@ -1,4 +1,4 @@
-import { ftruncateSync, writeSync } from 'node:fs';
+import { ftruncateSync } from 'node:fs';
 import type { FileStatus, FileTime } from '../../posix/libc.js';
 import {
   close,
@@ -8,7 +8,6 @@ import {
   makeLink,
   makeNode,
   makeSymlink,
-  Open,
   openAt,
   removeAt,
   setModeFd,
@@ -17,6 +16,7 @@ import {
   statFd,
   syncFileSystem,
   toPosixError,
+  writeAt,
 } from '../../posix/libc.js';
 import {
   renameAt,
@@ -26,6 +26,30 @@ import {
   setOwnerOfPlace,
   setTimesFd,
 } from '../../posix/libc-change.js';
+import {
+  closeLater,
+  closeWrittenLater,
+  lookAtLater,
+  makeDirectoryLater,
+  makeLinkLater,
+  makeNodeLater,
+  makeSymlinkLater,
+  openAtLater,
+  removeAtLater,
+  renameAtLater,
+  renameNewLater,
+  setModeFdLater,
+  setModeOfPlaceLater,
+  setOwnerFdLater,
+  setOwnerOfPlaceLater,
+  setTimesFdLater,
+  setTimesLater,
+  statAtLater,
+  statFdLater,
+  syncFileSystemLater,
+  truncateLater,
+  writeLater,
+} from '../../posix/libc-later.js';
 
 /**
  * The calls by which an export changes, and looks at, the tree that it writes: the port behind which the system stands,
@@ -82,22 +106,17 @@ export const CHANGES = [
   'setTimesFd',
 ] as const satisfies readonly (keyof TargetCalls)[];
 
-/** The same calls, with `changing` called before each that changes something. */
-export function noteChanges(calls: TargetCalls, changing: () => void): TargetCalls {
-  const noted: Record<string, unknown> = { ...calls };
-  for (const key of CHANGES) {
-    const call = calls[key] as (...how: unknown[]) => unknown;
-    noted[key] = (...how: unknown[]) => {
-      changing();
-      return call(...how);
-    };
-  }
-  const openAt: TargetCalls['openAt'] = (at, name, flags, mode) => {
-    if ((flags & Open.create) !== 0) changing();
-    return calls.openAt(at, name, flags, mode);
-  };
-  return { ...(noted as unknown as TargetCalls), openAt };
-}
+/** The same calls, in a thread of Node's pool: for a file system of which a call takes long. */
+export type LaterCalls = {
+  readonly [K in keyof TargetCalls]: (...how: Parameters<TargetCalls[K]>) => Promise<ReturnType<TargetCalls[K]>>;
+};
+
+/** The same calls, made now or later, as `TargetWays` has chosen. */
+export type AnyCalls = {
+  readonly [K in keyof TargetCalls]: (
+    ...how: Parameters<TargetCalls[K]>
+  ) => ReturnType<TargetCalls[K]> | Promise<ReturnType<TargetCalls[K]>>;
+};
 
 /** The system's own. */
 export const SYSTEM_CALLS: TargetCalls = {
@@ -125,13 +144,35 @@ export const SYSTEM_CALLS: TargetCalls = {
   sync: syncFileSystem,
 };
 
+/** The system's own, in threads of Node's pool. */
+export const SYSTEM_CALLS_LATER: LaterCalls = {
+  openAt: openAtLater,
+  statAt: statAtLater,
+  lookAt: lookAtLater,
+  statFd: statFdLater,
+  write: writeLater,
+  truncate: truncateLater,
+  makeDirectory: makeDirectoryLater,
+  makeSymlink: makeSymlinkLater,
+  makeLink: makeLinkLater,
+  makeNode: makeNodeLater,
+  removeAt: removeAtLater,
+  renameAt: renameAtLater,
+  renameNew: renameNewLater,
+  setTimes: setTimesLater,
+  setOwnerFd: setOwnerFdLater,
+  setModeFd: setModeFdLater,
+  setOwnerOfPlace: setOwnerOfPlaceLater,
+  setModeOfPlace: setModeOfPlaceLater,
+  setTimesFd: setTimesFdLater,
+  close: closeLater,
+  closeWritten: closeWrittenLater,
+  sync: syncFileSystemLater,
+};
+
 /** A disk that gets full takes a part: what is left is tried again, and then fails. */
 function write(fd: number, bytes: Uint8Array, position: number): void {
-  try {
-    for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, position + at);
-  } catch (error) {
-    throw toPosixError('write', error);
-  }
+  for (let at = 0; at < bytes.length; ) at += writeAt(fd, at === 0 ? bytes : bytes.subarray(at), position + at);
 }
 
 function truncate(fd: number, sizeBytes: number): void {

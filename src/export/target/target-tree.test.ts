@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { Open, PosixError, tryLock } from '../../posix/libc.js';
 import { openTarget } from '../open-target.js';
-import { SYSTEM_CALLS, type TargetCalls } from './target-calls.js';
+import { type AnyCalls, SYSTEM_CALLS, type TargetCalls } from './target-calls.js';
 import { TargetTree } from './target-tree.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-target-tree-'));
@@ -43,7 +43,7 @@ function treeOf(syncs: readonly ('succeeds' | 'fails')[]) {
       if (syncs[count++] === 'fails') throw new PosixError('sync', 5);
     },
   };
-  return { tree: new TargetTree(calls, root, 'if-different', true), count: () => count };
+  return { tree: new TargetTree({ now: calls, later: undefined }, root, 'if-different', true), count: () => count };
 }
 
 it('syncs at the first flush, whoever wrote before, and then when something was changed', async () => {
@@ -52,13 +52,13 @@ it('syncs at the first flush, whoever wrote before, and then when something was 
   expect(count()).toBe(1);
   await tree.flush();
   expect(count()).toBe(1);
-  tree.calls.openAt(root, NAME, Open.readOnly);
-  tree.calls.closeWritten(99);
+  await tree.calls.openAt(root, NAME, Open.readOnly);
+  await tree.calls.closeWritten(99);
   await tree.flush();
   expect(count()).toBe(1);
 });
 
-const CHANGES: Record<string, (calls: TargetCalls) => void> = {
+const CHANGES: Record<string, (calls: AnyCalls) => unknown> = {
   openAt: (calls) => calls.openAt(root, NAME, Open.writeOnly | Open.create),
   write: (calls) => calls.write(99, NAME, 0),
   truncate: (calls) => calls.truncate(99, 1),
@@ -79,7 +79,7 @@ const CHANGES: Record<string, (calls: TargetCalls) => void> = {
 it.each(Object.keys(CHANGES))('syncs what %s has changed', async (name) => {
   const { tree, count } = treeOf([]);
   await tree.flush();
-  CHANGES[name](tree.calls);
+  await CHANGES[name](tree.calls);
   await tree.flush();
   expect(count()).toBe(2);
 });
@@ -87,13 +87,13 @@ it.each(Object.keys(CHANGES))('syncs what %s has changed', async (name) => {
 it('after a sync that failed no flush succeeds any more, though a later sync would', async () => {
   const { tree, count } = treeOf(['succeeds', 'fails', 'succeeds']);
   await tree.flush();
-  tree.calls.write(99, NAME, 0);
+  await tree.calls.write(99, NAME, 0);
   await expect(tree.flush()).rejects.toMatchObject({
     code: 'target',
     message: expect.stringMatching(/^Cannot make durable what was written/),
   });
   await expect(tree.flush()).rejects.toMatchObject({ code: 'target' });
-  tree.calls.write(99, NAME, 0);
+  await tree.calls.write(99, NAME, 0);
   await expect(tree.flush()).rejects.toMatchObject({ code: 'target' });
   expect(count()).toBe(2);
 });
@@ -101,11 +101,11 @@ it('after a sync that failed no flush succeeds any more, though a later sync wou
 it('tasks that flush in one turn of the event loop share one sync, and what is written after it waits for the next', async () => {
   const { tree, count } = treeOf([]);
   const flushes = [tree.flush(), tree.flush()];
-  tree.calls.write(99, NAME, 0);
+  await tree.calls.write(99, NAME, 0);
   flushes.push(tree.flush());
   await Promise.all(flushes);
   expect(count()).toBe(1);
-  tree.calls.write(99, NAME, 0);
+  await tree.calls.write(99, NAME, 0);
   await tree.flush();
   expect(count()).toBe(2);
 });

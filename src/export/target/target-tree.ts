@@ -1,8 +1,10 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { patiently } from '../../posix/descriptors.js';
 import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
 import type { Overwrite } from '../options.js';
-import { noteChanges, type TargetCalls } from './target-calls.js';
+import type { AnyCalls } from './target-calls.js';
 import { syncError } from './target-error.js';
+import { TargetWays, type WaysParts } from './target-ways.js';
 
 const DIRECTORY_FLAGS = Open.readOnly | Open.directory | Open.noFollow;
 const PRIVATE_DIRECTORY = 0o700;
@@ -14,32 +16,50 @@ export class InTheWay extends Error {}
 
 /** The tree that is written, below a root that stays open. Nothing outside of it is reached: no symlink is followed. */
 export class TargetTree {
-  readonly calls: TargetCalls;
+  readonly calls: AnyCalls;
   readonly root: number;
+  readonly #ways: TargetWays;
   readonly #overwrite: Overwrite;
   readonly #isOurs: boolean;
   /**
-   * Whether something may not be durable. It begins so: what a session that died had written and not made durable may
-   * be found whole, and told as done, by this one.
+   * Whether something may not be durable, that a sync which runs does not make so. It begins so: what a session that
+   * died had written and not made durable may be found whole, and told as done, by this one.
    */
   #dirty = true;
-  #flushing: Promise<void> | undefined;
+  /** The sync that runs, and the one that is to begin when that has ended. Neither fails: see `#lost`. */
+  #syncing: Promise<void> | undefined;
+  #next: Promise<void> | undefined;
   /** Why what was written may be lost. */
   #lost: unknown;
 
   /**
+   * @param calls by which the target is called
    * @param root descriptor of the root; of a description that no other tree has, since the system tells each description
    *   once of bytes that it could not write
    * @param overwrite what becomes of what is no directory where one belongs
    * @param isOurs whether the root gets its attributes at the end, too
    */
-  constructor(calls: TargetCalls, root: number, overwrite: Overwrite, isOurs: boolean) {
-    this.calls = noteChanges(calls, () => {
-      this.#dirty = true;
+  constructor(calls: Omit<WaysParts, 'changing'>, root: number, overwrite: Overwrite, isOurs: boolean) {
+    this.#ways = new TargetWays({
+      ...calls,
+      changing: () => {
+        this.#dirty = true;
+      },
     });
+    this.calls = this.#ways.calls;
     this.root = root;
     this.#overwrite = overwrite;
     this.#isOurs = isOurs;
+  }
+
+  /** Whether calls take long, so that several are to be in flight. */
+  get isSlow(): boolean {
+    return this.#ways.isSlow;
+  }
+
+  /** Has no further call begin that waits for its turn. */
+  abandon(): void {
+    this.#ways.abandon();
   }
 
   /**
@@ -55,14 +75,14 @@ export class TargetTree {
   }
 
   /** lstat of an entry that need not be there. @throws PosixError */
-  look(at: number, name: Uint8Array): FileStatus | undefined {
+  async look(at: number, name: Uint8Array): Promise<FileStatus | undefined> {
     return this.calls.lookAt(at, name);
   }
 
   /** Removes what is no directory, if it is there. @returns whether it was. @throws PosixError */
-  remove(at: number, name: Uint8Array): boolean {
+  async remove(at: number, name: Uint8Array): Promise<boolean> {
     try {
-      this.calls.removeAt(at, name);
+      await this.calls.removeAt(at, name);
       return true;
     } catch (error) {
       if (error instanceof PosixError && error.errno === 'ENOENT') return false;
@@ -74,9 +94,9 @@ export class TargetTree {
    * {@link remove} for a temporary file of this job. A directory that somebody has put in its place is not ours, and
    * stays. @throws PosixError
    */
-  removeTemporary(at: number, name: Uint8Array): void {
+  async removeTemporary(at: number, name: Uint8Array): Promise<void> {
     try {
-      this.remove(at, name);
+      await this.remove(at, name);
     } catch (error) {
       if (!(error instanceof PosixError && error.errno === 'EISDIR')) throw error;
     }
@@ -85,105 +105,116 @@ export class TargetTree {
   /**
    * Makes everything durable that was written before the call. Nothing may be told as done before it has succeeded.
    *
-   * Whoever asks in one turn of the event loop shares one sync. After one that failed none succeeds any more: the
-   * system tells only once of bytes that it could not write, and a later sync says nothing of them.
+   * Whoever asks before a sync has begun shares it. After one that failed none succeeds any more: the system tells only
+   * once of bytes that it could not write, and a later sync says nothing of them.
    *
    * @throws ClfsError `target`
    */
   async flush(): Promise<void> {
+    // What was written before a sync began is in it: then it need only end.
+    if (this.#dirty) this.#next ??= this.#syncNext();
+    await (this.#next ?? this.#syncing);
     if (this.#lost) throw this.#lost;
-    if (!this.#dirty) return;
-    this.#flushing ??= new Promise((resolve, reject) => {
-      setImmediate(() => {
-        this.#flushing = undefined;
-        try {
-          this.calls.sync(this.root);
-          this.#dirty = false;
-          resolve();
-        } catch (error) {
-          this.#lost = syncError(error);
-          reject(this.#lost);
-        }
-      });
-    });
-    await this.#flushing;
   }
 
-  #enter(path: Buffer): number {
-    let fd = this.calls.openAt(this.root, Buffer.from('.'), DIRECTORY_FLAGS);
-    if (this.#isOurs) this.#makePassable(fd);
-    for (let at = 0; at < path.length; ) {
-      const slash = path.indexOf(0x2f, at);
-      const end = slash < 0 ? path.length : slash;
-      try {
-        const next = this.#step(fd, path.subarray(at, end));
-        this.#makePassable(next);
-        this.calls.close(fd);
-        fd = next;
-      } catch (error) {
-        this.calls.close(fd);
-        throw error;
-      }
-      at = end + 1;
-    }
-    return fd;
+  async #syncNext(): Promise<void> {
+    await this.#syncing;
+    await nextTurn();
+    const syncing = this.#sync();
+    this.#syncing = syncing;
+    this.#next = undefined;
+    await syncing;
+    if (this.#syncing === syncing) this.#syncing = undefined;
   }
 
-  #step(at: number, name: Uint8Array): number {
+  async #sync(): Promise<void> {
+    if (this.#lost) return;
+    this.#dirty = false;
     try {
-      return this.calls.openAt(at, name, DIRECTORY_FLAGS);
+      await this.calls.sync(this.root);
+    } catch (error) {
+      this.#lost ??= syncError(error);
+    }
+  }
+
+  async #enter(path: Buffer): Promise<number> {
+    let fd = await this.calls.openAt(this.root, Buffer.from('.'), DIRECTORY_FLAGS);
+    try {
+      if (this.#isOurs) await this.#makePassable(fd);
+      for (let at = 0; at < path.length; ) {
+        const slash = path.indexOf(0x2f, at);
+        const end = slash < 0 ? path.length : slash;
+        const above = fd;
+        fd = await this.#step(above, path.subarray(at, end));
+        await this.calls.close(above);
+        await this.#makePassable(fd);
+        at = end + 1;
+      }
+      return fd;
+    } catch (error) {
+      await this.calls.close(fd);
+      throw error;
+    }
+  }
+
+  async #step(at: number, name: Uint8Array): Promise<number> {
+    try {
+      return await this.calls.openAt(at, name, DIRECTORY_FLAGS);
     } catch (error) {
       if (!(error instanceof PosixError)) throw error;
-      if (error.errno === 'EACCES') this.#openUp(at, name, error);
-      else if (error.errno === 'ENOENT') this.#make(at, name);
-      else if (error.errno === 'ENOTDIR' || error.errno === 'ELOOP') this.#replace(at, name);
+      if (error.errno === 'EACCES') await this.#openUp(at, name, error);
+      else if (error.errno === 'ENOENT') await this.#make(at, name);
+      else if (error.errno === 'ENOTDIR' || error.errno === 'ELOOP') await this.#replace(at, name);
       else throw error;
     }
     return this.calls.openAt(at, name, DIRECTORY_FLAGS);
   }
 
   /** Without root, a directory that has its mode already may forbid what is still to be done in it. */
-  #makePassable(fd: number): void {
-    if (IS_ROOT || (this.calls.statFd(fd).mode & PRIVATE_DIRECTORY) === PRIVATE_DIRECTORY) return;
+  async #makePassable(fd: number): Promise<void> {
+    if (IS_ROOT) return;
+    const { mode } = await this.calls.statFd(fd);
+    if ((mode & PRIVATE_DIRECTORY) === PRIVATE_DIRECTORY) return;
     try {
-      this.calls.setModeFd(fd, PRIVATE_DIRECTORY);
+      await this.calls.setModeFd(fd, PRIVATE_DIRECTORY);
     } catch (error) {
       // It is somebody else's: his mode may let us in all the same.
       if (!(error instanceof PosixError)) throw error;
     }
   }
 
-  #make(at: number, name: Uint8Array): void {
+  async #make(at: number, name: Uint8Array): Promise<void> {
     try {
-      this.calls.makeDirectory(at, name, PRIVATE_DIRECTORY);
+      await this.calls.makeDirectory(at, name, PRIVATE_DIRECTORY);
     } catch (error) {
-      // Another lane has just made it.
+      // Another lane, or another task, has just made it.
       if (!(error instanceof PosixError && error.errno === 'EEXIST')) throw error;
     }
   }
 
-  #replace(at: number, name: Uint8Array): void {
-    const there = this.look(at, name);
+  async #replace(at: number, name: Uint8Array): Promise<void> {
+    const there = await this.look(at, name);
     if (there && (there.mode & S_IFMT) === S_IFDIR) return;
     if (this.#overwrite === 'never') throw new InTheWay('something that is no directory is there already');
-    if (there) this.remove(at, name);
-    this.#make(at, name);
+    // Another one may have put a directory there meanwhile, as this one does.
+    if (there) await this.removeTemporary(at, name);
+    await this.#make(at, name);
   }
 
   /** @throws PosixError `denied`, when the directory is not ours to be opened up, or there is no way */
-  #openUp(at: number, name: Uint8Array, denied: PosixError): void {
+  async #openUp(at: number, name: Uint8Array, denied: PosixError): Promise<void> {
     let place: number;
     try {
-      place = this.calls.openAt(at, name, Open.path | Open.directory | Open.noFollow);
+      place = await this.calls.openAt(at, name, Open.path | Open.directory | Open.noFollow);
     } catch {
       throw denied;
     }
     try {
-      this.calls.setModeOfPlace(place, PRIVATE_DIRECTORY);
+      await this.calls.setModeOfPlace(place, PRIVATE_DIRECTORY);
     } catch {
       throw denied;
     } finally {
-      this.calls.close(place);
+      await this.calls.close(place);
     }
   }
 }

@@ -1,11 +1,10 @@
 import { ByteBudget } from '../../namespace/byte-budget.js';
-import type { ObjectFinder } from '../../namespace/object-finder.js';
 import type { ContainerReader, FoundInode } from '../../namespace/reader.js';
 import { DescriptorPlaces, descriptorPlaces } from '../../posix/descriptors.js';
 import type { Clock } from '../../time/clock.js';
 import { type Chooser, chooserOf } from '../choice.js';
-import type { TargetCalls } from '../target/target-calls.js';
 import { TargetTree } from '../target/target-tree.js';
+import type { WaysParts } from '../target/target-ways.js';
 import type { ExportConstants } from './kinds.js';
 
 /** Entries of one lane that are under way at once: most of them wait for the service. */
@@ -38,8 +37,8 @@ export interface ExportContext {
   readonly inodeBudget: ByteBudget;
   readonly files: DescriptorPlaces;
   readonly contentBudget: ByteBudget;
-  /** Finds an object without asking the service; undefined where that is not possible. */
-  readonly known: ObjectFinder | undefined;
+  /** Whether the reader finds objects without asking the service. */
+  readonly isListed: boolean;
   readonly largeInodes: Map<string, Promise<FoundInode>>;
   readonly stop: {
     /** Tasks end what is under way and begin nothing new. */
@@ -55,7 +54,7 @@ export interface ExportContextParts {
   readonly reader: ContainerReader;
   /** Whether the reader finds objects without asking the service. */
   readonly isListed: boolean;
-  readonly calls: TargetCalls;
+  readonly ways: Omit<WaysParts, 'changing'>;
   /** Descriptor of the target's root; see `TargetTree`. */
   readonly root: number;
   /** Lanes that share the descriptors of the process. */
@@ -67,7 +66,7 @@ export function createExportContext({
   constants,
   reader,
   isListed,
-  calls,
+  ways,
   root,
   lanes,
   clock,
@@ -75,7 +74,7 @@ export function createExportContext({
   return {
     constants,
     reader,
-    target: new TargetTree(calls, root, constants.overwrite, constants.isTree),
+    target: new TargetTree(ways, root, constants.overwrite, constants.isTree),
     chooser: chooserOf(constants.choice),
     clock,
     // Half of what the process may open is for the target; the rest for connections, blobs and the state.
@@ -84,7 +83,7 @@ export function createExportContext({
     inodeBudget: new ByteBudget(INODE_BYTES),
     files: descriptorPlaces(MOST_FILES, { sharers: 4 * lanes }),
     contentBudget: new ByteBudget(CONTENT_BYTES),
-    known: isListed ? reader.finder : undefined,
+    isListed,
     largeInodes: new Map(),
     stop: { asked: false, abandoned: false },
   };

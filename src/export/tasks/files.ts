@@ -7,6 +7,7 @@ import { ObjectType } from '../../format/ids.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { joinPath } from '../../paths/join-path.js';
 import type { ExportContext } from './context.js';
+import { EntryPlace } from './create-entry.js';
 import type { FilesPart, FilesResult, FilesTask } from './kinds.js';
 import { type ExportEntry, unpackEntries } from './packed-entries.js';
 import { exportBreakage, problemOf, stopped } from './problem.js';
@@ -22,10 +23,10 @@ export async function writeFiles(
 ): Promise<FilesResult> {
   const chunk = new ChunkInProgress(task, context, tell);
   const giveBack = await context.directories.take();
-  let directory: number | undefined;
+  let place: EntryPlace | undefined;
   let unusable: unknown;
   try {
-    directory = await context.target.enter(task.path);
+    place = new EntryPlace(await context.target.enter(task.path));
   } catch (error) {
     unusable = error;
   }
@@ -34,18 +35,18 @@ export async function writeFiles(
     for (const entry of unpackEntries(task.entries)) {
       if (settled.has(entry.index)) continue;
       if (context.stop.asked || chunk.isBroken) break;
-      if (directory === undefined) chunk.failed(entry, unusable);
+      if (place === undefined) chunk.failed(entry, unusable);
       else {
         const release = await context.entries.take();
         if (context.stop.asked || chunk.isBroken) release();
-        else chunk.begin(directory, entry, release);
+        else chunk.begin(place, entry, release);
       }
       await chunk.report();
     }
     return await chunk.end();
   } finally {
     // What was given up may still use it: then it is closed with the process.
-    if (directory !== undefined && chunk.isIdle) context.target.calls.close(directory);
+    if (place && chunk.isIdle) await context.target.calls.close(place.at);
     giveBack();
   }
 }
@@ -88,9 +89,9 @@ class ChunkInProgress {
   }
 
   /** Begins an entry. @param release called when it has ended */
-  begin(directory: number, entry: ExportEntry, release: () => void): void {
+  begin(place: EntryPlace, entry: ExportEntry, release: () => void): void {
     this.#outstanding++;
-    void this.#write(directory, entry)
+    void this.#write(place, entry)
       .catch((error: unknown) => this.failed(entry, error))
       .finally(() => {
         release();
@@ -142,19 +143,19 @@ class ChunkInProgress {
     };
   }
 
-  async #write(directory: number, entry: ExportEntry): Promise<void> {
-    const { known, inodeBudget, reader } = this.#context;
-    const sizeBytes = known ? ((await known.find(entry.handle))?.sizeBytes ?? 0) : 0;
-    const giveBack = await inodeBudget.take(sizeBytes);
+  async #write(place: EntryPlace, entry: ExportEntry): Promise<void> {
+    const { isListed, inodeBudget, reader } = this.#context;
+    const blob = isListed ? await reader.finder.find(entry.handle) : undefined;
+    const giveBack = await inodeBudget.take(blob?.sizeBytes ?? 0);
     try {
       if (this.#context.stop.asked || this.#broken) return;
-      await this.#deal(directory, entry, await reader.inode(entry.handle));
+      await this.#deal(place, entry, await reader.inode(entry.handle, blob));
     } finally {
       giveBack();
     }
   }
 
-  async #deal(directory: number, entry: ExportEntry, found: FoundInode): Promise<void> {
+  async #deal(place: EntryPlace, entry: ExportEntry, found: FoundInode): Promise<void> {
     const { index, name } = entry;
     const { constants, chooser, target } = this.#context;
     const { attributes } = found.inode;
@@ -164,10 +165,10 @@ class ChunkInProgress {
     else {
       const blocks = largeBlocks(this.#context, found);
       if (blocks === undefined) {
-        const made = await makeEntry(this.#context, directory, name, found, () => this.#temporary(name));
+        const made = await makeEntry(this.#context, place, name, found, () => this.#temporary(name));
         if (made) this.#made.push({ entry, made });
         else this.#news.add(index, LEFT);
-      } else if (staysAsItIs(this.#context, target.look(directory, name), attributes)) this.#news.add(index, LEFT);
+      } else if (staysAsItIs(this.#context, await target.look(place.at, name), attributes)) this.#news.add(index, LEFT);
       else this.#large.push({ index, sizeBytes: Number(attributes.lengthBytes), blocks });
     }
   }
@@ -185,13 +186,15 @@ class ChunkInProgress {
     const news = await this.#takeDurable();
     if (!news) return;
     if (!news.isEmpty) this.#tell(news.part());
-    for (const { entry, made: each } of made) {
+    const finish = async ({ entry, made: each }: (typeof made)[number]) => {
       try {
-        this.#news.add(entry.index, finishEntry(this.#context, each));
+        this.#news.add(entry.index, await finishEntry(this.#context, each));
       } catch (error) {
         this.failed(entry, error);
       }
-    }
+    };
+    if (this.#context.target.isSlow) await Promise.all(made.map(finish));
+    else for (const each of made) await finish(each);
   }
 
   /** What is whole, and durable now. @returns undefined when it could not be made durable */

@@ -9,6 +9,7 @@ import { Open, PosixError } from '../../posix/libc.js';
 import { giveAttributesFd } from '../target/give-attributes.js';
 import { InTheWay } from '../target/target-tree.js';
 import { type ExportContext, largeInode } from './context.js';
+import { writeContent } from './create-entry.js';
 import type {
   BeginLargeResult,
   BeginLargeTask,
@@ -20,7 +21,7 @@ import type {
   RangeTask,
 } from './kinds.js';
 import { ChangedByHand, exportBreakage, problemOf, stopped } from './problem.js';
-import { nameNew, staysAsItIs, writeContent } from './write-entry.js';
+import { nameNew, staysAsItIs } from './write-entry.js';
 
 const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
 const WRITE_FLAGS = Open.writeOnly | Open.noFollow | Open.nonBlock;
@@ -33,17 +34,17 @@ export async function beginLarge({ file, inode }: BeginLargeTask, context: Expor
   try {
     await requireSegments(reader, await largeInode(context, file.handle));
     return await inPlace(context, file, async (at) => {
-      const there = target.look(at, file.temporary);
+      const there = await target.look(at, file.temporary);
       if (inode !== undefined) return there?.inode === inode ? { outcome: 'begun', inode } : { outcome: 'gone' };
       // Its name is ours alone: what has it is of a session that died before it was recorded, or was changed by hand.
-      if (there) target.removeTemporary(at, file.temporary);
+      if (there) await target.removeTemporary(at, file.temporary);
       const fd = await patiently(shown(file).toString(), () =>
         calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE),
       );
       try {
-        return { outcome: 'begun', inode: calls.statFd(fd).inode };
+        return { outcome: 'begun', inode: (await calls.statFd(fd)).inode };
       } finally {
-        calls.close(fd);
+        await calls.close(fd);
       }
     });
   } catch (error) {
@@ -103,7 +104,7 @@ export async function writeRange(
         });
       } finally {
         giveBack();
-        if (fd !== undefined) calls.closeWritten(fd);
+        if (fd !== undefined) await calls.closeWritten(fd);
       }
     });
   } catch (error) {
@@ -127,24 +128,24 @@ export async function endLarge(
       const fd = await openWritten(context, at, file, inode);
       let open = true;
       try {
-        calls.truncate(fd, fileSize(found));
-        giveAttributesFd(calls, fd, attributes);
+        await calls.truncate(fd, fileSize(found));
+        await giveAttributesFd(calls, fd, attributes);
         open = false;
-        calls.closeWritten(fd);
+        await calls.closeWritten(fd);
       } finally {
-        if (open) calls.close(fd);
+        if (open) await calls.close(fd);
       }
       await target.flush();
       if (name === undefined) return { outcome: 'written' };
-      const there = target.look(at, name);
+      const there = await target.look(at, name);
       let outcome: 'written' | 'replaced' | 'left';
       if (staysAsItIs(context, there, attributes)) {
-        target.remove(at, file.temporary);
+        await target.remove(at, file.temporary);
         outcome = 'left';
       } else if (constants.overwrite === 'never')
-        outcome = nameNew(context, at, file.temporary, name) ? 'written' : 'left';
+        outcome = (await nameNew(context, at, file.temporary, name)) ? 'written' : 'left';
       else {
-        calls.renameAt(at, file.temporary, at, name);
+        await calls.renameAt(at, file.temporary, at, name);
         outcome = there ? 'replaced' : 'written';
       }
       await target.flush();
@@ -181,10 +182,17 @@ async function openWritten(
   inode: bigint | undefined,
 ): Promise<number> {
   const { temporary } = file;
-  if (target.look(at, temporary)?.inode !== inode) throw new ChangedByHand();
+  const there = await target.look(at, temporary);
+  if (there?.inode !== inode) throw new ChangedByHand();
   const fd = await patiently(shown(file).toString(), () => target.calls.openAt(at, temporary, WRITE_FLAGS));
-  if (target.calls.statFd(fd).inode === inode) return fd;
-  target.calls.close(fd);
+  try {
+    const { inode: opened } = await target.calls.statFd(fd);
+    if (opened === inode) return fd;
+  } catch (error) {
+    await target.calls.close(fd);
+    throw error;
+  }
+  await target.calls.close(fd);
   throw new ChangedByHand();
 }
 
@@ -199,7 +207,7 @@ async function inPlace<T>(
     try {
       return await use(at);
     } finally {
-      target.calls.close(at);
+      await target.calls.close(at);
     }
   } finally {
     giveBack();

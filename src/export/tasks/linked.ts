@@ -3,10 +3,10 @@ import type { FoundInode } from '../../namespace/reader.js';
 import { joinPath } from '../../paths/join-path.js';
 import { type FileStatus, PosixError } from '../../posix/libc.js';
 import type { ExportContext } from './context.js';
+import { createEntry, EntryPlace } from './create-entry.js';
 import type { EntryProblem, LinkedResult, LinkedTask, TargetName } from './kinds.js';
 import { exportBreakage, problemOf, stopped } from './problem.js';
 import {
-  createEntry,
   finishEntry,
   giveTimes,
   hasTypeAndLength,
@@ -36,7 +36,7 @@ interface Origin {
   readonly at: number;
   readonly name: Uint8Array;
   readonly inode: bigint;
-  close(): void;
+  close(): void | Promise<void>;
 }
 
 /**
@@ -51,7 +51,7 @@ export async function writeLinked(task: LinkedTask, context: ExportContext): Pro
   } catch (error) {
     group.broken = exportBreakage(error);
   } finally {
-    group.close();
+    await group.close();
     giveBack();
   }
   try {
@@ -114,11 +114,11 @@ class GroupInProgress {
       if (outcome === undefined) return;
       this.outcomes.push(outcome);
     }
-    if (last) target.removeTemporary(target.root, this.#file);
+    if (last) await target.removeTemporary(target.root, this.#file);
   }
 
-  close(): void {
-    this.#linkTo?.close();
+  async close(): Promise<void> {
+    await this.#linkTo?.close();
   }
 
   /**
@@ -132,21 +132,21 @@ class GroupInProgress {
     const { attributes } = found.inode;
     const { origin } = this.#task;
     const isOrigin = (status: FileStatus) => status.inode === origin?.inode && hasTypeAndLength(status, attributes);
-    const there = target.look(target.root, this.#file);
+    const there = await target.look(target.root, this.#file);
     if (there && (isOrigin(there) || isWhole(there, attributes))) {
       this.#linkTo = { at: target.root, name: this.#file, inode: there.inode, close: () => undefined };
       return true;
     }
     if (!origin) {
-      if (there) target.removeTemporary(target.root, this.#file);
+      if (there) await target.removeTemporary(target.root, this.#file);
       return true;
     }
     try {
       const at = await target.enter(origin.path);
-      const status = target.look(at, origin.name);
+      const status = await target.look(at, origin.name);
       if (status && isOrigin(status))
         this.#linkTo = { at, name: origin.name, inode: origin.inode, close: () => target.calls.close(at) };
-      else target.calls.close(at);
+      else await target.calls.close(at);
     } catch (error) {
       // Its directory cannot be reached any more: the file is written again.
       problemOf(Buffer.from(origin.path), error);
@@ -165,8 +165,8 @@ class GroupInProgress {
     try {
       const at = await target.enter(path);
       try {
-        if (this.#context.constants.isResumed) target.removeTemporary(at, this.#temporary);
-        const there = target.look(at, name);
+        if (this.#context.constants.isResumed) await target.removeTemporary(at, this.#temporary);
+        const there = await target.look(at, name);
         if (this.#linkTo) {
           if (there?.inode === this.#linkTo.inode) return this.#linked(index, 'written');
           if (there && this.#context.constants.overwrite === 'never') return 'left';
@@ -176,7 +176,7 @@ class GroupInProgress {
         }
         return await this.#link(index, at, name, there, found);
       } finally {
-        target.calls.close(at);
+        await target.calls.close(at);
       }
     } catch (error) {
       return problemOf(joinPath(path, name), error);
@@ -192,16 +192,16 @@ class GroupInProgress {
       return false;
     }
     try {
-      this.bytes += await createEntry(this.#context, target.root, this.#file, found);
+      this.bytes += await createEntry(this.#context, new EntryPlace(target.root), this.#file, found);
       await target.flush();
-      giveTimes(this.#context, target.root, this.#file, found.inode.attributes);
+      await giveTimes(this.#context, target.root, this.#file, found.inode.attributes);
       // A name is all that tells a whole file then.
       if (this.#context.constants.overwrite === 'never') await target.flush();
     } catch (error) {
       this.#unusable = problemOf(this.#file, error);
       throw error;
     }
-    const { inode } = target.calls.statAt(target.root, this.#file);
+    const { inode } = await target.calls.statAt(target.root, this.#file);
     this.#linkTo = { at: target.root, name: this.#file, inode, close: () => undefined };
     return true;
   }
@@ -218,26 +218,26 @@ class GroupInProgress {
     if (!this.#linkTo) throw new Error('There is nothing to link to.');
     if (there) requireReplaceable(there);
     try {
-      calls.makeLink(this.#linkTo.at, this.#linkTo.name, at, there ? this.#temporary : name);
-      if (there) rename(this.#context, at, this.#temporary, name);
+      await calls.makeLink(this.#linkTo.at, this.#linkTo.name, at, there ? this.#temporary : name);
+      if (there) await rename(this.#context, at, this.#temporary, name);
       return this.#linked(index, there ? 'replaced' : 'written');
     } catch (error) {
       if (!(error instanceof PosixError && NOT_LINKABLE.has(error.errno))) throw error;
     }
-    const made = await makeEntry(this.#context, at, name, found, () => this.#temporary);
+    const made = await makeEntry(this.#context, new EntryPlace(at), name, found, () => this.#temporary);
     if (!made) return 'left';
     await target.flush();
-    const written = finishEntry(this.#context, made);
+    const written = await finishEntry(this.#context, made);
     this.bytes += written.bytes;
     if (written.outcome === 'left') return 'left';
     // Further names are linked to this one: it is the latest that has room for them.
     const again = await target.enter(this.#task.names[index].path);
     try {
-      const { inode } = calls.statAt(again, name);
-      this.#linkTo.close();
+      const { inode } = await calls.statAt(again, name);
+      await this.#linkTo.close();
       this.#linkTo = { at: again, name, inode, close: () => calls.close(again) };
     } catch (error) {
-      calls.close(again);
+      await calls.close(again);
       throw error;
     }
     return this.#linked(index, there ? 'replaced' : 'written');

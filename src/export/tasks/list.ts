@@ -29,7 +29,7 @@ export async function listDirectory(
     if (found.inode.attributes.type !== ObjectType.directory) return { attributes, problem: undefined, stopped: false };
     const giveBack = await directories.take();
     try {
-      target.calls.close(await target.enter(path));
+      await target.calls.close(await target.enter(path));
     } finally {
       giveBack();
     }

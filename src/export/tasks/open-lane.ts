@@ -9,7 +9,8 @@ import { Pace } from '../../namespace/pace.js';
 import { ContainerReader, type ReaderOverlay } from '../../namespace/reader.js';
 import { openSharedObjects, type SharedObjects } from '../../namespace/shared-objects.js';
 import { type Clock, systemClock } from '../../time/clock.js';
-import { SYSTEM_CALLS, type TargetCalls } from '../target/target-calls.js';
+import { SYSTEM_CALLS, SYSTEM_CALLS_LATER } from '../target/target-calls.js';
+import type { WaysParts } from '../target/target-ways.js';
 import { createExportContext } from './context.js';
 import { EXPORT_EXECUTORS } from './executors.js';
 import type { ExportConstants, ExportKinds } from './kinds.js';
@@ -35,12 +36,13 @@ export interface ThreadExportSetup extends ExportLaneSetup {
 /** Parts of a lane that its owner may give. */
 export interface LaneParts {
   readonly container?: Container;
-  readonly calls?: TargetCalls;
+  /** By which the target is called. */
+  readonly ways?: Omit<WaysParts, 'changing'>;
   readonly clock?: Clock;
   /** What is read in place of the container's own tree. */
   readonly overlay?: ReaderOverlay;
-  /** Told of every try of a request that failed and will be repeated. */
-  onRetry?(text: string): void;
+  /** Told of every try of a request that failed and will be repeated, and of how the target is called. */
+  log?(text: string): void;
 }
 
 /**
@@ -57,7 +59,7 @@ export async function openExportLane(
   const { place, constants, retryWindowMs, objects, root, lanes } = setup;
   const container =
     parts.container ??
-    (await openContainer(place, authorization, { retryWindowMs, traffic: new Traffic(1), onRetry: parts.onRetry }));
+    (await openContainer(place, authorization, { retryWindowMs, traffic: new Traffic(1), onRetry: parts.log }));
   const pace = new Pace();
   const finder = objects ? openSharedObjects(objects) : createDirectFinder(container, pace);
   const reader = new ContainerReader(container, finder, openLz4(), constants.geometry, pace, parts.overlay);
@@ -65,7 +67,7 @@ export async function openExportLane(
     constants,
     reader,
     isListed: objects !== undefined,
-    calls: parts.calls ?? SYSTEM_CALLS,
+    ways: parts.ways ?? { now: SYSTEM_CALLS, later: SYSTEM_CALLS_LATER, onWay: parts.log },
     root,
     lanes,
     clock: parts.clock ?? systemClock,
@@ -84,6 +86,7 @@ export async function openExportLane(
     abandon() {
       stop.asked = true;
       stop.abandoned = true;
+      context.target.abandon();
       void close().catch(() => undefined);
     },
     async close(idle) {

@@ -7,6 +7,11 @@ import type { ExportContext } from './context.js';
 import type { EntryProblem, RestoreResult, RestoreTask } from './kinds.js';
 import { exportBreakage, problemOf } from './problem.js';
 
+/** Directories of one parent that are in flight at once on a slow target. */
+const SIBLINGS_AT_ONCE = 16;
+
+type Directory = RestoreTask['directories'][number];
+
 /** Gives directories their owner, mode and times. */
 export async function restoreDirectories({ directories }: RestoreTask, context: ExportContext): Promise<RestoreResult> {
   const { target, stop, reader } = context;
@@ -15,27 +20,31 @@ export async function restoreDirectories({ directories }: RestoreTask, context: 
   const giveBack = await context.directories.take();
   let parent: { readonly path: Buffer; readonly fd: number } | undefined;
   try {
-    for (const directory of directories) {
-      if (stop.asked) break;
-      const { name } = directory;
-      const path = Buffer.from(directory.path);
+    while (outcomes.length < directories.length && !stop.asked) {
+      const siblings = siblingsFrom(directories, outcomes.length, target.isSlow ? SIBLINGS_AT_ONCE : 1);
+      const path = Buffer.from(siblings[0].path);
       try {
         if (!parent?.path.equals(path)) {
-          if (parent) target.calls.close(parent.fd);
+          if (parent) await target.calls.close(parent.fd);
           parent = undefined;
           parent = { path, fd: await target.enter(path) };
         }
-        await restore(context, parent.fd, joinPath(path, name), directory);
-        outcomes.push(undefined);
       } catch (error) {
-        outcomes.push(problemOf(joinPath(path, name), error));
+        outcomes.push(problemOf(joinPath(path, siblings[0].name), error));
+        continue;
+      }
+      const { fd } = parent;
+      // All of them have ended before the parent is closed.
+      for (const ended of await Promise.allSettled(siblings.map((each) => restore(context, fd, path, each)))) {
+        if (ended.status === 'rejected') throw ended.reason;
+        outcomes.push(ended.value);
       }
       await reader.pause();
     }
   } catch (error) {
     broken = exportBreakage(error);
   } finally {
-    if (parent) target.calls.close(parent.fd);
+    if (parent) await target.calls.close(parent.fd);
     giveBack();
   }
   try {
@@ -47,20 +56,38 @@ export async function restoreDirectories({ directories }: RestoreTask, context: 
   return { outcomes, broken };
 }
 
+/** At most so many directories from the first one on that have its parent. */
+function siblingsFrom(directories: readonly Directory[], first: number, most: number): readonly Directory[] {
+  const path = Buffer.from(directories[first].path);
+  let end = first + 1;
+  while (end < directories.length && end < first + most && path.equals(directories[end].path)) end++;
+  return directories.slice(first, end);
+}
+
 /**
  * Gives a directory its attributes. One that has no entries and is not there is made again: nothing has made it durable
  * yet.
+ *
+ * @returns why it has not got them
+ * @throws what ends the job
  */
 async function restore(
-  { target }: ExportContext,
+  { target, files }: ExportContext,
   parent: number,
-  path: Buffer,
-  { name, attributes, isEmpty }: RestoreTask['directories'][number],
-): Promise<void> {
-  // The root is named from within itself.
-  const shown = name.length === 0 ? Buffer.from('.') : Buffer.from(name);
-  if (isEmpty && !target.look(parent, shown)) target.calls.close(await target.enter(path));
-  await patiently(shown.toString(), () =>
-    giveAttributesToDirectory(target.calls, parent, shown, unpackAttributes(attributes)),
-  );
+  parentPath: Buffer,
+  { name, attributes, isEmpty }: Directory,
+): Promise<EntryProblem | undefined> {
+  const path = joinPath(parentPath, name);
+  const giveBack = await files.take();
+  try {
+    // The root is named from within itself.
+    const shown = name.length === 0 ? Buffer.from('.') : Buffer.from(name);
+    if (isEmpty && !(await target.look(parent, shown))) await target.calls.close(await target.enter(path));
+    await patiently(shown, () => giveAttributesToDirectory(target.calls, parent, shown, unpackAttributes(attributes)));
+    return undefined;
+  } catch (error) {
+    return problemOf(path, error);
+  } finally {
+    giveBack();
+  }
 }

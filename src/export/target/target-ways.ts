@@ -1,0 +1,189 @@
+import { ClfsError } from '../../error.js';
+import { CALLS_AT_ONCE } from '../../posix/koffi.js';
+import { Open } from '../../posix/libc.js';
+import { type AnyCalls, CHANGES, type LaterCalls, type TargetCalls } from './target-calls.js';
+
+/*
+ * The call that gives a name is what a server has to be asked for, whatever the system keeps in memory: a target is
+ * slow when the quickest of some of them took so long. It is quick again when the quickest of more of them, which the
+ * way through the pool makes take longer, took less than that. The quickest tells: a processor that is busy makes most
+ * of them late, and not all.
+ */
+const SLOW_MS = 0.4;
+const LOOKED_AT = 3;
+const QUICK_MS = 0.2;
+const LOOKED_AT_LATER = 64;
+/** Calls a millisecond that a lane has use for: so many are in flight as come up while one takes its time. */
+const CALLS_A_MS = 16;
+const FEWEST_IN_FLIGHT = 8;
+
+/** Those that give or take a name; the argument that is the directory in which. */
+const NAMING: { readonly [K in keyof TargetCalls]?: number } = {
+  makeDirectory: 0,
+  makeSymlink: 1,
+  makeLink: 2,
+  makeNode: 0,
+  removeAt: 0,
+  renameAt: 2,
+  renameNew: 2,
+};
+
+type Key = keyof TargetCalls;
+type Call = (...how: unknown[]) => unknown;
+
+/** What {@link TargetWays} works with. */
+export interface WaysParts {
+  readonly now: TargetCalls;
+  /** undefined: a target is never taken for slow. */
+  readonly later: LaterCalls | undefined;
+  /** Whether the target is taken for slow from the start, and for good. */
+  readonly isSlow?: boolean;
+  /** Told before and behind each call that changes something. */
+  changing(): void;
+  /** Told, in a sentence, that the way was changed. */
+  onWay?(text: string): void;
+}
+
+/**
+ * Makes the calls of a target in one of two ways: at once, which costs least, or, where a call takes long, in threads
+ * of Node's pool, many of them in flight. Which of them is found from how long calls take.
+ *
+ * What gives names in one directory waits for its turn: the kernel does one at a time, and the others would only keep
+ * threads of the pool.
+ */
+export class TargetWays {
+  readonly calls: AnyCalls;
+  readonly #parts: WaysParts;
+  readonly #flight = new Places(FEWEST_IN_FLIGHT);
+  readonly #directories = new Map<number, Places>();
+  #isSlow: boolean;
+  #quickestMs = Number.POSITIVE_INFINITY;
+  #looked = 0;
+  #abandoned = false;
+
+  constructor(parts: WaysParts) {
+    this.#parts = parts;
+    this.#isSlow = parts.isSlow ?? false;
+    const calls: Record<string, unknown> = {};
+    for (const key of Object.keys(parts.now) as Key[]) calls[key] = this.#either(key);
+    this.calls = calls as unknown as AnyCalls;
+  }
+
+  /** Whether calls are made later. */
+  get isSlow(): boolean {
+    return this.#isSlow;
+  }
+
+  /** Has no further call begin that waits for its turn. */
+  abandon(): void {
+    this.#abandoned = true;
+  }
+
+  #either(key: Key): Call {
+    const { now, changing } = this.#parts;
+    const call = now[key] as Call;
+    const isChange = (CHANGES as readonly Key[]).includes(key);
+    const directoryAt = NAMING[key];
+    if (key === 'openAt')
+      return (...how) => {
+        const isCreate = ((how[2] as number) & Open.create) !== 0;
+        if (this.#isSlow) return this.#later(key, how, isCreate, isCreate ? (how[0] as number) : undefined);
+        if (!isCreate) return call(...how);
+        changing();
+        return this.#timed(call, how);
+      };
+    return (...how) => {
+      if (this.#isSlow)
+        return this.#later(key, how, isChange, directoryAt === undefined ? undefined : (how[directoryAt] as number));
+      if (isChange) changing();
+      return directoryAt === undefined ? call(...how) : this.#timed(call, how);
+    };
+  }
+
+  #timed(call: Call, how: unknown[]): unknown {
+    const begun = performance.now();
+    try {
+      return call(...how);
+    } finally {
+      this.#took(performance.now() - begun);
+    }
+  }
+
+  async #later(key: Key, how: unknown[], isChange: boolean, directory: number | undefined): Promise<unknown> {
+    const { later, changing } = this.#parts;
+    if (!later) throw new Error('There is no second way to call the target.');
+    const turn = directory === undefined ? undefined : await this.#turn(directory);
+    const place = await this.#flight.take();
+    const begun = performance.now();
+    try {
+      if (this.#abandoned) throw new ClfsError('cancelled', 'The export was stopped.');
+      // What is to be made durable is noted before, and behind: a sync that ends in between holds nothing of it.
+      if (isChange) changing();
+      return await (later[key] as Call)(...how);
+    } finally {
+      if (isChange) changing();
+      if (directory !== undefined) this.#took(performance.now() - begun);
+      place();
+      turn?.();
+    }
+  }
+
+  async #turn(directory: number): Promise<() => void> {
+    let places = this.#directories.get(directory);
+    if (!places) {
+      places = new Places(1);
+      this.#directories.set(directory, places);
+    }
+    const release = await places.take();
+    return () => {
+      release();
+      if (places.isFree) this.#directories.delete(directory);
+    };
+  }
+
+  #took(ms: number): void {
+    const { later, isSlow, onWay } = this.#parts;
+    if (!later) return;
+    if (ms < this.#quickestMs) this.#quickestMs = ms;
+    if (++this.#looked < (this.#isSlow ? LOOKED_AT_LATER : LOOKED_AT)) return;
+    const quickestMs = this.#quickestMs;
+    this.#looked = 0;
+    this.#quickestMs = Number.POSITIVE_INFINITY;
+    const was = this.#isSlow;
+    if (isSlow === undefined) this.#isSlow = quickestMs > (was ? QUICK_MS : SLOW_MS);
+    this.#flight.limit = Math.min(CALLS_AT_ONCE, Math.max(FEWEST_IN_FLIGHT, Math.ceil(CALLS_A_MS * quickestMs)));
+    if (this.#isSlow === was) return;
+    const took = `The quickest of the latest calls of the target took ${quickestMs.toFixed(2)} ms`;
+    onWay?.(this.#isSlow ? `${took}: up to ${this.#flight.limit} are in flight.` : `${took}: one is made at a time.`);
+  }
+}
+
+/** So many at once; whoever comes first is first. */
+class Places {
+  limit: number;
+  #taken = 0;
+  readonly #waiting: (() => void)[] = [];
+
+  constructor(limit: number) {
+    this.limit = limit;
+  }
+
+  get isFree(): boolean {
+    return this.#taken === 0;
+  }
+
+  /** @returns gives the place back, once */
+  async take(): Promise<() => void> {
+    if (this.#taken >= this.limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#taken++;
+    return this.#release;
+  }
+
+  readonly #release = () => {
+    this.#taken--;
+    while (this.#waiting.length > 0 && this.#taken < this.limit) {
+      this.#taken++;
+      this.#waiting.shift()?.();
+    }
+  };
+}
