@@ -152,7 +152,7 @@ describe('a container that is taken away', () => {
       );
       await azurite.client('deleted').delete();
       const run = await done;
-      expect(run.stdout).toMatch(/The job stopped: The container .* does not exist/);
+      expect(run.stdout).toMatch(/The job failed: The container .* does not exist/);
       expect(run.code).toBe(1);
       const again = startProgram('clfsload', [
         'load',

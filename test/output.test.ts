@@ -147,16 +147,21 @@ describe('load, as text on a pipe', () => {
         return { code: status, stdout };
       }
     };
-    const problems =
-      'INFO: What failed is listed in BASE/own-N/state/problems.txt; go on with --new-session=false to try it again.';
+    const problems = (done: number, pending: number) => [
+      `INFO: ${done} ${done === 1 ? 'entry' : 'entries'} done, 1 failed, ${pending} pending.`,
+      'INFO: Failed, entry-unreadable: 1 entry',
+      'INFO:   BASE/broken-N/bad',
+      'INFO: More: BASE/own-N/state/problems.txt (paths), BASE/own-N/state/failures.jsonl (with reasons), BASE/own-N/state/clfsload.log (log)',
+      `INFO: ${pending === 0 ? 'To try what failed again' : 'To go on'}: clfsload resume "BASE/own-N/state"`,
+    ];
     const transfer = 'INFO: Transfer phase has started.';
     const stopped = ordinary('--max-errors=0');
     expect(masked(stopped.stdout)).toBe(
       lines(
         BEGINNING('Starting a new job.'),
         transfer,
-        'INFO: The job stopped: 1 entries failed, more than --max-errors=0 allows. Mend what problems.txt names, then go on with --new-session=false.',
-        problems,
+        'INFO: The job failed: 1 entry failed, more than --max-errors=0 allows. Mend what problems.txt names, then go on with --new-session=false.',
+        problems(1, 1),
         END(3, 1, 1, 4, 'Failed'),
       ),
     );
@@ -169,7 +174,7 @@ describe('load, as text on a pipe', () => {
         transfer,
         'INFO: Finalize phase has started.',
         NOT_COUNTED,
-        problems,
+        problems(2, 0),
         END(3, 2, 1, 4, 'CompletedWithErrors'),
       ),
     );
@@ -219,7 +224,9 @@ describe('load, as text on a pipe', () => {
     );
     child.kill('SIGINT');
     const run = await done;
-    expect(run.stdout).toContain('INFO: The job stopped: The job was stopped. Go on with it by --new-session=false.\n');
+    expect(run.stdout).toMatch(
+      /INFO: The job was stopped\. What is done is recorded\.\nINFO: \d+ entr(y|ies) done, 0 failed, \d+ pending\.\n.*\nINFO: Before going on, put the container URL with a SAS into CLFS_URL: export CLFS_URL="[^"]+\?SAS"\nINFO: To go on: clfsload resume "[^"]+" env:CLFS_URL\n/,
+    );
     expect(run.stdout).toMatch(/Final Job Status: Cancelled\n$/);
     expect(run.code).toBe(1);
   });

@@ -80,7 +80,7 @@ describe('clfsload resume', () => {
     const script = `"$0" "$@" & pid=$!; while ! "${process.execPath}" -e "process.exit(require('fs').existsSync('${statePath}/job.db')?0:1)"; do :; done; kill -INT $pid; wait $pid`;
     spawnSync('bash', ['-c', script, process.execPath, CLFSLOAD, ...begun], { encoding: 'utf8' });
     const { output } = program('status', `--state-path=${statePath}`);
-    const command = /Go on with: (clfsload resume .+)/.exec(output)?.[1];
+    const command = /(?:To go on|To try what failed again): (clfsload resume .+)/.exec(output)?.[1];
     if (command !== undefined) {
       const text = execFileSync('bash', ['-c', command.replace('clfsload', `"${process.execPath}" "${CLFSLOAD}"`)], {
         encoding: 'utf8',

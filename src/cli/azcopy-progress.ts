@@ -1,7 +1,7 @@
-import type { LoadSummary, ProgressSnapshot } from '../index.js';
+import { counted, type LoadSummary, type ProgressSnapshot } from '../index.js';
 import type { ProgressFigures } from './progress/figures.js';
 import { ProgressMeter, type ProgressSample } from './progress/meter.js';
-import { counted, durationText } from './progress/quantities.js';
+import { durationText } from './progress/quantities.js';
 
 /** Said once when the service stops answering. */
 export const WAITING = 'The service does not answer; waiting for it. Requests are repeated until it does.';

@@ -1,4 +1,4 @@
-import { type DryRun, ENTRY_TYPE_NAMES, escapePath } from '../index.js';
+import { counted, type DryRun, ENTRY_TYPE_NAMES, escapePath } from '../index.js';
 import { durationText, shortBytes } from './progress/quantities.js';
 
 /** Rate for which the time is told when no cap is given, in megabits per second. */
@@ -23,7 +23,7 @@ export function dryRunText(run: DryRun, capMbps: number): string {
     ...unstorableLines(run.unstorable),
     `Time at ${mbps} Mb/s, uncompressed: ${durationText(seconds(run, mbps))}`,
     'Largest directories:',
-    ...run.largest.map(({ path, entries }) => `  ${entries} entries  ${escapePath(path) || '.'}`),
+    ...run.largest.map(({ path, entries }) => `  ${counted(entries, 'entries')}  ${escapePath(path) || '.'}`),
   ].join('\n');
 }
 

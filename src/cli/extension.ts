@@ -13,7 +13,7 @@ import {
 import { parseChoice, parsePositive, parseUint32, strict, UsageError, usageText } from './arguments.js';
 import { AzcopyMeter, endFields, WAITING } from './azcopy-progress.js';
 import { exactArguments } from './exact-arguments.js';
-import { LoadOutput } from './load-output.js';
+import { LoadOutput, stopText } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
 import { openMessages } from './messages.js';
 import { type LoadListener, runLoad } from './run-load.js';
@@ -196,7 +196,7 @@ class AzcopyOutput implements ExtensionOutput {
 
   end(summary: LoadSummary): void {
     clearInterval(this.#timer);
-    if (summary.error !== undefined) this.error(`The job stopped: ${messageOf(summary.error)}`);
+    if (summary.error !== undefined) this.error(stopText(summary));
     if (summary.problemsFile) process.stdout.write(errorLine(`What failed is listed in ${summary.problemsFile}.`));
     writeTagged('AZCOPY-FINAL', { ...endFields(summary), phase: 'Done' });
   }
@@ -221,13 +221,21 @@ function errorLine(text: string): string {
 
 function ownOutput(): ExtensionOutput {
   const messages = openMessages({ type: 'text', level: 'default', form: 'azcopy' }, process.stdout);
-  const output = new LoadOutput(messages);
+  const output = new LoadOutput({ ...messages, info: (text) => messages.info(inOwnFlags(text)) });
   return {
     event: (event) => output.event(event),
     start: (snapshot) => output.start(snapshot),
     end: (summary) => output.end(summary),
-    error: (text) => messages.error(`Cannot start job due to error: ${redact(text)}`),
+    error: (text) => messages.error(`Cannot start job due to error: ${redact(inOwnFlags(text))}`),
   };
+}
+
+/** CLFSLoad's command line goes on with a job where it has no --new; azcopy has the flag that messages name. */
+function inOwnFlags(text: string): string {
+  return text
+    .replace(/Leave out --new-session=false/g, 'Name --new')
+    .replace(/[Ss]tart one without --new-session=false/g, 'Start one with --new')
+    .replace(/(by|with|and) --new-session=false/g, 'without --new');
 }
 
 function parseBit(value: string): boolean {

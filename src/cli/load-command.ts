@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import {
   ClfsError,
   type Compression,
+  counted,
   dryRun,
   isClfsError,
   LOG_LEVELS,
@@ -35,7 +36,6 @@ import {
   openMessages,
   type ProgressForm,
 } from './messages.js';
-import { counted } from './progress/quantities.js';
 import { runLoad } from './run-load.js';
 import { stopOnSignals } from './stop-on-signals.js';
 
@@ -273,7 +273,7 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
         lateArrivalMs: given('lateArrival'),
         signal,
       },
-      new LoadOutput(messages),
+      new LoadOutput(messages, job.container),
     );
   });
 }

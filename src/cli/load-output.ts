@@ -1,7 +1,9 @@
 import type { FinalStatus, LoadEvent, LoadSummary, ProgressSnapshot } from '../index.js';
-import { messageOf, redact, VERSION } from '../index.js';
+import { counted, messageOf, redact, VERSION } from '../index.js';
 import { AzcopyMeter, azcopyLine, endFields, loadFigures, WAITING } from './azcopy-progress.js';
+import { endingLines } from './ending-text.js';
 import type { MessageOutput } from './messages.js';
+import { resumeText } from './resume-text.js';
 
 /** Shows a load as azcopy showed it. */
 export class LoadOutput {
@@ -11,13 +13,20 @@ export class LoadOutput {
   readonly #meter = new AzcopyMeter();
   #reportedWaiting = false;
 
-  constructor(messages: MessageOutput) {
+  /** What runs; told before anything happens. */
+  #job: (LoadEvent & { kind: 'configuration' }) | undefined;
+  readonly #container: string | undefined;
+
+  /** @param container as it was on the command line, if it was */
+  constructor(messages: MessageOutput, container?: string) {
     this.#messages = messages;
+    this.#container = container;
   }
 
   event(event: LoadEvent): void {
     const { info, init } = this.#messages;
     if (event.kind === 'configuration') {
+      this.#job = event;
       init({ LogFileLocation: event.logFile, JobID: event.jobId, IsCleanupJob: false });
       info(`INFO: CLFSLoad Extension version: ${VERSION}`);
       info(
@@ -38,16 +47,25 @@ export class LoadOutput {
     clearInterval(this.#timer);
     const { progress, status, error } = summary;
     const { info } = this.#messages;
-    if (error !== undefined) info(`INFO: The job stopped: ${redact(messageOf(error))}`);
+    if (error !== undefined) info(`INFO: ${stopText(summary)}`);
     if (progress.retries > 0)
-      info(`INFO: ${progress.retries} requests were repeated; the service asked for less ${progress.throttled} times.`);
+      info(
+        `INFO: ${counted(progress.retries, 'requests')} repeated; the service asked for less ${counted(progress.throttled, 'times')}.`,
+      );
     if (progress.filesExcluded > 0)
       info(
-        `INFO: ${progress.filesExcluded} entries were left out, as the flags say; what is below them is not counted.`,
+        `INFO: ${counted(progress.filesExcluded, 'entries')} left out, as the flags say; what is below them is not counted.`,
       );
-    if (summary.problemsFile)
-      info(`INFO: What failed is listed in ${summary.problemsFile}; go on with --new-session=false to try it again.`);
+    for (const line of this.#ending(summary)) info(`INFO: ${line}`);
     this.#messages.endOfJob(summaryText(status, progress), endFields(summary));
+  }
+
+  #ending({ status, progress, failures }: LoadSummary): readonly string[] {
+    if (!this.#job) return [];
+    const { statePath, source: root, container, logFile } = this.#job;
+    const resume = status === 'Completed' ? undefined : resumeText(statePath, container, this.#container);
+    const { filesDone: done, filesFailed: failed, filesPending: pending } = progress;
+    return endingLines({ done, failed, pending, failures, root, statePath, logFile, resume });
   }
 
   #progress(): void {
@@ -62,6 +80,13 @@ export class LoadOutput {
       figures: () => loadFigures(now),
     });
   }
+}
+
+/** Why a load ended before everything was done. */
+export function stopText({ status, error }: LoadSummary): string {
+  return status === 'Cancelled'
+    ? 'The job was stopped. What is done is recorded.'
+    : `The job failed: ${redact(messageOf(error))}`;
 }
 
 function summaryText(status: FinalStatus, progress: ProgressSnapshot): string {

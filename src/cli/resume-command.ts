@@ -44,11 +44,12 @@ export function runResume(name: string, argv: readonly string[]): Promise<number
   if (!holdsExportState(resolve(statePath))) return runJob(command, { statePath, container, newSession: false });
   return runVerb(async (io) => {
     const given = container === undefined ? undefined : containerArgument(container);
-    return resumeExport(command, resumedExport(resolve(statePath), given), io);
+    return resumeExport(command, resumedExport(resolve(statePath), given), io, container);
   });
 }
 
-function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo): Promise<number> {
+/** @param given the container as it was on the command line, if it was */
+function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, given?: string): Promise<number> {
   for (const option of command.options) {
     const name = option.attributeName();
     if (command.getOptionValueSource(name) === 'cli' && !OF_AN_EXPORT.includes(name))
@@ -64,5 +65,5 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo): 
   if (outputType === 'none') throw new UsageError('--output-type=none is not there for an export');
   const identity = { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain };
   const all = { ...options, maxErrors, threads, retryWindowMs: retryWindow, identity };
-  return runExport(all, outputType === 'json', io);
+  return runExport(all, { json: outputType === 'json', given }, io);
 }

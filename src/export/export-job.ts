@@ -285,7 +285,16 @@ class ExportJob {
       });
       const { status, error, progress } = await session.run();
       const problemsFile = progress.failed > 0 ? directory.file('problems.txt') : undefined;
-      return { status, error, progress, problemsFile, statePath: directory.path, salvage: this.#salvaged?.counts };
+      const failures = state.failureGroups();
+      return {
+        status,
+        error,
+        progress,
+        problemsFile,
+        failures,
+        statePath: directory.path,
+        salvage: this.#salvaged?.counts,
+      };
     } finally {
       log.close();
     }

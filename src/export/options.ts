@@ -2,6 +2,7 @@ import type { Container } from '../container/container.js';
 import type { Geometry } from '../format/geometry.js';
 import type { IdentityOptions } from '../identity/identity.js';
 import type { SalvageCounts } from '../salvage/salvage.js';
+import type { FailureGroup } from '../state/failure-groups.js';
 import type { CommitHooks } from '../state/job-database.js';
 import type { Clock } from '../time/clock.js';
 import type { Choice } from './choice.js';
@@ -115,6 +116,8 @@ export interface ExportSummary {
   readonly statePath: string | undefined;
   /** Where the reports of failures are; undefined when nothing failed. */
   readonly problemsFile: string | undefined;
+  /** What failed, by reason; paths below the target. */
+  readonly failures: readonly FailureGroup[];
   /** What was found, with `salvage`. */
   readonly salvage: SalvageCounts | undefined;
 }

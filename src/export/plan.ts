@@ -1,5 +1,6 @@
 import type { Advance, Plan, Turn } from '../engine/work.js';
 import { ClfsError } from '../error.js';
+import { counted } from '../text/counted.js';
 import type { ExportJobContext } from './job-context.js';
 import type { ExportKinds } from './tasks/kinds.js';
 import { filesWork } from './work/files.js';
@@ -73,7 +74,7 @@ export class ExportPlan implements Plan<ExportKinds> {
   #hasTooManyFailures(turn: Turn<ExportKinds>): boolean {
     const { sessionFailures } = this.#context;
     if (sessionFailures <= this.#maxErrors) return false;
-    const text = `${sessionFailures} entries failed, more than --max-errors=${this.#maxErrors} allows. Repeat the export with a higher number to go on without them.`;
+    const text = `${counted(sessionFailures, 'entries')} failed, more than --max-errors=${this.#maxErrors} allows. Repeat the export with a higher number to go on without them.`;
     turn.stop(new ClfsError('entry', text));
     return true;
   }

@@ -1,4 +1,5 @@
 import { messageOf } from '../error.js';
+import { counted } from '../text/counted.js';
 import type { SizeSetup } from '../worker/size-protocol.js';
 import { type SizerThread, startSizer } from '../worker/sizer-thread.js';
 import type { Progress } from './progress.js';
@@ -15,7 +16,7 @@ export function startEstimate(setup: SizeSetup, progress: Progress): { stop(): v
       progress.setSized(entries, bytes, complete);
       if (!complete) return;
       if (unreadable > 0) {
-        progress.notCounted = `${unreadable} entries could not be read when the source was sized`;
+        progress.notCounted = `${counted(unreadable, 'entries')} could not be read when the source was sized`;
         return;
       }
       progress.unstorable = unstorable;

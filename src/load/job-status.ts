@@ -1,6 +1,7 @@
 import { sourcePath } from '../job/load-spec.js';
 import { selectionText } from '../source/selection.js';
 import { openDatabase } from '../sqlite/database.js';
+import type { FailureGroup } from '../state/failure-groups.js';
 import { readJob } from '../state/read-job.js';
 import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
@@ -20,6 +21,10 @@ export interface JobStatus {
   readonly sessions: number;
   readonly entriesDone: number;
   readonly entriesFailed: number;
+  /** What failed, by reason; paths below the source. */
+  readonly failures: readonly FailureGroup[];
+  /** Thousandths of the work that are done; 0 while the totals are not known. */
+  readonly permille: number;
   /** Known and not done; more may be found while directories remain to be listed. */
   readonly entriesOpen: number;
   readonly entriesExcluded: number;
@@ -47,7 +52,7 @@ export function jobStatus(statePath: string): JobStatus {
   const running = isStateHeld(statePath);
   const db = openDatabase(path, true);
   try {
-    const { record, done, bytes, excluded, aliveMs, failures, open, linkCopies } = readJob(db, path);
+    const { record, done, bytes, excluded, aliveMs, failures, open, linkCopies, failureGroups } = readJob(db, path);
     const { sessionStart, spec } = record;
     const seconds = (aliveMs - sessionStart.ms) / 1000;
     const finished = record.committed && record.finalStatus === 'Completed';
@@ -62,6 +67,8 @@ export function jobStatus(statePath: string): JobStatus {
       sessions: record.sessions,
       entriesDone: done,
       entriesFailed: failures,
+      failures: failureGroups,
+      permille: finished ? 1000 : record.permille,
       entriesOpen: open,
       entriesExcluded: excluded,
       selection: selectionText(spec.selection),

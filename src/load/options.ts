@@ -5,6 +5,7 @@ import type { Compression, RunSettings } from '../job/load-spec.js';
 import type { LogLevel } from '../log/job-log.js';
 import type { Selection } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
+import type { FailureGroup } from '../state/failure-groups.js';
 import type { CommitHooks } from '../state/job-database.js';
 import type { Clock } from '../time/clock.js';
 import type { Phase, ProgressSnapshot } from './progress.js';
@@ -70,6 +71,12 @@ export type LoadEvent =
       readonly newSession: boolean;
       readonly jobId: string;
       readonly logFile: string;
+      /** Absolute. */
+      readonly statePath: string;
+      /** Absolute path of the source. */
+      readonly source: Uint8Array;
+      /** The container without its SAS. */
+      readonly container: string;
     }
   | { readonly kind: 'phase'; readonly phase: Phase }
   | { readonly kind: 'message'; readonly text: string };
@@ -85,6 +92,8 @@ export interface LoadSummary {
   readonly error: unknown;
   /** Where the reports of failures are; undefined when nothing failed. */
   readonly problemsFile: string | undefined;
+  /** What failed, by reason. */
+  readonly failures: readonly FailureGroup[];
   /**
    * `checked`, or `not checked: ` and why, when the job has been committed: whether the container's listing was what it
    * put.

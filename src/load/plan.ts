@@ -1,5 +1,6 @@
 import type { Advance, Plan, Turn } from '../engine/work.js';
 import { ClfsError } from '../error.js';
+import { counted } from '../text/counted.js';
 import type { LoadKinds } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 import { directoryWork } from './work/directory.js';
@@ -93,7 +94,7 @@ export class LoadPlan implements Plan<LoadKinds> {
     turn.stop(
       new ClfsError(
         'entry',
-        `${sessionFailures} entries failed, more than --max-errors=${this.#maxErrors} allows. Mend what problems.txt names, then go on with --new-session=false.`,
+        `${counted(sessionFailures, 'entries')} failed, more than --max-errors=${this.#maxErrors} allows. Mend what problems.txt names, then go on with --new-session=false.`,
       ),
     );
     return true;

@@ -181,6 +181,7 @@ export class Session {
       progress: context.progress.snapshot(),
       error,
       problemsFile,
+      failures: job.state.failureGroups(),
       listing,
       linkCopies: job.state.linkCopies(),
     };
@@ -198,6 +199,9 @@ export class Session {
       newSession: options.newSession !== false,
       jobId: record.jobId,
       logFile,
+      statePath: job.directory.path,
+      source: sourcePath(spec),
+      container: spec.container,
     });
     const maxErrors = settings.maxErrors ?? DEFAULT_MAX_ERRORS;
     context.log.write(

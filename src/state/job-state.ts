@@ -4,6 +4,7 @@ import { Chunks } from './chunks.js';
 import { Directories } from './directories.js';
 import { DirectoryLife } from './directory-life.js';
 import { DroppedLinks } from './dropped-links.js';
+import { type FailureGroup, readFailureGroups } from './failure-groups.js';
 import { Failures } from './failures.js';
 import { type CommitHooks, configure, inTransaction } from './job-database.js';
 import { decodeRecord, type JobRecord } from './job-record.js';
@@ -13,7 +14,15 @@ import { LinkGroups } from './link-groups.js';
 import { migrate, SCHEMA_VERSION } from './migrations.js';
 import { countLinkCopies, countOpenEntries } from './read-job.js';
 import { RootSeals } from './root-seal.js';
-import { checkTables, createTables, DirectoryStatus, LinkStatus, LookStatus, WorkStatus } from './schema.js';
+import {
+  checkTables,
+  createTables,
+  DirectoryStatus,
+  FailurePhase,
+  LinkStatus,
+  LookStatus,
+  WorkStatus,
+} from './schema.js';
 
 /** Counts of a job over all its sessions. */
 export interface JobCounters {
@@ -296,6 +305,11 @@ export class JobState {
   /** Entries known and not yet done or failed: for the progress of a job that goes on. */
   openEntries(): number {
     return countOpenEntries(this.#db, SCHEMA_VERSION);
+  }
+
+  /** What failed, by reason. */
+  failureGroups(): readonly FailureGroup[] {
+    return readFailureGroups(this.#db, `phase <> ${FailurePhase.underWay}`, 'further = 0');
   }
 
   /** Hard links that became copies of their own. */

@@ -1,5 +1,6 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { Database } from '../sqlite/database.js';
+import { type FailureGroup, readFailureGroups } from './failure-groups.js';
 import { decodeRecord, type JobRecord } from './job-record.js';
 import { checkTables, DirectoryStatus, FailurePhase, LinkStatus, WorkStatus } from './schema.js';
 
@@ -13,6 +14,7 @@ export interface RecordedJob {
   readonly failures: number;
   readonly open: number;
   readonly linkCopies: number;
+  readonly failureGroups: readonly FailureGroup[];
 }
 
 /** Reads what is recorded of a job, in a database that another process may be writing to. @throws ClfsError `state` */
@@ -27,7 +29,8 @@ export function readJob(db: Database, path: string): RecordedJob {
       alive_ms: number;
     };
     const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
-    const failed = version === 1 ? 'retrying = 0' : `phase <> ${FailurePhase.underWay} AND further = 0`;
+    const stands = version === 1 ? 'retrying = 0' : `phase <> ${FailurePhase.underWay}`;
+    const failed = version === 1 ? stands : `${stands} AND further = 0`;
     const failures = (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${failed}`).get() as { n: number }).n;
     return {
       record: decodeRecord(job.record),
@@ -38,6 +41,7 @@ export function readJob(db: Database, path: string): RecordedJob {
       failures,
       open: countOpenEntries(db, version),
       linkCopies: countLinkCopies(db),
+      failureGroups: readFailureGroups(db, stands, version === 1 ? '1' : 'further = 0'),
     };
   } catch (cause) {
     throw new ClfsError('state', `Cannot read the job state ${JSON.stringify(path)}: ${messageOf(cause)}.`, { cause });

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 
 const BIN = new URL('../../bin/', import.meta.url).pathname;
 
@@ -31,19 +32,41 @@ export function startProgram(
   return { child, done };
 }
 
-/** Runs one of the programs on a pseudo-terminal; its output, standard error included, is what a terminal would get. */
+/** A program on a pseudo-terminal: its output, standard error included, is what a terminal would get. */
+export interface TerminalRun {
+  readonly done: Promise<RunResult>;
+  /** What has come so far. */
+  output(): string;
+  /** Sends SIGINT to the program. */
+  interrupt(): void;
+}
+
+/** Runs one of the programs on a pseudo-terminal. */
 export function runOnTerminal(name: 'azcopy' | 'clfsload', args: readonly string[], columns = 200): Promise<RunResult> {
+  return startOnTerminal(name, args, columns).done;
+}
+
+/** Starts one of the programs on a pseudo-terminal. */
+export function startOnTerminal(name: 'azcopy' | 'clfsload', args: readonly string[], columns: number): TerminalRun {
   const quoted = [process.execPath, `${BIN}${name}`, ...args]
     .map((arg) => `'${arg.replaceAll("'", "'\\''")}'`)
     .join(' ');
-  const child = spawn('script', ['-qfec', `stty cols ${columns}; ${quoted}`, '/dev/null'], {
+  const child = spawn('script', ['-qfec', `stty cols ${columns}; exec ${quoted}`, '/dev/null'], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
   child.stdout.setEncoding('latin1').on('data', (text: string) => {
     stdout += text;
   });
-  return new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr: '' })));
+  return {
+    done: new Promise((resolve) => child.on('close', (code) => resolve({ code, stdout, stderr: '' }))),
+    output: () => stdout,
+    interrupt() {
+      // "script" has the program as its only child, and hands no signal on.
+      const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').trim().split(' ');
+      for (const pid of children) process.kill(Number(pid), 'SIGINT');
+    },
+  };
 }
 
 export function runProgram(

@@ -1,8 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { counted } from '../../text/counted.js';
 import type { ProgressFigures, ProgressRates } from './figures.js';
 import { progressLine } from './line.js';
-import { counted, durationText, shortBytes, shortCount, shortDuration } from './quantities.js';
+import { durationText, shortBytes, shortCount, shortDuration } from './quantities.js';
 
 const figures: ProgressFigures = {
   label: 'Transfer',
@@ -114,7 +115,7 @@ describe('quantities', () => {
       '2 d 4 h',
     ]);
     expect([45, 720, 12_000, 190_000].map(shortDuration)).toEqual(['45s', '12m', '3h20m', '2d4h']);
-    expect([counted(1, 'entries'), counted(0, 'entries'), counted(1n, 'blobs'), counted(1, 'directories')]).toEqual([
+    expect([counted(1, 'entries'), counted(0, 'entries'), counted(1, 'blobs'), counted(1, 'directories')]).toEqual([
       '1 entry',
       '0 entries',
       '1 blob',

@@ -1,5 +1,6 @@
+import { counted } from '../../index.js';
 import type { ProgressFigures, ProgressRates } from './figures.js';
-import { counted, durationText, shortBytes, shortCount, shortDuration } from './quantities.js';
+import { durationText, shortBytes, shortCount, shortDuration } from './quantities.js';
 
 /** How a part of the line is written where there is much room, some, and little; empty: left out. */
 interface Part {

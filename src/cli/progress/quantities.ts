@@ -11,11 +11,6 @@ export function shortCount(count: number): string {
   return scaled(count, 1000, COUNT_UNITS);
 }
 
-/** A number and what it counts, in the singular where it is 1: `1 entry`, `2 entries`. */
-export function counted(count: number | bigint, unit: string): string {
-  return `${count} ${Number(count) === 1 ? singular(unit) : unit}`;
-}
-
 /** A length of time for people: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`. */
 export function durationText(seconds: number): string {
   return durationParts(seconds)
@@ -53,8 +48,4 @@ function scaled(amount: number, base: number, units: readonly string[]): string 
   if (unit === 0) return String(Math.round(value));
   const text = value < 9.95 ? value.toFixed(1) : String(Math.round(value));
   return `${text}${units[unit]}`;
-}
-
-function singular(unit: string): string {
-  return unit.endsWith('ies') ? `${unit.slice(0, -3)}y` : unit.replace(/s$/, '');
 }

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import {
   type ContainerReader,
+  counted,
   type ExportJobOptions,
   type ExportProgress,
   type ExportSummary,
@@ -15,6 +16,7 @@ import {
 } from '../../index.js';
 import { normalizeBooleans, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
+import { endingLines } from '../ending-text.js';
 import { targetPath } from '../local-path.js';
 import { type ProgressFigures, permilleOf } from '../progress/figures.js';
 import { shortBytes } from '../progress/quantities.js';
@@ -149,13 +151,20 @@ function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io
       threads: flags.threads,
       identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: io.complain },
     },
-    wantsJson(command),
+    { json: wantsJson(command), given: command.args[0] },
     io,
   );
 }
 
+/** In which form an export says how it ended. */
+export interface ExportForm {
+  readonly json: boolean;
+  /** The container as it was on the command line, if it was. */
+  readonly given?: string;
+}
+
 /** Runs an export to its end, and says how it ended. @returns exit code */
-export async function runExport(options: ExportJobOptions, json: boolean, io: VerbIo): Promise<number> {
+export async function runExport(options: ExportJobOptions, { json, given }: ExportForm, io: VerbIo): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
   try {
     const summary = await exportJob({
@@ -174,7 +183,11 @@ export async function runExport(options: ExportJobOptions, json: boolean, io: Ve
     await io.write(
       json
         ? jsonLine({ ...pathFields(path), ...summaryFields(summary) })
-        : summaryText(summary, container.replace(/\?.*$/s, '')),
+        : summaryText(summary, {
+            container: container.replace(/\?.*$/s, ''),
+            given,
+            root: Buffer.from(options.target),
+          }),
     );
     if (summary.status === 'Failed') io.complain(messageOf(summary.error));
     if (summary.status === 'Completed' && summary.salvage && !isSalvagedWhole(summary.salvage)) return Exit.found;
@@ -212,20 +225,25 @@ function summaryFields({ status, progress, statePath, problemsFile, error, salva
   };
 }
 
-/** @param container without its SAS */
-function summaryText({ status, progress, statePath, problemsFile, salvage }: ExportSummary, container: string): string {
+/** @param given the container as it was on the command line @param root what paths of failures are below */
+function summaryText(
+  { status, progress, statePath, failures, salvage }: ExportSummary,
+  { container, given, root }: { readonly container: string; readonly given?: string; readonly root: Uint8Array },
+): string {
   const { written, replaced, left, failed, excluded, bytes } = progress;
   const lines = [
-    `${written} entries written (${shortBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
+    `${counted(written, 'entries')} written (${shortBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
   ];
   if (excluded > 0)
-    lines.push(`${excluded} entries were left out, as the flags say; what is below them is not counted`);
+    lines.push(`${counted(excluded, 'entries')} left out, as the flags say; what is below them is not counted`);
   if (salvage) lines.push(salvageText(salvage));
-  if (problemsFile !== undefined) lines.push(`What failed is listed in ${problemsFile}`);
-  if (status !== 'Completed' && statePath !== undefined)
-    lines.push(
-      `${status === 'CompletedWithErrors' ? 'To try it again' : 'To go on'}: ${resumeText(statePath, container)}`,
-    );
+  const resume =
+    status === 'Completed' || statePath === undefined ? undefined : resumeText(statePath, container, given);
+  const done = written + replaced + left;
+  const { total } = progress;
+  const remaining = total === undefined ? undefined : Math.max(0, total - done - failed);
+  const pending = status === 'CompletedWithErrors' ? 0 : remaining;
+  lines.push(...endingLines({ done, failed, pending, failures, root, statePath, logFile: undefined, resume }));
   return `${lines.join('\n')}\n`;
 }
 
@@ -267,7 +285,7 @@ async function dryRun(
     signal: io.signal,
     onProgress: showEntries(io, 'Comparing', path.length === 0 ? inodes : undefined),
   });
-  const text = `${run.written} entries would be written (${shortBytes(run.bytes)}), ${run.replaced} replaced, ${run.left} left as they are, ${run.failed} fail, ${run.excluded} left out\n`;
+  const text = `${counted(run.written, 'entries')} would be written (${shortBytes(run.bytes)}), ${run.replaced} replaced, ${run.left} left as they are, ${run.failed} fail, ${run.excluded} left out\n`;
   await io.write(wantsJson(command) ? jsonLine({ ...pathFields(path), ...run }) : text);
   return run.failed > 0 ? Exit.found : Exit.ok;
 }
@@ -307,7 +325,7 @@ async function runTar(command: Command, flags: Flags, tar: string, path: Buffer,
     );
     const text = wantsJson(command)
       ? jsonLine({ ...pathFields(start.path), ...summary })
-      : `${summary.written} entries written (${shortBytes(summary.bytes)}), ${summary.failed} failed\n`;
+      : `${counted(summary.written, 'entries')} written (${shortBytes(summary.bytes)}), ${summary.failed} failed\n`;
     if (tar === '-') io.complain(text.trim());
     else await io.write(text);
     return summary.failed > 0 ? Exit.found : Exit.ok;

@@ -1,5 +1,6 @@
 import {
   fsck as check,
+  counted,
   escapeName,
   escapePath,
   escapeText,
@@ -61,7 +62,9 @@ export const fsck: Verb = {
 };
 
 function summaryText({ entries, objects, errors, warnings, withoutRoot }: FsckSummary): string {
-  const lines = [`${entries} entries and ${objects} objects checked: ${errors} errors, ${warnings} warnings`];
+  const lines = [
+    `${counted(entries, 'entries')} and ${counted(objects, 'objects')} checked: ${counted(errors, 'errors')}, ${counted(warnings, 'warnings')}`,
+  ];
   if (withoutRoot) {
     const { rootEntries, missingDirectories, missingDirectoryEntries, unreadDirectoryEntries } = withoutRoot;
     lines.push(

@@ -1,5 +1,6 @@
 import { escapeText, jobStatus, jsonLine } from '../../index.js';
 import { UsageError } from '../arguments.js';
+import { failureLines, resumeLines } from '../ending-text.js';
 import { textPath } from '../local-path.js';
 import { resumeText } from '../resume-text.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
@@ -34,7 +35,8 @@ export const status: Verb = {
       `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
       `Seen:      ${job.lastAlive ?? 'never'}`,
       ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
-      ...(job.state === 'stopped' ? [`Go on with: ${resumeText(statePath, job.container)}`] : []),
+      ...failureLines({ failures: job.failures, root: Buffer.from(job.sourceHex, 'hex') }),
+      ...(job.state === 'stopped' ? resumeLines(resumeText(statePath, job.container), job.entriesOpen === 0) : []),
     ];
     await io.write(`${lines.map(escapeText).join('\n')}\n`);
     return Exit.ok;

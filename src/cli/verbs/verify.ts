@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import {
   verify as compare,
+  counted,
   escapePath,
   escapeText,
   expectManifest,
@@ -104,7 +105,7 @@ export const verify: Verb = {
         if (wantsJson(command)) await io.write(jsonLine({ summary }));
         else {
           await io.write(
-            `${summary.same} same, ${summary.different} different, ${summary.missing} only in the source, ${summary.extra} only in the container, ${summary.unchecked} could not be checked; ${summary.contents} files compared byte by byte (${shortBytes(summary.bytes)})\n`,
+            `${summary.same} same, ${summary.different} different, ${summary.missing} only in the source, ${summary.extra} only in the container, ${summary.unchecked} could not be checked; ${counted(summary.contents, 'files')} compared byte by byte (${shortBytes(summary.bytes)})\n`,
           );
           if (summary.onlyRounding)
             await io.write(

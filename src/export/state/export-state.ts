@@ -1,4 +1,5 @@
 import { type Database, openDatabase, Statement } from '../../sqlite/database.js';
+import { type FailureGroup, readFailureGroups } from '../../state/failure-groups.js';
 import { type CommitHooks, configure, inTransaction } from '../../state/job-database.js';
 import { Chunks } from './chunks.js';
 import { Directories } from './directories.js';
@@ -6,7 +7,7 @@ import type { ExportRecord } from './export-record.js';
 import { Failures } from './failures.js';
 import { LargeFiles } from './large-files.js';
 import { LinkGroups } from './link-groups.js';
-import { checkTables, createTables, DirectoryStatus, WorkStatus } from './schema.js';
+import { checkTables, createTables, DirectoryStatus, FailurePhase, WorkStatus } from './schema.js';
 
 /** Counts of an export over all its sessions. */
 export interface ExportCounters {
@@ -133,6 +134,11 @@ export class ExportState {
       excluded: excluded + (more.excluded ?? 0),
       bytes: bytes + (more.bytes ?? 0),
     };
+  }
+
+  /** What failed, by reason. */
+  failureGroups(): readonly FailureGroup[] {
+    return readFailureGroups(this.#db, `phase = ${FailurePhase.failed}`, '1');
   }
 
   /** What a session that ended had claimed waits again; inside a transaction. */

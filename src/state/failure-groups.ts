@@ -1,0 +1,54 @@
+import type { Database } from '../sqlite/database.js';
+
+/** What failed for one reason. */
+export interface FailureGroup {
+  /** As `docs/errors.md` lists them. */
+  readonly reason: string;
+  /** A linked file counts once, whatever number of names it has. */
+  readonly entries: number;
+  /** The first of them, below the root of the job's tree; empty: the root itself. */
+  readonly first: readonly Uint8Array[];
+}
+
+/** Paths that are told for each reason. */
+const FIRST = 3;
+
+/**
+ * What failed, by reason, most first.
+ *
+ * @param db of a load or an export: their tables of failures and of directories have the same columns for this
+ * @param stands the condition by which a failure stands
+ * @param counts the number of entries that a row counts for
+ */
+export function readFailureGroups(db: Database, stands: string, counts: string): readonly FailureGroup[] {
+  const groups = db
+    .prepare(
+      `SELECT reason, max(1, sum(${counts})) AS entries FROM failure WHERE ${stands} GROUP BY reason ORDER BY 2 DESC, 1`,
+    )
+    .all() as { reason: string; entries: number }[];
+  const first = db.prepare(
+    `SELECT directory, name FROM failure WHERE reason = ? AND ${stands} ORDER BY id LIMIT ${FIRST}`,
+  );
+  return groups.map(({ reason, entries }) => ({
+    reason,
+    entries,
+    first: (first.all(reason) as { directory: number; name: Uint8Array }[]).map(({ directory, name }) =>
+      pathOf(db, directory, name),
+    ),
+  }));
+}
+
+/** The root is in no directory. */
+function pathOf(db: Database, directory: number, name: Uint8Array): Buffer {
+  if (directory === 0) return Buffer.alloc(0);
+  const parent = db.prepare('SELECT parent, name FROM directory WHERE id = ?');
+  let path = Buffer.from(name);
+  for (let id = directory; ; ) {
+    const row = parent.get(id) as { parent: number; name: Uint8Array } | undefined;
+    if (!row || row.parent === 0) return path;
+    path = Buffer.concat([row.name, SLASH, path]);
+    id = row.parent;
+  }
+}
+
+const SLASH = Buffer.from('/');
