@@ -15,6 +15,8 @@ import { type OpenSalvage, openSalvage } from './salvage/open-salvage.js';
 export interface ReaderOptions {
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
   readonly retryWindowMs?: number;
+  /** Told, in a whole sentence, when the host has not answered for two seconds at the beginning. */
+  readonly onWaiting?: (text: string) => void;
   /** When it is aborted, reading ends soon, with its reason. */
   readonly signal?: AbortSignal;
   /** How to log in where the URL has no SAS. */
@@ -56,6 +58,7 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
   const container = await openContainer(parsed.place, identity.authorization, {
     retryWindowMs,
     traffic: new Traffic(1),
+    onWaiting: options.onWaiting,
     signal: options.signal,
     keepsNames: true,
   });

@@ -166,7 +166,14 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
       [source, account, `--state-path=${state}`],
       'the destination is not a valid Container URL with SAS, please refer to the examples',
     );
-    await refused([source, `${account}?sv=2021-12-02`, `--state-path=${state}`], 'the SAS has no "sig" field');
+    await refused(
+      [source, `${account}?sv=2021-12-02`, `--state-path=${state}`],
+      'the SAS has no "sig" field: a shell cuts a URL at each "&" that is not quoted',
+    );
+    await refused(
+      [source, join(base, 'on-disk'), `--state-path=${state}`, '--cap-mbps=5'],
+      'a container on disk has none',
+    );
     await refused(
       [source, `${account}?sv=2021-12-02&sig=abc&se=tomorrow`, `--state-path=${state}`],
       'malformed "se" field',
@@ -199,6 +206,12 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
     await refused(
       [source, `http://127.0.0.1:${port}/devstoreaccount1/container?sv=2021-12-02&sig=c2ln`, `--state-path=${state}`],
       'No usable answer',
+    );
+    const url = `http://127.0.0.1:${port}/devstoreaccount1/container?sv=2021-12-02&sig=c2ln`;
+    const { stderr, code } = await runProgram('clfsload', ['ls', url, '--retry-window=4s']);
+    expect(code).toBe(2);
+    expect(stderr).toMatch(
+      /^Waiting for http:\S+: no answer yet after 2 s \(connect ECONNREFUSED \S+\)\. It is tried for 4 s \(--retry-window\)\.\nNo usable answer from \S+ in \d+ tries over [45] s: .*--retry-window/,
     );
   });
   it('unknown flag, wrong value, wrong number of arguments', async () => {

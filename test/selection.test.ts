@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -208,10 +208,10 @@ describe('a dry run', () => {
         'Entries with POSIX ACLs, which the format cannot hold: 0',
         'Entries with extended attributes, which it cannot hold either: 0',
         'Files that HSM has released, and that a load recalls: 0',
-        'Time at 100 Mb/s, uncompressed: 1 s',
+        'Time at 100 Mb/s and 1000 requests a second, uncompressed: 1 s',
         'Largest directories:',
         '  2 entries  .',
-        '  1 entries  dir',
+        '  1 entry  dir',
         '',
       ].join('\n'),
     );
@@ -232,8 +232,9 @@ describe('a dry run', () => {
   it('counts what cannot be read', async () => {
     if (!isRoot) return;
     const source = fresh('unreadable');
-    makeFiles(source, ['open/a', 'shut/b']);
+    makeFiles(source, ['open/a', 'open/locked', 'shut/b']);
     execFileSync('chmod', ['700', join(source, 'shut')]);
+    execFileSync('chmod', ['600', join(source, 'open/locked')]);
     execFileSync('chmod', ['755', base, source]);
     const program = new URL('../bin/clfsload', import.meta.url).pathname;
     const output = execFileSync(
@@ -243,7 +244,33 @@ describe('a dry run', () => {
         encoding: 'utf8',
       },
     );
-    expect(output).toContain('Unreadable entries: 1\n');
+    expect(output).toMatch(
+      /Unreadable entries: 2\n {2}(open\/locked|shut): .*permission denied.*\n {2}(open\/locked|shut): /,
+    );
+  });
+
+  it('counts hard links that would not be kept, and says which choice leaves nothing out', async () => {
+    const source = fresh('links');
+    makeFiles(source, ['a', 'b']);
+    linkSync(join(source, 'a'), join(source, 'c'));
+    const args = ['load', source, fresh('never'), '--dry-run', '--exclude-path=nosuch;b', '--exclude-pattern=['];
+    const { stdout } = await runProgram('clfsload', args);
+    expect(stdout).toContain('Entries: 3 (2 regular, 1 directory)\n');
+    expect(stdout).toContain(
+      'Hard-link groups: 1 (2 names; --preserve-hardlinks keeps them, else each name becomes a file of its own)\n',
+    );
+    expect(stdout).toContain(
+      'Excluded entries: 1\n  nothing in the source matches --exclude-path="nosuch"\n  nothing in the source matches --exclude-pattern="[", in which a [ has no ]\n',
+    );
+    const json = await runProgram('clfsload', [...args, '--output-type=json']);
+    const { MessageContent } = JSON.parse(json.stdout.trim().split('\n').at(-1) ?? '') as { MessageContent: string };
+    expect(JSON.parse(MessageContent)).toMatchObject({
+      hard_link_groups: 1,
+      hard_link_names: 2,
+      unmatched: ['--exclude-path="nosuch"', '--exclude-pattern="["'],
+      unreadable_first: [],
+      requests_per_second: 1000,
+    });
   });
 });
 

@@ -68,9 +68,14 @@ export function parseChoice<T extends string>(
 ): (value: string) => T {
   return (value) => {
     const choice = choices.find((word) => word === canonical(value));
-    if (!choice) throw new InvalidArgumentError(`it takes ${choices.join(', ')}, not ${JSON.stringify(value)}`);
+    if (!choice) throw new InvalidArgumentError(`it takes ${alternatives(choices)}, not ${JSON.stringify(value)}`);
     return choice;
   };
+}
+
+/** `a`, `a or b`, `a, b or c`. */
+function alternatives(choices: readonly string[]): string {
+  return choices.length < 2 ? choices.join('') : `${choices.slice(0, -1).join(', ')} or ${choices.at(-1)}`;
 }
 
 /** Has a command throw {@link UsageError} in azcopy's words, and never exit by itself. */

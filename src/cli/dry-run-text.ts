@@ -3,9 +3,11 @@ import { durationText, shortBytes } from './progress/quantities.js';
 
 /** Rate for which the time is told when no cap is given, in megabits per second. */
 const USUAL_MBPS = 1000;
+/** PUT requests a second for which the time is told: about what one machine has from a service that is near. */
+const USUAL_PUTS = 1000;
 
 /** What a dry run found, for people. */
-export function dryRunText(run: DryRun, capMbps: number): string {
+export function dryRunText(run: DryRun, capMbps: number, preserved: boolean): string {
   const mbps = capMbps || USUAL_MBPS;
   const types = ENTRY_TYPE_NAMES.map((name, type) => ({ name, count: run.types[type] ?? 0 })).filter(
     ({ count }) => count > 0,
@@ -17,11 +19,16 @@ export function dryRunText(run: DryRun, capMbps: number): string {
     `Bytes of file data: ${run.bytes} (${shortBytes(run.bytes)})`,
     `Objects to be written: ${run.objects}`,
     `PUT requests: ${run.puts}`,
-    `Hard-link groups: ${run.linkGroups} (${run.linkNames} names)`,
+    `Hard-link groups: ${run.linkGroups} (${counted(run.linkNames, 'names')}${run.linkGroups > 0 && !preserved ? '; --preserve-hardlinks keeps them, else each name becomes a file of its own' : ''})`,
     `Unreadable entries: ${run.unreadable}`,
+    ...unreadableLines(run),
     `Excluded entries: ${run.excluded}`,
+    ...run.unmatched.map(
+      (flag) =>
+        `  nothing in the source matches ${flag}${flag.startsWith('--exclude-pattern') && /\[[^\]]*$/.test(flag) ? ', in which a [ has no ]' : ''}`,
+    ),
     ...unstorableLines(run.unstorable),
-    `Time at ${mbps} Mb/s, uncompressed: ${durationText(seconds(run, mbps))}`,
+    `Time at ${mbps} Mb/s and ${USUAL_PUTS} requests a second, uncompressed: ${durationText(seconds(run, mbps))}`,
     'Largest directories:',
     ...run.largest.map(({ path, entries }) => `  ${counted(entries, 'entries')}  ${escapePath(path) || '.'}`),
   ].join('\n');
@@ -41,6 +48,8 @@ export function dryRunFields(run: DryRun, capMbps: number): Record<string, unkno
     hard_link_groups: run.linkGroups,
     hard_link_names: run.linkNames,
     unreadable: run.unreadable,
+    unreadable_first: run.unreadableFirst.map(({ path, message }) => ({ ...pathFields(path), message })),
+    unmatched: run.unmatched,
     excluded: run.excluded,
     not_held: run.unstorable
       ? {
@@ -50,13 +59,23 @@ export function dryRunFields(run: DryRun, capMbps: number): Record<string, unkno
         }
       : null,
     rate_Mbps: mbps,
+    requests_per_second: USUAL_PUTS,
     seconds_at_rate: seconds(run, mbps),
     largest_directories: run.largest.map(({ path, entries }) => ({
-      path: escapePath(path) || '.',
-      path_hex: Buffer.from(path).toString('hex'),
+      ...pathFields(path),
       entries,
     })),
   };
+}
+
+function unreadableLines({ unreadable, unreadableFirst }: DryRun): readonly string[] {
+  const lines = unreadableFirst.map(({ path, message }) => `  ${escapePath(path) || '.'}: ${message}`);
+  return unreadable > lines.length ? [...lines, `  and ${counted(unreadable - lines.length, 'others')}`] : lines;
+}
+
+/** The root is shown as a dot. */
+function pathFields(path: Uint8Array): { readonly path: string; readonly path_hex: string } {
+  return { path: escapePath(path) || '.', path_hex: Buffer.from(path).toString('hex') };
 }
 
 function unstorableLines(unstorable: DryRun['unstorable']): readonly string[] {
@@ -82,5 +101,5 @@ function tallyFields({ entries, first }: Tally): Record<string, unknown> {
 type Tally = NonNullable<DryRun['unstorable']>['acls'];
 
 function seconds(run: DryRun, mbps: number): number {
-  return Math.ceil((run.bytesOnWire * 8) / (mbps * 1_000_000));
+  return Math.ceil(Math.max((run.bytesOnWire * 8) / (mbps * 1_000_000), run.puts / USUAL_PUTS));
 }

@@ -222,7 +222,7 @@ export async function runLoadCommand(name: string, argv: readonly string[]): Pro
           ? ({ entries, bytes }) => messages.progress(sizingProgress(entries, bytes))
           : undefined,
     });
-    messages.report(dryRunText(size, flags.capMbps), dryRunFields(size, flags.capMbps));
+    messages.report(dryRunText(size, flags.capMbps, flags.preserveHardlinks), dryRunFields(size, flags.capMbps));
     return 0;
   });
 }

@@ -1,5 +1,5 @@
 import type { FinalStatus, LoadEvent, LoadSummary, ProgressSnapshot } from '../index.js';
-import { counted, messageOf, redact, VERSION } from '../index.js';
+import { counted, messageOf, redact, VERSION, wereCounted } from '../index.js';
 import { AzcopyMeter, azcopyLine, endFields, loadFigures, WAITING } from './azcopy-progress.js';
 import { endingLines } from './ending-text.js';
 import type { MessageOutput } from './messages.js';
@@ -50,11 +50,11 @@ export class LoadOutput {
     if (error !== undefined) info(`INFO: ${stopText(summary)}`);
     if (progress.retries > 0)
       info(
-        `INFO: ${counted(progress.retries, 'requests')} repeated; the service asked for less ${counted(progress.throttled, 'times')}.`,
+        `INFO: ${wereCounted(progress.retries, 'requests')} repeated; the service asked for less ${counted(progress.throttled, 'times')}.`,
       );
     if (progress.filesExcluded > 0)
       info(
-        `INFO: ${counted(progress.filesExcluded, 'entries')} left out, as the flags say; what is below them is not counted.`,
+        `INFO: ${wereCounted(progress.filesExcluded, 'entries')} left out, as the flags say; what is below them is not counted.`,
       );
     for (const line of this.#ending(summary)) info(`INFO: ${line}`);
     this.#messages.endOfJob(summaryText(status, progress), endFields(summary));

@@ -10,45 +10,80 @@ export type ProgramName = 'azcopy' | 'clfsload';
 const USAGE_FAILURE = 1;
 const VERB_USAGE_FAILURE = 2;
 
-/** The reading verbs and where they are; loaded when they are called, so that the program starts fast. */
-const VERBS: Readonly<Record<string, { readonly summary: string; load(): Promise<Verb> }>> = {
-  ls: { summary: 'list a directory of a container', load: async () => (await import('./verbs/ls.js')).ls },
+/** What verbs are for, as help groups them. */
+const GROUPS = ['Jobs', 'Look into a container', 'Check it', 'Get data out', 'The shell'] as const;
+
+interface VerbEntry {
+  readonly group: (typeof GROUPS)[number];
+  readonly summary: string;
+  load(): Promise<Verb>;
+}
+
+/** The verbs beside load and resume, and where they are; loaded when they are called, so that the program starts fast. */
+const VERBS: Readonly<Record<string, VerbEntry>> = {
+  status: {
+    group: 'Jobs',
+    summary: 'show a load job: running, stopped or finished',
+    load: async () => (await import('./verbs/status.js')).status,
+  },
+  ls: {
+    group: 'Look into a container',
+    summary: 'list a directory of a container',
+    load: async () => (await import('./verbs/ls.js')).ls,
+  },
+  tree: {
+    group: 'Look into a container',
+    summary: 'show a directory and what is below it as a tree',
+    load: async () => (await import('./verbs/tree.js')).tree,
+  },
   stat: {
+    group: 'Look into a container',
     summary: 'show attributes, objects and links of entries',
     load: async () => (await import('./verbs/stat.js')).stat,
   },
   find: {
+    group: 'Look into a container',
     summary: 'find entries by name, type, size, time or links',
     load: async () => (await import('./verbs/find.js')).find,
   },
-  du: { summary: 'sum up bytes and entries of directories', load: async () => (await import('./verbs/du.js')).du },
-  cat: {
-    summary: 'write the bytes of a file to standard output',
-    load: async () => (await import('./verbs/cat.js')).cat,
+  du: {
+    group: 'Look into a container',
+    summary: 'sum up bytes and entries of directories',
+    load: async () => (await import('./verbs/du.js')).du,
   },
   info: {
+    group: 'Look into a container',
     summary: 'tell what a container holds and who wrote it',
     load: async () => (await import('./verbs/info.js')).info,
   },
-  manifest: {
-    summary: 'print a line of JSON for each entry',
-    load: async () => (await import('./verbs/manifest.js')).manifest,
+  fsck: {
+    group: 'Check it',
+    summary: 'check a container against the format',
+    load: async () => (await import('./verbs/fsck.js')).fsck,
   },
   verify: {
+    group: 'Check it',
     summary: 'compare a container with its source or a manifest',
     load: async () => (await import('./verbs/verify.js')).verify,
   },
-  fsck: { summary: 'check a container against the format', load: async () => (await import('./verbs/fsck.js')).fsck },
+  manifest: {
+    group: 'Check it',
+    summary: 'print a line of JSON for each entry',
+    load: async () => (await import('./verbs/manifest.js')).manifest,
+  },
   export: {
+    group: 'Get data out',
     summary: 'write the tree of a container to disk',
     load: async () => (await import('./verbs/export.js')).exportVerb,
   },
-  status: {
-    summary: 'show a load job: running, stopped or finished',
-    load: async () => (await import('./verbs/status.js')).status,
+  cat: {
+    group: 'Get data out',
+    summary: 'write the bytes of files to standard output',
+    load: async () => (await import('./verbs/cat.js')).cat,
   },
   completion: {
-    summary: 'print a completion script for bash or zsh',
+    group: 'The shell',
+    summary: 'print a completion script for bash, zsh or fish',
     load: async () => (await import('./verbs/completion.js')).completionVerb(allCommands),
   },
 };
@@ -63,6 +98,10 @@ export async function allCommands(): Promise<readonly Command[]> {
 
 /** Runs the program. @returns exit code */
 export async function main(name: ProgramName, argv: readonly string[]): Promise<number> {
+  // Whoever reads help by "head" closes the pipe: that is no error.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+  });
   const own = name === 'clfsload' || argv[0] === 'load' || argv[0] === 'clfs';
   const run = async () => {
     const exact = own ? await exactArguments(argv) : argv;
@@ -79,6 +118,7 @@ export async function main(name: ProgramName, argv: readonly string[]): Promise<
 async function clfsload(argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
   if (first === '--version' || first === '-v') return print(`clfsload ${(await import('../index.js')).VERSION}\n`);
+  if (first === 'help' && rest.length > 0) return clfsload([...rest, '--help']);
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') return print(programHelp());
   if (first === 'load') return guard('clfsload load', rest, runLoad);
   if (first === 'resume') return guard('clfsload resume', rest, runResume);
@@ -93,11 +133,13 @@ async function azcopy(argv: readonly string[]): Promise<number> {
     return complain(`unknown command "${second}" for "azcopy load"`);
   }
   if (first === 'clfs') {
-    if (second === undefined || second === '--help' || second === '-h') return print(verbsHelp('azcopy clfs'));
+    if (second === 'help' && rest.length > 0) return azcopy(['clfs', ...rest, '--help']);
+    if (second === undefined || second === '--help' || second === '-h' || second === 'help')
+      return print(verbsHelp('azcopy clfs'));
     if (second === 'resume') return guard('azcopy clfs resume', rest, runResume);
     return verb('azcopy clfs', second, rest);
   }
-  return passOn(argv);
+  return passOn(argv, async () => `${azcopyHelp((await import('../index.js')).VERSION)}`);
 }
 
 async function runLoad(name: string, argv: readonly string[]): Promise<number> {
@@ -189,8 +231,22 @@ function suggestion(name: string): string {
 }
 
 function verbsHelp(program: string): string {
-  const lines = Object.entries(VERBS).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
-  return `Read containers in the Avere Cloud FileSystem (CLFS) format.\n\nUsage:\n  ${program} [verb] [arguments] [flags]\n\nVerbs:\n${lines.join('\n')}\n\nUse "${program} [verb] --help" for more about a verb.\n`;
+  return `Read containers in the Avere Cloud FileSystem (CLFS) format.\n\nUsage:\n  ${program} [verb] [arguments] [flags]\n\n${groupedVerbs(['resume'])}\nUse "${program} [verb] --help" for more about a verb.\n`;
+}
+
+/** @param jobs commands that are no verbs */
+function groupedVerbs(jobs: readonly ('load' | 'resume')[]): string {
+  const summaries = { load: 'load a directory into a container', resume: 'go on with a job, a load or an export' };
+  const line = (name: string, summary: string) => `  ${name.padEnd(12)}${summary}\n`;
+  return GROUPS.map((group) => {
+    const own = group === 'Jobs' ? jobs.map((name) => line(name, summaries[name])) : [];
+    const verbs = Object.entries(VERBS).filter(([, entry]) => entry.group === group);
+    return `${group}:\n${[...own, ...verbs.map(([name, { summary }]) => line(name, summary))].join('')}`;
+  }).join('\n');
+}
+
+function azcopyHelp(version: string): string {
+  return `azcopy of clfsload ${version}: "load clfs", and what reads such containers back.\n\nUsage:\n  azcopy load clfs [local dir] [container URL] --state-path=DIR [flags]\n  azcopy clfs [verb] [arguments] [flags]\n\nUse "azcopy load clfs --help" or "azcopy clfs --help" for more. All other commands of azcopy (copy, sync, list, login and so on)\nare handed to Microsoft's azcopy, which is not in PATH now: install it, behind this one in PATH.\n`;
 }
 
 function loadHelp(): string {
@@ -198,5 +254,5 @@ function loadHelp(): string {
 }
 
 function programHelp(): string {
-  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload resume [state dir] [container, where it needs a SAS]\n  clfsload [verb] [arguments] [flags]\n\n${verbsHelp('clfsload').split('\n').slice(5).join('\n')}`;
+  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload resume [state dir] [container, where it needs a SAS]\n  clfsload [verb] [arguments] [flags]\n\n${groupedVerbs(['load', 'resume'])}\nUse "clfsload [verb] --help" or "clfsload help [verb]" for more about a verb.\n`;
 }

@@ -10,21 +10,28 @@ import { delimiter, join } from 'node:path';
  */
 const PASSED_ON = 'CLFSLOAD_PASSED_ON';
 
+/** What asks a program what it is. */
+const HELP = new Set([undefined, '--help', '-h', 'help', '--version', '-v']);
+
 /**
  * Hands a command line to the next `azcopy` in PATH that is not this program, and that it has not gone through already.
  *
+ * @param ownHelp what is said where somebody asks for help and there is none
  * @returns its exit code; 1 with a message when there is none
  */
-export async function passOn(argv: readonly string[]): Promise<number> {
+export async function passOn(argv: readonly string[], ownHelp: () => Promise<string>): Promise<number> {
   const passed = new Set([
     ...(process.env[PASSED_ON] ?? '').split(delimiter).filter((path) => path !== ''),
     realpathSync(process.argv[1]),
   ]);
   const next = findNext(passed);
+  if (!next && HELP.has(argv[0])) {
+    process.stdout.write(await ownHelp());
+    return 0;
+  }
   if (!next) {
-    const command = argv[0] === undefined ? 'no command' : JSON.stringify(argv[0]);
     process.stderr.write(
-      `Error: this azcopy has the commands "load clfs" and "clfs" only, and there is no other azcopy in PATH to hand ${command} to. Install Microsoft's azcopy behind this one in PATH.\n`,
+      `Error: this azcopy has the commands "load clfs" and "clfs" only, and there is no other azcopy in PATH to hand ${JSON.stringify(argv[0])} to. Install Microsoft's azcopy behind this one in PATH.\n`,
     );
     return 1;
   }

@@ -64,6 +64,7 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
       (await openContainer(parsed.place, identity.authorization, {
         retryWindowMs,
         traffic: new Traffic(1),
+        onWaiting: options.onMessage,
         signal: options.signal,
       }));
     try {

@@ -40,7 +40,7 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const { signal, onSize } = options;
   const { selection = EVERYTHING, preserveHardLinks = false } = options;
   const spec = { sourceHex: Buffer.from(source).toString('hex'), selection, preserveHardLinks };
-  const setup = { spec, geometry: GEOMETRY, unstorable: true };
+  const setup = { spec, geometry: GEOMETRY, unstorable: true, audit: true };
   const sizer = startSizer(setup, (size) => onSize?.(size));
   const cancelled = new Promise<never>((_resolve, reject) => {
     const abort = () => reject(new ClfsError('cancelled', 'The sizing was stopped.'));

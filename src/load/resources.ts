@@ -55,6 +55,11 @@ export interface ResourceNeeds {
  */
 export function requirePlaces({ spec, settings, options }: Pick<ResourceNeeds, 'spec' | 'settings' | 'options'>): void {
   const destination = parseContainer(options.destination ?? spec.container);
+  if (settings.capMbps && localDirectory(destination, options) !== undefined)
+    throw new ClfsError(
+      'usage',
+      '--cap-mbps holds what is sent to a service to a rate, and a container on disk has none: leave it out, or name 0.',
+    );
   requirePathsApart(sourcePath(spec), options.statePath, localDirectory(destination, options));
   requireOutside(sourcePath(spec), { 'log directory': settings.logDirectory, manifest: spec.manifest });
   requireWritable(settings.logDirectory, spec.manifest);
@@ -90,6 +95,7 @@ export async function openResources({
     traffic,
     rateLimit: settings.capMbps ? createRateLimit(settings.capMbps, traffic) : undefined,
     lateArrivalMs: settings.lateArrivalMs,
+    onWaiting: (text: string) => options.onEvent?.({ kind: 'message', text }),
     signal,
   };
   const discard = () => {

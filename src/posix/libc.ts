@@ -72,7 +72,8 @@ export class PosixError extends Error {
 
   constructor(call: string, errno: number) {
     const name = ERRNO_NAMES.get(errno) ?? `errno ${errno}`;
-    super(`${call}: ${ERRNO_TEXTS[name] ?? name} (${name})`);
+    const text = ERRNO_TEXTS[name];
+    super(`${call}: ${text === undefined ? name : `${text} (${name})`}`);
     this.name = 'PosixError';
     this.errno = name;
   }

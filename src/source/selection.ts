@@ -61,6 +61,41 @@ export function parseSelection(paths: string, patterns: string, oneFileSystem: b
   };
 }
 
+/** One thing that is left out. */
+export interface SelectionRule {
+  /** The flag that says so, for people. */
+  readonly flag: string;
+  /** Whether it leaves out the entry of a name in a directory. */
+  matches(directory: Uint8Array, name: Buffer): boolean;
+}
+
+/** What a selection leaves out by path or pattern, one by one. */
+export function selectionRules({ excludePaths, excludePatterns }: Selection): readonly SelectionRule[] {
+  return [
+    ...excludePaths.map((path) => {
+      const wanted = encodeExactly(path);
+      return {
+        flag: `--exclude-path=${shellWord(pathArgument(path))}`,
+        matches: (directory: Uint8Array, name: Buffer) =>
+          wanted.equals(directory.length === 0 ? name : Buffer.concat([directory, SLASH, name])),
+      };
+    }),
+    ...excludePatterns.map((pattern) => {
+      const match = matcher(pattern);
+      return {
+        flag: `--exclude-pattern=${shellWord(pattern)}`,
+        matches: (_directory: Uint8Array, name: Buffer) => match(decodeExactly(name)),
+      };
+    }),
+  ];
+}
+
+const SLASH = Buffer.from('/');
+
+function matcher(pattern: string): (name: string) => boolean {
+  return picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true });
+}
+
 /** Whether something can be left out at all. */
 function isSelective({ excludePaths, excludePatterns, oneFileSystem }: Selection): boolean {
   return oneFileSystem || excludePaths.length + excludePatterns.length > 0;
@@ -70,9 +105,7 @@ function isSelective({ excludePaths, excludePatterns, oneFileSystem }: Selection
 export function selectFrom(source: SourceTree, selection: Selection): SourceTree {
   if (!isSelective(selection)) return source;
   const paths = new Set(selection.excludePaths.map((path) => encodeExactly(path).toString('latin1')));
-  const matches = selection.excludePatterns.map((pattern) =>
-    picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true }),
-  );
+  const matches = selection.excludePatterns.map(matcher);
   let rootDevice: string | undefined;
   const isForeign = (directory: SourceDirectory): boolean => {
     if (!selection.oneFileSystem) return false;

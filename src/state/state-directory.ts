@@ -186,6 +186,8 @@ export function requireApart(first: NamedPlace, second: NamedPlace): void {
 export function requireNotInside(first: NamedPlace, second: NamedPlace): void {
   const a = realOrResolved(first.path);
   const b = realOrResolved(second.path);
+  if (a === b)
+    throw new ClfsError('usage', `The ${first.what} and the ${second.what} are both ${quoted(a)}. Keep them apart.`);
   if (isInside(a, b))
     throw new ClfsError(
       'usage',
@@ -198,7 +200,7 @@ function quoted(path: string): string {
 }
 
 function isInside(path: string, parent: string): boolean {
-  return path === parent || path.startsWith(parent === '/' ? '/' : `${parent}/`);
+  return path.startsWith(parent === '/' ? '/' : `${parent}/`);
 }
 
 /** As text of `decodeExactly`. */

@@ -12,7 +12,7 @@ if (!parentPort) throw new Error('This file is the entry of a worker thread.');
 const port = parentPort;
 const send = (message: FromSizer) => port.postMessage(message);
 
-const { spec, root, geometry, unstorable } = workerData as SizeSetup;
+const { spec, root, geometry, unstorable, audit } = workerData as SizeSetup;
 let saidAt = performance.now();
 try {
   const tree = selectFrom(openPosixSource(sourcePath(spec), root), spec.selection);
@@ -22,7 +22,8 @@ try {
     saidAt = now;
     send({ kind: 'size', size: partial, complete: false });
   };
-  const size = await sizeTree(tree, { preserveHardLinks: spec.preserveHardLinks, geometry, unstorable }, onProgress);
+  const { preserveHardLinks, selection } = spec;
+  const size = await sizeTree(tree, { preserveHardLinks, geometry, unstorable, audit, selection }, onProgress);
   tree.close();
   send({ kind: 'size', size, complete: true });
 } catch (error) {

@@ -10,6 +10,8 @@ export interface SizeSetup {
   readonly geometry: Geometry;
   /** Count what the format cannot hold too: one more system call an entry. */
   readonly unstorable?: boolean;
+  /** Look closely: see `SizeOptions`. */
+  readonly audit?: boolean;
 }
 
 /** What a sizing thread says: now and then how far it is, and at the end all of it. */

@@ -3,13 +3,16 @@ import { ClfsError } from '../error.js';
 import { indirectNodes } from '../format/block-map.js';
 import { directoryEntryBytes, directoryPieceCapacity } from '../format/dirents.js';
 import { fileBlockCount, type Geometry, maximumBlockCount } from '../format/geometry.js';
-import { BLOCK_ID_BYTES, type EntryType, HANDLE_BYTES, ObjectType } from '../format/ids.js';
+import { BLOCK_ID_BYTES, HANDLE_BYTES, ObjectType } from '../format/ids.js';
 import { joinPath } from '../paths/join-path.js';
+import { type Selection, type SelectionRule, selectionRules } from '../source/selection.js';
 import type { SourceAttributes, SourceDirectory, SourceTree } from '../source/source-tree.js';
 import { countUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from './unstorable-count.js';
 
 /** Directories with the most entries that are named. */
 const LARGEST_SHOWN = 10;
+/** Unreadable entries that are named. */
+const UNREADABLE_SHOWN = 10;
 /** Entries after which the caller gets its turn. */
 const TURN_ENTRIES = 512;
 
@@ -23,10 +26,14 @@ export interface TreeSize {
   readonly bytes: number;
   /** Objects of the tree: inodes, segments and indirect blocks. */
   readonly objects: number;
-  /** Inodes with several links, and their names in the tree; 0 unless links are preserved. */
+  /** Inodes with several links, and their names in the tree; 0 unless links are preserved, or `audit` is set. */
   readonly linkGroups: number;
   readonly linkNames: number;
   readonly unreadable: number;
+  /** The first of those that are unreadable, and why. */
+  readonly unreadableFirst: readonly { readonly path: Uint8Array; readonly message: string }[];
+  /** With `audit`: what of the selection has left nothing out, as the flag that says so. */
+  readonly unmatched: readonly string[];
   readonly excluded: number;
   /** What the format cannot hold; undefined when it was not looked for, or the source cannot tell. */
   readonly unstorable: UnstorableCount | undefined;
@@ -40,12 +47,16 @@ export interface SizeOptions {
   readonly geometry: Geometry;
   /** Count what the format cannot hold too: one more system call an entry. */
   readonly unstorable?: boolean;
+  /** Look closely, as a dry run does: at links that are not preserved, and by opening each file. */
+  readonly audit?: boolean;
+  /** What is left out of the tree, which is told by {@link TreeSize.unmatched}. */
+  readonly selection?: Selection;
 }
 
 /**
  * Goes over a tree without reading any file.
  *
- * Only what lstat tells is known: a file that lists but cannot be opened counts as if it could.
+ * Without `audit` only what lstat tells is known: a file that lists but cannot be opened counts as if it could.
  *
  * @throws ClfsError `source` when the root cannot be read
  */
@@ -78,11 +89,16 @@ class Sizer {
   #objects = 0;
   #linkNames = 0;
   #unreadable = 0;
+  readonly #unreadableFirst: { path: Uint8Array; message: string }[] = [];
+  readonly #audit: boolean;
+  #unmatched: readonly SelectionRule[];
   #excluded = 0;
   #unstorable: UnstorableCount | undefined;
   #largest: { path: Uint8Array; entries: number }[] = [];
 
-  constructor(source: SourceTree, { preserveHardLinks, geometry, unstorable }: SizeOptions) {
+  constructor(source: SourceTree, { preserveHardLinks, geometry, unstorable, audit, selection }: SizeOptions) {
+    this.#audit = audit === true;
+    this.#unmatched = audit && selection ? selectionRules(selection) : [];
     this.#source = source;
     this.#unstorable = unstorable ? NOTHING_UNSTORABLE : undefined;
     this.#preserveHardLinks = preserveHardLinks;
@@ -110,6 +126,8 @@ class Sizer {
       linkGroups: this.#seen.size,
       linkNames: this.#linkNames,
       unreadable: this.#unreadable,
+      unreadableFirst: [...this.#unreadableFirst],
+      unmatched: this.#unmatched.map(({ flag }) => flag),
       excluded: this.#excluded,
       unstorable: this.#unstorable,
       largest: [...this.#largest],
@@ -135,11 +153,11 @@ class Sizer {
         for (const { name, excluded } of batch) {
           if (excluded) {
             this.#excluded++;
+            this.#match(path, name);
             continue;
           }
-          const attributes = lookAt(directory, name);
-          if (!attributes) this.#unreadable++;
-          else {
+          const attributes = this.#lookAt(directory, path, name);
+          if (attributes) {
             entries++;
             filesFirst[this.#entry(directory, path, name, attributes)].push(name.length);
           }
@@ -153,7 +171,7 @@ class Sizer {
       if (!(error instanceof ClfsError) || error.code !== 'entry') throw error;
       if (path.length === 0)
         throw new ClfsError('source', `Cannot read the source: ${error.message}.`, { cause: error });
-      this.#unreadable++;
+      this.#cannotRead(path, error.message);
     } finally {
       directory?.close();
     }
@@ -167,26 +185,52 @@ class Sizer {
       return 1;
     }
     const linked = this.#preserveHardLinks && attributes.linkCount > 1;
-    if (linked) {
+    if (linked || (this.#audit && attributes.linkCount > 1)) {
       this.#linkNames++;
       const identity = `${attributes.device}/${attributes.inode}`;
-      if (this.#seen.has(identity)) return 2;
+      if (linked && this.#seen.has(identity)) return 2;
       this.#seen.add(identity);
     }
     this.#look(directory, path, name);
-    this.#inode(type, Number(attributes.sizeBytes));
+    this.#inode(path, name, attributes);
     return linked ? 2 : 0;
+  }
+
+  /** Attributes of an entry that can be read; undefined of one that cannot, which is counted. */
+  #lookAt(directory: SourceDirectory, path: Buffer, name: Buffer): SourceAttributes | undefined {
+    try {
+      const attributes = directory.attributesOf(name);
+      if (this.#audit && attributes.type === ObjectType.regular) directory.openFile(name).close();
+      return attributes;
+    } catch (error) {
+      if (!(error instanceof ClfsError) || error.code !== 'entry') throw error;
+      this.#cannotRead(joinPath(path, name), error.message);
+      return undefined;
+    }
+  }
+
+  #cannotRead(path: Uint8Array, message: string): void {
+    this.#unreadable++;
+    if (this.#unreadableFirst.length < UNREADABLE_SHOWN) this.#unreadableFirst.push({ path, message });
+  }
+
+  /** Something has been left out. */
+  #match(directory: Buffer, name: Buffer): void {
+    if (this.#unmatched.length > 0)
+      this.#unmatched = this.#unmatched.filter(({ matches }) => !matches(directory, name));
   }
 
   #look(directory: SourceDirectory, path: Buffer, name: Buffer): void {
     this.#unstorable &&= countUnstorable(this.#unstorable, directory, path, name);
   }
 
-  #inode(type: EntryType, sizeBytes: number): void {
+  #inode(path: Buffer, name: Buffer, attributes: SourceAttributes): void {
+    const { type } = attributes;
+    const sizeBytes = Number(attributes.sizeBytes);
     if (type === ObjectType.regular) {
       const blocks = fileBlockCount(sizeBytes, this.#geometry);
       if (blocks > maximumBlockCount(this.#geometry)) {
-        this.#unreadable++;
+        this.#cannotRead(joinPath(path, name), 'it needs more segments than the format has');
         return;
       }
       this.#bytes += sizeBytes;
@@ -229,12 +273,3 @@ class Sizer {
 }
 
 const DOT = Buffer.from('.');
-
-function lookAt(directory: SourceDirectory, name: Buffer): SourceAttributes | undefined {
-  try {
-    return directory.attributesOf(name);
-  } catch (error) {
-    if (error instanceof ClfsError && error.code === 'entry') return undefined;
-    throw error;
-  }
-}

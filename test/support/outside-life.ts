@@ -77,7 +77,9 @@ class Life implements LifeResult {
     for (let left = 1 + random.below(6); left > 0; left--) {
       const end = random.pick(ENDS);
       // A share of 5 to 75 MB/s makes a load of this size last for seconds.
-      const cap = random.chance(80) ? [`--cap-mbps=${random.pick([40, 150, 150, 600])}`] : [];
+      const drawn = random.chance(80) ? [`--cap-mbps=${random.pick([40, 150, 150, 600])}`] : [];
+      // A container on disk has no rate.
+      const cap = this.#container.startsWith('http') ? drawn : [];
       const limit = end === 'limit' ? random.below(3) : random.chance(80) ? 1000 : 50;
       const changes = random.chance(80) ? random.below(12) : 0;
       const acts = [

@@ -84,6 +84,7 @@ export const du: Verb = {
           usage.types[type] = (usage.types[type] ?? 0) + 1;
         }
       }
+      if (!wantsJson(command)) await io.write(headerOf(flags.human === true));
       for (const [key, usage] of [...usages].sort(([a], [b]) => (a < b ? -1 : 1))) {
         const path = Buffer.from(key, 'latin1');
         const ratio = usage.stored === 0 ? 0 : usage.apparent / usage.stored;
@@ -111,6 +112,12 @@ export const du: Verb = {
       return damaged ? Exit.unchecked : Exit.ok;
     }),
 };
+
+/** What the columns are. */
+function headerOf(human: boolean): string {
+  const width = human ? 6 : 14;
+  return `${'bytes'.padStart(width)} ${'stored'.padStart(width)} ${'ratio'.padStart(7)}  directory  (entries)\n`;
+}
 
 /** Directories, by path, whose totals an entry is part of. */
 function* directoriesOf(path: Buffer, isDirectory: boolean, depthLimit: number): Generator<string> {

@@ -13,6 +13,7 @@ import {
   lookUp,
   messageOf,
   parseExportChoice,
+  wereCounted,
 } from '../../index.js';
 import { normalizeBooleans, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
@@ -31,6 +32,7 @@ import {
   pathArgument,
   pathFields,
   pathVerbCommand,
+  type ServiceFlags,
   salvaged,
   salvageProgress,
   threadsOption,
@@ -43,7 +45,7 @@ import {
 const OVERWRITE = ['never', 'if-different', 'always'] as const;
 const PROGRESS_MS = 1000;
 
-interface Flags {
+interface Flags extends ServiceFlags {
   readonly overwrite: (typeof OVERWRITE)[number];
   readonly sparse?: boolean;
   readonly tar?: string;
@@ -56,7 +58,6 @@ interface Flags {
   readonly excludePattern: string;
   readonly dryRun: boolean;
   readonly salvage: boolean;
-  readonly trustedMicrosoftSuffixes?: string;
 }
 
 /** `export`: a container's tree back to disk. */
@@ -149,6 +150,7 @@ function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io
       choice: choiceOf(flags),
       maxErrors: flags.maxErrors,
       threads: flags.threads,
+      retryWindowMs: flags.retryWindow,
       identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: io.complain },
     },
     { json: wantsJson(command), given: command.args[0] },
@@ -235,7 +237,7 @@ function summaryText(
     `${counted(written, 'entries')} written (${shortBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
   ];
   if (excluded > 0)
-    lines.push(`${counted(excluded, 'entries')} left out, as the flags say; what is below them is not counted`);
+    lines.push(`${wereCounted(excluded, 'entries')} left out, as the flags say; what is below them is not counted`);
   if (salvage) lines.push(salvageText(salvage));
   const resume =
     status === 'Completed' || statePath === undefined ? undefined : resumeText(statePath, container, given);

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import picomatch from 'picomatch';
 import {
   decodeExactly,
@@ -10,6 +10,7 @@ import {
   ObjectType,
   walk,
 } from '../../index.js';
+import { parseMoment } from '../parse-moment.js';
 import { attributeFields, contentBytes } from './entry-text.js';
 import { showEntries } from './show-progress.js';
 import {
@@ -60,14 +61,19 @@ export const find: Verb = {
       )
       .option('--type <letter>', 'type: f, d, l, b, c, p or s', parseType)
       .option('--size <n>', 'size as in find: +10M more, -4k less, 100c exactly', parseSize)
-      .option('--newer <time>', 'modified after this time (ISO 8601)', parseTime)
+      .option(
+        '--newer <time>',
+        'modified after this time: 2026-01-31, 2026-01-31T12:00Z, yesterday, "3 days" ago',
+        parseTime,
+      )
       .option('--links <n>', 'number of links: 2, +1, -3', parseCount)
-      .option('-0, --null', 'raw paths, each ended by a NUL'),
+      .option('-0, --null', 'raw paths, each ended by a NUL')
+      .addOption(new Option('--print0', 'the same, as find(1) has it').implies({ null: true })),
   // As find(1) has them.
   normalize(argv) {
     const end = argv.indexOf('--');
     return argv.map((arg, at) =>
-      (end < 0 || at < end) && /^-(name|type|size|newer|links)(=|$)/.test(arg) ? `-${arg}` : arg,
+      (end < 0 || at < end) && /^-(name|type|size|newer|links|print0)(=|$)/.test(arg) ? `-${arg}` : arg,
     );
   },
   run: (command, io) =>
@@ -140,8 +146,10 @@ function comparison(sign: string, number: bigint): (value: bigint) => boolean {
 }
 
 function parseTime(value: string): bigint {
-  const ms = Date.parse(value);
-  if (Number.isNaN(ms))
-    throw new InvalidArgumentError(`it takes a time such as 2026-01-31T12:00:00Z, not ${JSON.stringify(value)}`);
+  const ms = parseMoment(value, Date.now());
+  if (ms === undefined)
+    throw new InvalidArgumentError(
+      `it takes a time such as 2026-01-31T12:00:00Z, yesterday or "3 days", not ${JSON.stringify(value)}`,
+    );
   return BigInt(ms) * 1_000_000n;
 }

@@ -12,6 +12,7 @@ import {
   type PendingDirectory,
   sortedEntries,
 } from '../../index.js';
+import { shortBytes } from '../progress/quantities.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
 import { salvageText } from './salvage-text.js';
 import { showEntries } from './show-progress.js';
@@ -32,6 +33,7 @@ const FETCHED_AT_ONCE = 64;
 
 interface Flags {
   readonly long?: boolean;
+  readonly human?: boolean;
   readonly recursive?: boolean;
   readonly all?: boolean;
   readonly null?: boolean;
@@ -46,14 +48,16 @@ export const ls: Verb = {
     pathVerbCommand(
       'ls',
       'List the entries of a directory in a container, like ls -l. Names that are not UTF-8 or cannot be printed are shown with \\xNN.',
-      '  clfsload ls /path/to/container\n  clfsload ls -lR "https://[account].blob.core.windows.net/[container]?[SAS]" some/dir\n',
+      '  clfsload ls /path/to/container\n  clfsload ls -lh /path/to/container some/dir\n  clfsload ls -lR "https://[account].blob.core.windows.net/[container]?[SAS]" some/dir\n',
     )
       .argument('<container>')
       .argument('[path]')
       .option('-l, --long', 'with mode, links, owner, size and time')
+      .option('-h, --human', 'sizes such as 1.5K, 23M')
       .option('-R, --recursive', 'and what is in the directories below')
       .option('-a, --all', 'with . and .., and names that begin with a dot')
       .option('-0, --null', 'raw names, each ended by a NUL')
+      .helpOption('--help', 'display help for command')
       .option(
         '--salvage',
         'what can be reached without the root directory, as "export --salvage" writes it: of a load that was not finished, or where blobs were lost',
@@ -184,9 +188,13 @@ class Listing {
     if (!found) return `?????????? ${shown}\n`;
     const a = found.inode.attributes;
     const device = a.type === ObjectType.block || a.type === ObjectType.char;
-    const size = device ? `${a.deviceMajor}, ${a.deviceMinor}` : String(contentBytes(found));
+    const size = device
+      ? `${a.deviceMajor}, ${a.deviceMinor}`
+      : this.#flags.human
+        ? shortBytes(Number(contentBytes(found)))
+        : String(contentBytes(found));
     const target = a.type === ObjectType.symlink ? ` -> ${escapePath(found.inode.data ?? Buffer.alloc(0))}` : '';
-    return `${modeText(a)} ${String(a.linkCount).padStart(3)} ${String(a.uid).padStart(5)} ${String(a.gid).padStart(5)} ${size.padStart(12)} ${timeText(a.mtime)} ${shown}${target}\n`;
+    return `${modeText(a)} ${String(a.linkCount).padStart(3)} ${String(a.uid).padStart(5)} ${String(a.gid).padStart(5)} ${size.padStart(this.#flags.human ? 6 : 12)} ${timeText(a.mtime)} ${shown}${target}\n`;
   }
 
   async #item(directory: Buffer, { name, handle }: Reference): Promise<Item> {

@@ -1,5 +1,6 @@
-import { escapeName, escapePath, type FoundInode, idHex, jsonLine } from '../../index.js';
+import { escapeName, escapePath, type FoundInode, idHex, jsonLine, ObjectType } from '../../index.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
+import { followSymlinks } from './follow-symlinks.js';
 import { Exit, lookUpArgument, pathFields, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
 
 /** Segments that are named in text; JSON has all. */
@@ -16,11 +17,14 @@ export const stat: Verb = {
       '  clfsload stat /path/to/container some/file\n',
     )
       .argument('<container>')
-      .argument('<path...>'),
+      .argument('<path...>')
+      .option('-L, --dereference', 'follow symlinks within the container'),
   run: (command, io) =>
     withReader(command, command.args[0], io, async ({ reader }) => {
+      const { dereference } = command.opts<{ dereference?: boolean }>();
       for (const text of command.args.slice(1)) {
-        const { found, path } = await lookUpArgument(command, reader, text);
+        const named = await lookUpArgument(command, reader, text);
+        const { found, path } = dereference ? await followSymlinks(reader, named) : named;
         const segments: string[] = [];
         for await (const { id } of reader.blocks(found)) segments.push(idHex(id));
         if (wantsJson(command)) await io.write(jsonLine(jsonOf(path, found, segments)));
@@ -52,7 +56,7 @@ function textOf(path: Buffer, found: FoundInode, segments: readonly string[]): s
   const { inode, blob } = found;
   const a = inode.attributes;
   const lines = [
-    `  File: ${escapePath(path) || '.'}`,
+    `  File: ${escapePath(path) || '.'}${a.type === ObjectType.symlink ? ` -> ${escapePath(inode.data ?? Buffer.alloc(0))}` : ''}`,
     `  Size: ${contentBytes(found)}   Links: ${a.linkCount}   Inode: ${a.inodeNumber}   Device: ${a.deviceMajor},${a.deviceMinor}`,
     `Access: (${(a.mode & 0o7777).toString(8).padStart(4, '0')}/${modeText(a)})   Uid: ${a.uid}   Gid: ${a.gid}`,
     `Access: ${timeText(a.atime)}`,

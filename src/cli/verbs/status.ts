@@ -13,11 +13,13 @@ export const status: Verb = {
     plainCommand(
       'status',
       'Show the job at a state path, also while it runs: counts, failures, and how to go on.',
-      '  clfsload status --state-path=/path/to/state\n',
-    ).option('--state-path <string>', 'state directory of the job (required)'),
+      '  clfsload status /path/to/state\n',
+    )
+      .argument('[state]', 'state directory of the job')
+      .option('--state-path <string>', 'the same'),
   async run(command, io) {
-    const { statePath } = command.opts<{ statePath?: string }>();
-    if (!statePath) throw new UsageError('please specify a state-path');
+    const { statePath = command.args[0] } = command.opts<{ statePath?: string }>();
+    if (!statePath) throw new UsageError('please name the state directory of the job');
     const job = jobStatus(textPath(statePath, 'the state directory'));
     if (wantsJson(command)) {
       await io.write(jsonLine(job));

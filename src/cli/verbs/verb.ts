@@ -14,7 +14,7 @@ import {
   openReader,
   parseTreePath,
 } from '../../index.js';
-import { parseChoice, parseThreads, strict } from '../arguments.js';
+import { parseChoice, parseDuration, parseThreads, strict } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 import type { ProgressFigures } from '../progress/figures.js';
 
@@ -50,6 +50,11 @@ export function verbCommand(name: string, description: string, examples: string)
       '--trusted-microsoft-suffixes <string>',
       'further domains that Entra ID tokens may be sent to, semicolon-separated',
     )
+    .option(
+      '--retry-window <duration>',
+      'how long to wait for a service that does not answer, such as 90s or 6h (default: 60s)',
+      parseDuration,
+    )
     .addHelpText(
       'after',
       '\nCONTAINER is a container URL (with a SAS, or with the identity that AZCOPY_AUTO_LOGIN_TYPE names), a file:// URL, or the path of a directory of\nblobs; env:NAME and @FILE take it from the environment or a file.',
@@ -76,6 +81,13 @@ export function wantsJson(command: Command): boolean {
   return json === true || outputType === 'json';
 }
 
+/** Flags that say how a service is reached. */
+export interface ServiceFlags {
+  readonly trustedMicrosoftSuffixes?: string;
+  /** In milliseconds. */
+  readonly retryWindow?: number;
+}
+
 /** Opens a container, gives it to `use`, and closes it. */
 export async function withReader<T>(
   command: Command,
@@ -83,9 +95,11 @@ export async function withReader<T>(
   io: VerbIo,
   use: (open: OpenReader) => Promise<T>,
 ): Promise<T> {
-  const { trustedMicrosoftSuffixes: trustedSuffixes } = command.opts<{ trustedMicrosoftSuffixes?: string }>();
+  const { trustedMicrosoftSuffixes: trustedSuffixes, retryWindow: retryWindowMs } = command.opts<ServiceFlags>();
   const open = await openReader(containerArgument(container), {
     signal: io.signal,
+    retryWindowMs,
+    onWaiting: io.complain,
     identity: { trustedSuffixes, onPrompt: io.complain },
   });
   try {

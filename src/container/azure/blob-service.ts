@@ -19,6 +19,8 @@ const SERVICE_VERSION = '2021-12-02';
 const CONNECT_TIMEOUT_MS = 10_000;
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 30_000;
+/** A host that has not answered at all for so long is told of. */
+const WAITING_MS = 2000;
 /** How long a refused token is given to be renewed, from its first refusal. */
 const TOKEN_RENEWAL_MS = 30_000;
 /** Bytes of a request beside its body, as the rate limit counts them. */
@@ -50,6 +52,8 @@ export interface ServiceOptions {
   readonly signal?: AbortSignal;
   /** Told of every try that failed and will be repeated. */
   readonly onRetry?: (text: string) => void;
+  /** Told, in a whole sentence, when the host has not answered for two seconds, before it has answered at all. */
+  readonly onWaiting?: (text: string) => void;
   /** For tests: by what the client's own time limits are multiplied. */
   readonly timeLimitFactor?: number;
 }
@@ -64,6 +68,9 @@ export class BlobService {
   readonly #concurrency: AdaptiveConcurrency;
   readonly #stopped = new AbortController();
   #failing = 0;
+  /** What went wrong last, in brackets. */
+  #lastTrouble = '';
+  #firstAnswer: { cancel(): void } | 'awaited' | 'come' = 'awaited';
 
   constructor(address: ContainerAddress, authorization: Authorization, options: ServiceOptions) {
     this.#address = address;
@@ -99,6 +106,7 @@ export class BlobService {
    * files slower.
    */
   #sendNow(request: BlobRequest): Promise<BlobAnswer> {
+    if (this.#firstAnswer === 'awaited') this.#awaitFirst();
     return new Promise((resolve, reject) => {
       const begun = performance.now();
       const outcome: Outcome = {
@@ -122,6 +130,29 @@ export class BlobService {
     });
   }
 
+  /** A host that cannot be reached is silent for long: somebody is told, once. */
+  #awaitFirst(): void {
+    const { onWaiting, retryWindowMs } = this.#options;
+    if (!onWaiting) {
+      this.#firstAnswer = 'come';
+      return;
+    }
+    this.#firstAnswer = this.#clock.after(WAITING_MS, () => {
+      this.#firstAnswer = 'come';
+      const end = Number.isFinite(retryWindowMs)
+        ? `It is tried for ${Math.round(retryWindowMs / 1000)} s (--retry-window).`
+        : 'It is tried without end.';
+      onWaiting(
+        `Waiting for ${addressText(this.#address)}: no answer yet after ${WAITING_MS / 1000} s${this.#lastTrouble}. ${end}`,
+      );
+    });
+  }
+
+  #firstHasCome(): void {
+    if (typeof this.#firstAnswer === 'object') this.#firstAnswer.cancel();
+    this.#firstAnswer = 'come';
+  }
+
   /** Waits until the rate limit lets the request send; undefined when that is now. Its time limits begin after that. */
   #rateTurn({ body }: BlobRequest): Promise<void> | undefined {
     const { rateLimit } = this.#options;
@@ -138,6 +169,7 @@ export class BlobService {
   /** Ends what is under way, with `cancelled`; nothing can be sent any more. */
   async close(): Promise<void> {
     this.#stopped.abort();
+    this.#firstHasCome();
     await this.#dispatcher.destroy(stopped());
   }
 
@@ -161,7 +193,7 @@ export class BlobService {
         if (leftMs <= 0) {
           throw new ClfsError(
             'service-unavailable',
-            `No usable answer from ${addressText(this.#address)} for ${attempt} tries: ${trouble.text}.`,
+            `No usable answer from ${addressText(this.#address)} in ${attempt === 1 ? '1 try' : `${attempt} tries`} over ${Math.round((now - begun) / 1000)} s: ${trouble.text}. Check the URL and the network; --retry-window says how long it is tried.`,
             {
               cause: trouble.cause,
             },
@@ -172,6 +204,7 @@ export class BlobService {
         const backOffMs = backOff(trouble.refusal ? refusals : attempt);
         const delayMs = Math.min(Math.max(backOffMs, trouble.retryAfterMs), leftMs);
         this.#options.traffic.add('retries', 1);
+        this.#lastTrouble = ` (${trouble.text})`;
         this.#options.onRetry?.(
           `${request.method} ${request.blob || 'container'}: ${trouble.text}; trying again in ${(delayMs / 1000).toFixed(1)} s (try ${attempt + 1})`,
         );
@@ -223,6 +256,7 @@ export class BlobService {
     };
     const where = addressText(this.#address);
     const onAnswer = (answer: BlobAnswer) => {
+      if (this.#firstAnswer !== 'come') this.#firstHasCome();
       if (request.accept.includes(answer.status)) {
         outcome.final(answer);
         return;

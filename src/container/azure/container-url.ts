@@ -74,6 +74,9 @@ export function parseContainerUrl(text: string): ParsedContainerUrl {
   };
 }
 
+/** Fields that a SAS of a container has beside its signature. */
+const SAS_FIELDS = ['sv', 'se', 'sp', 'sr', 'st', 'spr', 'si', 'ss', 'srt'];
+
 /**
  * Checks what can be known of a SAS without asking the service.
  *
@@ -81,6 +84,17 @@ export function parseContainerUrl(text: string): ParsedContainerUrl {
  */
 export function checkSas(query: string, nowMs: number): void {
   const fields = new URLSearchParams(query);
+  const hasSome = SAS_FIELDS.some((field) => fields.has(field));
+  if (!hasSome && !fields.has('sig'))
+    throw new ClfsError(
+      'usage',
+      'the destination is not a valid Container URL with SAS, please refer to the examples (it has no SAS: put one behind it, as URL?SAS, or log in by an identity that AZCOPY_AUTO_LOGIN_TYPE names)',
+    );
+  if (hasSome && !fields.has('sig'))
+    throw new ClfsError(
+      'usage',
+      'the destination is not a valid Container URL with SAS, please refer to the examples (the SAS has no "sig" field: a shell cuts a URL at each "&" that is not quoted, so put the URL in quotes)',
+    );
   for (const field of ['sv', 'sig']) {
     if (!fields.get(field)) {
       throw new ClfsError(
