@@ -192,7 +192,7 @@ describe('the verb', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>);
     for (const line of lines) expect(isLine(line), JSON.stringify([line, isLine.errors])).toBe(true);
     expect(lines.map(({ code }) => code)).toContain('no-root');
-    expect(lines.at(-1)).toMatchObject({ summary: { withoutRoot: { missingDirectories: 0 } } });
+    expect(lines.at(-1)).toMatchObject({ summary: { without_root: { missing_directories: 0 } } });
     expect(isLine({ severity: 'info', code: 'no-root', message: '' })).toBe(false);
   });
 });

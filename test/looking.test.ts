@@ -46,7 +46,7 @@ describe('looking into a container', () => {
       ].join('\n'),
     );
     expect(code).toBe(0);
-    expect(utf8((await verb('tree', container, '--max-depth=1')).stdout).toContain('├── d\n├── large\n');
+    expect(utf8((await verb('tree', container, '--max-depth=1')).stdout)).toContain('├── d\n├── large\n');
     expect((await verb('tree', '--json', container)).stderr).toContain('ls -R --json');
   });
 

@@ -103,8 +103,9 @@ describe.each([
   it('a load, and its stop', async () => {
     const args = ['load', source, url, `--state-path=${statePath}`, ...SLOW];
     const text = recording(await stopped(width, args, width === undefined ? /Transfer phase/ : /\r[^\r\n]*\/s/), width);
-    expect(text).toBe(
-      `${beginning('Starting a new job.')}INFO: Transfer phase has started.\n${progress}INFO: stopping; once more stops at once\n${''}INFO: The job was stopped. What is done is recorded.\nINFO: N entries done, 0 failed, N pending.\nINFO: More: BASE/state-${label}/clfsload.log (log)\nINFO: Before going on, put the container URL with a SAS into CLFS_URL: export CLFS_URL="http://127.0.0.1:PORT/devstoreaccount1/${label}?SAS"\nINFO: To go on: clfsload resume "BASE/state-${label}" env:CLFS_URL\n${summary('Cancelled')}`,
+    // How long it takes to stop differs.
+    expect(text.replace('<PROGRESS>INFO: The job was', 'INFO: The job was')).toBe(
+      `${beginning('Starting a new job.')}INFO: Transfer phase has started.\n${progress}INFO: stopping; once more stops at once\nINFO: The job was stopped. What is done is recorded.\nINFO: N entries done, 0 failed, N pending.\nINFO: More: BASE/state-${label}/clfsload.log (log)\nINFO: Before going on, put the container URL with a SAS into CLFS_URL: export CLFS_URL="http://127.0.0.1:PORT/devstoreaccount1/${label}?SAS"\nINFO: To go on: clfsload resume "BASE/state-${label}" env:CLFS_URL\n${summary('Cancelled')}`,
     );
   });
 

@@ -252,12 +252,12 @@ describe('bytes of the command line', () => {
     // The same choice again, as status gives it for a shell.
     const status = JSON.parse((await runProgram('clfsload', ['status', '--json', `--state-path=${state}`])).stdout) as {
       selection: string;
-      sourceHex: string;
+      source_hex: string;
     };
-    expect(Buffer.from(status.sourceHex, 'hex').equals(source)).toBe(true);
+    expect(Buffer.from(status.source_hex, 'hex').equals(source)).toBe(true);
     const program = `${ansi(process.execPath)} ${ansi(BIN)}`;
     const again = runShell(
-      `${program} load "hex://${status.sourceHex}" ${ansi(other)} --state-path=${ansi(state)} --new-session=false ${utf8(status.selection)}`,
+      `${program} load "hex://${status.source_hex}" ${ansi(other)} --state-path=${ansi(state)} --new-session=false ${utf8(status.selection)}`,
     );
     expect(again.stdout).toContain('Final Job Status: Completed');
     expect(again.code).toBe(0);

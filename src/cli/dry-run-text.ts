@@ -1,4 +1,5 @@
 import { counted, type DryRun, ENTRY_TYPE_NAMES, escapePath } from '../index.js';
+import { pathFields as plainFields } from './fields-line.js';
 import { durationText, shortBytes } from './progress/quantities.js';
 
 /** Rate for which the time is told when no cap is given, in megabits per second. */
@@ -75,7 +76,8 @@ function unreadableLines({ unreadable, unreadableFirst }: DryRun): readonly stri
 
 /** The root is shown as a dot. */
 function pathFields(path: Uint8Array): { readonly path: string; readonly path_hex: string } {
-  return { path: escapePath(path) || '.', path_hex: Buffer.from(path).toString('hex') };
+  const fields = plainFields(path);
+  return path.length === 0 ? { ...fields, path: '.' } : fields;
 }
 
 function unstorableLines(unstorable: DryRun['unstorable']): readonly string[] {

@@ -154,7 +154,7 @@ async function runResume(name: string, argv: readonly string[]): Promise<number>
 
 async function verb(program: string, name: string, argv: readonly string[]): Promise<number> {
   const entry = VERBS[name];
-  if (!entry) return complain(`unknown command "${name}" for "${program}"${suggestion(name)}`, VERB_USAGE_FAILURE);
+  if (!entry) throw new UsageError(`unknown command "${name}" for "${program}"${suggestion(name)}`);
   return guard(
     `${program} ${name}`,
     argv,
@@ -163,7 +163,7 @@ async function verb(program: string, name: string, argv: readonly string[]): Pro
       const { run, command: build, normalize } = await entry.load();
       const command = build().name(`${program} ${name}`);
       command.parse(normalize?.(argv) ?? [...argv], { from: 'user' });
-      return runVerb((io) => run(command, io));
+      return runVerb((io) => run(command, io), wantsJson(argv));
     },
     VERB_USAGE_FAILURE,
   );
@@ -185,10 +185,7 @@ async function guard(
       error instanceof CommanderError
         ? `${usageText(error)}${usageExit === VERB_USAGE_FAILURE ? dashHint(error) : ''}\nSee "${name} --help".`
         : error.message;
-    if (wantsJsonErrors(argv))
-      (await import('./messages.js'))
-        .openMessages({ type: 'json', level: 'default', form: 'own' }, process.stdout)
-        .error(`Error: ${text}`);
+    if (wantsJson(argv)) await complainInJson(text, usageExit);
     return complain(text, usageExit);
   }
 }
@@ -199,11 +196,24 @@ function dashHint({ code, message }: CommanderError): string {
   return path ? '. A path that begins with "-" is given as ./-NAME, or behind "--".' : '';
 }
 
-/** Whether a command line that cannot be understood asks for JSON. */
-function wantsJsonErrors(argv: readonly string[]): boolean {
+/** Whether a command line, which need not be understood, asks for JSON. */
+function wantsJson(argv: readonly string[]): boolean {
   return argv.some(
-    (arg, at) => /^--output-type=json$/i.test(arg) || (arg === '--output-type' && /^json$/i.test(argv[at + 1] ?? '')),
+    (arg, at) =>
+      arg === '--json' ||
+      /^--output-type=json$/i.test(arg) ||
+      (arg === '--output-type' && /^json$/i.test(argv[at + 1] ?? '')),
   );
+}
+
+/** A load says it in azcopy's form. */
+async function complainInJson(text: string, usageExit: number): Promise<void> {
+  if (usageExit === VERB_USAGE_FAILURE) {
+    process.stdout.write((await import('./fields-line.js')).errorLine('usage', text));
+    return;
+  }
+  const { openMessages } = await import('./messages.js');
+  openMessages({ type: 'json', level: 'default', form: 'own' }, process.stdout).error(`Error: ${text}`);
 }
 
 function print(text: string): number {

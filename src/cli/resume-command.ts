@@ -45,7 +45,7 @@ export function runResume(name: string, argv: readonly string[]): Promise<number
   return runVerb(async (io) => {
     const given = container === undefined ? undefined : containerArgument(container);
     return resumeExport(command, resumedExport(resolve(statePath), given), io, container);
-  });
+  }, command.opts<{ outputType: string }>().outputType === 'json');
 }
 
 /** @param given the container as it was on the command line, if it was */

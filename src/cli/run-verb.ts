@@ -1,4 +1,5 @@
 import { escapeText, isClfsError, messageOf, redact } from '../index.js';
+import { errorLine } from './fields-line.js';
 import { ClosedPipe, createIo } from './verb-io.js';
 import type { VerbIo } from './verbs/verb.js';
 
@@ -9,9 +10,10 @@ const INTERRUPTED = 130;
  * Runs a verb with the program's own output: the first SIGINT or SIGTERM ends it soon, a second one ends the process at
  * once.
  *
+ * @param json whether an error is told on standard output too
  * @returns exit code
  */
-export async function runVerb(run: (io: VerbIo) => Promise<number>): Promise<number> {
+export async function runVerb(run: (io: VerbIo) => Promise<number>, json = false): Promise<number> {
   const signal = interruption();
   const io = createIo(signal);
   try {
@@ -24,6 +26,7 @@ export async function runVerb(run: (io: VerbIo) => Promise<number>): Promise<num
     if (signal.aborted) process.exit(INTERRUPTED);
     if (error instanceof ClosedPipe) return 0;
     if (!isClfsError(error)) throw error;
+    if (json) process.stdout.write(errorLine(error.code, messageOf(error)));
     process.stderr.write(`${escapeText(redact(messageOf(error)))}\n`);
     return FAILURE;
   }

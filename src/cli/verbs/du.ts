@@ -3,25 +3,16 @@ import {
   ENTRY_TYPE_NAMES,
   escapePath,
   type FoundInode,
-  jsonLine,
   messageOf,
   ObjectType,
   walk,
 } from '../../index.js';
 import { parseUint32 } from '../arguments.js';
+import { fieldsLine, pathFields } from '../fields-line.js';
 import { shortBytes } from '../progress/quantities.js';
 import { contentBytes } from './entry-text.js';
 import { showEntries } from './show-progress.js';
-import {
-  Exit,
-  indexed,
-  lookUpArgument,
-  pathFields,
-  pathVerbCommand,
-  type Verb,
-  wantsJson,
-  withReader,
-} from './verb.js';
+import { Exit, indexed, lookUpArgument, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
 
 interface Flags {
   readonly summarize?: boolean;
@@ -90,7 +81,7 @@ export const du: Verb = {
         const ratio = usage.stored === 0 ? 0 : usage.apparent / usage.stored;
         if (wantsJson(command))
           await io.write(
-            jsonLine({
+            fieldsLine({
               ...pathFields(path),
               apparent_bytes: usage.apparent,
               stored_bytes: usage.stored,

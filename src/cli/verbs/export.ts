@@ -9,7 +9,6 @@ import {
   exportDryRun,
   exportJob,
   exportTar,
-  jsonLine,
   lookUp,
   messageOf,
   parseExportChoice,
@@ -18,6 +17,7 @@ import {
 import { normalizeBooleans, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 import { endingLines } from '../ending-text.js';
+import { fieldsLine, pathFields } from '../fields-line.js';
 import { targetPath } from '../local-path.js';
 import { type ProgressFigures, permilleOf } from '../progress/figures.js';
 import { shortBytes } from '../progress/quantities.js';
@@ -30,7 +30,6 @@ import {
   indexed,
   listingProgress,
   pathArgument,
-  pathFields,
   pathVerbCommand,
   type ServiceFlags,
   salvaged,
@@ -184,7 +183,7 @@ export async function runExport(options: ExportJobOptions, { json, given }: Expo
     const { path = Buffer.alloc(0), container } = options;
     await io.write(
       json
-        ? jsonLine({ ...pathFields(path), ...summaryFields(summary) })
+        ? fieldsLine({ ...pathFields(path), ...summaryFields(summary) })
         : summaryText(summary, {
             container: container.replace(/\?.*$/s, ''),
             given,
@@ -210,7 +209,7 @@ function figuresOf({ written, replaced, left, failed, total, bytes }: ExportProg
   return { label: 'Export', unit: 'entries', done, total, bytes, failed, permille: permilleOf(done, total) };
 }
 
-function summaryFields({ status, progress, statePath, problemsFile, error, salvage }: ExportSummary) {
+function summaryFields({ status, progress, statePath, problemsFile, error, failures, salvage }: ExportSummary) {
   const { written, replaced, left, failed, excluded, bytes } = progress;
   return {
     status,
@@ -223,6 +222,7 @@ function summaryFields({ status, progress, statePath, problemsFile, error, salva
     statePath,
     problemsFile,
     error: error === undefined ? undefined : messageOf(error),
+    failures,
     salvage,
   };
 }
@@ -288,7 +288,7 @@ async function dryRun(
     onProgress: showEntries(io, 'Comparing', path.length === 0 ? inodes : undefined),
   });
   const text = `${counted(run.written, 'entries')} would be written (${shortBytes(run.bytes)}), ${run.replaced} replaced, ${run.left} left as they are, ${run.failed} fail, ${run.excluded} left out\n`;
-  await io.write(wantsJson(command) ? jsonLine({ ...pathFields(path), ...run }) : text);
+  await io.write(wantsJson(command) ? fieldsLine({ ...pathFields(path), ...run }) : text);
   return run.failed > 0 ? Exit.found : Exit.ok;
 }
 
@@ -326,7 +326,7 @@ async function runTar(command: Command, flags: Flags, tar: string, path: Buffer,
       }),
     );
     const text = wantsJson(command)
-      ? jsonLine({ ...pathFields(start.path), ...summary })
+      ? fieldsLine({ ...pathFields(start.path), ...summary })
       : `${counted(summary.written, 'entries')} written (${shortBytes(summary.bytes)}), ${summary.failed} failed\n`;
     if (tar === '-') io.complain(text.trim());
     else await io.write(text);

@@ -1,28 +1,11 @@
 import { InvalidArgumentError, Option } from 'commander';
 import picomatch from 'picomatch';
-import {
-  decodeExactly,
-  escapePath,
-  type FoundInode,
-  joinPath,
-  jsonLine,
-  messageOf,
-  ObjectType,
-  walk,
-} from '../../index.js';
+import { decodeExactly, escapePath, type FoundInode, joinPath, messageOf, ObjectType, walk } from '../../index.js';
+import { fieldsLine, pathFields } from '../fields-line.js';
 import { parseMoment } from '../parse-moment.js';
 import { attributeFields, contentBytes } from './entry-text.js';
 import { showEntries } from './show-progress.js';
-import {
-  Exit,
-  indexed,
-  lookUpArgument,
-  pathFields,
-  pathVerbCommand,
-  type Verb,
-  wantsJson,
-  withReader,
-} from './verb.js';
+import { Exit, indexed, lookUpArgument, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
 
 interface Flags {
   readonly name?: (name: string) => boolean;
@@ -95,7 +78,7 @@ export const find: Verb = {
         }
         if (!fulfils(found, name, flags)) continue;
         const shown = path.length === 0 ? Buffer.from('.') : path;
-        if (wantsJson(command)) await io.write(jsonLine({ ...pathFields(shown), ...attributeFields(found) }));
+        if (wantsJson(command)) await io.write(fieldsLine({ ...pathFields(shown), ...attributeFields(found) }));
         else await io.write(flags.null ? Buffer.concat([shown, Buffer.from([0])]) : `${escapePath(shown)}\n`);
       }
       return damaged ? Exit.unchecked : Exit.ok;

@@ -6,11 +6,11 @@ import {
   escapeText,
   type Finding,
   type FsckSummary,
-  jsonLine,
   WITHOUT_ROOT,
 } from '../../index.js';
+import { fieldsLine, pathFields } from '../fields-line.js';
 import { showEntries } from './show-progress.js';
-import { Exit, indexed, pathFields, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+import { Exit, indexed, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 interface Flags {
   readonly content?: boolean;
@@ -53,7 +53,7 @@ export const fsck: Verb = {
           (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
         );
         await io.write(pending.join(''));
-        await io.write(json ? jsonLine({ summary }) : summaryText(summary));
+        await io.write(json ? fieldsLine({ summary }) : summaryText(summary));
         return summary.errors > 0 || (strict && summary.warnings > 0) ? Exit.found : Exit.ok;
       } finally {
         await crew?.close();
@@ -84,5 +84,5 @@ function textOf({ severity, code, path, object, message }: Finding): string {
 }
 
 function jsonOf({ severity, code, path, object, message }: Finding): string {
-  return jsonLine({ severity, code, ...(path === undefined ? {} : pathFields(path)), object, message });
+  return fieldsLine({ severity, code, ...(path === undefined ? {} : pathFields(path)), object, message });
 }

@@ -1,4 +1,5 @@
-import { escapeName, inspectContainer, jsonLine, WITHOUT_ROOT } from '../../index.js';
+import { escapeName, inspectContainer, WITHOUT_ROOT } from '../../index.js';
+import { fieldsLine } from '../fields-line.js';
 import { shortBytes } from '../progress/quantities.js';
 import { Exit, indexed, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
@@ -17,7 +18,7 @@ export const info: Verb = {
       const { reader, index } = await indexed(open, io);
       const report = await inspectContainer(reader, index);
       if (wantsJson(command)) {
-        await io.write(jsonLine(report));
+        await io.write(fieldsLine(report));
         return Exit.ok;
       }
       const list = (counts: Readonly<Record<string, number>>) =>

@@ -5,13 +5,13 @@ import {
   type FoundInode,
   isClfsError,
   joinPath,
-  jsonLine,
   messageOf,
   ObjectType,
   PendingDirectories,
   type PendingDirectory,
   sortedEntries,
 } from '../../index.js';
+import { fieldsLine, pathFields } from '../fields-line.js';
 import { shortBytes } from '../progress/quantities.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
 import { salvageText } from './salvage-text.js';
@@ -20,7 +20,6 @@ import {
   Exit,
   indexed,
   lookUpArgument,
-  pathFields,
   pathVerbCommand,
   salvaged,
   type Verb,
@@ -182,7 +181,7 @@ class Listing {
 
   format({ name, path, found }: Item): string {
     if (this.#json)
-      return jsonLine({ ...pathFields(path), ...(found ? attributeFields(found) : { error: 'unreadable' }) });
+      return fieldsLine({ ...pathFields(path), ...(found ? attributeFields(found) : { error: 'unreadable' }) });
     const shown = escapePath(name);
     if (!this.#flags.long) return `${shown}\n`;
     if (!found) return `?????????? ${shown}\n`;

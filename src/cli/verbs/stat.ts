@@ -1,7 +1,8 @@
-import { escapeName, escapePath, type FoundInode, idHex, jsonLine, ObjectType } from '../../index.js';
+import { escapeName, escapePath, type FoundInode, idHex, ObjectType } from '../../index.js';
+import { fieldsLine, pathFields } from '../fields-line.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
 import { followSymlinks } from './follow-symlinks.js';
-import { Exit, lookUpArgument, pathFields, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
+import { Exit, lookUpArgument, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
 
 /** Segments that are named in text; JSON has all. */
 const SHOWN_SEGMENTS = 16;
@@ -27,14 +28,14 @@ export const stat: Verb = {
         const { found, path } = dereference ? await followSymlinks(reader, named) : named;
         const segments: string[] = [];
         for await (const { id } of reader.blocks(found)) segments.push(idHex(id));
-        if (wantsJson(command)) await io.write(jsonLine(jsonOf(path, found, segments)));
+        if (wantsJson(command)) await io.write(fieldsLine(jsonOf(path, found, segments)));
         else await io.write(textOf(path, found, segments));
       }
       return Exit.ok;
     }),
 };
 
-function jsonOf(path: Buffer, found: FoundInode, segments: readonly string[]): unknown {
+function jsonOf(path: Buffer, found: FoundInode, segments: readonly string[]): object {
   const { inode, blob } = found;
   return {
     ...pathFields(path),

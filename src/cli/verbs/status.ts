@@ -1,6 +1,7 @@
-import { escapeText, jobStatus, jsonLine } from '../../index.js';
+import { escapeText, jobStatus } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { failureLines, resumeLines } from '../ending-text.js';
+import { fieldsLine } from '../fields-line.js';
 import { textPath } from '../local-path.js';
 import { resumeText } from '../resume-text.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
@@ -22,7 +23,7 @@ export const status: Verb = {
     if (!statePath) throw new UsageError('please name the state directory of the job');
     const job = jobStatus(textPath(statePath, 'the state directory'));
     if (wantsJson(command)) {
-      await io.write(jsonLine(job));
+      await io.write(fieldsLine(job));
       return Exit.ok;
     }
     const lines = [

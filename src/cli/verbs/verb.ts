@@ -4,7 +4,6 @@ import {
   type ContainerReader,
   countInodes,
   encodeExactly,
-  escapePath,
   isClfsError,
   type LookedUp,
   lookUp,
@@ -142,11 +141,6 @@ export async function lookUpArgument(command: Command, reader: ContainerReader, 
       : 'The argument was read as "ls" shows names, with \\\\ for a backslash and \\xNN for a byte; --raw-path takes it as it stands.';
     throw new ClfsError('not-found', `${error.message} ${reading}`, { cause: error });
   }
-}
-
-/** JSON fields of a path: as text, and exactly. */
-export function pathFields(path: Uint8Array): { readonly path: string; readonly path_hex: string } {
-  return { path: escapePath(path), path_hex: Buffer.from(path).toString('hex') };
 }
 
 /** `--threads`. @param does what they do */

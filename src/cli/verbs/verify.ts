@@ -6,18 +6,18 @@ import {
   escapeText,
   expectManifest,
   expectSource,
-  jsonLine,
   openPosixSource,
   parseSelection,
   selectFrom,
   type VerifyLine,
 } from '../../index.js';
 import { UsageError } from '../arguments.js';
+import { fieldsLine, pathFields } from '../fields-line.js';
 import { localPath, presentPath } from '../local-path.js';
 import { shortBytes } from '../progress/quantities.js';
 import { openReportFile } from '../report-file.js';
 import { showEntries } from './show-progress.js';
-import { Exit, indexed, pathFields, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+import { Exit, indexed, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 interface Flags {
   readonly manifest?: string;
@@ -96,13 +96,13 @@ export const verify: Verb = {
             if (line.mark !== '=')
               pending.push(
                 wantsJson(command)
-                  ? jsonLine({ mark: line.mark, ...pathFields(line.path), details: line.details })
+                  ? fieldsLine({ mark: line.mark, ...pathFields(line.path), details: line.details })
                   : textOf(line),
               );
           },
         );
         await io.write(pending.join(''));
-        if (wantsJson(command)) await io.write(jsonLine({ summary }));
+        if (wantsJson(command)) await io.write(fieldsLine({ summary }));
         else {
           await io.write(
             `${summary.same} same, ${summary.different} different, ${summary.missing} only in the source, ${summary.extra} only in the container, ${summary.unchecked} could not be checked; ${counted(summary.contents, 'files')} compared byte by byte (${shortBytes(summary.bytes)})\n`,
