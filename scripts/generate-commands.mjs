@@ -1,9 +1,10 @@
-// Writes docs/commands.md from the commands' own help; with --check it only tells whether the file is up to date.
+// Writes docs/commands.md from the commands' own help, and docs/environment.md from the programs' table; with --check it
+// only tells whether they are up to date.
 import { readFileSync, writeFileSync } from 'node:fs';
+import { environmentDocument } from '../dist/cli/environment.js';
 import { extensionCommand } from '../dist/cli/extension.js';
 import { allCommands } from '../dist/cli/main.js';
 
-const file = new URL('../docs/commands.md', import.meta.url);
 const sections = [];
 for (const command of [...(await allCommands()), extensionCommand()]) {
   const name = command.name();
@@ -16,8 +17,12 @@ for (const command of [...(await allCommands()), extensionCommand()]) {
   sections.push(`## ${command.name()}\n\n${also}\`\`\`\n${help.trimEnd()}\n\`\`\`\n`);
 }
 const text = `# Commands\n\nMade from the commands' own help by \`npm run docs\`; do not edit.\n\n${sections.join('\n')}`;
-if (!process.argv.includes('--check')) writeFileSync(file, text);
-else if (readFileSync(file, 'utf8') !== text) {
-  console.error('docs/commands.md is not up to date: run "npm run docs".');
-  process.exitCode = 1;
+const documents = { 'docs/commands.md': text, 'docs/environment.md': environmentDocument() };
+for (const [name, content] of Object.entries(documents)) {
+  const file = new URL(`../${name}`, import.meta.url);
+  if (!process.argv.includes('--check')) writeFileSync(file, content);
+  else if (readFileSync(file, 'utf8') !== content) {
+    console.error(`${name} is not up to date: run "npm run docs".`);
+    process.exitCode = 1;
+  }
 }

@@ -118,6 +118,10 @@ export async function main(name: ProgramName, argv: readonly string[]): Promise<
 async function clfsload(argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
   if (first === '--version' || first === '-v') return print(`clfsload ${(await import('../index.js')).VERSION}\n`);
+  if (first === 'help' && rest[0] === 'environment') {
+    const { environmentText } = await import('./environment.js');
+    return print(environmentText(process.stdout.columns));
+  }
   if (first === 'help' && rest.length > 0) return clfsload([...rest, '--help']);
   if (first === undefined || first === '--help' || first === '-h' || first === 'help') return print(programHelp());
   if (first === 'load') return guard('clfsload load', rest, runLoad);
@@ -264,5 +268,5 @@ function loadHelp(): string {
 }
 
 function programHelp(): string {
-  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload resume [state dir] [container, where it needs a SAS]\n  clfsload [verb] [arguments] [flags]\n\n${groupedVerbs(['load', 'resume'])}\nUse "clfsload [verb] --help" or "clfsload help [verb]" for more about a verb.\n`;
+  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload resume [state dir] [container, where it needs a SAS]\n  clfsload [verb] [arguments] [flags]\n\n${groupedVerbs(['load', 'resume'])}\nUse "clfsload [verb] --help" or "clfsload help [verb]" for more about a verb, "clfsload help environment" for the environment\nvariables.\n`;
 }
