@@ -10,20 +10,18 @@ import {
 import { parseUint32 } from '../arguments.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { shortBytes } from '../progress/quantities.js';
+import { DirectoryTotals, type Usage } from './du-totals.js';
 import { contentBytes } from './entry-text.js';
 import { showEntries } from './show-progress.js';
 import { Exit, indexed, lookUpArgument, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
+
+/** Characters of lines that are written together. */
+const LINES_AT_ONCE = 65536;
 
 interface Flags {
   readonly summarize?: boolean;
   readonly human?: boolean;
   readonly maxDepth?: number;
-}
-
-interface Usage {
-  apparent: number;
-  stored: number;
-  readonly types: Record<string, number>;
 }
 
 /** `du`: how much is in directories, and how much of the container it takes. */
@@ -33,7 +31,7 @@ export const du: Verb = {
   command: () =>
     pathVerbCommand(
       'du',
-      'Print, for each directory, the bytes of the files in it and below, the bytes stored for them, the ratio, and the number of entries. A file with several links counts once.',
+      'Print, for each directory after those in it, the bytes of the files in it and below, the bytes stored for them, the ratio, and the number of entries. A file with several links counts once.',
       '  clfsload du -sh /path/to/container\n  clfsload du --max-depth 1 /path/to/container some/dir\n',
     )
       .argument('<container>')
@@ -48,9 +46,13 @@ export const du: Verb = {
       const { reader, inodes } = await indexed(open, io);
       const start = await lookUpArgument(command, reader, command.args[1]);
       const depthLimit = flags.summarize ? 0 : (flags.maxDepth ?? Number.POSITIVE_INFINITY);
-      const usages = new Map<string, Usage>();
       const counted = reader.finder.idSet();
       const show = showEntries(io, 'Summing', start.path.length === 0 ? inodes : undefined);
+      let lines = wantsJson(command) ? '' : headerOf(flags.human === true);
+      const totals = new DirectoryTotals((path, depth, usage) => {
+        if (depth > depthLimit) return;
+        lines += wantsJson(command) ? fieldsOf(path, usage) : lineOf(path, usage, flags.human === true);
+      });
       let entries = 0;
       let damaged = false;
       for await (const { path, found, error } of walk(reader, start.found.id)) {
@@ -61,45 +63,18 @@ export const du: Verb = {
           io.complain(`${escapePath(path)}: ${messageOf(error)}`);
           continue;
         }
-        const isDirectory = found.inode.attributes.type === ObjectType.directory;
-        if (found.inode.attributes.linkCount > 1 && !isDirectory) {
-          if (!counted.add(found.id)) continue;
-        }
+        const { type, linkCount } = found.inode.attributes;
+        const isDirectory = type === ObjectType.directory;
+        if (linkCount > 1 && !isDirectory && !counted.add(found.id)) continue;
+        const apparent = isDirectory ? 0 : Number(contentBytes(found));
         const stored = await storedBytes(reader, found);
-        for (const directory of directoriesOf(path, isDirectory, depthLimit)) {
-          const usage = usages.get(directory) ?? { apparent: 0, stored: 0, types: {} };
-          usages.set(directory, usage);
-          if (!isDirectory) usage.apparent += Number(contentBytes(found));
-          usage.stored += stored;
-          const type = ENTRY_TYPE_NAMES[found.inode.attributes.type];
-          usage.types[type] = (usage.types[type] ?? 0) + 1;
-        }
+        totals.add(path, { type: ENTRY_TYPE_NAMES[type], isDirectory, apparent, stored });
+        if (lines.length < LINES_AT_ONCE) continue;
+        await io.write(lines);
+        lines = '';
       }
-      if (!wantsJson(command)) await io.write(headerOf(flags.human === true));
-      for (const [key, usage] of [...usages].sort(([a], [b]) => (a < b ? -1 : 1))) {
-        const path = Buffer.from(key, 'latin1');
-        const ratio = usage.stored === 0 ? 0 : usage.apparent / usage.stored;
-        if (wantsJson(command))
-          await io.write(
-            fieldsLine({
-              ...pathFields(path),
-              apparent_bytes: usage.apparent,
-              stored_bytes: usage.stored,
-              ratio,
-              entries: usage.types,
-            }),
-          );
-        else {
-          const bytes = (value: number) =>
-            (flags.human ? shortBytes(value) : String(value)).padStart(flags.human ? 6 : 14);
-          const types = Object.entries(usage.types)
-            .map(([type, count]) => `${count} ${type}`)
-            .join(', ');
-          await io.write(
-            `${bytes(usage.apparent)} ${bytes(usage.stored)} ${ratio.toFixed(2).padStart(7)}  ${escapePath(path) || '.'}  (${types})\n`,
-          );
-        }
-      }
+      totals.end();
+      await io.write(lines);
       return damaged ? Exit.unchecked : Exit.ok;
     }),
 };
@@ -110,13 +85,27 @@ function headerOf(human: boolean): string {
   return `${'bytes'.padStart(width)} ${'stored'.padStart(width)} ${'ratio'.padStart(7)}  directory  (entries)\n`;
 }
 
-/** Directories, by path, whose totals an entry is part of. */
-function* directoriesOf(path: Buffer, isDirectory: boolean, depthLimit: number): Generator<string> {
-  const key = path.toString('latin1');
-  yield '';
-  const parts = key === '' ? [] : key.split('/');
-  const depth = Math.min(isDirectory ? parts.length : parts.length - 1, depthLimit);
-  for (let count = 1; count <= depth; count++) yield parts.slice(0, count).join('/');
+function fieldsOf(path: Buffer, { apparent, stored, types }: Usage): string {
+  return fieldsLine({
+    ...pathFields(path),
+    apparent_bytes: apparent,
+    stored_bytes: stored,
+    ratio: ratioOf(apparent, stored),
+    entries: types,
+  });
+}
+
+function lineOf(path: Buffer, { apparent, stored, types }: Usage, human: boolean): string {
+  const bytes = (value: number) => (human ? shortBytes(value) : String(value)).padStart(human ? 6 : 14);
+  const counts = Object.entries(types)
+    .map(([type, count]) => `${count} ${type}`)
+    .join(', ');
+  const ratio = ratioOf(apparent, stored).toFixed(2).padStart(7);
+  return `${bytes(apparent)} ${bytes(stored)} ${ratio}  ${escapePath(path) || '.'}  (${counts})\n`;
+}
+
+function ratioOf(apparent: number, stored: number): number {
+  return stored === 0 ? 0 : apparent / stored;
 }
 
 async function storedBytes(reader: ContainerReader, found: FoundInode): Promise<number> {
