@@ -40,6 +40,7 @@ class Listener {
       part: (ticket, { kind, part }) => tell(`${ticket} part ${kind} ${String(part)}`),
       done: (ticket, { kind, result }) => tell(`${ticket} done ${kind} ${String(result)}`),
       lost: (ticket) => tell(`${ticket} lost`),
+      remoteLanes: () => undefined,
       failed: (error, ticket) => tell(`${ticket ?? '-'} failed ${(error as Error).message.split('\n')[0]}`),
     });
   }
@@ -73,7 +74,7 @@ describe.each(RUNNERS)('a runner %s', (_name, create) => {
 
   it('answers each task on each of its lanes by its ticket, never from inside the submission', () =>
     run(async (runner, listener) => {
-      for (let lane = 0; lane < runner.lanes; lane++) runner.submit(lane, lane + 1, echo(`lane ${lane}`));
+      for (let lane = 0; lane < runner.lanes; lane++) runner.submit(lane, lane + 1, echo(`lane ${lane}`), 1);
       expect(listener.told).toEqual([]);
       await listener.until(runner.lanes);
       const wanted = Array.from({ length: runner.lanes }, (_, lane) => `${lane + 1} done echo hello lane ${lane}`);
@@ -82,15 +83,15 @@ describe.each(RUNNERS)('a runner %s', (_name, create) => {
 
   it('tells parts in order, before the result', () =>
     run(async (runner, listener) => {
-      runner.submit(runner.lanes - 1, 5, { kind: 'count', task: { to: 3 } });
+      runner.submit(runner.lanes - 1, 5, { kind: 'count', task: { to: 3 } }, 1);
       await listener.until(4);
       expect(listener.told).toEqual(['5 part count 1', '5 part count 2', '5 part count 3', '5 done count 3']);
     }));
 
   it('does several tasks of a lane side by side', () =>
     run(async (runner, listener) => {
-      runner.submit(0, 1, { kind: 'wait', task: { until: 'stop' } });
-      runner.submit(0, 2, echo('meanwhile'));
+      runner.submit(0, 1, { kind: 'wait', task: { until: 'stop' } }, 1);
+      runner.submit(0, 2, echo('meanwhile'), 1);
       await listener.until(1);
       expect(listener.told).toEqual(['2 done echo hello meanwhile']);
       runner.stop();
@@ -101,8 +102,8 @@ describe.each(RUNNERS)('a runner %s', (_name, create) => {
   it('has tasks that do not stop given up', () =>
     run(async (runner, listener) => {
       for (let lane = 0; lane < runner.lanes; lane++)
-        runner.submit(lane, lane, { kind: 'wait', task: { until: 'abandon' } });
-      for (let lane = 0; lane < runner.lanes; lane++) runner.submit(lane, 10 + lane, echo('ready'));
+        runner.submit(lane, lane, { kind: 'wait', task: { until: 'abandon' } }, 1);
+      for (let lane = 0; lane < runner.lanes; lane++) runner.submit(lane, 10 + lane, echo('ready'), 1);
       await listener.until(runner.lanes);
       runner.stop();
       runner.abandon();
@@ -112,7 +113,7 @@ describe.each(RUNNERS)('a runner %s', (_name, create) => {
 
   it('tells what a task threw', () =>
     run(async (runner, listener) => {
-      runner.submit(runner.lanes - 1, 9, { kind: 'fail', task: 'no good' });
+      runner.submit(runner.lanes - 1, 9, { kind: 'fail', task: 'no good' }, 1);
       await listener.until(1);
       expect(listener.told[0]).toMatch(/^9 failed (Error: )?no good$/);
     }));
@@ -120,7 +121,7 @@ describe.each(RUNNERS)('a runner %s', (_name, create) => {
   it('tells nothing any more once it is closed, and can be closed twice', async () => {
     const runner = create();
     const listener = new Listener(runner);
-    runner.submit(0, 1, { kind: 'wait', task: { until: 'abandon' } });
+    runner.submit(0, 1, { kind: 'wait', task: { until: 'abandon' } }, 1);
     await runner.close();
     await runner.close();
     expect(listener.told).toEqual([]);
@@ -147,11 +148,11 @@ describe('threads', () => {
     const log: string[] = [];
     const runner = inThreads(3, (text) => log.push(text));
     const listener = new Listener(runner);
-    runner.submit(1, 1, { kind: 'echo', task: 'a' });
+    runner.submit(1, 1, { kind: 'echo', task: 'a' }, 1);
     await listener.until(1);
     expect(log).toEqual(['open hello']);
     runner.update('good day');
-    runner.submit(1, 2, { kind: 'echo', task: 'b' });
+    runner.submit(1, 2, { kind: 'echo', task: 'b' }, 1);
     await listener.until(2);
     expect(listener.told).toEqual(['1 done echo hello a', '2 done echo good day b']);
     await runner.close();
@@ -160,7 +161,7 @@ describe('threads', () => {
   it('that end by themselves end the job', async () => {
     const runner = inThreads(1);
     const listener = new Listener(runner);
-    runner.submit(0, 1, { kind: 'die', task: null });
+    runner.submit(0, 1, { kind: 'die', task: null }, 1);
     await listener.until(1);
     expect(listener.told[0]).toContain('- failed A worker thread ended: exit code 7');
     await runner.close();

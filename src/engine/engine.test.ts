@@ -15,13 +15,15 @@ const work = workOf<TestKinds>();
 /** A runner that a test moves by hand. */
 class HandRunner implements Runner<TestKinds> {
   readonly lanes: number;
+  readonly remote: boolean;
   readonly submitted: { readonly lane: number; readonly ticket: number; readonly task: TaskMessage<TestKinds> }[] = [];
   readonly calls: string[] = [];
   events: RunnerEvents<TestKinds> | undefined;
   onSubmit: ((ticket: number, task: TaskMessage<TestKinds>) => void) | undefined;
 
-  constructor(lanes = 1) {
+  constructor(lanes = 1, remote = false) {
     this.lanes = lanes;
+    this.remote = remote;
   }
 
   start(events: RunnerEvents<TestKinds>): void {
@@ -39,6 +41,10 @@ class HandRunner implements Runner<TestKinds> {
 
   abandon(): void {
     this.calls.push('abandon');
+  }
+
+  recorded(): void {
+    this.calls.push('recorded');
   }
 
   async close(): Promise<void> {}
@@ -82,12 +88,12 @@ class TestStore {
   }
 }
 
-function setUp(lanes = 1) {
+function setUp(lanes = 1, remote?: { readonly onlyRemote: boolean }) {
   const plan = new ListPlan();
   const store = new TestStore();
-  const runner = new HandRunner(lanes);
+  const runner = new HandRunner(lanes, remote !== undefined);
   const cancelled = () => new Error('cancelled');
-  const engine = new Engine<TestKinds>({ plan, store, clock: systemClock, allLanes: true, cancelled });
+  const engine = new Engine<TestKinds>({ plan, store, clock: systemClock, allLanes: true, ...remote, cancelled });
   const abort = new AbortController();
   return { plan, store, runner, engine, abort, run: () => engine.run(runner, abort.signal) };
 }
@@ -168,7 +174,7 @@ describe('the engine', () => {
     const running = run();
     await turns();
     const [first] = runner.submitted;
-    runner.events?.lost(first.ticket, systemClock.monotonic() + 60_000);
+    runner.events?.lost(first.ticket, systemClock.monotonic() + 60_000, true);
     await turns();
     runner.events?.done(first.ticket, { kind: 'note', result: 'late' });
     const second = runner.submitted[1];
@@ -187,7 +193,7 @@ describe('the engine', () => {
     plan.waiting.push(work('note', { task: 'again', units: 1, done: () => undefined }));
     const running = run();
     await turns();
-    runner.events?.lost(runner.submitted[0].ticket, 0);
+    runner.events?.lost(runner.submitted[0].ticket, 0, false);
     await turns();
     expect(runner.submitted.map(({ task }) => task.task)).toEqual(['again', 'again']);
     runner.events?.done(runner.submitted[1].ticket, { kind: 'note', result: '' });
@@ -226,7 +232,7 @@ describe('the engine', () => {
     await turns();
     abort.abort();
     await turns();
-    expect(runner.calls).toEqual(['stop']);
+    expect(runner.calls.filter((call) => call !== 'recorded')).toEqual(['stop']);
     runner.events?.done(runner.submitted[0].ticket, { kind: 'note', result: 'did a' });
     await expect(running).rejects.toThrow('cancelled');
     expect(seen).toEqual(['did a']);
@@ -320,5 +326,67 @@ describe('the engine', () => {
     engine.wake();
     await running;
     expect(runner.submitted).toHaveLength(1);
+  });
+
+  it('waits without end, and without asking its plan to go on, while all lanes are elsewhere and there is none', async () => {
+    const { plan, runner, run } = setUp(1, { onlyRemote: true });
+    const seen: string[] = [];
+    for (const task of ['a', 'b'])
+      plan.waiting.push(work('note', { task, units: 1024, done: (result) => void seen.push(result) }));
+    const running = run();
+    await turns();
+    expect(runner.submitted).toEqual([]);
+    expect(plan.stages).toBe(1);
+    runner.onSubmit = (ticket, { kind, task }) => {
+      if (kind === 'note') runner.events?.done(ticket, { kind, result: task });
+    };
+    runner.events?.remoteLanes(1);
+    await running;
+    expect(seen).toEqual(['a', 'b']);
+    // The lane behind its own stands for all that are elsewhere.
+    expect(runner.submitted.map(({ lane }) => lane)).toEqual([1, 1]);
+  });
+
+  it('fills lanes elsewhere as they come, and its own beside them', async () => {
+    const { plan, runner, run } = setUp(2, { onlyRemote: false });
+    for (let i = 0; i < 20; i++) plan.waiting.push(work('note', { task: `${i}`, units: 1024, done: () => undefined }));
+    const running = run();
+    await turns();
+    expect(runner.submitted.map(({ lane }) => lane)).toEqual([0]);
+    runner.events?.remoteLanes(3);
+    await turns();
+    expect(runner.submitted.map(({ lane }) => lane)).toEqual([0, 2, 2, 2]);
+    runner.onSubmit = (ticket) => runner.events?.done(ticket, { kind: 'note', result: '' });
+    for (const { ticket } of [...runner.submitted]) runner.events?.done(ticket, { kind: 'note', result: '' });
+    await running;
+    expect(runner.submitted).toHaveLength(20);
+  });
+
+  it('says when what it was told is recorded', async () => {
+    const { plan, store, runner, run } = setUp();
+    plan.waiting.push(work('note', { task: 'a', units: 1, done: () => undefined }));
+    let commits = 0;
+    runner.recorded = () => {
+      commits = store.log.length;
+    };
+    runner.onSubmit = (ticket) => {
+      commits = 0;
+      runner.events?.done(ticket, { kind: 'note', result: '' });
+    };
+    await run();
+    expect(commits).toBe(2);
+  });
+
+  it('ends with the name of what three lanes in a row have gone with, and not for lanes that went for other reasons', async () => {
+    const { plan, runner, run } = setUp();
+    plan.waiting.push(work('note', { task: 'a', units: 1, subject: () => '"/bad"', done: () => undefined }));
+    const running = run();
+    for (const [at, suspect] of [true, false, true, false, true].entries()) {
+      await turns();
+      expect(runner.submitted).toHaveLength(at + 1);
+      runner.events?.lost(runner.submitted[at].ticket, 0, suspect);
+    }
+    await expect(running).rejects.toThrow('3 workers in a row have gone while they worked on "/bad"');
+    expect(runner.submitted).toHaveLength(5);
   });
 });

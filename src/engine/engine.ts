@@ -22,6 +22,8 @@ export interface EngineParts<M extends Kinds<M>> {
   readonly clock: Clock;
   /** Use every lane from the start, in place of one after another while processors idle. */
   readonly allLanes: boolean;
+  /** Leave all work to lanes elsewhere. */
+  readonly onlyRemote?: boolean;
   /** Why the job ends when its signal is aborted. */
   cancelled(): unknown;
 }
@@ -34,7 +36,7 @@ interface Running<M extends Kinds<M>> {
 type Event<M extends Kinds<M>> = { readonly ticket: number } & (
   | { readonly told: 'part'; readonly message: PartMessage<M> }
   | { readonly told: 'done'; readonly message: ResultMessage<M> }
-  | { readonly told: 'lost' }
+  | { readonly told: 'lost'; readonly suspect: boolean }
 );
 
 type Timer = ReturnType<Clock['after']>;
@@ -50,10 +52,13 @@ export class Engine<M extends Kinds<M>> {
   readonly #store: Transactions;
   readonly #clock: Clock;
   readonly #allLanes: boolean;
+  readonly #onlyRemote: boolean;
   readonly #cancelled: () => unknown;
   #runner: Runner<M> | undefined;
   readonly #running = new Map<number, Running<M>>();
+  /** Units that each lane has; the last number stands for all lanes elsewhere. */
   readonly #lanes: number[] = [];
+  #remoteLanes = 0;
   #policy = new LanePolicy(1, true);
   #events: Event<M>[] = [];
   #ticket = 0;
@@ -66,15 +71,16 @@ export class Engine<M extends Kinds<M>> {
   #uncertainUntilMs = 0;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
 
-  constructor({ plan, store, clock, allLanes, cancelled }: EngineParts<M>) {
+  constructor({ plan, store, clock, allLanes, onlyRemote = false, cancelled }: EngineParts<M>) {
     this.#plan = plan;
     this.#store = store;
     this.#clock = clock;
     this.#allLanes = allLanes;
+    this.#onlyRemote = onlyRemote;
     this.#cancelled = cancelled;
   }
 
-  /** Lanes that get work: the first, and the one behind the last. */
+  /** Lanes of this process that are at work: the first, and the one behind the last. */
   get lanes(): { readonly first: number; readonly end: number } {
     return this.#policy.active;
   }
@@ -96,14 +102,18 @@ export class Engine<M extends Kinds<M>> {
    */
   async run(runner: Runner<M>, signal: AbortSignal): Promise<void> {
     this.#runner = runner;
-    this.#lanes.push(...new Array<number>(runner.lanes).fill(0));
+    this.#lanes.push(...new Array<number>(runner.lanes + (runner.remote ? 1 : 0)).fill(0));
     this.#policy = new LanePolicy(runner.lanes, this.#allLanes);
     runner.start({
       part: (ticket, message) => this.#receive({ ticket, told: 'part', message }),
       done: (ticket, message) => this.#receive({ ticket, told: 'done', message }),
-      lost: (ticket, uncertainUntilMs) => {
+      lost: (ticket, uncertainUntilMs, suspect) => {
         this.#uncertainUntilMs = Math.max(this.#uncertainUntilMs, uncertainUntilMs);
-        this.#receive({ ticket, told: 'lost' });
+        this.#receive({ ticket, told: 'lost', suspect });
+      },
+      remoteLanes: (count) => {
+        this.#remoteLanes = count;
+        this.#schedule(SHORTEST_PAUSE_MS);
       },
       failed: (error, ticket) => this.#fail(error, ticket),
     });
@@ -196,22 +206,26 @@ export class Engine<M extends Kinds<M>> {
     const begun = this.#clock.monotonic();
     const events = this.#events;
     this.#events = [];
-    const turn = new EngineTurn<M>(this.#lanes.length, (reason) => this.#stop(reason));
+    const turn = new EngineTurn<M>(this.#allLanesCount, (reason) => this.#stop(reason));
+    let asked = false;
     this.#store.transact(() => {
       for (const event of events) this.#apply(event, turn);
       turn.room += this.#room();
+      asked = turn.room > 0;
       if (!this.#stopping) this.#plan.next(turn);
     });
+    if (events.length > 0) this.#runner?.recorded?.();
     if (this.#stopping) {
       if (this.#running.size === 0) this.#end(this.#stopping.reason);
       return;
     }
     for (const work of turn.given) this.#submit(work);
-    if (this.#running.size === 0) {
+    // Without room the plan was not asked: what it has waits for lanes.
+    if (this.#running.size === 0 && asked) {
       const advance = this.#plan.advance();
       if (advance === 'next') this.#schedule(0);
       else if (advance === 'end') this.#finish();
-    } else this.#considerLanes();
+    } else if (this.#running.size > 0) this.#considerLanes();
     // What arrived meanwhile waits long enough that commits do not eat up this thread.
     const spentMs = this.#clock.monotonic() - begun;
     if (this.#events.length > 0) this.#schedule(Math.max(SHORTEST_PAUSE_MS, spentMs * (1 / COMMIT_SHARE - 1)));
@@ -229,7 +243,7 @@ export class Engine<M extends Kinds<M>> {
     }
     const running = this.#take(event.ticket);
     if (!running) return;
-    if (event.told === 'lost') running.work.lost(turn);
+    if (event.told === 'lost') running.work.lost(turn, event.suspect);
     else running.work.done(event.message, turn, running.lane);
   }
 
@@ -246,24 +260,49 @@ export class Engine<M extends Kinds<M>> {
     const ticket = ++this.#ticket;
     this.#lanes[lane] += work.units;
     this.#running.set(ticket, { work, lane });
-    this.#runner?.submit(lane, ticket, work.message);
+    this.#runner?.submit(lane, ticket, work.message, work.units);
   }
 
+  /** The lane with the least to do for its size. Without any, work waits for lanes elsewhere. */
   #freestLane(): number {
-    const { first, end } = this.#policy.active;
-    const active = this.#lanes.slice(first, end);
-    return first + active.indexOf(Math.min(...active));
+    const { first, end } = this.#working;
+    let freest = this.#hasRemote ? this.#lanes.length - 1 : 0;
+    let least = this.#remoteLanes > 0 ? this.#lanes[freest] / this.#remoteLanes : Number.POSITIVE_INFINITY;
+    for (let lane = first; lane < end; lane++) {
+      if (this.#lanes[lane] >= least) continue;
+      freest = lane;
+      least = this.#lanes[lane];
+    }
+    return freest;
   }
 
-  /** Units that the active lanes can take. */
+  /** Units that the lanes at work can take. */
   #room(): number {
-    const { first, end } = this.#policy.active;
+    const remote = this.#hasRemote ? this.#remoteLanes * LANE_UNITS - this.#lanes[this.#lanes.length - 1] : 0;
+    return this.#ownRoom() + Math.max(0, remote);
+  }
+
+  #ownRoom(): number {
+    const { first, end } = this.#working;
     return this.#lanes.slice(first, end).reduce((sum, units) => sum + Math.max(0, LANE_UNITS - units), 0);
+  }
+
+  get #hasRemote(): boolean {
+    return this.#runner?.remote === true;
+  }
+
+  /** Lanes of this process that get work. */
+  get #working(): { readonly first: number; readonly end: number } {
+    return this.#onlyRemote ? { first: 0, end: 0 } : this.#policy.active;
+  }
+
+  get #allLanesCount(): number {
+    return (this.#onlyRemote ? 0 : (this.#runner?.lanes ?? 0)) + this.#remoteLanes;
   }
 
   /** More lanes become active when those that are have enough to do and processors are idle. */
   #considerLanes(): void {
-    if (this.#lookTimer !== undefined || this.#room() >= LANE_UNITS / 2) return;
+    if (this.#onlyRemote || this.#lookTimer !== undefined || this.#ownRoom() >= LANE_UNITS / 2) return;
     const againMs = this.#policy.grow(this.#plan.bytesAhead());
     if (againMs === undefined) return;
     // The end of a task may be far: it is not waited for.

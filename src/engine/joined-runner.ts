@@ -1,18 +1,24 @@
 import type { Kinds } from './kinds.js';
 import type { Runner } from './runner.js';
 
-/** The lanes of two runners, those of `first` in front. */
+/**
+ * The lanes of two runners, those of `first` in front.
+ *
+ * @param first has no lanes elsewhere
+ */
 export function joinRunners<M extends Kinds<M>>(first: Runner<M>, second: Runner<M>): Runner<M> {
   return {
     lanes: first.lanes + second.lanes,
+    remote: second.remote,
     start(events) {
       first.start(events);
       second.start(events);
     },
-    submit(lane, ticket, task) {
-      if (lane < first.lanes) first.submit(lane, ticket, task);
-      else second.submit(lane - first.lanes, ticket, task);
+    submit(lane, ticket, task, units) {
+      if (lane < first.lanes) first.submit(lane, ticket, task, units);
+      else second.submit(lane - first.lanes, ticket, task, units);
     },
+    recorded: () => second.recorded?.(),
     stop() {
       first.stop();
       second.stop();

@@ -40,7 +40,7 @@ export function runAll<M extends Kinds<M>, K extends keyof M>(
     };
     const submit = (lane: number, at: number) => {
       lanes.set(at, lane);
-      runner.submit(lane, at, { kind, task: tasks[at] });
+      runner.submit(lane, at, { kind, task: tasks[at] }, 1);
     };
     const give = (lane: number) => {
       if (next < tasks.length) submit(lane, next++);
@@ -58,6 +58,7 @@ export function runAll<M extends Kinds<M>, K extends keyof M>(
         }
       },
       lost: (at) => submit(lanes.get(at) ?? first, at),
+      remoteLanes: () => undefined,
       failed: fail,
     });
     if (signal.aborted) return abort();

@@ -7,21 +7,36 @@ export interface RunnerEvents<M extends Kinds<M>> {
   /**
    * The lane of a task is gone, and with it what the task has done. Another lane may do the work anew.
    *
-   * @param uncertainUntilMs until when what it has sent may still take effect, on the clock's monotonic scale
+   * @param uncertainUntilMs until when what it has sent may still take effect, on the clock's monotonic scale; 0: the
+   *   task was never begun
+   * @param suspect whether the task may be what brought the lane down
    */
-  lost(ticket: number, uncertainUntilMs: number): void;
+  lost(ticket: number, uncertainUntilMs: number, suspect: boolean): void;
+  /** So many lanes are elsewhere now; see {@link Runner.remote}. */
+  remoteLanes(count: number): void;
   /** The job has to stop: by what a task threw, or (without a ticket) since a lane cannot go on. */
   failed(error: unknown, ticket?: number): void;
 }
 
 /** Runs tasks on lanes: in threads, in the caller's own, or wherever. */
 export interface Runner<M extends Kinds<M>> {
-  /** Number of places that run tasks side by side. */
+  /** Number of places of this process that run tasks side by side. */
   readonly lanes: number;
+  /**
+   * Whether there may be lanes elsewhere too, which come and go: one number, that behind the last of `lanes`, stands for
+   * all of them. Their tasks wait while there is none.
+   */
+  readonly remote?: boolean;
   /** Says who is told from here on; before the first task. Another one may take over while nothing runs. */
   start(events: RunnerEvents<M>): void;
-  /** Gives a task to a lane, which may have several at once. A ticket is used once. */
-  submit(lane: number, ticket: number, task: TaskMessage<M>): void;
+  /**
+   * Gives a task to a lane, which may have several at once. A ticket is used once.
+   *
+   * @param units how much of a lane it takes
+   */
+  submit(lane: number, ticket: number, task: TaskMessage<M>, units: number): void;
+  /** What was told so far is recorded, durably: who waits for that may be answered. */
+  recorded?(): void;
   /** Has tasks end what is under way and begin nothing new; each still tells its result. */
   stop(): void;
   /** Has what is under way given up, so that each task tells now what of it counts. */

@@ -37,6 +37,7 @@ function runnerOf(code: string, lanes = 2) {
     part: (ticket, { part }) => tell('part', ticket, part),
     done: (ticket, { result }) => tell('done', ticket, result),
     lost: (ticket) => tell('lost', ticket),
+    remoteLanes: () => undefined,
     failed: (error, ticket) => tell('failed', error, ticket),
   });
   const until = async (count: number) => {
@@ -58,8 +59,8 @@ describe('threads of a runner', () => {
       `port.postMessage({ say: 'done', ticket: message.ticket ?? -1, result: { kind: 'any', result: message } });`,
     );
     expect([runner.lanes, setups]).toEqual([2, []]);
-    runner.submit(1, 7, TASK);
-    runner.submit(1, 8, TASK);
+    runner.submit(1, 7, TASK, 1);
+    runner.submit(1, 8, TASK, 1);
     expect(await until(3)).toEqual([
       ['done', -1, { say: 'open', setup: { lane: 1 } }],
       ['done', 7, { say: 'task', ticket: 7, task: TASK }],
@@ -82,7 +83,7 @@ describe('threads of a runner', () => {
       port.postMessage({ say: 'log', text: 'a line' });
       port.postMessage({ say: 'part', ticket: 1, part: { kind: 'any', part: 'a part' } });
       port.postMessage({ say: 'failed', ticket: 1, code: 'service', message: 'no answer' });`);
-    runner.submit(0, 1, TASK);
+    runner.submit(0, 1, TASK, 1);
     const [part, [, error, ticket]] = (await until(2)) as unknown[][];
     expect(part).toEqual(['part', 1, 'a part']);
     expect(log).toEqual(['a line']);
@@ -95,7 +96,7 @@ describe('threads of a runner', () => {
     ['that ends', `process.exit(9);`, /^A worker thread ended: exit code 9\. The job can be resumed/],
   ])('one %s ends the job, without a ticket, with its reason', async (_, code, message) => {
     const { runner, until } = runnerOf(code);
-    runner.submit(0, 1, TASK);
+    runner.submit(0, 1, TASK, 1);
     const [event] = await until(1);
     expect(event).toEqual(['failed', expect.objectContaining({ code: 'worker' }), undefined]);
     expect(((event as unknown[])[1] as Error).message).toMatch(message);
@@ -105,7 +106,7 @@ describe('threads of a runner', () => {
     const { runner, until } = runnerOf(
       `port.postMessage({ say: 'done', ticket: 0, result: { kind: 'any', result: message.say } });`,
     );
-    runner.submit(0, 1, TASK);
+    runner.submit(0, 1, TASK, 1);
     const before = [...(await until(2))];
     runner.update('more');
     await runner.close();

@@ -46,10 +46,10 @@ describe('a piece of work', () => {
   it('that is lost is given again as it is, unless it says otherwise', () => {
     const [plain, own] = [turn(), turn()];
     const piece = work('count', { task: 5, units: 1, done: () => undefined });
-    piece.lost(plain);
+    piece.lost(plain, false);
     expect(plain.given).toEqual([piece]);
     let lost = 0;
-    work('count', { task: 5, units: 1, done: () => undefined, lost: () => void lost++ }).lost(own);
+    work('count', { task: 5, units: 1, done: () => undefined, lost: () => void lost++ }).lost(own, false);
     expect([lost, own.given]).toEqual([1, []]);
   });
 });

@@ -1,3 +1,4 @@
+import { ClfsError } from '../error.js';
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from './kinds.js';
 
 /**
@@ -9,7 +10,7 @@ import type { Kinds, PartMessage, ResultMessage, TaskMessage } from './kinds.js'
 export interface Turn<M extends Kinds<M>> {
   /** Units of work that the lanes still have room for; below 0 when more was given. */
   readonly room: number;
-  /** Lanes that there are, busy or not. */
+  /** Lanes that there are, busy or not, those elsewhere included. */
   readonly lanes: number;
   give(work: Work<M>): void;
   /** Ends the job: nothing new is begun, what is under way is recorded. The first reason counts. */
@@ -30,8 +31,14 @@ export interface WorkSpec<M extends Kinds<M>, K extends keyof M> {
   /**
    * The lane is gone, and nobody knows how far the task came: it is given up, and offered again under names that nobody
    * has had. Absent where a task can simply be done once more: it is then submitted again as it is.
+   *
+   * @param losses lanes that may have gone because of it: for the work that is offered in its place
    */
-  lost?(turn: Turn<M>): void;
+  lost?(turn: Turn<M>, losses: number): void;
+  /** Lanes that may have gone because of what was tried before in its place; 0 when left out. */
+  readonly losses?: number;
+  /** What it works on, as people know it: for a task that brings its lanes down. */
+  readonly subject?: () => string;
 }
 
 /** A piece of work, as the engine holds it: whatever its kind, results of that kind alone reach it. */
@@ -41,13 +48,18 @@ export interface Work<M extends Kinds<M>> {
   readonly lane: number | undefined;
   part(message: PartMessage<M>, turn: Turn<M>): void;
   done(message: ResultMessage<M>, turn: Turn<M>, lane: number): void;
-  lost(turn: Turn<M>): void;
+  /** @param suspect whether the work may be why the lane is gone */
+  lost(turn: Turn<M>, suspect: boolean): void;
 }
+
+/** Lanes that a task may bring down before the job ends with its name. */
+const MOST_LOSSES = 3;
 
 /** A way to make work of the kinds `M`: task, result and what is done with it are tied by the kind. */
 export function workOf<M extends Kinds<M>>() {
   return <K extends keyof M>(kind: K, spec: WorkSpec<M, K>): Work<M> => {
     const message: TaskMessage<M, K> = { kind, task: spec.task };
+    let losses = spec.losses ?? 0;
     const work: Work<M> = {
       message,
       units: spec.units,
@@ -60,8 +72,13 @@ export function workOf<M extends Kinds<M>>() {
         if (!isResultOf<M, K>(kind, answer)) throw wrongKind(kind, answer.kind);
         spec.done(answer.result, turn, lane);
       },
-      lost(turn) {
-        if (spec.lost) spec.lost(turn);
+      lost(turn, suspect) {
+        if (suspect) losses++;
+        if (losses >= MOST_LOSSES) {
+          turn.stop(broughtDown(kind, spec.subject?.()));
+          return;
+        }
+        if (spec.lost) spec.lost(turn, losses);
         else turn.give(work);
       },
     };
@@ -82,6 +99,13 @@ export function isResultOf<M extends Kinds<M>, K extends keyof M>(
   message: { readonly kind: keyof M },
 ): message is ResultMessage<M, K> {
   return message.kind === kind;
+}
+
+function broughtDown(kind: PropertyKey, subject = ''): ClfsError {
+  return new ClfsError(
+    'worker',
+    `${MOST_LOSSES} workers in a row have gone while they worked on ${subject === '' ? 'the same task' : subject} (a task of kind ${String(kind)}). Find out why they end (their logs, their memory), then go on with --new-session=false.`,
+  );
 }
 
 function wrongKind(wanted: PropertyKey, told: PropertyKey): Error {

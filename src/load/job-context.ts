@@ -12,6 +12,7 @@ import type { Clock } from '../time/clock.js';
 import type { JobIds } from '../worker/job-ids.js';
 import type { DirectoryPlace, JobConstants, LargeFile } from '../worker/tasks.js';
 import { doneSegmentBytes } from './large-tracker.js';
+import { Losses } from './losses.js';
 import type { ManifestFile } from './manifest-file.js';
 import type { Progress } from './progress.js';
 
@@ -39,6 +40,7 @@ export class JobContext {
   readonly manifest: ManifestFile | undefined;
   /** Where the source is now; undefined where that cannot be told. */
   readonly sourcePlace: () => SourcePlace | undefined;
+  readonly losses = new Losses();
   readonly #cache = new Map<number, DirectoryFacts>();
 
   constructor(parts: {

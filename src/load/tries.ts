@@ -36,12 +36,17 @@ import type { JobContext } from './job-context.js';
 /**
  * Records what a chunk's try leaves: its entries that are neither acknowledged nor otherwise done go on in chunks of
  * their own.
+ *
+ * @param losses lanes that may have gone because of one of the entries: the more, the smaller the chunks, so that in the
+ *   end it stands alone
+ * @returns ids of these chunks
  */
 export function endChunk(
   context: JobContext,
   chunk: OpenChunk,
   ended: { readonly failed: readonly number[]; readonly large: readonly number[]; readonly begun: number },
-): void {
+  losses = 0,
+): readonly number[] {
   const { state } = context;
   const elsewhere = new Set([...ended.failed, ...ended.large]);
   const rest: PackedEntry[] = [];
@@ -67,23 +72,31 @@ export function endChunk(
       owner: { kind: 'entry', directory: chunk.directory },
     });
   }
-  const chunks = addChunks(context, chunk.directory, rest, chunk.attempts);
-  state.directoryLife.addPending(chunk.directory, chunks + ended.large.length - 1);
+  const chunks = addChunks(context, chunk, rest, ENTRIES_BY_LOSSES[losses] ?? 1);
+  state.directoryLife.addPending(chunk.directory, chunks.length + ended.large.length - 1);
+  return chunks;
 }
 
-/** Puts entries into new chunks, with sequence numbers that nobody has had. @returns how many chunks */
-function addChunks(context: JobContext, directory: number, entries: readonly PackedEntry[], attempts: number): number {
+/** Entries of a chunk, by the number of lanes that may have gone because of one of them. */
+const ENTRIES_BY_LOSSES = [CHUNK_ENTRIES, 16, 1];
+
+/** Puts entries into new chunks, with sequence numbers that nobody has had. @returns their ids */
+function addChunks(
+  context: JobContext,
+  { directory, attempts }: Pick<OpenChunk, 'directory' | 'attempts'>,
+  entries: readonly PackedEntry[],
+  most = CHUNK_ENTRIES,
+): readonly number[] {
   const packer = new EntryPacker();
-  let chunks = 0;
+  const chunks: number[] = [];
   const add = () => {
     const { count, entries: packed } = packer.take();
     const firstSequence = context.state.takeSequences(count);
-    context.state.chunks.add({ directory, firstSequence, count, entries: packed, attempts });
-    chunks++;
+    chunks.push(context.state.chunks.add({ directory, firstSequence, count, entries: packed, attempts }));
   };
   for (const { type, name } of entries) {
     packer.add(type, name);
-    if (packer.count === CHUNK_ENTRIES) add();
+    if (packer.count === most) add();
   }
   if (packer.count > 0) add();
   return chunks;
@@ -186,8 +199,8 @@ export function tryLargeAgain(context: JobContext, large: LargeRecord, attempts:
   const { chunk, entry } = large.origin;
   context.state.chunks.leaveOut(chunk, entry);
   const again = { index: 0, type: ObjectType.regular, name: Buffer.from(large.sourceName) };
-  const added = addChunks(context, large.directory, [again], attempts);
-  context.state.directoryLife.addPending(large.directory, added - 1);
+  const added = addChunks(context, { directory: large.directory, attempts }, [again]);
+  context.state.directoryLife.addPending(large.directory, added.length - 1);
 }
 
 /** A claimed try of a directory is lost: what it leaves is recorded, and the directory waits for another one. */

@@ -114,10 +114,11 @@ export class Chunks {
     this.#resetAttempts = new Statement(db, 'UPDATE chunk SET attempts = 0 WHERE attempts <> 0');
   }
 
-  add(chunk: Omit<ChunkRecord, 'id' | 'attempts'> & { readonly attempts?: number }, hidden = false): void {
+  /** @returns its id */
+  add(chunk: Omit<ChunkRecord, 'id' | 'attempts'> & { readonly attempts?: number }, hidden = false): number {
     const { directory, firstSequence, count, entries, attempts } = chunk;
     const status = hidden ? WorkStatus.hidden : WorkStatus.pending;
-    this.#insert.run(directory, firstSequence, count, entries, status, attempts ?? 0);
+    return this.#insert.insert(directory, firstSequence, count, entries, status, attempts ?? 0);
   }
 
   /** Records entries that are at the service already. */

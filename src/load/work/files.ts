@@ -1,6 +1,8 @@
 import { errorOf } from '../../engine/breakage.js';
 import type { Work } from '../../engine/work.js';
 import type { ChunkRecord } from '../../state/chunks.js';
+import { quotePath } from '../../text/escape-path.js';
+import { unpackEntries } from '../../worker/packed-entries.js';
 import type { LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { chunkUnderWay, recordFiles, recordFilesPart } from '../record-results.js';
@@ -21,6 +23,17 @@ export function filesWork(context: JobContext, claimed: ChunkRecord, large: Larg
       large.add(recordFiles(context, chunk, result));
       if (result.broken) turn.stop(errorOf(result.broken));
     },
-    lost: () => endChunk(context, chunk, { failed: [], large: [], begun: count }),
+    losses: context.losses.take(`chunk ${claimed.id}`),
+    subject: () => subjectOf(context, claimed),
+    lost(_turn, losses) {
+      const added = endChunk(context, chunk, { failed: [], large: [], begun: count }, losses);
+      for (const id of added) context.losses.set(`chunk ${id}`, losses);
+    },
   });
+}
+
+function subjectOf(context: JobContext, { directory, entries, count }: ChunkRecord): string {
+  const [first] = unpackEntries(entries);
+  const path = quotePath(context.entryPath(directory, first.name));
+  return count === 1 ? path : `${path} and ${count - 1} further entries of its directory`;
 }

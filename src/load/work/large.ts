@@ -2,6 +2,7 @@ import { errorOf } from '../../engine/breakage.js';
 import { LANE_UNITS } from '../../engine/engine.js';
 import type { Turn, Work } from '../../engine/work.js';
 import type { LargeRecord } from '../../state/large-files.js';
+import { quotePath } from '../../text/escape-path.js';
 import type { LoadKinds, SegmentsPart } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { LargeTracker } from '../large-tracker.js';
@@ -76,6 +77,7 @@ export class LargeFilesUnderWay {
     return work('segments', {
       task: { file: this.#context.largeFile(file.record), first, last },
       units: SEGMENTS_UNITS,
+      subject: () => quotePath(this.#context.entryPath(file.record.directory, file.record.sourceName)),
       part: (part) => this.#sent(file, part),
       done: (result, turn) => {
         file.ended();
@@ -91,6 +93,7 @@ export class LargeFilesUnderWay {
     return work('finishLarge', {
       task: { file: this.#context.largeFile(file.record) },
       units: OBJECT_UNITS,
+      subject: () => quotePath(this.#context.entryPath(file.record.directory, file.record.sourceName)),
       done: (result, turn) => {
         file.ended();
         if (result.failure) file.setFailed(result.failure);

@@ -2,6 +2,7 @@ import { errorOf } from '../../engine/breakage.js';
 import type { Work } from '../../engine/work.js';
 import { FIRST_VERSION } from '../../format/names.js';
 import type { LinkGroupRecord, LinkRecord } from '../../state/link-groups.js';
+import { quotePath } from '../../text/escape-path.js';
 import type { LinkedTask, LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { recordLinked } from '../record-results.js';
@@ -20,7 +21,12 @@ export function linkedWork(context: JobContext, claimed: LinkGroupRecord, large:
       large.add(recordLinked(context, group, links, result));
       if (result.outcome === 'broken') turn.stop(errorOf(result.broken));
     },
-    lost: () => loseLinked(context, group),
+    losses: context.losses.take(`linked ${group.id}`),
+    subject: () => quotePath(context.entryPath(links[0].directory, links[0].name)),
+    lost(_turn, losses) {
+      context.losses.set(`linked ${group.id}`, losses);
+      loseLinked(context, group);
+    },
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Work } from '../../engine/work.js';
+import { quotePath } from '../../text/escape-path.js';
 import type { LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { ListingInProgress } from '../record-listing.js';
@@ -15,7 +16,10 @@ export function listWork(context: JobContext, directory: number, ended: () => vo
       ended();
       listing.finish(result, context);
     },
-    lost() {
+    losses: context.losses.take(`list ${directory}`),
+    subject: () => quotePath(context.directory(directory).path),
+    lost(_turn, losses) {
+      context.losses.set(`list ${directory}`, losses);
       ended();
       listing.discard(context);
       context.state.directoryLife.loseListing(directory);

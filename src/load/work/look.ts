@@ -1,5 +1,6 @@
 import type { Work } from '../../engine/work.js';
 import type { FailureRecord } from '../../state/failures.js';
+import { quotePath } from '../../text/escape-path.js';
 import type { LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { recordFailure } from '../record-failure.js';
@@ -35,7 +36,10 @@ export function lookWork(context: JobContext, directory: number, ended: () => vo
       ended();
       listing.finishLook(result, looked, wanted.length > NAMES_A_LOOK, context);
     },
-    lost() {
+    losses: context.losses.take(`look ${directory}`),
+    subject: () => quotePath(context.directory(directory).path),
+    lost(_turn, losses) {
+      context.losses.set(`look ${directory}`, losses);
       ended();
       listing.discard(context);
       state.directoryLife.repeatLook(directory);
