@@ -23,7 +23,8 @@ export type ErrorCode =
   | 'entry' // one entry of the source cannot be loaded; see `reason`
   | 'open-files' // the process, or the machine, has no further file descriptor
   | 'cancelled' // the caller's signal was aborted
-  | 'worker'; // a thread died
+  | 'worker' // a thread died
+  | 'workers'; // the server of workers on other machines cannot be used
 
 /** The one error class: a message for people, a code for programs, and the cause when there is one. */
 export class ClfsError extends Error {

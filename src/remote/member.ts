@@ -1,0 +1,248 @@
+import type { Kinds, PartMessage, ResultMessage, TaskMessage } from '../engine/kinds.js';
+import type { Runner } from '../engine/runner.js';
+import { isClfsError, messageOf } from '../error.js';
+import type { Clock } from '../time/clock.js';
+import type { Delivery, WorkerLink } from './link.js';
+import { type Answer, decode, encode, type Failure, type Question, type WorkerCounters } from './messages.js';
+import { Outbox } from './outbox.js';
+
+/** What holds until when a worker may send; see `container/lease.ts`. */
+interface Lease {
+  extend(from: { readonly monotonicMs: number; readonly nowMs: number }, lengthMs: number): void;
+  end(): void;
+  leftMs(now: { readonly monotonicMs: number; readonly nowMs: number }): number;
+}
+
+/** What a worker works with while it takes part in a job. */
+export interface MemberParts<M extends Kinds<M>> {
+  readonly link: WorkerLink;
+  readonly clock: Clock;
+  readonly epoch: string;
+  readonly worker: string;
+  readonly leaseMs: number;
+  readonly lease: Lease;
+  /** Lanes of this process. Closed by the caller, whatever happens: what is under way must not go on after that. */
+  readonly runner: Runner<M>;
+  /** Work that a lane has at once, in units of about one small file. */
+  readonly laneUnits: number;
+  /** Ends the membership when what is under way is done. */
+  readonly signal: AbortSignal;
+  counters(): WorkerCounters;
+  setCap(megabitsPerSecond: number): void;
+  /** Why the lanes can do nothing more; undefined: they can. */
+  trouble?(): string | undefined;
+}
+
+/** How a membership has ended. */
+export interface MemberEnd {
+  readonly why: 'over' | 'lease' | 'left' | 'broken';
+  readonly text: string;
+}
+
+const BEAT_MS = 1000;
+const ANSWER_MS = 2000;
+const PULL_MS = 1500;
+const LOOK_MS = 200;
+
+/** Takes part in a job until it is over, the driver is not heard of any more, or a lane breaks. */
+export class Member<M extends Kinds<M>> {
+  readonly #parts: MemberParts<M>;
+  readonly #ended: Promise<MemberEnd>;
+  #end: (end: MemberEnd) => void = () => undefined;
+  #isOver = false;
+  #wish: Extract<Answer, { to: 'here' }>['wish'] = 'work';
+  #queue = '';
+  /** Units of each lane. */
+  readonly #lanes: number[];
+  readonly #tasks = new Map<number, { readonly lane: number; readonly units: number; readonly outbox: Outbox }>();
+  /** Tickets that the driver is asked for. */
+  readonly #taking = new Set<number>();
+
+  constructor(parts: MemberParts<M>) {
+    this.#parts = parts;
+    this.#lanes = new Array<number>(parts.runner.lanes).fill(0);
+    this.#ended = new Promise((resolve) => {
+      this.#end = (end) => {
+        this.#isOver = true;
+        resolve(end);
+      };
+    });
+  }
+
+  /** Units that are under way. */
+  get units(): number {
+    return this.#lanes.reduce((sum, units) => sum + units, 0);
+  }
+
+  /** Takes part, to the end. Nothing may be sent any more when this resolves. */
+  async run(): Promise<MemberEnd> {
+    const { runner, lease, worker } = this.#parts;
+    runner.start({
+      part: (ticket, part) => this.#tell(ticket, 'part', part),
+      done: (ticket, result) => this.#tell(ticket, 'done', result),
+      failed: (error, ticket) => {
+        if (ticket === undefined) this.#end({ why: 'broken', text: messageOf(error) });
+        else this.#tell(ticket, 'failed', failureOf(error));
+      },
+      lost: () => this.#end({ why: 'broken', text: 'a lane is lost' }),
+      remoteLanes: () => undefined,
+    });
+    const begun = this.#now();
+    const answer = await this.#ask({ say: 'begin', worker });
+    if (answer?.to !== 'begin') return { why: 'over', text: 'the driver does not want it' };
+    lease.extend(begun, this.#parts.leaseMs);
+    void this.#beat();
+    void this.#look();
+    void this.#pull();
+    const end = await this.#ended;
+    lease.end();
+    return end;
+  }
+
+  #now() {
+    const { clock } = this.#parts;
+    return { monotonicMs: clock.monotonic(), nowMs: clock.now() };
+  }
+
+  /** Says every second that it is here. */
+  async #beat(): Promise<void> {
+    const { clock, lease, leaseMs, worker, counters, setCap } = this.#parts;
+    while (!this.#isOver) {
+      const asked = this.#now();
+      const answer = await this.#ask({ say: 'here', worker, counters: counters() }, Math.min(ANSWER_MS, leaseMs / 3));
+      if (answer?.to === 'here') {
+        lease.extend(asked, leaseMs);
+        this.#queue = answer.queue;
+        setCap(answer.capMbps);
+        this.#follow(answer.wish);
+      } else if (answer?.to === 'nobody') {
+        this.#end({ why: 'over', text: 'the driver has ended, or goes on without it' });
+        return;
+      }
+      await clock.sleep(Math.min(BEAT_MS, leaseMs / 4));
+    }
+  }
+
+  #follow(wish: Extract<Answer, { to: 'here' }>['wish']): void {
+    if (wish === this.#wish) return;
+    this.#wish = wish;
+    if (wish === 'stop') this.#parts.runner.stop();
+    if (wish === 'abandon') this.#parts.runner.abandon();
+  }
+
+  /** Looks often whether the lease holds. */
+  async #look(): Promise<void> {
+    const { clock, lease, signal, trouble } = this.#parts;
+    while (!this.#isOver) {
+      const broken = trouble?.();
+      if (lease.leftMs(this.#now()) <= 0) this.#end({ why: 'lease', text: 'the driver has not answered in time' });
+      else if (broken !== undefined) this.#end({ why: 'broken', text: broken });
+      else if (signal.aborted && this.#tasks.size + this.#taking.size === 0)
+        this.#end({ why: 'left', text: 'it was told to end' });
+      await clock.sleep(LOOK_MS);
+    }
+  }
+
+  async #pull(): Promise<void> {
+    const { clock, link, lease, leaseMs, laneUnits, signal } = this.#parts;
+    while (!this.#isOver) {
+      const free = this.#lanes.filter((units) => units < laneUnits).length - this.#taking.size;
+      const mayTake = this.#wish === 'work' && !signal.aborted && this.#queue !== '';
+      // Who has not heard of the driver just now may do what is not wanted any more.
+      if (!mayTake || free <= 0 || lease.leftMs(this.#now()) < leaseMs / 2) {
+        await Promise.race([clock.sleep(LOOK_MS), this.#freed()]);
+        continue;
+      }
+      await link.pull(this.#queue, free, PULL_MS, (delivery) => void this.#take(delivery));
+    }
+  }
+
+  #wakePull: (() => void) | undefined;
+
+  #freed(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wakePull = resolve;
+    });
+  }
+
+  async #take({ ticket, deliveries, accept }: Delivery): Promise<void> {
+    // The queue gives out again what it does not know to be taken.
+    if (this.#taking.has(ticket) || this.#tasks.has(ticket) || this.#isOver) {
+      if (this.#tasks.has(ticket)) accept();
+      return;
+    }
+    this.#taking.add(ticket);
+    const pieces: Uint8Array[] = [];
+    let units = 0;
+    try {
+      for (let piece = 0, count = 1; piece < count; piece++) {
+        // The driver may have granted it: only its answer, or the end, sets the ticket free.
+        const answer = await this.#insist({ say: 'take', worker: this.#parts.worker, ticket, deliveries, piece });
+        if (answer?.to !== 'take') return;
+        if (piece === 0) accept();
+        if (!answer.go) return;
+        ({ pieces: count, units } = answer);
+        pieces.push(answer.bytes);
+      }
+      this.#begin(ticket, units, decode<TaskMessage<M>>(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)));
+    } finally {
+      this.#taking.delete(ticket);
+      this.#wakePull?.();
+    }
+  }
+
+  #begin(ticket: number, units: number, task: TaskMessage<M>): void {
+    if (this.#isOver) return;
+    const lane = this.#lanes.indexOf(Math.min(...this.#lanes));
+    this.#lanes[lane] += units;
+    const { worker } = this.#parts;
+    const outbox = new Outbox(this.#parts.link.longestBytes, async (piece) => {
+      const counters = piece.what === 'part' ? undefined : this.#parts.counters();
+      return (await this.#insist({ say: 'tell', worker, ticket, counters, ...piece })) !== undefined;
+    });
+    this.#tasks.set(ticket, { lane, units, outbox });
+    this.#parts.runner.submit(lane, ticket, task, units);
+  }
+
+  #tell(ticket: number, what: 'part', told: PartMessage<M>): void;
+  #tell(ticket: number, what: 'done', told: ResultMessage<M>): void;
+  #tell(ticket: number, what: 'failed', told: Failure): void;
+  #tell(ticket: number, what: 'part' | 'done' | 'failed', told: unknown): void {
+    const task = this.#tasks.get(ticket);
+    if (!task || this.#isOver) return;
+    const sent = task.outbox.add(what, encode(told));
+    if (what === 'part') return;
+    void sent.then(() => {
+      this.#tasks.delete(ticket);
+      this.#lanes[task.lane] -= task.units;
+      this.#wakePull?.();
+    });
+  }
+
+  /** Asks until there is an answer, or all is over. */
+  async #insist(question: Question): Promise<Answer | undefined> {
+    while (!this.#isOver) {
+      const answer = await this.#ask(question);
+      if (answer?.to === 'nobody') {
+        this.#end({ why: 'over', text: 'the driver has ended, or goes on without it' });
+        return undefined;
+      }
+      if (answer) return answer;
+      await this.#parts.clock.sleep(LOOK_MS);
+    }
+    return undefined;
+  }
+
+  async #ask(question: Question, waitMs = ANSWER_MS): Promise<Answer | undefined> {
+    const { link, epoch } = this.#parts;
+    const answer = await link.ask(epoch, encode(question), waitMs);
+    return answer && decode<Answer>(answer);
+  }
+}
+
+function failureOf(error: unknown): Failure {
+  const ours = isClfsError(error);
+  return ours
+    ? { code: error.code, message: error.message }
+    : { code: 'worker', message: String((error as Error)?.stack ?? messageOf(error)) };
+}

@@ -1,0 +1,146 @@
+import { deserialize, serialize } from 'node:v8';
+import type { ErrorCode } from '../error.js';
+
+/** Version of what drivers and workers say to each other. A worker of another one is refused. */
+export const PROTOCOL = 1;
+
+/** What a worker tells of itself when it asks for work. Sent as JSON, which every version understands. */
+export interface Candidate {
+  readonly protocol: number;
+  /** Of the bytes in which everything else is sent; see {@link WIRE_FORMAT}. */
+  readonly wire: number;
+  /** Of the program. */
+  readonly version: string;
+  /** One for each life of a worker: never that of another one, or of an earlier life. */
+  readonly worker: string;
+  /** Host and process, as people know it. */
+  readonly name: string;
+  readonly lanes: number;
+  /** Who it runs as: the number of its user. */
+  readonly user: number;
+  /** Its clock, in milliseconds since 1970. */
+  readonly clockMs: number;
+}
+
+/** What a driver answers to one who asks for work. Sent as JSON. */
+export type Welcome =
+  | {
+      readonly epoch: string;
+      readonly leaseMs: number;
+      /** What lanes need to know before their first task, as {@link encode} has it, in Base64. */
+      readonly setup: string;
+    }
+  | { readonly epoch: string; readonly refused: string };
+
+/** Counters of a worker since it came. */
+export interface WorkerCounters {
+  readonly requests: number;
+  readonly bytesSent: number;
+  readonly retries: number;
+  readonly throttled: number;
+  /** For how long every request of some lane has failed, in milliseconds; 0 when none does. */
+  readonly waitingMs: number;
+  /** How long what it has sent and given up may still take effect, in milliseconds. */
+  readonly uncertainMs: number;
+}
+
+/** What a worker that has work asks or tells. */
+export type Question = { readonly worker: string } & (
+  | {
+      /** It has found all as it must be, and begins. */
+      readonly say: 'begin';
+    }
+  | {
+      /** It does not take part, or not any more. */
+      readonly say: 'leave';
+      readonly reason: string;
+      /** Whether what it worked on may be the reason. */
+      readonly suspect: boolean;
+    }
+  | { readonly say: 'here'; readonly counters: WorkerCounters }
+  | {
+      /** It has come upon a ticket in the queue, and wants to do the task. */
+      readonly say: 'take';
+      readonly ticket: number;
+      /** How often the queue has given the ticket out, this time included. */
+      readonly deliveries: number;
+      /** Which piece of the task is wanted; from 0. */
+      readonly piece: number;
+    }
+  | {
+      /** A piece of what the task brings. */
+      readonly say: 'tell';
+      readonly ticket: number;
+      /** From 0 for each ticket, without a gap. */
+      readonly number: number;
+      /** Whether what it belongs to goes on in the next piece. */
+      readonly more: boolean;
+      readonly what: 'part' | 'done' | 'failed';
+      readonly bytes: Uint8Array;
+      /** With the last piece of a task. */
+      readonly counters?: WorkerCounters;
+    }
+);
+
+/** What a driver wants of the workers, beside their tasks. */
+export type Wish = 'work' | 'stop' | 'abandon';
+
+/** What a driver answers. */
+export type Answer =
+  /** The worker is none of the driver's (any more): what it does counts no more. */
+  | { readonly to: 'nobody' }
+  | { readonly to: 'begin' | 'leave' | 'tell' }
+  | {
+      readonly to: 'here';
+      readonly wish: Wish;
+      /** Where tickets are; another one when the former was lost. */
+      readonly queue: string;
+      /** Its share of the rate, in megabits per second; 0: no cap. */
+      readonly capMbps: number;
+    }
+  /** The ticket is not to be done. */
+  | { readonly to: 'take'; readonly go: false }
+  | {
+      readonly to: 'take';
+      readonly go: true;
+      readonly units: number;
+      /** How many pieces the task has. */
+      readonly pieces: number;
+      readonly bytes: Uint8Array;
+    };
+
+/** What ended a task that brought nothing. */
+export interface Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+}
+
+/** Bytes of any plain data; big integers and byte arrays stay what they are. */
+export function encode(value: Question | Answer | unknown): Buffer {
+  return serialize(value);
+}
+
+/** @throws Error on bytes that are none of {@link encode} */
+export function decode<T>(bytes: Uint8Array): T {
+  return deserialize(bytes) as T;
+}
+
+/** Version of the bytes that this Node writes: who reads must have the same. */
+export const WIRE_FORMAT = serialize(null)[1];
+
+/** Bytes that a question or an answer has beside its payload, at most. */
+const ROOM_BYTES = 1024;
+
+/** Bytes of a piece where a message has at most so many. */
+export function pieceBytes(longestBytes: number): number {
+  return Math.max(1024, longestBytes - ROOM_BYTES);
+}
+
+/** Cuts bytes into pieces of at most `most`; at least one. */
+export function* cut(bytes: Uint8Array, most: number): Generator<Uint8Array> {
+  let at = 0;
+  do {
+    yield bytes.subarray(at, at + most);
+    at += most;
+  } while (at < bytes.length);
+}

@@ -1,0 +1,216 @@
+import {
+  AckPolicy,
+  DiscardPolicy,
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+  RetentionPolicy,
+  StorageType,
+} from '@nats-io/jetstream';
+import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { ClfsError, messageOf } from '../error.js';
+import type { DriverLink, Listener } from './link.js';
+import { connectNats } from './nats-connection.js';
+import type { NatsOptions } from './nats-options.js';
+import { APPLY_SUBJECT, askSubject, CONSUMER, taskSubject } from './nats-subjects.js';
+
+/** A worker says so quickly that it has a ticket that one which it has not is given out again after this. */
+const ACCEPT_MS = 10_000;
+const AGAIN_MS = 500;
+const PUBLISH_MS = 3000;
+/** A ticket is a number. */
+const TICKET_BYTES = 1024;
+const MOST_UNDER_WAY = 256;
+
+/**
+ * Opens a driver's end on NATS JetStream: a stream in the server's memory that nobody else uses, for the tickets.
+ *
+ * @param job beginning of the names of all streams of the job: those of earlier sessions are removed
+ * @throws ClfsError `workers`
+ */
+export async function openNatsDriver(
+  options: NatsOptions,
+  { job, epoch }: { readonly job: string; readonly epoch: string },
+): Promise<DriverLink> {
+  const connection = await connectNats(options, `clfsload driver ${epoch}`, false);
+  try {
+    const manager = await jetstreamManager(connection);
+    const link = new NatsDriver(connection, manager, `CLFS_${job}`, epoch);
+    await link.begin();
+    return link;
+  } catch (cause) {
+    await connection.close().catch(() => undefined);
+    if (cause instanceof ClfsError) throw cause;
+    throw new ClfsError(
+      'workers',
+      `The server of the workers at ${options.servers} does not do what is needed: ${messageOf(cause)}. Start it with JetStream (nats-server -js), and let the driver use it (docs/several-machines.md).`,
+      { cause },
+    );
+  }
+}
+
+class NatsDriver implements DriverLink {
+  readonly longestBytes: number;
+  readonly #connection: NatsConnection;
+  readonly #manager: JetStreamManager;
+  readonly #client: JetStreamClient;
+  readonly #job: string;
+  readonly #epoch: string;
+  /** Tickets that nobody has taken. */
+  readonly #offered = new Set<number>();
+  /** Of them those that are to be published. */
+  #toPublish: number[] = [];
+  #underWay = 0;
+  #incarnation = 0;
+  #stream = '';
+  #listener: Listener | undefined;
+  #closed = false;
+  #renewing: Promise<void> | undefined;
+
+  constructor(connection: NatsConnection, manager: JetStreamManager, job: string, epoch: string) {
+    this.#connection = connection;
+    this.#manager = manager;
+    this.#client = jetstream(connection);
+    this.#job = job;
+    this.#epoch = epoch;
+    this.longestBytes = connection.info?.max_payload ?? 1048576;
+  }
+
+  get queue(): string {
+    return this.#stream;
+  }
+
+  async begin(): Promise<void> {
+    for await (const name of this.#manager.streams.names())
+      if (name.startsWith(`${this.#job}_`)) await this.#manager.streams.delete(name).catch(() => false);
+    await this.#makeStream();
+    this.#connection.subscribe(APPLY_SUBJECT, { callback: (_error, message) => this.#apply(message) });
+    this.#connection.subscribe(askSubject(this.#epoch), {
+      callback: (_error, message) => this.#listener?.question(message.data, (bytes) => void message.respond(bytes)),
+    });
+    void this.#watch();
+  }
+
+  listen(listener: Listener): void {
+    this.#listener = listener;
+  }
+
+  offer(ticket: number): void {
+    this.#offered.add(ticket);
+    this.#toPublish.push(ticket);
+    this.#publishNext();
+  }
+
+  withdraw(ticket: number): void {
+    this.#offered.delete(ticket);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#offered.clear();
+    if (!this.#connection.isClosed() && this.#stream !== '')
+      await Promise.race([this.#manager.streams.delete(this.#stream).catch(() => false), delay(2000)]);
+    await this.#connection.close().catch(() => undefined);
+  }
+
+  #apply(message: Msg): void {
+    const answer = this.#listener?.candidate(message.data);
+    if (answer) message.respond(answer);
+  }
+
+  /** A stream that was lost is never made again under its name: late words on the old one would be taken for the new. */
+  async #makeStream(): Promise<void> {
+    const stream = `${this.#job}_${this.#epoch}_${++this.#incarnation}`;
+    await this.#manager.streams.add({
+      name: stream,
+      subjects: [taskSubject(stream)],
+      retention: RetentionPolicy.Workqueue,
+      storage: StorageType.Memory,
+      discard: DiscardPolicy.New,
+      max_msg_size: TICKET_BYTES,
+    });
+    await this.#manager.consumers.add(stream, {
+      durable_name: CONSUMER,
+      ack_policy: AckPolicy.Explicit,
+      ack_wait: ACCEPT_MS * 1e6,
+      max_deliver: -1,
+      max_ack_pending: 100_000,
+    });
+    const former = this.#stream;
+    this.#stream = stream;
+    this.#toPublish = [...this.#offered];
+    if (former !== '') await this.#manager.streams.delete(former).catch(() => false);
+    this.#publishNext();
+  }
+
+  #publishNext(): void {
+    while (this.#underWay < MOST_UNDER_WAY && this.#stream !== '' && !this.#closed) {
+      const ticket = this.#toPublish.shift();
+      if (ticket === undefined) return;
+      if (!this.#offered.has(ticket)) continue;
+      this.#underWay++;
+      const stream = this.#stream;
+      const options = { msgID: String(ticket), expect: { streamName: stream }, timeout: PUBLISH_MS, retries: 1 };
+      this.#client
+        .publish(taskSubject(stream), String(ticket), options)
+        .catch(async () => {
+          await delay(AGAIN_MS);
+          if (stream === this.#stream) this.#toPublish.unshift(ticket);
+          await this.#requireStream();
+        })
+        .finally(() => {
+          this.#underWay--;
+          this.#publishNext();
+        })
+        .catch(() => undefined);
+    }
+  }
+
+  /** Follows the connection: after the server was away it may have forgotten everything. */
+  async #watch(): Promise<void> {
+    for await (const { type } of this.#connection.status()) {
+      if (this.#closed) return;
+      if (type === 'disconnect') this.#listener?.connected(false);
+      else if (type === 'reconnect') {
+        this.#listener?.connected(true);
+        void this.#requireStream();
+      }
+    }
+  }
+
+  /** Makes a new stream if there is none; tries until that is known. */
+  #requireStream(): Promise<void> {
+    this.#renewing ??= this.#renew().finally(() => {
+      this.#renewing = undefined;
+    });
+    return this.#renewing;
+  }
+
+  async #renew(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        if (!(await this.#hasStream())) await this.#makeStream();
+        return;
+      } catch {
+        await delay(AGAIN_MS);
+      }
+    }
+  }
+
+  async #hasStream(): Promise<boolean> {
+    try {
+      await this.#manager.consumers.info(this.#stream, CONSUMER);
+      return true;
+    } catch (error) {
+      if (/not found/i.test(messageOf(error))) return false;
+      throw error;
+    }
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, ms).unref();
+  });
+}

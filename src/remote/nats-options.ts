@@ -1,0 +1,72 @@
+import { readFileSync } from 'node:fs';
+import { ClfsError, messageOf } from '../error.js';
+
+/** How a server of workers is reached: what a client needs, without its types. */
+export interface NatsOptions {
+  readonly servers: string;
+  readonly tls: { readonly caFile?: string; readonly certFile?: string; readonly keyFile?: string } | undefined;
+  readonly user: string | undefined;
+  readonly pass: string | undefined;
+  readonly token: string | undefined;
+  /** Content of a file of credentials. */
+  readonly credentials: Uint8Array | undefined;
+  readonly inboxPrefix: string | undefined;
+}
+
+const PORT = '4222';
+
+/**
+ * Understands where a server is, and takes what authorizes at it from the environment.
+ *
+ * @param url `nats://HOST:PORT` or `tls://HOST:PORT`; several of them with commas between
+ * @throws ClfsError `usage` on another address, one with credentials in it, or files that cannot be read
+ */
+export function natsOptions(url: string, env: NodeJS.ProcessEnv = process.env): NatsOptions {
+  const urls = url.split(',').map((one) => parse(one.trim()));
+  const secure = urls.some(({ protocol }) => protocol === 'tls:');
+  const { CLFSLOAD_NATS_CA: caFile, CLFSLOAD_NATS_CERT: certFile, CLFSLOAD_NATS_KEY: keyFile } = env;
+  for (const file of [caFile, certFile, keyFile]) if (file) read(file);
+  const { CLFSLOAD_NATS_CREDS, CLFSLOAD_NATS_PASSWORD_FILE } = env;
+  const given = (value: string | undefined) => (value === '' ? undefined : value);
+  return {
+    servers: urls.map(({ host }) => host).join(','),
+    tls:
+      secure || caFile || certFile
+        ? { caFile: given(caFile), certFile: given(certFile), keyFile: given(keyFile) }
+        : undefined,
+    user: given(env.CLFSLOAD_NATS_USER),
+    pass: CLFSLOAD_NATS_PASSWORD_FILE
+      ? read(CLFSLOAD_NATS_PASSWORD_FILE).toString().trim()
+      : given(env.CLFSLOAD_NATS_PASSWORD),
+    token: given(env.CLFSLOAD_NATS_TOKEN),
+    credentials: CLFSLOAD_NATS_CREDS ? read(CLFSLOAD_NATS_CREDS) : undefined,
+    inboxPrefix: given(env.CLFSLOAD_NATS_INBOX),
+  };
+}
+
+function parse(text: string): { readonly protocol: string; readonly host: string } {
+  const hint = 'Name the server by nats://HOST:4222, or tls://HOST:4222.';
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch (cause) {
+    throw new ClfsError('usage', `Cannot understand the address of the workers' server. ${hint}`, { cause });
+  }
+  // What is on a command line is for every user of the machine to see.
+  if (url.username !== '' || url.password !== '')
+    throw new ClfsError(
+      'usage',
+      `The address of the workers' server has a user or a password in it. ${hint} Credentials are taken from CLFSLOAD_NATS_CREDS (a file), or CLFSLOAD_NATS_USER and CLFSLOAD_NATS_PASSWORD.`,
+    );
+  if ((url.protocol !== 'nats:' && url.protocol !== 'tls:') || url.hostname === '')
+    throw new ClfsError('usage', `Cannot use ${JSON.stringify(text)} as the server of the workers. ${hint}`);
+  return { protocol: url.protocol, host: `${url.hostname}:${url.port || PORT}` };
+}
+
+function read(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new ClfsError('usage', `Cannot read ${JSON.stringify(file)}: ${messageOf(cause)}.`, { cause });
+  }
+}

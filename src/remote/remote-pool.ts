@@ -1,0 +1,235 @@
+import type { Kinds, PartMessage, ResultMessage, TaskMessage } from '../engine/kinds.js';
+import type { Runner, RunnerEvents } from '../engine/runner.js';
+import { ClfsError } from '../error.js';
+import type { Clock } from '../time/clock.js';
+import type { DriverLink } from './link.js';
+import { type Answer, type Candidate, decode, encode, type Failure, type Question, type Wish } from './messages.js';
+import { Reassembly, TaskInPieces } from './pieces.js';
+import { type RemoteWorker, RemoteWorkers, type WorkersParts } from './remote-workers.js';
+
+/** What a {@link RemotePool} works with. */
+export interface PoolParts<M extends Kinds<M>> extends Omit<WorkersParts, 'gone' | 'changed'> {
+  readonly link: DriverLink;
+  /** Brings what workers tell into the terms of this machine. */
+  mend?(told: PartMessage<M> | ResultMessage<M>): void;
+}
+
+interface Ticket<M extends Kinds<M>> {
+  readonly task: TaskMessage<M>;
+  readonly units: number;
+  /** Who does it; undefined as long as it is in the queue. */
+  holder: RemoteWorker | undefined;
+  pieces: TaskInPieces | undefined;
+  readonly told: Reassembly;
+  /** Pieces before this one are recorded. */
+  recorded: number;
+}
+
+/** How long a pool that is closed tells its workers so. */
+const FAREWELL_MS = 1500;
+
+/**
+ * Lanes in other processes, on this machine or others.
+ *
+ * A ticket is put into a queue, where a worker finds it; it does the task only when it has asked, and each ticket is
+ * granted once, to one worker: what comes of it from anybody else, or after it was given up, is dropped. A worker that is
+ * not heard of for the length of its lease sends nothing any more, and what it had is lost.
+ */
+export class RemotePool<M extends Kinds<M>> implements Runner<M> {
+  readonly lanes = 0;
+  readonly remote = true;
+  readonly workers: RemoteWorkers;
+  readonly #link: DriverLink;
+  readonly #clock: Clock;
+  readonly #mend: ((told: PartMessage<M> | ResultMessage<M>) => void) | undefined;
+  readonly #tickets = new Map<number, Ticket<M>>();
+  #events: RunnerEvents<M> | undefined;
+  #wish: Wish = 'work';
+  #closed: Promise<void> | undefined;
+  /** Those who are answered once what they told is recorded. */
+  #waiting: { readonly ticket: Ticket<M>; readonly number: number; answer(): void }[] = [];
+
+  constructor({ link, mend, ...parts }: PoolParts<M>) {
+    this.#link = link;
+    this.#clock = parts.clock;
+    this.#mend = mend;
+    this.workers = new RemoteWorkers({
+      ...parts,
+      changed: (lanes) => this.#events?.remoteLanes(lanes),
+      gone: (worker, uncertainUntilMs, suspect) => this.#lose(worker, uncertainUntilMs, suspect),
+    });
+    link.listen({
+      candidate: (bytes) => this.#candidate(bytes),
+      question: (bytes, answer) => this.#question(bytes, answer),
+      connected: (open) => this.workers.setConnected(open),
+    });
+  }
+
+  start(events: RunnerEvents<M>): void {
+    this.#events = events;
+    if (this.workers.lanes > 0) setImmediate(() => events.remoteLanes(this.workers.lanes));
+  }
+
+  submit(_lane: number, number: number, task: TaskMessage<M>, units: number): void {
+    this.#tickets.set(number, {
+      task,
+      units,
+      holder: undefined,
+      pieces: undefined,
+      told: new Reassembly(),
+      recorded: 0,
+    });
+    this.#link.offer(number);
+  }
+
+  recorded(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const { ticket, number, answer } of waiting) {
+      ticket.recorded = Math.max(ticket.recorded, number + 1);
+      answer();
+    }
+  }
+
+  stop(): void {
+    this.#wish = 'stop';
+    // What nobody has taken need not be waited for.
+    for (const [number, { holder }] of [...this.#tickets])
+      if (!holder) setImmediate(() => this.#drop(number, 0, false));
+  }
+
+  abandon(): void {
+    this.#wish = 'abandon';
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close();
+    return this.#closed;
+  }
+
+  async #close(): Promise<void> {
+    this.#events = undefined;
+    this.#tickets.clear();
+    this.workers.dismiss();
+    const until = this.#clock.monotonic() + FAREWELL_MS;
+    while (this.workers.dismissed > 0 && this.#clock.monotonic() < until) await this.#clock.sleep(50);
+    this.workers.close();
+    await this.#link.close();
+  }
+
+  #candidate(bytes: Uint8Array): Uint8Array | undefined {
+    if (this.#closed) return undefined;
+    const candidate = JSON.parse(Buffer.from(bytes).toString()) as Candidate;
+    const welcome = this.workers.welcome(candidate);
+    return welcome && Buffer.from(JSON.stringify(welcome));
+  }
+
+  #question(bytes: Uint8Array, reply: (bytes: Uint8Array) => void): void {
+    const question = decode<Question>(bytes);
+    const answer = (value: Answer) => reply(encode(value));
+    if (question.say === 'begin') {
+      answer({ to: this.#closed === undefined && this.workers.begin(question.worker) ? 'begin' : 'nobody' });
+      return;
+    }
+    if (question.say === 'leave') {
+      this.workers.leave(question.worker, question.reason, question.suspect);
+      answer({ to: 'leave' });
+      return;
+    }
+    const worker = this.workers.heard(question.worker);
+    if (!worker) {
+      answer({ to: 'nobody' });
+      return;
+    }
+    if (question.say === 'here') {
+      this.workers.count(worker, question.counters);
+      answer({
+        to: 'here',
+        wish: this.#wish,
+        queue: this.#link.queue,
+        capMbps: this.workers.shareOf(worker),
+      });
+      this.workers.answered(worker);
+    } else if (question.say === 'take') this.#take(worker, question, answer);
+    else this.#told(worker, question, answer);
+  }
+
+  #take(
+    worker: RemoteWorker,
+    { ticket: number, deliveries, piece }: Extract<Question, { say: 'take' }>,
+    answer: (value: Answer) => void,
+  ): void {
+    const ticket = this.#tickets.get(number);
+    const isMine = ticket?.holder === worker;
+    if (!ticket || this.#wish !== 'work' || (ticket.holder && !isMine)) {
+      answer({ to: 'take', go: false });
+      return;
+    }
+    // Somebody may have had it before: it is never done as it is, but under a ticket, and names, of its own.
+    if (!isMine && deliveries > 1) {
+      this.#drop(number, 0, false);
+      answer({ to: 'take', go: false });
+      return;
+    }
+    if (!isMine) {
+      ticket.holder = worker;
+      worker.tickets.add(number);
+      this.#link.withdraw(number);
+    }
+    ticket.pieces ??= new TaskInPieces(ticket.task, this.#link.longestBytes);
+    const { pieces } = ticket;
+    answer({ to: 'take', go: true, units: ticket.units, pieces: pieces.count, bytes: pieces.at(piece) });
+  }
+
+  #told(worker: RemoteWorker, question: Extract<Question, { say: 'tell' }>, answer: (value: Answer) => void): void {
+    const { ticket: number, what, counters } = question;
+    if (counters) this.workers.count(worker, counters);
+    const ticket = this.#tickets.get(number);
+    // Of a ticket that is done, or was given up, nothing counts any more.
+    if (!ticket || ticket.holder !== worker) {
+      answer({ to: 'tell' });
+      return;
+    }
+    // It has the task: that need not be sent again.
+    ticket.pieces = undefined;
+    for (const whole of ticket.told.add(question)) {
+      if (whole.what === 'part') this.#tell(number, 'part', whole.bytes);
+      else if (whole.what === 'done') this.#tell(number, 'done', whole.bytes);
+      else {
+        const { code, message } = decode<Failure>(whole.bytes);
+        this.#forget(number);
+        this.#events?.failed(new ClfsError(code, `${worker.candidate.name}: ${message}`), number);
+      }
+    }
+    // One that came too early is not answered: it is sent again.
+    if (question.number >= ticket.told.next) return;
+    if (question.more || what === 'failed' || question.number < ticket.recorded) answer({ to: 'tell' });
+    else this.#waiting.push({ ticket, number: question.number, answer: () => answer({ to: 'tell' }) });
+  }
+
+  #tell(number: number, what: 'part' | 'done', bytes: Uint8Array): void {
+    const told = decode<PartMessage<M> & ResultMessage<M>>(bytes);
+    this.#mend?.(told);
+    if (what === 'part') {
+      this.#events?.part(number, told);
+      return;
+    }
+    this.#forget(number);
+    this.#events?.done(number, told);
+  }
+
+  #lose(worker: RemoteWorker, uncertainUntilMs: number, suspect: boolean): void {
+    for (const number of [...worker.tickets]) this.#drop(number, uncertainUntilMs, suspect);
+  }
+
+  #drop(number: number, uncertainUntilMs: number, suspect: boolean): void {
+    if (!this.#forget(number)) return;
+    this.#link.withdraw(number);
+    this.#events?.lost(number, uncertainUntilMs, suspect);
+  }
+
+  #forget(number: number): boolean {
+    this.#tickets.get(number)?.holder?.tickets.delete(number);
+    return this.#tickets.delete(number);
+  }
+}

@@ -1,0 +1,264 @@
+import type { Clock } from '../time/clock.js';
+import { type Candidate, encode, PROTOCOL, type Welcome, WIRE_FORMAT, type WorkerCounters } from './messages.js';
+
+/** What is known of the workers of a driver. */
+export interface WorkersParts {
+  readonly clock: Clock;
+  /** Names the session of the driver: never that of another one. */
+  readonly epoch: string;
+  /** After so long without an answer a worker sends nothing any more. */
+  readonly leaseMs: number;
+  /** Longest time after which what was sent can still take effect. */
+  readonly lateArrivalMs: number;
+  /** What lanes need to know before their first task: plain data. */
+  readonly setup: unknown;
+  /** For all workers, in megabits per second; 0: no cap. */
+  readonly capMbps: number;
+  /** Lanes of this process that share the cap. */
+  readonly ownLanes: number;
+  /** Why somebody is refused; undefined: it may take part. */
+  refusal?(candidate: Candidate): string | undefined;
+  /** Told what people may want to know. */
+  report(text: string): void;
+  /** Told what workers have sent, since they told it the last time. */
+  counted(counters: WorkerCounters): void;
+  /** The number of lanes has changed. */
+  changed(lanes: number): void;
+  /** A worker has gone. @param uncertainUntilMs until when what it has sent can take effect */
+  gone(worker: RemoteWorker, uncertainUntilMs: number, suspect: boolean): void;
+}
+
+/** A worker that takes part. */
+export interface RemoteWorker {
+  readonly candidate: Candidate;
+  readonly tickets: Set<number>;
+  /** On the monotonic clock. */
+  heardMs: number;
+  /** When it was told the last time that it may go on. */
+  answeredMs: number;
+  counters: WorkerCounters;
+}
+
+/** Beyond its lease, for what is on its way. */
+const GRACE_MS = 1000;
+/** A worker that was not heard of for so long is not counted as present. */
+const PRESENT_MS = 4000;
+/** The driver itself was held up for so long: then silence says nothing. */
+const HELD_UP_MS = 1000;
+const MOST_CANDIDATES = 10_000;
+const NOTHING: WorkerCounters = {
+  requests: 0,
+  bytesSent: 0,
+  retries: 0,
+  throttled: 0,
+  waitingMs: 0,
+  uncertainMs: 0,
+};
+
+/** Who takes part: comes, is heard of, and goes. */
+export class RemoteWorkers {
+  readonly #parts: WorkersParts;
+  readonly #setup: string;
+  readonly #candidates = new Map<string, Candidate>();
+  readonly #workers = new Map<string, RemoteWorker>();
+  /** Those who took part: they do not come back under the same name. */
+  readonly #former = new Set<string>();
+  readonly #refused = new Set<string>();
+  #timer: { cancel(): void } | undefined;
+  #sweptMs: number;
+  #patienceUntilMs = 0;
+  #dismissed: Set<string> | undefined;
+
+  constructor(parts: WorkersParts) {
+    this.#parts = parts;
+    this.#setup = encode(parts.setup).toString('base64');
+    this.#sweptMs = parts.clock.monotonic();
+    this.#sweep();
+  }
+
+  /** Lanes that there are. */
+  get lanes(): number {
+    let lanes = 0;
+    for (const { candidate } of this.#workers.values()) lanes += candidate.lanes;
+    return lanes;
+  }
+
+  /** Workers that were heard of just now. */
+  get present(): readonly RemoteWorker[] {
+    const now = this.#parts.clock.monotonic();
+    return [...this.#workers.values()].filter(({ heardMs }) => now - heardMs < PRESENT_MS);
+  }
+
+  /** Since when, in milliseconds, requests of some worker have failed; 0: they do not. */
+  get waitingMs(): number {
+    return Math.max(0, ...this.present.map(({ counters }) => counters.waitingMs));
+  }
+
+  /** Somebody asks for work. */
+  welcome(candidate: Candidate): Welcome | undefined {
+    const { epoch, leaseMs } = this.#parts;
+    const { worker } = candidate;
+    if (this.#former.has(worker)) return undefined;
+    const refused = whyNot(candidate) ?? this.#parts.refusal?.(candidate);
+    if (refused !== undefined) {
+      this.#reportRefusal(candidate, refused);
+      return { epoch, refused };
+    }
+    if (this.#candidates.size >= MOST_CANDIDATES) this.#candidates.clear();
+    this.#candidates.set(worker, candidate);
+    return { epoch, leaseMs, setup: this.#setup };
+  }
+
+  /** @returns whether it takes part */
+  begin(id: string): boolean {
+    if (this.#workers.has(id)) return true;
+    const candidate = this.#candidates.get(id);
+    if (!candidate || this.#former.has(id)) return false;
+    this.#candidates.delete(id);
+    const now = this.#parts.clock.monotonic();
+    this.#workers.set(id, {
+      candidate,
+      tickets: new Set(),
+      heardMs: now,
+      answeredMs: now,
+      counters: NOTHING,
+    });
+    this.#parts.report(`${candidate.name} takes part with ${lanesText(candidate.lanes)}`);
+    this.#parts.changed(this.lanes);
+    return true;
+  }
+
+  /** Somebody does not take part, or not any more. It sends nothing from here on. */
+  leave(id: string, reason: string, suspect: boolean): void {
+    const worker = this.#workers.get(id);
+    const candidate = this.#candidates.get(id);
+    this.#former.add(id);
+    if (worker) this.#remove(worker, this.#parts.clock.monotonic(), suspect, reason);
+    else if (candidate) this.#reportRefusal(candidate, reason);
+    this.#candidates.delete(id);
+    this.#dismissed?.delete(id);
+  }
+
+  /** A worker was heard of. @returns undefined when it is none (any more) */
+  heard(id: string): RemoteWorker | undefined {
+    const worker = this.#workers.get(id);
+    if (this.#dismissed) {
+      this.#dismissed.delete(id);
+      return undefined;
+    }
+    if (worker) worker.heardMs = this.#parts.clock.monotonic();
+    return worker;
+  }
+
+  /** A worker was told that it may go on. */
+  answered(worker: RemoteWorker): void {
+    worker.answeredMs = this.#parts.clock.monotonic();
+  }
+
+  /** Takes what a worker tells of all that it has sent. Messages may be late: no count goes back. */
+  count(worker: RemoteWorker, told: WorkerCounters): void {
+    const before = worker.counters;
+    const grown = (field: 'requests' | 'bytesSent' | 'retries' | 'throttled') => Math.max(before[field], told[field]);
+    const now = {
+      ...told,
+      requests: grown('requests'),
+      bytesSent: grown('bytesSent'),
+      retries: grown('retries'),
+      throttled: grown('throttled'),
+    };
+    worker.counters = now;
+    this.#parts.counted({
+      requests: now.requests - before.requests,
+      bytesSent: now.bytesSent - before.bytesSent,
+      retries: now.retries - before.retries,
+      throttled: now.throttled - before.throttled,
+      waitingMs: told.waitingMs,
+      uncertainMs: told.uncertainMs,
+    });
+  }
+
+  /** A worker's share of the cap. */
+  shareOf({ candidate }: RemoteWorker): number {
+    const { capMbps, ownLanes } = this.#parts;
+    return capMbps === 0 ? 0 : (capMbps * candidate.lanes) / (this.lanes + ownLanes);
+  }
+
+  /** While the way to the workers is closed, and for a while after, their silence says nothing. */
+  setConnected(open: boolean): void {
+    this.#patienceUntilMs = open
+      ? this.#parts.clock.monotonic() + this.#parts.leaseMs + GRACE_MS
+      : Number.POSITIVE_INFINITY;
+    this.#parts.report(open ? 'the server of the workers is there' : 'the server of the workers does not answer');
+  }
+
+  /** Whoever is heard of from here on is told that all is over. */
+  dismiss(): void {
+    this.#dismissed = new Set(this.#workers.keys());
+  }
+
+  /** Those who have not been told yet. */
+  get dismissed(): number {
+    return this.#dismissed?.size ?? 0;
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = undefined;
+  }
+
+  #sweep(): void {
+    const { clock, leaseMs } = this.#parts;
+    const everyMs = Math.min(1000, leaseMs / 4);
+    this.#timer = clock.after(everyMs, () => {
+      const now = clock.monotonic();
+      // What has come meanwhile has not been read yet.
+      if (now - this.#sweptMs > everyMs + HELD_UP_MS)
+        this.#patienceUntilMs = Math.max(this.#patienceUntilMs, now + leaseMs + GRACE_MS);
+      this.#sweptMs = now;
+      if (now >= this.#patienceUntilMs && !this.#dismissed) {
+        for (const worker of [...this.#workers.values()]) {
+          if (now - worker.heardMs > leaseMs + GRACE_MS) this.#loseSilent(worker);
+        }
+      }
+      this.#sweep();
+    });
+  }
+
+  #loseSilent(worker: RemoteWorker): void {
+    const { leaseMs } = this.#parts;
+    this.#former.add(worker.candidate.worker);
+    // By its own clock it may send for one lease from what it was told last.
+    const endMs = worker.answeredMs + leaseMs;
+    const seconds = Math.round((this.#parts.clock.monotonic() - worker.heardMs) / 1000);
+    // Where the server was away, nothing speaks against what the worker had.
+    const suspect = this.#patienceUntilMs < worker.heardMs;
+    this.#remove(worker, endMs, suspect, `it was not heard of for ${seconds} s`);
+  }
+
+  /** @param endMs when it has sent its last, at the latest */
+  #remove(worker: RemoteWorker, endMs: number, suspect: boolean, reason: string): void {
+    const { candidate, tickets } = worker;
+    this.#workers.delete(candidate.worker);
+    const lost = tickets.size === 0 ? '' : `; ${tickets.size} of its tasks are given to others`;
+    this.#parts.report(`${candidate.name} has gone: ${reason}${lost}`);
+    this.#parts.gone(worker, tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, suspect);
+    this.#parts.changed(this.lanes);
+  }
+
+  #reportRefusal({ name, worker }: Candidate, reason: string): void {
+    if (this.#refused.has(worker)) return;
+    this.#refused.add(worker);
+    this.#parts.report(`${name} is refused: ${reason}`);
+  }
+}
+
+function whyNot({ protocol, wire, version }: Candidate): string | undefined {
+  if (protocol !== PROTOCOL)
+    return `it speaks version ${protocol} of the workers' protocol (clfsload ${version}), not ${PROTOCOL}; run the same clfsload everywhere`;
+  if (wire !== WIRE_FORMAT) return 'its Node.js writes data in another way; run the same version of Node.js everywhere';
+  return undefined;
+}
+
+function lanesText(lanes: number): string {
+  return lanes === 1 ? '1 thread' : `${lanes} threads`;
+}
