@@ -17,6 +17,8 @@ export { holdsExportState, resumedExport } from './export/resumed-export.js';
 export type { Attributes, Timestamp } from './format/attributes.js';
 export { ENTRY_TYPE_NAMES, idHex, ObjectType } from './format/ids.js';
 export type { Compression } from './job/load-spec.js';
+export { serveWorker } from './join/serve-worker.js';
+export type { WorkerOptions } from './join/worker-options.js';
 export { type DryRun, type DryRunOptions, dryRun } from './load/dry-run.js';
 export { type JobStatus, jobStatus } from './load/job-status.js';
 export { load } from './load/load.js';

@@ -87,6 +87,8 @@ interface Flags {
   readonly trustedMicrosoftSuffixes: string;
   readonly retryWindow?: number;
   readonly lateArrival?: number;
+  readonly workers?: string;
+  readonly workerLease?: number;
 }
 
 /** The command itself: its flags, their defaults and help. */
@@ -180,6 +182,15 @@ export function withRunOptions(command: Command): Command {
       parseDuration,
     )
     .option(
+      '--workers <url>',
+      'server (NATS with JetStream) by which workers on other machines take part, nats://HOST:4222 or tls://HOST:4222; with --threads=0 they alone work',
+    )
+    .option(
+      '--worker-lease <duration>',
+      'how long a worker goes on without an answer, and its work waits for it (default: 30s)',
+      parseDuration,
+    )
+    .option(
       '--output-type <string>',
       `form of the output: ${OUTPUT_TYPES.join(', ')}`,
       parseChoice(OUTPUT_TYPES, (value) => value.toLowerCase()),
@@ -268,6 +279,8 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
         capMbps: given('capMbps'),
         concurrency: flags.concurrencyCount ?? concurrencyFromEnvironment(),
         threads: given('threads'),
+        workers: given('workers'),
+        leaseMs: given('workerLease'),
         logLevel: flags.logLevel,
         retryWindowMs: given('retryWindow'),
         lateArrivalMs: given('lateArrival'),

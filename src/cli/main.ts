@@ -81,6 +81,10 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
     summary: 'write the bytes of files to standard output',
     load: async () => (await import('./verbs/cat.js')).cat,
   },
+  worker: {
+    summary: 'take part in jobs of other machines',
+    load: async () => (await import('./verbs/worker.js')).worker,
+  },
   completion: {
     group: 'The shell',
     summary: 'print a completion script for bash, zsh or fish',

@@ -45,6 +45,8 @@ export function openLocalContainer(directory: string, options: LocalOptions = {}
 
 /** How a local container is opened. */
 export interface LocalOptions {
+  /** Asked right before a put takes effect: whether it may. */
+  readonly maySend?: () => boolean;
   readonly clock?: Clock;
   /**
    * Keep the names of one listing, for as long as the times of the directory say that nothing has changed: for readers,
@@ -89,14 +91,16 @@ class LocalContainer implements Container {
   #closed = false;
   #lost: ClfsError | undefined;
   readonly #clock: Clock;
+  readonly #maySend: (() => boolean) | undefined;
   #keepsNames: boolean;
   #names: KeptNames | undefined;
   #taking: Promise<void> | undefined;
 
-  constructor(directory: string, { clock = systemClock, keepsNames = false }: LocalOptions) {
+  constructor(directory: string, { clock = systemClock, keepsNames = false, maySend }: LocalOptions) {
     this.#directory = directory;
     this.#prefix = Buffer.from(`${directory}/`);
     this.#clock = clock;
+    this.#maySend = maySend;
     this.#keepsNames = keepsNames;
     try {
       if (!statSync(directory).isDirectory())
@@ -113,6 +117,7 @@ class LocalContainer implements Container {
     try {
       const replaces = !options?.onlyNew && exists(path);
       await this.#withDescriptors(() => writeWhole(temporary, body, replaces || options?.onlyNew === true));
+      if (this.#maySend?.() === false) throw new ClfsError('cancelled', 'The job was stopped.');
       if (options?.onlyNew) {
         try {
           linkSync(temporary, path);

@@ -59,7 +59,8 @@ export async function openContainer(
   authorization: Authorization,
   options: ServiceOptions & { readonly lateArrivalMs?: number; readonly keepsNames?: boolean },
 ): Promise<Container> {
-  if (place.kind === 'local') return openLocalContainer(place.directory, { keepsNames: options.keepsNames });
+  const { keepsNames, maySend } = options;
+  if (place.kind === 'local') return openLocalContainer(place.directory, { keepsNames, maySend });
   // The HTTP client takes most of the start-up time: it is loaded where it is needed.
   const { AzureContainer } = await import('./azure/azure-container.js');
   return new AzureContainer(place.address, authorization, options);

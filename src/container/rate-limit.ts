@@ -25,14 +25,18 @@ export interface RateLimit {
 /**
  * A rate limit over the shared memory of `traffic`: each sender reserves the next stretch of time on the wire.
  *
- * @param megabitsPerSecond above 0
+ * @param megabitsPerSecond 0: what `traffic.capMbps` says at each time, which may be no limit
  */
 export function createRateLimit(megabitsPerSecond: number, traffic: Traffic): RateLimit {
-  const nanosecondsPerByte = 8000 / megabitsPerSecond;
+  const nanosecondsPerByte = () => {
+    const rate = megabitsPerSecond || traffic.capMbps[0];
+    return rate > 0 ? 8000 / rate : 0;
+  };
   return {
-    durationMs: (bytes) => (bytes * nanosecondsPerByte) / 1e6,
+    durationMs: (bytes) => (bytes * nanosecondsPerByte()) / 1e6,
     reserve(bytes) {
-      const stretch = BigInt(Math.ceil(bytes * nanosecondsPerByte));
+      const stretch = BigInt(Math.ceil(bytes * nanosecondsPerByte()));
+      if (stretch === 0n) return 0;
       for (;;) {
         const now = process.hrtime.bigint();
         const free = Atomics.load(traffic.wireFreeAt, 0);

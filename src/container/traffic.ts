@@ -24,13 +24,16 @@ export class Traffic {
   readonly #slot: number;
   /** Nanosecond at which the wire is free again; shared by all threads. */
   readonly wireFreeAt: BigInt64Array;
+  /** The rate that all threads are to keep together, in megabits per second, where it changes; 0: none, or a fixed one. */
+  readonly capMbps: Float64Array;
 
   constructor(slots: number);
   constructor(memory: SharedArrayBuffer, slot: number);
   constructor(first: number | SharedArrayBuffer, slot = 0) {
-    this.memory = typeof first === 'number' ? new SharedArrayBuffer(8 + first * FIELDS.length * 8) : first;
+    this.memory = typeof first === 'number' ? new SharedArrayBuffer(16 + first * FIELDS.length * 8) : first;
     this.wireFreeAt = new BigInt64Array(this.memory, 0, 1);
-    this.#values = new Float64Array(this.memory, 8);
+    this.capMbps = new Float64Array(this.memory, 8, 1);
+    this.#values = new Float64Array(this.memory, 16);
     this.#slot = slot;
   }
 

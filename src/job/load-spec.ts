@@ -54,6 +54,13 @@ export interface RunSettings {
   readonly retryWindowMs?: number;
   /** Longest time that the service may go on with a put which was given up, in milliseconds. Default 235,000. */
   readonly lateArrivalMs?: number;
+  /**
+   * Server by which workers on other machines take part, `nats://HOST:PORT` or `tls://HOST:PORT`, without credentials.
+   * Default: none.
+   */
+  readonly workers?: string;
+  /** How long these go on without an answer of the driver, in milliseconds. Default 30,000. */
+  readonly leaseMs?: number;
   /** Compare the container's listing with what was put, before the job commits. Default true. */
   readonly checkListing?: boolean;
 }

@@ -8,12 +8,16 @@ import { joinRunners } from '../engine/joined-runner.js';
 import type { Runner } from '../engine/runner.js';
 import { createThreadRunner } from '../engine/thread-runner.js';
 import { ClfsError } from '../error.js';
+import type { Lz4 } from '../format/envelope.js';
 import { GEOMETRY } from '../format/geometry.js';
 import type { LoadWish, RunSettings } from '../job/load-spec.js';
 import { type JobLog, openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
-import { systemClock } from '../time/clock.js';
+import type { DriverLink } from '../remote/link.js';
+import type { RemotePool } from '../remote/remote-pool.js';
+import { type Clock, systemClock } from '../time/clock.js';
 import { createContext } from '../worker/context.js';
+import { encoderOf } from '../worker/encoder.js';
 import { JobIds } from '../worker/job-ids.js';
 import {
   type LaneSetup,
@@ -26,6 +30,7 @@ import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { startEstimate } from './estimate.js';
 import { JobContext } from './job-context.js';
+import { openLoadWorkers } from './load-workers.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type OpenJob, resumeJob } from './open-job.js';
 import type { LoadOptions, LoadSummary } from './options.js';
@@ -85,7 +90,14 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
       progress.sizing = true;
       sizing = startEstimate({ spec, root: resources.source.descriptor, geometry: constants.geometry }, progress);
     }
-    runner = internals?.container ? createInlineRunner(shareLoadLane(work)) : await openRunner(job, constants, warn);
+    const own = internals?.container ? createInlineRunner(shareLoadLane(work)) : await openRunner(job, constants, warn);
+    runner = own;
+    const report = (text: string) => {
+      log?.write('INFO', text);
+      options.onEvent?.({ kind: 'message', text });
+    };
+    const pool = await openPool(job, constants, lz4, own.lanes, clock, report, internals?.workers);
+    if (pool) runner = joinRunners(own, pool);
     const warnings = warningsBefore(resources.destination, options.statePath, clock.now());
     const parts = { options, logFile, job, context, work, runner, lz4, traffic: resources.traffic, signal, warnings };
     return await new Session(parts).run();
@@ -105,6 +117,32 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
 function constantsOf({ state, spec }: OpenJob, { internals }: LoadOptions): JobConstants {
   const { secretHex, containerId, fsid } = state.record;
   return { spec, secret: Buffer.from(secretHex, 'hex'), containerId, fsid, geometry: internals?.geometry ?? GEOMETRY };
+}
+
+/** Lanes elsewhere, when there is a server for them. */
+async function openPool(
+  job: OpenJob,
+  constants: JobConstants,
+  lz4: Lz4,
+  ownLanes: number,
+  clock: Clock,
+  report: (text: string) => void,
+  link: DriverLink | undefined,
+): Promise<RemotePool<LoadKinds> | undefined> {
+  const { resources, spec, settings } = job;
+  if (settings.workers === undefined) return undefined;
+  const { destination, threads } = resources;
+  return openLoadWorkers(
+    {
+      job,
+      setup: { place: destination.place, constants, encoder: encoderOf(spec, lz4) },
+      ownLanes: threads === 0 ? 0 : ownLanes,
+      clock,
+      traffic: new Traffic(resources.traffic.memory, resources.traffic.slots - 1),
+      report,
+    },
+    link,
+  );
 }
 
 /** The lane of the calling thread, and those of threads. */
@@ -157,6 +195,8 @@ const SETTINGS = [
   'logDirectory',
   'retryWindowMs',
   'lateArrivalMs',
+  'workers',
+  'leaseMs',
   'checkListing',
 ] as const satisfies readonly (keyof RunSettings)[];
 

@@ -3,6 +3,7 @@ import type { Geometry } from '../format/geometry.js';
 import type { IdentityOptions } from '../identity/identity.js';
 import type { Compression, RunSettings } from '../job/load-spec.js';
 import type { LogLevel } from '../log/job-log.js';
+import type { DriverLink } from '../remote/link.js';
 import type { Selection } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
 import type { FailureGroup } from '../state/failure-groups.js';
@@ -54,6 +55,8 @@ interface LoadInternals {
   /** Runs everything in the calling thread, with this container. */
   readonly container?: Container;
   readonly hooks?: CommitHooks;
+  /** Carries messages to workers, in place of a server. */
+  readonly workers?: DriverLink;
   /** Stands between the loader and its source. */
   readonly wrapSource?: (source: SourceTree) => SourceTree;
   /** Neither guards removals nor checks the listing before the commit: a test sees what holds without them. */

@@ -16,6 +16,8 @@ import { requireApart, requireNotInside } from '../state/state-directory.js';
 import type { LoadOptions } from './options.js';
 
 const MOST_THREADS = 16;
+/** What a machine that was frozen has sent to a container on disk may take effect when it goes on. */
+const LATE_ON_DISK_MS = 235_000;
 /** Retry window until the job has begun: a service that does not answer is then an error soon. */
 const FIRST_RETRY_WINDOW_MS = 15_000;
 
@@ -29,6 +31,8 @@ export interface LoadResources {
   readonly threads: number;
   /** Counts of requests: the first place is the calling thread's own, the second that of its lane. */
   readonly traffic: Traffic;
+  /** Longest time after which a put of a worker elsewhere, that was given up, can still take effect. */
+  readonly remoteLateArrivalMs: number;
   /** The job has begun: from here on an outage is waited for. */
   begun(): void;
   /**
@@ -84,12 +88,12 @@ export async function openResources({
 }: ResourceNeeds): Promise<LoadResources> {
   const destination = parseContainer(options.destination ?? spec.container);
   const local = localDirectory(destination, options);
-  const opened = openPosixSource(sourcePath(spec));
-  const source = selectFrom(options.internals?.wrapSource?.(opened) ?? opened, spec.selection);
+  const tree = openPosixSource(sourcePath(spec));
+  const source = selectFrom(options.internals?.wrapSource?.(tree) ?? tree, spec.selection);
   let identity: Identity | undefined;
   let made: string | undefined;
   const threads = settings.threads ?? Math.min(MOST_THREADS, availableParallelism());
-  const traffic = new Traffic(threads + 2);
+  const traffic = new Traffic(threads + (settings.workers === undefined ? 2 : 3));
   const service = {
     retryWindowMs: FIRST_RETRY_WINDOW_MS,
     traffic,
@@ -114,7 +118,9 @@ export async function openResources({
     const begun = () => {
       service.retryWindowMs = settings.retryWindowMs ?? Number.POSITIVE_INFINITY;
     };
-    return { destination, identity, source, container, threads, traffic, begun, discard, close };
+    const remoteLateArrivalMs = settings.lateArrivalMs ?? (container.lateArrivalMs || LATE_ON_DISK_MS);
+    const opened = { destination, identity, source, container, threads, traffic, remoteLateArrivalMs };
+    return { ...opened, begun, discard, close };
   } catch (error) {
     identity?.close();
     source.close();

@@ -11,6 +11,7 @@ import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import { stopped } from '../worker/breakage.js';
 import type { WorkContext } from '../worker/context.js';
+import { encoderOf } from '../worker/encoder.js';
 import type { LoadKinds } from '../worker/tasks.js';
 import { NOTHING_UNSTORABLE } from '../worker/unstorable-count.js';
 import { cleanUp } from './clean-up.js';
@@ -19,6 +20,7 @@ import { countedTexts, endNotes } from './end-notes.js';
 import type { EndTools } from './end-tools.js';
 import { LeftoverGuard } from './guard.js';
 import type { JobContext } from './job-context.js';
+import { LEASE_MS } from './load-workers.js';
 import { giveUpMoved } from './moved-directories.js';
 import type { OpenJob } from './open-job.js';
 import type { FinalStatus, LoadOptions, LoadSummary } from './options.js';
@@ -61,7 +63,8 @@ export class Session {
     const { sessions, settled } = job.state.record;
     const { clock } = context;
     // It is not known when that process died: its last puts may have been sent just before the present session began.
-    const ofBeforeMs = sessions > 0 && !settled ? clock.monotonic() + job.resources.container.lateArrivalMs : 0;
+    const lateMs = Math.max(job.resources.container.lateArrivalMs, job.state.record.remoteLateMs ?? 0);
+    const ofBeforeMs = sessions > 0 && !settled ? clock.monotonic() + lateMs : 0;
     this.#tools = {
       work,
       runner,
@@ -166,6 +169,7 @@ export class Session {
       store: job.state,
       clock,
       allLanes: Boolean(job.settings.concurrency),
+      onlyRemote: job.settings.workers !== undefined && job.settings.threads === 0,
       cancelled: stopped,
     });
     await this.#engine.run(runner, signal);
@@ -242,8 +246,9 @@ export class Session {
     const root = work.source.openDirectory(Buffer.alloc(0));
     const { device, inode, bornNs } = root.attributes();
     root.close();
-    const encoder = `${VERSION} ${job.spec.compression === 'LZ4' ? this.#tools.lz4.name : 'uncompressed'}`;
+    const encoder = encoderOf(job.spec, this.#tools.lz4);
     const { encoder: before, sessions } = state.record;
+    const remoteLateMs = this.#remoteLateMs();
     state.transact(() => {
       const { done, bytes } = state.counters;
       const sessionStart = { ms: context.clock.now(), done, bytes };
@@ -252,6 +257,7 @@ export class Session {
         sessionStart,
         finalStatus: '',
         settled: false,
+        remoteLateMs,
         encoder,
         spec: job.spec,
         settings: job.settings,
@@ -298,6 +304,14 @@ export class Session {
     });
     if (retried > 0) this.#report(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
     progress.begin(this.#recorded, 0, state.openEntries() + retried, traffic);
+  }
+
+  /** How long workers elsewhere may have an effect when the present session dies, those of sessions before included. */
+  #remoteLateMs(): number | undefined {
+    const { settings, state, resources } = this.#parts.job;
+    const { settled, remoteLateMs = 0 } = state.record;
+    const own = settings.workers === undefined ? 0 : (settings.leaseMs ?? LEASE_MS) + resources.remoteLateArrivalMs;
+    return Math.max(own, settled ? 0 : remoteLateMs) || undefined;
   }
 
   /** Whether a session before had brought the job to its end: nothing has changed since. */

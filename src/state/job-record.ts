@@ -37,6 +37,11 @@ export interface JobRecord {
   readonly sessionStart: { readonly ms: number; readonly done: number; readonly bytes: number };
   /** Whether no put of the sessions before can still take effect. */
   readonly settled: boolean;
+  /**
+   * How long after its end workers elsewhere of the latest session, or of one before that was not settled, can still have
+   * an effect, in milliseconds; absent: there were none.
+   */
+  readonly remoteLateMs?: number;
   /** Names of the log blobs that the bucket object lists. */
   readonly logNames: readonly string[];
   /** Names of log blobs that it listed before, to be removed. */

@@ -1,4 +1,5 @@
 import type { Authorization } from '../container/azure/blob-service.js';
+import { Lease } from '../container/lease.js';
 import { type ContainerPlace, openContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
 import type { Traffic } from '../container/traffic.js';
@@ -7,6 +8,8 @@ import { type RunSettings, sourcePath } from '../job/load-spec.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { selectFrom } from '../source/selection.js';
+import { withDevicesOf } from '../source/shared-devices.js';
+import { systemClock } from '../time/clock.js';
 import { createContext, type WorkContext } from './context.js';
 import { LOAD_EXECUTORS } from './executors.js';
 import type { JobConstants, LoadKinds } from './tasks.js';
@@ -24,6 +27,16 @@ export interface LaneSetup {
   readonly lanes: number;
   /** Descriptor of the source's root, which stays open; undefined: it is opened by its path. */
   readonly root: number | undefined;
+  /** Set where the lane works for another machine. */
+  readonly remote?: RemoteLane;
+}
+
+/** What a lane needs that works for another machine. */
+interface RemoteLane {
+  /** Memory of the {@link Lease} by which it may send. */
+  readonly lease: SharedArrayBuffer;
+  /** Number of the device of the source's root on that machine. */
+  readonly rootDevice: string;
 }
 
 /** What a lane in a thread is told in addition. */
@@ -49,10 +62,14 @@ export async function openLoadLane(
   onRetry: (text: string) => void,
 ): Promise<Lane<LoadKinds>> {
   const { retryWindowMs = Number.POSITIVE_INFINITY, concurrency, capMbps, lateArrivalMs } = setup.settings;
-  const rateLimit = capMbps ? createRateLimit(capMbps, traffic) : undefined;
-  const service = { retryWindowMs, concurrency, traffic, rateLimit, lateArrivalMs, onRetry };
+  const { remote } = setup;
+  // For a lane that works for another machine the rate is told later, and again and again.
+  const rateLimit = remote || capMbps ? createRateLimit(capMbps ?? 0, traffic) : undefined;
+  const maySend = remote && maySendBy(new Lease(remote.lease));
+  const service = { retryWindowMs, concurrency, traffic, rateLimit, lateArrivalMs, onRetry, maySend };
   const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
-  const source = selectFrom(openPosixSource(sourcePath(constants.spec), setup.root), constants.spec.selection);
+  const tree = openPosixSource(sourcePath(constants.spec), setup.root);
+  const source = selectFrom(remote ? withDevicesOf(tree, remote.rootDevice) : tree, constants.spec.selection);
   const container = await openContainer(setup.place, authorization, service).catch((error) => {
     source.close();
     throw error;
@@ -71,6 +88,10 @@ export async function openLoadLane(
       source.close();
     },
   });
+}
+
+function maySendBy(lease: Lease): () => boolean {
+  return () => lease.leftMs({ monotonicMs: systemClock.monotonic(), nowMs: systemClock.now() }) > 0;
 }
 
 /** A lane of the calling thread that works with what the caller has open, and leaves open. */

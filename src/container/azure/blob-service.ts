@@ -50,6 +50,8 @@ export interface ServiceOptions {
   readonly rateLimit?: RateLimit;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
+  /** Asked right before each try of a put: whether it may be sent. */
+  readonly maySend?: () => boolean;
   /** Told of every try that failed and will be repeated. */
   readonly onRetry?: (text: string) => void;
   /** Told, in a whole sentence, when the host has not answered for two seconds, before it has answered at all. */
@@ -231,7 +233,8 @@ export class BlobService {
 
   /** Sends a request once; tells exactly one of `outcome`. */
   #try(request: BlobRequest, attempt: number, outcome: Outcome): void {
-    if (this.#stopped.signal.aborted) {
+    const isHeld = request.method === 'PUT' && this.#options.maySend?.() === false;
+    if (isHeld || this.#stopped.signal.aborted) {
       outcome.error(stopped());
       return;
     }

@@ -1,0 +1,127 @@
+import { randomBytes } from 'node:crypto';
+import type { Traffic } from '../container/traffic.js';
+import { isClfsError } from '../error.js';
+import type { DriverLink } from '../remote/link.js';
+import type { WorkerCounters } from '../remote/messages.js';
+import { natsOptions } from '../remote/nats-options.js';
+import { RemotePool } from '../remote/remote-pool.js';
+import type { TreeEvidence } from '../source/same-tree.js';
+import { evidenceOf } from '../source/same-tree.js';
+import { pathOfDevice } from '../source/shared-devices.js';
+import type { SourceTree } from '../source/source-tree.js';
+import type { Clock } from '../time/clock.js';
+import type { RemoteLoadSetup } from '../worker/remote-setup.js';
+import type { LoadKinds } from '../worker/tasks.js';
+import type { OpenJob } from './open-job.js';
+
+/** How long workers go on without an answer of their driver, where nothing else is said, in milliseconds. */
+export const LEASE_MS = 30_000;
+
+/** What lanes elsewhere are opened with. */
+export interface LoadWorkersParts {
+  readonly job: OpenJob;
+  readonly setup: Omit<RemoteLoadSetup, 'kind' | 'source' | 'settings' | 'bucketUuid'>;
+  readonly ownLanes: number;
+  readonly clock: Clock;
+  /** Of the pool: takes what workers have sent. */
+  readonly traffic: Traffic;
+  report(text: string): void;
+}
+
+/**
+ * Opens the lanes of a load that are elsewhere: who comes later takes part as well.
+ *
+ * @param link in place of NATS
+ * @throws ClfsError `usage`, `workers`
+ */
+export async function openLoadWorkers(
+  { job, setup, ownLanes, clock, traffic, report }: LoadWorkersParts,
+  link?: DriverLink,
+): Promise<RemotePool<LoadKinds>> {
+  const { state, settings, resources } = job;
+  const { jobId, bucketUuid, readsBack } = state.record;
+  const epoch = `${jobId.slice(0, 8)}-${randomBytes(6).toString('hex')}`;
+  const open = link ?? (await openServer(settings.workers ?? '', { job: jobId.slice(0, 8), epoch }));
+  const { retryWindowMs, lateArrivalMs } = settings;
+  const source: TreeEvidence = evidenceOf(resources.source);
+  const all: RemoteLoadSetup = {
+    ...setup,
+    kind: 'load',
+    settings: { retryWindowMs, lateArrivalMs },
+    source,
+    bucketUuid: readsBack ? bucketUuid : undefined,
+  };
+  return new RemotePool<LoadKinds>({
+    link: open,
+    clock,
+    epoch,
+    leaseMs: settings.leaseMs ?? LEASE_MS,
+    lateArrivalMs: resources.remoteLateArrivalMs,
+    setup: all,
+    capMbps: settings.capMbps ?? 0,
+    ownLanes,
+    refusal: ({ user, clockMs }) => whyNot(user, clockMs, clock),
+    report,
+    counted: (counters) => addTraffic(traffic, counters, clock),
+    mend: ({ kind, ...told }) => {
+      if (kind === 'list' || kind === 'look') nameDevices(resources.source, told);
+    },
+  });
+}
+
+/** The client of the server is loaded only where there is one. */
+async function openServer(url: string, names: { readonly job: string; readonly epoch: string }): Promise<DriverLink> {
+  const options = natsOptions(url);
+  const { openNatsDriver } = await import('../remote/nats-driver.js');
+  return openNatsDriver(options, names);
+}
+
+const MOST_CLOCK_DIFFERENCE_MS = 300_000;
+
+function whyNot(user: number, clockMs: number, clock: Clock): string | undefined {
+  const mine = process.geteuid?.() ?? 0;
+  if (user !== mine)
+    return `it runs as user ${user}, the driver as user ${mine}: what they may read differs; run both as the same user`;
+  const seconds = Math.round((clockMs - clock.now()) / 1000);
+  if (Math.abs(seconds) * 1000 > MOST_CLOCK_DIFFERENCE_MS)
+    return `its clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}: set it right`;
+  return undefined;
+}
+
+function addTraffic(traffic: Traffic, counters: WorkerCounters, clock: Clock): void {
+  for (const field of ['requests', 'bytesSent', 'retries', 'throttled'] as const) traffic.add(field, counters[field]);
+  if (counters.uncertainMs > 0) traffic.setUncertainUntil(clock.monotonic() + counters.uncertainMs);
+  traffic.setWaitingSince(counters.waitingMs > 0 ? clock.now() - counters.waitingMs : 0);
+}
+
+interface WithDevice {
+  device: string;
+}
+
+/** Gives devices that a worker has called by a path the numbers that they have here. */
+function nameDevices(source: SourceTree, told: object): void {
+  const { part, result } = told as {
+    readonly part?: { readonly directories: readonly WithDevice[]; readonly links: readonly WithDevice[] };
+    readonly result?: Partial<WithDevice>;
+  };
+  const named: readonly Partial<WithDevice>[] = [...(part?.directories ?? []), ...(part?.links ?? []), result ?? {}];
+  for (const entry of named) {
+    const path = entry.device === undefined ? undefined : pathOfDevice(entry.device);
+    if (path) entry.device = deviceAt(source, path) ?? entry.device;
+  }
+}
+
+function deviceAt(source: SourceTree, path: Buffer): string | undefined {
+  try {
+    const directory = source.openDirectory(path);
+    try {
+      return directory.attributes().device;
+    } finally {
+      directory.close();
+    }
+  } catch (error) {
+    // A file of a file system of its own, or what is not there (any more): it stays apart.
+    if (isClfsError(error, 'entry')) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,66 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort } from './azurite.js';
+import { removeTree } from './tree.js';
+
+/** Whether there is a `nats-server` to run tests with; `.ci/run` installs it. */
+export const HAS_NATS = spawnSync('nats-server', ['--version']).status === 0;
+
+/** A server of workers. */
+export interface NatsServer {
+  readonly url: string;
+  /** Ends it: at once, without a word to anybody, or as one is ended. */
+  stop(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>;
+  /** Starts it again, where it was; it has forgotten what was in its memory. */
+  start(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** @param more lines of its configuration */
+export async function startNats(more = ''): Promise<NatsServer> {
+  const port = await freePort();
+  const directory = mkdtempSync(join(tmpdir(), 'clfs-nats-'));
+  const configuration = join(directory, 'server.conf');
+  writeFileSync(
+    configuration,
+    `host: 127.0.0.1\nport: ${port}\njetstream { store_dir: "${directory}", max_mem: 64MB }\n${more}\n`,
+  );
+  let child: ChildProcess | undefined;
+  const stop = async (signal: 'SIGKILL' | 'SIGTERM') => {
+    const ended = child && new Promise((resolve) => child?.once('exit', resolve));
+    child?.kill(signal);
+    await ended;
+    child = undefined;
+  };
+  const server: NatsServer = {
+    url: `nats://127.0.0.1:${port}`,
+    stop,
+    async start() {
+      child = spawn('nats-server', ['-c', configuration], { stdio: 'ignore' });
+      for (let tries = 0; !(await answers(port)); tries++) {
+        if (tries > 300 || child.exitCode !== null) throw new Error('nats-server does not start');
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    },
+    async close() {
+      if (child) await stop('SIGKILL');
+      removeTree(directory);
+    },
+  };
+  await server.start();
+  return server;
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('data', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+}

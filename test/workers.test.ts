@@ -1,0 +1,218 @@
+import { linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { connect } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { openLocalContainer } from '../src/container/local-container.js';
+import { expectFaithful } from './support/check.js';
+import { HAS_NATS, type NatsServer, startNats } from './support/nats.js';
+import { type Running, run, until } from './support/run-workers.js';
+import { removeTree, someBytes } from './support/tree.js';
+import { makeBase } from './support/whole-job.js';
+
+const FILES = 5000;
+const FILES_A_DIRECTORY = 500;
+
+/** A tree with hard links, a large file, and enough small ones that a fault comes in the middle. */
+function makeTree(root: string): void {
+  mkdirSync(root);
+  for (let d = 0; d * FILES_A_DIRECTORY < FILES; d++) {
+    const directory = join(root, `d${d}`);
+    mkdirSync(directory);
+    for (let f = 0; f < FILES_A_DIRECTORY; f++) writeFileSync(join(directory, `f${f}`), `${d}/${f} `.repeat(f % 50));
+    linkSync(join(directory, 'f7'), join(directory, 'link'));
+  }
+  writeFileSync(join(root, 'large'), someBytes(30 * 1048576, 5));
+}
+
+if (!HAS_NATS)
+  console.warn('nats-server is missing: nothing of workers on other machines is tested with a real server');
+
+describe.skipIf(!HAS_NATS)('workers', () => {
+  const base = makeBase('workers');
+  const source = join(base, 'source');
+  let server: NatsServer;
+  let started: Running[] = [];
+  let place = '';
+  let count = 0;
+
+  beforeAll(() => makeTree(source));
+  afterAll(() => removeTree(base));
+  beforeEach(async () => {
+    server = await startNats();
+    place = join(base, `test-${count++}`);
+    mkdirSync(place);
+  });
+  afterEach(async () => {
+    for (const { child } of started) {
+      child.kill('SIGCONT');
+      child.kill('SIGKILL');
+    }
+    await Promise.all(started.map(({ done }) => done));
+    started = [];
+    await server.close();
+    removeTree(place);
+  });
+
+  const container = () => join(place, 'container');
+  const start = (...args: string[]) => {
+    const running = run(args);
+    started.push(running);
+    return running;
+  };
+  const worker = (...more: string[]) => start('worker', `--join=${server.url}`, '--threads=1', ...more);
+  const load = (...more: string[]) =>
+    start(
+      'load',
+      source,
+      container(),
+      `--state-path=${join(place, 'state')}`,
+      `--workers=${server.url}`,
+      '--threads=0',
+      '--worker-lease=4s',
+      '--late-arrival=2s',
+      '--preserve-hardlinks',
+      ...more,
+    );
+  const hasBlobs = (some: number) => until(() => readdirSync(container()).length > some);
+  /** The load has come to its end, and the container holds the source and nothing else. */
+  const expectWhole = async (driver: Running) => {
+    const { code, stdout, stderr } = await driver.done;
+    expect(`${stdout}${stderr}`).toContain('Final Job Status: Completed\n');
+    expect(code).toBe(0);
+    const opened = openLocalContainer(container());
+    await expectFaithful(source, opened);
+    await opened.close();
+    const check = await run(['fsck', '--content', container()]).done;
+    expect(check.stdout).toContain(': 0 errors, 0 warnings');
+  };
+
+  it('do a load together, come while it runs, and wait for the next job', async () => {
+    const first = worker();
+    const driver = load();
+    await first.said(/takes part/);
+    await hasBlobs(100);
+    const second = worker();
+    await second.said(/takes part/);
+    await expectWhole(driver);
+    expect(driver.output().match(/takes part with 1 thread/g)).toHaveLength(2);
+    for (const each of [first, second]) await each.said(/no more in job/);
+    const again = start(
+      'load',
+      join(source, 'd1'),
+      join(place, 'next'),
+      `--state-path=${join(place, 'state-2')}`,
+      `--workers=${server.url}`,
+      '--threads=0',
+    );
+    expect((await again.done).code).toBe(0);
+    first.child.kill('SIGTERM');
+    expect((await first.done).code).toBe(0);
+  });
+
+  it('may be killed: what it had is done by others', async () => {
+    const [first, second] = [worker(), worker()];
+    const driver = load();
+    for (const each of [first, second]) await each.said(/takes part/);
+    await hasBlobs(500);
+    first.child.kill('SIGKILL');
+    await expectWhole(driver);
+    expect(driver.output()).toMatch(/has gone: it was not heard of for \d+ s; \d+ of its tasks are given to others/);
+  });
+
+  it('may be frozen for longer than its lease, and go on: nothing that it does then counts, or is left', async () => {
+    const [first, second] = [worker(), worker()];
+    const driver = load();
+    for (const each of [first, second]) await each.said(/takes part/);
+    await hasBlobs(500);
+    first.child.kill('SIGSTOP');
+    await driver.said(/has gone: it was not heard of for \d+ s; \d+ of its tasks are given to others/);
+    first.child.kill('SIGCONT');
+    await first.said(/no more in job/);
+    await expectWhole(driver);
+  });
+
+  it.each(['SIGTERM', 'SIGKILL'] as const)('outlive their server, ended by %s and started again', async (signal) => {
+    const [first, second] = [worker(), worker()];
+    const driver = load();
+    for (const each of [first, second]) await each.said(/takes part/);
+    await hasBlobs(500);
+    await server.stop(signal);
+    await driver.said(/the server of the workers does not answer/);
+    await server.start();
+    await driver.said(/the server of the workers is there/);
+    await expectWhole(driver);
+    // Shorter than their lease: they go on with what they have.
+    expect(driver.output()).not.toContain('has gone');
+  });
+
+  it('give up what they have when their server is away for longer than the lease, and begin anew', async () => {
+    const first = worker();
+    const driver = load();
+    await first.said(/takes part/);
+    await hasBlobs(500);
+    await server.stop('SIGKILL');
+    await first.said(/no more in job .*: the driver has not answered in time/);
+    await server.start();
+    await expectWhole(driver);
+    expect(driver.output().match(/takes part with 1 thread/g)).toHaveLength(2);
+  });
+
+  it('work for a driver that was killed and goes on, on new names', async () => {
+    const first = worker();
+    const killed = load();
+    await first.said(/takes part/);
+    await hasBlobs(500);
+    killed.child.kill('SIGKILL');
+    await killed.done;
+    const driver = load('--new-session=false');
+    await first.said(/no more in job .*: (?:the driver has not answered in time|the driver has ended)/);
+    await expectWhole(driver);
+    expect(driver.output()).toContain('takes part');
+  });
+
+  it('are refused with the reason, on both ends, where they see another tree', async () => {
+    const other = join(place, 'other');
+    mkdirSync(other);
+    writeFileSync(join(other, 'file'), 'another one');
+    const wrong = worker(`--source=${other}`);
+    const driver = load();
+    await wrong.said(/cannot take part in job .*: its source is another tree/);
+    await driver.said(/is refused: its source is another tree/);
+    const right = worker();
+    await right.said(/takes part/);
+    await expectWhole(driver);
+    expect(wrong.output()).not.toMatch(/takes part/);
+  });
+
+  it('are refused with the reason, on both ends, where they speak another protocol', async () => {
+    const driver = load();
+    await driver.said(/Transfer/);
+    const client = await connect({ servers: server.url.slice('nats://'.length) });
+    const candidate = {
+      protocol: 99,
+      wire: 15,
+      version: '9.9',
+      worker: 'w',
+      name: 'from the future',
+      lanes: 1,
+      user: 0,
+    };
+    const answer = await client.request('clfs.apply', JSON.stringify(candidate), { timeout: 10_000 });
+    expect(answer.json()).toMatchObject({ refused: expect.stringContaining("version 99 of the workers' protocol") });
+    await client.close();
+    await driver.said(/from the future is refused: it speaks version 99/);
+    worker();
+    await expectWhole(driver);
+  });
+
+  it('say what is wrong where there is no server, or a password in its address', async () => {
+    await server.stop('SIGKILL');
+    const driver = load();
+    expect((await driver.done).code).toBe(1);
+    expect(driver.output()).toContain('Cannot reach the server of the workers');
+    const told = start('worker', '--join=nats://me:secret@127.0.0.1:1');
+    expect((await told.done).code).toBe(2);
+    expect(told.output()).toContain('has a user or a password in it');
+    expect(told.output()).not.toContain('secret');
+  });
+});
