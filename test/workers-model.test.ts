@@ -276,13 +276,13 @@ async function live(seed: number) {
     cancelled: () => new Error('cancelled'),
   });
   const troubled = trouble();
-  let failure: unknown;
-  await engine.run(pool, new AbortController().signal).catch((error: unknown) => {
+  let failure: Error | undefined;
+  await engine.run(pool, new AbortController().signal).catch((error: Error) => {
     failure = error;
   });
   over = true;
   await troubled;
-  if (failure !== undefined && !String(failure).includes('workers in a row')) throw failure;
+  if (failure !== undefined && !failure.message.includes('workers in a row')) throw failure;
   const endMs = Math.max(engine.uncertainUntilMs, time.ms);
   if (engine.uncertainUntilMs > 0) count('something was lost');
   await time.sleep(endMs - time.ms + 1);

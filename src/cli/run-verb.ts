@@ -18,7 +18,8 @@ export async function runVerb(run: (io: VerbIo) => Promise<number>, json = false
   const io = createIo(signal);
   try {
     const exit = await run(io);
-    await io.finish();
+    // A worker is ended by a signal, and that is no failure.
+    if (!signal.aborted) await io.finish();
     return exit;
   } catch (error) {
     io.clearProgress();

@@ -260,7 +260,7 @@ export class Engine<M extends Kinds<M>> {
     const ticket = ++this.#ticket;
     this.#lanes[lane] += work.units;
     this.#running.set(ticket, { work, lane });
-    this.#runner?.submit(lane, ticket, work.message, work.units);
+    this.#runner?.submit(lane, ticket, work.message, work.units, work.alone);
   }
 
   /** The lane with the least to do for its size. Without any, work waits for lanes elsewhere. */

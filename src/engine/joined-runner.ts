@@ -14,9 +14,9 @@ export function joinRunners<M extends Kinds<M>>(first: Runner<M>, second: Runner
       first.start(events);
       second.start(events);
     },
-    submit(lane, ticket, task, units) {
-      if (lane < first.lanes) first.submit(lane, ticket, task, units);
-      else second.submit(lane - first.lanes, ticket, task, units);
+    submit(lane, ticket, task, units, alone) {
+      if (lane < first.lanes) first.submit(lane, ticket, task, units, alone);
+      else second.submit(lane - first.lanes, ticket, task, units, alone);
     },
     recorded: () => second.recorded?.(),
     stop() {

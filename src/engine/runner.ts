@@ -33,8 +33,9 @@ export interface Runner<M extends Kinds<M>> {
    * Gives a task to a lane, which may have several at once. A ticket is used once.
    *
    * @param units how much of a lane it takes
+   * @param alone nothing else is to run in its process, where that is another one: lanes have gone with it
    */
-  submit(lane: number, ticket: number, task: TaskMessage<M>, units: number): void;
+  submit(lane: number, ticket: number, task: TaskMessage<M>, units: number, alone?: boolean): void;
   /** What was told so far is recorded, durably: who waits for that may be answered. */
   recorded?(): void;
   /** Has tasks end what is under way and begin nothing new; each still tells its result. */

@@ -48,6 +48,8 @@ export interface Work<M extends Kinds<M>> {
   readonly lane: number | undefined;
   part(message: PartMessage<M>, turn: Turn<M>): void;
   done(message: ResultMessage<M>, turn: Turn<M>, lane: number): void;
+  /** Whether so many lanes have gone with it that one more names it: then nothing else should go with it. */
+  readonly alone: boolean;
   /** @param suspect whether the work may be why the lane is gone */
   lost(turn: Turn<M>, suspect: boolean): void;
 }
@@ -64,6 +66,9 @@ export function workOf<M extends Kinds<M>>() {
       message,
       units: spec.units,
       lane: spec.lane,
+      get alone() {
+        return losses === MOST_LOSSES - 1;
+      },
       part(told, turn) {
         if (!isPartOf<M, K>(kind, told)) throw wrongKind(kind, told.kind);
         spec.part?.(told.part, turn);

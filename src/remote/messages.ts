@@ -116,7 +116,7 @@ export interface Failure {
 }
 
 /** Bytes of any plain data; big integers and byte arrays stay what they are. */
-export function encode(value: Question | Answer | unknown): Buffer {
+export function encode(value: unknown): Buffer {
   return serialize(value);
 }
 

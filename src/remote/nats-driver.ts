@@ -60,7 +60,8 @@ class NatsDriver implements DriverLink {
   /** Tickets that nobody has taken. */
   readonly #offered = new Set<number>();
   /** Of them those that are to be published. */
-  #toPublish: number[] = [];
+  #toPublish: { readonly ticket: number; readonly id: string }[] = [];
+  #offers = 0;
   #underWay = 0;
   #incarnation = 0;
   #stream = '';
@@ -98,7 +99,7 @@ class NatsDriver implements DriverLink {
 
   offer(ticket: number): void {
     this.#offered.add(ticket);
-    this.#toPublish.push(ticket);
+    this.#toPublish.push(this.#offerOf(ticket));
     this.#publishNext();
   }
 
@@ -139,24 +140,30 @@ class NatsDriver implements DriverLink {
     });
     const former = this.#stream;
     this.#stream = stream;
-    this.#toPublish = [...this.#offered];
+    this.#toPublish = [...this.#offered].map((ticket) => this.#offerOf(ticket));
     if (former !== '') await this.#manager.streams.delete(former).catch(() => false);
     this.#publishNext();
   }
 
+  /** Publishing it again counts once; offering it again counts anew. */
+  #offerOf(ticket: number) {
+    return { ticket, id: String(++this.#offers) };
+  }
+
   #publishNext(): void {
     while (this.#underWay < MOST_UNDER_WAY && this.#stream !== '' && !this.#closed) {
-      const ticket = this.#toPublish.shift();
-      if (ticket === undefined) return;
+      const offer = this.#toPublish.shift();
+      if (!offer) return;
+      const { ticket, id } = offer;
       if (!this.#offered.has(ticket)) continue;
       this.#underWay++;
       const stream = this.#stream;
-      const options = { msgID: String(ticket), expect: { streamName: stream }, timeout: PUBLISH_MS, retries: 1 };
+      const options = { msgID: id, expect: { streamName: stream }, timeout: PUBLISH_MS, retries: 1 };
       this.#client
         .publish(taskSubject(stream), String(ticket), options)
         .catch(async () => {
           await delay(AGAIN_MS);
-          if (stream === this.#stream) this.#toPublish.unshift(ticket);
+          if (stream === this.#stream) this.#toPublish.unshift(offer);
           await this.#requireStream();
         })
         .finally(() => {

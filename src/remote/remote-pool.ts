@@ -17,6 +17,8 @@ export interface PoolParts<M extends Kinds<M>> extends Omit<WorkersParts, 'gone'
 interface Ticket<M extends Kinds<M>> {
   readonly task: TaskMessage<M>;
   readonly units: number;
+  /** Whoever does it does nothing else meanwhile. */
+  readonly alone: boolean;
   /** Who does it; undefined as long as it is in the queue. */
   holder: RemoteWorker | undefined;
   pieces: TaskInPieces | undefined;
@@ -25,6 +27,7 @@ interface Ticket<M extends Kinds<M>> {
   recorded: number;
 }
 
+const OFFER_AGAIN_MS = 200;
 /** How long a pool that is closed tells its workers so. */
 const FAREWELL_MS = 1500;
 
@@ -70,10 +73,11 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     if (this.workers.lanes > 0) setImmediate(() => events.remoteLanes(this.workers.lanes));
   }
 
-  submit(_lane: number, number: number, task: TaskMessage<M>, units: number): void {
+  submit(_lane: number, number: number, task: TaskMessage<M>, units: number, alone = false): void {
     this.#tickets.set(number, {
       task,
       units,
+      alone,
       holder: undefined,
       pieces: undefined,
       told: new Reassembly(),
@@ -171,7 +175,13 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
       answer({ to: 'take', go: false });
       return;
     }
+    if (!isMine && (worker.alone || (ticket.alone && worker.tickets.size > 0))) {
+      this.#offerAgain(number, ticket);
+      answer({ to: 'take', go: false });
+      return;
+    }
     if (!isMine) {
+      worker.alone = ticket.alone;
       ticket.holder = worker;
       worker.tickets.add(number);
       this.#link.withdraw(number);
@@ -179,6 +189,13 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     ticket.pieces ??= new TaskInPieces(ticket.task, this.#link.longestBytes);
     const { pieces } = ticket;
     answer({ to: 'take', go: true, units: ticket.units, pieces: pieces.count, bytes: pieces.at(piece) });
+  }
+
+  /** Nobody has it yet: it is the same ticket, for somebody who has room for it. */
+  #offerAgain(number: number, ticket: Ticket<M>): void {
+    this.#clock.after(OFFER_AGAIN_MS, () => {
+      if (this.#tickets.get(number) === ticket && !ticket.holder) this.#link.offer(number);
+    });
   }
 
   #told(worker: RemoteWorker, question: Extract<Question, { say: 'tell' }>, answer: (value: Answer) => void): void {
@@ -229,7 +246,9 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
   }
 
   #forget(number: number): boolean {
-    this.#tickets.get(number)?.holder?.tickets.delete(number);
+    const holder = this.#tickets.get(number)?.holder;
+    holder?.tickets.delete(number);
+    if (holder?.tickets.size === 0) holder.alone = false;
     return this.#tickets.delete(number);
   }
 }

@@ -32,6 +32,8 @@ export interface WorkersParts {
 export interface RemoteWorker {
   readonly candidate: Candidate;
   readonly tickets: Set<number>;
+  /** It has one ticket, and is to have no other beside. */
+  alone: boolean;
   /** On the monotonic clock. */
   heardMs: number;
   /** When it was told the last time that it may go on. */
@@ -119,6 +121,7 @@ export class RemoteWorkers {
     this.#workers.set(id, {
       candidate,
       tickets: new Set(),
+      alone: false,
       heardMs: now,
       answeredMs: now,
       counters: NOTHING,

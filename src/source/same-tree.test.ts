@@ -63,7 +63,8 @@ describe('devices of another machine', () => {
       ...tree,
       openDirectory: (path: Buffer) => {
         const directory = tree.openDirectory(path);
-        const device = (name: Buffer) => (Buffer.from('directory').equals(name) ? 'other' : directory.attributes().device);
+        const device = (name: Buffer) =>
+          Buffer.from('directory').equals(name) ? 'other' : directory.attributes().device;
         return {
           ...directory,
           list: () => directory.list(),

@@ -65,22 +65,22 @@ export class FaultyNet {
   }
 
   driver(longestBytes = 2048): DriverLink {
-    const net = this;
+    const queue = () => `queue-${this.#incarnation}`;
     return {
       longestBytes,
       get queue() {
-        return `queue-${net.#incarnation}`;
+        return queue();
       },
-      listen(listener) {
-        net.#listener = listener;
+      listen: (listener) => {
+        this.#listener = listener;
       },
-      offer(ticket) {
-        net.#offered.add(ticket);
-        if (!net.#away) net.#queue.set(ticket, { deliveries: 0, heldUntilMs: 0 });
+      offer: (ticket) => {
+        this.#offered.add(ticket);
+        if (!this.#away) this.#queue.set(ticket, { deliveries: 0, heldUntilMs: 0 });
       },
-      withdraw: (ticket) => void net.#offered.delete(ticket),
+      withdraw: (ticket) => void this.#offered.delete(ticket),
       close: async () => {
-        net.#listener = undefined;
+        this.#listener = undefined;
       },
     };
   }
