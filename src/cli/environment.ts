@@ -56,6 +56,23 @@ export const ENVIRONMENT: readonly VariableGroup[] = [
     ],
   },
   {
+    title: 'The server of workers on other machines (--workers, --join)',
+    variables: [
+      { name: 'CLFSLOAD_NATS_CREDS', meaning: 'A file of credentials (JWT and seed).' },
+      { name: 'CLFSLOAD_NATS_USER', meaning: 'The user, in their place.' },
+      { name: 'CLFSLOAD_NATS_PASSWORD', meaning: 'The password of that user.' },
+      { name: 'CLFSLOAD_NATS_PASSWORD_FILE', meaning: 'A file with that password, in its place.' },
+      { name: 'CLFSLOAD_NATS_TOKEN', meaning: 'A token, in place of a user.' },
+      { name: 'CLFSLOAD_NATS_CA', meaning: 'A file with the certificate that has signed that of the server.' },
+      {
+        name: 'CLFSLOAD_NATS_CERT',
+        meaning: 'A file with a certificate for this client, where the server verifies it.',
+      },
+      { name: 'CLFSLOAD_NATS_KEY', meaning: 'A file with the key of that certificate.' },
+      { name: 'CLFSLOAD_NATS_INBOX', meaning: 'Beginning of the subjects by which answers come. Default: _INBOX.' },
+    ],
+  },
+  {
     title: 'The network and the machine',
     variables: [
       {

@@ -82,6 +82,7 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
     load: async () => (await import('./verbs/cat.js')).cat,
   },
   worker: {
+    group: 'Jobs',
     summary: 'take part in jobs of other machines',
     load: async () => (await import('./verbs/worker.js')).worker,
   },

@@ -1,7 +1,8 @@
 import { availableParallelism } from 'node:os';
-import { redact, serveWorker } from '../../index.js';
+import { escapeText, redact, serveWorker } from '../../index.js';
 import { parseThreads, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
+import { fieldsLine } from '../fields-line.js';
 import { presentPath } from '../local-path.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 
@@ -53,8 +54,8 @@ export const worker: Verb = {
       identity: { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain },
       signal: io.signal,
       report: (text) => {
-        const line = json ? JSON.stringify({ time: new Date().toISOString(), text: redact(text) }) : redact(text);
-        void io.write(`${line}\n`);
+        const told = redact(text);
+        void io.write(json ? fieldsLine({ time: new Date().toISOString(), text: told }) : `${escapeText(told)}\n`);
       },
     });
     return Exit.ok;
