@@ -9,7 +9,7 @@ import { type Running, run, until } from './support/run-workers.js';
 import { removeTree, someBytes } from './support/tree.js';
 import { makeBase } from './support/whole-job.js';
 
-const FILES = 5000;
+const FILES = 3000;
 const FILES_A_DIRECTORY = 500;
 
 /** A tree with hard links, a large file, and enough small ones that a fault comes in the middle. */
@@ -21,7 +21,7 @@ function makeTree(root: string): void {
     for (let f = 0; f < FILES_A_DIRECTORY; f++) writeFileSync(join(directory, `f${f}`), `${d}/${f} `.repeat(f % 50));
     linkSync(join(directory, 'f7'), join(directory, 'link'));
   }
-  writeFileSync(join(root, 'large'), someBytes(30 * 1048576, 5));
+  writeFileSync(join(root, 'large'), someBytes(20 * 1048576, 5));
 }
 
 if (!HAS_NATS)
@@ -113,7 +113,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     const [first, second] = [worker(), worker()];
     const driver = load();
     for (const each of [first, second]) await each.said(/takes part/);
-    await hasBlobs(500);
+    await hasBlobs(300);
     first.child.kill('SIGKILL');
     await expectWhole(driver);
     expect(driver.output()).toMatch(/has gone: it was not heard of for \d+ s; \d+ of its tasks are given to others/);
@@ -123,7 +123,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     const [first, second] = [worker(), worker()];
     const driver = load();
     for (const each of [first, second]) await each.said(/takes part/);
-    await hasBlobs(500);
+    await hasBlobs(300);
     first.child.kill('SIGSTOP');
     await driver.said(/has gone: it was not heard of for \d+ s; \d+ of its tasks are given to others/);
     first.child.kill('SIGCONT');
@@ -135,7 +135,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     const [first, second] = [worker(), worker()];
     const driver = load();
     for (const each of [first, second]) await each.said(/takes part/);
-    await hasBlobs(500);
+    await hasBlobs(300);
     await server.stop(signal);
     await driver.said(/the server of the workers does not answer/);
     await server.start();
@@ -149,7 +149,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     const first = worker();
     const driver = load();
     await first.said(/takes part/);
-    await hasBlobs(500);
+    await hasBlobs(300);
     await server.stop('SIGKILL');
     await first.said(/no more in job .*: the driver has not answered in time/);
     await server.start();
@@ -161,7 +161,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     const first = worker();
     const killed = load();
     await first.said(/takes part/);
-    await hasBlobs(500);
+    await hasBlobs(300);
     killed.child.kill('SIGKILL');
     await killed.done;
     const driver = load('--new-session=false');

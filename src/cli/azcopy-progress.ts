@@ -20,6 +20,8 @@ export interface ProgressFields {
   readonly throughput_delta_secs: number;
   readonly time_eta: number | null;
   readonly time_report: number;
+  /** Only with --workers. */
+  readonly workers?: number;
 }
 
 /** Turns snapshots into the fields of Progress messages; throughput is that since the message before. */
@@ -49,6 +51,7 @@ export class AzcopyMeter {
       throughput_delta_secs: deltaMs / 1000,
       time_eta: secondsLeft === undefined ? null : report + Math.round(secondsLeft),
       time_report: report,
+      ...(now.workers === undefined ? {} : { workers: now.workers }),
     };
   }
 }
@@ -112,6 +115,7 @@ export function azcopyLine(now: ProgressSnapshot, fields: ProgressFields, column
 
 function detailsOf(now: ProgressSnapshot, { time_eta, time_report }: ProgressFields): readonly string[] {
   const parts: string[] = [now.phase];
+  if (now.workers !== undefined) parts.push(counted(now.workers, 'workers'));
   if (now.scanning) parts.push('totals still growing');
   parts.push(`overall ${megabitsPerSecond(now.sessionBytes, now.elapsedMs).toFixed(1)} Mb/s`);
   if (time_eta !== null) parts.push(`${durationText(time_eta - time_report)} left`);

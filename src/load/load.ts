@@ -97,7 +97,10 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
       options.onEvent?.({ kind: 'message', text });
     };
     const pool = await openPool(job, constants, lz4, own.lanes, clock, report, internals?.workers);
-    if (pool) runner = joinRunners(own, pool);
+    if (pool) {
+      runner = joinRunners(own, pool);
+      progress.workers = () => pool.workers.present.length;
+    }
     const warnings = warningsBefore(resources.destination, options.statePath, clock.now());
     const parts = { options, logFile, job, context, work, runner, lz4, traffic: resources.traffic, signal, warnings };
     return await new Session(parts).run();

@@ -47,6 +47,8 @@ export interface ProgressSnapshot {
   readonly throttled: number;
   /** Since when, in milliseconds since 1970, the service does not answer; 0 when it does. */
   readonly waitingSinceMs: number;
+  /** Workers on other machines that are there; undefined where none can be. */
+  readonly workers: number | undefined;
   /** Milliseconds since the session began. */
   readonly elapsedMs: number;
 }
@@ -78,6 +80,8 @@ const COUNT_LISTED_MS = 5000;
 /** Counters of a running load, to be polled. */
 export class Progress {
   phase: Phase = 'Init';
+  /** Tells how many workers on other machines are there. */
+  workers: (() => number) | undefined;
   found = 0;
   failed = 0;
   /** Failures of the current session: what `--max-errors` counts. */
@@ -188,6 +192,7 @@ export class Progress {
       retries: traffic?.retries ?? 0,
       throttled: traffic?.throttled ?? 0,
       waitingSinceMs: traffic?.waitingSince ?? 0,
+      workers: this.workers?.(),
       elapsedMs: this.#clock.monotonic() - this.#begunMs,
     };
   }
