@@ -66,7 +66,7 @@ async function createCredential(
   env: NodeJS.ProcessEnv,
   onPrompt: (text: string) => void,
 ): Promise<TokenCredential> {
-  const identity = await import('@azure/identity');
+  const identity = await loadLibrary();
   const tenantId = env.AZCOPY_TENANT_ID || undefined;
   const authorityHost = env.AZCOPY_ACTIVE_DIRECTORY_ENDPOINT || DEFAULT_AUTHORITY;
   const authority = {
@@ -113,6 +113,20 @@ async function createCredential(
         ...authority,
         userPromptCallback: ({ message }) => onPrompt(message),
       });
+  }
+}
+
+/** It is no part of the package: most users have a SAS, and need none of its 50 packages. @throws ClfsError `usage` */
+async function loadLibrary(): Promise<typeof import('@azure/identity')> {
+  try {
+    return await import('@azure/identity');
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw cause;
+    throw new ClfsError(
+      'usage',
+      'To log in with Entra ID (AZCOPY_AUTO_LOGIN_TYPE) the package @azure/identity is needed: install it beside this program, "npm install -g @azure/identity" where that was installed with -g. A SAS or ACCOUNT_KEY needs nothing.',
+      { cause },
+    );
   }
 }
 

@@ -73,7 +73,7 @@ async function createSource(
   }
   if (query === '' && hasSharedKey(env)) {
     return async () => {
-      const sas = await signWithKey(place.address, env, Date.now());
+      const sas = signWithKey(place.address, env, Date.now());
       return { authorization: { query: sas.query, bearer: '' }, expiresMs: sas.expiresMs };
     };
   }
