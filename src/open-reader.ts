@@ -2,6 +2,7 @@ import { type AuditCrew, type CrewOptions, openAuditCrew } from './audit/open-cr
 import type { Container } from './container/container.js';
 import { openContainer, parseContainer } from './container/open-container.js';
 import { Traffic } from './container/traffic.js';
+import { ClfsError } from './error.js';
 import { GEOMETRY } from './format/geometry.js';
 import { type IdentityOptions, openIdentity } from './identity/identity.js';
 import { openLz4 } from './lz4/lz4.js';
@@ -9,6 +10,7 @@ import { createDirectFinder } from './namespace/object-finder.js';
 import { indexContainer, type ObjectIndex } from './namespace/object-index.js';
 import { Pace } from './namespace/pace.js';
 import { ContainerReader } from './namespace/reader.js';
+import { checkOptions, option } from './option-checks.js';
 import { type OpenSalvage, openSalvage } from './salvage/open-salvage.js';
 
 /** How a container is opened for reading. */
@@ -22,6 +24,13 @@ export interface ReaderOptions {
   /** How to log in where the URL has no SAS. */
   readonly identity?: IdentityOptions;
 }
+
+const READER_CHECKS = {
+  retryWindowMs: option.amount,
+  onWaiting: option.call,
+  signal: option.signal,
+  identity: option.fields,
+} as const satisfies Record<keyof ReaderOptions, unknown>;
 
 /** A container that is open for reading. To be closed. */
 export interface OpenReader {
@@ -52,6 +61,8 @@ const DEFAULT_RETRY_WINDOW_MS = 60_000;
  * @throws ClfsError `usage`, `access-denied`, `container-missing`
  */
 export async function openReader(text: string, options: ReaderOptions = {}): Promise<OpenReader> {
+  if (typeof text !== 'string') throw new ClfsError('usage', 'openReader takes a container as text: a URL or a path.');
+  checkOptions('openReader', options, READER_CHECKS);
   const parsed = parseContainer(text);
   const retryWindowMs = options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS;
   const identity = await openIdentity(parsed, options.identity);

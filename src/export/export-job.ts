@@ -19,6 +19,7 @@ import { indexContainer } from '../namespace/object-index.js';
 import { Pace } from '../namespace/pace.js';
 import { ContainerReader, type ReaderOverlay } from '../namespace/reader.js';
 import { type SharedObjects, shareObjects } from '../namespace/shared-objects.js';
+import { checkOptions } from '../option-checks.js';
 import { joinPath } from '../paths/join-path.js';
 import { threadCount } from '../posix/descriptors.js';
 import { keepFreedMemory } from '../posix/malloc.js';
@@ -31,7 +32,7 @@ import { identifyContainer } from './identify-container.js';
 import { ExportJobContext } from './job-context.js';
 import { claimState, createState, type ExportWish } from './open-export.js';
 import { type OpenTarget, openTarget, reopenTarget } from './open-target.js';
-import type { ExportJobOptions, ExportSummary } from './options.js';
+import { EXPORT_CHECKS, type ExportJobOptions, type ExportSummary } from './options.js';
 import { salvageRootName } from './salvage-root.js';
 import { ExportSession } from './session.js';
 import type { ExportState } from './state/export-state.js';
@@ -51,6 +52,7 @@ const DEFAULT_RETRY_WINDOW_MS = 60_000;
  *   `not-found`, `format`; nothing is left behind then
  */
 export async function exportJob(options: ExportJobOptions): Promise<ExportSummary> {
+  checkOptions('exportJob', options, EXPORT_CHECKS, ['container', 'target']);
   keepFreedMemory();
   const { internals = {} } = options;
   const parsed: ParsedContainer = internals.container

@@ -1,6 +1,7 @@
 import type { Container } from '../container/container.js';
 import type { Geometry } from '../format/geometry.js';
 import type { IdentityOptions } from '../identity/identity.js';
+import { choiceOption, countOption, option } from '../option-checks.js';
 import type { SalvageCounts } from '../salvage/salvage.js';
 import type { FailureGroup } from '../state/failure-groups.js';
 import type { CommitHooks } from '../state/job-database.js';
@@ -66,6 +67,33 @@ export interface ExportJobOptions {
   /** For tests of this program. */
   readonly internals?: ExportInternals;
 }
+
+/** As many as `--threads` takes. */
+const MOST_THREADS = 1024;
+
+/** What {@link ExportJobOptions} take. */
+export const EXPORT_CHECKS = {
+  container: option.text,
+  path: option.path,
+  target: option.path,
+  statePath: option.text,
+  newSession: option.flag,
+  overwrite: choiceOption('never', 'if-different', 'always'),
+  sparse: option.flag,
+  choice: option.fields,
+  salvage: option.flag,
+  onSalvaging: option.call,
+  maxErrors: countOption(),
+  threads: countOption(MOST_THREADS),
+  retryWindowMs: option.amount,
+  identity: option.fields,
+  signal: option.signal,
+  onListed: option.call,
+  onFailure: option.call,
+  onMessage: option.call,
+  onStart: option.call,
+  internals: option.fields,
+} as const satisfies Record<keyof ExportJobOptions, unknown>;
 
 /** Parts of an export that tests replace. */
 interface ExportInternals {

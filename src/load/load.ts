@@ -13,6 +13,7 @@ import { GEOMETRY } from '../format/geometry.js';
 import type { LoadWish, RunSettings } from '../job/load-spec.js';
 import { type JobLog, openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
+import { checkOptions } from '../option-checks.js';
 import type { DriverLink } from '../remote/link.js';
 import type { RemotePool } from '../remote/remote-pool.js';
 import { type Clock, systemClock } from '../time/clock.js';
@@ -33,7 +34,7 @@ import { JobContext } from './job-context.js';
 import { openLoadWorkers } from './load-workers.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type OpenJob, resumeJob } from './open-job.js';
-import type { LoadOptions, LoadSummary } from './options.js';
+import { LOAD_CHECKS, type LoadOptions, type LoadSummary } from './options.js';
 import { Progress } from './progress.js';
 import { openResources, requirePlaces } from './resources.js';
 import { Session } from './session.js';
@@ -48,6 +49,7 @@ import { Session } from './session.js';
  * `access-denied`, `service…`; nothing is left behind then
  */
 export async function load(options: LoadOptions): Promise<LoadSummary> {
+  checkOptions('load', options, LOAD_CHECKS);
   if (!options.statePath) throw new ClfsError('usage', 'please specify a state-path');
   const { internals, newSession } = options;
   const clock = internals?.clock ?? systemClock;

@@ -2,7 +2,8 @@ import type { Container } from '../container/container.js';
 import type { Geometry } from '../format/geometry.js';
 import type { IdentityOptions } from '../identity/identity.js';
 import type { Compression, RunSettings } from '../job/load-spec.js';
-import type { LogLevel } from '../log/job-log.js';
+import { LOG_LEVELS, type LogLevel } from '../log/job-log.js';
+import { choiceOption, countOption, option } from '../option-checks.js';
 import type { DriverLink } from '../remote/link.js';
 import type { Selection } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
@@ -47,6 +48,37 @@ export interface LoadOptions extends RunSettings {
   /** For tests of this program. */
   readonly internals?: LoadInternals;
 }
+
+/** As many as `--threads` takes. */
+const MOST_THREADS = 1024;
+
+/** What {@link LoadOptions} take. */
+export const LOAD_CHECKS = {
+  source: option.path,
+  destination: option.text,
+  statePath: option.text,
+  newSession: option.flag,
+  compression: choiceOption('LZ4', 'DISABLED'),
+  preserveHardLinks: option.flag,
+  selection: option.fields,
+  manifest: option.text,
+  knownSize: option.fields,
+  logLevel: choiceOption(...LOG_LEVELS),
+  identity: option.fields,
+  signal: option.signal,
+  onEvent: option.call,
+  onStart: option.call,
+  internals: option.fields,
+  maxErrors: countOption(),
+  capMbps: option.amount,
+  concurrency: countOption(),
+  threads: countOption(MOST_THREADS),
+  estimate: option.flag,
+  logDirectory: option.text,
+  retryWindowMs: option.amount,
+  lateArrivalMs: option.amount,
+  checkListing: option.flag,
+} as const satisfies Record<keyof LoadOptions, unknown>;
 
 /** Parts of a load that tests replace. */
 interface LoadInternals {
