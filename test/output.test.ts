@@ -470,7 +470,7 @@ describe('help', () => {
         'bash',
         [
           '-c',
-          `${stdout}\nCOMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); _clfsload; echo "\${COMPREPLY[*]}"`,
+          `${stdout}\nCOMP_WORDS=(${words}); COMP_CWORD=$((\${#COMP_WORDS[@]} - 1)); if [ "\${COMP_WORDS[0]}" = azcopy ]; then _clfsload_azcopy; else _clfsload; fi; echo "\${COMPREPLY[*]}"`,
         ],
         {
           encoding: 'utf8',
@@ -479,8 +479,16 @@ describe('help', () => {
     expect(complete('clfsload ver')).toBe('verify');
     expect(complete('clfsload load --new')).toBe('--new-session');
     expect(complete('clfsload verify --time')).toBe('--time-tolerance');
-    expect((await runProgram('clfsload', ['completion', 'zsh'])).stdout).toMatch(/^#compdef clfsload\n/);
-    expect((await runProgram('clfsload', ['completion', 'fish'])).code).toBe(2);
+    expect(complete('azcopy lo')).toBe('load');
+    expect(complete('azcopy load c')).toBe('clfs');
+    expect(complete('azcopy load clfs --new')).toBe('--new-session');
+    expect(complete('azcopy clfs ver')).toBe('verify');
+    expect(complete('azcopy clfs verify --time')).toBe('--time-tolerance');
+    expect((await runProgram('clfsload', ['completion', 'zsh'])).stdout).toMatch(/^#compdef clfsload azcopy\n/);
+    const fish = await runProgram('clfsload', ['completion', 'fish']);
+    expect(fish.stdout).toContain("complete -c clfsload -n '__fish_seen_subcommand_from verify' -l time-tolerance -d ");
+    expect(fish.stdout).toContain("complete -c azcopy -n '__fish_seen_subcommand_from verify' -l time-tolerance -d ");
+    expect((await runProgram('clfsload', ['completion', 'csh'])).code).toBe(2);
   });
 
   it('a mistyped verb or flag gets a suggestion', async () => {

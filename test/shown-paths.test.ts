@@ -188,7 +188,7 @@ describe('bytes of the command line', () => {
     const stopped = runRaw([...whole, '--threads=0', '--max-errors=0', `--state-path=${join(home, 'state')}`]);
     expect([stopped.code, stopped.stderr]).toEqual([0, '']);
     expect(readFileSync(below(target, 'inside'), 'latin1')).toBe('inside ff');
-    expect(runRaw([...whole, '--dry-run']).stdout).toMatch(/^1 entries would be written .* 0 replaced, 1 left/);
+    expect(runRaw([...whole, '--dry-run']).stdout).toMatch(/^1 entry would be written .* 0 replaced, 1 left/);
     // Beside the target, and away in the end.
     expect(runRaw(whole).stdout).toMatch(/^1 entries written .* 1 there already/);
     expect(readdirSync(Buffer.from(home), 'hex').sort()).toEqual(['7374617465', 'ff']);

@@ -78,6 +78,8 @@ export const LOAD_CHECKS = {
   retryWindowMs: option.amount,
   lateArrivalMs: option.amount,
   checkListing: option.flag,
+  workers: option.text,
+  leaseMs: option.amount,
 } as const satisfies Record<keyof LoadOptions, unknown>;
 
 /** Parts of a load that tests replace. */

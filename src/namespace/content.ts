@@ -11,7 +11,7 @@ export const SEGMENTS_AHEAD = 3;
  * are fetched.
  *
  * @param length most bytes; undefined for all that follow
- * @returns pieces; of a file with gaps some of them are {@link isGap}
+ * @returns pieces; of a file with gaps some of them are `isGap`
  * @throws ClfsError `format`, also when the content is not as long as the inode says; `not-found` when a segment is
  * missing
  */

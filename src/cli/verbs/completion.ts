@@ -5,8 +5,12 @@ import { Exit, plainCommand, type Verb } from './verb.js';
 /** A command as a shell completes it. */
 interface Completed {
   readonly name: string;
+  readonly summary: string;
   readonly flags: readonly string[];
+  readonly options: readonly { readonly long: string; readonly text: string }[];
 }
+
+const SHELLS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
 
 /**
  * `completion`: a script for a shell.
@@ -16,57 +20,120 @@ interface Completed {
 export function completionVerb(commands: () => Promise<readonly Command[]>): Verb {
   return {
     name: 'completion',
-    summary: 'print a completion script for bash or zsh',
+    summary: 'print a completion script for bash, zsh or fish',
     command: () =>
       plainCommand(
         'completion',
-        'Print a script that makes bash or zsh complete the commands and flags of clfsload.',
-        '  clfsload completion bash > /etc/bash_completion.d/clfsload\n  clfsload completion zsh > ~/.zfunc/_clfsload\n',
-      ).argument('<shell>', 'bash or zsh'),
+        'Print a script that makes bash, zsh or fish complete the commands and flags of clfsload, and of azcopy where it is that of clfsload.',
+        '  clfsload completion bash > /etc/bash_completion.d/clfsload\n  clfsload completion zsh > ~/.zfunc/_clfsload\n  clfsload completion fish > ~/.config/fish/completions/clfsload.fish\n',
+      ).argument('<shell>', 'bash, zsh or fish'),
     async run(command, io) {
       const [shell] = command.args;
-      if (shell !== 'bash' && shell !== 'zsh')
-        throw new UsageError(`completion is there for bash and zsh, not for ${JSON.stringify(shell)}`);
-      const completed = (await commands()).map(
-        (each): Completed => ({ name: each.name(), flags: each.options.map(({ long }) => long ?? '').filter(Boolean) }),
-      );
-      await io.write(shell === 'bash' ? bashScript(completed) : zshScript(completed));
+      const script = SHELLS[shell as keyof typeof SHELLS];
+      if (!Object.hasOwn(SHELLS, shell))
+        throw new UsageError(`completion is there for bash, zsh and fish, not for ${JSON.stringify(shell)}`);
+      const completed = (await commands()).map((each): Completed => {
+        const options = each.options.flatMap(({ long, description }) =>
+          long ? [{ long: long.slice(2), text: description }] : [],
+        );
+        const [summary] = each.description().split(/\.(?:\s|$)/);
+        return { name: each.name(), summary, flags: options.map(({ long }) => `--${long}`), options };
+      });
+      await io.write(script(completed));
       return Exit.ok;
     },
   };
 }
 
+/** `clfsload VERB`, `azcopy clfs VERB` and `azcopy load clfs`: where the verb stands, and what follows the others. */
 function bashScript(commands: readonly Completed[]): string {
-  return `# bash completion for clfsload
-_clfsload() {
-  local current="\${COMP_WORDS[COMP_CWORD]}" flags=""
-  if [ "$COMP_CWORD" -eq 1 ]; then
-    COMPREPLY=($(compgen -W "${commands.map(({ name }) => name).join(' ')}" -- "$current"))
-    return
-  fi
-  case "\${COMP_WORDS[1]}" in
-${commands.map(({ name, flags }) => `    ${name}) flags="${flags.join(' ')}" ;;`).join('\n')}
+  const names = commands.map(({ name }) => name);
+  return `# bash completion for clfsload, and for azcopy where it is that of clfsload
+_clfsload_flags() {
+  case "$1" in
+${commands.map(({ name, flags }) => `    ${name}) echo "${flags.join(' ')}" ;;`).join('\n')}
   esac
+}
+_clfsload_complete() {
+  local current="\${COMP_WORDS[COMP_CWORD]}"
   case "$current" in
-    -*) COMPREPLY=($(compgen -W "$flags" -- "$current")) ;;
+    -*) COMPREPLY=($(compgen -W "$(_clfsload_flags "$1")" -- "$current")) ;;
     *) COMPREPLY=($(compgen -f -- "$current")) ;;
   esac
 }
+_clfsload() {
+  local current="\${COMP_WORDS[COMP_CWORD]}"
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "${names.join(' ')} help" -- "$current"))
+  elif [ "$COMP_CWORD" -eq 2 ] && [ "\${COMP_WORDS[1]}" = help ]; then
+    COMPREPLY=($(compgen -W "${names.join(' ')} environment" -- "$current"))
+  else
+    _clfsload_complete "\${COMP_WORDS[1]}"
+  fi
+}
+_clfsload_azcopy() {
+  local current="\${COMP_WORDS[COMP_CWORD]}"
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    COMPREPLY=($(compgen -W "load clfs" -- "$current"))
+  elif [ "\${COMP_WORDS[1]}" = load ]; then
+    if [ "$COMP_CWORD" -eq 2 ]; then COMPREPLY=($(compgen -W "clfs" -- "$current")); else _clfsload_complete load; fi
+  elif [ "\${COMP_WORDS[1]}" = clfs ]; then
+    if [ "$COMP_CWORD" -eq 2 ]; then
+      COMPREPLY=($(compgen -W "${names.filter((name) => name !== 'load').join(' ')}" -- "$current"))
+    else
+      _clfsload_complete "\${COMP_WORDS[2]}"
+    fi
+  fi
+}
 complete -o filenames -F _clfsload clfsload
+complete -o filenames -F _clfsload_azcopy azcopy
 `;
 }
 
 function zshScript(commands: readonly Completed[]): string {
-  return `#compdef clfsload
-_clfsload() {
-  if (( CURRENT == 2 )); then
-    compadd -- ${commands.map(({ name }) => name).join(' ')}
-    return
-  fi
-  case "$words[2]" in
+  const names = commands.map(({ name }) => name);
+  return `#compdef clfsload azcopy
+_clfsload_flags() {
+  case "$1" in
 ${commands.map(({ name, flags }) => `    ${name}) [[ "$words[CURRENT]" == -* ]] && compadd -- ${flags.join(' ')} || _files ;;`).join('\n')}
   esac
 }
-if [ "$funcstack[1]" = "_clfsload" ]; then _clfsload; else compdef _clfsload clfsload; fi
+_clfsload() {
+  if [[ "$service" == azcopy ]]; then
+    if (( CURRENT == 2 )); then compadd -- load clfs
+    elif [[ "$words[2]" == load ]]; then
+      if (( CURRENT == 3 )); then compadd -- clfs; else _clfsload_flags load; fi
+    elif [[ "$words[2]" == clfs ]]; then
+      if (( CURRENT == 3 )); then compadd -- ${names.filter((name) => name !== 'load').join(' ')}; else _clfsload_flags "$words[3]"; fi
+    fi
+  elif (( CURRENT == 2 )); then compadd -- ${names.join(' ')} help
+  else _clfsload_flags "$words[2]"
+  fi
+}
+if [ "$funcstack[1]" = "_clfsload" ]; then _clfsload; else compdef _clfsload clfsload azcopy; fi
 `;
+}
+
+function fishScript(commands: readonly Completed[]): string {
+  const lines = commands.flatMap(({ name, summary, options }) => {
+    const own = `'__fish_seen_subcommand_from ${name}'`;
+    const asVerb = `complete -c clfsload -n __fish_use_subcommand -f -a ${name} -d ${fishWord(summary)}`;
+    const asClfs = `complete -c azcopy -n '__fish_seen_subcommand_from clfs; and not __fish_seen_subcommand_from load ${commands.map((each) => each.name).join(' ')}' -f -a ${name} -d ${fishWord(summary)}`;
+    return [
+      asVerb,
+      ...(name === 'load' ? [] : [asClfs]),
+      ...options.flatMap(({ long, text }) =>
+        ['clfsload', 'azcopy'].map((program) => `complete -c ${program} -n ${own} -l ${long} -d ${fishWord(text)}`),
+      ),
+    ];
+  });
+  return `# fish completion for clfsload, and for azcopy where it is that of clfsload
+complete -c azcopy -n __fish_use_subcommand -f -a 'load clfs'
+complete -c azcopy -n '__fish_seen_subcommand_from load; and not __fish_seen_subcommand_from clfs' -f -a clfs
+${lines.join('\n')}
+`;
+}
+
+function fishWord(text: string): string {
+  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'").replaceAll('\n', ' ')}'`;
 }

@@ -1,0 +1,88 @@
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { publint } from 'publint';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { removeTree } from './support/tree.js';
+
+const root = new URL('..', import.meta.url).pathname;
+const base = mkdtempSync(join(tmpdir(), 'clfs-package-'));
+const home = join(base, 'home');
+const run = (command: string, args: readonly string[], cwd = home) =>
+  execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+const program = (name: string) => join(home, 'node_modules/.bin', name);
+let tarball: string;
+
+/** The package as it would be published, installed in an empty folder. The build must be there; npm needs its registry. */
+beforeAll(() => {
+  mkdirSync(join(home, 'source'), { recursive: true });
+  writeFileSync(join(home, 'source/file'), 'content\n');
+  run(process.execPath, [join(root, 'scripts/generate-man.mjs')]);
+  const [{ filename }] = JSON.parse(
+    run('npm', ['pack', '--json', '--ignore-scripts', '--pack-destination', base], root),
+  ) as { filename: string }[];
+  tarball = join(base, filename);
+  writeFileSync(join(home, 'package.json'), '{"private":true,"type":"module"}');
+  run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', tarball]);
+});
+afterAll(() => removeTree(base));
+
+describe('the package', () => {
+  it('works from an empty folder, without libraries of Azure', () => {
+    const installed = readdirSync(join(home, 'node_modules'));
+    expect(installed).not.toContain('@azure');
+    expect(run(program('clfsload'), ['--version'])).toMatch(/^clfsload \d/);
+    const load = run(program('azcopy'), ['load', 'clfs', 'source', 'container', '--state-path=state']);
+    expect(load).toContain('Final Job Status: Completed');
+    expect(run(program('clfsload'), ['verify', 'source', 'container', '--content'])).toContain('2 same, 0 different');
+    expect(run(program('CLFSLoad.py'), ['--version'])).toMatch(/^\d/);
+    expect(run(program('clfsload'), ['export', 'container', 'restored'])).toContain('2 entries written');
+    expect(readFileSync(join(home, 'restored/file'), 'utf8')).toBe('content\n');
+  });
+
+  it('says what is missing where a login needs a library', () => {
+    try {
+      execFileSync(program('clfsload'), ['ls', 'https://account.blob.core.windows.net/container'], {
+        cwd: home,
+        env: { ...process.env, AZCOPY_AUTO_LOGIN_TYPE: 'AZCLI' },
+        stdio: 'pipe',
+      });
+      expect.unreachable();
+    } catch (error) {
+      expect(String((error as { stderr: Buffer }).stderr)).toContain('the package @azure/identity is needed');
+    }
+  });
+
+  it('has license, manual pages and documents, and no test', () => {
+    const files = run('tar', ['tzf', tarball]).split('\n');
+    for (const name of [
+      'LICENSE',
+      'SECURITY.md',
+      'README.md',
+      'man/clfsload.1',
+      'man/clfsload-load.1',
+      'docs/errors.md',
+    ])
+      expect(files).toContain(`package/${name}`);
+    expect(files.filter((name) => /\.test\.|\.ts$/.test(name) && !name.endsWith('.d.ts'))).toEqual([]);
+  });
+
+  it('is as publint wants it', async () => {
+    const bytes = readFileSync(tarball);
+    const pack = { tarball: bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength) as ArrayBuffer };
+    expect((await publint({ pack, level: 'suggestion', strict: true })).messages).toEqual([]);
+  });
+
+  it('the examples compile against it, and run', () => {
+    for (const name of ['load', 'read']) copyFileSync(join(root, `examples/${name}.ts`), join(home, `${name}.ts`));
+    const options = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--skipLibCheck', '--types', 'node'];
+    const types = ['--typeRoots', join(root, 'node_modules/@types')];
+    run(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), ...options, ...types, 'load.ts', 'read.ts']);
+    expect(run(process.execPath, ['load.js', 'source', 'by-example', 'its-state'])).toBe(
+      'Completed: 2 entries, 8 bytes\n',
+    );
+    expect(run(process.execPath, ['read.js', 'by-example'])).toBe('8\tfile\n');
+    expect(run(process.execPath, ['read.js', 'by-example', 'file'])).toBe('content\n');
+  });
+});
