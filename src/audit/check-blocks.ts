@@ -51,15 +51,22 @@ export async function* checkBlocks(
         `Indirect tree ${tree} is used although the one before it is not full.`,
       );
     const before = block;
-    for await (const id of leaves(context, entry, found, ownerHash, roots[tree], tree, 0, extent)) {
+    for await (const leaf of leaves(context, entry, found, ownerHash, roots[tree], tree, 0, extent)) {
+      if ('unknown' in leaf) {
+        block += leaf.unknown;
+        continue;
+      }
       await context.turns.next();
       extent.last = block;
-      if (await checkReference(context, entry, id, ObjectType.segment, ownerHash)) yield { block, id };
+      if (await checkReference(context, entry, leaf.id, ObjectType.segment, ownerHash)) yield { block, id: leaf.id };
       block++;
     }
     previousFull = !extent.complete || block - before === context.reader.geometry.fanOut ** (tree + 1);
   }
 }
+
+/** A block that an indirect tree names; or as many as one that cannot be read has room for. */
+type Leaf = { readonly id: Uint8Array } | { readonly unknown: number };
 
 async function* leaves(
   context: FsckContext,
@@ -70,13 +77,16 @@ async function* leaves(
   tree: number,
   depth: number,
   extent: BlockExtent,
-): AsyncGenerator<Uint8Array> {
+): AsyncGenerator<Leaf> {
+  const { fanOut } = context.reader.geometry;
+  // What is behind it keeps its numbers.
+  const unknown = fanOut ** (tree - depth + 1);
   if (!(await checkReference(context, entry, id, ObjectType.indirect, ownerHash))) {
     extent.complete = false;
+    yield { unknown };
     return;
   }
   const error = (code: string, message: string) => context.report('error', code, entry.path, idHex(id), message);
-  const { fanOut } = context.reader.geometry;
   let children: readonly Uint8Array[];
   try {
     const node = await context.reader.indirect(id, found.id);
@@ -87,6 +97,7 @@ async function* leaves(
     if (!isClfsError(problem, 'format', 'not-found')) throw problem;
     error('damaged-object', messageOf(problem));
     extent.complete = false;
+    yield { unknown };
     return;
   }
   if (children.length > fanOut) error('indirect-tree', `The indirect block lists ${children.length} children.`);
@@ -101,7 +112,7 @@ async function* leaves(
         'An indirect block is empty, as the reference loader writes one where a level comes out full.',
       );
   }
-  if (depth === tree) yield* children;
+  if (depth === tree) for (const child of children) yield { id: child };
   else for (const child of children) yield* leaves(context, entry, found, ownerHash, child, tree, depth + 1, extent);
 }
 
@@ -152,7 +163,7 @@ async function checkReference(
       'type-mismatch',
       entry.path,
       blob.name,
-      `The name has type ${blob.key.type}; it is referred to as a ${what}.`,
+      `The name has type ${blob.key.type}; it is referred to as ${type === ObjectType.segment ? 'a segment' : 'an indirect block'}.`,
     );
   if (blob.key.ownerHash !== ownerHash)
     context.report(

@@ -64,7 +64,7 @@ export async function checkOrphans(context: FsckContext): Promise<void> {
 function describeType(type: number): string {
   if (type === ObjectType.segment) return 'segment';
   if (type === ObjectType.indirect) return 'indirect block';
-  return `${ENTRY_TYPE_NAMES[type] ?? `object of type ${type}`} inode`;
+  return type < ENTRY_TYPE_NAMES.length ? `${ENTRY_TYPE_NAMES[type]} inode` : `object of type ${type}`;
 }
 
 function isUnknownKind({ key }: ObjectBlob): boolean {
