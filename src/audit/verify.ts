@@ -210,7 +210,8 @@ class Comparison {
     const { differences, unchecked } = this.#expectation.isPlain
       ? await compareDirectoryWith(this.#expectation, this.#reader, this.#options.timeToleranceNs, task, tell)
       : await this.#crew.ask('directory', task, units, tell);
-    if (differences) this.#judge(path, differences);
+    // What was not checked as a whole is not the same, but may be known to differ.
+    if (differences && (unchecked === undefined || differences.texts.length > 0)) this.#judge(path, differences);
     if (unchecked !== undefined) this.#say('!', path, [unchecked]);
   }
 

@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import type { Finding } from '../../src/audit/findings.js';
 import type { MemoryContainer } from '../../src/container/memory-container.js';
 import { type DirectoryEntry, decodeDirents, encodeDirents } from '../../src/format/dirents.js';
-import type { EntryType } from '../../src/format/ids.js';
-import { decodeInode, type Inode } from '../../src/format/inode.js';
+import { isRootId } from '../../src/format/ids.js';
+import { decodeInode, encodeInode, type Inode } from '../../src/format/inode.js';
 import { decodeObjectName, type ParsedName } from '../../src/format/names.js';
 import { decodeSegment, encodeSegment } from '../../src/format/segment.js';
 import { CURRENT_DIRECTORY, makeNode, setTimes } from '../../src/posix/libc.js';
 import { escapePath } from '../../src/text/escape-path.js';
-import { editInodes, loadSmall, objectBody, objectNames, putObject } from './small-container.js';
+import { loadSmall, objectBody, objectNames, putObject } from './small-container.js';
 import { someBytes } from './tree.js';
 
 /** Bytes of the file `a/large`: 13 segments, of which 4 are direct and 6 are below a second tree. */
@@ -48,26 +48,25 @@ function findingLine({ severity, code, path, message }: Finding): string {
     .replace(/[0-9A-F]{32,48}/g, 'ID');
 }
 
-function inodeNamed(container: MemoryContainer, name: string): { readonly blob: string; readonly type: EntryType } {
-  for (const type of [1, 2, 5, 7] as const)
-    for (const blob of objectNames(container, type))
-      if (Buffer.from(decodeInode(objectBody(container, blob)).name).toString() === name) return { blob, type };
-  throw new Error(`There is no inode of ${name}.`);
-}
-
-/** Name of the blob of the inode whose NAME is `name`, and what it says. */
+/** Name of the blob of the inode whose NAME is `name`, `/` being the root, and what it says. */
 export function blobNamed(
   container: MemoryContainer,
   name: string,
 ): { readonly blob: string; readonly key: ParsedName } {
-  const { blob } = inodeNamed(container, name);
-  return { blob, key: decodeObjectName(blob) as ParsedName };
+  for (const type of [1, 2, 5, 7])
+    for (const blob of objectNames(container, type)) {
+      const key = decodeObjectName(blob) as ParsedName;
+      const own = isRootId(key.id) ? '/' : Buffer.from(decodeInode(objectBody(container, blob)).name).toString();
+      if (own === name) return { blob, key };
+    }
+  throw new Error(`There is no inode of ${name}.`);
 }
 
 /** Changes the inode whose NAME is `name`. */
 export function editNamed(container: MemoryContainer, name: string, edit: (inode: Inode) => Partial<Inode>): void {
-  const { type } = inodeNamed(container, name);
-  editInodes(container, type, (inode) => (Buffer.from(inode.name).toString() === name ? edit(inode) : undefined));
+  const { blob } = blobNamed(container, name);
+  const inode = decodeInode(objectBody(container, blob));
+  putObject(container, blob, encodeInode({ ...inode, ...edit(inode) }));
 }
 
 /** Changes attributes of the inode whose NAME is `name`. */
