@@ -8,52 +8,16 @@ import { MemoryContainer } from '../src/container/memory-container.js';
 import { load } from '../src/load/load.js';
 import type { SourceAttributes, SourceTree } from '../src/source/source-tree.js';
 import { openDatabase } from '../src/sqlite/database.js';
-import type { JobRecord } from '../src/state/job-record.js';
 import { JobState } from '../src/state/job-state.js';
 import { SCHEMA_VERSION } from '../src/state/migrations.js';
 import { differencesOf, expectFaithful, findingsOf, SMALL } from './support/check.js';
+import { RECORD } from './support/empty-state.js';
 import { randomNumbers, removeTree, someBytes } from './support/tree.js';
 
 const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-properties-'));
 afterAll(() => removeTree(base));
 let count = 0;
 const place = (name: string) => join(base, `${name}-${count++}`);
-
-const RECORD: JobRecord = {
-  program: 'test',
-  spec: {
-    kind: 'load',
-    sourceHex: '2f',
-    container: '/c',
-    compression: 'LZ4',
-    preserveHardLinks: false,
-    selection: { excludePaths: [], excludePatterns: [], oneFileSystem: false },
-  },
-  settings: {},
-  bucketUuid: '',
-  manifestBytes: undefined,
-  repaired: false,
-  sessionStart: { ms: 0, done: 0, bytes: 0 },
-  containerId: 1,
-  fsid: 1,
-  secretHex: '',
-  massUuid: '',
-  wipeEpoch: '',
-  jobId: '',
-  begun: true,
-  readsBack: true,
-  committing: false,
-  committed: false,
-  finalStatus: '',
-  sessions: 1,
-  settled: true,
-  logNames: [],
-  formerLogNames: [],
-  encoder: '',
-  books: true,
-  notChecked: '',
-  permille: 0,
-};
 
 type Step = { readonly kind: 'add' | 'claim' | 'finish' | 'crash' | 'fail'; readonly value: number };
 

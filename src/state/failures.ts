@@ -31,6 +31,9 @@ interface Row {
   further: number;
 }
 
+/** The number of failures: see {@link Failures.count}. */
+export const COUNTED_FAILURES = `SELECT coalesce(max(sum(further = 0), 1), 0) AS n FROM failure WHERE phase <> ${FailurePhase.underWay}`;
+
 /**
  * The failures of a job: failed → to be looked at again → under way → gone, or failed once more.
  *
@@ -62,10 +65,7 @@ export class Failures {
        attempts = failure.attempts + excluded.attempts, time_ms = excluded.time_ms, phase = ${P.failed}, further = excluded.further`,
     );
     this.#list = new Statement(db, `SELECT * FROM failure WHERE id > ? AND phase <> ${P.underWay} ORDER BY id LIMIT ?`);
-    this.#count = new Statement(
-      db,
-      `SELECT coalesce(max(sum(further = 0), 1), 0) AS n FROM failure WHERE phase <> ${P.underWay}`,
-    );
+    this.#count = new Statement(db, COUNTED_FAILURES);
     this.#retry = new Statement(db, `UPDATE failure SET phase = ${P.wanted} WHERE phase = ${P.failed}`);
     this.#directories = new Statement(
       db,
@@ -127,12 +127,12 @@ export class Failures {
     return this.#wanted.all<Row>(directory, limit).map(decode);
   }
 
-  /** It was looked at again, and what was found is being loaded. */
   /** Whether an entry failed, or is tried again. */
   has(directory: number, name: Uint8Array): boolean {
     return this.#has.get(directory, name) !== undefined;
   }
 
+  /** It was looked at again, and what was found is being loaded. */
   setUnderWay(id: number): void {
     this.#setUnderWay.run(id);
   }

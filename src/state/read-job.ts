@@ -1,6 +1,7 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { Database } from '../sqlite/database.js';
 import { type FailureGroup, readFailureGroups } from './failure-groups.js';
+import { COUNTED_FAILURES } from './failures.js';
 import { decodeRecord, type JobRecord } from './job-record.js';
 import { checkTables, DirectoryStatus, FailurePhase, LinkStatus, WorkStatus } from './schema.js';
 
@@ -30,8 +31,8 @@ export function readJob(db: Database, path: string): RecordedJob {
     };
     const { user_version: version } = db.prepare('PRAGMA user_version').get() as { user_version: number };
     const stands = version === 1 ? 'retrying = 0' : `phase <> ${FailurePhase.underWay}`;
-    const failed = version === 1 ? stands : `${stands} AND further = 0`;
-    const failures = (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${failed}`).get() as { n: number }).n;
+    const failed = version === 1 ? `SELECT count(*) AS n FROM failure WHERE ${stands}` : COUNTED_FAILURES;
+    const failures = (db.prepare(failed).get() as { n: number }).n;
     return {
       record: decodeRecord(job.record),
       done: job.done,
