@@ -73,7 +73,8 @@ async function withCrew<T>(threads: number, use: (crew: AuditCrew, reader: Conta
 it.each([0, 1, 3])('a comparison by %i threads finds what one in the calling thread finds', async (threads) => {
   const lines: string[] = [];
   const expectation = expectSource(openPosixSource(Buffer.from(source)));
-  const told = ({ mark, path, details }: VerifyLine) => void (mark === '=' || lines.push(`${mark} ${path} ${details}`));
+  const told = ({ mark, path, details }: VerifyLine) =>
+    void (mark === '=' || lines.push(`${mark} ${path.toString()} ${details.join()}`));
   const summary = await withCrew(threads, (crew, reader) => verify(expectation, reader, { ...COMPARE, crew }, told));
   expectation.close();
   expect(lines.map((line) => line.replace(/[0-9A-F]{32}/, 'ID')).sort()).toEqual([

@@ -9,6 +9,8 @@ const lz4 = openLz4();
 const LIMIT_BYTES = 1 << 20;
 const COMPRESSED = Buffer.from([0, 0, 1, 0]);
 const PLAIN = Buffer.alloc(4);
+/** Bytes in which nothing is there twice. */
+const UNIQUE = Buffer.from(Array.from({ length: 256 }, (_, at) => at));
 const text = (length: number, unit = 'some text that compresses; ') => Buffer.alloc(length, unit);
 const u32 = (value: number) => {
   const bytes = Buffer.alloc(4);
@@ -133,6 +135,13 @@ describe('a compressed object', () => {
       });
   });
 
+  it('may have blocks of nothing', () => {
+    const empty = { blocks: [Buffer.alloc(0)] };
+    expectBody(framed({ ...empty, put: { word: 1, bytes: Buffer.alloc(1) } }), Buffer.alloc(0));
+    const stored = framed({ ...empty, put: { word: 0x80000000, bytes: Buffer.alloc(0) } });
+    expect(expectBody(stored, Buffer.alloc(0)).storedBlocks).toBe(true);
+  });
+
   it('may have stored blocks, of which it is told', () => {
     expect(expectBody(framed({ blocks: [text(300)], put: 'stored' }), text(300)).storedBlocks).toBe(true);
   });
@@ -145,7 +154,10 @@ describe('a compressed object', () => {
   it('may be as long as the limit, and no longer', () => {
     expectBody(framed({ blocks: [text(300)] }), text(300), 300);
     expectBody(framed({ blocks: [text(300)], put: 'stored' }), text(300), 300);
+    expectBody(framed({ blocks: [text(300)], contentBytes: 300n }), text(300), 300);
     const tooLong = 'format: The object expands beyond 299 bytes.';
+    const two = framed({ blocks: [text(200), text(100)], put: 'stored' });
+    expect(refusal(() => decodeObject(two, 299, lz4))).toBe(tooLong);
     expect(refusal(() => decodeObject(framed({ blocks: [text(300)], put: 'stored' }), 299, lz4))).toBe(tooLong);
     expect(refusal(() => decodeObject(framed({ blocks: [text(300)], contentBytes: 300n }), 299, lz4))).toBe(tooLong);
     expect(refusal(() => decodeObject(framed({ blocks: [text(300)] }), 299, lz4))).toMatch(/expands beyond its bound/);
@@ -159,6 +171,10 @@ describe('a compressed object', () => {
   });
 
   const whole = framed({ blocks: [text(300)] });
+  const first = (() => {
+    lz4.startFrame();
+    return compressed(UNIQUE);
+  })();
   const ofBlocks = framed({ blocks: [text(300)], contentBytes: 300n });
   it.each<[string, Buffer, string]>([
     ['a frame of 6 bytes', whole.subarray(0, 10), 'The object has no LZ4 frame.'],
@@ -183,6 +199,14 @@ describe('a compressed object', () => {
       'no content checksum',
       framed({ blocks: [text(9)], contentChecksum: 'right' }).subarray(0, -4),
       'Bytes follow the LZ4 frame, or its checksum is missing.',
+    ],
+    ['its header alone', whole.subarray(0, 4 + 7), 'The LZ4 frame ends without an end mark.'],
+    ['its header with a length alone', ofBlocks.subarray(0, 4 + 15), 'The LZ4 frame ends without an end mark.'],
+    ['nothing behind a block', whole.subarray(0, -4), 'The LZ4 frame ends without an end mark.'],
+    [
+      'a block that needs one before it, where they are independent',
+      framed({ blocks: [UNIQUE, UNIQUE], flags: 0x20 }),
+      `Block at offset ${15 + first.length} of the LZ4 frame is malformed or expands beyond its bound.`,
     ],
     [
       'a block that ends behind it',
@@ -268,6 +292,12 @@ describe('compression', () => {
     expect(each).toMatchObject({ blocks: [262_144, 262_144, 75_712], starts: 1 });
     expect(target.subarray(0, 15).toString('hex')).toBe('0000010004224d1840507705000000');
     expect(target.subarray(38, 42)).toEqual(Buffer.alloc(4));
+  });
+
+  it('makes whole blocks of a body of these', () => {
+    const each = compressesTo(5);
+    expect(compressObject(object(524_288), Buffer.alloc(524_292), each)).toBe(4 + 7 + 2 * 9 + 4);
+    expect(each.blocks).toEqual([262_144, 262_144]);
   });
 
   it('is left out where it makes nothing shorter', () => {

@@ -67,6 +67,7 @@ describe('a file handle', () => {
   it('tells the directory manager of its entry; the id of the root has none', () => {
     expect(targetManagerOf(sampleHandle(2000))).toBe(4);
     expect(targetManagerOf(ROOT_ID)).toBe(0);
+    expect(targetManagerOf(Buffer.alloc(16, 2))).toBe(0);
   });
 
   it('may not be used where its hash is 0', () => {
@@ -78,7 +79,14 @@ describe('a file handle', () => {
 describe('an id', () => {
   it('hints at a type where it is a handle, or the root', () => {
     expect(hintedType(ROOT_ID)).toBe(2);
-    for (const id of [BUCKET_ID, NULL_BLOCK_ID, withByte(6, 0), withByte(6, 8), sampleHandle(2000).subarray(1)])
+    for (const id of [
+      BUCKET_ID,
+      NULL_BLOCK_ID,
+      Buffer.alloc(16, 2),
+      withByte(6, 0),
+      withByte(6, 8),
+      sampleHandle(2000).subarray(1),
+    ])
       expect(hintedType(id)).toBeUndefined();
   });
 

@@ -67,6 +67,7 @@ describe('an object that is built around its data', () => {
           };
           const inode = { attributes, blockMap, backPointers, name: own, data: content && Buffer.from(content) };
           expect(end).toBeLessThanOrEqual(layout.sizeBytes);
+          if (!content || spare === 0) expect(end).toBe(layout.sizeBytes);
           expect(body).toEqual(
             encodeInode({ ...inode, dirents: undefined, extendedAttributes: undefined, otherRecords: [] }),
           );
@@ -89,6 +90,15 @@ describe('an object that is built around its data', () => {
         );
       }),
     );
+  });
+
+  it('has room for the widest indirect block', () => {
+    const fanOut = 100_000;
+    const children = new Array<Uint8Array>(fanOut).fill(new Uint8Array(16));
+    const owner = { ctimeSeconds: 1, offset: 0n, handle: new Uint8Array(24) };
+    const block = encodeSegment({ kind: 'indirect', children, owner });
+    const small = { ...GEOMETRY, fileSegmentBytes: 1024, directorySegmentBytes: 1024, directBlocks: 5, fanOut };
+    expect(ENVELOPE_BYTES + block.length).toBeLessThanOrEqual(largestObjectBytes(small));
   });
 
   it('is never larger than the largest', () => {

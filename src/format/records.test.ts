@@ -71,6 +71,11 @@ describe('a record', () => {
     ],
     ['another magic', withByte(24, 6), 'No record magic at offset 24.'],
     [
+      'a header and nothing else',
+      BODY.subarray(0, 44),
+      'The record at offset 24 is longer (32 bytes) than its object.',
+    ],
+    [
       'an object that ends in it',
       BODY.subarray(0, 55),
       'The record at offset 24 is longer (32 bytes) than its object.',

@@ -64,6 +64,11 @@ describe('a segment', () => {
       [DIRENTS, BACK],
       'The records 3 10 are those of no segment and no indirect block.',
     ],
+    [
+      'entries and data that are cut',
+      [DIRENTS, encodeRecord(RecordType.data, u32(1)), BACK],
+      'Malformed DATA record: it ends early.',
+    ],
     ['entries and data', [DIRENTS, DATA, BACK], 'A directory segment has data.'],
     ['an id of 15 bytes', [children(1, A.subarray(1)), BACK], 'An indirect block lists an id of 15 bytes.'],
     ['a handle as a child', [children(1, OWNER.handle), BACK], 'An indirect block lists an id of 24 bytes.'],

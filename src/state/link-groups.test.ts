@@ -23,7 +23,7 @@ const AS_READ = { ...WRITTEN, tally: new Uint8Array(TALLY) };
 const add = (directory: number, name: string, inode = 7n, hidden = false, type: 1 | 5 = 1) =>
   groups.addLink({ directory, name: Buffer.from(name), fileSystem: 2, inode, type }, hidden, MOST);
 const namesOf = (id: number) =>
-  groups.links(id).map(({ name, written }) => `${Buffer.from(name)}${written ? ' written' : ''}`);
+  groups.links(id).map(({ name, written }) => `${Buffer.from(name).toString()}${written ? ' written' : ''}`);
 
 describe('the names of a linked file', () => {
   it('are gathered by file system, inode number and type', () => {
@@ -62,7 +62,7 @@ describe('the names of a linked file', () => {
     add(11, 'b', 7n, true);
     const other = add(11, 'c', 8n, true).group.id;
     expect([namesOf(seen), namesOf(other)]).toEqual([['a'], []]);
-    expect([...groups.reveal(11)].sort()).toEqual([seen, other]);
+    expect(new Set(groups.reveal(11))).toEqual(new Set([seen, other]));
     expect([namesOf(seen), namesOf(other)]).toEqual([['a', 'b'], ['c']]);
     const lost = add(12, 'd', 9n, true).group.id;
     groups.dropHidden(12);
