@@ -85,12 +85,15 @@ const CASES: Record<string, readonly [(container: MemoryContainer) => void, ...s
         gid: 8,
         mtime: { seconds: 1, nanoseconds: 2 },
       })),
-    `* a/file mode 4711 in place of 644, uid 7 in place of ${process.getuid?.()}, gid 8 in place of ${process.getgid?.()}, mtime 1.000000002 in place of 1500000000.123456789`,
+    `* a/file mode 644 in the source, 4711 in the container, uid ${process.getuid?.()} in the source, 7 in the container, gid ${process.getgid?.()} in the source, 8 in the container, modified 2017-07-14 02:40:00.123456789Z in the source, 1970-01-01 00:00:01.000000002Z in the container`,
   ],
-  'a size': [(c) => editAttributes(c, 'file', () => ({ lengthBytes: 6n })), '* a/file size 6 in place of 7'],
+  'a size': [
+    (c) => editAttributes(c, 'file', () => ({ lengthBytes: 6n })),
+    '* a/file size 7 in the source, 6 in the container',
+  ],
   'a directory': [
     (c) => editAttributes(c, 'wide', () => ({ uid: 7 })),
-    `* wide uid 7 in place of ${process.getuid?.()}`,
+    `* wide uid ${process.getuid?.()} in the source, 7 in the container`,
   ],
   'two entries exchanged': [
     (c) => {
@@ -99,17 +102,20 @@ const CASES: Record<string, readonly [(container: MemoryContainer) => void, ...s
         is(Buffer.from(name), 'fifo') ? symlink : is(Buffer.from(name), 'symlink') ? fifo : handle;
       editEntries(c, 'b', (all) => all.map(({ name, handle }) => ({ name, handle: other(name, handle) })));
     },
-    '* b/fifo type symlink in place of fifo',
-    '* b/symlink type fifo in place of symlink',
+    '* b/fifo type fifo in the source, symlink in the container',
+    '* b/symlink type symlink in the source, fifo in the container',
   ],
   'a file in place of a directory': [
     (c) => {
       const [wide, file] = ['wide', 'file'].map((name) => blobNamed(c, name).key.id);
       editEntries(c, '/', (all) => all.map((each) => (wide.equals(each.handle) ? { ...each, handle: file } : each)));
     },
-    '* wide type regular in place of directory',
+    '* wide type directory in the source, regular in the container',
   ],
-  'a target': [(c) => editNamed(c, 'symlink', () => ({ data: named('elsewhere') })), '* b/symlink another link target'],
+  'a target': [
+    (c) => editNamed(c, 'symlink', () => ({ data: named('elsewhere') })),
+    '* b/symlink link target "../a/file" in the source, "elsewhere" in the container',
+  ],
   'the content of a small file': [
     (c) => editNamed(c, 'file', () => ({ data: named('cOntent') })),
     '* a/file content differs within the 7 bytes from 0 on',
@@ -189,7 +195,9 @@ describe('a comparison', () => {
     const container = copyOf(whole);
     editAttributes(container, 'file', ({ mtime }) => ({ mtime: { ...mtime, nanoseconds: mtime.nanoseconds - 999 } }));
     const { lines, summary } = await compareSmall(container, tree);
-    expect(lines).toEqual(['* a/file mtime 1500000000.123455790 in place of 1500000000.123456789']);
+    expect(lines).toEqual([
+      '* a/file modified 2017-07-14 02:40:00.123456789Z in the source, 2017-07-14 02:40:00.123455790Z in the container',
+    ]);
     expect(summary.onlyRounding).toBe(true);
     expect((await compareSmall(container, tree, { timeToleranceNs: 999n })).lines).toEqual([]);
     expect((await compareSmall(container, tree, { timeToleranceNs: 998n })).lines).toHaveLength(1);
