@@ -64,9 +64,9 @@ it('is not misled by calls of which some take long', async () => {
 it('makes one name at a time in a directory, and many in many, with a bound', async () => {
   const { now, later, made } = callsOf({ ms: 5 });
   const ways = new TargetWays({ now, later, isSlow: true, changing: () => undefined });
-  await Promise.all(Array.from({ length: 6 }, () => ways.calls.makeDirectory(1, NAME, 0)));
+  await Promise.all(Array.from({ length: 6 }, async () => ways.calls.makeDirectory(1, NAME, 0)));
   expect(made.most).toBe(1);
-  await Promise.all(Array.from({ length: 300 }, (_, at) => ways.calls.makeDirectory(at, NAME, 0)));
+  await Promise.all(Array.from({ length: 300 }, async (_, at) => ways.calls.makeDirectory(at, NAME, 0)));
   expect(made.most).toBeGreaterThan(4);
   expect(made.most).toBeLessThanOrEqual(32);
 });
@@ -76,7 +76,7 @@ it('gives the turn on when a call fails, and begins none when it was abandoned',
   const ways = new TargetWays({ now, later, isSlow: true, changing: () => undefined });
   await expect(ways.calls.removeAt(1, NAME)).rejects.toMatchObject({ errno: 'ENOENT' });
   await ways.calls.makeDirectory(1, NAME, 0);
-  const waiting = [ways.calls.makeDirectory(1, NAME, 0), ways.calls.makeDirectory(1, NAME, 0)];
+  const waiting = [1, 2].map(async () => ways.calls.makeDirectory(1, NAME, 0));
   await new Promise((resolve) => setImmediate(resolve));
   ways.abandon();
   const ended = await Promise.allSettled(waiting);
