@@ -25,6 +25,8 @@ export interface ConcurrencyOptions {
   /** Never more than so many, be they fixed or adapted. */
   readonly most?: number;
   readonly clock?: Clock;
+  /** Told of each change of the number, and why. */
+  readonly onChange?: (text: string) => void;
 }
 
 /**
@@ -43,6 +45,7 @@ export class AdaptiveConcurrency {
   readonly #fixed: boolean;
   readonly #most: number;
   readonly #clock: Clock;
+  readonly #onChange: ((text: string) => void) | undefined;
   #places = 0;
   #sending = 0;
   #peak = 0;
@@ -54,7 +57,8 @@ export class AdaptiveConcurrency {
   readonly #returning: (() => void)[] = [];
   readonly #blocked: (() => void)[] = [];
 
-  constructor({ fixed, most = Number.POSITIVE_INFINITY, clock = systemClock }: ConcurrencyOptions = {}) {
+  constructor({ fixed, most = Number.POSITIVE_INFINITY, clock = systemClock, onChange }: ConcurrencyOptions = {}) {
+    this.#onChange = onChange;
     this.#fixed = fixed !== undefined;
     this.#most = Math.max(1, Math.min(fixed ?? HIGHEST, most));
     this.#clock = clock;
@@ -127,8 +131,14 @@ export class AdaptiveConcurrency {
   lower(): void {
     const nowMs = this.#clock.monotonic();
     if (nowMs < this.#holdUntilMs) return;
-    this.#limit = Math.max(1, this.#limit / 2);
+    this.#set(Math.max(1, this.#limit / 2), 'less is asked for');
     this.#holdUntilMs = nowMs + HOLD_MS;
+  }
+
+  #set(limit: number, why: string): void {
+    const before = this.limit;
+    this.#limit = limit;
+    if (this.limit !== before) this.#onChange?.(`concurrency: ${before} to ${this.limit} requests in flight: ${why}`);
   }
 
   #enter(): void {
@@ -152,7 +162,10 @@ export class AdaptiveConcurrency {
       const next = this.#limit * gradient + Math.sqrt(this.#limit);
       // A limit that was lowered below the smallest which round trips can bring about grows again step by step, not at
       // once.
-      this.#limit = Math.min(this.#most, Math.max(Math.min(LOWEST, this.#limit), next));
+      this.#set(
+        Math.min(this.#most, Math.max(Math.min(LOWEST, this.#limit), next)),
+        `a round trip takes ${meanMs.toFixed(1)} ms, ${this.#shortestMs.toFixed(1)} at best`,
+      );
     }
     this.#shortestMs *= BASELINE_DRIFT;
     this.#count = 0;

@@ -7,6 +7,13 @@ import {
   type TaskMessage,
 } from './kinds.js';
 
+/**
+ * Takes lines of a lane for the job's log.
+ *
+ * @param detail whether the line is for a log that has everything
+ */
+export type LaneLog = (text: string, detail?: boolean) => void;
+
 /** A lane that is open: does tasks, several at once. */
 export interface Lane<M extends Kinds<M>> {
   /**

@@ -82,7 +82,7 @@ describe('a thread', () => {
     const { tell, hear } = serve();
     tell({ say: 'open', setup: 'hello' }, task(5, 'you'));
     expect(await hear(3)).toEqual([
-      { say: 'log', text: 'open hello' },
+      { say: 'log', text: 'open hello', detail: false },
       { say: 'part', ticket: 5, part: { kind: 'echo', part: 'about to echo you' } },
       { say: 'done', ticket: 5, result: { kind: 'echo', result: 'hello you' } },
     ]);

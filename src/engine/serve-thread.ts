@@ -1,7 +1,7 @@
 import type { MessagePort } from 'node:worker_threads';
 import { isClfsError, messageOf } from '../error.js';
 import type { Kinds } from './kinds.js';
-import type { Lane } from './lane.js';
+import type { Lane, LaneLog } from './lane.js';
 import type { FromThread, ToThread } from './thread-protocol.js';
 
 /** A lane that can be told something while it runs. */
@@ -17,7 +17,7 @@ export interface ThreadLane<M extends Kinds<M>, Update> {
  */
 export function serveThread<M extends Kinds<M>, Setup, Update>(
   port: MessagePort,
-  open: (setup: Setup, log: (text: string) => void) => Promise<ThreadLane<M, Update>>,
+  open: (setup: Setup, log: LaneLog) => Promise<ThreadLane<M, Update>>,
 ): void {
   const say = (message: FromThread<M>) => port.postMessage(message);
   let opened: Promise<ThreadLane<M, Update>> | undefined;
@@ -27,7 +27,7 @@ export function serveThread<M extends Kinds<M>, Setup, Update>(
   port.on('message', (message: ToThread<M, Setup, Update>) => {
     switch (message.say) {
       case 'open':
-        opened = open(message.setup, (text) => say({ say: 'log', text }));
+        opened = open(message.setup, (text, detail = false) => say({ say: 'log', text, detail }));
         opened.catch(() => undefined);
         return;
       case 'task':

@@ -13,4 +13,4 @@ export type FromThread<M extends Kinds<M>> =
   | { readonly say: 'part'; readonly ticket: number; readonly part: PartMessage<M> }
   | { readonly say: 'done'; readonly ticket: number; readonly result: ResultMessage<M> }
   | { readonly say: 'failed'; readonly ticket: number; readonly code: ErrorCode; readonly message: string }
-  | { readonly say: 'log'; readonly text: string };
+  | { readonly say: 'log'; readonly text: string; readonly detail: boolean };

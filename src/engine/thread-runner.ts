@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { ClfsError, messageOf } from '../error.js';
 import type { Kinds } from './kinds.js';
+import type { LaneLog } from './lane.js';
 import type { Runner, RunnerEvents } from './runner.js';
 import type { FromThread, ToThread } from './thread-protocol.js';
 
@@ -14,7 +15,7 @@ export interface ThreadSetup<Setup> {
   readonly entry: URL;
   /** What a thread is told before its first task, when it is started. Plain data. */
   setupOf(lane: number): Setup;
-  log(text: string): void;
+  readonly log: LaneLog;
 }
 
 /** Threads, which can be told something while they run. */
@@ -47,7 +48,7 @@ export function createThreadRunner<M extends Kinds<M>, Setup, Update>(
     thread.on('messageerror', (error) => died(messageOf(error), error));
     thread.on('message', (message: FromThread<M>) => {
       if (closed) return;
-      if (message.say === 'log') setup.log(message.text);
+      if (message.say === 'log') setup.log(message.text, message.detail);
       else if (message.say === 'part') events?.part(message.ticket, message.part);
       else if (message.say === 'done') events?.done(message.ticket, message.result);
       else events?.failed(new ClfsError(message.code, message.message), message.ticket);

@@ -5,6 +5,7 @@ import { parseContainer, placeText } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';
 import { createInlineRunner } from '../engine/inline-runner.js';
 import { joinRunners } from '../engine/joined-runner.js';
+import type { LaneLog } from '../engine/lane.js';
 import type { Runner } from '../engine/runner.js';
 import { createThreadRunner } from '../engine/thread-runner.js';
 import { ClfsError } from '../error.js';
@@ -56,7 +57,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   const signal = options.signal ?? new AbortController().signal;
   const lz4 = openLz4();
   let log: JobLog | undefined;
-  const warn = (text: string) => log?.write('WARNING', text);
+  const note: LaneLog = (text, detail) => log?.write(detail ? 'DEBUG' : 'WARNING', text);
   const job = await (newSession === false ? resumeJob : beginJob)({
     statePath: options.statePath,
     wish: wishOf(options),
@@ -66,7 +67,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     random: internals?.random,
     check: (spec, settings) => requirePlaces({ spec, settings, options }),
     open: (spec, settings) =>
-      openResources({ spec, settings, options, signal, onTrouble: (text) => warn(redact(text)) }),
+      openResources({ spec, settings, options, signal, log: (text, detail) => note(redact(text), detail) }),
   });
   const { state, directory, spec, settings, resources } = job;
   resources.begun();
@@ -92,7 +93,9 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
       progress.sizing = true;
       sizing = startEstimate({ spec, root: resources.source.descriptor, geometry: constants.geometry }, progress);
     }
-    const own = internals?.container ? createInlineRunner(shareLoadLane(work)) : await openRunner(job, constants, warn);
+    const own = internals?.container
+      ? createInlineRunner(shareLoadLane(work))
+      : await openRunner(job, constants, note, log.includes('DEBUG'));
     runner = own;
     const report = (text: string) => {
       log?.write('INFO', text);
@@ -154,13 +157,15 @@ async function openPool(
 async function openRunner(
   { resources: { destination, identity, source, traffic, threads }, settings }: OpenJob,
   constants: JobConstants,
-  onLog: (text: string) => void,
+  onLog: LaneLog,
+  detailed: boolean,
 ): Promise<Runner<LoadKinds>> {
   const concurrency = settings.concurrency
     ? Math.max(1, Math.round(settings.concurrency / Math.max(1, threads)))
     : undefined;
   const { retryWindowMs, capMbps, lateArrivalMs } = settings;
   const lane: LaneSetup = {
+    detailed,
     place: destination.place,
     constants,
     settings: { retryWindowMs, concurrency, capMbps, lateArrivalMs },

@@ -39,10 +39,25 @@ export function recordFilesPart(context: JobContext, chunk: ChunkUnderWay, part:
 }
 
 function acknowledge(context: JobContext, chunk: ChunkUnderWay, part: FilesPart): void {
+  if (context.log.includes('DEBUG')) tellLoaded(context, chunk, part);
   chunk.acknowledged.addAll(part.acknowledged);
   context.state.addObjects(Tally.decode(part.tally));
   context.state.count(part.done, part.bytes);
   context.manifest?.append(part.manifest);
+}
+
+/** Before they are recorded: which of them are new can be told. */
+function tellLoaded(context: JobContext, chunk: ChunkUnderWay, part: FilesPart): void {
+  const now = new BitSet(chunk.count);
+  now.addAll(part.acknowledged);
+  [...unpackEntries(chunk.entries)].forEach(({ name }, index) => {
+    if (now.has(index) && !chunk.acknowledged.has(index)) tell(context, chunk.directory, name, 'loaded');
+  });
+}
+
+function tell(context: JobContext, directory: number, name: Uint8Array, what: string): void {
+  if (!context.log.includes('DEBUG')) return;
+  context.log.write('DEBUG', `${what}: ${escapePath(context.entryPath(directory, name)) || '.'}`);
 }
 
 /** Records what became of a chunk; inside a transaction. @returns files that are to be loaded piece by piece */
@@ -86,6 +101,7 @@ export function recordLinked(
       context.manifest?.append(result.manifest);
       for (const text of result.warnings) warn(context, links[0].directory, links[0].name, text);
       recordLinkedWritten(context, group, result, Tally.decode(result.tally));
+      for (const { directory, name } of links) tell(context, directory, name, 'loaded as a hard link');
       return undefined;
     }
     case 'large': {
@@ -197,6 +213,7 @@ export function recordLargeDone(context: JobContext, large: LargeRecord, result:
   const { state } = context;
   context.manifest?.append(result.manifest);
   state.large.delete(large.id);
+  tell(context, large.directory, large.sourceName, `loaded in ${large.blocks} blocks`);
   const tally = Tally.decode(result.tally);
   if (large.origin.chunk !== undefined) {
     state.addObjects(tally);
@@ -217,6 +234,7 @@ export function recordLargeFailure(context: JobContext, large: LargeRecord, prob
   const { state } = context;
   giveUpLarge(context, large);
   if (problem.reason === 'entry-changed' && large.attempts < MOST_LARGE_ATTEMPTS) {
+    tell(context, large.directory, large.sourceName, 'changed while it was read, and is tried again');
     tryLargeAgain(context, large, large.attempts);
     return;
   }
@@ -242,6 +260,7 @@ export function recordDirectoryWritten(context: JobContext, id: number, blocks: 
   // What failed in it may be repaired later: then the whole directory is written again.
   if (!state.failures.inDirectory(id)) state.chunks.drop(id);
   if (!before) state.count(1, 0);
+  tell(context, record.parent, record.name, before ? 'directory written again' : 'directory written');
 }
 
 function warn(context: JobContext, directory: number, name: Uint8Array, text: string): void {

@@ -6,6 +6,7 @@ import { makeLocalContainer } from '../container/local-container.js';
 import { openContainer, type ParsedContainer, parseContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
 import { Traffic } from '../container/traffic.js';
+import type { LaneLog } from '../engine/lane.js';
 import { ClfsError, messageOf } from '../error.js';
 import { type Identity, openIdentity } from '../identity/identity.js';
 import { type LoadSpec, type RunSettings, sourcePath } from '../job/load-spec.js';
@@ -48,8 +49,8 @@ export interface ResourceNeeds {
   readonly settings: RunSettings;
   readonly options: LoadOptions;
   readonly signal: AbortSignal;
-  /** Told of trouble with the identity, once the log is open. */
-  onTrouble(text: string): void;
+  /** Takes trouble with the identity, and details where they are wanted, once the log is open. */
+  readonly log: LaneLog;
 }
 
 /**
@@ -79,13 +80,7 @@ function localDirectory({ place }: ParsedContainer, { internals }: LoadOptions):
  *
  * @throws ClfsError `usage`, `source`, `container…`, `access-denied`, `service…`; nothing is left open then
  */
-export async function openResources({
-  spec,
-  settings,
-  options,
-  signal,
-  onTrouble,
-}: ResourceNeeds): Promise<LoadResources> {
+export async function openResources({ spec, settings, options, signal, log }: ResourceNeeds): Promise<LoadResources> {
   const destination = parseContainer(options.destination ?? spec.container);
   const local = localDirectory(destination, options);
   const tree = openPosixSource(sourcePath(spec));
@@ -99,6 +94,7 @@ export async function openResources({
     traffic,
     rateLimit: settings.capMbps ? createRateLimit(settings.capMbps, traffic) : undefined,
     lateArrivalMs: settings.lateArrivalMs,
+    onDetail: options.logLevel === 'DEBUG' ? (text: string) => log(text, true) : undefined,
     onWaiting: (text: string) => options.onEvent?.({ kind: 'message', text }),
     signal,
   };
@@ -106,7 +102,7 @@ export async function openResources({
     if (made !== undefined) removeIfEmpty(made);
   };
   try {
-    identity = await openIdentity(destination, { ...options.identity, onTrouble });
+    identity = await openIdentity(destination, { ...options.identity, onTrouble: (text) => log(text) });
     if (local !== undefined && options.newSession !== false && makeLocalContainer(local)) made = local;
     const container =
       options.internals?.container ?? (await openContainer(destination.place, identity.authorization, service));

@@ -8,6 +8,8 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /** The log of a job. Writing to it never fails the job. */
 export interface JobLog {
   write(level: LogLevel, text: string): void;
+  /** Whether lines of a level are written: what is laborious is not prepared in vain. */
+  includes(level: LogLevel): boolean;
   /** Parts of the log from the oldest to the newest, each small enough for one put. */
   parts(): readonly Buffer[];
   close(): void;
@@ -28,9 +30,11 @@ export function openJobLog(path: string, threshold: LogLevel, redact: (text: str
   let fd: number | undefined = openSync(path, 'a');
   let size = statSync(path).size;
   const lowest = LOG_LEVELS.indexOf(threshold);
+  const includes = (level: LogLevel) => fd !== undefined && LOG_LEVELS.indexOf(level) >= lowest;
   return {
+    includes,
     write(level, text) {
-      if (fd === undefined || LOG_LEVELS.indexOf(level) < lowest) return;
+      if (fd === undefined || !includes(level)) return;
       const line = `${new Date().toISOString()} ${level} ${redact(text).replaceAll('\n', ' ')}\n`;
       try {
         if (size > ROTATE_BYTES) {

@@ -3,7 +3,7 @@ import { Lease } from '../container/lease.js';
 import { type ContainerPlace, openContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
 import type { Traffic } from '../container/traffic.js';
-import { createLane, type Lane } from '../engine/lane.js';
+import { createLane, type Lane, type LaneLog } from '../engine/lane.js';
 import { type RunSettings, sourcePath } from '../job/load-spec.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { openPosixSource } from '../source/posix-source.js';
@@ -23,6 +23,8 @@ export interface LaneSetup {
   readonly constants: JobConstants;
   /** `capMbps` is for all lanes together, `concurrency` for this one. */
   readonly settings: Pick<RunSettings, 'retryWindowMs' | 'concurrency' | 'capMbps' | 'lateArrivalMs'>;
+  /** Whether the log has everything: each request too. */
+  readonly detailed?: boolean;
   /** Lanes of the process, which share its descriptors. */
   readonly lanes: number;
   /** Descriptor of the source's root, which stays open; undefined: it is opened by its path. */
@@ -52,21 +54,30 @@ export interface ThreadLaneSetup extends LaneSetup {
  *
  * @param authorization read at each request
  * @param traffic of the thread that runs the lane
- * @param onRetry told of every try of a request that failed and will be repeated
+ * @param log takes every try of a request that failed and will be repeated, and details where they are wanted
  * @throws ClfsError `source`, and as the container says
  */
 export async function openLoadLane(
   setup: LaneSetup,
   authorization: Authorization,
   traffic: Traffic,
-  onRetry: (text: string) => void,
+  log: LaneLog,
 ): Promise<Lane<LoadKinds>> {
   const { retryWindowMs = Number.POSITIVE_INFINITY, concurrency, capMbps, lateArrivalMs } = setup.settings;
   const { remote } = setup;
   // For a lane that works for another machine the rate is told later, and again and again.
   const rateLimit = remote || capMbps ? createRateLimit(capMbps ?? 0, traffic) : undefined;
   const maySend = remote && maySendBy(new Lease(remote.lease));
-  const service = { retryWindowMs, concurrency, traffic, rateLimit, lateArrivalMs, onRetry, maySend };
+  const service = {
+    retryWindowMs,
+    concurrency,
+    traffic,
+    rateLimit,
+    lateArrivalMs,
+    onRetry: (text: string) => log(text),
+    onDetail: setup.detailed ? (text: string) => log(text, true) : undefined,
+    maySend,
+  };
   const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
   const tree = openPosixSource(sourcePath(constants.spec), setup.root);
   const source = selectFrom(remote ? withDevicesOf(tree, remote.rootDevice) : tree, constants.spec.selection);

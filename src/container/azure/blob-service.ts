@@ -10,6 +10,7 @@ import { connectionBound } from '../connection-bound.js';
 import { PACED_PIECE_BYTES, paced, type RateLimit } from '../rate-limit.js';
 import type { Traffic } from '../traffic.js';
 import { AnswerHandler, type BlobAnswer, type BlobRequest } from './answer-handler.js';
+import { connectionText } from './classify-answer.js';
 import { addressText, type ContainerAddress } from './container-url.js';
 import { longestPacedMs, type TimeLimit, timeLimitOf } from './time-limits.js';
 import { type Trouble, timeOutError, troubleOfAnswer, troubleOfError } from './trouble.js';
@@ -54,6 +55,8 @@ export interface ServiceOptions {
   readonly maySend?: () => boolean;
   /** Told of every try that failed and will be repeated. */
   readonly onRetry?: (text: string) => void;
+  /** Told of each answer, and of each change of the number of requests in flight: for a log that has everything. */
+  readonly onDetail?: (text: string) => void;
   /** Told, in a whole sentence, when the host has not answered for two seconds, before it has answered at all. */
   readonly onWaiting?: (text: string) => void;
   /** For tests: by what the client's own time limits are multiplied. */
@@ -80,7 +83,12 @@ export class BlobService {
     this.#options = options;
     this.#clock = options.clock ?? systemClock;
     const most = connectionBound(options.traffic.slots);
-    this.#concurrency = new AdaptiveConcurrency({ fixed: options.concurrency, most, clock: this.#clock });
+    this.#concurrency = new AdaptiveConcurrency({
+      fixed: options.concurrency,
+      most,
+      clock: this.#clock,
+      onChange: options.onDetail,
+    });
     const pool: Pool.Options = {
       pipelining: 1,
       connect: { timeout: CONNECT_TIMEOUT_MS },
@@ -258,7 +266,14 @@ export class BlobService {
       outcome.trouble(trouble);
     };
     const where = addressText(this.#address);
+    const { onDetail } = this.#options;
+    const begun = onDetail ? this.#clock.monotonic() : 0;
+    const detail = (end: string) =>
+      onDetail?.(
+        `request: ${request.method} ${request.blob || 'container'}${request.query ? `?${request.query}` : ''}, ${request.body?.length ?? 0} bytes, try ${attempt}: ${end} in ${Math.round(this.#clock.monotonic() - begun)} ms`,
+      );
     const onAnswer = (answer: BlobAnswer) => {
+      if (onDetail) detail(`${answer.status}, ${answer.body.length} bytes`);
       if (this.#firstAnswer !== 'come') this.#firstHasCome();
       if (request.accept.includes(answer.status)) {
         outcome.final(answer);
@@ -268,6 +283,7 @@ export class BlobService {
       tell(() => troubleOfAnswer(request, answer, where, this.#authorization.bearer !== '', this.#clock.now()));
     };
     const onError = (error: unknown) => {
+      if (onDetail) detail(connectionText(error));
       if (this.#stopped.signal.aborted) {
         uncertain();
         outcome.error(stopped());
