@@ -34,6 +34,8 @@ export interface Container {
    * @throws ClfsError `not-found`; `format` when it is longer than the limit
    */
   get(name: string, limitBytes: number): Promise<Buffer>;
+  /** Takes back what {@link get} gave, of which nobody has any part any more: its memory may be used again. */
+  giveBack?(blob: Buffer): void;
   /** Blobs whose names begin with `prefix`, in no promised order, page by page. */
   list(prefix: string): AsyncIterable<readonly BlobInfo[]>;
   /** Whether a listing by a prefix costs what it finds, so that parts of a container are listed side by side. */

@@ -93,10 +93,16 @@ export interface DecodedObject {
  * Takes the body out of a blob.
  *
  * @param limitBytes most bytes that the body may have; checked before anything of that size is allocated
+ * @param room gives the memory of a large body
  * @throws ClfsError `format` when the object is encrypted, of an unknown compression, not a valid LZ4 frame, or larger
  * than the limit
  */
-export function decodeObject(blob: Uint8Array, limitBytes: number, lz4: Lz4): DecodedObject {
+export function decodeObject(
+  blob: Uint8Array,
+  limitBytes: number,
+  lz4: Lz4,
+  room: (bytes: number) => Buffer = Buffer.allocUnsafe,
+): DecodedObject {
   const { encryption, compression } = decodeEnvelope(blob);
   if (encryption !== 0) throw new ClfsError('format', `The object is encrypted (method ${encryption}).`);
   const rest = Buffer.from(blob.buffer, blob.byteOffset + ENVELOPE_BYTES, blob.byteLength - ENVELOPE_BYTES);
@@ -106,7 +112,7 @@ export function decodeObject(blob: Uint8Array, limitBytes: number, lz4: Lz4): De
     return { body: rest, compressed: false, storedBlocks: false };
   }
   if (compression !== 1) throw new ClfsError('format', `The object has the unknown compression ${compression}.`);
-  return decodeFrame(rest, limitBytes, lz4);
+  return decodeFrame(rest, limitBytes, lz4, room);
 }
 
 /**
@@ -121,7 +127,7 @@ function scratchOf(bytes: number): Buffer {
   return scratch.subarray(0, bytes);
 }
 
-function decodeFrame(frame: Buffer, limitBytes: number, lz4: Lz4): DecodedObject {
+function decodeFrame(frame: Buffer, limitBytes: number, lz4: Lz4, room: (bytes: number) => Buffer): DecodedObject {
   const header = decodeFrameHeader(frame, lz4);
   const blocks = frameBlocks(frame, header, lz4);
   // Each block expands to one block size at most, and LZ4 itself to 255 bytes a byte: whatever is allocated is bounded
@@ -132,7 +138,7 @@ function decodeFrame(frame: Buffer, limitBytes: number, lz4: Lz4): DecodedObject
   if (header.contentBytes !== undefined && header.contentBytes > BigInt(limitBytes)) tooLarge(limitBytes);
   const most = Math.min(bound, limitBytes);
   const isSmall = most <= SCRATCH_BYTES;
-  const output = isSmall ? scratchOf(most) : Buffer.allocUnsafe(most);
+  const output = isSmall ? scratchOf(most) : room(most);
   let at = 0;
   let storedBlocks = false;
   for (const block of blocks) {

@@ -11,6 +11,7 @@ export const SEGMENTS_AHEAD = 3;
  * are fetched.
  *
  * @param length most bytes; undefined for all that follow
+ * @param transient whether a piece is done with when the next one is asked for: its memory is used again then
  * @returns pieces; of a file with gaps some of them are `isGap`
  * @throws ClfsError `format`, also when the content is not as long as the inode says; `not-found` when a segment is
  * missing
@@ -20,6 +21,7 @@ export async function* readContent(
   found: FoundInode,
   offset = 0,
   length?: number,
+  transient = false,
 ): AsyncGenerator<Buffer> {
   const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
   const sizeBytes = fileSize(found);
@@ -29,7 +31,7 @@ export async function* readContent(
   if (offset < held.length) yield held.subarray(offset, end);
   const first = offset < firstSegmentBytes ? 1 : 1 + Math.floor((offset - firstSegmentBytes) / fileSegmentBytes);
   const last = fileBlockCount(end, reader.geometry) - 1;
-  const fetched: Promise<Buffer>[] = [];
+  const fetched: Promise<Segment>[] = [];
   const fetch = (block: number) => {
     const segment = readOrGap(reader, found, block, sizeBytes);
     segment.catch(() => undefined);
@@ -38,11 +40,12 @@ export async function* readContent(
   let next = first;
   for (let block = first; block <= last; block++) {
     while (next <= last && next <= block + SEGMENTS_AHEAD) fetch(next++);
-    const bytes = await (fetched.shift() as Promise<Buffer>);
+    const { data: bytes, compressed } = await (fetched.shift() as Promise<Segment>);
     const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
     const from = Math.max(0, offset - start);
     const to = Math.min(bytes.length, end - start);
     if (from < to) yield bytes.subarray(from, to);
+    if (transient && !isGap(bytes)) reader.giveBack(bytes, compressed);
   }
 }
 
@@ -110,6 +113,12 @@ export async function requireSegments(reader: ContainerReader, found: FoundInode
     );
 }
 
+/** Data of a segment. */
+interface Segment {
+  readonly data: Buffer;
+  readonly compressed: boolean;
+}
+
 /** Zeros in place of any segment. */
 let gap: Buffer = Buffer.alloc(0);
 
@@ -118,14 +127,15 @@ async function readOrGap(
   found: FoundInode,
   block: number,
   sizeBytes: number,
-): Promise<Buffer> {
+): Promise<Segment> {
   try {
     return await readSegment(reader, found, block, sizeBytes);
   } catch (error) {
     if (!found.hasGaps || !isClfsError(error, 'format', 'not-found')) throw error;
     const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
     if (gap.length < fileSegmentBytes) gap = Buffer.alloc(fileSegmentBytes);
-    return gap.subarray(0, Math.min(fileSegmentBytes, sizeBytes - firstSegmentBytes - (block - 1) * fileSegmentBytes));
+    const bytes = Math.min(fileSegmentBytes, sizeBytes - firstSegmentBytes - (block - 1) * fileSegmentBytes);
+    return { data: gap.subarray(0, bytes), compressed: false };
   }
 }
 
@@ -139,9 +149,9 @@ async function readSegment(
   found: FoundInode,
   block: number,
   sizeBytes: number,
-): Promise<Buffer> {
+): Promise<Segment> {
   const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
-  const { segment } = await reader.segment(await reader.blockId(found, block), found.id);
+  const { segment, compressed } = await reader.segment(await reader.blockId(found, block), found.id);
   const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
   const wanted = Math.min(fileSegmentBytes, sizeBytes - start);
   if (segment.kind !== 'file')
@@ -156,5 +166,5 @@ async function readSegment(
       'format',
       `Block ${block} of ${found.blob.name} says that it begins at ${segment.owner.offset}, not at ${start}.`,
     );
-  return segment.data;
+  return { data: segment.data, compressed };
 }

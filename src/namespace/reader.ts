@@ -1,4 +1,5 @@
 import type { Container } from '../container/container.js';
+import { LargeBuffers } from '../container/large-buffers.js';
 import { ClfsError, isClfsError } from '../error.js';
 import { indirectPath } from '../format/block-map.js';
 import { type DirectoryEntry, decodeDirents } from '../format/dirents.js';
@@ -16,6 +17,8 @@ import { Pace } from './pace.js';
  * Most bytes that one object of a sane container has, uncompressed: a file segment and its records, with room to spare.
  */
 const OBJECT_LIMIT_BYTES = 16 * 1048576;
+/** From this size on memory is used again: nothing else is in it then. */
+const LARGE_BYTES = 1048576;
 /** Indirect blocks that are kept: sequential readers come back to the same ones. */
 const CACHED_BLOCKS = 64;
 /** Deepest level of an indirect tree: a hostile container cannot cause a deeper recursion. */
@@ -60,6 +63,8 @@ export class ContainerReader {
   readonly #lz4: Lz4;
   readonly #pace: Pace;
   readonly #overlay: ReaderOverlay | undefined;
+  readonly #buffers = new LargeBuffers();
+  readonly #room = (bytes: number) => this.#buffers.take(bytes);
   readonly #indirect = new Map<string, Promise<IndirectBlock>>();
 
   constructor(
@@ -90,7 +95,12 @@ export class ContainerReader {
    */
   async fetch(name: string): Promise<DecodedObject & { readonly storedBytes: number }> {
     const blob = await this.#get(name);
-    return { ...inBlob(name, () => decodeObject(blob, OBJECT_LIMIT_BYTES, this.#lz4)), storedBytes: blob.length };
+    const storedBytes = blob.length;
+    const { body, compressed, storedBlocks } = inBlob(name, () =>
+      decodeObject(blob, OBJECT_LIMIT_BYTES, this.#lz4, this.#room),
+    );
+    if (compressed) this.container.giveBack?.(blob);
+    return { body, compressed, storedBlocks, storedBytes };
   }
 
   /**
@@ -136,6 +146,13 @@ export class ContainerReader {
       throw new ClfsError('format', `The object ${blob.name} is an indirect block where a segment is referred to.`);
     requireOwner(blob.name, segment.owner.handle, owner);
     return { segment, storedBytes, compressed };
+  }
+
+  /** Takes back the data of a segment, of which nobody has any part any more: its memory may be used again. */
+  giveBack(data: Buffer, compressed: boolean): void {
+    if (data.buffer.byteLength < LARGE_BYTES) return;
+    if (compressed) this.#buffers.giveBack(data);
+    else this.container.giveBack?.(data);
   }
 
   /** @throws ClfsError `not-found`; `format` */

@@ -20,6 +20,8 @@ export interface BlobRequest {
    * are taken.
    */
   readonly limitBytes?: number;
+  /** Gives the memory of a long answer whose length was said. */
+  room?(bytes: number): Buffer;
 }
 
 /** An accepted answer. */
@@ -66,9 +68,8 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     this.#status = status;
     this.#headers = headers;
     const length = Number(headers['content-length']);
-    const { accept, limitBytes = 0 } = this.#request;
-    if (accept.includes(status) && length > LONG_BYTES && length <= limitBytes)
-      this.#whole = Buffer.allocUnsafe(length);
+    const { accept, limitBytes = 0, room = Buffer.allocUnsafe } = this.#request;
+    if (accept.includes(status) && length > LONG_BYTES && length <= limitBytes) this.#whole = room(length);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

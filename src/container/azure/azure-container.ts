@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { ClfsError } from '../../error.js';
 import type { BlobInfo, Container, PutOptions } from '../container.js';
+import { LargeBuffers } from '../large-buffers.js';
 import { type Authorization, BlobService, type ServiceOptions } from './blob-service.js';
 import type { ContainerAddress } from './container-url.js';
 import { decodeListing } from './listing.js';
@@ -9,6 +10,8 @@ import { longestPutMs } from './time-limits.js';
 const LIST_LIMIT_BYTES = 64 * 1048576;
 const PUT_HEADERS = ['x-ms-blob-type', 'BlockBlob'];
 const CREATE_HEADERS = [...PUT_HEADERS, 'if-none-match', '*'];
+/** From this length on memory of a blob is used again. */
+const LONG_BYTES = 1048576;
 /** The largest object of the format, a segment with its header. */
 const LARGEST_OBJECT_BYTES = 8 * 1048576 + 65536;
 
@@ -18,6 +21,7 @@ export class AzureContainer implements Container {
   readonly lateArrivalMs: number;
   readonly #service: BlobService;
   readonly #options: ServiceOptions;
+  readonly #buffers = new LargeBuffers();
 
   constructor(
     address: ContainerAddress,
@@ -44,9 +48,15 @@ export class AzureContainer implements Container {
   }
 
   async get(name: string, limitBytes: number): Promise<Buffer> {
-    const { body } = await this.#service.send({ method: 'GET', blob: name, accept: OK, limitBytes });
+    const { body } = await this.#service.send({ method: 'GET', blob: name, accept: OK, limitBytes, room: this.#room });
     return body;
   }
+
+  giveBack(blob: Buffer): void {
+    if (blob.buffer.byteLength >= LONG_BYTES) this.#buffers.giveBack(blob);
+  }
+
+  readonly #room = (bytes: number) => (bytes >= LONG_BYTES ? this.#buffers.take(bytes) : Buffer.allocUnsafe(bytes));
 
   async *list(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
     let marker = '';

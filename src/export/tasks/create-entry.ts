@@ -112,7 +112,7 @@ export async function writeContent(
   onWritten: (offset: number) => Promise<void> | undefined = () => undefined,
 ): Promise<number> {
   let position = offset;
-  for await (const piece of readContent(context.reader, found, offset, length)) {
+  for await (const piece of readContent(context.reader, found, offset, length, true)) {
     if (context.stop.abandoned) throw new ClfsError('cancelled', 'The export was stopped.');
     // A gap becomes a hole, however long it is.
     if (!isGap(piece)) await writePiece(context, fd, piece, position);
