@@ -233,6 +233,8 @@ class Life {
     const [path, { kind }] = this.#random.pick(there);
     const at = bytesOf(`${this.#target}${path}`);
     const remove = () => rmSync(at, { recursive: true, force: true });
+    // What is done to a temporary file that keeps its inode is not noticed.
+    const isTemporary = path.includes('/.clfsload-');
     const how = this.#random.pick(['edit', 'remove', 'directory', 'symlink', 'mode', 'move']);
     this.#tell(`by hand: ${how} ${path}`);
     this.#touch(path);
@@ -243,11 +245,10 @@ class Life {
     } else if (how === 'symlink') {
       remove();
       symlinkSync(this.#outside, at);
-    } else if (how === 'mode' && kind !== 'link') chmodSync(at, 0o123);
+    } else if (how === 'mode' && kind !== 'link' && !isTemporary) chmodSync(at, 0o123);
     else if (how === 'move')
       renameSync(at, bytesOf(`${this.#target}/moved-${this.#session}-${this.#random.below(1000)}`));
-    // What is edited in a temporary file is not noticed: its inode stays.
-    else if (kind === 'file' && !path.includes('/.clfsload-')) appendFileSync(at, 'edited');
+    else if (kind === 'file' && !isTemporary) appendFileSync(at, 'edited');
   }
 
   /** What is done to one name of a file is done to all of them. */

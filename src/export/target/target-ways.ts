@@ -46,7 +46,8 @@ export interface WaysParts {
 
 /**
  * Makes the calls of a target in one of two ways: at once, which costs least, or, where a call takes long, in threads
- * of Node's pool, many of them in flight. Which of them is found from how long calls take.
+ * of Node's pool, many of them in flight. Which of them is found from how long calls take. A sync is always made in the
+ * pool.
  *
  * What gives names in one directory waits for its turn: the kernel does one at a time, and the others would only keep
  * threads of the pool.
@@ -92,8 +93,10 @@ export class TargetWays {
         changing();
         return this.#timed(call, how);
       };
+    // It takes long on any disk, and nothing else need wait for it.
+    const isLong = key === 'sync' && this.#parts.later !== undefined;
     return (...how) => {
-      if (this.#isSlow)
+      if (this.#isSlow || isLong)
         return this.#later(key, how, isChange, directoryAt === undefined ? undefined : (how[directoryAt] as number));
       if (isChange) changing();
       return directoryAt === undefined ? call(...how) : this.#timed(call, how);
