@@ -1,35 +1,41 @@
-import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
-import { join } from 'node:path';
-import { azcopy, median, million, PORT, rounds, runOurs, runVerb, sinkHome, smallFiles, text, timed, url, work } from './harness.mjs';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { azcopy, cache, fixture, here, median, million, PORT, rounds, runOurs, runVerb, sinkHome, smallFiles, text, timed, url, work } from './harness.mjs';
 
-const target = join(work, 'way-back');
-const clearTarget = () => {
-  for (const name of ['way-back', '.way-back.clfsload-export']) rmSync(join(work, name), { recursive: true, force: true });
+/** Where a tree is brought to. `seen` is the same directory, by a quick way. */
+const QUICK = { path: join(work, 'way-back'), seen: join(work, 'way-back') };
+const SLOW = { path: join(work, 'slow/way-back'), seen: join(work, 'slow-behind/way-back') };
+const clear = ({ seen }) => {
+  for (const path of [seen, join(dirname(seen), '.way-back.clfsload-export')]) rmSync(path, { recursive: true, force: true });
 };
 const plainUrl = (port) => url(port).replace('/bench?', '/plain?');
 
-/** The files of a tree as plain blobs, side by side: the sink lists no directories. */
-function plainBlobs(source) {
+/** The files of a tree as plain blobs. @param flat side by side, in place of in directories */
+function plainBlobs(source, flat) {
   const plain = join(sinkHome, 'blobs/devstoreaccount1/plain');
   rmSync(plain, { recursive: true, force: true });
   mkdirSync(plain, { recursive: true });
   for (const entry of readdirSync(source, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     const path = join(entry.parentPath, entry.name);
-    copyFileSync(path, join(plain, path.slice(source.length + 1).replaceAll('/', '-')));
+    const name = path.slice(source.length + 1);
+    const blob = join(plain, flat ? name.replaceAll('/', '-') : name);
+    mkdirSync(dirname(blob), { recursive: true });
+    copyFileSync(path, blob);
   }
 }
 
 /** azcopy's own wall time comes in steps of 2 s: the time to its last file counts. */
-async function runDownload(port) {
-  clearTarget();
-  mkdirSync(target);
+async function runDownload(port, place) {
+  clear(place);
+  mkdirSync(place.seen);
   const begun = Date.now();
-  const run = await timed(azcopy, ['copy', plainUrl(port), target, '--recursive', '--from-to', 'BlobLocal', '--check-length=false', '--check-md5=NoCheck', '--output-level', 'quiet'], { AZCOPY_LOG_LOCATION: join(work, 'azlog'), AZCOPY_JOB_PLAN_LOCATION: join(work, 'azplan') });
+  const run = await timed(azcopy, ['copy', plainUrl(port), place.path, '--recursive', '--from-to', 'BlobLocal', '--check-length=false', '--check-md5=NoCheck', '--output-level', 'quiet'], { AZCOPY_LOG_LOCATION: join(work, 'azlog'), AZCOPY_JOB_PLAN_LOCATION: join(work, 'azplan') });
   if (!run.ok) throw new Error('azcopy failed');
   let last = 0;
   let files = 0;
-  for (const entry of readdirSync(target, { recursive: true, withFileTypes: true })) {
+  for (const entry of readdirSync(place.seen, { recursive: true, withFileTypes: true })) {
     if (!entry.isFile()) continue;
     files++;
     last = Math.max(last, statSync(join(entry.parentPath, entry.name)).ctimeMs);
@@ -37,23 +43,23 @@ async function runDownload(port) {
   return { ...run, files, seconds: (last - begun) / 1000 };
 }
 
-async function runExport(port) {
-  clearTarget();
-  return runVerb(['export', url(port), target]);
+async function runExport(port, place) {
+  clear(place);
+  return runVerb(['export', url(port), place.path]);
 }
 
 /** Export against azcopy's download of the same files, alternating. @param files that azcopy must bring */
-async function compareExport(name, source, { files, size, unit, port = PORT }) {
+async function compareExport(name, source, { files, size, unit, port = PORT, place = QUICK }) {
   await runOurs(source);
-  plainBlobs(source);
+  plainBlobs(source, place === QUICK);
   const ours = [];
   const theirs = [];
   for (let round = 0; round < rounds; round++) {
-    theirs.push(await runDownload(port));
+    theirs.push(await runDownload(port, place));
     if (theirs.at(-1).files !== files) throw new Error(`azcopy brought ${theirs.at(-1).files} files of ${files}`);
-    ours.push(await runExport(port));
+    ours.push(await runExport(port, place));
   }
-  clearTarget();
+  clear(place);
   const rate = (runs) => size / median(runs.map((run) => run.seconds));
   return {
     case: name,
@@ -66,11 +72,37 @@ async function compareExport(name, source, { files, size, unit, port = PORT }) {
   };
 }
 
+/** Has a file system of which each call takes a millisecond, for as long as `use` takes. */
+async function withSlowTarget(use) {
+  const program = join(cache, 'slowfs');
+  if (!existsSync(program)) {
+    const flags = execFileSync('pkg-config', ['--cflags', '--libs', 'fuse3']).toString().trim().split(/\s+/);
+    execFileSync('gcc', ['-O2', '-o', program, join(here, 'slowfs.c'), ...flags]);
+  }
+  for (const path of [SLOW.path, SLOW.seen]) mkdirSync(dirname(path), { recursive: true });
+  const mount = dirname(SLOW.path);
+  execFileSync(program, [dirname(SLOW.seen), mount, '-o', 'max_threads=256'], { env: { ...process.env, SLOWFS_US: '1000' } });
+  try {
+    return await use();
+  } finally {
+    execFileSync('fusermount3', ['-u', mount]);
+  }
+}
+
+/** The first half of S. */
+const halfOfSmallFiles = () =>
+  fixture('S-half', (path) => {
+    for (let d = 0; d < 100; d++) execFileSync('cp', ['-a', join(smallFiles(), `d${d}`), path]);
+  });
+
 /** The cases of the way back. */
 export const WAY_BACK_CASES = {
   B1: () => compareExport('B1', smallFiles(), { files: 20000, size: 20000, unit: 'files/s' }),
   B2: () => compareExport('B2', smallFiles(), { files: 20000, size: 20000, unit: 'files/s', port: PORT + 1 }),
   B3: () => compareExport('B3', text(), { files: 4, size: 1024, unit: 'MiB/s' }),
+  /** Into a file system of which each call takes a millisecond. Needs libfuse3-dev and fuse3. */
+  FE: () =>
+    withSlowTarget(() => compareExport('FE', halfOfSmallFiles(), { files: 10000, size: 10000, unit: 'files/s', place: SLOW })),
   /** What reads all content, with two lanes against one. */
   async B4() {
     await runOurs(text());
