@@ -192,7 +192,7 @@ async function live(seed: number) {
     const facts = { protocol: PROTOCOL, wire: WIRE_FORMAT, version: 'model', lanes: 1, user: 0, clockMs: 0 };
     const candidate = Buffer.from(JSON.stringify({ ...facts, worker: id, name: id }));
     while (!(await link.apply(candidate, 2000))) await process.sleep(500);
-    const lease = new Lease();
+    const lease = new Lease(1);
     const end = await new Member<ModelKinds>({
       link,
       clock: process,
@@ -306,7 +306,7 @@ async function live(seed: number) {
 }
 
 describe('workers that freeze and wake, over a net that drops, doubles, delays and reorders', () => {
-  const LIVES = Number(process.env.WORKER_LIVES ?? 150);
+  const LIVES = Number(process.env.WORKER_LIVES ?? 60);
   it(`do everything once, and nothing arrives after the commit, in ${LIVES} lives`, async () => {
     const happened = new Map<string, number>();
     const from = Number(process.env.WORKER_LIVES_FROM ?? 1);

@@ -1,15 +1,30 @@
 /**
  * Until when the lanes of a process may send something: shared by its threads, and looked at right before each put.
  *
- * Two clocks hold it, since a machine that was suspended may have missed it on one of them.
+ * Two clocks hold it, since a machine that was suspended may have missed it on one of them. It also holds when each
+ * lane showed the last time that it is alive.
  */
 export class Lease {
   readonly memory: SharedArrayBuffer;
   readonly #until: Float64Array;
+  readonly #alive: Float64Array;
 
-  constructor(memory = new SharedArrayBuffer(16)) {
-    this.memory = memory;
-    this.#until = new Float64Array(memory);
+  constructor(lanes: number);
+  constructor(memory: SharedArrayBuffer);
+  constructor(first: number | SharedArrayBuffer) {
+    this.memory = typeof first === 'number' ? new SharedArrayBuffer(8 * (2 + first)) : first;
+    this.#until = new Float64Array(this.memory, 0, 2);
+    this.#alive = new Float64Array(this.memory, 16);
+  }
+
+  /** A lane is alive. */
+  showAlive(lane: number, monotonicMs: number): void {
+    this.#alive[lane] = monotonicMs;
+  }
+
+  /** How long the lane that has been silent longest has not shown itself, of those that have begun; 0 without any. */
+  silentMs(monotonicMs: number): number {
+    return this.#alive.reduce((most, shown) => (shown === 0 ? most : Math.max(most, monotonicMs - shown)), 0);
   }
 
   /** May send for so long, counted from a moment on the monotonic clock and on the other one. */
@@ -21,6 +36,7 @@ export class Lease {
   /** Nothing may be sent from here on. */
   end(): void {
     this.#until.fill(0);
+    this.#alive.fill(0);
   }
 
   /** Milliseconds that are left; 0 or less when it has ended. */

@@ -19,10 +19,13 @@ import type { LoadKinds } from '../worker/tasks.js';
 import type { WorkerOptions } from './worker-options.js';
 
 /** What a member needs of its machine. To be closed: nothing is sent after that. */
-export interface MemberLanes extends Pick<MemberParts<LoadKinds>, 'lease' | 'runner' | 'counters' | 'setCap'> {
+export interface MemberLanes
+  extends Pick<MemberParts<LoadKinds>, 'lease' | 'runner' | 'counters' | 'setCap' | 'stuck'> {
   close(): Promise<void>;
 }
 
+/** A thread that is silent for so long waits for a file system that does not answer. */
+const STUCK_MS = 120_000;
 /** Until a worker takes part, a service that does not answer is an error soon. */
 const FIRST_RETRY_WINDOW_MS = 15_000;
 
@@ -46,7 +49,7 @@ export async function openMemberLanes(setup: RemoteLoadSetup, options: WorkerOpt
   const source = openPosixSource(sourcePath(spec));
   const threads = options.threads;
   const traffic = new Traffic(threads + 1);
-  const lease = new Lease();
+  const lease = new Lease(threads);
   let identity: Awaited<ReturnType<typeof openIdentity>> | undefined;
   try {
     const difference = differenceFrom(setup.source, source);
@@ -72,7 +75,7 @@ export async function openMemberLanes(setup: RemoteLoadSetup, options: WorkerOpt
         settings,
         lanes: threads,
         root: source.descriptor,
-        remote: { lease: lease.memory, rootDevice: setup.source.device },
+        remote: { lease: lease.memory, lane, rootDevice: setup.source.device },
         authorization,
         traffic: traffic.memory,
         slot: lane + 1,
@@ -84,6 +87,7 @@ export async function openMemberLanes(setup: RemoteLoadSetup, options: WorkerOpt
       lease,
       runner,
       counters: () => countersOf(traffic),
+      stuck: () => stuckText(lease),
       setCap: (megabitsPerSecond) => {
         traffic.capMbps[0] = megabitsPerSecond;
       },
@@ -114,6 +118,12 @@ async function requireContainer(
   } finally {
     await container.close();
   }
+}
+
+function stuckText(lease: Lease): string | undefined {
+  const silentMs = lease.silentMs(systemClock.monotonic());
+  if (silentMs < STUCK_MS) return undefined;
+  return `a thread has not answered for ${Math.round(silentMs / 1000)} s (does the file system of the source answer?)`;
 }
 
 function countersOf(traffic: Traffic): ReturnType<MemberLanes['counters']> {

@@ -90,7 +90,7 @@ async function serveJobs(link: WorkerLink, name: string, options: WorkerOptions)
     report(`Worker ${name}: no more in job ${epoch}: ${end.text}.`);
     if (end.why === 'over') continue;
     await leave(end.text, end.why === 'broken');
-    if (end.why === 'broken') await sleep(AFTER_TROUBLE_MS);
+    if (end.why === 'broken' || end.why === 'stuck') await sleep(AFTER_TROUBLE_MS);
   }
 }
 

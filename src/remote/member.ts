@@ -29,13 +29,13 @@ export interface MemberParts<M extends Kinds<M>> {
   readonly signal: AbortSignal;
   counters(): WorkerCounters;
   setCap(megabitsPerSecond: number): void;
-  /** Why the lanes can do nothing more; undefined: they can. */
-  trouble?(): string | undefined;
+  /** Why a lane does nothing, which is not the fault of what it works on; undefined: all do something. */
+  stuck?(): string | undefined;
 }
 
 /** How a membership has ended. */
 export interface MemberEnd {
-  readonly why: 'over' | 'lease' | 'left' | 'broken';
+  readonly why: 'over' | 'lease' | 'left' | 'broken' | 'stuck';
   readonly text: string;
 }
 
@@ -132,11 +132,11 @@ export class Member<M extends Kinds<M>> {
 
   /** Looks often whether the lease holds. */
   async #look(): Promise<void> {
-    const { clock, lease, signal, trouble } = this.#parts;
+    const { clock, lease, signal, stuck } = this.#parts;
     while (!this.#isOver) {
-      const broken = trouble?.();
+      const stuckText = stuck?.();
       if (lease.leftMs(this.#now()) <= 0) this.#end({ why: 'lease', text: 'the driver has not answered in time' });
-      else if (broken !== undefined) this.#end({ why: 'broken', text: broken });
+      else if (stuckText !== undefined) this.#end({ why: 'stuck', text: stuckText });
       else if (signal.aborted && this.#tasks.size + this.#taking.size === 0)
         this.#end({ why: 'left', text: 'it was told to end' });
       await clock.sleep(LOOK_MS);

@@ -231,6 +231,8 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
       this.#events?.part(number, told);
       return;
     }
+    const ticket = this.#tickets.get(number);
+    if (ticket?.holder) this.workers.did(ticket.holder, ticket.units);
     this.#forget(number);
     this.#events?.done(number, told);
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../time/clock.js';
 import { type Candidate, encode, PROTOCOL, type Welcome, WIRE_FORMAT, type WorkerCounters } from './messages.js';
+import { SlowWatch, WATCH_MS } from './slow-watch.js';
 
 /** What is known of the workers of a driver. */
 export interface WorkersParts {
@@ -66,6 +67,8 @@ export class RemoteWorkers {
   /** Those who took part: they do not come back under the same name. */
   readonly #former = new Set<string>();
   readonly #refused = new Set<string>();
+  readonly #slow = new SlowWatch();
+  #watchedMs: number;
   #timer: { cancel(): void } | undefined;
   #sweptMs: number;
   #patienceUntilMs = 0;
@@ -75,6 +78,7 @@ export class RemoteWorkers {
     this.#parts = parts;
     this.#setup = encode(parts.setup).toString('base64');
     this.#sweptMs = parts.clock.monotonic();
+    this.#watchedMs = this.#sweptMs;
     this.#sweep();
   }
 
@@ -180,6 +184,23 @@ export class RemoteWorkers {
     });
   }
 
+  /** A worker has done something. @param units how much, in units of about one small file */
+  did({ candidate }: RemoteWorker, units: number): void {
+    this.#slow.did(candidate.worker, units);
+  }
+
+  #watch(now: number): void {
+    if (now - this.#watchedMs < WATCH_MS) return;
+    this.#watchedMs = now;
+    const workers = this.present.map(({ candidate: { worker, lanes }, tickets }) => ({
+      id: worker,
+      lanes,
+      busy: tickets.size > 0,
+    }));
+    for (const id of this.#slow.look(workers))
+      this.#parts.report(`${this.#workers.get(id)?.candidate.name} is much slower than the other workers`);
+  }
+
   /** A worker's share of the cap. */
   shareOf({ candidate }: RemoteWorker): number {
     const { capMbps, ownLanes } = this.#parts;
@@ -218,6 +239,7 @@ export class RemoteWorkers {
       if (now - this.#sweptMs > everyMs + HELD_UP_MS)
         this.#patienceUntilMs = Math.max(this.#patienceUntilMs, now + leaseMs + GRACE_MS);
       this.#sweptMs = now;
+      this.#watch(now);
       if (now >= this.#patienceUntilMs && !this.#dismissed) {
         for (const worker of [...this.#workers.values()]) {
           if (now - worker.heardMs > leaseMs + GRACE_MS) this.#loseSilent(worker);

@@ -17,6 +17,9 @@ import type { JobConstants, LoadKinds } from './tasks.js';
 /** Module that a thread with a lane of a load runs. */
 export const THREAD_ENTRY = new URL('./thread-entry.js', import.meta.url);
 
+/** How often a lane that works for another machine shows that it is alive. */
+const ALIVE_MS = 500;
+
 /** What a lane needs to know before its first task; plain data that can be handed to a thread. */
 export interface LaneSetup {
   readonly place: ContainerPlace;
@@ -37,6 +40,8 @@ export interface LaneSetup {
 interface RemoteLane {
   /** Memory of the {@link Lease} by which it may send. */
   readonly lease: SharedArrayBuffer;
+  /** Its place there. */
+  readonly lane: number;
   /** Number of the device of the source's root on that machine. */
   readonly rootDevice: string;
 }
@@ -67,7 +72,9 @@ export async function openLoadLane(
   const { remote } = setup;
   // For a lane that works for another machine the rate is told later, and again and again.
   const rateLimit = remote || capMbps ? createRateLimit(capMbps ?? 0, traffic) : undefined;
-  const maySend = remote && maySendBy(new Lease(remote.lease));
+  const lease = remote && new Lease(remote.lease);
+  const maySend = lease && maySendBy(lease);
+  if (remote) setInterval(() => lease?.showAlive(remote.lane, systemClock.monotonic()), ALIVE_MS).unref();
   const service = {
     retryWindowMs,
     concurrency,
