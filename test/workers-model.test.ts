@@ -167,10 +167,10 @@ async function live(seed: number) {
           if (job.used.has(name)) job.faults.push(`${name} is done twice`);
           job.used.add(name);
           for (let step = 0; step <= steps; step++) {
-            await process.sleep(random.below(3000));
+            await process.sleep(random.below(1500));
             // Threads of a worker that does not take part any more are no more.
             if (!isOpen()) return await new Promise<never>(() => undefined);
-            const arrivalMs = random.chance(80) ? 1 : random.below(LATE_MS);
+            const arrivalMs = random.chance(60) ? 1 : LATE_MS - random.small(LATE_MS);
             // The request is on its way whatever becomes of who sent it; what is told waits for its answer.
             await new Promise<void>((resolve) =>
               time.after(arrivalMs, () => {
