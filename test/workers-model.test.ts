@@ -38,6 +38,10 @@ class ModelProcess implements ProcessGate, Clock {
     else call();
   }
 
+  get isAway(): boolean {
+    return this.dead || this.#frozen !== undefined;
+  }
+
   freeze(): void {
     this.#frozen ??= [];
   }
@@ -170,14 +174,16 @@ async function live(seed: number) {
             await process.sleep(random.below(1500));
             // Threads of a worker that does not take part any more are no more.
             if (!isOpen()) return await new Promise<never>(() => undefined);
-            const arrivalMs = random.chance(60) ? 1 : LATE_MS - random.small(LATE_MS);
-            // The request is on its way whatever becomes of who sent it; what is told waits for its answer.
-            await new Promise<void>((resolve) =>
-              time.after(arrivalMs, () => {
+            // The request is on its way whatever becomes of who sent it; what is told waits for its answer. It is late where
+            // the way to the service fails together with its sender.
+            await new Promise<void>((resolve) => {
+              const land = () => {
                 put(`${name}, step ${step}`);
                 process.arrive(resolve);
-              }),
-            );
+              };
+              const lateMs = LATE_MS - 300 - random.small(2000);
+              time.after(200, () => void (process.isAway ? time.after(lateMs, land) : land()));
+            });
             if (step < steps) part(`${name}, step ${step}`.padEnd(random.chance(20) ? 4000 : 0));
           }
           return `${name}, step ${steps}`;
@@ -281,7 +287,6 @@ async function live(seed: number) {
     failure = error;
   });
   over = true;
-  await troubled;
   if (failure !== undefined && !failure.message.includes('workers in a row')) throw failure;
   const endMs = Math.max(engine.uncertainUntilMs, time.ms);
   if (engine.uncertainUntilMs > 0) count('something was lost');
@@ -298,6 +303,7 @@ async function live(seed: number) {
     if (!job.isDone) job.faults.push('not everything is done');
   } else count('given up');
   await pool.close();
+  await troubled;
   for (const process of workers) process.wake(random);
   await time.sleep(200_000);
   for (const process of workers) process.dead = true;
