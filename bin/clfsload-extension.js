@@ -1,3 +1,5 @@
-import { runExtension } from '../dist/programs/extension.js';
-
-process.exitCode = await runExtension(process.argv.slice(2));
+// As in bin/clfsload.
+process.env.UV_THREADPOOL_SIZE ??= '128';
+import('../dist/programs/extension.js').then(async ({ runExtension, endProcess }) => {
+  endProcess(await runExtension(process.argv.slice(2)));
+});

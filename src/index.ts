@@ -38,6 +38,7 @@ export { sortedEntries } from './namespace/sorted-entries.js';
 export { type WalkedEntry, walk } from './namespace/walk.js';
 export { type OpenReader, openReader } from './open-reader.js';
 export { joinPath } from './paths/join-path.js';
+export { exitAtOnce } from './posix/exit.js';
 export type { OpenSalvage } from './salvage/open-salvage.js';
 export type { SalvageCounts } from './salvage/salvage.js';
 export { openPosixSource } from './source/posix-source.js';

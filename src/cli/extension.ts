@@ -19,6 +19,8 @@ import { openMessages } from './messages.js';
 import { type LoadListener, runLoad } from './run-load.js';
 import { stopOnSignals } from './stop-on-signals.js';
 
+export { endProcess } from './end-process.js';
+
 const PROGRESS_MS = 2000;
 const ACCOUNT_NAME = /^[a-z0-9]{3,24}$/;
 const BYTES_A_GB = 1e9;

@@ -4,6 +4,8 @@ import { exactArguments } from './exact-arguments.js';
 import { passOn } from './next-azcopy.js';
 import type { Verb } from './verbs/verb.js';
 
+export { endProcess } from './end-process.js';
+
 /** Names under which the program is called. */
 export type ProgramName = 'azcopy' | 'clfsload';
 

@@ -1,3 +1,5 @@
+import { exitAtOnce } from '../index.js';
+
 /**
  * The first signal stops the job so that it can be resumed; the second ends the process at once.
  *
@@ -8,7 +10,7 @@ export function stopOnSignals(onStop: () => void = () => undefined): { readonly 
   const onSignal = (signal: NodeJS.Signals) => {
     // Without a terminal (nohup, a service) SIGHUP does not mean that the user wants to stop.
     if (signal === 'SIGHUP' && !process.stdin.isTTY) return;
-    if (controller.signal.aborted) process.exit(1);
+    if (controller.signal.aborted) exitAtOnce(1);
     onStop();
     controller.abort();
   };
