@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { fileSystemType } from './file-system-type.js';
 import { koffi } from './koffi.js';
 
 /**
@@ -9,7 +10,6 @@ const c = koffi.load(null as unknown as string);
 
 const llistxattr = c.func('int64_t llistxattr(const void *, void *, size_t)');
 const lgetxattr = c.func('int64_t lgetxattr(const void *, const void *, void *, size_t)');
-const fstatfs = c.func('int fstatfs64(int, void *)');
 
 /** The kernel gives no longer list, and no longer value, than this. */
 const MOST_BYTES = 65536;
@@ -18,7 +18,6 @@ const DESCRIPTORS = '/proc/self/fd';
 
 const listBuffer = Buffer.from(new ArrayBuffer(MOST_BYTES));
 const valueBuffer = Buffer.from(new ArrayBuffer(MOST_BYTES));
-const statfsBuffer = Buffer.from(new ArrayBuffer(256));
 
 /** Whether extended attributes can be asked for at all: /proc must be there. */
 export function canListAttributes(): boolean {
@@ -43,9 +42,37 @@ export function readAttribute(at: number, name: Uint8Array, attribute: string): 
   return length < 0 ? undefined : Buffer.from(valueBuffer.subarray(0, length));
 }
 
+/** {@link listAttributes} in the pool. Never rejects. */
+export function listAttributesInPool(at: number, name: Uint8Array): Promise<readonly string[]> {
+  const list = Buffer.from(new ArrayBuffer(MOST_BYTES));
+  return inPool(llistxattr, [pathBelow(at, name), list, MOST_BYTES]).then((length) =>
+    length <= 0 ? [] : list.toString('latin1', 0, length - 1).split('\0'),
+  );
+}
+
+/** {@link readAttribute} in the pool. Never rejects. */
+export function readAttributeInPool(at: number, name: Uint8Array, attribute: string): Promise<Buffer | undefined> {
+  const value = Buffer.from(new ArrayBuffer(MOST_BYTES));
+  const args = [pathBelow(at, name), Buffer.from(`${attribute}\0`, 'latin1'), value, MOST_BYTES];
+  return inPool(lgetxattr, args).then((length) => (length < 0 ? undefined : value.subarray(0, length)));
+}
+
+/** Arguments of calls under way: koffi does not hold the buffers among them. */
+const held = new Set<readonly unknown[]>();
+
+function inPool(call: typeof llistxattr, args: readonly (Buffer | number)[]): Promise<number> {
+  held.add(args);
+  return new Promise((resolve) => {
+    call.async(...args, (error: unknown, result: number | bigint) => {
+      held.delete(args);
+      resolve(error ? -1 : Number(result));
+    });
+  });
+}
+
 /** Whether the open file is on a Lustre file system. */
 export function isOnLustre(fd: number): boolean {
-  return fstatfs(fd, statfsBuffer) === 0 && statfsBuffer.readUInt32LE(0) === LUSTRE_MAGIC;
+  return fileSystemType(fd) === LUSTRE_MAGIC;
 }
 
 function pathBelow(at: number, name: Uint8Array): Buffer {

@@ -1,13 +1,16 @@
 import { koffi } from './koffi.js';
 import {
   cString,
+  decodeEntries,
   decodeStatus,
   encodeDevice,
   type FileStatus,
   type FileTime,
   Open,
   PosixError,
+  type RawEntry,
   STATUS_BYTES,
+  SYS_GETDENTS64,
   timespecs,
 } from './libc.js';
 import { UNKNOWN_THERE } from './libc-change.js';
@@ -25,6 +28,9 @@ type Bound = ReturnType<ReturnType<typeof koffi.load>['func']>;
 const c = koffi.load(null as unknown as string);
 const openat = c.func('int openat(int, const void *, int, uint32_t)');
 const statx = c.func('int statx(int, const void *, int, uint32_t, void *)');
+const pread = c.func('int64_t pread64(int, void *, size_t, int64_t)');
+const readlinkat = c.func('int64_t readlinkat(int, const void *, void *, size_t)');
+const getdents = c.func('int64_t syscall(int64_t, int, void *, size_t)');
 const pwrite = c.func('int64_t pwrite64(int, const void *, size_t, int64_t)');
 const ftruncate = c.func('int ftruncate64(int, int64_t)');
 const closeFd = c.func('int close(int)');
@@ -45,6 +51,7 @@ const renameat2 = c.func('int64_t syscall(int64_t, int, const void *, int, const
 
 const SYS_RENAMEAT2 = process.arch === 'arm64' ? 276n : 316n;
 const RENAME_NOREPLACE = 1;
+const LINK_BYTES = 4096;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
@@ -74,6 +81,28 @@ export async function statFdLater(fd: number): Promise<FileStatus> {
   const status = Buffer.alloc(STATUS_BYTES);
   await run('stat', statx, fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_WANTED, status);
   return decodeStatus(status);
+}
+
+/** Reads into `target`, which must not be touched before the end. */
+export async function readAtLater(fd: number, target: Buffer, position: number): Promise<number> {
+  return run('read', pread, fd, target, target.length, position);
+}
+
+export async function readLinkAtLater(at: number, name: Uint8Array): Promise<Buffer> {
+  for (let size = LINK_BYTES; ; size *= 2) {
+    const target = Buffer.allocUnsafeSlow(size);
+    const length = await run('readlink', readlinkat, at, cString(name), target, size);
+    if (length < size) return target.subarray(0, length);
+  }
+}
+
+/** @param buffer what the system fills; not touched before the end */
+export async function readEntriesLater(fd: number, buffer: Buffer): Promise<readonly RawEntry[]> {
+  for (;;) {
+    const length = await run('list', getdents, SYS_GETDENTS64, fd, buffer, buffer.length);
+    const entries = decodeEntries(buffer.subarray(0, length));
+    if (length === 0 || entries.length > 0) return entries;
+  }
 }
 
 /** Writes all of the bytes. They must not be touched before the end. */

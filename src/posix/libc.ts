@@ -28,7 +28,8 @@ const fchownat = c.func('int fchownat(int, const void *, uint32_t, uint32_t, int
 const fchmod = c.func('int fchmod(int, uint32_t)');
 const statfsCall = c.func('int statfs64(const void *, void *)');
 
-const SYS_GETDENTS64 = process.arch === 'arm64' ? 61n : 217n;
+/** Number of the system call that lists a directory. */
+export const SYS_GETDENTS64 = process.arch === 'arm64' ? 61n : 217n;
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
@@ -286,12 +287,13 @@ export function readEntries(fd: number, buffer: Buffer): RawEntry[] {
     const length = Number(syscall(SYS_GETDENTS64, fd, buffer, buffer.length));
     if (length < 0) failed('list');
     if (length === 0) return [];
-    const entries = decodeRawEntries(buffer.subarray(0, length));
+    const entries = decodeEntries(buffer.subarray(0, length));
     if (entries.length > 0) return entries;
   }
 }
 
-function decodeRawEntries(bytes: Buffer): RawEntry[] {
+/** Entries that the system has put into a buffer, `.` and `..` left out. */
+export function decodeEntries(bytes: Buffer): RawEntry[] {
   const entries: RawEntry[] = [];
   for (let at = 0; at < bytes.length; at += bytes.readUInt16LE(at + 16)) {
     const start = at + 19;

@@ -1,43 +1,49 @@
-import { ClfsError, messageOf } from '../error.js';
-import type { EntryType } from '../format/ids.js';
+import { ClfsError } from '../error.js';
 import { canListAttributes, isOnLustre } from '../posix/extended-attributes.js';
+import { isRemoteFileSystem } from '../posix/file-system-type.js';
 import {
   CURRENT_DIRECTORY,
   close,
-  type FileStatus,
   isSameStatus,
   Open,
   openAt,
-  PosixError,
   readAt,
   readEntries,
   readLinkAt,
-  S_IFMT,
   statAt,
   statFd,
 } from '../posix/libc.js';
+import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { quotePath } from '../text/escape-path.js';
-import { placeOf } from './source-place.js';
+import { openDirectoryInPool, PosixAsyncDirectory } from './posix-async-source.js';
 import {
-  type DirectoryIdentity,
-  entryFailure,
-  type ListedEntry,
-  type SourceAttributes,
-  type SourceDirectory,
-  type SourceFile,
-  type SourceTree,
-  type Unstorable,
+  attributes,
+  DIRECTORY_FLAGS,
+  DOT,
+  directoryFailure,
+  fileFailure,
+  linkFailure,
+  mustTouchAccessTime,
+  pathPieces,
+  READ_FLAGS,
+  reasonText,
+  requireIdentity,
+  TYPE_BY_MODE,
+} from './posix-entries.js';
+import { placeOf } from './source-place.js';
+import type {
+  AsyncSourceDirectory,
+  DirectoryIdentity,
+  ListedEntry,
+  SourceAttributes,
+  SourceDirectory,
+  SourceFile,
+  SourceTree,
+  Unstorable,
 } from './source-tree.js';
 import { unstorableAt } from './unstorable.js';
 
-/** Longest piece of a path that is opened in one call: below PATH_MAX. */
-const PATH_PIECE_BYTES = 4000;
 const LIST_BUFFER_BYTES = 65536;
-const READ_FLAGS = Open.readOnly | Open.noFollow | Open.nonBlock;
-const DIRECTORY_FLAGS = Open.readOnly | Open.noFollow | Open.directory | Open.nonBlock;
-
-/** Object type by `st_mode >> 12`. */
-const TYPE_BY_MODE: Record<number, EntryType | undefined> = { 8: 1, 4: 2, 6: 3, 2: 4, 10: 5, 12: 6, 1: 7 };
 
 /**
  * Opens the tree below `root`, a directory of this machine.
@@ -56,11 +62,17 @@ export function openPosixSource(root: Uint8Array, open?: number): SourceTree {
   } catch (error) {
     throw new ClfsError('source', `Cannot read the source ${quotePath(root)}: ${reasonText(error)}.`, { cause: error });
   }
+  const shared = new SharedDescriptor(rootFd);
   return {
     openDirectory: (path, expected) => openDirectory(rootFd, path, expected),
     descriptor: rootFd,
     place: () => placeOf(root, rootFd),
-    close: () => close(rootFd),
+    async: {
+      openDirectory: async (path, expected) =>
+        new PosixDirectory(await shared.use((at) => openDirectoryInPool(at, path, expected))),
+    },
+    isRemote: isRemoteFileSystem(rootFd),
+    close: () => void shared.close(),
   };
 }
 
@@ -68,8 +80,7 @@ function openDirectory(rootFd: number, path: Buffer, expected: DirectoryIdentity
   const fd = openPath(rootFd, path);
   try {
     const status = statFd(fd);
-    if (expected && !isDirectory(expected, status))
-      throw entryFailure('directory-changed', 'another directory has taken its place since it was listed');
+    requireIdentity(expected, status);
     // A directory that can be listed but not searched gives names whose attributes cannot be read.
     statAt(fd, DOT);
   } catch (error) {
@@ -79,27 +90,17 @@ function openDirectory(rootFd: number, path: Buffer, expected: DirectoryIdentity
   return new PosixDirectory(fd);
 }
 
-function isDirectory({ device, inode, bornNs }: DirectoryIdentity, found: FileStatus): boolean {
-  if (found.inode !== inode || (device !== undefined && found.device !== device)) return false;
-  return bornNs === 0n || found.bornNs === 0n || found.bornNs === bornNs;
-}
-
-const DOT = Buffer.from('.');
-
-function openPath(rootFd: number, path: Buffer): number {
-  let at = rootFd;
-  let rest = path.length === 0 ? DOT : path;
+function openPath(root: number, path: Buffer): number {
+  let at = root;
   try {
-    for (;;) {
-      const cut = rest.length <= PATH_PIECE_BYTES ? rest.length : rest.lastIndexOf(0x2f, PATH_PIECE_BYTES);
-      const next = openReading(at, rest.subarray(0, cut), DIRECTORY_FLAGS);
-      if (at !== rootFd) close(at);
+    for (const piece of pathPieces(path)) {
+      const next = openReading(at, piece, DIRECTORY_FLAGS);
+      if (at !== root) close(at);
       at = next;
-      if (cut === rest.length) return at;
-      rest = rest.subarray(cut + 1);
     }
+    return at;
   } catch (error) {
-    if (at !== rootFd) close(at);
+    if (at !== root) close(at);
     throw directoryFailure(error);
   }
 }
@@ -109,17 +110,26 @@ function openReading(at: number, path: Uint8Array, flags: number): number {
   try {
     return openAt(at, path, flags | Open.noAccessTime);
   } catch (error) {
-    if (!(error instanceof PosixError) || error.errno !== 'EPERM') throw error;
+    if (!mustTouchAccessTime(error)) throw error;
     return openAt(at, path, flags);
   }
 }
 
 class PosixDirectory implements SourceDirectory {
   readonly #fd: number;
+  /** Once calls in the pool are wanted. */
+  #shared: SharedDescriptor | undefined;
+  #async: AsyncSourceDirectory | undefined;
   #lustre: boolean | undefined;
 
   constructor(fd: number) {
     this.#fd = fd;
+  }
+
+  get async(): AsyncSourceDirectory {
+    this.#shared ??= new SharedDescriptor(this.#fd);
+    this.#async ??= new PosixAsyncDirectory(this.#shared, CAN_LIST_ATTRIBUTES);
+    return this.#async;
   }
 
   attributes(): SourceAttributes {
@@ -160,9 +170,7 @@ class PosixDirectory implements SourceDirectory {
     try {
       return Buffer.from(readLinkAt(this.#fd, name));
     } catch (error) {
-      if (error instanceof PosixError && error.errno === 'EINVAL')
-        throw entryFailure('entry-type-changed', 'it is no symbolic link any more', error);
-      throw fileFailure(error);
+      throw linkFailure(error);
     }
   }
 
@@ -182,7 +190,8 @@ class PosixDirectory implements SourceDirectory {
   }
 
   close(): void {
-    close(this.#fd);
+    if (this.#shared) void this.#shared.close();
+    else close(this.#fd);
   }
 }
 
@@ -211,10 +220,10 @@ class PosixFile implements SourceFile {
     }
   }
 
-  read(target: Buffer, position: number): number {
+  read(target: Buffer, position: number, enoughBytes = target.length): number {
     try {
       let at = 0;
-      while (at < target.length) {
+      while (at < enoughBytes) {
         const count = readAt(this.#fd, at === 0 ? target : target.subarray(at), position + at);
         if (count === 0) break;
         at += count;
@@ -228,53 +237,4 @@ class PosixFile implements SourceFile {
   close(): void {
     close(this.#fd);
   }
-}
-
-function attributes(status: FileStatus): SourceAttributes {
-  const type = TYPE_BY_MODE[(status.mode & S_IFMT) >> 12];
-  if (type === undefined)
-    throw entryFailure('entry-unreadable', `its type ${(status.mode & S_IFMT).toString(8)} is unknown`);
-  // Field by field: this runs twice a file, and a spread costs more than the system call.
-  return {
-    mode: status.mode,
-    type,
-    uid: status.uid,
-    gid: status.gid,
-    linkCount: status.linkCount,
-    inode: status.inode,
-    sizeBytes: status.sizeBytes,
-    mtimeSeconds: status.mtimeSeconds,
-    mtimeNanoseconds: status.mtimeNanoseconds,
-    ctimeSeconds: status.ctimeSeconds,
-    ctimeNanoseconds: status.ctimeNanoseconds,
-    atimeSeconds: status.atimeSeconds,
-    atimeNanoseconds: status.atimeNanoseconds,
-    specialMajor: status.specialMajor,
-    specialMinor: status.specialMinor,
-    bornNs: status.bornNs,
-    device: status.device,
-  };
-}
-
-function fileFailure(error: unknown): ClfsError {
-  if (error instanceof ClfsError) return error;
-  const errno = error instanceof PosixError ? error.errno : '';
-  if (errno === 'ENOENT')
-    return entryFailure('entry-vanished', 'it was there when its directory was listed, and is not any more', error);
-  if (errno === 'ELOOP' || errno === 'ENXIO')
-    return entryFailure('entry-type-changed', 'it is no regular file any more', error);
-  return entryFailure('entry-unreadable', reasonText(error), error);
-}
-
-function directoryFailure(error: unknown): ClfsError {
-  if (error instanceof ClfsError) return error;
-  const errno = error instanceof PosixError ? error.errno : '';
-  if (errno === 'ENOENT' || errno === 'ENOTDIR' || errno === 'ELOOP') {
-    return entryFailure('directory-changed', 'it was there when its parent was listed, and is not any more', error);
-  }
-  return entryFailure('directory-unreadable', reasonText(error), error);
-}
-
-function reasonText(error: unknown): string {
-  return messageOf(error).replace(/^(open|stat|list|read|readlink): /, '');
 }

@@ -4,7 +4,7 @@ import { escapePath, quotePath } from '../text/escape-path.js';
 import { decodeExactly, encodeExactly } from '../text/exact-text.js';
 import { HEX_PREFIX, parseTreePath } from '../text/parse-path.js';
 import { shellWord } from '../text/shell-word.js';
-import type { DirectoryIdentity, ListedEntry, SourceDirectory, SourceTree } from './source-tree.js';
+import type { AsyncSourceDirectory, ListedEntry, SourceDirectory, SourceTree } from './source-tree.js';
 
 /** What of a tree is left out. */
 export interface Selection {
@@ -106,48 +106,97 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
   if (!isSelective(selection)) return source;
   const paths = new Set(selection.excludePaths.map((path) => encodeExactly(path).toString('latin1')));
   const matches = selection.excludePatterns.map(matcher);
-  let rootDevice: string | undefined;
-  const isForeign = (directory: SourceDirectory): boolean => {
-    if (!selection.oneFileSystem) return false;
-    if (rootDevice === undefined) {
-      const root = source.openDirectory(Buffer.alloc(0));
-      rootDevice = root.attributes().device;
-      root.close();
-    }
-    return directory.attributes().device !== rootDevice;
-  };
   const isExcluded = (prefix: string, name: Buffer): boolean => {
     if (paths.has(`${prefix}${name.toString('latin1')}`)) return true;
     if (matches.length === 0) return false;
     const text = decodeExactly(name);
     return matches.some((match) => match(text));
   };
-  return {
-    openDirectory(path: Buffer, expected?: DirectoryIdentity): SourceDirectory {
-      const directory = source.openDirectory(path, expected);
-      const prefix = path.length === 0 ? '' : `${path.toString('latin1')}/`;
-      return {
-        *list() {
-          const foreign = isForeign(directory);
-          for (const batch of directory.list())
-            yield batch.map(
-              (entry): ListedEntry =>
-                foreign || isExcluded(prefix, entry.name) ? { ...entry, excluded: true } : entry,
-            );
-        },
-        attributes: () => directory.attributes(),
-        attributesOf: (name) => directory.attributesOf(name),
-        readLink: (name) => directory.readLink(name),
-        openFile: (name) => directory.openFile(name),
-        unstorableOf: (name) => directory.unstorableOf?.(name),
-        close: () => directory.close(),
-      };
+  const marked = (prefix: string, foreign: boolean, batch: readonly ListedEntry[]): readonly ListedEntry[] =>
+    batch.map((entry) => (foreign || isExcluded(prefix, entry.name) ? { ...entry, excluded: true } : entry));
+  const root = new RootDevice(source, selection.oneFileSystem);
+  const asyncView = (prefix: string, async: AsyncSourceDirectory): AsyncSourceDirectory => ({
+    async *list() {
+      const foreign = await root.differsFromAsync(async);
+      for await (const batch of async.list()) yield marked(prefix, foreign, batch);
     },
+    attributes: () => async.attributes(),
+    attributesOf: (name) => async.attributesOf(name),
+    readLink: (name) => async.readLink(name),
+    openFile: (name) => async.openFile(name),
+    unstorableOf: async (name) => async.unstorableOf?.(name),
+  });
+  const view = (path: Buffer, directory: SourceDirectory): SourceDirectory => {
+    const prefix = path.length === 0 ? '' : `${path.toString('latin1')}/`;
+    return {
+      *list() {
+        const foreign = root.differsFrom(directory);
+        for (const batch of directory.list()) yield marked(prefix, foreign, batch);
+      },
+      attributes: () => directory.attributes(),
+      attributesOf: (name) => directory.attributesOf(name),
+      readLink: (name) => directory.readLink(name),
+      openFile: (name) => directory.openFile(name),
+      unstorableOf: (name) => directory.unstorableOf?.(name),
+      get async() {
+        return directory.async && asyncView(prefix, directory.async);
+      },
+      close: () => directory.close(),
+    };
+  };
+  const { async } = source;
+  return {
+    openDirectory: (path, expected) => view(path, source.openDirectory(path, expected)),
     descriptor: source.descriptor,
     place: () => source.place?.(),
+    async: async && {
+      openDirectory: async (path, expected) => view(path, await async.openDirectory(path, expected)),
+    },
+    isRemote: source.isRemote,
     close: () => source.close(),
   };
 }
+
+/** The device that the root of a source is on: looked up once, where it is asked for. */
+class RootDevice {
+  readonly #source: SourceTree;
+  readonly #isWanted: boolean;
+  #device: string | undefined;
+
+  constructor(source: SourceTree, isWanted: boolean) {
+    this.#source = source;
+    this.#isWanted = isWanted;
+  }
+
+  differsFrom(directory: SourceDirectory): boolean {
+    if (!this.#isWanted) return false;
+    if (this.#device === undefined) {
+      const root = this.#source.openDirectory(NO_PATH);
+      this.#device = root.attributes().device;
+      root.close();
+    }
+    return directory.attributes().device !== this.#device;
+  }
+
+  async differsFromAsync(directory: AsyncSourceDirectory): Promise<boolean> {
+    if (!this.#isWanted) return false;
+    const { device } = await directory.attributes();
+    this.#device ??= await this.#lookUp();
+    return device !== this.#device;
+  }
+
+  async #lookUp(): Promise<string> {
+    const { async } = this.#source;
+    const root = async ? await async.openDirectory(NO_PATH) : this.#source.openDirectory(NO_PATH);
+    try {
+      return (root.async ? await root.async.attributes() : root.attributes()).device;
+    } finally {
+      root.close();
+    }
+  }
+}
+
+const NO_PATH = Buffer.alloc(0);
 
 /** A selection as the flags that make it, for a shell; empty for everything. */
 export function selectionText({ excludePaths, excludePatterns, oneFileSystem }: Selection): string {

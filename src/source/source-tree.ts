@@ -29,8 +29,9 @@ export interface ListedEntry {
 /**
  * A rooted POSIX tree, read only; symlinks are never followed, not even by a path that changes under the reader.
  *
- * Calls are synchronous: they run inside worker threads. Paths are relative to the root, components joined by `/`; the
- * root's is empty.
+ * Calls are synchronous, which is what costs least where they are answered at once; beside them are those that leave the
+ * thread free while they wait ({@link AsyncSourceTree}), many at once. Both mean the same. Paths are relative to the
+ * root, components joined by `/`; the root's is empty.
  */
 export interface SourceTree {
   /**
@@ -44,8 +45,18 @@ export interface SourceTree {
   readonly descriptor?: number;
   /** What tells this tree from another one at its path; undefined where that cannot be told. */
   place?(): SourcePlace | undefined;
-  /** Closes the root. */
+  /** The calls that leave the thread free; undefined where there are none. */
+  readonly async?: AsyncSourceTree;
+  /** Whether it is on a file system that may not answer for long, since another machine or process has it. */
+  readonly isRemote?: boolean;
+  /** Closes the root, once no call uses it. */
   close(): void;
+}
+
+/** The calls of a {@link SourceTree} that leave the thread free while they wait. They throw the same errors. */
+interface AsyncSourceTree {
+  /** {@link SourceTree.openDirectory} */
+  openDirectory(path: Buffer, expected?: DirectoryIdentity): Promise<SourceDirectory>;
 }
 
 /** An open directory. To be closed. */
@@ -69,7 +80,20 @@ export interface SourceDirectory {
    * Never throws.
    */
   unstorableOf?(name: Buffer): Unstorable | undefined;
+  /** The calls that leave the thread free; undefined where there are none. */
+  readonly async?: AsyncSourceDirectory;
+  /** Closes it: at once, or when the last of its calls that is under way has ended. */
   close(): void;
+}
+
+/** The calls of a {@link SourceDirectory} that leave the thread free while they wait. They throw the same errors. */
+export interface AsyncSourceDirectory {
+  attributes(): Promise<SourceAttributes>;
+  list(): AsyncIterable<readonly ListedEntry[]>;
+  attributesOf(name: Buffer): Promise<SourceAttributes>;
+  readLink(name: Buffer): Promise<Buffer>;
+  openFile(name: Buffer): Promise<AsyncSourceFile>;
+  unstorableOf?(name: Buffer): Promise<Unstorable | undefined>;
 }
 
 /** Whether an entry has what the format has no place for. */
@@ -94,10 +118,21 @@ export interface SourceFile {
   /**
    * Reads from `position` until `target` is full or the file ends.
    *
+   * @param enoughBytes stop when so many are there: a target with room for more tells a file that has grown, at no cost
    * @returns bytes read @throws ClfsError `entry`: `entry-unreadable`
    */
-  read(target: Buffer, position: number): number;
+  read(target: Buffer, position: number, enoughBytes?: number): number;
   close(): void;
+}
+
+/** The calls of a {@link SourceFile} that leave the thread free while they wait. They throw the same errors. */
+export interface AsyncSourceFile {
+  attributes(): Promise<SourceAttributes>;
+  isUnchanged(before: SourceAttributes): Promise<boolean>;
+  /** `target` belongs to the call until it has ended. */
+  read(target: Buffer, position: number, enoughBytes?: number): Promise<number>;
+  /** Closes it: at once, or when the last of its calls that is under way has ended. Resolves then, and never rejects. */
+  close(): Promise<void>;
 }
 
 /** Why one entry could not be loaded. `docs/errors.md` explains each. */

@@ -1,4 +1,9 @@
-import { listAttributes, readAttribute } from '../posix/extended-attributes.js';
+import {
+  listAttributes,
+  listAttributesInPool,
+  readAttribute,
+  readAttributeInPool,
+} from '../posix/extended-attributes.js';
 import type { Unstorable } from './source-tree.js';
 
 /**
@@ -30,23 +35,46 @@ const COUNTED = /^(user|trusted|security)\./;
 export function unstorableAt(at: number, name: Uint8Array, lustre: boolean): Unstorable {
   const names = listAttributes(at, name);
   if (names.length === 0) return NOTHING;
-  return {
-    acl: names.includes('system.posix_acl_access') || names.includes('system.posix_acl_default'),
-    attributes: names.some((attribute) => COUNTED.test(attribute) && !OWN.test(attribute)),
-    released: lustre && isReleased(at, name, names),
-  };
+  const [layout, state] = lustre ? namesOfArchive(names) : [];
+  return unstorable(
+    names,
+    layout === undefined ? undefined : readAttribute(at, name, layout),
+    state === undefined ? undefined : readAttribute(at, name, state),
+  );
+}
+
+/** {@link unstorableAt} by calls in the pool. Never rejects. */
+export async function unstorableInPool(at: number, name: Uint8Array): Promise<Unstorable> {
+  const names = await listAttributesInPool(at, name);
+  if (names.length === 0) return NOTHING;
+  const [layout, state] = names.includes('lustre.lov') || names.includes('trusted.lov') ? namesOfArchive(names) : [];
+  return unstorable(
+    names,
+    layout === undefined ? undefined : await readAttributeInPool(at, name, layout),
+    state === undefined ? undefined : await readAttributeInPool(at, name, state),
+  );
 }
 
 const NOTHING: Unstorable = { acl: false, attributes: false, released: false };
 
-function isReleased(at: number, name: Uint8Array, names: readonly string[]): boolean {
-  // Everybody may read the layout; only root may read the state of HSM.
+/**
+ * Attributes of a Lustre file that tell whether its data is in the archive only. Everybody may read the layout; only
+ * root may read the state of HSM.
+ */
+function namesOfArchive(names: readonly string[]): readonly [layout: string, state: string | undefined] {
   const layout = names.includes('lustre.lov') ? 'lustre.lov' : 'trusted.lov';
-  const value = readAttribute(at, name, layout);
-  if (value && isReleasedLayout(value)) return true;
-  if (!names.includes('trusted.hsm')) return false;
-  const state = readAttribute(at, name, 'trusted.hsm');
-  return state !== undefined && state.length >= 8 && (state.readUInt32LE(4) & HSM_RELEASED) !== 0;
+  return [layout, names.includes('trusted.hsm') ? 'trusted.hsm' : undefined];
+}
+
+function unstorable(names: readonly string[], layout: Buffer | undefined, state: Buffer | undefined): Unstorable {
+  const isReleased =
+    (layout !== undefined && isReleasedLayout(layout)) ||
+    (state !== undefined && state.length >= 8 && (state.readUInt32LE(4) & HSM_RELEASED) !== 0);
+  return {
+    acl: names.includes('system.posix_acl_access') || names.includes('system.posix_acl_default'),
+    attributes: names.some((attribute) => COUNTED.test(attribute) && !OWN.test(attribute)),
+    released: isReleased,
+  };
 }
 
 /** Whether a layout says that the file's data is in the archive only: each of its components does. */

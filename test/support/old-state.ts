@@ -15,9 +15,9 @@ import type { Timestamp } from '../../src/format/attributes.js';
 import { packAttributes, unpackAttributes } from '../../src/format/packed-attributes.js';
 import { CURRENT_DIRECTORY, makeNode, setTimes } from '../../src/posix/libc.js';
 import type { SourceAttributes, SourceTree } from '../../src/source/source-tree.js';
+import { isUnchanged } from '../../src/source/unchanged.js';
 import { openDatabase } from '../../src/sqlite/database.js';
 import { toU64 } from '../../src/state/u64.js';
-import { isUnchanged } from '../../src/worker/file-attributes.js';
 
 const TIME = { seconds: 1_700_000_000, nanoseconds: 123_456_789 };
 

@@ -1,0 +1,179 @@
+import { Open } from '../posix/libc.js';
+import {
+  closeLater,
+  openAtLater,
+  readAtLater,
+  readEntriesLater,
+  readLinkAtLater,
+  statAtLater,
+  statFdLater,
+} from '../posix/libc-later.js';
+import { SharedDescriptor } from '../posix/shared-descriptor.js';
+import {
+  attributes,
+  DIRECTORY_FLAGS,
+  DOT,
+  directoryFailure,
+  fileFailure,
+  linkFailure,
+  mustTouchAccessTime,
+  pathPieces,
+  READ_FLAGS,
+  requireIdentity,
+  TYPE_BY_MODE,
+} from './posix-entries.js';
+import type {
+  AsyncSourceDirectory,
+  AsyncSourceFile,
+  DirectoryIdentity,
+  ListedEntry,
+  SourceAttributes,
+  Unstorable,
+} from './source-tree.js';
+import { isUnchanged } from './unchanged.js';
+import { unstorableInPool } from './unstorable.js';
+
+const LIST_BUFFER_BYTES = 65536;
+
+/**
+ * Opens the directory at a path below the root, by calls in the pool.
+ *
+ * @returns its descriptor, to be closed
+ * @throws as `AsyncSourceTree.openDirectory`
+ */
+export async function openDirectoryInPool(
+  root: number,
+  path: Buffer,
+  expected: DirectoryIdentity | undefined,
+): Promise<number> {
+  let at = root;
+  try {
+    for (const piece of pathPieces(path)) {
+      const next = await openReading(at, piece, DIRECTORY_FLAGS);
+      if (at !== root) void closeLater(at);
+      at = next;
+    }
+    requireIdentity(expected, await statFdLater(at));
+    // As for the other way: whether it can be searched.
+    await statAtLater(at, DOT);
+    return at;
+  } catch (error) {
+    if (at !== root) void closeLater(at);
+    throw directoryFailure(error);
+  }
+}
+
+/** Opens without touching the access time, where that is allowed. */
+async function openReading(at: number, path: Uint8Array, flags: number): Promise<number> {
+  try {
+    return await openAtLater(at, path, flags | Open.noAccessTime);
+  } catch (error) {
+    if (!mustTouchAccessTime(error)) throw error;
+    return openAtLater(at, path, flags);
+  }
+}
+
+/** The calls in the pool of a directory that is open. */
+export class PosixAsyncDirectory implements AsyncSourceDirectory {
+  readonly #directory: SharedDescriptor;
+  readonly #canListAttributes: boolean;
+
+  constructor(directory: SharedDescriptor, canListAttributes: boolean) {
+    this.#directory = directory;
+    this.#canListAttributes = canListAttributes;
+  }
+
+  async attributes(): Promise<SourceAttributes> {
+    try {
+      return attributes(await this.#directory.use(statFdLater));
+    } catch (error) {
+      throw directoryFailure(error);
+    }
+  }
+
+  async *list(): AsyncGenerator<readonly ListedEntry[]> {
+    let listed: SharedDescriptor | undefined;
+    try {
+      // A descriptor of its own, as for the other way.
+      listed = new SharedDescriptor(await this.#directory.use((at) => openReading(at, DOT, DIRECTORY_FLAGS)));
+      const buffer = Buffer.allocUnsafeSlow(LIST_BUFFER_BYTES);
+      for (;;) {
+        const entries = await listed.use((fd) => readEntriesLater(fd, buffer));
+        if (entries.length === 0) return;
+        yield entries.map(({ name, type }) => ({ name, type: TYPE_BY_MODE[type] }));
+      }
+    } catch (error) {
+      throw directoryFailure(error);
+    } finally {
+      await listed?.close();
+    }
+  }
+
+  async attributesOf(name: Buffer): Promise<SourceAttributes> {
+    try {
+      return attributes(await this.#directory.use((fd) => statAtLater(fd, name)));
+    } catch (error) {
+      throw fileFailure(error);
+    }
+  }
+
+  async readLink(name: Buffer): Promise<Buffer> {
+    try {
+      return await this.#directory.use((fd) => readLinkAtLater(fd, name));
+    } catch (error) {
+      throw linkFailure(error);
+    }
+  }
+
+  async openFile(name: Buffer): Promise<AsyncSourceFile> {
+    try {
+      return new PosixAsyncFile(await this.#directory.use((fd) => openReading(fd, name, READ_FLAGS)));
+    } catch (error) {
+      throw fileFailure(error);
+    }
+  }
+
+  async unstorableOf(name: Buffer): Promise<Unstorable | undefined> {
+    return this.#canListAttributes ? this.#directory.use((fd) => unstorableInPool(fd, name)) : undefined;
+  }
+}
+
+class PosixAsyncFile implements AsyncSourceFile {
+  readonly #file: SharedDescriptor;
+
+  constructor(fd: number) {
+    this.#file = new SharedDescriptor(fd);
+  }
+
+  async attributes(): Promise<SourceAttributes> {
+    try {
+      return attributes(await this.#file.use(statFdLater));
+    } catch (error) {
+      throw fileFailure(error);
+    }
+  }
+
+  async isUnchanged(before: SourceAttributes): Promise<boolean> {
+    return isUnchanged(before, await this.attributes());
+  }
+
+  async read(target: Buffer, position: number, enoughBytes = target.length): Promise<number> {
+    try {
+      return await this.#file.use(async (fd) => {
+        let at = 0;
+        while (at < enoughBytes) {
+          const count = await readAtLater(fd, at === 0 ? target : target.subarray(at), position + at);
+          if (count === 0) break;
+          at += count;
+        }
+        return at;
+      });
+    } catch (error) {
+      throw fileFailure(error);
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}

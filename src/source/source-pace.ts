@@ -1,0 +1,183 @@
+import { CALLS_AT_ONCE } from '../posix/koffi.js';
+import { poolThreads } from '../posix/pool-threads.js';
+import { SourceGauge } from './source-gauge.js';
+import type { SourceTree } from './source-tree.js';
+
+/** A file that takes longer than this to open and look at, the quickest of some, is on a slow file system. */
+const SLOW_OPEN_MS = 0.25;
+const FILES_LOOKED_AT = 3;
+/** One file of every so many chunks is opened the other way, to see whether the file system is fast now. */
+const CHUNKS_A_PROBE = 8;
+/** Files that a lane can process in a second: with so many under way that this many arrive, it does not wait. */
+const FILES_A_SECOND = 4000;
+const FEWEST_IN_FLIGHT = 8;
+/** Files of which the quickest tells how long one takes when it does not wait for others. */
+const WINDOW_FILES = 64;
+/** How often a lane whose calls leave it free tells what is under way. */
+const TELL_MS = 1000;
+
+/** Something of the source that is under way. */
+interface UnderWay {
+  readonly directory: Uint8Array;
+  readonly name: Uint8Array;
+  readonly sinceMs: number;
+}
+
+/** What a pace needs to know. */
+export interface PaceOptions {
+  readonly source: SourceTree;
+  /** Whether the thread may be held up by a source that does not answer. */
+  readonly mayBlock: boolean;
+  /** Where it tells what it does. */
+  readonly gauge?: SourceGauge;
+  /** Milliseconds on a clock that never jumps. */
+  readonly now?: () => number;
+  /** Whether the lane waits for the service at this moment. */
+  readonly waitsForService?: () => boolean;
+}
+
+/**
+ * How one lane calls its source: synchronously, which costs least where calls are answered at once; or with many calls
+ * under way that leave the thread free, where each takes long.
+ *
+ * Which way is found out from the files themselves: by the quickest of three, since a single one may take long because
+ * the thread did not run. How many are under way follows from what a file takes and how many a lane can process.
+ */
+export class SourcePace {
+  readonly gauge: SourceGauge;
+  readonly #mayBlock: boolean;
+  readonly #canWait: boolean;
+  readonly #now: () => number;
+  readonly #waitsForService: () => boolean;
+  #isAsync: boolean;
+  #looks = 0;
+  #quickestMs = Number.POSITIVE_INFINITY;
+  #chunks = 0;
+  #limit: number;
+  #fileMs = 0;
+  #windowMs = Number.POSITIVE_INFINITY;
+  #windowFiles = 0;
+  readonly #underWay = new Set<UnderWay>();
+  readonly #waiting: (() => void)[] = [];
+  #isStopped = false;
+  #hasBegun = false;
+  #tells = false;
+
+  constructor({ source, mayBlock, gauge, now, waitsForService }: PaceOptions) {
+    this.gauge = gauge ?? new SourceGauge(1);
+    this.#mayBlock = mayBlock || !source.isRemote;
+    this.#canWait = source.async !== undefined;
+    this.#now = now ?? (() => performance.now());
+    this.#waitsForService = waitsForService ?? (() => false);
+    this.#isAsync = this.#canWait && source.isRemote === true;
+    this.#limit = Math.min(CALLS_AT_ONCE / 2, poolThreads());
+    this.#tellWay();
+  }
+
+  /** Whether calls are those that leave the thread free. */
+  get isAsync(): boolean {
+    return this.#isAsync;
+  }
+
+  /**
+   * A chunk of files begins, or a directory.
+   *
+   * @returns whether its first file is to be opened synchronously although the others are not, to see what that takes
+   */
+  begin(): boolean {
+    this.#hasBegun = true;
+    this.#tellLater();
+    if (!this.#isAsync) {
+      this.#look(FILES_LOOKED_AT);
+      return false;
+    }
+    this.#chunks++;
+    if (!this.#mayBlock || this.#chunks % CHUNKS_A_PROBE !== 0) return false;
+    this.#look(1);
+    return true;
+  }
+
+  #look(files: number): void {
+    this.#looks = this.#canWait ? files : 0;
+    this.#quickestMs = Number.POSITIVE_INFINITY;
+  }
+
+  /** Whether it is of use to know what opening the next file synchronously takes. */
+  get isLooking(): boolean {
+    return this.#looks > 0;
+  }
+
+  /** Takes what opening a file and looking at it took, synchronously. */
+  took(ms: number): void {
+    this.#quickestMs = Math.min(this.#quickestMs, ms);
+    if (--this.#looks > 0) return;
+    this.gauge.set('callMs', this.#quickestMs / 2);
+    const isSlow = this.#quickestMs > SLOW_OPEN_MS;
+    if (isSlow === this.#isAsync) return;
+    this.#isAsync = isSlow;
+    this.#tellWay();
+  }
+
+  /**
+   * Waits until one more may be under way.
+   *
+   * @returns to be called when it has ended; with `calls`, what it took counts: it made so many, one after another
+   */
+  async enter(directory: Uint8Array, name: Uint8Array): Promise<(calls?: number) => void> {
+    while (this.#underWay.size >= this.#limit && !this.#isStopped)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    const entered: UnderWay = { directory, name, sinceMs: this.#now() };
+    this.#underWay.add(entered);
+    this.#tellLater();
+    return (calls) => {
+      if (!this.#underWay.delete(entered)) return;
+      if (calls !== undefined) this.#ended(this.#now() - entered.sinceMs, calls);
+      for (let room = this.#limit - this.#underWay.size; room > 0; room--) this.#waiting.shift()?.();
+    };
+  }
+
+  /** Nobody waits any more for others to end. */
+  stop(): void {
+    this.#isStopped = true;
+    for (const wake of this.#waiting.splice(0)) wake();
+  }
+
+  /** The quickest of some files tells what one takes that does not wait in the pool. */
+  #ended(ms: number, calls: number): void {
+    this.#windowMs = Math.min(this.#windowMs, ms);
+    if (++this.#windowFiles < WINDOW_FILES && this.#fileMs > 0) return;
+    this.#fileMs = this.#windowMs;
+    this.#windowMs = Number.POSITIVE_INFINITY;
+    this.#windowFiles = 0;
+    const wanted = Math.ceil((FILES_A_SECOND * this.#fileMs) / 1000);
+    this.#limit = Math.min(Math.max(FEWEST_IN_FLIGHT, wanted), CALLS_AT_ONCE, poolThreads());
+    this.gauge.set('callMs', this.#fileMs / calls);
+  }
+
+  #tellWay(): void {
+    this.gauge.set('isAsync', this.#isAsync ? 1 : 0);
+    this.gauge.set('mostInFlight', this.#isAsync ? this.#limit : 1);
+  }
+
+  /** Says what is under way, and looks what the lane waits for. */
+  #tell(): void {
+    const [oldest] = this.#underWay;
+    const { gauge } = this;
+    this.#tellWay();
+    gauge.set('inFlight', this.#underWay.size);
+    if (oldest) gauge.setPath(oldest.directory, oldest.name);
+    gauge.set('oldestSince', oldest?.sinceMs ?? 0);
+    if (this.#waitsForService()) gauge.add('serviceLooks', 1);
+    else if (oldest) gauge.add('sourceLooks', 1);
+    const isIdle = !oldest && !this.#hasBegun;
+    this.#hasBegun = false;
+    this.#tells = false;
+    if (!isIdle) this.#tellLater();
+  }
+
+  #tellLater(): void {
+    if (this.#tells) return;
+    this.#tells = true;
+    setTimeout(() => this.#tell(), TELL_MS).unref();
+  }
+}

@@ -1,0 +1,104 @@
+import type {
+  AsyncSourceDirectory,
+  AsyncSourceFile,
+  ListedEntry,
+  SourceDirectory,
+  SourceFile,
+  SourceTree,
+} from '../../src/source/source-tree.js';
+
+/** Waits before a call of the asynchronous side, and may throw. */
+export type Delay = (what: 'directory' | 'entry', call: string) => Promise<void>;
+
+/**
+ * Gives a source an asynchronous side: each of its calls waits, and then is the synchronous one.
+ *
+ * What is closed stays open until its calls have ended, as the port says.
+ */
+export function withAsyncSide(source: SourceTree, delay: Delay, isRemote = false): SourceTree {
+  return {
+    openDirectory: (path, expected) => asyncDirectory(source.openDirectory(path, expected), delay),
+    descriptor: source.descriptor,
+    place: () => source.place?.(),
+    isRemote,
+    async: {
+      async openDirectory(path, expected) {
+        await delay('directory', 'open');
+        return asyncDirectory(source.openDirectory(path, expected), delay);
+      },
+    },
+    close: () => source.close(),
+  };
+}
+
+/** Closes something when it is asked to and none of its calls is under way. */
+class LastCall {
+  readonly #close: () => void;
+  #calls = 0;
+  #isClosed = false;
+
+  constructor(close: () => void) {
+    this.#close = close;
+  }
+
+  async during<T>(delayed: Promise<void>, call: () => T): Promise<T> {
+    if (this.#isClosed) throw new Error('A source is called after it was closed.');
+    this.#calls++;
+    try {
+      await delayed;
+      return call();
+    } finally {
+      this.#calls--;
+      this.#end();
+    }
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#isClosed && this.#calls === 0) this.#close();
+  }
+}
+
+function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirectory {
+  const last = new LastCall(() => directory.close());
+  const async: AsyncSourceDirectory = {
+    attributes: () => last.during(delay('directory', 'attributes'), () => directory.attributes()),
+    async *list(): AsyncGenerator<readonly ListedEntry[]> {
+      const listing = directory.list()[Symbol.iterator]();
+      for (;;) {
+        const next = await last.during(delay('directory', 'list'), () => listing.next());
+        if (next.done) return;
+        yield next.value;
+      }
+    },
+    attributesOf: (name) => last.during(delay('entry', 'attributes'), () => directory.attributesOf(name)),
+    readLink: (name) => last.during(delay('entry', 'readlink'), () => directory.readLink(name)),
+    openFile: async (name) =>
+      asyncFile(await last.during(delay('entry', 'open'), () => directory.openFile(name)), delay),
+    unstorableOf: async (name) => directory.unstorableOf?.(name),
+  };
+  return {
+    attributes: () => directory.attributes(),
+    list: () => directory.list(),
+    attributesOf: (name) => directory.attributesOf(name),
+    readLink: (name) => directory.readLink(name),
+    openFile: (name) => directory.openFile(name),
+    unstorableOf: (name) => directory.unstorableOf?.(name),
+    async,
+    close: () => last.close(),
+  };
+}
+
+function asyncFile(file: SourceFile, delay: Delay): AsyncSourceFile {
+  const last = new LastCall(() => file.close());
+  return {
+    attributes: () => last.during(delay('entry', 'attributes'), () => file.attributes()),
+    isUnchanged: (before) => last.during(delay('entry', 'attributes'), () => file.isUnchanged(before)),
+    read: (target, position, enough) => last.during(delay('entry', 'read'), () => file.read(target, position, enough)),
+    close: async () => last.close(),
+  };
+}
