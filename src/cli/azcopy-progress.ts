@@ -1,10 +1,21 @@
-import { counted, type LoadSummary, type ProgressSnapshot } from '../index.js';
+import { counted, escapePath, type LoadSummary, type ProgressSnapshot } from '../index.js';
 import type { ProgressFigures } from './progress/figures.js';
 import { ProgressMeter, type ProgressSample } from './progress/meter.js';
 import { durationText } from './progress/quantities.js';
 
 /** Said once when the service stops answering. */
 export const WAITING = 'The service does not answer; waiting for it. Requests are repeated until it does.';
+
+/** Said once when nothing of the source can be read. */
+export const SOURCE_AWAY = 'Nothing of the source can be read; waiting for it. The load goes on when it can be read.';
+
+/** What of the source has not been answered for long, and since when; undefined where all is. */
+export function stallText({ source }: ProgressSnapshot): string | undefined {
+  if (!source?.stalled) return undefined;
+  const { sinceMs, path } = source.stalled;
+  const since = new Date(sinceMs).toISOString().slice(0, 19);
+  return `The source has not answered since ${since}Z: ${escapePath(path) || '.'}`;
+}
 
 /** Fields of a Progress message. Source: docs/output.md 1.3 */
 export interface ProgressFields {
@@ -64,7 +75,7 @@ function sampleOf(now: ProgressSnapshot): ProgressSample {
     total: now.scanning ? undefined : now.filesTotal,
     bytes: now.bytesDone,
     bytesTotal: now.bytesTotal,
-    waiting: now.waitingSinceMs > 0,
+    waiting: now.waitingSinceMs > 0 || (now.source?.awaySinceMs ?? 0) > 0,
   };
 }
 
@@ -121,6 +132,8 @@ function detailsOf(now: ProgressSnapshot, { time_eta, time_report }: ProgressFie
   if (time_eta !== null) parts.push(`${durationText(time_eta - time_report)} left`);
   if (now.retries > 0) parts.push(counted(now.retries, 'retries'));
   if (now.throttled > 0) parts.push(`${now.throttled} throttled`);
+  const stall = stallText(now);
+  if (stall !== undefined) parts.push(stall);
   return parts;
 }
 

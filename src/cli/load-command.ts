@@ -89,6 +89,7 @@ interface Flags {
   readonly lateArrival?: number;
   readonly workers?: string;
   readonly workerLease?: number;
+  readonly stallWarning?: number;
 }
 
 /** The command itself: its flags, their defaults and help. */
@@ -174,6 +175,11 @@ export function withRunOptions(command: Command): Command {
     .option(
       '--retry-window <duration>',
       'how long to wait for a service that does not answer, such as 90s or 6h (default: without end)',
+      parseDuration,
+    )
+    .option(
+      '--stall-warning <duration>',
+      'after how long a call of the source that is not answered is spoken of (default: 60s)',
       parseDuration,
     )
     .option(
@@ -284,6 +290,7 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
         logLevel: flags.logLevel,
         retryWindowMs: given('retryWindow'),
         lateArrivalMs: given('lateArrival'),
+        stallWarningMs: given('stallWarning'),
         signal,
       },
       new LoadOutput(messages, job.container),

@@ -1,6 +1,6 @@
 import type { FinalStatus, LoadEvent, LoadSummary, ProgressSnapshot } from '../index.js';
 import { counted, messageOf, redact, VERSION, wereCounted } from '../index.js';
-import { AzcopyMeter, azcopyLine, endFields, loadFigures, WAITING } from './azcopy-progress.js';
+import { AzcopyMeter, azcopyLine, endFields, loadFigures, SOURCE_AWAY, stallText, WAITING } from './azcopy-progress.js';
 import { endingLines } from './ending-text.js';
 import type { MessageOutput } from './messages.js';
 import { resumeText } from './resume-text.js';
@@ -12,6 +12,8 @@ export class LoadOutput {
   #snapshot: (() => ProgressSnapshot) | undefined;
   readonly #meter = new AzcopyMeter();
   #reportedWaiting = false;
+  #reportedAway = false;
+  #reportedStall: string | undefined;
 
   /** What runs; told before anything happens. */
   #job: (LoadEvent & { kind: 'configuration' }) | undefined;
@@ -73,6 +75,12 @@ export class LoadOutput {
     if (!now) return;
     if (now.waitingSinceMs > 0 && !this.#reportedWaiting) this.#messages.info(`INFO: ${WAITING}`);
     this.#reportedWaiting = now.waitingSinceMs > 0;
+    const isAway = (now.source?.awaySinceMs ?? 0) > 0;
+    if (isAway && !this.#reportedAway) this.#messages.info(`INFO: ${SOURCE_AWAY}`);
+    this.#reportedAway = isAway;
+    const stall = stallText(now);
+    if (stall !== undefined && stall !== this.#reportedStall) this.#messages.info(`INFO: ${stall}`);
+    this.#reportedStall = stall;
     const fields = () => this.#meter.fields(now);
     this.#messages.progress({
       content: fields,

@@ -71,7 +71,8 @@ export class LanePolicy {
   }
 }
 
-function processorTimes(): { readonly idle: number; readonly total: number; readonly processors: number } {
+/** Idle time and time in all of the machine's processors since it was started, in milliseconds. */
+export function processorTimes(): { readonly idle: number; readonly total: number; readonly processors: number } {
   let idle = 0;
   let total = 0;
   const all = cpus();

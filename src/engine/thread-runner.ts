@@ -1,12 +1,17 @@
 import { Worker } from 'node:worker_threads';
 import { ClfsError, messageOf } from '../error.js';
+import { systemClock } from '../time/clock.js';
 import type { Kinds } from './kinds.js';
 import type { LaneLog } from './lane.js';
+import { atMost } from './report.js';
 import type { Runner, RunnerEvents } from './runner.js';
 import type { FromThread, ToThread } from './thread-protocol.js';
 
 /** Young objects of a thread live for microseconds; a small nursery keeps its memory down. */
 const THREAD_LIMITS = { maxYoungGenerationSizeMb: 16 };
+
+/** How long threads that are ended are waited for. */
+const LAST_THREADS_MS = 2000;
 
 /** How the threads of a runner are made. */
 export interface ThreadSetup<Setup> {
@@ -72,7 +77,10 @@ export function createThreadRunner<M extends Kinds<M>, Setup, Update>(
     abandon: () => tellAll({ say: 'abandon' }),
     async close() {
       closed = true;
-      await Promise.all(threads.map((thread) => thread?.terminate() ?? Promise.resolve(0)));
+      const ended = Promise.all(threads.map((thread) => thread?.terminate() ?? Promise.resolve(0)));
+      // A thread that hangs in a call of the system does not end; it must not keep the others, or the process.
+      await atMost(systemClock, LAST_THREADS_MS, ended);
+      for (const thread of threads) thread?.unref();
     },
   };
 }

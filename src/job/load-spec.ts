@@ -61,6 +61,8 @@ export interface RunSettings {
   readonly workers?: string;
   /** How long these go on without an answer of the driver, in milliseconds. Default 30,000. */
   readonly leaseMs?: number;
+  /** After how long a call of the source that is not answered is spoken of, in milliseconds. Default 60,000. */
+  readonly stallWarningMs?: number;
   /** Compare the container's listing with what was put, before the job commits. Default true. */
   readonly checkListing?: boolean;
 }

@@ -11,6 +11,7 @@ import { openLz4 } from '../lz4/lz4.js';
 import type { MemberParts } from '../remote/member.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { differenceFrom } from '../source/same-tree.js';
+import { SourceGauge } from '../source/source-gauge.js';
 import { systemClock } from '../time/clock.js';
 import { encoderOf } from '../worker/encoder.js';
 import { THREAD_ENTRY, type ThreadLaneSetup } from '../worker/open-lane.js';
@@ -66,6 +67,7 @@ export async function openMemberLanes(setup: RemoteLoadSetup, options: WorkerOpt
     const { authorization } = identity;
     await requireContainer(setup, parsed.place, authorization, traffic);
     const opened = identity;
+    const gauge = new SourceGauge(threads);
     const runner = createThreadRunner<LoadKinds, ThreadLaneSetup, Authorization>({
       lanes: threads,
       entry: THREAD_ENTRY,
@@ -75,6 +77,9 @@ export async function openMemberLanes(setup: RemoteLoadSetup, options: WorkerOpt
         settings,
         lanes: threads,
         root: source.descriptor,
+        gauge: gauge.memory,
+        gaugeSlot: lane,
+        mayBlock: true,
         remote: { lease: lease.memory, lane, rootDevice: setup.source.device },
         authorization,
         traffic: traffic.memory,

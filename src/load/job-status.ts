@@ -2,6 +2,7 @@ import { sourcePath } from '../job/load-spec.js';
 import { selectionText } from '../source/selection.js';
 import { openDatabase } from '../sqlite/database.js';
 import type { FailureGroup } from '../state/failure-groups.js';
+import type { SourceCalls } from '../state/job-record.js';
 import { readJob } from '../state/read-job.js';
 import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
@@ -36,6 +37,8 @@ export interface JobStatus {
   /** Means over the latest session. */
   readonly entriesPerSecond: number;
   readonly megabitsPerSecond: number;
+  /** How it calls its source; undefined before that is known. */
+  readonly sourceCalls: SourceCalls | undefined;
   /** When it last recorded something. */
   readonly lastAlive: string | undefined;
   /** Empty while it runs, or when it was killed. */
@@ -76,6 +79,7 @@ export function jobStatus(statePath: string): JobStatus {
       linkCopies,
       entriesPerSecond: seconds > 0 ? (done - sessionStart.done) / seconds : 0,
       megabitsPerSecond: seconds > 0 ? (Math.max(0, bytes - sessionStart.bytes) * 8) / 1e6 / seconds : 0,
+      sourceCalls: record.sourceCalls,
       lastAlive: aliveMs === 0 ? undefined : new Date(aliveMs).toISOString(),
       finalStatus: record.finalStatus,
     };

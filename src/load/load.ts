@@ -17,6 +17,7 @@ import { openLz4 } from '../lz4/lz4.js';
 import { checkOptions } from '../option-checks.js';
 import type { DriverLink } from '../remote/link.js';
 import type { RemotePool } from '../remote/remote-pool.js';
+import { SourceGauge } from '../source/source-gauge.js';
 import { type Clock, systemClock } from '../time/clock.js';
 import { createContext } from '../worker/context.js';
 import { encoderOf } from '../worker/encoder.js';
@@ -39,6 +40,7 @@ import { LOAD_CHECKS, type LoadOptions, type LoadSummary } from './options.js';
 import { Progress } from './progress.js';
 import { openResources, requirePlaces } from './resources.js';
 import { Session } from './session.js';
+import { SourceWatch } from './source-watch.js';
 
 /**
  * Loads a directory tree into an empty container in the CLFS format.
@@ -75,6 +77,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   let manifest: ManifestFile | undefined;
   let sizing: ReturnType<typeof startEstimate> | undefined;
   let runner: Runner<LoadKinds> | undefined;
+  let watch: SourceWatch | undefined;
   try {
     const constants = constantsOf(job, options);
     const { jobId } = state.record;
@@ -87,7 +90,13 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     const ids = new JobIds(constants.secret, constants.containerId);
     const sourcePlace = () => resources.source.place?.();
     const context = new JobContext({ state, ids, constants, progress, log, clock, manifest, sourcePlace });
-    const work = createContext(constants, resources.source, resources.container, lz4, 1, clock);
+    const gauge = new SourceGauge(resources.threads + 2);
+    watch = new SourceWatch(context, gauge, settings.stallWarningMs);
+    // A source that does not answer must not hold up this thread.
+    const work = createContext(constants, resources.source, resources.container, lz4, 1, clock, {
+      mayBlock: false,
+      gauge,
+    });
     if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
     else if (settings.estimate !== false && !internals?.container) {
       progress.sizing = true;
@@ -95,7 +104,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     }
     const own = internals?.container
       ? createInlineRunner(shareLoadLane(work))
-      : await openRunner(job, constants, note, log.includes('DEBUG'));
+      : await openRunner(job, constants, gauge, note, log.includes('DEBUG'));
     runner = own;
     const report = (text: string) => {
       log?.write('INFO', text);
@@ -107,10 +116,23 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
       progress.workers = () => pool.workers.present.length;
     }
     const warnings = warningsBefore(resources.destination, options.statePath, clock.now());
-    const parts = { options, logFile, job, context, work, runner, lz4, traffic: resources.traffic, signal, warnings };
+    const parts = {
+      options,
+      logFile,
+      job,
+      context,
+      work,
+      watch,
+      runner,
+      lz4,
+      traffic: resources.traffic,
+      signal,
+      warnings,
+    };
     return await new Session(parts).run();
   } finally {
     sizing?.stop();
+    watch?.stop();
     try {
       await runner?.close();
       log?.close();
@@ -157,6 +179,7 @@ async function openPool(
 async function openRunner(
   { resources: { destination, identity, source, traffic, threads }, settings }: OpenJob,
   constants: JobConstants,
+  gauge: SourceGauge,
   onLog: LaneLog,
   detailed: boolean,
 ): Promise<Runner<LoadKinds>> {
@@ -171,6 +194,9 @@ async function openRunner(
     settings: { retryWindowMs, concurrency, capMbps, lateArrivalMs },
     lanes: threads + 1,
     root: source.descriptor,
+    gauge: gauge.memory,
+    gaugeSlot: 1,
+    mayBlock: false,
   };
   const own = await openLoadLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
   if (threads === 0) return createInlineRunner(own);
@@ -178,7 +204,14 @@ async function openRunner(
     lanes: threads,
     entry: THREAD_ENTRY,
     // Slots 0 and 1 are this thread's own.
-    setupOf: (at) => ({ ...lane, authorization: identity.authorization, traffic: traffic.memory, slot: at + 2 }),
+    setupOf: (at) => ({
+      ...lane,
+      mayBlock: true,
+      gaugeSlot: at + 2,
+      authorization: identity.authorization,
+      traffic: traffic.memory,
+      slot: at + 2,
+    }),
     log: onLog,
   });
   identity.onRenewed((authorization) => inThreads.update(authorization));
@@ -207,6 +240,7 @@ const SETTINGS = [
   'lateArrivalMs',
   'workers',
   'leaseMs',
+  'stallWarningMs',
   'checkListing',
 ] as const satisfies readonly (keyof RunSettings)[];
 

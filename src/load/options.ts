@@ -77,6 +77,7 @@ export const LOAD_CHECKS = {
   logDirectory: option.text,
   retryWindowMs: option.amount,
   lateArrivalMs: option.amount,
+  stallWarningMs: option.amount,
   checkListing: option.flag,
   workers: option.text,
   leaseMs: option.amount,

@@ -1,10 +1,20 @@
 import type { Traffic } from '../container/traffic.js';
+import type { SourceCalls } from '../state/job-record.js';
 import type { JobCounters } from '../state/job-state.js';
 import type { Clock } from '../time/clock.js';
 import type { UnstorableCount } from '../worker/unstorable-count.js';
 
 /** Phases of a load, in order; Reconcile and Cleanup only when they have work. */
 export type Phase = 'Init' | 'Transfer' | 'Reconcile' | 'Cleanup' | 'Finalize' | 'Done';
+
+/** What the source does, as the lanes tell it. */
+export interface SourceState {
+  readonly calls: SourceCalls;
+  /** Since when, in milliseconds since 1970, one thing of the source has not been answered, and its path; when that is long. */
+  readonly stalled: { readonly sinceMs: number; readonly path: Buffer } | undefined;
+  /** Since when, in milliseconds since 1970, nothing of the source can be read; 0 when it can. */
+  readonly awaySinceMs: number;
+}
 
 /** Where a load stands. */
 export interface ProgressSnapshot {
@@ -49,6 +59,8 @@ export interface ProgressSnapshot {
   readonly waitingSinceMs: number;
   /** Workers on other machines that are there; undefined where none can be. */
   readonly workers: number | undefined;
+  /** How the source is called, and whether it answers; undefined before the session begins. */
+  readonly source: SourceState | undefined;
   /** Milliseconds since the session began. */
   readonly elapsedMs: number;
 }
@@ -87,6 +99,7 @@ export class Progress {
   /** Failures of the current session: what `--max-errors` counts. */
   sessionFailures = 0;
   scanning = true;
+  source: () => SourceState | undefined = () => undefined;
   /** Bytes that are left of the large files which are known. */
   openLargeBytes: () => number = () => 0;
   /** What of the source the format cannot hold; undefined when nobody has gone over all of it. */
@@ -193,6 +206,7 @@ export class Progress {
       throttled: traffic?.throttled ?? 0,
       waitingSinceMs: traffic?.waitingSince ?? 0,
       workers: this.workers?.(),
+      source: this.source(),
       elapsedMs: this.#clock.monotonic() - this.#begunMs,
     };
   }

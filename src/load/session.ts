@@ -31,6 +31,7 @@ import { writeReports } from './reports.js';
 import { restoreEntries } from './restore-entries.js';
 import { retryFailures } from './retry-failures.js';
 import { proveSource, requireSameRoot } from './source-proof.js';
+import type { SourceWatch } from './source-watch.js';
 import { giveUpLostTries } from './tries.js';
 
 const DEFAULT_MAX_ERRORS = 50;
@@ -47,6 +48,7 @@ export interface SessionParts {
   readonly lz4: Lz4;
   readonly traffic: Traffic;
   readonly signal: AbortSignal;
+  readonly watch: SourceWatch;
   /** What is said before the job begins. */
   readonly warnings: readonly string[];
 }
@@ -56,6 +58,7 @@ export class Session {
   readonly #parts: SessionParts;
   readonly #tools: EndTools;
   #engine: Engine<LoadKinds> | undefined;
+  #limit: string | undefined;
 
   constructor(parts: SessionParts) {
     const { options, job, context, work, runner, lz4, signal } = parts;
@@ -125,6 +128,7 @@ export class Session {
       await this.#writeManifest();
       status = state.failures.count() > 0 ? 'CompletedWithErrors' : 'Completed';
       for (const text of endNotes(context)) this.#report(text);
+      if (this.#limit !== undefined) this.#report(this.#limit);
     } catch (error) {
       failure = error;
       status = isClfsError(error, 'cancelled') || signal.aborted ? 'Cancelled' : 'Failed';
@@ -141,7 +145,9 @@ export class Session {
       const quiet = failure === undefined || this.#engine?.settled === true;
       const late = Math.max(this.#tools.uncertainUntilMs(), work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
-      const sourcePlace = await placeWithMounts(context, work.source);
+      // A source that hangs would hang here too.
+      const hangs = failure !== undefined && this.#parts.watch.hangs();
+      const sourcePlace = hangs ? state.record.sourcePlace : await placeWithMounts(context, work.source);
       state.transact(() =>
         state.update({
           finalStatus: status,
@@ -172,7 +178,15 @@ export class Session {
       onlyRemote: job.settings.workers !== undefined && job.settings.threads === 0,
       cancelled: stopped,
     });
-    await this.#engine.run(runner, signal);
+    const { watch } = this.#parts;
+    watch.start();
+    try {
+      await this.#engine.run(runner, signal);
+      watch.look();
+    } finally {
+      watch.stop();
+    }
+    this.#limit = watch.limit();
   }
 
   #summary(status: FinalStatus, error: unknown): LoadSummary {

@@ -1,5 +1,6 @@
 import { joinPath } from '../paths/join-path.js';
 import {
+  type AsyncSourceDirectory,
   type DirectoryIdentity,
   entryFailure,
   type SourceAttributes,
@@ -33,29 +34,67 @@ export function withDevicesOf(source: SourceTree, rootDevice: string): SourceTre
     ...attributes,
     device: there.get(attributes.device) ?? `${BY_PATH}${path().toString('hex')}`,
   });
+  const ofHere = (expected: DirectoryIdentity | undefined): DirectoryIdentity | undefined =>
+    expected && { ...expected, device: expected.device === undefined ? undefined : here.get(expected.device) };
+  /** The number of a device that is not known yet. */
+  const unknown = (expected: DirectoryIdentity | undefined): string | undefined =>
+    expected?.device === undefined || here.has(expected.device) ? undefined : expected.device;
+  /** Binds the device of a directory that was opened by its inode number. @throws ClfsError `entry` */
+  const learn = (foreign: string, local: string) => {
+    if (there.has(local))
+      throw entryFailure('directory-changed', 'it is on another file system here than on the machine of the job');
+    bind(local, foreign);
+  };
+  const asyncView = (async: AsyncSourceDirectory, path: Buffer): AsyncSourceDirectory => ({
+    list: () => async.list(),
+    attributes: async () => translated(await async.attributes(), () => path),
+    attributesOf: async (name) => translated(await async.attributesOf(name), () => joinPath(path, name)),
+    readLink: (name) => async.readLink(name),
+    openFile: (name) => async.openFile(name),
+    unstorableOf: async (name) => async.unstorableOf?.(name),
+  });
+  const view = (directory: SourceDirectory, path: Buffer): SourceDirectory => ({
+    list: () => directory.list(),
+    attributes: () => translated(directory.attributes(), () => path),
+    attributesOf: (name) => translated(directory.attributesOf(name), () => joinPath(path, name)),
+    readLink: (name) => directory.readLink(name),
+    openFile: (name) => directory.openFile(name),
+    unstorableOf: (name) => directory.unstorableOf?.(name),
+    get async() {
+      return directory.async && asyncView(directory.async, path);
+    },
+    close: () => directory.close(),
+  });
+  const { async } = source;
   return {
     ...source,
-    openDirectory(path: Buffer, expected?: DirectoryIdentity): SourceDirectory {
-      const foreign = expected?.device;
-      const known = foreign === undefined ? undefined : here.get(foreign);
-      const directory = source.openDirectory(path, expected && { ...expected, device: known });
-      if (foreign !== undefined && known === undefined) {
-        const local = directory.attributes().device;
-        if (there.has(local)) {
-          directory.close();
-          throw entryFailure('directory-changed', 'it is on another file system here than on the machine of the job');
-        }
-        bind(local, foreign);
+    openDirectory(path, expected) {
+      const foreign = unknown(expected);
+      const directory = source.openDirectory(path, ofHere(expected));
+      try {
+        if (foreign !== undefined) learn(foreign, directory.attributes().device);
+      } catch (error) {
+        directory.close();
+        throw error;
       }
-      return {
-        list: () => directory.list(),
-        attributes: () => translated(directory.attributes(), () => path),
-        attributesOf: (name) => translated(directory.attributesOf(name), () => joinPath(path, name)),
-        readLink: (name) => directory.readLink(name),
-        openFile: (name) => directory.openFile(name),
-        unstorableOf: (name) => directory.unstorableOf?.(name),
-        close: () => directory.close(),
-      };
+      return view(directory, path);
+    },
+    async: async && {
+      async openDirectory(path, expected) {
+        const foreign = unknown(expected);
+        const directory = await async.openDirectory(path, ofHere(expected));
+        try {
+          if (foreign !== undefined) {
+            const { device } = await (directory.async?.attributes() ?? directory.attributes());
+            // Another opening may have learnt it meanwhile.
+            if (here.get(foreign) !== device) learn(foreign, device);
+          }
+        } catch (error) {
+          directory.close();
+          throw error;
+        }
+        return view(directory, path);
+      },
     },
   };
 }

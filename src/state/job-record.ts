@@ -1,6 +1,17 @@
 import type { LoadSpec, RunSettings } from '../job/load-spec.js';
 import type { SourcePlace } from '../source/source-place.js';
 
+/** How a job calls its source. Plain JSON. */
+export interface SourceCalls {
+  /** One after another in each lane, or many at once that leave it free. */
+  readonly way: 'synchronous' | 'asynchronous';
+  /** Milliseconds that one takes; 0 where that has not been measured. */
+  readonly callMs: number;
+  /** Under way now, and at most. */
+  readonly inFlight: number;
+  readonly mostInFlight: number;
+}
+
 /** What is the same for a job from first to last, and what its end needs. No secret of the service is in it. */
 export interface JobRecord {
   readonly program: string;
@@ -54,6 +65,8 @@ export interface JobRecord {
   readonly notChecked: string;
   /** Where the source is; absent where that cannot be told, and before version 0.2.0. */
   readonly sourcePlace?: SourcePlace;
+  /** How the source is called; absent before it is known. */
+  readonly sourceCalls?: SourceCalls;
   /** Sentences on what of the source the format cannot hold; absent while nobody has gone over all of it. */
   readonly unheld?: readonly string[];
   /** Thousandths of the work that were done when this was written. */

@@ -12,9 +12,18 @@ import {
   segmentObjectBytes,
 } from '../format/object-layout.js';
 import { packAttributes } from '../format/packed-attributes.js';
-import { entryFailure, type SourceAttributes, type SourceDirectory, type SourceFile } from '../source/source-tree.js';
+import { patiently } from '../posix/descriptors.js';
+import {
+  type AsyncSourceDirectory,
+  type AsyncSourceFile,
+  entryFailure,
+  type SourceAttributes,
+  type SourceDirectory,
+  type SourceFile,
+} from '../source/source-tree.js';
+import { isUnchanged } from '../source/unchanged.js';
 import { openPatiently, type WorkContext } from './context.js';
-import { hasClampedTime, isUnchanged, toAttributes } from './file-attributes.js';
+import { hasClampedTime, toAttributes } from './file-attributes.js';
 import { manifestLines, newHash } from './manifest-lines.js';
 import type { ObjectDraft } from './object-writer.js';
 import type { EntryProblem } from './tasks.js';
@@ -28,6 +37,8 @@ export interface Item extends InodeIdentity {
   readonly type: EntryType;
   readonly handle: Buffer;
   readonly sourceName: Buffer;
+  /** Path of the directory that it is read in. */
+  readonly sourcePath: Uint8Array;
   readonly objectName: string;
   readonly generation: number;
   /** Inode that it must be; undefined: any. */
@@ -68,18 +79,83 @@ export async function buildEntry(
   context: WorkContext,
 ): Promise<BuiltEntry | FoundLarge> {
   if (item.type !== ObjectType.regular) return buildSpecial(directory, item, context);
-  const opened = openPatiently(item.sourceName, () => directory.openFile(item.sourceName));
-  const file = opened instanceof Promise ? await opened : opened;
+  const { pace } = context;
+  pace.gauge.blocks(item.sourcePath, item.sourceName);
+  let file: SourceFile | undefined;
   try {
+    const begunMs = pace.isLooking ? performance.now() : 0;
+    const opened = openPatiently(item.sourceName, () => directory.openFile(item.sourceName));
+    file = opened instanceof Promise ? await opened : opened;
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-      const built = await buildRegular(file, checked(file.attributes(), item), item, context);
+      const before = checked(file.attributes(), item);
+      if (begunMs > 0 && attempt === 1) pace.took(performance.now() - begunMs);
+      const built = await buildRegular(file, before, item, context);
       if (built) return built;
     }
   } finally {
-    file.close();
+    file?.close();
+    pace.gauge.unblocks();
   }
   throw changedEachTime();
 }
+
+/**
+ * {@link buildEntry} by calls that leave the lane free.
+ *
+ * What is read is looked at a second time before anything is built of it: from there on nothing is waited for that
+ * belongs to the source.
+ */
+export async function buildEntryAsync(
+  directory: AsyncSourceDirectory,
+  item: Item,
+  context: WorkContext,
+): Promise<BuiltEntry | FoundLarge> {
+  if (item.type !== ObjectType.regular) return buildSpecial(directory, item, context);
+  const file = await patiently(item.sourceName, () => directory.openFile(item.sourceName));
+  try {
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+      const built = await buildReadAhead(file, checked(await file.attributes(), item), item, context);
+      if (built) return built;
+    }
+  } finally {
+    // Until then it has its descriptor.
+    await file.close();
+  }
+  throw changedEachTime();
+}
+
+/** @returns undefined when the file changed while it was read */
+async function buildReadAhead(
+  file: AsyncSourceFile,
+  before: SourceAttributes,
+  item: Item,
+  context: WorkContext,
+): Promise<BuiltEntry | FoundLarge | undefined> {
+  const { geometry } = context.constants;
+  const sizeBytes = Number(before.sizeBytes);
+  // Of a larger one nothing is read here.
+  if (fileBlockCount(sizeBytes, geometry) > 2) return buildRegular(NOTHING_READ, before, item, context);
+  const buffer = await context.readBuffers.acquire(sizeBytes + 1);
+  try {
+    const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, sizeBytes);
+    if (count !== sizeBytes || !(await file.isUnchanged(before))) return undefined;
+    return await buildRegular(alreadyRead(buffer.subarray(0, count)), before, item, context);
+  } finally {
+    context.readBuffers.release(buffer);
+    context.pace.gauge.unblocks();
+  }
+}
+
+/** A file that has been read whole and found unchanged. */
+function alreadyRead(data: Buffer): ReadFile {
+  return {
+    read: (target, position) => (position >= data.length ? 0 : data.copy(target, 0, position)),
+    isUnchanged: () => true,
+  };
+}
+
+type ReadFile = Pick<SourceFile, 'read' | 'isUnchanged'>;
+const NOTHING_READ = alreadyRead(Buffer.alloc(0));
 
 /** The failure of an entry that {@link buildEntry} threw. */
 export function entryProblem(reason: EntryProblem['reason'], message: string): EntryProblem {
@@ -88,7 +164,7 @@ export function entryProblem(reason: EntryProblem['reason'], message: string): E
 
 /** @returns undefined when the file changed while it was read */
 async function buildRegular(
-  file: SourceFile,
+  file: ReadFile,
   before: SourceAttributes,
   item: Item,
   context: WorkContext,
@@ -110,21 +186,26 @@ async function buildRegular(
   const segmentId = blocks === 2 ? context.ids.segment(item.sequence, item.generation, 1) : undefined;
   // One byte of room more than the data: reading it tells whether the file has grown.
   const layout = layoutInode(item, segmentId ? [item.handle, segmentId] : [item.handle], firstBytes);
-  const reserved = context.writer.reserve(layout.sizeBytes + 1);
-  const inode = reserved instanceof Promise ? await reserved : reserved;
+  const { gauge } = context.pace;
+  gauge.unblocks();
+  let inode: ObjectDraft | undefined;
   let segment: ObjectDraft | undefined;
   let kept = false;
   try {
+    const reserved = context.writer.reserve(layout.sizeBytes + 1);
+    inode = reserved instanceof Promise ? await reserved : reserved;
     if (segmentId) segment = await context.writer.reserve(segmentObjectBytes(segmentBytes, item.handle) + 1);
+    gauge.blocks(item.sourcePath, item.sourceName);
     const buffer = inode.buffer();
     const expectedBytes = segment ? firstBytes : firstBytes + 1;
-    if (file.read(buffer.subarray(layout.dataAt, layout.dataAt + expectedBytes), 0) !== firstBytes) return undefined;
+    if (file.read(buffer.subarray(layout.dataAt, layout.dataAt + expectedBytes), 0, firstBytes) !== firstBytes)
+      return undefined;
     const hash = item.paths && newHash().update(buffer.subarray(layout.dataAt, layout.dataAt + firstBytes));
     inode.seal(buildInode(buffer, layout, item, attributes, firstBytes, geometry));
     if (segment) {
       const target = segment.buffer();
       const room = target.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + segmentBytes + 1);
-      if (file.read(room, firstBytes) !== segmentBytes) return undefined;
+      if (file.read(room, firstBytes, segmentBytes) !== segmentBytes) return undefined;
       hash?.update(target.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + segmentBytes));
       segment.seal(buildSegment(target, segmentBytes, attributes.ctime.seconds, firstBytes, item.handle));
     }
@@ -140,18 +221,22 @@ async function buildRegular(
     };
   } finally {
     if (!kept) {
-      inode.drop();
+      inode?.drop();
       segment?.drop();
     }
   }
 }
 
 /** Symlinks, devices, fifos and sockets. */
-async function buildSpecial(directory: SourceDirectory, item: Item, context: WorkContext): Promise<BuiltEntry> {
+async function buildSpecial(
+  directory: SourceDirectory | AsyncSourceDirectory,
+  item: Item,
+  context: WorkContext,
+): Promise<BuiltEntry> {
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-    const before = checked(directory.attributesOf(item.sourceName), item);
-    const target = item.type === ObjectType.symlink ? directory.readLink(item.sourceName) : undefined;
-    if (target && !isUnchanged(before, directory.attributesOf(item.sourceName))) continue;
+    const before = checked(await directory.attributesOf(item.sourceName), item);
+    const target = item.type === ObjectType.symlink ? await directory.readLink(item.sourceName) : undefined;
+    if (target && !isUnchanged(before, await directory.attributesOf(item.sourceName))) continue;
     const attributes = toAttributes(before, context.constants, target?.length ?? 0, item.backPointers.length);
     const layout = layoutInode(item, [item.handle], target?.length);
     const draft = await context.writer.reserve(layout.sizeBytes);

@@ -5,11 +5,13 @@ import { type EntryType, ObjectType } from '../format/ids.js';
 import { LONGEST_NAME_BYTES } from '../format/limits.js';
 import { packAttributes } from '../format/packed-attributes.js';
 import type { FailureReason, ListedEntry, SourceAttributes, SourceDirectory } from '../source/source-tree.js';
+import { isUnchanged } from '../source/unchanged.js';
 import { type ByteSet, SpilledSet } from '../spill/spilled-set.js';
-import { openPatiently, type WorkContext } from './context.js';
-import { hasClampedTime, isUnchanged, toAttributes } from './file-attributes.js';
+import { inDirectory, type WorkContext } from './context.js';
+import { hasClampedTime, toAttributes } from './file-attributes.js';
 import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
 import { problemOf } from './problem.js';
+import { directoryAttributes, EntryLooks, listing } from './source-looks.js';
 import type { ListPart, ListResult, ListTask, LookResult, LookTask } from './tasks.js';
 import { countUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from './unstorable-count.js';
 
@@ -27,39 +29,50 @@ export async function listDirectory(
   context: WorkContext,
   tell: PartSink<ListPart>,
 ): Promise<ListResult> {
-  const giveBack = await context.places.take();
-  let directory: SourceDirectory | undefined;
+  let isFirst = true;
   try {
-    const path = Buffer.from(task.place.path);
-    directory = await openPatiently(path, () => context.source.openDirectory(path, task.place));
-    let before = directory.attributes();
-    for (let attempt = 1; ; attempt++) {
-      const names = new SpilledSet(NAMES_BYTES);
-      let complete: boolean;
-      try {
-        complete = await listOnce(directory, task, context, tell, attempt, names);
-      } finally {
-        names.close();
-      }
-      const after = directory.attributes();
-      if ((complete && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) {
-        const attributes = packAttributes(toAttributes(after, context.constants, 0, 0));
-        return {
-          attributes,
-          device: after.device,
-          bornNs: after.bornNs,
-          clampedTimes: hasClampedTime(after),
-          failure: undefined,
-        };
-      }
-      before = after;
-    }
+    return await inDirectory(context, task.place, async (directory) => {
+      const after = await listWhole(directory, task, context, tell, !isFirst).finally(() => {
+        isFirst = false;
+      });
+      return {
+        attributes: packAttributes(toAttributes(after, context.constants, 0, 0)),
+        device: after.device,
+        bornNs: after.bornNs,
+        clampedTimes: hasClampedTime(after),
+        failure: undefined,
+      };
+    });
   } catch (error) {
     const failure = problemOf(error, 1);
     return { attributes: new Uint8Array(0), device: '', bornNs: 0n, clampedTimes: false, failure };
-  } finally {
-    directory?.close();
-    giveBack();
+  }
+}
+
+/**
+ * @param restart whether parts have been told already, which are void now
+ * @returns attributes of the directory at the end of its listing
+ */
+async function listWhole(
+  directory: SourceDirectory,
+  task: ListTask,
+  context: WorkContext,
+  tell: PartSink<ListPart>,
+  restart: boolean,
+): Promise<SourceAttributes> {
+  const look = () => directoryAttributes(directory, task.place.path, context);
+  let before = await look();
+  for (let attempt = 1; ; attempt++) {
+    const names = new SpilledSet(NAMES_BYTES);
+    let complete: boolean;
+    try {
+      complete = await listOnce(directory, task, context, tell, { attempt, restart: restart || attempt > 1, names });
+    } finally {
+      names.close();
+    }
+    const after = await look();
+    if ((complete && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) return after;
+    before = after;
   }
 }
 
@@ -69,30 +82,31 @@ export async function lookAtEntries(
   context: WorkContext,
   tell: PartSink<ListPart>,
 ): Promise<LookResult> {
-  const giveBack = await context.places.take();
-  let directory: SourceDirectory | undefined;
   try {
-    const path = Buffer.from(task.place.path);
-    directory = await openPatiently(path, () => context.source.openDirectory(path, task.place));
-    const part = new PartBuilder(false, false);
-    const vanished: number[] = [];
-    for (const [position, bytes] of task.names.entries()) {
-      const entry = { name: Buffer.from(bytes), type: undefined };
-      const attributes = lookAt(directory, entry);
-      if (attributes instanceof ClfsError) {
-        if (attributes.reason === 'entry-vanished' || isUnlisted(directory, entry.name)) vanished.push(position);
-        else part.fail(entry, attributes);
-      } else part.add(entry.name, attributes, context);
-      if (position % TURN_ENTRIES === TURN_ENTRIES - 1) await setImmediate();
-    }
-    part.end();
-    tell(part);
-    return { vanished, failure: undefined };
+    return await inDirectory(context, task.place, async (directory) => {
+      const part = new PartBuilder(false, false);
+      const vanished: number[] = [];
+      const entries = task.names.map((bytes) => ({ name: Buffer.from(bytes), type: undefined }));
+      const looks = new EntryLooks(directory, task.place.path, context);
+      for (let from = 0; from < entries.length; from += TURN_ENTRIES) {
+        const some = entries.slice(from, from + TURN_ENTRIES);
+        await looks.prepare(some);
+        for (const [at, entry] of some.entries()) {
+          const attributes = await looks.at(entry);
+          if (attributes instanceof ClfsError) {
+            if (attributes.reason === 'entry-vanished' || (await isUnlisted(directory, entry.name)))
+              vanished.push(from + at);
+            else part.fail(entry, attributes);
+          } else part.add(entry.name, attributes, context);
+        }
+        await setImmediate();
+      }
+      part.end();
+      tell(part);
+      return { vanished, failure: undefined };
+    });
   } catch (error) {
     return { vanished: [], failure: problemOf(error, 1) };
-  } finally {
-    directory?.close();
-    giveBack();
   }
 }
 
@@ -100,33 +114,38 @@ export async function lookAtEntries(
  * Whether a name that is too long for the format is not in the directory: there are file systems that list such names
  * and refuse to look at them.
  */
-function isUnlisted(directory: SourceDirectory, name: Buffer): boolean {
+async function isUnlisted(directory: SourceDirectory, name: Buffer): Promise<boolean> {
   if (name.length <= LONGEST_NAME_BYTES) return false;
-  for (const batch of directory.list()) if (batch.some((entry) => entry.name.equals(name))) return false;
+  const batches = directory.async?.list() ?? directory.list();
+  for await (const batch of batches) if (batch.some((entry) => entry.name.equals(name))) return false;
   return true;
 }
 
 /**
  * Lists a directory from its start. A name counts once: file systems give it twice when it is made anew meanwhile.
  *
- * @param names takes the names that were met
  * @returns false when an entry vanished under the listing, or came twice
  */
 async function listOnce(
   directory: SourceDirectory,
-  { place: { path }, countUnstorable: counts }: ListTask,
+  { place: { path }, countUnstorable }: ListTask,
   context: WorkContext,
   tell: PartSink<ListPart>,
-  attempt: number,
-  names: ByteSet,
+  { attempt, restart, names }: { readonly attempt: number; readonly restart: boolean; readonly names: ByteSet },
 ): Promise<boolean> {
   const { preserveHardLinks } = context.constants.spec;
   const reportVanished = attempt === MOST_ATTEMPTS;
-  let part = new PartBuilder(attempt > 1, counts);
+  // Where calls take long it is left to the sizing pass.
+  const counts = countUnstorable && !context.pace.isAsync;
+  const looks = new EntryLooks(directory, path, context);
+  const isPlain = ({ type }: ListedEntry) => type !== undefined && type !== ObjectType.directory && !preserveHardLinks;
+  if (!context.pace.isAsync) context.pace.begin();
+  let part = new PartBuilder(restart, counts);
   // Every other directory is an entry of one.
   if (path.length === 0) part.look(directory, path, DOT);
   let complete = true;
-  for (const batch of directory.list()) {
+  for await (const batch of listing(directory, path, context)) {
+    await looks.prepare(batch.filter((entry) => !entry.excluded && !isPlain(entry)));
     for (const entry of batch) {
       if (entry.excluded) {
         part.excluded++;
@@ -138,11 +157,12 @@ async function listOnce(
       }
       part.look(directory, path, entry.name);
       const { type } = entry;
-      if (type !== undefined && type !== ObjectType.directory && !preserveHardLinks) {
+      if (type !== undefined && isPlain(entry)) {
         part.addPlain(entry.name, type);
         continue;
       }
-      const attributes = lookAt(directory, entry);
+      const looked = looks.at(entry);
+      const attributes = looked instanceof Promise ? await looked : looked;
       if (!(attributes instanceof ClfsError)) part.add(entry.name, attributes, context);
       else if (attributes.reason === 'entry-vanished' && !reportVanished) complete = false;
       else part.fail(entry, attributes);
@@ -219,14 +239,5 @@ class PartBuilder implements ListPart {
   /** Nothing more is added. */
   end(): void {
     if (this.#packer.count > 0) this.chunks.push(this.#packer.take());
-  }
-}
-
-function lookAt(directory: SourceDirectory, entry: ListedEntry): SourceAttributes | ClfsError {
-  try {
-    return directory.attributesOf(entry.name);
-  } catch (error) {
-    if (error instanceof ClfsError && error.code === 'entry') return error;
-    throw error;
   }
 }

@@ -1,224 +1,156 @@
 import { setImmediate } from 'node:timers/promises';
-import { BitSet } from '../books/bit-set.js';
-import { Tally } from '../books/tally.js';
-import { type Breakage, breakageOf } from '../engine/breakage.js';
 import type { PartSink } from '../engine/kinds.js';
-import { REPORT_MS, STOP_LOOK_MS } from '../engine/report.js';
-import { isClfsError } from '../error.js';
 import { hash64Hex } from '../format/hash.js';
 import { type EntryType, ObjectType, targetManagerOf } from '../format/ids.js';
 import { encodeObjectNameHashed, FIRST_VERSION } from '../format/names.js';
 import { joinPath } from '../paths/join-path.js';
-import type { FailureReason, SourceDirectory } from '../source/source-tree.js';
-import { stopped } from './breakage.js';
-import { type BuiltEntry, buildEntry, entryProblem, type Item } from './build-entry.js';
-import { openPatiently, type WorkContext } from './context.js';
+import type { AsyncSourceDirectory, SourceDirectory } from '../source/source-tree.js';
+import { buildEntry, buildEntryAsync, type Item } from './build-entry.js';
+import { ChunkInProgress } from './chunk-in-progress.js';
+import { openDirectory, type WorkContext } from './context.js';
 import { unpackEntries } from './packed-entries.js';
+import { ReadsUnderWay } from './reads-under-way.js';
 import type { FilesPart, FilesResult, FilesTask } from './tasks.js';
 
 /** Entries after which answers of the service get their turn. */
 const TURN_ENTRIES = 8;
+/** Calls for a small file, one after another: open, look, read, look, close. */
+const CALLS_A_FILE = 5;
 
-/** Loads the entries of a chunk; of a large file it reports only that it is one. */
+/**
+ * Loads the entries of a chunk; of a large file it reports only that it is one.
+ *
+ * They are read one after another, or many at once where the source is slow: {@link SourcePace} says which. Either way an
+ * entry counts as begun before anything of it is put.
+ */
 export async function loadFiles(
   task: FilesTask,
   context: WorkContext,
   tell: PartSink<FilesPart>,
 ): Promise<FilesResult> {
+  const { places, pace, stop } = context;
   const chunk = new ChunkInProgress(task.count, context, tell);
-  const directoryHandle = Buffer.from(task.directoryHandle);
-  const ownerHash = hash64Hex(directoryHandle);
-  const manager = targetManagerOf(directoryHandle);
-  const backPointers = [directoryHandle];
-  const { manifest } = context.constants.spec;
-  const giveBack = context.places.tryTake() ?? (await context.places.take());
+  const giveBack = places.tryTake() ?? (await places.take());
+  const path = Buffer.from(task.place.path);
+  const itemOf = itemMaker(task, context);
+  const reads = new ReadsUnderWay(context, path);
   let directory: SourceDirectory | undefined;
   let unusable: unknown;
   try {
-    const path = Buffer.from(task.place.path);
-    directory = await openPatiently(path, () => context.source.openDirectory(path, task.place));
+    directory = await openForChunk(task, path, context);
   } catch (error) {
     unusable = error;
   }
   try {
+    const probes = pace.begin();
     for (const { index, type, name } of unpackEntries(task.entries)) {
       if (index % TURN_ENTRIES === TURN_ENTRIES - 1) {
         await setImmediate();
         await chunk.report();
       }
-      if (context.stop.asked || chunk.broken) break;
-      chunk.begun = index + 1;
-      const sequence = task.firstSequence + index;
-      const handle = context.ids.handle(sequence, type, manager, manager);
-      const item: Item = {
-        sequence,
-        type,
-        handle,
-        backPointers,
-        name,
-        sourceName: name,
-        objectName: encodeObjectNameHashed(handle, type, ownerHash, FIRST_VERSION),
-        generation: 0,
-        paths: manifest !== undefined ? [joinPath(task.place.path, name)] : undefined,
-      };
-      try {
-        if (!directory) throw unusable;
-        const built = await buildEntry(directory, item, context);
-        if (built.kind === 'large') {
-          chunk.large.push({ index, attributes: built.attributes, sizeBytes: built.sizeBytes });
-        } else chunk.send(index, item, built);
-        for (const text of built.warnings) chunk.warnings.push({ index, text });
-      } catch (error) {
-        if (!isClfsError(error, 'entry')) {
-          chunk.breakOff(error);
-          break;
-        }
-        chunk.failures.push({ index, ...entryProblem(error.reason as FailureReason, error.message) });
+      const async = pace.isAsync && !(probes && index === 0) ? directory?.async : undefined;
+      const leave = async && (await reads.enter(name));
+      if (stop.asked || chunk.broken) {
+        leave?.();
+        break;
       }
+      chunk.begun = index + 1;
+      const item = itemOf(index, type, name);
+      if (async && leave) void readEntry(async, index, item, chunk, context).then(leave);
+      else if (directory) await loadEntry(directory, index, item, chunk, context);
+      else chunk.fail(index, unusable);
     }
   } finally {
-    directory?.close();
-    giveBack();
+    // Whatever is under way uses the directory.
+    reads.whenNone(() => {
+      directory?.close();
+      giveBack();
+    });
   }
   return chunk.end();
 }
 
-/** A chunk while it is loaded: what of it is acknowledged, and was not reported yet. */
-class ChunkInProgress {
-  readonly failures: FilesResult['failures'][number][] = [];
-  readonly large: FilesResult['large'][number][] = [];
-  readonly warnings: FilesResult['warnings'][number][] = [];
-  begun = 0;
-  broken: Breakage | undefined;
-  readonly #count: number;
-  readonly #context: WorkContext;
-  readonly #tell: PartSink<FilesPart>;
-  #news: News;
-  #reportedMs: number;
-  #outstanding = 0;
-  #wake: (() => void) | undefined;
-
-  constructor(count: number, context: WorkContext, tell: PartSink<FilesPart>) {
-    this.#count = count;
-    this.#context = context;
-    this.#tell = tell;
-    this.#news = new News(count);
-    this.#reportedMs = context.clock.monotonic();
-  }
-
-  /** Sends an entry's objects: it is acknowledged when all of them are. */
-  send(index: number, item: Item, built: BuiltEntry): void {
-    const { inode, segment, bytes, manifest } = built;
-    const { objectName, type } = item;
-    const inodeBytes = inode.storedBytes;
-    const segmentBytes = segment?.draft.storedBytes ?? 0;
-    this.#outstanding++;
-    const acknowledged = () => {
-      this.#news.add(index, type, objectName, inodeBytes, bytes, manifest);
-      if (segment) this.#news.tally.add(ObjectType.segment, segment.name, segmentBytes);
-      this.#ended();
-    };
-    const failed = (error: unknown) => {
-      this.breakOff(error);
-      this.#ended();
-    };
-    if (!segment) {
-      inode.send(objectName).then(acknowledged, failed);
-      return;
-    }
-    const both = [segment.draft.send(segment.name), inode.send(objectName)];
-    Promise.allSettled(both).then((ends) => {
-      const bad = ends.find((end) => end.status === 'rejected');
-      if (bad) failed(bad.reason);
-      else acknowledged();
-    }, failed);
-  }
-
-  /** Nothing more is begun; what is under way is waited for. */
-  breakOff(error: unknown): void {
-    this.broken ??= breakageOf(error);
-  }
-
-  /** Tells what is acknowledged, if the last time is a while ago. */
-  async report(): Promise<void> {
-    if (this.#news.done === 0 || this.#context.clock.monotonic() - this.#reportedMs < REPORT_MS) return;
-    const news = await this.#takeDurable();
-    if (news) this.#tell(news.part());
-  }
-
-  /** Waits for what is under way, and tells what has become of the chunk. */
-  async end(): Promise<FilesResult> {
-    const { stop } = this.#context;
-    while (this.#outstanding > 0 && !stop.abandoned) {
-      await new Promise<void>((resolve) => {
-        const timer = this.#context.clock.after(stop.asked ? STOP_LOOK_MS : REPORT_MS, resolve);
-        this.#wake = () => {
-          timer.cancel();
-          resolve();
-        };
-      });
-      this.#wake = undefined;
-      if (this.#outstanding > 0) await this.report();
-    }
-    if (this.#outstanding > 0) this.breakOff(stopped());
-    const news = (await this.#takeDurable()) ?? new News(this.#count);
-    const { failures, large, warnings, begun, broken } = this;
-    return { ...news.part(), failures, large, warnings, begun, broken };
-  }
-
-  /** What is acknowledged and durable. @returns undefined when it could not be made durable */
-  async #takeDurable(): Promise<News | undefined> {
-    const news = this.#news;
-    this.#news = new News(this.#count);
-    this.#reportedMs = this.#context.clock.monotonic();
-    try {
-      await this.#context.container.flush();
-      return news;
-    } catch (error) {
-      this.breakOff(error);
-      return undefined;
-    }
-  }
-
-  #ended(): void {
-    if (--this.#outstanding === 0) this.#wake?.();
+async function openForChunk(task: FilesTask, path: Buffer, context: WorkContext): Promise<SourceDirectory> {
+  const open = () => openDirectory(context, path, task.place);
+  try {
+    return await open();
+  } catch (error) {
+    return context.outage.again(error, open);
   }
 }
 
-/** Entries that were acknowledged since the last report. */
-class News {
-  readonly tally = new Tally();
-  done = 0;
-  #bytes = 0;
-  readonly #acknowledged: BitSet;
-  readonly #manifest: string[] = [];
-
-  constructor(count: number) {
-    this.#acknowledged = new BitSet(count);
-  }
-
-  add(
-    index: number,
-    type: EntryType,
-    name: string,
-    inodeBytes: number,
-    bytes: number,
-    manifest: readonly string[],
-  ): void {
-    this.#acknowledged.add(index);
-    this.done++;
-    this.#bytes += bytes;
-    this.tally.add(type, name, inodeBytes);
-    if (manifest.length > 0) this.#manifest.push(...manifest);
-  }
-
-  part(): FilesPart {
+function itemMaker(task: FilesTask, { ids, constants }: WorkContext) {
+  const directoryHandle = Buffer.from(task.directoryHandle);
+  const ownerHash = hash64Hex(directoryHandle);
+  const manager = targetManagerOf(directoryHandle);
+  const backPointers = [directoryHandle];
+  const sourcePath = task.place.path;
+  const hasManifest = constants.spec.manifest !== undefined;
+  return (index: number, type: EntryType, name: Buffer): Item => {
+    const sequence = task.firstSequence + index;
+    const handle = ids.handle(sequence, type, manager, manager);
     return {
-      acknowledged: this.#acknowledged.bytes,
-      done: this.done,
-      bytes: this.#bytes,
-      tally: this.tally.encode(),
-      manifest: this.#manifest,
+      sequence,
+      type,
+      handle,
+      backPointers,
+      name,
+      sourceName: name,
+      sourcePath,
+      objectName: encodeObjectNameHashed(handle, type, ownerHash, FIRST_VERSION),
+      generation: 0,
+      paths: hasManifest ? [joinPath(sourcePath, name)] : undefined,
     };
+  };
+}
+
+/** Reads an entry synchronously, and sends it. */
+async function loadEntry(
+  directory: SourceDirectory,
+  index: number,
+  item: Item,
+  chunk: ChunkInProgress,
+  context: WorkContext,
+): Promise<void> {
+  const build = () => buildEntry(directory, item, context);
+  try {
+    const built = await build();
+    context.outage.succeeded();
+    chunk.take(index, item, built);
+  } catch (error) {
+    await context.outage.again(error, build).then(
+      (built) => chunk.take(index, item, built),
+      (failure: unknown) => chunk.fail(index, failure),
+    );
+  }
+}
+
+/**
+ * Reads an entry by calls that leave the lane free, and sends it. Never rejects.
+ *
+ * @returns number of calls that it took one after another; undefined when that is not known
+ */
+async function readEntry(
+  directory: AsyncSourceDirectory,
+  index: number,
+  item: Item,
+  chunk: ChunkInProgress,
+  context: WorkContext,
+): Promise<number | undefined> {
+  const build = () => buildEntryAsync(directory, item, context);
+  chunk.beginRead();
+  try {
+    const built = await build();
+    context.outage.succeeded();
+    chunk.take(index, item, built);
+    return item.type === ObjectType.regular && built.kind === 'built' ? CALLS_A_FILE : undefined;
+  } catch (error) {
+    await context.outage.again(error, build).then(
+      (built) => chunk.take(index, item, built),
+      (failure: unknown) => chunk.fail(index, failure),
+    );
+    return undefined;
+  } finally {
+    chunk.endRead();
   }
 }

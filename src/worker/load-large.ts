@@ -10,12 +10,11 @@ import { ObjectType } from '../format/ids.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import { buildInode, buildSegment, layoutInode, SEGMENT_DATA_AT, segmentObjectBytes } from '../format/object-layout.js';
 import { unpackAttributes } from '../format/packed-attributes.js';
-import { entryFailure, type SourceFile } from '../source/source-tree.js';
 import { stopped } from './breakage.js';
-import { openPatiently, type WorkContext } from './context.js';
-import { toAttributes } from './file-attributes.js';
+import { inDirectory, type WorkContext } from './context.js';
 import { directBlocks, indirectRoots, putIndirectBlocks } from './indirect-blocks.js';
-import { hashFile, manifestLines } from './manifest-lines.js';
+import { type LargeReader, openLarge } from './large-reader.js';
+import { manifestLines } from './manifest-lines.js';
 import { problemOf } from './problem.js';
 import type {
   EntryProblem,
@@ -34,23 +33,26 @@ export async function loadSegments(
   tell: PartSink<SegmentsPart>,
 ): Promise<SegmentsResult> {
   const segments = new SegmentsInProgress(context, tell);
+  let block = task.first;
   const end = await withLargeFile(task.file, context, async (file, attributes, sizeBytes) => {
     const { firstSegmentBytes, fileSegmentBytes } = context.constants.geometry;
     const { handle, sequence, generation } = task.file;
-    for (let block = task.first; block <= task.last && !context.stop.asked; block++) {
+    // Begun anew with the file opened again, it goes on where it failed.
+    for (; block <= task.last && !context.stop.asked; block++) {
       const offset = firstSegmentBytes + (block - 1) * fileSegmentBytes;
       const dataBytes = Math.min(fileSegmentBytes, sizeBytes - offset);
-      const draft = await context.writer.reserve(segmentObjectBytes(dataBytes, handle));
-      try {
-        const buffer = draft.buffer();
-        const data = buffer.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + dataBytes);
-        if (file.read(data, offset) !== dataBytes) throw changed();
-        draft.seal(buildSegment(buffer, dataBytes, attributes.ctime.seconds, offset, handle));
-        requireUnchanged(file, attributes);
-      } catch (error) {
-        draft.drop();
-        throw error;
-      }
+      const draft = await file.reading(offset, dataBytes, attributes, async (read) => {
+        const reserved = await context.writer.reserve(segmentObjectBytes(dataBytes, handle));
+        try {
+          const buffer = reserved.buffer();
+          read(buffer.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + dataBytes));
+          reserved.seal(buildSegment(buffer, dataBytes, attributes.ctime.seconds, offset, handle));
+          return reserved;
+        } catch (error) {
+          reserved.drop();
+          throw error;
+        }
+      });
       const id = context.ids.segment(sequence, generation, block);
       const name = encodeObjectName({ id, type: ObjectType.segment, owner: handle, version: FIRST_VERSION });
       segments.track(block, name, draft.storedBytes, draft.send(name));
@@ -128,29 +130,31 @@ class SegmentsInProgress {
 /** Sends what refers to the segments: the indirect blocks and the inode. */
 export async function finishLarge(task: FinishLargeTask, context: WorkContext): Promise<FinishLargeResult> {
   const { geometry } = context.constants;
-  const tally = new Tally();
+  let tally = new Tally();
   let manifest: readonly string[] = [];
   const end = await withLargeFile(task.file, context, async (file, attributes, sizeBytes) => {
+    tally = new Tally();
     const { handle, sequence, generation, backPointers, version } = task.file;
     const blockCount = fileBlockCount(sizeBytes, geometry);
     const owner = { sequence, generation, handle, blockCount, ctimeSeconds: attributes.ctime.seconds };
-    const hash =
-      context.constants.spec.manifest !== undefined ? await hashFile(file, sizeBytes, context.stop) : undefined;
+    const hash = context.constants.spec.manifest !== undefined ? await file.hash(sizeBytes) : undefined;
     const written = { ...attributes, linkCount: backPointers.length };
     await putIndirectBlocks(owner, context, tally);
     const layout = layoutInode(task.file, directBlocks(owner, context), geometry.firstSegmentBytes);
-    const draft = await context.writer.reserve(layout.sizeBytes);
-    try {
-      const buffer = draft.buffer();
-      const data = buffer.subarray(layout.dataAt, layout.dataAt + geometry.firstSegmentBytes);
-      if (file.read(data, 0) !== data.length || file.read(Buffer.alloc(1), sizeBytes) !== 0) throw changed();
-      const roots = indirectRoots(owner, context);
-      draft.seal(buildInode(buffer, layout, task.file, written, data.length, geometry, roots));
-      requireUnchanged(file, attributes);
-    } catch (error) {
-      draft.drop();
-      throw error;
-    }
+    await file.requireEnd(sizeBytes);
+    const draft = await file.reading(0, geometry.firstSegmentBytes, attributes, async (read) => {
+      const reserved = await context.writer.reserve(layout.sizeBytes);
+      try {
+        const buffer = reserved.buffer();
+        read(buffer.subarray(layout.dataAt, layout.dataAt + geometry.firstSegmentBytes));
+        const roots = indirectRoots(owner, context);
+        reserved.seal(buildInode(buffer, layout, task.file, written, geometry.firstSegmentBytes, geometry, roots));
+        return reserved;
+      } catch (error) {
+        reserved.drop();
+        throw error;
+      }
+    });
     const name = encodeObjectName({ id: handle, type: ObjectType.regular, owner: backPointers[0], version });
     tally.add(ObjectType.regular, name, draft.storedBytes);
     await draft.send(name);
@@ -165,50 +169,21 @@ export async function finishLarge(task: FinishLargeTask, context: WorkContext): 
 async function withLargeFile(
   large: LargeFile,
   context: WorkContext,
-  use: (file: SourceFile, attributes: Attributes, sizeBytes: number) => Promise<void>,
+  use: (file: LargeReader, attributes: Attributes, sizeBytes: number) => Promise<void>,
 ): Promise<{ readonly failure?: EntryProblem; readonly broken?: Breakage }> {
-  const giveBack = await context.places.take();
+  const attributes = unpackAttributes(large.attributes);
   try {
-    const path = Buffer.from(large.place.path);
-    const directory = await openPatiently(path, () => context.source.openDirectory(path, large.place));
-    try {
-      const name = Buffer.from(large.sourceName);
-      const file = await openPatiently(name, () => directory.openFile(name));
+    await inDirectory(context, large.place, async (directory) => {
+      const file = await openLarge(directory, large, context);
       try {
-        const attributes = unpackAttributes(large.attributes);
-        requireUnchanged(file, attributes);
+        await file.requireUnchanged(attributes);
         await use(file, attributes, Number(attributes.lengthBytes));
-        return {};
       } finally {
-        file.close();
+        await file.close();
       }
-    } finally {
-      directory.close();
-    }
+    });
+    return {};
   } catch (error) {
     return isClfsError(error, 'entry') ? { failure: problemOf(error, 1) } : { broken: breakageOf(error) };
-  } finally {
-    giveBack();
   }
-}
-
-/** @throws ClfsError `entry` when the file is not any more what was recorded before its first segment was sent */
-function requireUnchanged(file: SourceFile, recorded: Attributes): void {
-  const now = file.attributes();
-  const { mtime, ctime, inodeNumber, lengthBytes } = toAttributes(now, NO_CONSTANTS, Number(now.sizeBytes), 0);
-  const same =
-    now.type === ObjectType.regular &&
-    inodeNumber === recorded.inodeNumber &&
-    lengthBytes === recorded.lengthBytes &&
-    mtime.seconds === recorded.mtime.seconds &&
-    mtime.nanoseconds === recorded.mtime.nanoseconds &&
-    ctime.seconds === recorded.ctime.seconds &&
-    ctime.nanoseconds === recorded.ctime.nanoseconds;
-  if (!same) throw changed();
-}
-
-const NO_CONSTANTS = { fsid: 0, containerId: 0 } as Parameters<typeof toAttributes>[1];
-
-function changed(): Error {
-  return entryFailure('entry-changed', 'it changed while it was read');
 }

@@ -6,8 +6,8 @@ import { encodeObjectName } from '../format/names.js';
 import { joinPath } from '../paths/join-path.js';
 import type { SourceAttributes, SourceDirectory } from '../source/source-tree.js';
 import { stopped } from './breakage.js';
-import { buildEntry, checked, entryProblem, type Item, MOST_ATTEMPTS } from './build-entry.js';
-import { openPatiently, type WorkContext } from './context.js';
+import { buildEntry, buildEntryAsync, checked, entryProblem, type Item, MOST_ATTEMPTS } from './build-entry.js';
+import { inDirectory, underWay, type WorkContext } from './context.js';
 import { problemOf } from './problem.js';
 import type { DirectoryPlace, EntryProblem, LinkedResult, LinkedTask } from './tasks.js';
 
@@ -53,7 +53,9 @@ async function confirmNames(
   for (const [candidate, { place, name }] of task.candidates.entries()) {
     if (context.stop.asked) throw stopped();
     try {
-      const found = await inDirectory(context, place, (directory) => directory.attributesOf(Buffer.from(name)));
+      const found = await inDirectory(context, place, (directory) =>
+        lookAt(directory, place, Buffer.from(name), context),
+      );
       checked(found, expected);
       // The first look counts: when the inode was another one at a later look, it is another one when it is read.
       confirmed ??= found;
@@ -79,10 +81,19 @@ async function loadByAnyName(
   let problem: EntryProblem | undefined;
   for (const [candidate, { place, name }] of task.candidates.entries()) {
     const sourceName = Buffer.from(name);
-    const item: Item = { ...task, handle, sourceName, objectName, expectedInode: task.inode, confirmed, paths };
+    const item: Item = {
+      ...task,
+      handle,
+      sourceName,
+      sourcePath: place.path,
+      objectName,
+      expectedInode: task.inode,
+      confirmed,
+      paths,
+    };
     try {
       return await inDirectory(context, place, async (directory) => {
-        const built = await buildEntry(directory, item, context);
+        const built = await build(directory, item, context);
         if (built.kind === 'large') {
           const { attributes, sizeBytes, warnings } = built;
           return { outcome: 'large', candidate, attributes, sizeBytes, warnings };
@@ -110,21 +121,15 @@ async function loadByAnyName(
   return { outcome: 'failed', problem };
 }
 
-async function inDirectory<T>(
-  context: WorkContext,
-  place: DirectoryPlace,
-  use: (directory: SourceDirectory) => T | Promise<T>,
-): Promise<T> {
-  const giveBack = await context.places.take();
-  try {
-    const path = Buffer.from(place.path);
-    const directory = await openPatiently(path, () => context.source.openDirectory(path, place));
-    try {
-      return await use(directory);
-    } finally {
-      directory.close();
-    }
-  } finally {
-    giveBack();
-  }
+/** lstat of a name, in the way of calling that the lane has now. */
+function lookAt(directory: SourceDirectory, place: DirectoryPlace, name: Buffer, context: WorkContext) {
+  const async = context.pace.isAsync ? directory.async : undefined;
+  if (!async) return directory.attributesOf(name);
+  return underWay(context, place.path, name, () => async.attributesOf(name));
+}
+
+function build(directory: SourceDirectory, item: Item, context: WorkContext) {
+  const async = context.pace.isAsync ? directory.async : undefined;
+  if (!async) return buildEntry(directory, item, context);
+  return underWay(context, item.sourcePath, item.sourceName, () => buildEntryAsync(async, item, context));
 }

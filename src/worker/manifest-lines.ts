@@ -2,10 +2,9 @@ import { createHash, type Hash } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { Attributes } from '../format/attributes.js';
 import { formatManifestEntry, type ManifestFacts, toManifestEntry } from '../manifest/manifest-entry.js';
-import type { SourceFile } from '../source/source-tree.js';
 import { stopped } from './breakage.js';
 
-const PIECE_BYTES = 1048576;
+const PIECE_BYTES = 4 * 1048576;
 
 /** The line of each path of an inode. */
 export function manifestLines(paths: readonly Uint8Array[], attributes: Attributes, facts: ManifestFacts): string[] {
@@ -22,14 +21,14 @@ export function newHash(): Hash {
  * @throws ClfsError `cancelled` when the job stops
  */
 export async function hashFile(
-  file: SourceFile,
+  read: (target: Buffer, position: number) => number | Promise<number>,
   sizeBytes: number,
   stop: { readonly asked: boolean },
 ): Promise<string> {
   const hash = newHash();
   const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes));
   for (let at = 0; at < sizeBytes; ) {
-    const count = file.read(piece, at);
+    const count = await read(piece, at);
     if (count === 0) break;
     hash.update(piece.subarray(0, count));
     at += count;

@@ -4,13 +4,15 @@ import { type ContainerPlace, openContainer } from '../container/open-container.
 import { createRateLimit } from '../container/rate-limit.js';
 import type { Traffic } from '../container/traffic.js';
 import { createLane, type Lane, type LaneLog } from '../engine/lane.js';
+import { atMost } from '../engine/report.js';
 import { type RunSettings, sourcePath } from '../job/load-spec.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { selectFrom } from '../source/selection.js';
 import { withDevicesOf } from '../source/shared-devices.js';
+import { SourceGauge } from '../source/source-gauge.js';
 import { systemClock } from '../time/clock.js';
-import { createContext, type WorkContext } from './context.js';
+import { askToStop, createContext, type WorkContext } from './context.js';
 import { LOAD_EXECUTORS } from './executors.js';
 import type { JobConstants, LoadKinds } from './tasks.js';
 
@@ -19,6 +21,8 @@ export const THREAD_ENTRY = new URL('./thread-entry.js', import.meta.url);
 
 /** How often a lane that works for another machine shows that it is alive. */
 const ALIVE_MS = 500;
+/** How long a lane that is closed waits for what is under way: a call of the source may never end. */
+const LAST_CALLS_MS = 500;
 
 /** What a lane needs to know before its first task; plain data that can be handed to a thread. */
 export interface LaneSetup {
@@ -32,6 +36,11 @@ export interface LaneSetup {
   readonly lanes: number;
   /** Descriptor of the source's root, which stays open; undefined: it is opened by its path. */
   readonly root: number | undefined;
+  /** Memory of the `SourceGauge` that all lanes share, and the place of this one in it. */
+  readonly gauge: SharedArrayBuffer;
+  readonly gaugeSlot: number;
+  /** Whether the thread may be held up by a source that does not answer. */
+  readonly mayBlock: boolean;
   /** Set where the lane works for another machine. */
   readonly remote?: RemoteLane;
 }
@@ -92,7 +101,10 @@ export async function openLoadLane(
     source.close();
     throw error;
   });
-  const context = createContext(constants, source, container, openLz4(), setup.lanes);
+  const context = createContext(constants, source, container, openLz4(), setup.lanes, systemClock, {
+    mayBlock: setup.mayBlock,
+    gauge: new SourceGauge(setup.gauge, setup.gaugeSlot),
+  });
   let closed: Promise<void> | undefined;
   const closeContainer = () => {
     closed ??= container.close();
@@ -102,7 +114,7 @@ export async function openLoadLane(
     abandon: () => void closeContainer().catch(() => undefined),
     async close(idle) {
       await closeContainer();
-      await idle;
+      await atMost(systemClock, LAST_CALLS_MS, idle);
       source.close();
     },
   });
@@ -118,14 +130,11 @@ export function shareLoadLane(context: WorkContext): Lane<LoadKinds> {
 }
 
 function createLoadLane(context: WorkContext, ends: Pick<Lane<LoadKinds>, 'abandon' | 'close'>): Lane<LoadKinds> {
-  const { stop } = context;
   return createLane(LOAD_EXECUTORS, context, {
-    stop() {
-      stop.asked = true;
-    },
+    stop: () => askToStop(context),
     abandon() {
-      stop.asked = true;
-      stop.abandoned = true;
+      askToStop(context);
+      context.stop.abandoned = true;
       ends.abandon();
     },
     close: ends.close,

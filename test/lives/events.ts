@@ -16,8 +16,8 @@ export type CallFault = (typeof CALL_FAULTS)[number];
 export const COMMIT_FAULTS = ['error', 'crash before', 'crash after'] as const;
 export type CommitFault = (typeof COMMIT_FAULTS)[number];
 
-/** What can go wrong with a call to the source. */
-export const SOURCE_FAULTS = ['error', 'crash before'] as const;
+/** What can go wrong with a call to the source; an outage is that all of them fail for a while. */
+export const SOURCE_FAULTS = ['error', 'crash before', 'stale', 'timed out', 'hang', 'outage'] as const;
 export type SourceFault = (typeof SOURCE_FAULTS)[number];
 
 /** What can happen at any moment, beside faults. */

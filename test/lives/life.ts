@@ -99,6 +99,7 @@ class LifeRun {
       session: 0,
       device: '8:1',
       tellsTypes: life.tellsTypes,
+      asyncSource: life.asyncSource,
       happened: (event, at) => this.#happened(event, at),
       happen: (what, process) => this.#happen(what, process),
     };

@@ -35,6 +35,8 @@ export interface Life {
   readonly tellsTypes: boolean;
   readonly tree: readonly SeedEntry[];
   readonly sessions: readonly SessionPlan[];
+  /** The source is called by calls that leave the loader free. */
+  readonly asyncSource: boolean;
 }
 
 const { firstSegmentBytes, fileSegmentBytes } = SMALL;
@@ -64,6 +66,7 @@ export function drawLife(seed: number): Life {
     tellsTypes: random.chance(85),
     tree: Array.from({ length: 4 + random.below(12) }, () => drawEntry(random)),
     sessions: Array.from({ length: 1 + random.below(5) }, (_, index) => drawSession(random, index)),
+    asyncSource: random.chance(50),
   };
 }
 
@@ -143,8 +146,8 @@ function drawAction(random: Random): SourceAction {
 
 /** A life in a few lines: what it begins with and what is planned. */
 export function describeLife(life: Life): string {
-  const { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes } = life;
-  const flags = { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes };
+  const { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes, asyncSource } = life;
+  const flags = { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes, asyncSource };
   const on = Object.entries(flags).map(([name, value]) => (value ? name : `no ${name}`));
   const large = life.tree.filter(({ kind, size }) => kind === 'file' && fileBlockCount(size, SMALL) > 2).length;
   return `seed ${life.seed}: ${on.join(', ')}; ${life.tree.length} entries, ${large} large files`;

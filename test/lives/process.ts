@@ -1,9 +1,12 @@
 import { cpSync, existsSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { BlobInfo, Container, PutOptions } from '../../src/container/container.js';
 import { ClfsError } from '../../src/error.js';
+import { PosixError } from '../../src/posix/libc.js';
 import { entryFailure, type SourceTree } from '../../src/source/source-tree.js';
 import type { CommitHooks } from '../../src/state/job-database.js';
 import type { Clock } from '../../src/time/clock.js';
+import { withAsyncSide } from '../support/async-source.js';
 import type { CallFault, CommitFault, Happening, LifeEvent, SourceFault } from './events.js';
 import { openModelSource } from './model-source.js';
 import type { ModelTree } from './model-tree.js';
@@ -18,6 +21,10 @@ const ALIVE_MS = 1000;
 /** A request takes so long at most, unless it stalls. */
 const LONGEST_MS = 6;
 const STALL_MS = 30_000;
+/** A call of the source that hangs takes so long; an outage of all of them so long at most. */
+const HANG_MS = 70_000;
+const LONGEST_OUTAGE_MS = 200_000;
+const { EIO, ESTALE, ETIMEDOUT } = constants.errno;
 /** After so many calls in a session nothing that it was given up for is still held back by their number. */
 const FAR = 1_000_000;
 
@@ -35,6 +42,8 @@ export interface Surroundings {
   session: number;
   device: string;
   readonly tellsTypes: boolean;
+  /** The source is called by calls that leave the loader free. */
+  readonly asyncSource: boolean;
   /** Told of each event that happens. */
   happened(event: Pick<LifeEvent, 'on' | 'what'>, at: number): void;
   /** Does what happens at a moment. @returns a promise when it takes a while: only calls wait for it */
@@ -99,21 +108,48 @@ export class Process {
   };
   #afterCommit = false;
 
-  wrapSource = (real: SourceTree): SourceTree => ({
-    ...openModelSource({
-      tree: this.#around.tree,
-      device: this.#around.device,
-      tellsTypes: this.#around.tellsTypes,
-      before: (what) => {
-        this.#requireAlive();
-        this.#around.time.touch();
-        const fault = this.#happenings('source', ++this.sourceCalls) as SourceFault | undefined;
-        if (fault === 'crash before') this.crash();
-        if (fault === 'error') throw entryFailure(`${what}-unreadable`, 'input/output error (EIO)');
-      },
-    }),
-    close: () => real.close(),
-  });
+  wrapSource = (real: SourceTree): SourceTree => {
+    const { tree, device, tellsTypes, asyncSource, time, random, session } = this.#around;
+    const model = openModelSource({ tree, device, tellsTypes, before: (what) => this.#beforeSource(what) });
+    const delay = async () => {
+      time.touch();
+      const hangMs = this.#hangMs;
+      this.#hangMs = 0;
+      await time.sleep(hangMs + random.at(LONGEST_MS, session, this.sourceCalls, FAR));
+      time.touch();
+    };
+    const source = asyncSource ? withAsyncSide(model, delay, true) : model;
+    return { ...source, close: () => real.close() };
+  };
+
+  /** What the next call of the source that leaves the loader free takes more. */
+  #hangMs = 0;
+  #outage: { readonly errno: number; readonly untilMs: number } | undefined;
+
+  #beforeSource(what: 'directory' | 'entry'): void {
+    this.#requireAlive();
+    const { time, random, session, asyncSource } = this.#around;
+    time.touch();
+    const fail = (errno: number) => {
+      const error = new PosixError('read', errno);
+      throw entryFailure(`${what}-unreadable`, error.message, error);
+    };
+    const at = ++this.sourceCalls;
+    const fault = this.#happenings('source', at) as SourceFault | undefined;
+    if (fault === 'crash before') this.crash();
+    if (fault === 'error') throw entryFailure(`${what}-unreadable`, 'input/output error (EIO)');
+    if (fault === 'stale') fail(ESTALE);
+    if (fault === 'timed out') fail(ETIMEDOUT);
+    if (fault === 'hang') {
+      if (asyncSource) this.#hangMs = HANG_MS;
+      else time.pass(HANG_MS);
+    }
+    if (fault === 'outage') {
+      const errno = [EIO, ESTALE, ETIMEDOUT][random.at(3, session, at)];
+      this.#outage = { errno, untilMs: time.ms + random.at(LONGEST_OUTAGE_MS, session, at, 1) };
+    }
+    if (this.#outage && time.ms < this.#outage.untilMs) fail(this.#outage.errno);
+  }
 
   get container(): Container {
     const uncertainUntilMs = () => this.#uncertainUntilMs;

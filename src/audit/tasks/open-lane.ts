@@ -2,6 +2,7 @@ import type { Authorization } from '../../container/azure/blob-service.js';
 import { type ContainerPlace, openContainer } from '../../container/open-container.js';
 import { Traffic } from '../../container/traffic.js';
 import { createLane, type Lane } from '../../engine/lane.js';
+import { atMost } from '../../engine/report.js';
 import { ClfsError } from '../../error.js';
 import { openLz4 } from '../../lz4/lz4.js';
 import { Pace } from '../../namespace/pace.js';
@@ -10,11 +11,14 @@ import { openSharedObjects, type SharedObjects } from '../../namespace/shared-ob
 import { descriptorPlaces } from '../../posix/descriptors.js';
 import { openPosixSource } from '../../source/posix-source.js';
 import { type Selection, selectFrom } from '../../source/selection.js';
+import { systemClock } from '../../time/clock.js';
 import { expectSource } from '../source-expectation.js';
 import { createAuditContext } from './context.js';
 import { AUDIT_EXECUTORS } from './executors.js';
 import type { AuditConstants, AuditKinds } from './kinds.js';
 
+/** How long a lane that is closed waits for what is under way: a call of the source may never end. */
+const LAST_CALLS_MS = 500;
 /** Files of the source that one lane has open at once, at most. */
 const MOST_OPEN_FILES = 48;
 
@@ -70,7 +74,7 @@ export async function openAuditLane(setup: AuditLaneSetup, authorization: Author
     abandon: end,
     async close(idle) {
       end();
-      await idle;
+      await atMost(systemClock, LAST_CALLS_MS, idle);
       expectation?.close();
       await container.close();
     },

@@ -1,10 +1,15 @@
-import { escapeText, jobStatus } from '../../index.js';
+import { escapeText, type JobStatus, jobStatus } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { failureLines, resumeLines } from '../ending-text.js';
 import { fieldsLine } from '../fields-line.js';
 import { textPath } from '../local-path.js';
 import { resumeText } from '../resume-text.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
+
+function callsText({ way, callMs, inFlight, mostInFlight }: NonNullable<JobStatus['sourceCalls']>): string {
+  const took = callMs === 0 ? '' : `, ${callMs.toFixed(callMs < 10 ? 1 : 0)} ms each`;
+  return `${way}${took}, ${inFlight} in flight, at most ${mostInFlight}`;
+}
 
 /** `status`: a job, without disturbing it. */
 export const status: Verb = {
@@ -36,6 +41,7 @@ export const status: Verb = {
       ...(job.linkCopies === 0 ? [] : [`Links:     ${job.linkCopies} became copies of their own; the log tells which`]),
       `Bytes:     ${job.bytesDone}`,
       `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
+      ...(job.sourceCalls === undefined ? [] : [`Calls:     of the source ${callsText(job.sourceCalls)}`]),
       `Seen:      ${job.lastAlive ?? 'never'}`,
       ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
       ...failureLines({ failures: job.failures, root: Buffer.from(job.sourceHex, 'hex') }),

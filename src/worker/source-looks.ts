@@ -1,0 +1,115 @@
+import { ClfsError, isClfsError } from '../error.js';
+import type { ListedEntry, SourceAttributes, SourceDirectory } from '../source/source-tree.js';
+import { underWay, type WorkContext } from './context.js';
+
+/* Listings and looks at entries, in the way of calling that the lane has. */
+
+const NO_NAME = Buffer.alloc(0);
+
+/** Attributes of an open directory. @throws as `SourceDirectory.attributes` */
+export function directoryAttributes(
+  directory: SourceDirectory,
+  path: Uint8Array,
+  context: WorkContext,
+): SourceAttributes | Promise<SourceAttributes> {
+  const async = context.pace.isAsync ? directory.async : undefined;
+  return async ? underWay(context, path, NO_NAME, () => async.attributes()) : directory.attributes();
+}
+
+/** Entries of a directory, some at a time. @throws as `SourceDirectory.list` */
+export async function* listing(
+  directory: SourceDirectory,
+  path: Uint8Array,
+  context: WorkContext,
+): AsyncGenerator<readonly ListedEntry[]> {
+  const { gauge, isAsync } = context.pace;
+  const async = isAsync ? directory.async : undefined;
+  if (!async) {
+    gauge.blocks(path, NO_NAME);
+    try {
+      for (const batch of directory.list()) {
+        gauge.unblocks();
+        yield batch;
+        gauge.blocks(path, NO_NAME);
+      }
+    } finally {
+      gauge.unblocks();
+    }
+    return;
+  }
+  const batches = async.list()[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await underWay(context, path, NO_NAME, () => batches.next());
+      if (next.done) return;
+      yield next.value;
+    }
+  } finally {
+    await batches.return?.();
+  }
+}
+
+/** Looks at entries of a directory; where calls take long, at many of them at once before they are wanted. */
+export class EntryLooks {
+  readonly #directory: SourceDirectory;
+  readonly #path: Uint8Array;
+  readonly #context: WorkContext;
+  #prepared = new Map<ListedEntry, SourceAttributes | ClfsError>();
+
+  /** @param path of the directory */
+  constructor(directory: SourceDirectory, path: Uint8Array, context: WorkContext) {
+    this.#directory = directory;
+    this.#path = path;
+    this.#context = context;
+  }
+
+  /** Looks at entries that are wanted next, side by side; does nothing where calls are answered at once. */
+  async prepare(entries: readonly ListedEntry[]): Promise<void> {
+    this.#prepared.clear();
+    const async = this.#context.pace.isAsync ? this.#directory.async : undefined;
+    if (!async) return;
+    await Promise.all(
+      entries.map(async (entry) => {
+        const { name } = entry;
+        const look = () => async.attributesOf(name);
+        const found = await underWay(this.#context, this.#path, name, look).catch(entryError);
+        this.#prepared.set(entry, found instanceof ClfsError ? await this.#again(found, look) : found);
+      }),
+    );
+  }
+
+  /**
+   * Attributes of an entry, or why it has none.
+   *
+   * @throws what is no failure of the entry
+   */
+  at(entry: ListedEntry): SourceAttributes | ClfsError | Promise<SourceAttributes | ClfsError> {
+    const prepared = this.#prepared.get(entry);
+    if (prepared) return prepared;
+    const { pace } = this.#context;
+    const look = () => this.#directory.attributesOf(entry.name);
+    const begunMs = pace.isLooking ? performance.now() : 0;
+    pace.gauge.blocks(this.#path, entry.name);
+    try {
+      return look();
+    } catch (error) {
+      return this.#again(entryError(error), look);
+    } finally {
+      pace.gauge.unblocks();
+      if (begunMs > 0) pace.took(performance.now() - begunMs);
+    }
+  }
+
+  #again(
+    error: ClfsError,
+    look: () => SourceAttributes | Promise<SourceAttributes>,
+  ): Promise<SourceAttributes | ClfsError> {
+    return this.#context.outage.again(error, look).catch(entryError);
+  }
+}
+
+/** The failure of an entry. @throws whatever else it is */
+function entryError(error: unknown): ClfsError {
+  if (isClfsError(error, 'entry')) return error;
+  throw error;
+}

@@ -1,0 +1,129 @@
+import { spawn } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runProgram, startProgram } from './support/program.js';
+import { mountSlowFs, type SlowFileSystem, whyNoSlowFs } from './support/slow-fs.js';
+import { removeTree } from './support/tree.js';
+
+const BIN = new URL('../bin/clfsload', import.meta.url).pathname;
+const why = whyNoSlowFs();
+const base = mkdtempSync(join(tmpdir(), 'clfs-slow-source-'));
+afterAll(() => removeTree(base));
+
+/** Waits for something to be so, for up to a minute. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo(); tries++) {
+    if (tries > 1200) throw new Error('It has not become so within a minute.');
+    await sleep(50);
+  }
+}
+
+describe.skipIf(why !== undefined)(`a slow file system${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
+  let slow: SlowFileSystem;
+  const places = (name: string) =>
+    [join(base, `${name}-container`), `--state-path=${join(base, `${name}-state`)}`] as const;
+  const logOf = (name: string) => readFileSync(join(base, `${name}-state`, 'clfsload.log'), 'utf8');
+  beforeAll(() => {
+    slow = mountSlowFs(1000);
+    for (let d = 0; d < 6; d++) {
+      mkdirSync(join(slow.back, `d${d}`));
+      for (let f = 0; f < 60; f++) writeFileSync(join(slow.back, `d${d}`, `f${f}`), `${d}/${f}`.repeat(f));
+    }
+    writeFileSync(join(slow.back, 'large'), Buffer.alloc(30 * 1048576, 'some text that is large. '));
+    writeFileSync(join(slow.back, 'middle'), Buffer.alloc(5 * 1048576, 'some text that is not small. '));
+  });
+  afterAll(() => slow.unmount());
+
+  it('is loaded whole by many calls at once, verified, and sized', async () => {
+    const [container, state] = places('whole');
+    const run = await runProgram('clfsload', ['load', slow.mountPoint, container, state]);
+    expect(run.stdout).toContain('Final Job Status: Completed');
+    expect(logOf('whole')).toContain('calls of the source are asynchronous now');
+    const status = await runProgram('clfsload', ['status', state]);
+    expect(status.stdout).toMatch(/^Calls: +of the source asynchronous/m);
+    // Against what is behind it: no byte is told by the slow side.
+    const back = await runProgram('clfsload', ['verify', slow.back, container, '--content']);
+    expect(back.stdout).toMatch(/^369 same, 0 different.*362 files compared/m);
+    const front = await runProgram('clfsload', ['verify', slow.mountPoint, container, '--content']);
+    expect(front.stdout).toMatch(/^369 same, 0 different.*362 files compared/m);
+    const sized = await runProgram('clfsload', ['load', slow.mountPoint, container, '--dry-run']);
+    expect(sized.stdout).toMatch(/369/);
+  });
+
+  it('that never answers for a file is named, and holds up neither the line nor a stop', async () => {
+    const [container, state] = places('hang');
+    writeFileSync(join(slow.back, 'd3', 'on-hold'), 'content');
+    writeFileSync(slow.hold, '');
+    const { child, done } = startProgram('clfsload', [
+      'load',
+      slow.mountPoint,
+      container,
+      state,
+      '--stall-warning=2s',
+      '--output-level=default',
+    ]);
+    let output = '';
+    child.stdout?.on('data', (text: string) => {
+      output += text;
+    });
+    await until(() => /The source has not answered since .*: d3\/on-hold/.test(output));
+    const lines = output.length;
+    // The line goes on.
+    await until(() => output.length > lines);
+    child.kill('SIGINT');
+    const ended = performance.now();
+    const { code } = await done;
+    expect(code).toBe(1);
+    expect(performance.now() - ended).toBeLessThan(60_000);
+    expect(logOf('hang')).toMatch(/WARNING the source has not answered for \d+ s: d3\/on-hold/);
+    rmSync(slow.hold);
+    const again = await runProgram('clfsload', ['load', slow.mountPoint, container, state, '--new-session=false']);
+    expect(again.stdout).toContain('Final Job Status: Completed');
+    const back = await runProgram('clfsload', ['verify', slow.back, container, '--content']);
+    expect(back.stdout).toMatch(/^370 same, 0 different/m);
+  });
+
+  it('that is away for a while costs no failures', async () => {
+    const [container, state] = places('away');
+    const { done } = startProgram('clfsload', ['load', slow.mountPoint, container, state, '--max-errors=3']);
+    await until(() => {
+      try {
+        return logOf('away').includes('Transfer phase');
+      } catch {
+        return false;
+      }
+    });
+    writeFileSync(slow.fail, '');
+    await sleep(6000);
+    rmSync(slow.fail);
+    const { stdout, code } = await done;
+    expect(stdout).toContain('Number of Transfers Failed: 0');
+    expect(code).toBe(0);
+  });
+
+  it('of 20,000 files is loaded under "ulimit -n 256"', async () => {
+    const [container, state] = places('many');
+    const many = mountSlowFs(300);
+    try {
+      for (let d = 0; d < 100; d++) {
+        mkdirSync(join(many.back, `d${d}`));
+        for (let f = 0; f < 200; f++) writeFileSync(join(many.back, `d${d}`, `f${f}`), `${f}`);
+      }
+      const args = [BIN, 'load', many.mountPoint, container, state];
+      const child = spawn('sh', ['-c', 'ulimit -n 256; exec "$0" "$@"', process.execPath, ...args]);
+      let output = '';
+      child.stdout.on('data', (text: Buffer) => {
+        output += text.toString();
+      });
+      const code = await new Promise((resolve) => child.on('close', resolve));
+      expect(output).toContain('Number of Transfers Completed: 20101');
+      expect(output).toContain('Number of Transfers Failed: 0');
+      expect(code).toBe(0);
+    } finally {
+      many.unmount();
+    }
+  });
+});

@@ -1,0 +1,56 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const SOURCE = new URL('./slowfs.c', import.meta.url).pathname;
+
+/** A directory that is seen through a file system of which each call takes a while. */
+export interface SlowFileSystem {
+  /** What is behind it. */
+  readonly back: string;
+  readonly mountPoint: string;
+  /** While this file is there, what has `hold` in its path is not answered. */
+  readonly hold: string;
+  /** While this file is there, every call fails with ETIMEDOUT. */
+  readonly fail: string;
+  unmount(): void;
+}
+
+/** Why there can be no slow file system here; undefined where there can. */
+export function whyNoSlowFs(): string | undefined {
+  if (!existsSync('/dev/fuse')) return 'there is no /dev/fuse';
+  if (process.getuid?.() !== 0) return 'only root may mount here';
+  if (spawnSync('pkg-config', ['--exists', 'fuse3']).status !== 0) return 'there is no libfuse3-dev';
+  return spawnSync('gcc', ['--version']).status === 0 ? undefined : 'there is no gcc';
+}
+
+let program: string | undefined;
+
+/** Mounts a slow view of a new, empty directory. @param callUs microseconds that a call takes more */
+export function mountSlowFs(callUs: number): SlowFileSystem {
+  program ??= compile();
+  const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-slow-fs-'));
+  const [back, mountPoint, hold, fail] = ['back', 'mount', 'hold', 'fail'].map((name) => join(base, name));
+  for (const path of [back, mountPoint]) mkdirSync(path);
+  const env = { ...process.env, SLOWFS_US: String(callUs), SLOWFS_HOLD: hold, SLOWFS_FAIL: fail };
+  execFileSync(program, [back, mountPoint, '-o', 'max_threads=256'], { env });
+  return {
+    back,
+    mountPoint,
+    hold,
+    fail,
+    unmount() {
+      for (const file of [hold, fail]) rmSync(file, { force: true });
+      execFileSync('umount', ['-l', mountPoint]);
+      rmSync(base, { recursive: true, force: true });
+    },
+  };
+}
+
+function compile(): string {
+  const path = join(mkdtempSync(join(tmpdir(), 'clfs-slowfs-')), 'slowfs');
+  const flags = execFileSync('pkg-config', ['--cflags', '--libs', 'fuse3']).toString().trim().split(/\s+/);
+  execFileSync('gcc', ['-O2', '-o', path, SOURCE, ...flags]);
+  return path;
+}

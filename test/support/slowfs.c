@@ -1,0 +1,89 @@
+/*
+ * slowfs DIRECTORY MOUNTPOINT [fuse options]: DIRECTORY as a network file system would show it: each call takes
+ * SLOWFS_US microseconds more. While the file SLOWFS_HOLD is there, what has "hold" in its path is not answered; while
+ * the file SLOWFS_FAIL is there, everything fails with ETIMEDOUT.
+ */
+#define FUSE_USE_VERSION 31
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+static char root[PATH_MAX];
+static int delay_us;
+static const char *hold, *fail;
+/* Before a call for PATH; what it returns other than 0 is the answer. */
+static int wait_(const char *path) {
+  if (delay_us) usleep(delay_us);
+  while (hold && strstr(path, "hold") && !access(hold, F_OK)) {
+    if (fuse_interrupted()) return -EINTR;
+    usleep(5000);
+  }
+  return fail && !access(fail, F_OK) ? -ETIMEDOUT : 0;
+}
+#define WAIT(path) do { int answer = wait_(path); if (answer) return answer; } while (0)
+static const char *at(const char *path, char *buffer) { snprintf(buffer, 2 * PATH_MAX, "%s%s", root, path); return buffer; }
+static int do_getattr(const char *path, struct stat *st, struct fuse_file_info *fi) {
+  char b[2 * PATH_MAX]; WAIT(path);
+  if (fi) return fstat(fi->fh, st) ? -errno : 0;
+  return lstat(at(path, b), st) ? -errno : 0;
+}
+static int do_readlink(const char *path, char *out, size_t size) {
+  char b[2 * PATH_MAX]; WAIT(path);
+  ssize_t n = readlink(at(path, b), out, size - 1); if (n < 0) return -errno; out[n] = 0; return 0;
+}
+static int do_readdir(const char *path, void *buf, fuse_fill_dir_t fill, off_t off, struct fuse_file_info *fi, enum fuse_readdir_flags flags) {
+  char b[2 * PATH_MAX]; struct dirent *e; int plus = flags & FUSE_READDIR_PLUS; WAIT(path);
+  DIR *d = opendir(at(path, b)); if (!d) return -errno;
+  while ((e = readdir(d))) {
+    struct stat st; memset(&st, 0, sizeof st); st.st_ino = e->d_ino; st.st_mode = e->d_type << 12;
+    enum fuse_fill_dir_flags f = 0;
+    if (plus && getenv("SLOWFS_PLUS") && !fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW)) f = FUSE_FILL_DIR_PLUS;
+    if (fill(buf, e->d_name, &st, 0, f)) break;
+  }
+  closedir(d); return 0;
+}
+static int do_open(const char *path, struct fuse_file_info *fi) {
+  char b[2 * PATH_MAX]; WAIT(path);
+  int fd = open(at(path, b), (fi->flags & ~O_NOATIME) | O_NOFOLLOW); if (fd < 0) return -errno; fi->fh = fd; return 0;
+}
+static int do_read(const char *path, char *buf, size_t size, off_t off, struct fuse_file_info *fi) {
+  WAIT(path); ssize_t n = pread(fi->fh, buf, size, off); return n < 0 ? -errno : n;
+}
+#define SIMPLE(name, args, call) static int do_##name args { char b[2 * PATH_MAX]; (void)b; WAIT(p); return (call) < 0 ? -errno : 0; }
+SIMPLE(mkdir, (const char *p, mode_t m), mkdir(at(p, b), m))
+SIMPLE(mknod, (const char *p, mode_t m, dev_t d), mknod(at(p, b), m, d))
+SIMPLE(unlink, (const char *p), unlink(at(p, b)))
+SIMPLE(rmdir, (const char *p), rmdir(at(p, b)))
+SIMPLE(symlink, (const char *to, const char *p), symlink(to, at(p, b)))
+SIMPLE(chmod, (const char *p, mode_t m, struct fuse_file_info *fi), fi ? fchmod(fi->fh, m) : chmod(at(p, b), m))
+SIMPLE(chown, (const char *p, uid_t u, gid_t g, struct fuse_file_info *fi), fi ? fchown(fi->fh, u, g) : lchown(at(p, b), u, g))
+SIMPLE(truncate, (const char *p, off_t n, struct fuse_file_info *fi), fi ? ftruncate(fi->fh, n) : truncate(at(p, b), n))
+SIMPLE(utimens, (const char *p, const struct timespec t[2], struct fuse_file_info *fi), fi ? futimens(fi->fh, t) : utimensat(AT_FDCWD, at(p, b), t, AT_SYMLINK_NOFOLLOW))
+SIMPLE(fsync, (const char *p, int d, struct fuse_file_info *fi), fsync(fi->fh))
+static int do_link(const char *from, const char *to) { char a[2 * PATH_MAX], b[2 * PATH_MAX]; WAIT(from); return link(at(from, a), at(to, b)) ? -errno : 0; }
+static int do_rename(const char *from, const char *to, unsigned int flags) { char a[2 * PATH_MAX], b[2 * PATH_MAX]; WAIT(from); return renameat2(AT_FDCWD, at(from, a), AT_FDCWD, at(to, b), flags) ? -errno : 0; }
+static int do_create(const char *path, mode_t mode, struct fuse_file_info *fi) {
+  char b[2 * PATH_MAX]; WAIT(path);
+  int fd = open(at(path, b), fi->flags | O_CREAT | O_NOFOLLOW, mode); if (fd < 0) return -errno; fi->fh = fd; return 0;
+}
+static int do_write(const char *path, const char *buf, size_t size, off_t off, struct fuse_file_info *fi) {
+  WAIT(path); ssize_t n = pwrite(fi->fh, buf, size, off); return n < 0 ? -errno : n;
+}
+static int do_release(const char *path, struct fuse_file_info *fi) { close(fi->fh); return 0; }
+static void *do_init(struct fuse_conn_info *conn, struct fuse_config *cfg) { conn->want |= conn->capable & FUSE_CAP_PARALLEL_DIROPS; conn->max_background = 512; conn->congestion_threshold = 500; cfg->use_ino = 1; cfg->attr_timeout = 3; cfg->entry_timeout = 3; return NULL; }
+static const struct fuse_operations ops = { .getattr = do_getattr, .readlink = do_readlink, .readdir = do_readdir, .open = do_open, .read = do_read, .release = do_release, .mkdir = do_mkdir, .mknod = do_mknod, .unlink = do_unlink, .rmdir = do_rmdir, .symlink = do_symlink, .link = do_link, .rename = do_rename, .chmod = do_chmod,
+  .chown = do_chown, .truncate = do_truncate, .utimens = do_utimens, .fsync = do_fsync, .create = do_create, .write = do_write, .init = do_init };
+int main(int argc, char **argv) {
+  if (argc < 3 || !realpath(argv[1], root)) { fprintf(stderr, "usage: slowfs SOURCE MOUNTPOINT [-o ...]\n"); return 2; }
+  delay_us = atoi(getenv("SLOWFS_US") ? getenv("SLOWFS_US") : "1000");
+  hold = getenv("SLOWFS_HOLD"); fail = getenv("SLOWFS_FAIL");
+  argv[1] = argv[0];
+  return fuse_main(argc - 1, argv + 1, &ops, NULL);
+}
