@@ -76,6 +76,10 @@ export const ENVIRONMENT: readonly VariableGroup[] = [
     title: 'The network and the machine',
     variables: [
       {
+        name: 'UV_THREADPOOL_SIZE',
+        meaning: 'Calls of slow file systems that are under way at once, in the whole process. Default: 128.',
+      },
+      {
         name: 'HTTPS_PROXY',
         meaning: 'The proxy for https, as a URL; HTTP_PROXY for http. In lower case too.',
       },

@@ -12,7 +12,7 @@ const DEFAULT_STALL_MS = 60_000;
 /** From this share of the processors' time on, they are what limits a load. */
 const BUSY_SHARE = 0.85;
 /** A shorter transfer says nothing of what limits it. */
-const SHORTEST_MS = 3000;
+const SHORTEST_MS = 10_000;
 
 interface Blocked {
   readonly call: number;
