@@ -1,7 +1,7 @@
-import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { azcopy, cache, fixture, here, median, million, PORT, rounds, runOurs, runVerb, sinkHome, smallFiles, text, timed, url, work } from './harness.mjs';
+import { azcopy, median, million, PORT, rounds, runOurs, runVerb, sinkHome, smallFiles, text, timed, url, work } from './harness.mjs';
+import { halfOfSmallFiles, withSlowFileSystem } from './slow-cases.mjs';
 
 /** Where a tree is brought to. `seen` is the same directory, by a quick way. */
 const QUICK = { path: join(work, 'way-back'), seen: join(work, 'way-back') };
@@ -72,29 +72,6 @@ async function compareExport(name, source, { files, size, unit, port = PORT, pla
   };
 }
 
-/** Has a file system of which each call takes a millisecond, for as long as `use` takes. */
-async function withSlowTarget(use) {
-  const program = join(cache, 'slowfs');
-  if (!existsSync(program)) {
-    const flags = execFileSync('pkg-config', ['--cflags', '--libs', 'fuse3']).toString().trim().split(/\s+/);
-    execFileSync('gcc', ['-O2', '-o', program, join(here, 'slowfs.c'), ...flags]);
-  }
-  for (const path of [SLOW.path, SLOW.seen]) mkdirSync(dirname(path), { recursive: true });
-  const mount = dirname(SLOW.path);
-  execFileSync(program, [dirname(SLOW.seen), mount, '-o', 'max_threads=256'], { env: { ...process.env, SLOWFS_US: '1000' } });
-  try {
-    return await use();
-  } finally {
-    execFileSync('fusermount3', ['-u', mount]);
-  }
-}
-
-/** The first half of S. */
-const halfOfSmallFiles = () =>
-  fixture('S-half', (path) => {
-    for (let d = 0; d < 100; d++) execFileSync('cp', ['-a', join(smallFiles(), `d${d}`), path]);
-  });
-
 /** The cases of the way back. */
 export const WAY_BACK_CASES = {
   B1: () => compareExport('B1', smallFiles(), { files: 20000, size: 20000, unit: 'files/s' }),
@@ -102,7 +79,8 @@ export const WAY_BACK_CASES = {
   B3: () => compareExport('B3', text(), { files: 4, size: 1024, unit: 'MiB/s' }),
   /** Into a file system of which each call takes a millisecond. Needs libfuse3-dev and fuse3. */
   FE: () =>
-    withSlowTarget(() => compareExport('FE', halfOfSmallFiles(), { files: 10000, size: 10000, unit: 'files/s', place: SLOW })),
+    withSlowFileSystem(1000, dirname(SLOW.seen), dirname(SLOW.path), () =>
+      compareExport('FE', halfOfSmallFiles(), { files: 10000, size: 10000, unit: 'files/s', place: SLOW })),
   /** What reads all content, with two lanes against one. */
   async B4() {
     await runOurs(text());
