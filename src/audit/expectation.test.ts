@@ -72,14 +72,14 @@ describe('what a source tree has a container hold', () => {
 
   it.each([3, 4] as const)('is a device number of type %i', async (type) => {
     const { directory } = await open({ attributesOf: () => ({ ...ATTRIBUTES, type }) });
-    expect(directory.entry(name('a'))).toMatchObject({ deviceMajor: 8, deviceMinor: 9 });
+    expect(await directory.entry(name('a'))).toMatchObject({ deviceMajor: 8, deviceMinor: 9 });
   });
 
   it('is a target of a symlink, and what tells links of a file with several', async () => {
     const { directory } = await open({ attributesOf: () => ({ ...ATTRIBUTES, type: 5, linkCount: 2 }) });
-    expect(directory.entry(name('a'))).toMatchObject({ target: name('target'), linkKey: '8:1/77' });
+    expect(await directory.entry(name('a'))).toMatchObject({ target: name('target'), linkKey: '8:1/77' });
     const many = await open({ attributesOf: () => ({ ...ATTRIBUTES, type: 2, linkCount: 2 }) });
-    expect(many.directory.entry(name('a')).linkKey).toBeUndefined();
+    expect((await many.directory.entry(name('a'))).linkKey).toBeUndefined();
   });
 
   it('are the names that were not left out', async () => {

@@ -22,7 +22,7 @@ export interface ExpectedEntry {
 
 /** Bytes that a regular file should have. */
 export type ExpectedContent =
-  | { readonly kind: 'bytes'; read(target: Buffer, position: number): number; close(): void }
+  | { readonly kind: 'bytes'; read(target: Buffer, position: number): number | Promise<number>; close(): void }
   | { readonly kind: 'sha256'; readonly hex: string }
   /** The expectation does not tell. */
   | { readonly kind: 'unknown' };
@@ -34,7 +34,7 @@ export interface ExpectedDirectory {
   /** @throws ClfsError `entry` when it cannot be listed */
   names(): Iterable<Buffer> | AsyncIterable<Buffer>;
   /** @throws ClfsError `entry` when it cannot be examined */
-  entry(name: Buffer): ExpectedEntry;
+  entry(name: Buffer): ExpectedEntry | Promise<ExpectedEntry>;
   /** @throws ClfsError `entry` when it cannot be opened; `open-files` */
   content(name: Buffer): ExpectedContent | Promise<ExpectedContent>;
   close(): void;

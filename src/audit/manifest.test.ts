@@ -65,7 +65,8 @@ describe('a manifest', () => {
             const listed: string[] = [];
             for await (const each of directory.names()) listed.push(each.toString('latin1'));
             expect(listed.sort()).toEqual([...names].sort());
-            for (const each of names) expect(directory.entry(Buffer.from(each, 'latin1')).permissions).toBe(0o755);
+            for (const each of names)
+              expect((await directory.entry(Buffer.from(each, 'latin1'))).permissions).toBe(0o755);
             expect(() => directory.entry(Buffer.from('no such name'))).toThrow('the manifest does not have it');
           }
         } finally {
@@ -82,7 +83,7 @@ describe('a manifest', () => {
     );
     const root = await expectation.directory(Buffer.alloc(0));
     expect(await root.content(Buffer.from('b'))).toEqual({ kind: 'sha256', hex: 'bb' });
-    expect(root.entry(Buffer.from('a')).type).toBe(ObjectType.regular);
+    expect((await root.entry(Buffer.from('a'))).type).toBe(ObjectType.regular);
     expect(await root.content(Buffer.from('a'))).toEqual({ kind: 'sha256', hex: 'aa' });
     expect(await root.content(Buffer.from('c'))).toEqual({ kind: 'unknown' });
     expectation.close();

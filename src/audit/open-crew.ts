@@ -60,6 +60,7 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
     objects,
     source: options.source,
     lanes: threads + 1,
+    mayBlock: false,
   };
   const { authorization } = identity;
   const own = createInlineRunner(await openAuditLane(setup, authorization));
@@ -68,7 +69,7 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
   const inThreads = createThreadRunner<AuditKinds, ThreadAuditSetup, Authorization>({
     lanes: threads,
     entry: new URL('./audit-thread-entry.js', import.meta.url),
-    setupOf: () => ({ ...setup, authorization }),
+    setupOf: () => ({ ...setup, mayBlock: true, authorization }),
     log: () => undefined,
   });
   identity.onRenewed((renewed) => inThreads.update(renewed));

@@ -1,7 +1,20 @@
 import { ObjectType } from '../format/ids.js';
 import { type DescriptorPlaces, descriptorPlaces, patiently } from '../posix/descriptors.js';
-import type { ListedEntry, SourceAttributes, SourceDirectory, SourceTree } from '../source/source-tree.js';
-import { clampNs, type Expectation, type ExpectedEntry } from './expectation.js';
+import { SourcePace } from '../source/source-pace.js';
+import type {
+  AsyncSourceDirectory,
+  ListedEntry,
+  SourceAttributes,
+  SourceDirectory,
+  SourceTree,
+} from '../source/source-tree.js';
+import {
+  clampNs,
+  type Expectation,
+  type ExpectedContent,
+  type ExpectedDirectory,
+  type ExpectedEntry,
+} from './expectation.js';
 
 /** Files of the source that are open at once, at most. */
 const MOST_OPEN_FILES = 48;
@@ -10,58 +23,125 @@ const MOST_OPEN_FILES = 48;
  * Expects of a container what a source tree holds.
  *
  * As many files are open at once as `places` has; that there is no descriptor left is waited for, and says nothing of
- * an entry.
+ * an entry. How the source is called is found by `pace`, as for a load.
  */
 export function expectSource(
   source: SourceTree,
   places: DescriptorPlaces = descriptorPlaces(MOST_OPEN_FILES),
+  pace: SourcePace = new SourcePace({ source, mayBlock: true }),
 ): Expectation {
   return {
     isPlain: false,
     async directory(path) {
-      const directory = await patiently(path.length === 0 ? '.' : path, () => source.openDirectory(path));
-      return {
-        self: attributesOf(directory, path),
-        async *names() {
-          for await (const batch of batches(directory, path))
-            for (const { name, excluded } of batch) if (!excluded) yield name;
-        },
-        entry(name) {
-          const attributes = directory.attributesOf(name);
-          return toExpected(
-            name,
-            attributes,
-            attributes.type === ObjectType.symlink ? directory.readLink(name) : undefined,
-          );
-        },
-        async content(name) {
-          const release = await places.take();
-          try {
-            const file = await patiently(name, () => directory.openFile(name));
-            const close = () => {
-              file.close();
-              release();
-            };
-            return { kind: 'bytes', read: (target, position) => file.read(target, position), close };
-          } catch (error) {
-            release();
-            throw error;
-          }
-        },
-        close: () => directory.close(),
-      };
+      const what = path.length === 0 ? '.' : path;
+      pace.begin();
+      const { async } = source;
+      const directory =
+        async && pace.isAsync
+          ? await underWay(pace, path, () => patiently(what, () => async.openDirectory(path)))
+          : await patiently(what, () => source.openDirectory(path));
+      try {
+        const self = await (asyncOf(directory, pace)?.attributes() ?? directory.attributes());
+        return new DirectoryOfSource(directory, path, toExpected(lastComponent(path), self, undefined), places, pace);
+      } catch (error) {
+        directory.close();
+        throw error;
+      }
     },
     close: () => source.close(),
   };
 }
 
-function attributesOf(directory: SourceDirectory, path: Buffer): ExpectedEntry {
+function asyncOf(directory: SourceDirectory, pace: SourcePace): AsyncSourceDirectory | undefined {
+  return pace.isAsync ? directory.async : undefined;
+}
+
+async function underWay<T>(pace: SourcePace, path: Buffer, call: () => Promise<T>): Promise<T> {
+  const leave = await pace.enter(path, NO_NAME);
   try {
-    return toExpected(lastComponent(path), directory.attributes(), undefined);
-  } catch (error) {
-    directory.close();
-    throw error;
+    return await call();
+  } finally {
+    leave();
   }
+}
+
+const NO_NAME = Buffer.alloc(0);
+
+class DirectoryOfSource implements ExpectedDirectory {
+  readonly self: ExpectedEntry;
+  readonly #directory: SourceDirectory;
+  readonly #path: Buffer;
+  readonly #places: DescriptorPlaces;
+  readonly #pace: SourcePace;
+
+  constructor(
+    directory: SourceDirectory,
+    path: Buffer,
+    self: ExpectedEntry,
+    places: DescriptorPlaces,
+    pace: SourcePace,
+  ) {
+    this.self = self;
+    this.#directory = directory;
+    this.#path = path;
+    this.#places = places;
+    this.#pace = pace;
+  }
+
+  async *names(): AsyncGenerator<Buffer> {
+    const async = asyncOf(this.#directory, this.#pace);
+    const found = async ? async.list() : batches(this.#directory, this.#path);
+    for await (const batch of found) for (const { name, excluded } of batch) if (!excluded) yield name;
+  }
+
+  entry(name: Buffer): ExpectedEntry | Promise<ExpectedEntry> {
+    const async = asyncOf(this.#directory, this.#pace);
+    if (async) return underWay(this.#pace, this.#path, () => entryOf(async, name));
+    const attributes = this.#directory.attributesOf(name);
+    const target = attributes.type === ObjectType.symlink ? this.#directory.readLink(name) : undefined;
+    return toExpected(name, attributes, target);
+  }
+
+  async content(name: Buffer): Promise<ExpectedContent> {
+    const release = await this.#places.take();
+    try {
+      const async = asyncOf(this.#directory, this.#pace);
+      return async ? await this.#read(async, name, release) : await this.#readDirectly(name, release);
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  async #readDirectly(name: Buffer, release: () => void): Promise<ExpectedContent> {
+    const begunMs = this.#pace.isLooking ? performance.now() : 0;
+    const file = await patiently(name, () => this.#directory.openFile(name));
+    if (begunMs > 0) this.#pace.took(performance.now() - begunMs);
+    const close = () => {
+      file.close();
+      release();
+    };
+    return { kind: 'bytes', read: (target, position) => file.read(target, position), close };
+  }
+
+  async #read(async: AsyncSourceDirectory, name: Buffer, release: () => void): Promise<ExpectedContent> {
+    const file = await underWay(this.#pace, this.#path, () => patiently(name, () => async.openFile(name)));
+    return {
+      kind: 'bytes',
+      read: (target, position) => underWay(this.#pace, this.#path, () => file.read(target, position)),
+      close: () => void file.close().then(release),
+    };
+  }
+
+  close(): void {
+    this.#directory.close();
+  }
+}
+
+async function entryOf(directory: AsyncSourceDirectory, name: Buffer): Promise<ExpectedEntry> {
+  const attributes = await directory.attributesOf(name);
+  const target = attributes.type === ObjectType.symlink ? await directory.readLink(name) : undefined;
+  return toExpected(name, attributes, target);
 }
 
 /** Listing takes a descriptor of its own with the first batch: only that one can lack it. */

@@ -31,13 +31,23 @@ import type { AuditKinds, RangeResult, RangeTask } from './tasks/kinds.js';
 const base = mkdtempSync(join(tmpdir(), 'clfs-verify-unit-'));
 let whole: MemoryContainer;
 let tree: Expectation;
+/** The same, called as a slow file system is. */
+let slowTree: Expectation;
 beforeAll(async () => {
   const { source, whole: loaded } = await makeAudited(base);
   whole = loaded;
   tree = expectSource(openPosixSource(Buffer.from(source)));
+  const posix = openPosixSource(Buffer.from(source));
+  slowTree = expectSource({
+    openDirectory: (path, expected) => posix.openDirectory(path, expected),
+    async: posix.async,
+    isRemote: true,
+    close: () => posix.close(),
+  });
 });
 afterAll(() => {
   tree.close();
+  slowTree.close();
   removeTree(base);
 });
 
@@ -48,7 +58,10 @@ const is = (name: Buffer, text: string) => name.toString() === text;
 /** The tree with another entry of a name. */
 const expecting = (name: string, change: (entry: ExpectedEntry) => Partial<ExpectedEntry>) =>
   changed(tree, (directory) => ({
-    entry: (each) => ({ ...directory.entry(each), ...(is(each, name) ? change(directory.entry(each)) : {}) }),
+    async entry(each) {
+      const entry = await directory.entry(each);
+      return is(each, name) ? { ...entry, ...change(entry) } : entry;
+    },
   }));
 /** Puts a copy of the linked inode in place of the name in `b`. */
 function separateLink(c: MemoryContainer, linkCount = 2): void {
@@ -156,6 +169,7 @@ describe('a comparison', () => {
     change(container);
     const { lines, summary } = await compareSmall(container, tree);
     expect(lines).toEqual([...wanted].sort());
+    expect(await compareSmall(container, slowTree)).toEqual({ lines, summary });
     const count = (mark: string) => lines.filter((line) => line.startsWith(mark)).length;
     expect(summary).toMatchObject({
       missing: count('+'),
@@ -215,7 +229,7 @@ describe('a comparison', () => {
     expect(first).toBe('* a/linked linked, with a file that has one link in the source');
     expect(second).toBe('* b/linked linked, with a file that has one link in the source');
     const two = changed(tree, (directory, path) => ({
-      entry: (name) => ({ ...directory.entry(name), linkKey: path }),
+      entry: async (name) => ({ ...(await directory.entry(name)), linkKey: path }),
     }));
     const { lines } = await compareSmall(whole, two);
     expect(lines).toHaveLength(1);

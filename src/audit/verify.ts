@@ -252,7 +252,7 @@ class Comparison {
       for (let at = 0; at < parts.length; at += 2) {
         const content = await directory.content(parts[at]);
         given.push({
-          entry: directory.entry(parts[at]),
+          entry: await directory.entry(parts[at]),
           sha256: content.kind === 'sha256' ? content.hex : undefined,
         });
       }

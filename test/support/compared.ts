@@ -32,7 +32,14 @@ export function changed(
     async directory(path) {
       const directory = await expectation.directory(path);
       try {
-        return { ...directory, ...change(directory, path.toString()) };
+        return {
+          self: directory.self,
+          names: () => directory.names(),
+          entry: (name) => directory.entry(name),
+          content: (name) => directory.content(name),
+          close: () => directory.close(),
+          ...change(directory, path.toString()),
+        };
       } catch (error) {
         directory.close();
         throw error;

@@ -43,7 +43,8 @@ export async function compareContent(
     for await (const piece of pieces) {
       for (let at = 0; at < piece.length; at += buffer.length) {
         const part = piece.subarray(at, at + buffer.length);
-        const count = expected.read(buffer.subarray(0, part.length), position);
+        const read = expected.read(buffer.subarray(0, part.length), position);
+        const count = typeof read === 'number' ? read : await read;
         if (count !== part.length || !buffer.subarray(0, count).equals(part))
           return `content differs within the ${part.length} bytes from ${position} on`;
         position += count;
@@ -51,7 +52,7 @@ export async function compareContent(
       onBytes(piece.length);
       await context.reader.pause();
     }
-    if (isLast && expected.read(buffer.subarray(0, 1), position) !== 0) return `content ends at ${position}`;
+    if (isLast && (await expected.read(buffer.subarray(0, 1), position)) !== 0) return `content ends at ${position}`;
     return undefined;
   } finally {
     expected.close();

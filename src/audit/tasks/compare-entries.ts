@@ -12,7 +12,7 @@ import type { EntriesResult, EntriesTask, EntryOutcome, GivenEntry } from './kin
 
 /** What a task needs of a directory of the expectation. */
 interface Expected {
-  entry(name: Buffer, index: number): ExpectedEntry;
+  entry(name: Buffer, index: number): ExpectedEntry | Promise<ExpectedEntry>;
   content(name: Buffer, index: number): ExpectedContent | Promise<ExpectedContent>;
   close(): void;
 }
@@ -89,7 +89,8 @@ class EntryComparison {
   async compare(name: Buffer, handle: Buffer, index: number): Promise<EntryOutcome> {
     const { reader, constants } = this.#context;
     try {
-      const expected = this.#expected.entry(name, index);
+      const told = this.#expected.entry(name, index);
+      const expected = told instanceof Promise ? await told : told;
       const found = await reader.inode(handle);
       const { type, linkCount } = found.inode.attributes;
       if (expected.type === ObjectType.directory && type === ObjectType.directory) return { isDirectory: true };

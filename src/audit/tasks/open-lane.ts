@@ -11,6 +11,7 @@ import { openSharedObjects, type SharedObjects } from '../../namespace/shared-ob
 import { descriptorPlaces } from '../../posix/descriptors.js';
 import { openPosixSource } from '../../source/posix-source.js';
 import { type Selection, selectFrom } from '../../source/selection.js';
+import { SourcePace } from '../../source/source-pace.js';
 import { systemClock } from '../../time/clock.js';
 import { expectSource } from '../source-expectation.js';
 import { createAuditContext } from './context.js';
@@ -38,6 +39,8 @@ export interface AuditLaneSetup {
   readonly source: SourceSetup | undefined;
   /** Lanes of the process, which share its descriptors. */
   readonly lanes: number;
+  /** Whether the thread may be held up by a source that does not answer. */
+  readonly mayBlock: boolean;
 }
 
 /** What a lane in a thread is told beside. */
@@ -54,12 +57,9 @@ export interface ThreadAuditSetup extends AuditLaneSetup {
 export async function openAuditLane(setup: AuditLaneSetup, authorization: Authorization): Promise<Lane<AuditKinds>> {
   const { place, constants, retryWindowMs, objects, source, lanes } = setup;
   const stop = new AbortController();
-  const expectation =
-    source &&
-    expectSource(
-      selectFrom(openPosixSource(source.path), source.selection),
-      descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }),
-    );
+  const tree = source && selectFrom(openPosixSource(source.path), source.selection);
+  const pace = tree && new SourcePace({ source: tree, mayBlock: setup.mayBlock });
+  const expectation = tree && expectSource(tree, descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }), pace);
   const service = { retryWindowMs, traffic: new Traffic(1), signal: stop.signal };
   const container = await openContainer(place, authorization, service).catch((error) => {
     expectation?.close();
@@ -68,7 +68,10 @@ export async function openAuditLane(setup: AuditLaneSetup, authorization: Author
   const finder = openSharedObjects(objects);
   const reader = new ContainerReader(container, finder, openLz4(), constants.geometry, new Pace(stop.signal));
   // What reads a container whole keeps nothing: what is under way is of no use once it is stopped.
-  const end = () => stop.abort(new ClfsError('cancelled', 'The check was stopped.'));
+  const end = () => {
+    stop.abort(new ClfsError('cancelled', 'The check was stopped.'));
+    pace?.stop();
+  };
   return createLane(AUDIT_EXECUTORS, createAuditContext(constants, reader, expectation, lanes), {
     stop: end,
     abandon: end,
