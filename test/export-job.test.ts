@@ -61,7 +61,7 @@ describe('clfsload export', () => {
 
   it('writes one file: under the name that is given, or into a directory that is there', async () => {
     const named = join(base, 'named.csv');
-    expect((await export_(container, 'papers/c.csv', named)).stdout).toMatch(/^1 entries written/);
+    expect((await export_(container, 'papers/c.csv', named)).stdout).toMatch(/^1 entry written/);
     expect(readFileSync(named, 'utf8')).toBe('content of papers/c.csv');
     const into = join(base, 'into');
     mkdirSync(into);
@@ -298,7 +298,7 @@ describe('clfsload export', () => {
     expect(begun.code).toBe(0);
     const again = await runProgram('clfsload', ['resume', statePath, '--threads=0', '--output-type=json']);
     expect(again.code, again.stderr).toBe(0);
-    expect(JSON.parse(again.stdout)).toMatchObject({ status: 'Completed', statePath, failed: 0 });
+    expect(JSON.parse(again.stdout)).toMatchObject({ status: 'Completed', state_path: statePath, failed: 0 });
     for (const [args, message] of [
       [[statePath, join(base, 'elsewhere')], /elsewhere/],
       [[statePath, '--cap-mbps=3'], /--cap-mbps is not there for an export/],

@@ -93,7 +93,7 @@ describe('export', () => {
     );
     writeFileSync(join(target, 'file-39'), 'cut off');
     const second = await runProgram('clfsload', ['export', container, 'bulk0', target]);
-    expect(second.stdout).toMatch(/^1 entries written .*, 1 replaced, 299 there already, 0 failed/);
+    expect(second.stdout).toMatch(/^1 entry written .*, 1 replaced, 299 there already, 0 failed/);
     expect(readFileSync(join(target, 'file-39'), 'utf8')).toBe('0/39'.repeat(39));
     writeFileSync(join(target, 'file-38'), 'mine');
     expect((await runProgram('clfsload', ['export', container, 'bulk0', target, '--overwrite=never'])).code).toBe(0);

@@ -190,7 +190,7 @@ describe('bytes of the command line', () => {
     expect(readFileSync(below(target, 'inside'), 'latin1')).toBe('inside ff');
     expect(runRaw([...whole, '--dry-run']).stdout).toMatch(/^1 entry would be written .* 0 replaced, 1 left/);
     // Beside the target, and away in the end.
-    expect(runRaw(whole).stdout).toMatch(/^1 entries written .* 1 there already/);
+    expect(runRaw(whole).stdout).toMatch(/^1 entry written .* 1 there already/);
     expect(readdirSync(Buffer.from(home), 'hex').sort()).toEqual(['7374617465', 'ff']);
     const file = below(target, Buffer.from([0xfe]));
     const one = ['export', container, below(below('dirs', FF), 'inside')];

@@ -60,7 +60,7 @@ async function expectLoaded(job: Job, geometry = SMALL): Promise<void> {
   expect(await findingsOf(job.world.store, geometry)).toEqual([]);
   const lines = await differencesOf(job.source, job.world.store, geometry);
   const wrong = lines.filter(
-    ({ mark, details }) => mark !== '*' || details.some((detail) => !detail.startsWith('mtime ')),
+    ({ mark, details }) => mark !== '*' || details.some((detail) => !detail.startsWith('modified ')),
   );
   expect(wrong.map(({ mark, path, details }) => `${mark} ${path.toString()} ${details.join(', ')}`)).toEqual([]);
 }
