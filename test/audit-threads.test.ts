@@ -108,8 +108,8 @@ describe('what reads a whole container', () => {
     expect(code).toBe(1);
     expect(found.filter((line) => /^[*+-] /.test(line))).toEqual([
       expect.stringContaining('* d3/below/middle: content differs'),
-      expect.stringMatching(/^\* d4: mtime/),
-      expect.stringMatching(/^\* d5: mtime/),
+      expect.stringMatching(/^\* d4: modified /),
+      expect.stringMatching(/^\* d5: modified /),
       expect.stringMatching(/^\* large: content differs within the 1048576 bytes from 20\d+ on$/),
       '+ d5/new',
       '- d4/f4',
