@@ -16,7 +16,7 @@ describe('load with threads, a tree of every kind of entry', () => {
   let azurite: Azurite;
   let entries = 0;
   beforeAll(async () => {
-    await makeTree(source, { bulk: 3000 });
+    await makeTree(source, { bulk: 1200 });
     entries = countEntries(source);
     azurite = await startAzurite();
   });
@@ -35,7 +35,7 @@ describe('load with threads, a tree of every kind of entry', () => {
     const flags = [`--compression-type=${compression}`, `--preserve-hardlinks=${links}`];
 
     it('into a container on disk', async () => {
-      expect(entries).toBeGreaterThan(3000);
+      expect(entries).toBeGreaterThan(1200);
       const destination = join(base, `container-${key}`);
       const run = await runProgram('azcopy', [
         'load',
