@@ -69,6 +69,8 @@ export class LoadPlan implements Plan<LoadKinds> {
     const { state, progress } = this.#context;
     const { permille, sized } = progress.toRecord();
     if (permille > state.record.permille || (sized && !state.record.sized)) state.update({ permille, sized });
+    const sourceCalls = progress.takeSourceCalls();
+    if (sourceCalls) state.update({ sourceCalls });
   }
 
   advance(): Advance {

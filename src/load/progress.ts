@@ -100,6 +100,8 @@ export class Progress {
   sessionFailures = 0;
   scanning = true;
   source: () => SourceState | undefined = () => undefined;
+  /** How the source is called, once each time that it is to be recorded. */
+  takeSourceCalls: () => SourceCalls | undefined = () => undefined;
   /** Bytes that are left of the large files which are known. */
   openLargeBytes: () => number = () => 0;
   /** What of the source the format cannot hold; undefined when nobody has gone over all of it. */

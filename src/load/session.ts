@@ -155,6 +155,7 @@ export class Session {
           // What was mounted while the source was read is part of it.
           sourcePlace,
           unheld: countedTexts(context.progress) ?? state.record.unheld,
+          sourceCalls: context.progress.takeSourceCalls() ?? state.record.sourceCalls,
         }),
       );
     } catch (error) {

@@ -32,6 +32,7 @@ export class SourceWatch {
   #timer: { cancel(): void } | undefined;
   #recordedMs = 0;
   #logged: SourceCalls | undefined;
+  #unrecorded: SourceCalls | undefined;
   #stalled: (NonNullable<SourceState['stalled']> & { readonly monotonicMs: number }) | undefined;
   #awaySinceMs = 0;
   #most: SourceCalls = { way: 'synchronous', callMs: 0, inFlight: 0, mostInFlight: 1 };
@@ -44,6 +45,7 @@ export class SourceWatch {
     this.#stallMs = stallMs;
     this.#lanes = Array.from({ length: gauge.slots }, (_, slot) => gauge.slot(slot));
     context.progress.source = () => this.state();
+    context.progress.takeSourceCalls = () => this.takeUnrecorded();
   }
 
   /** The lanes begin. */
@@ -69,6 +71,13 @@ export class SourceWatch {
       stalled: this.#stalled,
       awaySinceMs: this.#awaySinceMs === 0 ? 0 : wall(this.#awaySinceMs),
     };
+  }
+
+  /** How the source is called, when that is to be recorded anew; this is called by whoever writes the state. */
+  takeUnrecorded(): SourceCalls | undefined {
+    const calls = this.#unrecorded;
+    this.#unrecorded = undefined;
+    return calls;
   }
 
   /** Whether lanes that have been stopped are still in calls of the source: it hangs, and is not to be called. */
@@ -113,18 +122,17 @@ export class SourceWatch {
     if (calls.inFlight > this.#most.inFlight || this.#most.callMs === 0) this.#most = calls;
     if (calls.way !== (this.#logged?.way ?? 'synchronous')) {
       log.write('INFO', `calls of the source are ${calls.way} now: ${callsText(calls)}`);
-      this.#record(calls);
+      this.#logged = calls;
+      this.#toRecord(calls);
     } else if (calls.way === 'asynchronous' && this.#clock.monotonic() - this.#recordedMs >= RECORD_MS)
-      this.#record(calls);
+      this.#toRecord(calls);
     this.#lookForStall();
     this.#lookForOutage();
   }
 
-  #record(calls: SourceCalls): void {
-    this.#logged = calls;
+  #toRecord(calls: SourceCalls): void {
     this.#recordedMs = this.#clock.monotonic();
-    const { state } = this.#context;
-    state.transact(() => state.update({ sourceCalls: calls }));
+    this.#unrecorded = calls;
   }
 
   #lookForStall(): void {

@@ -10,7 +10,7 @@ import { judge } from './judge.js';
 import { DIRECTORY } from './model-node.js';
 import { ModelTree } from './model-tree.js';
 import { describeLife, type Life, type SeedEntry, type SessionPlan } from './plan.js';
-import { Process, plainContainer, type Surroundings } from './process.js';
+import { Killed, Process, plainContainer, type Surroundings } from './process.js';
 import { Random } from './random.js';
 import { Service } from './service.js';
 import { act, bytesOf, nameOf, shorten } from './source-actions.js';
@@ -221,7 +221,12 @@ class LifeRun {
       },
     };
     try {
-      const summary = await runVirtually(this.#time, HANG_MS, () => load(options));
+      const summary = await runVirtually(
+        this.#time,
+        HANG_MS,
+        () => load(options),
+        (error) => error instanceof Killed,
+      );
       return { summary, error: undefined, killed: process.dead };
     } catch (error) {
       return { summary: undefined, error, killed: process.dead };

@@ -51,7 +51,7 @@ export interface Surroundings {
 }
 
 /** Why everything fails in a process that was killed. */
-class Killed extends Error {}
+export class Killed extends Error {}
 
 /**
  * One session: a process with its container, clock, commits and source, of which each call has a number.

@@ -6,9 +6,15 @@ const { setTimeout: realTimeout, clearTimeout: realClear } = globalThis;
  * Runs something whose timers are those of a virtual time, so that it is the same each time and does not wait.
  *
  * @param hangMs real milliseconds after which it counts as hanging
- * @throws Error when it hangs
+ * @param isExpected whether what a timer threw is part of the life
+ * @throws Error when it hangs; what a timer threw
  */
-export async function runVirtually<T>(time: VirtualTime, hangMs: number, run: () => Promise<T>): Promise<T> {
+export async function runVirtually<T>(
+  time: VirtualTime,
+  hangMs: number,
+  run: () => Promise<T>,
+  isExpected: (error: unknown) => boolean = () => false,
+): Promise<T> {
   const clearFake = (timer: unknown) => (timer as { cancel?(): void } | undefined)?.cancel?.();
   const fake = (call: () => void, delayMs = 0) => {
     const timer = { ...time.after(delayMs, call), unref: () => timer };
@@ -17,6 +23,7 @@ export async function runVirtually<T>(time: VirtualTime, hangMs: number, run: ()
   let watch: NodeJS.Timeout | undefined;
   const hangs = new Promise<never>((_, reject) => {
     watch = realTimeout(() => reject(new Error('the session hangs')), hangMs);
+    time.onError = (error) => isExpected(error) || reject(error);
   });
   const { performance: realPerformance } = globalThis;
   Object.assign(globalThis, { setTimeout: fake, clearTimeout: clearFake, performance: { now: () => time.ms } });

@@ -20,6 +20,8 @@ export class VirtualTime {
   #pumping = false;
   /** Timers that have fired. */
   fired = 0;
+  /** Told of what a timer threw: a process would end by it. */
+  onError: (error: unknown) => void = () => undefined;
   /** Told of every timer before it fires. */
   onTimer: () => void = () => undefined;
 
@@ -85,7 +87,11 @@ export class VirtualTime {
       this.#quietTurns = 0;
       this.fired++;
       this.onTimer();
-      timer.call();
+      try {
+        timer.call();
+      } catch (error) {
+        this.onError(error);
+      }
     }
     setImmediate(() => this.#pump());
   }
