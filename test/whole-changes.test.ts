@@ -241,7 +241,10 @@ describe('an entry listed without a type whose lstat fails (issue 12, "read, not
   });
 });
 
-describe('a directory that was renamed away, and another put in its place', () => {
+describe.each([
+  ['one call after another', false],
+  ['many calls at once', true],
+])('a directory that was renamed away, and another put in its place, of a source with %s', (_, isAsync) => {
   /**
    * Puts another `d` in the place of the first at its n-th opening. `restore` takes that back, as if nothing had been.
    */
@@ -253,6 +256,7 @@ describe('a directory that was renamed away, and another put in its place', () =
     const former = join(job.source, '..', 'former');
     let openings = 0;
     return {
+      isAsync,
       directory(path) {
         if (path !== 'd' || ++openings !== opening) return;
         job.change('', () => {
@@ -307,7 +311,7 @@ describe('a directory that was renamed away, and another put in its place', () =
   it('before its failed entries are looked at again: nothing of the other is found for them', async () => {
     const job = new Job(base);
     for (const name of ['d/one', 'd/two', 'beside']) job.file(name);
-    expect((await job.session(lock('d/one', 'd/two'))).progress.filesFailed).toBe(2);
+    expect((await job.session({ ...lock('d/one', 'd/two'), isAsync })).progress.filesFailed).toBe(2);
     // The first opening finds out whether it is in its place.
     const watch = replacesAtOpening(job, 2, others(job));
     expect((await job.session(watch)).status).toBe('CompletedWithErrors');

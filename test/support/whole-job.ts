@@ -13,6 +13,7 @@ import {
   type SourceDirectory,
   type SourceTree,
 } from '../../src/source/source-tree.js';
+import { withAsyncSide } from './async-source.js';
 import { SMALL } from './check.js';
 import { KillableWorld } from './killable-world.js';
 
@@ -38,6 +39,8 @@ export interface Watch {
   listing?(path: string, entries: readonly ListedEntry[]): readonly ListedEntry[];
   /** Whether a listing comes in one piece; else in those of the file system. */
   readonly inOnePiece?: boolean;
+  /** Whether the source is one of many calls at once, as where each takes long. */
+  readonly isAsync?: boolean;
 }
 
 /** A place for the trees and states of a test file: in memory where that is possible. */
@@ -118,7 +121,10 @@ export class Job {
           clock: world.clock,
           hooks: world.hooks,
           geometry: this.#geometry,
-          wrapSource: (tree) => watchSource(tree, watch),
+          wrapSource(tree) {
+            const watched = watchSource(tree, watch);
+            return watch.isAsync ? withAsyncSide(watched, AT_ONCE, true) : watched;
+          },
         },
       });
     } finally {
@@ -127,6 +133,8 @@ export class Job {
     }
   }
 }
+
+const AT_ONCE = async () => undefined;
 
 function toTime(ns: bigint): { seconds: number; nanoseconds: number } {
   return { seconds: Number(ns / 1_000_000_000n), nanoseconds: Number(ns % 1_000_000_000n) };
