@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { removeTree } from './support/tree.js';
@@ -13,6 +14,8 @@ const run = (command: string, args: readonly string[], cwd = home) =>
   execFileSync(command, args, { cwd, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
 const program = (name: string) => join(home, 'node_modules/.bin', name);
 let tarball: string;
+/** Node itself, as a package of the registry. */
+const NODE_PACKAGE = `node-linux-${process.arch}`;
 
 /** The package as it would be published, installed in an empty folder. The build must be there; npm needs its registry. */
 beforeAll(() => {
@@ -74,6 +77,13 @@ describe('the package', () => {
     expect((await publint({ pack, level: 'suggestion', strict: true })).messages).toEqual([]);
   });
 
+  it('has the types that each way of resolving it asks for, as attw sees it', async () => {
+    const found = await checkPackage(createPackageFromTarballData(readFileSync(tarball)));
+    const problems = found.types === false ? ['no types'] : found.problems.map(({ kind }) => kind);
+    // A package of ES modules alone: `require` of it is an error before Node 22, and meant to be.
+    expect(problems.filter((kind) => kind !== 'CJSResolvesToESM')).toEqual([]);
+  });
+
   it('the examples compile against it, and run', () => {
     for (const name of ['load', 'read']) copyFileSync(join(root, `examples/${name}.ts`), join(home, `${name}.ts`));
     const options = ['--module', 'nodenext', '--target', 'es2022', '--strict', '--skipLibCheck', '--types', 'node'];
@@ -84,5 +94,32 @@ describe('the package', () => {
     );
     expect(run(process.execPath, ['read.js', 'by-example'])).toBe('8\tfile\n');
     expect(run(process.execPath, ['read.js', 'by-example', 'file'])).toBe('content\n');
+  });
+});
+
+describe.each(['22.23.5', '24.22.3'])('with Node %s, the package', (version) => {
+  it('loads, verifies, goes on and exports', () => {
+    const node = join(base, `node-${version}`);
+    run('npm', [
+      'install',
+      '--no-audit',
+      '--no-fund',
+      '--prefer-offline',
+      '--prefix',
+      node,
+      `${NODE_PACKAGE}@${version}`,
+    ]);
+    const place = join(node, 'place');
+    mkdirSync(place);
+    const env = { ...process.env, PATH: `${join(node, 'node_modules', NODE_PACKAGE, 'bin')}:${process.env.PATH}` };
+    const runWith = (...[name, ...args]: string[]) =>
+      execFileSync(program(name), args, { cwd: place, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] });
+    const source = join(home, 'source');
+    expect(runWith('azcopy', 'load', 'clfs', source, 'container', '--state-path=state')).toContain('Status: Completed');
+    expect(readFileSync(join(place, 'state/clfsload.log'), 'utf8')).toContain(`Node v${version}`);
+    expect(runWith('clfsload', 'resume', 'state')).toContain('Completed');
+    expect(runWith('clfsload', 'verify', source, 'container', '--content')).toContain('2 same, 0 different');
+    expect(runWith('clfsload', 'export', 'container', 'restored')).toContain('2 entries written');
+    expect(readFileSync(join(place, 'restored/file'), 'utf8')).toBe('content\n');
   });
 });
