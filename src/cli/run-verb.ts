@@ -1,10 +1,12 @@
-import { escapeText, isClfsError, messageOf, redact } from '../index.js';
+import { escapeText, exitAtOnce, isClfsError, messageOf, redact } from '../index.js';
 import { errorLine } from './fields-line.js';
 import { ClosedPipe, createIo } from './verb-io.js';
 import type { VerbIo } from './verbs/verb.js';
 
 const FAILURE = 2;
 const INTERRUPTED = 130;
+/** As of a program that SIGPIPE ends: what it wrote is not whole, and it may not have looked at everything. */
+const CLOSED_PIPE = 141;
 
 /**
  * Runs a verb with the program's own output: the first SIGINT or SIGTERM ends it soon, a second one ends the process at
@@ -18,14 +20,14 @@ export async function runVerb(run: (io: VerbIo) => Promise<number>, json = false
   const io = createIo(signal);
   try {
     const exit = await run(io);
-    // A worker is ended by a signal, and that is no failure.
-    if (!signal.aborted) await io.finish();
+    // Its code holds when all that it wrote has been taken, also after a signal, which is no failure of a worker.
+    await io.finish();
     return exit;
   } catch (error) {
     io.clearProgress();
-    // At once: output that nobody reads, or a request that nobody answers, would keep the process alive.
-    if (signal.aborted) process.exit(INTERRUPTED);
-    if (error instanceof ClosedPipe) return 0;
+    // At once: output that nobody reads, a request that nobody answers or a call that hangs would keep the process alive.
+    if (signal.aborted) exitAtOnce(INTERRUPTED);
+    if (error instanceof ClosedPipe) return CLOSED_PIPE;
     if (!isClfsError(error)) throw error;
     if (json) process.stdout.write(errorLine(error.code, messageOf(error)));
     process.stderr.write(`${escapeText(redact(messageOf(error)))}\n`);
@@ -37,7 +39,7 @@ function interruption(): AbortSignal {
   const controller = new AbortController();
   for (const name of ['SIGINT', 'SIGTERM'] as const) {
     process.on(name, () => {
-      if (controller.signal.aborted) process.exit(INTERRUPTED);
+      if (controller.signal.aborted) exitAtOnce(INTERRUPTED);
       controller.abort();
     });
   }

@@ -6,12 +6,12 @@ import type { VerbIo } from './verbs/verb.js';
 const STANDARD_OUTPUT = 1;
 const NEWLINE = 0x0a;
 
-/** The reader of standard output has closed it: the verb ends, and that is no error. */
+/** The reader of standard output has closed it: the verb ends, and says nothing of it. */
 export class ClosedPipe extends Error {}
 
 /** Where a verb writes: standard output and standard error. */
 export interface ProgramIo extends VerbIo {
-  /** Waits until everything has been taken. @throws as {@link VerbIo.write} */
+  /** Waits until everything has been taken, but not after a signal. @throws as {@link VerbIo.write} */
   finish(): Promise<void>;
   /** Erases the line of progress, before something else is written to standard error. */
   clearProgress(): void;
@@ -70,7 +70,7 @@ async function writeToFile(bytes: string | Uint8Array): Promise<void> {
   }
 }
 
-/** Writes as fast as the reader reads; waits for it until the signal is aborted. */
+/** Writes as fast as the reader reads; after the signal is aborted it is not waited for any more. */
 function streamWriter(stream: NodeJS.WriteStream, signal: AbortSignal): (bytes: string | Uint8Array) => Promise<void> {
   let failure: Error | undefined;
   const waiting = new Set<() => void>();
@@ -93,10 +93,13 @@ function streamWriter(stream: NodeJS.WriteStream, signal: AbortSignal): (bytes: 
     };
     // An empty write marks the end of the output: it waits for everything before it.
     if (stream.write(bytes, onTaken) && bytes.length > 0) return;
-    while (!taken && !failure && !signal.aborted && !stream.destroyed)
+    const isGivenUp = () => signal.aborted && stream.writableLength > 0;
+    while (!taken && !failure && !isGivenUp() && !stream.destroyed)
       await new Promise<void>((resolve) => waiting.add(resolve));
     if (failure) throw failure;
+    if (taken) return;
     signal.throwIfAborted();
+    throw new ClosedPipe();
   };
 }
 

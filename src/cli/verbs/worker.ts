@@ -55,7 +55,9 @@ export const worker: Verb = {
       signal: io.signal,
       report: (text) => {
         const told = redact(text);
-        void io.write(json ? fieldsLine({ time: new Date().toISOString(), text: told }) : `${escapeText(told)}\n`);
+        const line = json ? fieldsLine({ time: new Date().toISOString(), text: told }) : `${escapeText(told)}\n`;
+        // The work goes on when nobody reads, and is not over before its last words.
+        io.write(line).catch(() => undefined);
       },
     });
     return Exit.ok;
