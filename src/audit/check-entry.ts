@@ -1,4 +1,5 @@
 import type { ClfsError } from '../error.js';
+import { isSafeName } from '../format/dirents.js';
 import { idHex, isRootId, ObjectType, ROOT_ID } from '../format/ids.js';
 import { WITHOUT_ROOT } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
@@ -57,6 +58,8 @@ async function reportUnread(context: FsckContext, entry: WalkedEntry): Promise<v
   const inDirectory = entry.name.length === 0 && context.used.has(entry.handle);
   if (blob) context.used.add(entry.handle);
   if (inDirectory && context.damagedDirectories.has(entry.handle)) return;
+  // The check of its directory has told of it.
+  if (!isSafeName(entry.name) && entry.name.length > 0) return;
   if (entry.path.length === 0 && isRootId(entry.handle) && error.code === 'not-found' && !inDirectory) {
     const unfinished = hasTemporaryRoot(context.index.others());
     context.report(
@@ -77,9 +80,7 @@ async function reportUnread(context: FsckContext, entry: WalkedEntry): Promise<v
         : 'dangling-entry'
       : isEnteredTwice(entry)
         ? 'directory-cycle'
-        : error.message.includes('name cannot be one')
-          ? 'bad-name'
-          : 'damaged-object';
+        : 'damaged-object';
   const path = entry.path.length === 0 && !isRootId(entry.handle) ? undefined : entry.path;
   context.report('error', code, path, blob?.name ?? id, error.message);
 }
