@@ -2,18 +2,24 @@ import { ObjectType } from '../format/ids.js';
 import { lookUp } from '../namespace/lookup.js';
 import type { ContainerReader } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
-import { CURRENT_DIRECTORY, close, type FileStatus, Open, openAt, PosixError, statAt } from '../posix/libc.js';
+import { CURRENT_DIRECTORY, close, type FileStatus, Open, openAt, PosixError, S_IFMT, statAt } from '../posix/libc.js';
 import { ALL, type Chooser, chooserOf } from './choice.js';
 import type { ExportJobOptions } from './options.js';
-import { fileNameOf, targetPath } from './target-path.js';
+import { fileNameOf, requireParent, targetPath } from './target-path.js';
 import { staysAsItIs } from './tasks/write-entry.js';
+
+const S_IFDIR = 0o040000;
+const SLASH = 0x2f;
 
 /** What an export would do. Directories count as written. */
 export interface ExportDryRun {
   readonly written: number;
   readonly replaced: number;
   readonly left: number;
-  /** Entries of which the container does not have what it should: more may show when they are read. */
+  /**
+   * Entries of which the container does not have what it should (more may show when they are read), or for which
+   * something stands in the way that is not replaced.
+   */
   readonly failed: number;
   readonly excluded: number;
   /** Bytes of file data that would be written. */
@@ -37,6 +43,7 @@ export async function exportDryRun(reader: ContainerReader, options: ExportDryRu
   const start = await lookUp(reader, path);
   const isTree = start.found.inode.attributes.type === ObjectType.directory;
   const where = targetPath(target, isTree ? undefined : fileNameOf(start.path));
+  requireParent(where.directory);
   const constants = { overwrite, isTree };
   const chooser = chooserOf(choice);
   const counts = { written: 0, replaced: 0, left: 0, failed: 0, excluded: 0, bytes: 0 };
@@ -44,21 +51,31 @@ export async function exportDryRun(reader: ContainerReader, options: ExportDryRu
   const linked = new Set<string>();
   try {
     let entries = 0;
-    for await (const { path: below, found } of walk(reader, start.found.id)) {
+    /** A directory that cannot be made, with what is below it. */
+    let blocked: Buffer | undefined;
+    for await (const { path: below, name, found } of walk(reader, start.found.id)) {
       signal?.throwIfAborted();
       await reader.pause();
       onProgress?.(++entries);
+      if (blocked && isAtOrBelow(below, blocked)) continue;
       const isDirectory = found?.inode.attributes.type === ObjectType.directory;
-      const choices = chosen(chooser, below, isDirectory);
+      const choices = chosen(chooser, below, isDirectory || !found);
       if (choices === 'below') continue;
       if (choices === 'left out') counts.excluded++;
-      else if (!found) counts.failed++;
-      else {
+      else if (!found) {
+        counts.failed++;
+        // The rest of a directory cannot be read: then the directory has failed.
+        if (name.length === 0) counts.written--;
+      } else {
         const { attributes } = found.inode;
         const there = names.look(where.name ?? below);
-        const isThere = there !== undefined && isDirectory === ((there.mode & 0o170000) === 0o040000);
-        if (isDirectory) counts[there && !isThere ? 'replaced' : 'written']++;
+        const isDirectoryThere = there !== undefined && (there.mode & S_IFMT) === S_IFDIR;
+        if (isDirectory && there && !isDirectoryThere && overwrite === 'never') {
+          counts.failed++;
+          blocked = below;
+        } else if (isDirectory) counts.written++;
         else if (staysAsItIs({ constants }, there, attributes)) counts.left++;
+        else if (isDirectoryThere) counts.failed++;
         else {
           counts[there ? 'replaced' : 'written']++;
           const key = Buffer.from(found.id).toString('latin1');
@@ -72,6 +89,11 @@ export async function exportDryRun(reader: ContainerReader, options: ExportDryRu
     names.close();
   }
   return counts;
+}
+
+function isAtOrBelow(path: Buffer, directory: Buffer): boolean {
+  const { length } = directory;
+  return path.subarray(0, length).equals(directory) && (path.length === length || path[length] === SLASH);
 }
 
 /** Whether an entry is exported; `below`: it is in a directory that is left out, and not counted. */

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import type { Authorization } from '../container/azure/blob-service.js';
 import { redact } from '../container/azure/container-url.js';
 import { openContainer, type ParsedContainer, parseContainer, placeText } from '../container/open-container.js';
@@ -7,7 +6,6 @@ import { createInlineRunner } from '../engine/inline-runner.js';
 import { joinRunners } from '../engine/joined-runner.js';
 import type { Runner } from '../engine/runner.js';
 import { createThreadRunner } from '../engine/thread-runner.js';
-import { ClfsError } from '../error.js';
 import { GEOMETRY } from '../format/geometry.js';
 import { ObjectType } from '../format/ids.js';
 import { type Identity, openIdentity } from '../identity/identity.js';
@@ -25,7 +23,6 @@ import { threadCount } from '../posix/descriptors.js';
 import { keepFreedMemory } from '../posix/malloc.js';
 import { type OpenSalvage, openSalvage } from '../salvage/open-salvage.js';
 import { removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
-import { quotePath } from '../text/escape-path.js';
 import { systemClock } from '../time/clock.js';
 import { ALL } from './choice.js';
 import { identifyContainer } from './identify-container.js';
@@ -36,7 +33,7 @@ import { EXPORT_CHECKS, type ExportJobOptions, type ExportSummary } from './opti
 import { salvageRootName } from './salvage-root.js';
 import { ExportSession } from './session.js';
 import type { ExportState } from './state/export-state.js';
-import { fileNameOf, type TargetPath, targetPath } from './target-path.js';
+import { fileNameOf, requireParent, type TargetPath, targetPath } from './target-path.js';
 import type { ExportConstants, ExportKinds } from './tasks/kinds.js';
 import { type ExportLaneSetup, openExportLane, type ThreadExportSetup } from './tasks/open-lane.js';
 
@@ -338,16 +335,6 @@ class ExportJob {
     this.#identity.onRenewed((renewed) => inThreads.update(renewed));
     return joinRunners(own, inThreads);
   }
-}
-
-/** @throws ClfsError `usage` */
-function requireParent(path: Buffer): void {
-  const parent = path.subarray(0, Math.max(1, path.lastIndexOf(0x2f)));
-  if (!existsSync(parent))
-    throw new ClfsError(
-      'usage',
-      `Cannot write to ${quotePath(path)}: ${quotePath(parent)} is not an existing directory.`,
-    );
 }
 
 /** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */

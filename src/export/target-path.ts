@@ -1,4 +1,4 @@
-import { realpathSync } from 'node:fs';
+import { existsSync, realpathSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ClfsError } from '../error.js';
 import { CURRENT_DIRECTORY, close, Open, openAt } from '../posix/libc.js';
@@ -53,6 +53,16 @@ export function targetPath(target: string | Uint8Array, fileName: Buffer | undef
     name: encodeExactly(name),
     defaultState: () => stateIn(directory, name),
   };
+}
+
+/** Requires that there is a place for the directory that is written to. @throws ClfsError `usage` */
+export function requireParent(path: Buffer): void {
+  const parent = path.subarray(0, Math.max(1, path.lastIndexOf(0x2f)));
+  if (!existsSync(parent))
+    throw new ClfsError(
+      'usage',
+      `Cannot write to ${quotePath(path)}: ${quotePath(parent)} is not an existing directory.`,
+    );
 }
 
 function beside(path: string): string {
