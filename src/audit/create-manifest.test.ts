@@ -15,6 +15,7 @@ import { createManifest, type ManifestItem } from './create-manifest.js';
 import { expectManifest } from './manifest.js';
 import { createAuditContext } from './tasks/context.js';
 import { AUDIT_EXECUTORS } from './tasks/executors.js';
+import { hashFile } from './tasks/hash.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-manifest-unit-'));
 let whole: MemoryContainer;
@@ -131,6 +132,15 @@ describe('a manifest', () => {
       message: expect.stringContaining('holds 5 bytes of data'),
     });
     expect(failed.get('a/file')).toBeInstanceOf(ClfsError);
+  });
+
+  it('has no sum of what is no regular file, whatever its length', async () => {
+    const reader = await readSmall(whole);
+    const context = createAuditContext({ geometry: reader.geometry, compare: undefined }, reader, undefined);
+    for (const name of ['fifo', 'symlink', 'wide'])
+      expect(await hashFile({ handle: blobNamed(whole, name).key.id }, context), name).toMatchObject({
+        damage: { code: 'format', message: expect.stringContaining('is not a regular file') },
+      });
   });
 
   it('ends with what is no fault of an entry', async () => {

@@ -1,10 +1,10 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { ObjectType } from '../format/ids.js';
-import { fileSize, readContent, requireSegments } from '../namespace/content.js';
+import { fileSize, linkTarget, readContent, requireSegments } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
 import { SpilledMap } from '../spill/spilled-map.js';
-import { encodeTarHeader, isTarType, TAR_BLOCK_BYTES, tarPadding } from './tar-header.js';
+import { encodeTarHeader, isTarType, requireTarAttributes, TAR_BLOCK_BYTES, tarPadding } from './tar-header.js';
 
 /** A pipe that is filled in whole blocks of this many bytes is what tape tools expect. */
 const RECORD_BYTES = 20 * TAR_BLOCK_BYTES;
@@ -72,10 +72,15 @@ async function writeTar(
       fail(path, error ?? new ClfsError('format', 'it cannot be read'));
       continue;
     }
-    const { attributes, data } = found.inode;
+    const { attributes } = found.inode;
     const shown = path.length === 0 ? Buffer.from('.') : path;
     if (!isTarType(attributes.type)) {
       fail(path, new ClfsError('usage', 'a tar has no sockets'));
+      continue;
+    }
+    const problem = await lackOf(reader, found);
+    if (problem) {
+      fail(path, problem);
       continue;
     }
     const id = attributes.type !== ObjectType.directory && attributes.linkCount > 1 ? found.id : undefined;
@@ -85,19 +90,11 @@ async function writeTar(
         encodeTarHeader({ path: shown, attributes, sizeBytes: 0, linkTarget: Buffer.from(first), isHardLink: true }),
       );
     else {
-      if (attributes.type === ObjectType.regular) {
-        const problem = await lackOf(reader, found);
-        if (problem) {
-          fail(path, problem);
-          continue;
-        }
-      }
-      const sizeBytes = attributes.type === ObjectType.regular ? fileSize(found) : 0;
-      const linkTarget = attributes.type === ObjectType.symlink ? data : undefined;
-      await put(encodeTarHeader({ path: shown, attributes, sizeBytes, linkTarget, isHardLink: false }));
-      const whole =
-        sizeBytes === 0 || (await putContent(reader, found, sizeBytes, put, (problem) => fail(path, problem)));
-      if (!whole) continue;
+      const isRegular = attributes.type === ObjectType.regular;
+      const sizeBytes = isRegular ? fileSize(found) : 0;
+      const target = attributes.type === ObjectType.symlink ? linkTarget(found) : undefined;
+      await put(encodeTarHeader({ path: shown, attributes, sizeBytes, linkTarget: target, isHardLink: false }));
+      if (isRegular && !(await putContent(reader, found, sizeBytes, put, (error) => fail(path, error)))) continue;
       if (id !== undefined) linked.set(id, shown);
       summary.bytes += sizeBytes;
     }
@@ -109,10 +106,13 @@ async function writeTar(
   return summary;
 }
 
-/** Why a file cannot be written at all; undefined when the container has what its length calls for. */
+/** Why an entry cannot be written at all; undefined when the container has what its length and type call for. */
 async function lackOf(reader: ContainerReader, found: FoundInode): Promise<ClfsError | undefined> {
+  const { attributes } = found.inode;
   try {
-    await requireSegments(reader, found);
+    requireTarAttributes(attributes);
+    if (attributes.type === ObjectType.symlink) linkTarget(found);
+    if (attributes.type === ObjectType.regular) await requireSegments(reader, found);
     return undefined;
   } catch (error) {
     if (isClfsError(error, 'format', 'not-found')) return error;

@@ -1,4 +1,5 @@
-import type { Attributes } from '../format/attributes.js';
+import { ClfsError } from '../error.js';
+import { type Attributes, fileTimes } from '../format/attributes.js';
 import { ObjectType } from '../format/ids.js';
 
 /** Bytes of a block of a tar. */
@@ -48,6 +49,14 @@ export function encodeTarHeader(entry: TarEntry): Buffer {
 /** Whether a tar can hold an entry of this type. */
 export function isTarType(type: number): boolean {
   return TYPE_FLAGS[type] !== '';
+}
+
+/** @throws ClfsError `format` when a header has no room for a number that no loader writes, or a time is none */
+export function requireTarAttributes(attributes: Attributes): void {
+  fileTimes(attributes);
+  const { deviceMajor, deviceMinor } = attributes;
+  if (deviceMajor > LARGEST_OCTAL_7 || deviceMinor > LARGEST_OCTAL_7)
+    throw new ClfsError('format', `No device has the number ${deviceMajor}:${deviceMinor}.`);
 }
 
 /** Zeros that fill the last block behind content of `sizeBytes`. */

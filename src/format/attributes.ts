@@ -31,6 +31,7 @@ export interface Attributes {
   readonly containerId: bigint;
 }
 
+const NANOSECONDS = 1_000_000_000;
 export const EPOCH: Timestamp = { seconds: 0, nanoseconds: 0 };
 const ATTRIBUTES_BYTES = 104;
 const PAYLOAD_BYTES = 4 + ATTRIBUTES_BYTES;
@@ -47,6 +48,18 @@ export function clampTimestamp(seconds: number, nanoseconds: number): Timestamp 
   if (seconds < 0) return EPOCH;
   if (seconds > 0xffffffff) return { seconds: 0xffffffff, nanoseconds: 0 };
   return { seconds, nanoseconds };
+}
+
+/**
+ * Access and modification time, to be given to a file.
+ *
+ * @throws ClfsError `format` when one cannot be a time: some numbers of nanoseconds stand for something else when a
+ *   time is set
+ */
+export function fileTimes({ atime, mtime }: Attributes): { readonly atime: Timestamp; readonly mtime: Timestamp } {
+  for (const { nanoseconds } of [atime, mtime])
+    if (nanoseconds >= NANOSECONDS) throw new ClfsError('format', `A time has ${nanoseconds} nanoseconds.`);
+  return { atime, mtime };
 }
 
 /** Writes a whole VATTR record at `at` and returns the offset behind it. */

@@ -26,8 +26,8 @@ export async function* readContent(
   const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
   const sizeBytes = fileSize(found);
   const end = Math.min(sizeBytes, length === undefined ? sizeBytes : offset + length);
-  if (offset >= end) return;
   const held = heldBytes(reader, found, sizeBytes);
+  if (offset >= end) return;
   if (offset < held.length) yield held.subarray(offset, end);
   const first = offset < firstSegmentBytes ? 1 : 1 + Math.floor((offset - firstSegmentBytes) / fileSegmentBytes);
   const last = fileBlockCount(end, reader.geometry) - 1;
@@ -56,6 +56,14 @@ export async function* readContent(
 export function wholeContent(reader: ContainerReader, found: FoundInode): Buffer | undefined {
   const sizeBytes = fileSize(found);
   return sizeBytes > reader.geometry.firstSegmentBytes ? undefined : heldBytes(reader, found, sizeBytes);
+}
+
+/** Target of a symlink. @throws ClfsError `format` when it cannot be one */
+export function linkTarget({ inode, blob }: FoundInode): Buffer {
+  const { data } = inode;
+  if (!data || data.length === 0 || data.includes(0))
+    throw new ClfsError('format', `${blob.name} is a symlink with a target that cannot be one.`);
+  return data;
 }
 
 /** The first bytes of a file, which its inode holds. @throws ClfsError `format` */

@@ -1,5 +1,5 @@
 import { constants as system } from 'node:os';
-import type { Attributes } from '../../format/attributes.js';
+import { type Attributes, fileTimes } from '../../format/attributes.js';
 import { ObjectType } from '../../format/ids.js';
 import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
 import type { AnyCalls } from './target-calls.js';
@@ -8,18 +8,20 @@ const IS_ROOT = process.getuid?.() === 0;
 const PRIVATE_FILE = 0o600;
 /** Permissions beside which set-id and sticky bits are: no file is made with those. */
 const PLAIN_BITS = 0o777;
+const ALL_BITS = 0o7777;
 const OWNER_WRITES = 0o200;
 
 /**
  * Gives an open file or directory its owner (as root), its mode and its times, in the order in which none undoes
  * another.
  *
- * @throws PosixError
+ * @throws PosixError; ClfsError `format` when it has a time that cannot be one
  */
 export async function giveAttributesFd(calls: AnyCalls, fd: number, attributes: Attributes): Promise<void> {
+  const { atime, mtime } = fileTimes(attributes);
   if (IS_ROOT) await calls.setOwnerFd(fd, attributes.uid, attributes.gid);
   await calls.setModeFd(fd, permissions(attributes));
-  await calls.setTimesFd(fd, attributes.atime, attributes.mtime);
+  await calls.setTimesFd(fd, atime, mtime);
 }
 
 /** Permissions that a file which is made now is to have from the start; to be given to {@link giveOwnerAndMode}. */
@@ -46,7 +48,8 @@ export async function giveOwnerAndMode(
   const isNews = made === wanted && (made & ~(files.kept | files.dropped)) !== 0;
   if (!files.owner || isNews) learn(files, made, await calls.statFd(fd));
   if (!isOwned(files, attributes)) await calls.setOwnerFd(fd, attributes.uid, attributes.gid);
-  if (made !== wanted || (made & files.dropped) !== 0) await calls.setModeFd(fd, wanted);
+  const isOther = made !== wanted || (made & files.dropped) !== 0 || (files.added & ~wanted) !== 0;
+  if (isOther) await calls.setModeFd(fd, wanted);
 }
 
 function isOwned({ owner }: NewFiles, { uid, gid }: Attributes): boolean {
@@ -57,20 +60,22 @@ function isOwned({ owner }: NewFiles, { uid, gid }: Attributes): boolean {
 export interface NewFiles {
   /** undefined before the first one. */
   owner: { readonly uid: number; readonly gid: number } | undefined;
-  /** Permission bits that were asked for and given, and those that were asked for and not given. */
+  /** Permission bits that were asked for and given, that were asked for and not given, and that were given unasked. */
   kept: number;
   dropped: number;
+  added: number;
 }
 
 /** Nothing is known yet. */
 export function newFiles(): NewFiles {
-  return { owner: undefined, kept: 0, dropped: 0 };
+  return { owner: undefined, kept: 0, dropped: 0, added: 0 };
 }
 
 function learn(files: NewFiles, made: number, { uid, gid, mode }: FileStatus): void {
   files.owner = { uid, gid };
   files.kept |= made & mode;
   files.dropped |= made & ~mode;
+  files.added |= mode & ALL_BITS & ~made;
 }
 
 /**
@@ -97,7 +102,7 @@ export async function giveOwnerAndModeAt(
   }
 }
 
-/** {@link giveAttributesFd} for a directory, also for one that must not be read. @throws PosixError */
+/** {@link giveAttributesFd} for a directory, also for one that must not be read. @throws as that */
 export async function giveAttributesToDirectory(
   calls: AnyCalls,
   at: number,
@@ -127,13 +132,14 @@ async function giveAttributesToPlace(
   name: Uint8Array,
   attributes: Attributes,
 ): Promise<void> {
+  const { atime, mtime } = fileTimes(attributes);
   const fd = await calls.openAt(at, name, Open.path | Open.directory | Open.noFollow);
   try {
     await calls.setModeOfPlace(fd, permissions(attributes));
   } finally {
     await calls.close(fd);
   }
-  await calls.setTimes(at, name, attributes.atime, attributes.mtime);
+  await calls.setTimes(at, name, atime, mtime);
 }
 
 /** Without root the owner is another one: set-id bits would then give away what they should not. */

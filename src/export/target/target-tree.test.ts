@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -108,6 +108,29 @@ it('tasks that flush in one turn of the event loop share one sync, and what is w
   await tree.calls.write(99, NAME, 0);
   await tree.flush();
   expect(count()).toBe(2);
+});
+
+it('a sync holds what was written to file systems that are mounted below the root', async () => {
+  for (const path of ['mounted', 'mounted/deep', 'mounted-not', 'other']) mkdirSync(join(base, path));
+  let synced: bigint[] = [];
+  const sync = (fd: number) => void synced.push(SYSTEM_CALLS.statFd(fd).inode);
+  const inodeOf = (path: string) => statSync(join(base, path), { bigint: true }).ino;
+  const mounts = ['mounted', 'mounted/deep', 'other'].map((path) => Buffer.from(path));
+  const tree = new TargetTree({ now: { ...SYSTEM_CALLS, sync }, later: undefined }, root, 'always', false, mounts);
+  const flushed = async () => {
+    synced = [];
+    await tree.flush();
+    return synced;
+  };
+  SYSTEM_CALLS.close(await tree.enter(Buffer.from('mounted-not')));
+  expect(await flushed()).toEqual([inodeOf('.')]);
+  SYSTEM_CALLS.close(await tree.enter(Buffer.from('mounted')));
+  expect(await flushed()).toEqual([inodeOf('.'), inodeOf('mounted')]);
+  await tree.note(Buffer.from('mounted/deep'));
+  await tree.note(Buffer.from('mounted'));
+  expect(await flushed()).toEqual([inodeOf('.'), inodeOf('mounted'), inodeOf('mounted/deep')]);
+  expect(await flushed()).toEqual([]);
+  tree.close();
 });
 
 it('the target is opened for each lane by a description of its own', () => {

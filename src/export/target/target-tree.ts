@@ -2,6 +2,8 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { patiently } from '../../posix/descriptors.js';
 import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
 import type { Overwrite } from '../options.js';
+import { MountedPlaces } from './mounted-places.js';
+import { patientCalls } from './patient-calls.js';
 import type { AnyCalls } from './target-calls.js';
 import { syncError } from './target-error.js';
 import { TargetWays, type WaysParts } from './target-ways.js';
@@ -16,9 +18,11 @@ export class InTheWay extends Error {}
 
 /** The tree that is written, below a root that stays open. Nothing outside of it is reached: no symlink is followed. */
 export class TargetTree {
+  /** They wait for a descriptor where there is none. */
   readonly calls: AnyCalls;
   readonly root: number;
   readonly #ways: TargetWays;
+  readonly #mounted: MountedPlaces;
   readonly #overwrite: Overwrite;
   readonly #isOurs: boolean;
   /**
@@ -38,18 +42,26 @@ export class TargetTree {
    *   once of bytes that it could not write
    * @param overwrite what becomes of what is no directory where one belongs
    * @param isOurs whether the root gets its attributes at the end, too
+   * @param mounted paths below the root at which other file systems are mounted
    */
-  constructor(calls: Omit<WaysParts, 'changing'>, root: number, overwrite: Overwrite, isOurs: boolean) {
+  constructor(
+    calls: Omit<WaysParts, 'changing'>,
+    root: number,
+    overwrite: Overwrite,
+    isOurs: boolean,
+    mounted: readonly Uint8Array[] = [],
+  ) {
     this.#ways = new TargetWays({
       ...calls,
       changing: () => {
         this.#dirty = true;
       },
     });
-    this.calls = this.#ways.calls;
+    this.calls = patientCalls(this.#ways.calls);
     this.root = root;
     this.#overwrite = overwrite;
     this.#isOurs = isOurs;
+    this.#mounted = new MountedPlaces(mounted);
   }
 
   /** Whether calls take long, so that several are to be in flight. */
@@ -62,6 +74,11 @@ export class TargetTree {
     this.#ways.abandon();
   }
 
+  /** To be called when no call is under way. The root stays open. */
+  close(): void {
+    this.#mounted.close();
+  }
+
   /**
    * Opens a directory below the root, component by component, and makes it and those above it where they are missing.
    * One of ours that must not be searched is opened up: it gets its mode at the end.
@@ -71,7 +88,13 @@ export class TargetTree {
    */
   enter(path: Uint8Array): Promise<number> {
     const bytes = Buffer.from(path.buffer, path.byteOffset, path.byteLength);
-    return patiently(bytes.toString() || '.', () => this.#enter(bytes));
+    // From the root again, and holding nothing while it waits: many are on their way at once.
+    return patiently(bytes.length === 0 ? '.' : bytes, () => this.#enter(bytes));
+  }
+
+  /** Sees to it that a change of a directory below the root itself is made durable, too. @throws as {@link enter} */
+  async note(path: Buffer): Promise<void> {
+    if (this.#mounted.isNew(path)) await this.calls.close(await this.enter(path));
   }
 
   /** lstat of an entry that need not be there. @throws PosixError */
@@ -132,13 +155,14 @@ export class TargetTree {
     this.#dirty = false;
     try {
       await this.calls.sync(this.root);
+      for (const fd of this.#mounted.descriptors) await this.calls.sync(fd);
     } catch (error) {
       this.#lost ??= syncError(error);
     }
   }
 
   async #enter(path: Buffer): Promise<number> {
-    let fd = await this.calls.openAt(this.root, Buffer.from('.'), DIRECTORY_FLAGS);
+    let fd = await this.#ways.calls.openAt(this.root, Buffer.from('.'), DIRECTORY_FLAGS);
     try {
       if (this.#isOurs) await this.#makePassable(fd);
       for (let at = 0; at < path.length; ) {
@@ -150,6 +174,11 @@ export class TargetTree {
         await this.#makePassable(fd);
         at = end + 1;
       }
+      if (this.#mounted.isNew(path)) {
+        await this.#mounted.note(path, fd);
+        // What a session that died had written there may be found whole.
+        this.#dirty = true;
+      }
       return fd;
     } catch (error) {
       await this.calls.close(fd);
@@ -159,7 +188,7 @@ export class TargetTree {
 
   async #step(at: number, name: Uint8Array): Promise<number> {
     try {
-      return await this.calls.openAt(at, name, DIRECTORY_FLAGS);
+      return await this.#ways.calls.openAt(at, name, DIRECTORY_FLAGS);
     } catch (error) {
       if (!(error instanceof PosixError)) throw error;
       if (error.errno === 'EACCES') await this.#openUp(at, name, error);
@@ -167,7 +196,7 @@ export class TargetTree {
       else if (error.errno === 'ENOTDIR' || error.errno === 'ELOOP') await this.#replace(at, name);
       else throw error;
     }
-    return this.calls.openAt(at, name, DIRECTORY_FLAGS);
+    return this.#ways.calls.openAt(at, name, DIRECTORY_FLAGS);
   }
 
   /** Without root, a directory that has its mode already may forbid what is still to be done in it. */
@@ -205,7 +234,7 @@ export class TargetTree {
   async #openUp(at: number, name: Uint8Array, denied: PosixError): Promise<void> {
     let place: number;
     try {
-      place = await this.calls.openAt(at, name, Open.path | Open.directory | Open.noFollow);
+      place = await this.#ways.calls.openAt(at, name, Open.path | Open.directory | Open.noFollow);
     } catch {
       throw denied;
     }

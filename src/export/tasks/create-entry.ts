@@ -1,9 +1,8 @@
 import { ClfsError } from '../../error.js';
 import type { Attributes } from '../../format/attributes.js';
 import { ObjectType } from '../../format/ids.js';
-import { fileSize, isGap, readContent, wholeContent } from '../../namespace/content.js';
+import { fileSize, isGap, linkTarget, readContent, wholeContent } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
-import { isOutOfDescriptors, patiently } from '../../posix/descriptors.js';
 import { Open, PosixError, S_IFMT } from '../../posix/libc.js';
 import { firstMode, giveOwnerAndMode, giveOwnerAndModeAt, type NewFiles, newFiles } from '../target/give-attributes.js';
 import type { ExportContext } from './context.js';
@@ -40,12 +39,10 @@ export async function createEntry(
 ): Promise<number> {
   const { calls } = context.target;
   const { at } = place;
-  const { attributes, data } = found.inode;
+  const { attributes } = found.inode;
   if (attributes.type === ObjectType.regular) return createFile(context, place, name, found);
-  if (attributes.type === ObjectType.symlink) {
-    if (!data || data.length === 0 || data.includes(0)) throw new ClfsError('format', 'its link target cannot be one');
-    await calls.makeSymlink(data, at, name);
-  } else await calls.makeNode(at, name, nodeMode(attributes), attributes.deviceMajor, attributes.deviceMinor);
+  if (attributes.type === ObjectType.symlink) await calls.makeSymlink(linkTarget(found), at, name);
+  else await calls.makeNode(at, name, nodeMode(attributes), attributes.deviceMajor, attributes.deviceMinor);
   try {
     await giveOwnerAndModeAt(calls, at, name, attributes);
   } catch (error) {
@@ -67,7 +64,7 @@ async function createFile(context: ExportContext, place: EntryPlace, name: Buffe
   try {
     if (!content) giveBack.push(await contentBudget.take(fileSize(found)));
     const mode = firstMode(place.files, attributes);
-    const fd = await open(context, place.at, name, mode);
+    const fd = await target.calls.openAt(place.at, name, CREATE_FLAGS, mode);
     let isOpen = true;
     try {
       const bytes = content ? await writePiece(context, fd, content, 0) : await writeContent(context, fd, found, 0);
@@ -83,15 +80,6 @@ async function createFile(context: ExportContext, place: EntryPlace, name: Buffe
     }
   } finally {
     for (const release of giveBack) release();
-  }
-}
-
-async function open({ target }: ExportContext, at: number, name: Buffer, mode: number): Promise<number> {
-  try {
-    return await target.calls.openAt(at, name, CREATE_FLAGS, mode);
-  } catch (error) {
-    if (!isOutOfDescriptors(error)) throw error;
-    return patiently(name, () => target.calls.openAt(at, name, CREATE_FLAGS, mode));
   }
 }
 

@@ -4,7 +4,6 @@ import { REPORT_MS } from '../../engine/report.js';
 import { fileBlockCount } from '../../format/geometry.js';
 import { fileSize, requireSegments } from '../../namespace/content.js';
 import { joinPath } from '../../paths/join-path.js';
-import { patiently } from '../../posix/descriptors.js';
 import { Open, PosixError } from '../../posix/libc.js';
 import { giveAttributesFd } from '../target/give-attributes.js';
 import { InTheWay } from '../target/target-tree.js';
@@ -38,9 +37,7 @@ export async function beginLarge({ file, inode }: BeginLargeTask, context: Expor
       if (inode !== undefined) return there?.inode === inode ? { outcome: 'begun', inode } : { outcome: 'gone' };
       // Its name is ours alone: what has it is of a session that died before it was recorded, or was changed by hand.
       if (there) await target.removeTemporary(at, file.temporary);
-      const fd = await patiently(shown(file).toString(), () =>
-        calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE),
-      );
+      const fd = await calls.openAt(at, file.temporary, CREATE_FLAGS, PRIVATE_FILE);
       try {
         return { outcome: 'begun', inode: (await calls.statFd(fd)).inode };
       } finally {
@@ -184,7 +181,7 @@ async function openWritten(
   const { temporary } = file;
   const there = await target.look(at, temporary);
   if (there?.inode !== inode) throw new ChangedByHand();
-  const fd = await patiently(shown(file).toString(), () => target.calls.openAt(at, temporary, WRITE_FLAGS));
+  const fd = await target.calls.openAt(at, temporary, WRITE_FLAGS);
   try {
     const { inode: opened } = await target.calls.statFd(fd);
     if (opened === inode) return fd;

@@ -36,6 +36,8 @@ interface Origin {
   readonly at: number;
   readonly name: Uint8Array;
   readonly inode: bigint;
+  /** Of its file system: another one that is mounted in the target may have the same number. */
+  readonly device: string;
   close(): void | Promise<void>;
 }
 
@@ -67,6 +69,11 @@ export async function writeLinked(task: LinkedTask, context: ExportContext): Pro
 /** Name of the file, in the root, to which the names of a group are linked. */
 function groupFile({ constants }: ExportContext, group: number): Buffer {
   return Buffer.from(`${constants.temporaryPrefix}g${group}`);
+}
+
+/** What tells a file from another one. */
+function identityOf({ inode, device }: FileStatus): Pick<Origin, 'inode' | 'device'> {
+  return { inode, device };
 }
 
 class GroupInProgress {
@@ -134,7 +141,7 @@ class GroupInProgress {
     const isOrigin = (status: FileStatus) => status.inode === origin?.inode && hasTypeAndLength(status, attributes);
     const there = await target.look(target.root, this.#file);
     if (there && (isOrigin(there) || isWhole(there, attributes))) {
-      this.#linkTo = { at: target.root, name: this.#file, inode: there.inode, close: () => undefined };
+      this.#linkTo = { at: target.root, name: this.#file, ...identityOf(there), close: () => undefined };
       return true;
     }
     if (!origin) {
@@ -145,7 +152,7 @@ class GroupInProgress {
       const at = await target.enter(origin.path);
       const status = await target.look(at, origin.name);
       if (status && isOrigin(status))
-        this.#linkTo = { at, name: origin.name, inode: origin.inode, close: () => target.calls.close(at) };
+        this.#linkTo = { at, name: origin.name, ...identityOf(status), close: () => target.calls.close(at) };
       else await target.calls.close(at);
     } catch (error) {
       // Its directory cannot be reached any more: the file is written again.
@@ -168,7 +175,8 @@ class GroupInProgress {
         if (this.#context.constants.isResumed) await target.removeTemporary(at, this.#temporary);
         const there = await target.look(at, name);
         if (this.#linkTo) {
-          if (there?.inode === this.#linkTo.inode) return this.#linked(index, 'written');
+          if (there?.inode === this.#linkTo.inode && there.device === this.#linkTo.device)
+            return this.#linked(index, 'written');
           if (there && this.#context.constants.overwrite === 'never') return 'left';
         } else {
           if (staysAsItIs(this.#context, there, found.inode.attributes)) return 'left';
@@ -201,8 +209,8 @@ class GroupInProgress {
       this.#unusable = problemOf(this.#file, error);
       throw error;
     }
-    const { inode } = await target.calls.statAt(target.root, this.#file);
-    this.#linkTo = { at: target.root, name: this.#file, inode, close: () => undefined };
+    const made = await target.calls.statAt(target.root, this.#file);
+    this.#linkTo = { at: target.root, name: this.#file, ...identityOf(made), close: () => undefined };
     return true;
   }
 
@@ -233,9 +241,9 @@ class GroupInProgress {
     // Further names are linked to this one: it is the latest that has room for them.
     const again = await target.enter(this.#task.names[index].path);
     try {
-      const { inode } = await calls.statAt(again, name);
+      const own = await calls.statAt(again, name);
       await this.#linkTo.close();
-      this.#linkTo = { at: again, name, inode, close: () => calls.close(again) };
+      this.#linkTo = { at: again, name, ...identityOf(own), close: () => calls.close(again) };
     } catch (error) {
       await calls.close(again);
       throw error;

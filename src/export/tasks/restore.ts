@@ -1,7 +1,6 @@
 import type { Breakage } from '../../engine/breakage.js';
 import { unpackAttributes } from '../../format/packed-attributes.js';
 import { joinPath } from '../../paths/join-path.js';
-import { patiently } from '../../posix/descriptors.js';
 import { giveAttributesToDirectory } from '../target/give-attributes.js';
 import type { ExportContext } from './context.js';
 import type { EntryProblem, RestoreResult, RestoreTask } from './kinds.js';
@@ -83,7 +82,8 @@ async function restore(
     // The root is named from within itself.
     const shown = name.length === 0 ? Buffer.from('.') : Buffer.from(name);
     if (isEmpty && !(await target.look(parent, shown))) await target.calls.close(await target.enter(path));
-    await patiently(shown, () => giveAttributesToDirectory(target.calls, parent, shown, unpackAttributes(attributes)));
+    await target.note(path);
+    await giveAttributesToDirectory(target.calls, parent, shown, unpackAttributes(attributes));
     return undefined;
   } catch (error) {
     return problemOf(path, error);

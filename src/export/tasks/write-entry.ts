@@ -1,5 +1,5 @@
 import { constants as system } from 'node:os';
-import type { Attributes } from '../../format/attributes.js';
+import { type Attributes, fileTimes } from '../../format/attributes.js';
 import { fileBlockCount } from '../../format/geometry.js';
 import { ObjectType } from '../../format/ids.js';
 import { fileSize } from '../../namespace/content.js';
@@ -129,7 +129,10 @@ export async function finishEntry(context: ExportContext, made: Made): Promise<W
   return { outcome: replaces ? 'replaced' : 'written', bytes };
 }
 
-/** Gives an entry that was made its times; nothing of it stays when that fails. @throws PosixError */
+/**
+ * Gives an entry that was made its times; nothing of it stays when that fails. @throws PosixError; ClfsError `format`
+ * when one cannot be a time
+ */
 export async function giveTimes(
   context: ExportContext,
   at: number,
@@ -137,7 +140,8 @@ export async function giveTimes(
   attributes: Attributes,
 ): Promise<void> {
   try {
-    await context.target.calls.setTimes(at, name, attributes.atime, attributes.mtime);
+    const { atime, mtime } = fileTimes(attributes);
+    await context.target.calls.setTimes(at, name, atime, mtime);
   } catch (error) {
     await removeMade(context, at, name);
     throw error;

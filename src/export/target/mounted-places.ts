@@ -1,0 +1,59 @@
+import { closeSync, constants, openSync } from 'node:fs';
+import { patiently } from '../../posix/descriptors.js';
+
+const SLASH = 0x2f;
+
+/**
+ * File systems that are mounted in a target, as far as something is written to them: a sync of the target's own does
+ * not make that durable.
+ *
+ * Each is held open by a description of its own, since the system tells each description once of bytes that it could
+ * not write. To be closed.
+ */
+export class MountedPlaces {
+  readonly #points: readonly Buffer[];
+  readonly #open = new Map<string, number>();
+
+  /** @param points paths below the target's root at which something is mounted */
+  constructor(points: readonly Uint8Array[]) {
+    this.#points = points.map((point) => Buffer.from(point)).sort((a, b) => b.length - a.length);
+  }
+
+  /** Descriptors of those to which something is written. */
+  get descriptors(): Iterable<number> {
+    return this.#open.values();
+  }
+
+  /** Whether a directory is in one of them of which it is not known yet that something is written to it. */
+  isNew(path: Buffer): boolean {
+    const point = this.#pointOf(path);
+    return point !== undefined && !this.#open.has(point);
+  }
+
+  /** Notes that something is going to be written in a directory. @param fd of it @throws ClfsError `open-files` */
+  async note(path: Buffer, fd: number): Promise<void> {
+    const point = this.#pointOf(path);
+    if (point === undefined || this.#open.has(point)) return;
+    // By Node, which closes it when its thread ends.
+    const own = await patiently(path, () =>
+      openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_DIRECTORY),
+    );
+    if (this.#open.has(point)) closeSync(own);
+    else this.#open.set(point, own);
+  }
+
+  close(): void {
+    for (const fd of this.#open.values()) closeSync(fd);
+    this.#open.clear();
+  }
+
+  /** The innermost that a directory is in. */
+  #pointOf(path: Buffer): string | undefined {
+    for (const point of this.#points) {
+      const { length } = point;
+      if (path.subarray(0, length).equals(point) && (path.length === length || path[length] === SLASH))
+        return point.toString('latin1');
+    }
+    return undefined;
+  }
+}
