@@ -1,11 +1,14 @@
+import { execFileSync, spawnSync } from 'node:child_process';
 import {
   existsSync,
+  fstatSync,
   linkSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -272,5 +275,42 @@ describe.each(['if-different', 'never'] as const)('after a power cut with --over
         expect(linkSets(is), `${lost} at ${at}`).toEqual(linkSets(whole));
       }
     expect(cuts).toBeGreaterThan(10);
+  });
+});
+
+describe('a file system that is mounted in the target', () => {
+  const target = join(base, 'target-with-mount');
+  const mount = () => spawnSync('mount', ['-t', 'tmpfs', 'none', join(target, 'below')]).status === 0;
+  mkdirSync(join(target, 'below'), { recursive: true });
+  const isMounted = mount();
+  afterAll(() => {
+    if (isMounted) execFileSync('umount', ['-l', join(target, 'below')]);
+  });
+
+  it.skipIf(!isMounted)('is synced before what was written to it counts (where one can be mounted)', async () => {
+    const container = await load('mount', (source) => {
+      mkdirSync(join(source, 'below/deep'), { recursive: true });
+      for (const path of ['file', 'below/file', 'below/deep/file']) writeFileSync(join(source, path), 'content');
+    });
+    const device = statSync(join(target, 'below'), { bigint: true }).dev;
+    let isDirty = false;
+    let syncs = 0;
+    const system: TargetCalls = {
+      ...SYSTEM_CALLS,
+      write(fd, ...how) {
+        isDirty ||= fstatSync(fd, { bigint: true }).dev === device;
+        SYSTEM_CALLS.write(fd, ...how);
+      },
+      sync(fd) {
+        SYSTEM_CALLS.sync(fd);
+        if (fstatSync(fd, { bigint: true }).dev !== device) return;
+        isDirty = false;
+        syncs++;
+      },
+    };
+    const summary = await exportSmall(container, base, target, { internals: { calls: system } });
+    expect(summary).toMatchObject({ status: 'Completed', written: 6 });
+    expect(isDirty).toBe(false);
+    expect(syncs).toBeGreaterThan(0);
   });
 });

@@ -90,6 +90,11 @@ export class Engine<M extends Kinds<M>> {
     return this.#running.size === 0 && !this.#abandoned && this.#uncertainUntilMs <= this.#clock.monotonic();
   }
 
+  /** Whether what was under way was given up when the run ended, and may go on. */
+  get abandoned(): boolean {
+    return this.#abandoned;
+  }
+
   /** Until when what lost tasks have sent may take effect, on the monotonic clock; 0: nothing was lost. */
   get uncertainUntilMs(): number {
     return this.#uncertainUntilMs;

@@ -4,6 +4,7 @@ import { openContainer, type ParsedContainer, parseContainer, placeText } from '
 import { Traffic } from '../container/traffic.js';
 import { createInlineRunner } from '../engine/inline-runner.js';
 import { joinRunners } from '../engine/joined-runner.js';
+import type { LaneLog } from '../engine/lane.js';
 import type { Runner } from '../engine/runner.js';
 import { createThreadRunner } from '../engine/thread-runner.js';
 import { GEOMETRY } from '../format/geometry.js';
@@ -182,7 +183,9 @@ class ExportJob {
       state ??= createState(directory, wish, opened.mark, hooks, (internals.clock ?? systemClock).now());
       begun = true;
       const file = where.name && { name: where.name, handle: start.found.id };
-      const summary = await this.#session(state, directory, opened, listing, file);
+      const { isSettled, ...summary } = await this.#session(state, directory, opened, listing, file);
+      // What still runs may use its descriptors: then they are closed with the process.
+      if (!isSettled) opened = undefined;
       const isWhole = summary.status === 'Completed' && statePath === undefined;
       if (!isWhole) return summary;
       state.close();
@@ -251,7 +254,7 @@ class ExportJob {
     target: OpenTarget,
     listing: Listing | undefined,
     file: { readonly name: Buffer; readonly handle: Uint8Array } | undefined,
-  ): Promise<ExportSummary> {
+  ): Promise<ExportSummary & { readonly isSettled: boolean }> {
     const { internals = {}, signal = new AbortController().signal } = this.#options;
     const { record } = state;
     const clock = internals.clock ?? systemClock;
@@ -283,10 +286,11 @@ class ExportJob {
         total: listing?.total ?? (file ? 1 : undefined),
         file,
       });
-      const { status, error, progress } = await session.run();
+      const { status, error, progress, isSettled } = await session.run();
       const problemsFile = progress.failed > 0 ? directory.file('problems.txt') : undefined;
       const failures = state.failureGroups();
       return {
+        isSettled,
         status,
         error,
         progress,
@@ -317,20 +321,23 @@ class ExportJob {
       constants,
       retryWindowMs,
       objects,
+      mounted: target.mounted,
       lanes: threads + 1,
+      mayBlock: true,
     };
-    const logText = (text: string) => log.write('WARNING', text);
-    const ownSetup = { ...setup, root: roots[threads] };
+    const note: LaneLog = (text, detail) => log.write(detail ? 'INFO' : 'WARNING', text);
+    // Its thread carries the line of progress, and the stop.
+    const ownSetup = { ...setup, root: roots[threads], mayBlock: false };
     const { container, clock, calls, laterCalls } = internals;
-    const ways = calls && { now: calls, later: laterCalls, isSlow: laterCalls !== undefined };
-    const parts = { container, clock, ways, overlay: this.#salvaged?.overlay, log: logText };
+    const ways = calls && { now: calls, later: laterCalls, mayBlock: laterCalls === undefined };
+    const parts = { container, clock, ways, overlay: this.#salvaged?.overlay, log: note };
     const own = createInlineRunner(await openExportLane(ownSetup, authorization, parts));
     if (threads === 0) return own;
     const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
       lanes: threads,
       entry: new URL('./export-thread-entry.js', import.meta.url),
       setupOf: (lane) => ({ ...setup, root: roots[lane], authorization }),
-      log: logText,
+      log: note,
     });
     this.#identity.onRenewed((renewed) => inThreads.update(renewed));
     return joinRunners(own, inThreads);

@@ -12,6 +12,7 @@ import {
   syncFileSystem,
 } from '../posix/libc.js';
 import { setModeOfPlace } from '../posix/libc-change.js';
+import { readMounts } from '../posix/mounts.js';
 import { isOtherRoot, placeOf, type RootPlace } from '../source/source-place.js';
 import { quotePath } from '../text/escape-path.js';
 
@@ -27,6 +28,8 @@ export interface TargetMark {
 /** A directory that is written to, open. */
 export interface OpenTarget {
   readonly mark: TargetMark;
+  /** Paths below it at which other file systems are mounted. */
+  readonly mounted: readonly Buffer[];
   /** Opens it for a lane, by a description of its own, which is closed with the target. @throws ClfsError `usage` */
   openAgain(): number;
   /** Takes back what was made: for a job that was refused before it began. */
@@ -104,6 +107,7 @@ function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): OpenTa
   };
   return {
     mark,
+    mounted: mountedBelow(path),
     openAgain() {
       try {
         const again = openAt(fd, Buffer.from('.'), Open.readOnly | Open.directory);
@@ -119,6 +123,13 @@ function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): OpenTa
     },
     close: closeAll,
   };
+}
+
+function mountedBelow(path: Buffer): readonly Buffer[] {
+  const prefix = path.length === 1 ? path : Buffer.concat([path, Buffer.from('/')]);
+  const below = (readMounts() ?? []).filter(({ point }) => point.subarray(0, prefix.length).equals(prefix));
+  // The root is below itself where it is "/".
+  return below.map(({ point }) => point.subarray(prefix.length)).filter(({ length }) => length > 0);
 }
 
 function cannotWrite(path: Buffer, error: unknown): ClfsError {

@@ -1,4 +1,5 @@
 import { Engine } from '../engine/engine.js';
+import { atMost } from '../engine/report.js';
 import type { Runner } from '../engine/runner.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import { pathBelow, type ReportedFailure, writeFailureReports } from '../log/failure-reports.js';
@@ -15,6 +16,8 @@ import { stopped } from './tasks/problem.js';
 
 const DEFAULT_MAX_ERRORS = 50;
 const PAGE = 1000;
+/** How long lanes with something under way are waited for when they are closed: a call of the target may never end. */
+const LAST_CALLS_MS = 2000;
 
 /** What a session of an export works with. */
 export interface ExportSessionParts {
@@ -40,23 +43,28 @@ export class ExportSession {
     this.#begunMs = parts.context.clock.monotonic();
   }
 
-  async run(): Promise<{ readonly status: ExportStatus; readonly error: unknown; readonly progress: ExportProgress }> {
+  /** Runs it. `isSettled`: nothing of it is under way any more. */
+  async run(): Promise<{
+    readonly status: ExportStatus;
+    readonly error: unknown;
+    readonly progress: ExportProgress;
+    readonly isSettled: boolean;
+  }> {
     const { options, context, runner, signal } = this.#parts;
     const { state, log } = context;
     const maxErrors = options.maxErrors ?? (options.salvage ? Number.POSITIVE_INFINITY : DEFAULT_MAX_ERRORS);
     let status: ExportStatus;
     let failure: unknown;
+    const engine = new Engine({
+      plan: new ExportPlan(context, maxErrors),
+      store: state,
+      clock: context.clock,
+      allLanes: options.threads !== undefined,
+      cancelled: stopped,
+    });
     try {
       this.#prepare();
       options.onStart?.(() => this.#progress());
-      const plan = new ExportPlan(context, maxErrors);
-      const engine = new Engine({
-        plan,
-        store: state,
-        clock: context.clock,
-        allLanes: options.threads !== undefined,
-        cancelled: stopped,
-      });
       await engine.run(runner, signal);
       state.transact(() => {
         state.failures.dropResolved();
@@ -71,7 +79,12 @@ export class ExportSession {
         `${status}: ${error instanceof ClfsError ? error.message : String((error as Error)?.stack ?? error)}`,
       );
     }
-    await runner.close();
+    let isSettled = false;
+    const closed = runner.close().then(() => {
+      isSettled = !engine.abandoned;
+    });
+    const ended = closed.catch(() => undefined);
+    await (engine.settled ? closed : atMost(context.clock, LAST_CALLS_MS, ended));
     try {
       context.failed = state.failures.count();
       this.#writeReports();
@@ -81,7 +94,7 @@ export class ExportSession {
       status = 'Failed';
     }
     log.write('INFO', `final status: ${status}`);
-    return { status, error: stateError(failure), progress: this.#progress() };
+    return { status, error: stateError(failure), progress: this.#progress(), isSettled };
   }
 
   /** Brings the state to where a session begins: what was claimed waits again, failures are to be tried again. */

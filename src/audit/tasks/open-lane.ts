@@ -1,13 +1,9 @@
 import type { Authorization } from '../../container/azure/blob-service.js';
-import { type ContainerPlace, openContainer } from '../../container/open-container.js';
-import { Traffic } from '../../container/traffic.js';
 import { createLane, type Lane } from '../../engine/lane.js';
 import { atMost } from '../../engine/report.js';
 import { ClfsError } from '../../error.js';
 import { openLz4 } from '../../lz4/lz4.js';
-import { Pace } from '../../namespace/pace.js';
-import { ContainerReader } from '../../namespace/reader.js';
-import { openSharedObjects, type SharedObjects } from '../../namespace/shared-objects.js';
+import { type LaneReading, openLaneReader } from '../../namespace/lane-reader.js';
 import { descriptorPlaces } from '../../posix/descriptors.js';
 import { openPosixSource } from '../../source/posix-source.js';
 import { type Selection, selectFrom } from '../../source/selection.js';
@@ -30,11 +26,8 @@ export interface SourceSetup {
 }
 
 /** What a lane needs to know before its first task; plain data that can be handed to a thread. */
-export interface AuditLaneSetup {
-  readonly place: ContainerPlace;
+export interface AuditLaneSetup extends LaneReading {
   readonly constants: AuditConstants;
-  readonly retryWindowMs: number;
-  readonly objects: SharedObjects;
   /** Undefined where nothing is compared, or tasks say what is expected. */
   readonly source: SourceSetup | undefined;
   /** Lanes of the process, which share its descriptors. */
@@ -55,18 +48,16 @@ export interface ThreadAuditSetup extends AuditLaneSetup {
  * @throws ClfsError as the container says; `source`
  */
 export async function openAuditLane(setup: AuditLaneSetup, authorization: Authorization): Promise<Lane<AuditKinds>> {
-  const { place, constants, retryWindowMs, objects, source, lanes } = setup;
+  const { constants, source, lanes } = setup;
   const stop = new AbortController();
   const tree = source && selectFrom(openPosixSource(source.path), source.selection);
   const pace = tree && new SourcePace({ source: tree, mayBlock: setup.mayBlock });
   const expectation = tree && expectSource(tree, descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }), pace);
-  const service = { retryWindowMs, traffic: new Traffic(1), signal: stop.signal };
-  const container = await openContainer(place, authorization, service).catch((error) => {
+  const reading = { geometry: constants.geometry, lz4: openLz4(), signal: stop.signal };
+  const { reader, close } = await openLaneReader(setup, authorization, reading).catch((error) => {
     expectation?.close();
     throw error;
   });
-  const finder = openSharedObjects(objects);
-  const reader = new ContainerReader(container, finder, openLz4(), constants.geometry, new Pace(stop.signal));
   // What reads a container whole keeps nothing: what is under way is of no use once it is stopped.
   const end = () => {
     stop.abort(new ClfsError('cancelled', 'The check was stopped.'));
@@ -79,7 +70,7 @@ export async function openAuditLane(setup: AuditLaneSetup, authorization: Author
       end();
       await atMost(systemClock, LAST_CALLS_MS, idle);
       expectation?.close();
-      await container.close();
+      await close();
     },
   });
 }

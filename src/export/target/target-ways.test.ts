@@ -63,7 +63,7 @@ it('is not misled by calls of which some take long', async () => {
 
 it('makes one name at a time in a directory, and many in many, with a bound', async () => {
   const { now, later, made } = callsOf({ ms: 5 });
-  const ways = new TargetWays({ now, later, isSlow: true, changing: () => undefined });
+  const ways = new TargetWays({ now, later, mayBlock: false, changing: () => undefined });
   await Promise.all(Array.from({ length: 6 }, async () => ways.calls.makeDirectory(1, NAME, 0)));
   expect(made.most).toBe(1);
   await Promise.all(Array.from({ length: 300 }, async (_, at) => ways.calls.makeDirectory(at, NAME, 0)));
@@ -73,7 +73,7 @@ it('makes one name at a time in a directory, and many in many, with a bound', as
 
 it('gives the turn on when a call fails, and begins none when it was abandoned', async () => {
   const { now, later, made } = callsOf({ ms: 1 });
-  const ways = new TargetWays({ now, later, isSlow: true, changing: () => undefined });
+  const ways = new TargetWays({ now, later, mayBlock: false, changing: () => undefined });
   await expect(ways.calls.removeAt(1, NAME)).rejects.toMatchObject({ errno: 'ENOENT' });
   await ways.calls.makeDirectory(1, NAME, 0);
   const waiting = [1, 2].map(async () => ways.calls.makeDirectory(1, NAME, 0));
@@ -91,7 +91,7 @@ it('what ends while a sync runs is in the next one', async () => {
     sync: () => new Promise<void>((resolve) => syncs.push(resolve)),
     write: () => new Promise<void>((resolve) => writes.push(resolve)),
   } as unknown as LaterCalls;
-  const tree = new TargetTree({ now: SYSTEM_CALLS, later, isSlow: true }, 99, 'if-different', true);
+  const tree = new TargetTree({ now: SYSTEM_CALLS, later, mayBlock: false }, 99, 'if-different', true);
   const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
   const written = tree.calls.write(1, NAME, 0);
   await turn();

@@ -36,8 +36,10 @@ export interface WaysParts {
   readonly now: TargetCalls;
   /** undefined: a target is never taken for slow. */
   readonly later: LaterCalls | undefined;
-  /** Whether the target is taken for slow from the start, and for good. */
+  /** Whether the target is taken for slow from the start, since it may not answer for long. */
   readonly isSlow?: boolean;
+  /** Whether a call may be made at once, and hold the thread up. Default true; else the target is slow for good. */
+  readonly mayBlock?: boolean;
   /** Told before and behind each call that changes something. */
   changing(): void;
   /** Told, in a sentence, that the way was changed. */
@@ -64,7 +66,7 @@ export class TargetWays {
 
   constructor(parts: WaysParts) {
     this.#parts = parts;
-    this.#isSlow = parts.isSlow ?? false;
+    this.#isSlow = parts.later !== undefined && (parts.isSlow === true || parts.mayBlock === false);
     const calls: Record<string, unknown> = {};
     for (const key of Object.keys(parts.now) as Key[]) calls[key] = this.#either(key);
     this.calls = calls as unknown as AnyCalls;
@@ -145,7 +147,7 @@ export class TargetWays {
   }
 
   #took(ms: number): void {
-    const { later, isSlow, onWay } = this.#parts;
+    const { later, mayBlock = true, onWay } = this.#parts;
     if (!later) return;
     if (ms < this.#quickestMs) this.#quickestMs = ms;
     if (++this.#looked < (this.#isSlow ? LOOKED_AT_LATER : LOOKED_AT)) return;
@@ -153,7 +155,7 @@ export class TargetWays {
     this.#looked = 0;
     this.#quickestMs = Number.POSITIVE_INFINITY;
     const was = this.#isSlow;
-    if (isSlow === undefined) this.#isSlow = quickestMs > (was ? QUICK_MS : SLOW_MS);
+    if (mayBlock) this.#isSlow = quickestMs > (was ? QUICK_MS : SLOW_MS);
     this.#flight.limit = Math.min(CALLS_AT_ONCE, Math.max(FEWEST_IN_FLIGHT, Math.ceil(CALLS_A_MS * quickestMs)));
     if (this.#isSlow === was) return;
     const took = `The quickest of the latest calls of the target took ${quickestMs.toFixed(2)} ms`;

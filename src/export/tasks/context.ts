@@ -55,8 +55,9 @@ export interface ExportContextParts {
   /** Whether the reader finds objects without asking the service. */
   readonly isListed: boolean;
   readonly ways: Omit<WaysParts, 'changing'>;
-  /** Descriptor of the target's root; see `TargetTree`. */
+  /** Descriptor of the target's root, and where other file systems are mounted below it; see `TargetTree`. */
   readonly root: number;
+  readonly mounted: readonly Uint8Array[];
   /** Lanes that share the descriptors of the process. */
   readonly lanes: number;
   readonly clock: Clock;
@@ -68,13 +69,14 @@ export function createExportContext({
   isListed,
   ways,
   root,
+  mounted,
   lanes,
   clock,
 }: ExportContextParts): ExportContext {
   return {
     constants,
     reader,
-    target: new TargetTree(ways, root, constants.overwrite, constants.isTree),
+    target: new TargetTree(ways, root, constants.overwrite, constants.isTree, mounted),
     chooser: chooserOf(constants.choice),
     clock,
     // Half of what the process may open is for the target; the rest for connections, blobs and the state.

@@ -1,13 +1,10 @@
 import type { Authorization } from '../../container/azure/blob-service.js';
 import type { Container } from '../../container/container.js';
-import { type ContainerPlace, openContainer } from '../../container/open-container.js';
-import { Traffic } from '../../container/traffic.js';
-import { createLane, type Lane } from '../../engine/lane.js';
+import { createLane, type Lane, type LaneLog } from '../../engine/lane.js';
 import { openLz4 } from '../../lz4/lz4.js';
-import { createDirectFinder } from '../../namespace/object-finder.js';
-import { Pace } from '../../namespace/pace.js';
-import { ContainerReader, type ReaderOverlay } from '../../namespace/reader.js';
-import { openSharedObjects, type SharedObjects } from '../../namespace/shared-objects.js';
+import { type LaneReading, openLaneReader } from '../../namespace/lane-reader.js';
+import type { ReaderOverlay } from '../../namespace/reader.js';
+import { isRemoteFileSystem } from '../../posix/file-system-type.js';
 import { type Clock, systemClock } from '../../time/clock.js';
 import { SYSTEM_CALLS, SYSTEM_CALLS_LATER } from '../target/target-calls.js';
 import type { WaysParts } from '../target/target-ways.js';
@@ -16,16 +13,16 @@ import { EXPORT_EXECUTORS } from './executors.js';
 import type { ExportConstants, ExportKinds } from './kinds.js';
 
 /** What a lane needs to know before its first task; plain data that can be handed to a thread. */
-export interface ExportLaneSetup {
-  readonly place: ContainerPlace;
+export interface ExportLaneSetup extends LaneReading {
   readonly constants: ExportConstants;
-  readonly retryWindowMs: number;
-  /** The container's listing; undefined: each object is asked for. */
-  readonly objects: SharedObjects | undefined;
   /** Descriptor of the target's root, which stays open, and whose description no other lane has. */
   readonly root: number;
+  /** Paths below it at which other file systems are mounted. */
+  readonly mounted: readonly Uint8Array[];
   /** Lanes of the process, which share its descriptors. */
   readonly lanes: number;
+  /** Whether the thread may be held up by a target that does not answer. */
+  readonly mayBlock: boolean;
 }
 
 /** What a lane in a thread is told beside. */
@@ -41,8 +38,8 @@ export interface LaneParts {
   readonly clock?: Clock;
   /** What is read in place of the container's own tree. */
   readonly overlay?: ReaderOverlay;
-  /** Told of every try of a request that failed and will be repeated, and of how the target is called. */
-  log?(text: string): void;
+  /** Told of every try of a request that failed and will be repeated; as a detail, of how the target is called. */
+  log?: LaneLog;
 }
 
 /**
@@ -56,29 +53,28 @@ export async function openExportLane(
   authorization: Authorization,
   parts: LaneParts = {},
 ): Promise<Lane<ExportKinds>> {
-  const { place, constants, retryWindowMs, objects, root, lanes } = setup;
-  const container =
-    parts.container ??
-    (await openContainer(place, authorization, { retryWindowMs, traffic: new Traffic(1), onRetry: parts.log }));
-  const pace = new Pace();
-  const finder = objects ? openSharedObjects(objects) : createDirectFinder(container, pace);
-  const reader = new ContainerReader(container, finder, openLz4(), constants.geometry, pace, parts.overlay);
+  const { constants, objects, root, mounted, lanes, mayBlock } = setup;
+  const { container, overlay, log } = parts;
+  const reading = { geometry: constants.geometry, lz4: openLz4(), container, overlay, onRetry: log };
+  const { reader, close } = await openLaneReader(setup, authorization, reading);
+  const isRemote = isRemoteFileSystem(root);
   const context = createExportContext({
     constants,
     reader,
     isListed: objects !== undefined,
-    ways: parts.ways ?? { now: SYSTEM_CALLS, later: SYSTEM_CALLS_LATER, onWay: parts.log },
+    ways: parts.ways ?? {
+      now: SYSTEM_CALLS,
+      later: SYSTEM_CALLS_LATER,
+      isSlow: isRemote,
+      mayBlock: mayBlock || !isRemote,
+      onWay: (text) => log?.(text, true),
+    },
     root,
+    mounted,
     lanes,
     clock: parts.clock ?? systemClock,
   });
   const { stop } = context;
-  let closed: Promise<void> | undefined;
-  const close = () => {
-    // What a caller gave stays open.
-    closed ??= parts.container ? Promise.resolve() : container.close();
-    return closed;
-  };
   return createLane(EXPORT_EXECUTORS, context, {
     stop() {
       stop.asked = true;
@@ -92,6 +88,7 @@ export async function openExportLane(
     async close(idle) {
       await close();
       await idle;
+      if (!stop.abandoned) context.target.close();
     },
   });
 }

@@ -1,0 +1,86 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadWhole, runProgram, startProgram } from './support/program.js';
+import { mountSlowFs, type SlowFileSystem, whyNoSlowFs } from './support/slow-fs.js';
+import { removeTree } from './support/tree.js';
+
+const why = whyNoSlowFs();
+const base = mkdtempSync(join(tmpdir(), 'clfs-slow-target-'));
+const source = join(base, 'source');
+const container = join(base, 'container');
+const FILES = 40;
+
+describe.skipIf(why !== undefined)(`a call that never ends${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
+  let slow: SlowFileSystem;
+  beforeAll(async () => {
+    mkdirSync(source);
+    for (let file = 0; file < FILES; file++) writeFileSync(join(source, `file ${file}`), 'content');
+    // In a directory of its own: what is made in one is made one after another.
+    mkdirSync(join(source, 'below'));
+    writeFileSync(join(source, 'below', 'on-hold'), 'content');
+    await loadWhole(source, container, join(base, 'state'));
+    slow = mountSlowFs(200);
+  });
+  afterAll(() => {
+    slow?.unmount();
+    removeTree(base);
+  });
+
+  it.each([[], ['--threads=0']])(
+    'of the target does not keep export from ending when it is stopped %s',
+    async (...flags) => {
+      const name = `target${flags.length}`;
+      const target = join(slow.mountPoint, name);
+      const back = join(slow.back, name);
+      writeFileSync(slow.hold, '');
+      // The state is kept where calls end.
+      const state = `--state-path=${join(base, name)}`;
+      const { child, done } = startProgram('clfsload', ['export', container, target, state, ...flags]);
+      await until(() => existsSync(back) && readdirSync(back).length > FILES);
+      expect(await interrupted(child, done)).toBe(130);
+      rmSync(slow.hold);
+      const again = await runProgram('clfsload', ['export', container, target, state, '--new-session=false']);
+      expect(again.stdout).toMatch(/, 0 failed/);
+      const verified = await runProgram('clfsload', ['verify', back, container, '--content']);
+      expect(verified.stdout).toMatch(/^43 same, 0 different, 0 only in the source, 0 only in the container, 0 could/m);
+    },
+  );
+
+  it('of the source does not keep verify from ending when it is stopped', async () => {
+    for (let file = 0; file < FILES; file++) writeFileSync(join(slow.back, `file ${file}`), 'content');
+    mkdirSync(join(slow.back, 'below'));
+    writeFileSync(join(slow.back, 'below', 'on-hold'), 'content');
+    writeFileSync(slow.hold, '');
+    const report = join(base, 'report');
+    const args = ['verify', slow.mountPoint, container, '--content', `--report=${report}`];
+    const { child, done } = startProgram('clfsload', args);
+    await until(() => existsSync(report));
+    // By then it mostly waits for the call that never ends; the end is the same if it does not yet.
+    await sleep(1000);
+    expect(await interrupted(child, done)).toBe(130);
+    rmSync(slow.hold);
+  });
+});
+
+/** Stops a program by a signal. @returns its exit code; null when it had to be killed */
+async function interrupted(
+  child: ReturnType<typeof startProgram>['child'],
+  done: ReturnType<typeof startProgram>['done'],
+): Promise<number | null> {
+  child.kill('SIGINT');
+  const killer = setTimeout(() => child.kill('SIGKILL'), 60_000);
+  const { code } = await done;
+  clearTimeout(killer);
+  return code;
+}
+
+/** Waits for something to be so, for up to a minute. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo(); tries++) {
+    if (tries > 1200) throw new Error('It has not become so within a minute.');
+    await sleep(50);
+  }
+}
