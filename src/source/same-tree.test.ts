@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openPosixSource } from './posix-source.js';
 import { differenceFrom, evidenceOf } from './same-tree.js';
+import { EVERYTHING } from './selection.js';
 import { pathOfDevice, withDevicesOf } from './shared-devices.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-same-tree-'));
@@ -30,12 +31,49 @@ describe('a tree', () => {
     const root = makeTree('one');
     const evidence = evidenceOf(open(root));
     expect(differenceFrom(evidence, open(makeTree('another')))).toContain('the root has inode');
+    rmSync(join(root, 'directory'), { recursive: true });
     renameSync(join(root, 'file'), join(root, 'former'));
     writeFileSync(join(root, 'file'), '');
-    expect(differenceFrom(evidence, open(root))).toContain('"file" is another entry there');
+    expect(differenceFrom(evidence, open(root))).toMatch(/another tree: .* is (?:another entry|not) there/);
     rmSync(join(root, 'file'));
-    rmSync(join(root, 'directory'), { recursive: true });
     expect(differenceFrom(evidence, open(root))).toContain('is not there');
+  });
+
+  it('stays the same while some of its entries are written anew, or go', () => {
+    const root = makeTree('moving');
+    for (const name of ['a', 'b', 'c']) writeFileSync(join(root, name), '');
+    const evidence = evidenceOf(open(root));
+    for (const name of ['a', 'b']) {
+      writeFileSync(join(root, 'new'), '');
+      renameSync(join(root, 'new'), join(root, name));
+    }
+    expect(differenceFrom(evidence, open(root))).toBeUndefined();
+    rmSync(join(root, 'c'));
+    expect(differenceFrom(evidence, open(root))).toContain('its source is another tree');
+  });
+
+  it('is not seen as a whole where something is not mounted, unless that is left out', () => {
+    const root = makeTree('mounted');
+    const mounted = join(root, 'directory', 'mounted');
+    mkdirSync(mounted);
+    const hex = Buffer.from('directory/mounted').toString('hex');
+    const driver = { ...open(root), place: () => ({ root: { source: '' }, mounts: { [hex]: 'a file system' } }) };
+    const evidence = evidenceOf(driver);
+    expect(differenceFrom(evidence, open(root))).toBeUndefined();
+    const without = ['directory', 'directory/mounted'].map((path) => ({ ...EVERYTHING, excludePaths: [path] }));
+    const selections = [
+      ...without,
+      { ...EVERYTHING, excludePatterns: ['mount*'] },
+      { ...EVERYTHING, oneFileSystem: true },
+    ];
+    const others = selections.map((selection) => evidenceOf(driver, selection));
+    // What is there now is what is below the mount point.
+    renameSync(mounted, join(base, 'what was mounted'));
+    mkdirSync(mounted);
+    expect(differenceFrom(evidence, open(root))).toMatch(/lacks what is mounted at "directory\/mounted"/);
+    rmSync(mounted, { recursive: true });
+    expect(differenceFrom(evidence, open(root))).toMatch(/lacks what is mounted at "directory\/mounted"/);
+    for (const other of others) expect(differenceFrom(other, open(root))).toBeUndefined();
   });
 });
 

@@ -1,5 +1,6 @@
 import { isClfsError } from '../error.js';
 import { quotePath } from '../text/escape-path.js';
+import { EVERYTHING, type Selection, type SelectionRule, selectionRules } from './selection.js';
 import type { SourceDirectory, SourceTree } from './source-tree.js';
 
 /** What another machine must find if it sees the same tree. Plain data. */
@@ -10,6 +11,16 @@ export interface TreeEvidence {
   readonly bornNs: bigint;
   /** Some entries of the root. */
   readonly samples: readonly Sample[];
+  /** What is mounted below it: another machine that lacks it would see an empty directory in its place. */
+  readonly mounts: readonly MountPoint[];
+}
+
+interface MountPoint {
+  /** Below the root. */
+  readonly path: Uint8Array;
+  /** Of the root of what is mounted there. */
+  readonly inode: bigint;
+  readonly bornNs: bigint;
 }
 
 interface Sample {
@@ -24,8 +35,13 @@ const MOST_SAMPLES = 16;
 const DIRECTORY = 2;
 const REGULAR = 1;
 
-/** Looks at a tree, so that another machine can tell whether it sees the same. @throws ClfsError `entry` */
-export function evidenceOf(source: SourceTree): TreeEvidence {
+/**
+ * Looks at a tree, so that another machine can tell whether it sees the same.
+ *
+ * @param selection what of it is wanted
+ * @throws ClfsError `entry`
+ */
+export function evidenceOf(source: SourceTree, selection: Selection = EVERYTHING): TreeEvidence {
   const root = source.openDirectory(Buffer.alloc(0));
   try {
     const { device, inode, bornNs } = root.attributes();
@@ -38,7 +54,7 @@ export function evidenceOf(source: SourceTree): TreeEvidence {
       }
       if (samples.length === MOST_SAMPLES) break;
     }
-    return { device, inode, bornNs, samples };
+    return { device, inode, bornNs, samples, mounts: mountsOf(source, selection) };
   } finally {
     root.close();
   }
@@ -57,24 +73,78 @@ export function differenceFrom(evidence: TreeEvidence, source: SourceTree): stri
       return `its source is another tree: the root has inode ${inode}, not ${evidence.inode}`;
     if (bornNs !== 0n && evidence.bornNs !== 0n && bornNs !== evidence.bornNs)
       return 'its source is another tree: the root was made at another time';
-    let found = 0;
-    for (const wanted of evidence.samples) {
-      const name = Buffer.from(wanted.name);
-      const sample = sampleOf(source, root, name);
-      if (!sample) continue;
-      found++;
-      if (sample.inode !== wanted.inode || sample.type !== wanted.type)
-        return `its source is another tree: ${quotePath(name)} is another entry there`;
-      if (wanted.readable && !sample.readable)
-        return `it may not read ${quotePath(name)} of the source, which the driver may: run it as the same user, with the same rights`;
-    }
-    if (evidence.samples.length > 0 && found === 0)
-      return `its source is another tree: ${quotePath(evidence.samples[0].name)} is not there`;
+    const different = sampleDifference(evidence.samples, source, root) ?? mountDifference(evidence.mounts, source);
+    if (different !== undefined) return different;
     return undefined;
   } finally {
     root.close();
   }
 }
+
+/** Entries come and go while a job runs, or are written anew: it is another tree where most of them are not the same. */
+function sampleDifference(wanted: readonly Sample[], source: SourceTree, root: SourceDirectory): string | undefined {
+  let same = 0;
+  let other = '';
+  for (const { name: bytes, inode, type, readable } of wanted) {
+    const name = Buffer.from(bytes);
+    const sample = sampleOf(source, root, name);
+    if (sample?.inode !== inode || sample.type !== type)
+      other = `${quotePath(name)} is ${sample ? 'another entry' : 'not'} there`;
+    else if (readable && !sample.readable)
+      return `it may not read ${quotePath(name)} of the source, which the driver may: run it as the same user, with the same rights`;
+    else same++;
+  }
+  return same * 2 < wanted.length ? `its source is another tree: ${other}` : undefined;
+}
+
+function mountsOf(source: SourceTree, selection: Selection): readonly MountPoint[] {
+  if (selection.oneFileSystem) return [];
+  const rules = selectionRules(selection);
+  return Object.keys(source.place?.()?.mounts ?? {}).flatMap((hex) => {
+    const path = Buffer.from(hex, 'hex');
+    const identity = isLeftOut(path, rules) ? undefined : identityAt(source, path);
+    return identity ? [{ path, ...identity }] : [];
+  });
+}
+
+function mountDifference(wanted: readonly MountPoint[], source: SourceTree): string | undefined {
+  for (const { path: bytes, inode, bornNs } of wanted) {
+    const path = Buffer.from(bytes);
+    const here = identityAt(source, path);
+    if (here?.inode !== inode || (bornNs !== 0n && here.bornNs !== 0n && here.bornNs !== bornNs))
+      return `its source lacks what is mounted at ${quotePath(path)} on the driver's machine: mount it, or leave it out everywhere`;
+  }
+  return undefined;
+}
+
+/** @returns undefined when there is no directory that can be opened */
+function identityAt(source: SourceTree, path: Buffer): Pick<MountPoint, 'inode' | 'bornNs'> | undefined {
+  try {
+    const directory = source.openDirectory(path);
+    try {
+      const { inode, bornNs } = directory.attributes();
+      return { inode, bornNs };
+    } finally {
+      directory.close();
+    }
+  } catch (error) {
+    if (isClfsError(error, 'entry')) return undefined;
+    throw error;
+  }
+}
+
+function isLeftOut(path: Buffer, rules: readonly SelectionRule[]): boolean {
+  for (let at = 0; at < path.length; ) {
+    const slash = path.indexOf(SLASH, at);
+    const end = slash < 0 ? path.length : slash;
+    const name = path.subarray(at, end);
+    if (rules.some(({ matches }) => matches(path.subarray(0, Math.max(0, at - 1)), name))) return true;
+    at = end + 1;
+  }
+  return false;
+}
+
+const SLASH = 0x2f;
 
 function sampleOf(source: SourceTree, root: SourceDirectory, name: Buffer): Sample | undefined {
   try {
