@@ -17,6 +17,7 @@ import { encoderOf } from '../worker/encoder.js';
 import { THREAD_ENTRY, type ThreadLaneSetup } from '../worker/open-lane.js';
 import type { RemoteLoadSetup } from '../worker/remote-setup.js';
 import type { LoadKinds } from '../worker/tasks.js';
+import { StuckSource } from './stuck-source.js';
 import type { WorkerOptions } from './worker-options.js';
 
 /** What a member needs of its machine. To be closed: nothing is sent after that. */
@@ -25,7 +26,7 @@ export interface MemberLanes
   close(): Promise<void>;
 }
 
-/** A thread that is silent for so long waits for a file system that does not answer. */
+/** A thread that is silent for so long hangs, in whatever. */
 const STUCK_MS = 120_000;
 /** Until a worker takes part, a service that does not answer is an error soon. */
 const FIRST_RETRY_WINDOW_MS = 15_000;
@@ -68,6 +69,7 @@ export async function openMemberLanes(setup: RemoteLoadSetup, options: WorkerOpt
     await requireContainer(setup, parsed.place, authorization, traffic);
     const opened = identity;
     const gauge = new SourceGauge(threads);
+    const stuckSource = new StuckSource(gauge, systemClock);
     const runner = createThreadRunner<LoadKinds, ThreadLaneSetup, Authorization>({
       lanes: threads,
       entry: THREAD_ENTRY,
@@ -92,7 +94,7 @@ export async function openMemberLanes(setup: RemoteLoadSetup, options: WorkerOpt
       lease,
       runner,
       counters: () => countersOf(traffic),
-      stuck: () => stuckText(lease),
+      stuck: () => stuckSource.look() ?? stuckText(lease),
       setCap: (megabitsPerSecond) => {
         traffic.capMbps[0] = megabitsPerSecond;
       },
@@ -128,7 +130,7 @@ async function requireContainer(
 function stuckText(lease: Lease): string | undefined {
   const silentMs = lease.silentMs(systemClock.monotonic());
   if (silentMs < STUCK_MS) return undefined;
-  return `a thread has not answered for ${Math.round(silentMs / 1000)} s (does the file system of the source answer?)`;
+  return `a thread has not answered for ${Math.round(silentMs / 1000)} s (does the file system of the source, or of the container, answer?)`;
 }
 
 function countersOf(traffic: Traffic): ReturnType<MemberLanes['counters']> {

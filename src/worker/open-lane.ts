@@ -83,7 +83,12 @@ export async function openLoadLane(
   const rateLimit = remote || capMbps ? createRateLimit(capMbps ?? 0, traffic) : undefined;
   const lease = remote && new Lease(remote.lease);
   const maySend = lease && maySendBy(lease);
-  if (remote) setInterval(() => lease?.showAlive(remote.lane, systemClock.monotonic()), ALIVE_MS).unref();
+  if (remote) {
+    const showAlive = () => lease?.showAlive(remote.lane, systemClock.monotonic());
+    // Its first call may be the one that hangs.
+    showAlive();
+    setInterval(showAlive, ALIVE_MS).unref();
+  }
   const service = {
     retryWindowMs,
     concurrency,
