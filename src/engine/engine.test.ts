@@ -335,16 +335,25 @@ describe('the engine', () => {
       plan.waiting.push(work('note', { task, units: 1024, done: (result) => void seen.push(result) }));
     const running = run();
     await turns();
-    expect(runner.submitted).toEqual([]);
+    // One waits for whoever comes.
+    expect(runner.submitted).toHaveLength(1);
     expect(plan.stages).toBe(1);
     runner.onSubmit = (ticket, { kind, task }) => {
       if (kind === 'note') runner.events?.done(ticket, { kind, result: task });
     };
     runner.events?.remoteLanes(1);
+    runner.events?.done(runner.submitted[0].ticket, { kind: 'note', result: 'a' });
     await running;
     expect(seen).toEqual(['a', 'b']);
     // The lane behind its own stands for all that are elsewhere.
     expect(runner.submitted.map(({ lane }) => lane)).toEqual([1, 1]);
+  });
+
+  it('ends without lanes elsewhere, where they alone work, when there is nothing left to do', async () => {
+    const { plan, run } = setUp(1, { onlyRemote: true });
+    plan.stages = 3;
+    await run();
+    expect(plan.stages).toBe(0);
   });
 
   it('fills lanes elsewhere as they come, and its own beside them', async () => {

@@ -211,11 +211,13 @@ export class Engine<M extends Kinds<M>> {
     const begun = this.#clock.monotonic();
     const events = this.#events;
     this.#events = [];
-    const turn = new EngineTurn<M>(this.#allLanesCount, (reason) => this.#stop(reason));
+    const turn = new EngineTurn<M>(Math.max(1, this.#allLanesCount), (reason) => this.#stop(reason));
     let asked = false;
     this.#store.transact(() => {
       for (const event of events) this.#apply(event, turn);
       turn.room += this.#room();
+      // Where nobody is there to work, a piece of work waits for who comes; if there is none left, nobody need come.
+      if (turn.room <= 0 && this.#isDeserted) turn.room = 1;
       asked = turn.room > 0;
       if (!this.#stopping) this.#plan.next(turn);
     });
@@ -290,6 +292,11 @@ export class Engine<M extends Kinds<M>> {
   #ownRoom(): number {
     const { first, end } = this.#working;
     return this.#lanes.slice(first, end).reduce((sum, units) => sum + Math.max(0, LANE_UNITS - units), 0);
+  }
+
+  /** Whether all work is left to lanes elsewhere, there is none, and nothing waits for one. */
+  get #isDeserted(): boolean {
+    return this.#onlyRemote && this.#remoteLanes === 0 && this.#running.size === 0;
   }
 
   get #hasRemote(): boolean {
