@@ -25,11 +25,11 @@ export interface RateLimit {
 /**
  * A rate limit over the shared memory of `traffic`: each sender reserves the next stretch of time on the wire.
  *
- * @param megabitsPerSecond 0: what `traffic.capMbps` says at each time, which may be no limit
+ * @param megabitsPerSecond as long as `traffic.capMbps` does not say otherwise; 0: no limit until it does
  */
 export function createRateLimit(megabitsPerSecond: number, traffic: Traffic): RateLimit {
   const nanosecondsPerByte = () => {
-    const rate = megabitsPerSecond || traffic.capMbps[0];
+    const rate = traffic.capMbps[0] || megabitsPerSecond;
     return rate > 0 ? 8000 / rate : 0;
   };
   return {

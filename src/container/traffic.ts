@@ -24,7 +24,7 @@ export class Traffic {
   readonly #slot: number;
   /** Nanosecond at which the wire is free again; shared by all threads. */
   readonly wireFreeAt: BigInt64Array;
-  /** The rate that all threads are to keep together, in megabits per second, where it changes; 0: none, or a fixed one. */
+  /** The rate that all threads are to keep together now, in megabits per second; 0: none, or the one they began with. */
   readonly capMbps: Float64Array;
 
   constructor(slots: number);

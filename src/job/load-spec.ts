@@ -56,7 +56,7 @@ export interface RunSettings {
   readonly lateArrivalMs?: number;
   /**
    * Server by which workers on other machines take part, `nats://HOST:PORT` or `tls://HOST:PORT`, without credentials.
-   * Default: none.
+   * Default, and with an empty text: none.
    */
   readonly workers?: string;
   /** How long these go on without an answer of the driver, in milliseconds. Default 30,000. */

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Traffic } from '../container/traffic.js';
-import { isClfsError } from '../error.js';
+import { ClfsError, isClfsError } from '../error.js';
+import type { RunSettings } from '../job/load-spec.js';
 import type { DriverLink } from '../remote/link.js';
 import type { WorkerCounters } from '../remote/messages.js';
 import { natsOptions } from '../remote/nats-options.js';
@@ -16,6 +17,20 @@ import type { OpenJob } from './open-job.js';
 
 /** How long workers go on without an answer of their driver, where nothing else is said, in milliseconds. */
 export const LEASE_MS = 30_000;
+
+/** A beat a second, and what it takes to be answered, must have room in it. */
+const SHORTEST_LEASE_MS = 1000;
+
+/** Refuses workers that cannot be, before anything begins. @throws ClfsError `usage` */
+export function requireWorkers({ workers, leaseMs = LEASE_MS }: RunSettings): void {
+  if (!workers) return;
+  natsOptions(workers);
+  if (leaseMs < SHORTEST_LEASE_MS)
+    throw new ClfsError(
+      'usage',
+      '--worker-lease takes a second at least: a worker says once a second that it is there.',
+    );
+}
 
 /** What lanes elsewhere are opened with. */
 export interface LoadWorkersParts {
@@ -43,7 +58,7 @@ export async function openLoadWorkers(
   const epoch = `${jobId.slice(0, 8)}-${randomBytes(6).toString('hex')}`;
   const open = link ?? (await openServer(settings.workers ?? '', { job: jobId.slice(0, 8), epoch }));
   const { retryWindowMs, lateArrivalMs } = settings;
-  const source: TreeEvidence = evidenceOf(resources.source);
+  const source: TreeEvidence = evidenceOf(resources.source, job.spec.selection);
   const all: RemoteLoadSetup = {
     ...setup,
     kind: 'load',
@@ -60,6 +75,9 @@ export async function openLoadWorkers(
     setup: all,
     capMbps: settings.capMbps ?? 0,
     ownLanes,
+    ownShare: (megabitsPerSecond) => {
+      traffic.capMbps[0] = megabitsPerSecond;
+    },
     refusal: ({ user, clockMs }) => whyNot(user, clockMs, clock),
     report,
     counted: (counters) => addTraffic(traffic, counters, clock),

@@ -33,7 +33,7 @@ import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { startEstimate } from './estimate.js';
 import { JobContext } from './job-context.js';
-import { openLoadWorkers } from './load-workers.js';
+import { openLoadWorkers, requireWorkers } from './load-workers.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type OpenJob, resumeJob } from './open-job.js';
 import { LOAD_CHECKS, type LoadOptions, type LoadSummary } from './options.js';
@@ -67,7 +67,10 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     lz4,
     hooks: internals?.hooks ?? {},
     random: internals?.random,
-    check: (spec, settings) => requirePlaces({ spec, settings, options }),
+    check(spec, settings) {
+      requirePlaces({ spec, settings, options });
+      if (!internals?.workers) requireWorkers(settings);
+    },
     open: (spec, settings) =>
       openResources({ spec, settings, options, signal, log: (text, detail) => note(redact(text), detail) }),
   });
@@ -160,7 +163,7 @@ async function openPool(
   link: DriverLink | undefined,
 ): Promise<RemotePool<LoadKinds> | undefined> {
   const { resources, spec, settings } = job;
-  if (settings.workers === undefined) return undefined;
+  if (!settings.workers) return undefined;
   const { destination, threads } = resources;
   return openLoadWorkers(
     {

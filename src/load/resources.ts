@@ -88,7 +88,7 @@ export async function openResources({ spec, settings, options, signal, log }: Re
   let identity: Identity | undefined;
   let made: string | undefined;
   const threads = settings.threads ?? Math.min(MOST_THREADS, availableParallelism());
-  const traffic = new Traffic(threads + (settings.workers === undefined ? 2 : 3));
+  const traffic = new Traffic(threads + (settings.workers ? 3 : 2));
   const service = {
     retryWindowMs: FIRST_RETRY_WINDOW_MS,
     traffic,

@@ -176,7 +176,7 @@ export class Session {
       store: job.state,
       clock,
       allLanes: Boolean(job.settings.concurrency),
-      onlyRemote: job.settings.workers !== undefined && job.settings.threads === 0,
+      onlyRemote: Boolean(job.settings.workers) && job.settings.threads === 0,
       cancelled: stopped,
     });
     const { watch } = this.#parts;
@@ -325,7 +325,7 @@ export class Session {
   #remoteLateMs(): number | undefined {
     const { settings, state, resources } = this.#parts.job;
     const { settled, remoteLateMs = 0 } = state.record;
-    const own = settings.workers === undefined ? 0 : (settings.leaseMs ?? LEASE_MS) + resources.remoteLateArrivalMs;
+    const own = !settings.workers ? 0 : (settings.leaseMs ?? LEASE_MS) + resources.remoteLateArrivalMs;
     return Math.max(own, settled ? 0 : remoteLateMs) || undefined;
   }
 

@@ -9,6 +9,8 @@ export interface Listener {
   candidate(bytes: Uint8Array): Uint8Array | undefined;
   /** A worker asks. `answer` may be called later, or never: who asked will ask again. */
   question(bytes: Uint8Array, answer: (bytes: Uint8Array) => void): void;
+  /** The server does not permit something that a driver needs. */
+  refused(reason: string): void;
   /** The way to the workers is open, or closed. */
   connected(open: boolean): void;
 }
@@ -43,7 +45,7 @@ export interface WorkerLink {
   apply(bytes: Uint8Array, waitMs: number): Promise<Uint8Array | undefined>;
   /** Asks a driver. @returns undefined when there was no answer in time */
   ask(epoch: string, bytes: Uint8Array, waitMs: number): Promise<Uint8Array | undefined>;
-  /** Waits for tickets, up to `most` of them, for `waitMs`. Trouble is as if there were none. */
-  pull(queue: string, most: number, waitMs: number, found: (delivery: Delivery) => void): Promise<void>;
+  /** Waits for tickets, up to `most` of them, for `waitMs`. @returns what trouble there was; it is as if there were none */
+  pull(queue: string, most: number, waitMs: number, found: (delivery: Delivery) => void): Promise<string | undefined>;
   close(): Promise<void>;
 }

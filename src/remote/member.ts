@@ -5,6 +5,7 @@ import type { Clock } from '../time/clock.js';
 import type { Delivery, WorkerLink } from './link.js';
 import { type Answer, decode, encode, type Failure, type Question, type WorkerCounters } from './messages.js';
 import { Outbox } from './outbox.js';
+import { readAnswer } from './read-messages.js';
 
 /** What holds until when a worker may send; see `container/lease.ts`. */
 interface Lease {
@@ -43,6 +44,9 @@ const BEAT_MS = 1000;
 const ANSWER_MS = 2000;
 const PULL_MS = 1500;
 const LOOK_MS = 200;
+/** Whose last answer is not older hears of the driver. */
+const HEARD_MS = 3000;
+const TROUBLE_MS = 30_000;
 
 /** Takes part in a job until it is over, the driver is not heard of any more, or a lane breaks. */
 export class Member<M extends Kinds<M>> {
@@ -89,7 +93,9 @@ export class Member<M extends Kinds<M>> {
     });
     const begun = this.#now();
     const answer = await this.#ask({ say: 'begin', worker });
-    if (answer?.to !== 'begin') return { why: 'over', text: 'the driver does not want it' };
+    // It may have been heard, and be waited for.
+    if (!answer) return { why: 'lease', text: 'the driver does not answer' };
+    if (answer.to !== 'begin') return { why: 'over', text: 'the driver does not want it' };
     lease.extend(begun, this.#parts.leaseMs);
     void this.#beat();
     void this.#look();
@@ -110,6 +116,7 @@ export class Member<M extends Kinds<M>> {
     while (!this.#isOver) {
       const asked = this.#now();
       const answer = await this.#ask({ say: 'here', worker, counters: counters() }, Math.min(ANSWER_MS, leaseMs / 3));
+      if (this.#isOver || this.#hasRunOut()) return;
       if (answer?.to === 'here') {
         lease.extend(asked, leaseMs);
         this.#queue = answer.queue;
@@ -132,19 +139,29 @@ export class Member<M extends Kinds<M>> {
 
   /** Looks often whether the lease holds. */
   async #look(): Promise<void> {
-    const { clock, lease, signal, stuck } = this.#parts;
-    while (!this.#isOver) {
+    const { clock, signal, stuck } = this.#parts;
+    while (!this.#isOver && !this.#hasRunOut()) {
       const stuckText = stuck?.();
-      if (lease.leftMs(this.#now()) <= 0) this.#end({ why: 'lease', text: 'the driver has not answered in time' });
-      else if (stuckText !== undefined) this.#end({ why: 'stuck', text: stuckText });
+      if (stuckText !== undefined) this.#end({ why: 'stuck', text: stuckText });
       else if (signal.aborted && this.#tasks.size + this.#taking.size === 0)
         this.#end({ why: 'left', text: 'it was told to end' });
       await clock.sleep(LOOK_MS);
     }
   }
 
+  /**
+   * Whether the lease has run out: then all is over, whatever comes after that. A lease that went on would hide that a
+   * lane has held something back meanwhile, and what it tells of that would be taken for the end of the job.
+   */
+  #hasRunOut(): boolean {
+    if (this.#parts.lease.leftMs(this.#now()) > 0) return false;
+    this.#end({ why: 'lease', text: 'the driver has not answered in time' });
+    return true;
+  }
+
   async #pull(): Promise<void> {
     const { clock, link, lease, leaseMs, laneUnits, signal } = this.#parts;
+    this.#pulledMs = clock.monotonic();
     while (!this.#isOver) {
       const free = this.#lanes.filter((units) => units < laneUnits).length - this.#taking.size;
       const mayTake = this.#wish === 'work' && !signal.aborted && this.#queue !== '';
@@ -153,10 +170,21 @@ export class Member<M extends Kinds<M>> {
         await Promise.race([clock.sleep(LOOK_MS), this.#freed()]);
         continue;
       }
-      await link.pull(this.#queue, free, PULL_MS, (delivery) => void this.#take(delivery));
+      const queue = this.#queue;
+      const trouble = await link.pull(queue, free, PULL_MS, (delivery) => void this.#take(delivery));
+      this.#judge(trouble, queue);
     }
   }
 
+  /** One that hears of the driver, and not of tickets, is of no use, and somebody should know. */
+  #judge(trouble: string | undefined, queue: string): void {
+    const now = this.#parts.clock.monotonic();
+    const isHeard = this.#parts.lease.leftMs(this.#now()) > this.#parts.leaseMs - HEARD_MS;
+    if (trouble === undefined || !isHeard || queue !== this.#queue) this.#pulledMs = now;
+    else if (now - this.#pulledMs > TROUBLE_MS) this.#end({ why: 'stuck', text: `it cannot take tasks: ${trouble}` });
+  }
+
+  #pulledMs = 0;
   #wakePull: (() => void) | undefined;
 
   #freed(): Promise<void> {
@@ -185,6 +213,8 @@ export class Member<M extends Kinds<M>> {
         pieces.push(answer.bytes);
       }
       this.#begin(ticket, units, decode<TaskMessage<M>>(pieces.length === 1 ? pieces[0] : Buffer.concat(pieces)));
+    } catch (error) {
+      this.#end({ why: 'broken', text: messageOf(error) });
     } finally {
       this.#taking.delete(ticket);
       this.#wakePull?.();
@@ -209,7 +239,7 @@ export class Member<M extends Kinds<M>> {
   #tell(ticket: number, what: 'failed', told: Failure): void;
   #tell(ticket: number, what: 'part' | 'done' | 'failed', told: unknown): void {
     const task = this.#tasks.get(ticket);
-    if (!task || this.#isOver) return;
+    if (!task || this.#isOver || this.#hasRunOut()) return;
     const sent = task.outbox.add(what, encode(told));
     if (what === 'part') return;
     void sent.then(() => {
@@ -236,7 +266,7 @@ export class Member<M extends Kinds<M>> {
   async #ask(question: Question, waitMs = ANSWER_MS): Promise<Answer | undefined> {
     const { link, epoch } = this.#parts;
     const answer = await link.ask(epoch, encode(question), waitMs);
-    return answer && decode<Answer>(answer);
+    return answer && readAnswer(answer);
   }
 }
 

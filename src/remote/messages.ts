@@ -20,6 +20,8 @@ export interface Candidate {
   readonly user: number;
   /** Its clock, in milliseconds since 1970. */
   readonly clockMs: number;
+  /** Epochs of drivers that it is not for: they leave it to others. */
+  readonly refusedBy?: readonly string[];
 }
 
 /** What a driver answers to one who asks for work. Sent as JSON. */

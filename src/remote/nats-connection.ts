@@ -1,17 +1,43 @@
-import { type ConnectionOptions, connect, credsAuthenticator, type NatsConnection } from '@nats-io/transport-node';
+import {
+  type ConnectionOptions,
+  connect,
+  credsAuthenticator,
+  errors,
+  type NatsConnection,
+} from '@nats-io/transport-node';
 import { ClfsError, messageOf } from '../error.js';
+import { systemClock } from '../time/clock.js';
 import type { NatsOptions } from './nats-options.js';
 
 const CONNECT_MS = 5000;
 const RECONNECT_MS = 500;
 
+/** How somebody waits for a server that is not there yet. */
+export interface Patience {
+  /** Ends the waiting. */
+  readonly signal: AbortSignal;
+  /** Told once that the server does not answer. */
+  report(text: string): void;
+}
+
 /**
  * Connects to a server; from then on again and again, without end.
  *
- * @param patient wait for a server that is not there yet
- * @throws ClfsError `workers` when there is none, or it refuses
+ * @param patience wait for a server that is not there yet
+ * @returns undefined when the waiting was ended
+ * @throws ClfsError `workers` when there is none and nobody waits, or it refuses
  */
-export async function connectNats(options: NatsOptions, name: string, patient: boolean): Promise<NatsConnection> {
+export async function connectNats(
+  options: NatsOptions,
+  name: string,
+  patience: Patience,
+): Promise<NatsConnection | undefined>;
+export async function connectNats(options: NatsOptions, name: string): Promise<NatsConnection>;
+export async function connectNats(
+  options: NatsOptions,
+  name: string,
+  patience?: Patience,
+): Promise<NatsConnection | undefined> {
   const { servers, tls, user, pass, token, credentials, inboxPrefix } = options;
   const wanted: ConnectionOptions = {
     servers: servers.split(','),
@@ -19,7 +45,6 @@ export async function connectNats(options: NatsOptions, name: string, patient: b
     timeout: CONNECT_MS,
     reconnectTimeWait: RECONNECT_MS,
     maxReconnectAttempts: -1,
-    waitOnFirstConnect: patient,
     pingInterval: 5000,
     maxPingOut: 2,
     ignoreAuthErrorAbort: true,
@@ -30,13 +55,15 @@ export async function connectNats(options: NatsOptions, name: string, patient: b
     ...(credentials ? { authenticator: credsAuthenticator(credentials) } : {}),
     ...(inboxPrefix === undefined ? {} : { inboxPrefix }),
   };
-  try {
-    return await connect(wanted);
-  } catch (cause) {
-    throw new ClfsError(
-      'workers',
-      `Cannot reach the server of the workers at ${servers}: ${messageOf(cause)}. Is nats-server running there (with -js), and do CLFSLOAD_NATS_… say who connects?`,
-      { cause },
-    );
+  for (let tries = 1; patience?.signal.aborted !== true; tries++) {
+    try {
+      return await connect(wanted);
+    } catch (cause) {
+      const text = `Cannot reach the server of the workers at ${servers}: ${messageOf(cause)}. Is nats-server running there (with -js), and do CLFSLOAD_NATS_… say who connects?`;
+      if (!patience || cause instanceof errors.AuthorizationError) throw new ClfsError('workers', text, { cause });
+      if (tries === 1) patience.report(`${text} It is tried again and again.`);
+      await systemClock.sleep(RECONNECT_MS, patience.signal);
+    }
   }
+  return undefined;
 }

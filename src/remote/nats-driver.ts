@@ -8,7 +8,7 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import type { Msg, NatsConnection } from '@nats-io/transport-node';
+import { errors, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { ClfsError, messageOf } from '../error.js';
 import type { DriverLink, Listener } from './link.js';
 import { connectNats } from './nats-connection.js';
@@ -18,6 +18,8 @@ import { APPLY_SUBJECT, askSubject, CONSUMER, taskSubject } from './nats-subject
 /** A worker says so quickly that it has a ticket that one which it has not is given out again after this. */
 const ACCEPT_MS = 10_000;
 const AGAIN_MS = 500;
+/** How often it is looked whether the stream still has what was offered. */
+const LOOK_MS = 5000;
 const PUBLISH_MS = 3000;
 /** A ticket is a number. */
 const TICKET_BYTES = 1024;
@@ -33,7 +35,7 @@ export async function openNatsDriver(
   options: NatsOptions,
   { job, epoch }: { readonly job: string; readonly epoch: string },
 ): Promise<DriverLink> {
-  const connection = await connectNats(options, `clfsload driver ${epoch}`, false);
+  const connection = await connectNats(options, `clfsload driver ${epoch}`);
   try {
     const manager = await jetstreamManager(connection);
     const link = new NatsDriver(connection, manager, `CLFS_${job}`, epoch);
@@ -86,11 +88,15 @@ class NatsDriver implements DriverLink {
     for await (const name of this.#manager.streams.names())
       if (name.startsWith(`${this.#job}_`)) await this.#manager.streams.delete(name).catch(() => false);
     await this.#makeStream();
-    this.#connection.subscribe(APPLY_SUBJECT, { callback: (_error, message) => this.#apply(message) });
-    this.#connection.subscribe(askSubject(this.#epoch), {
-      callback: (_error, message) => this.#listener?.question(message.data, (bytes) => void message.respond(bytes)),
+    this.#subscribe(APPLY_SUBJECT, (message) => {
+      const answer = this.#listener?.candidate(message.data);
+      if (answer) message.respond(answer);
+    });
+    this.#subscribe(askSubject(this.#epoch), (message) => {
+      this.#listener?.question(message.data, (bytes) => void message.respond(bytes));
     });
     void this.#watch();
+    void this.#watchStream();
   }
 
   listen(listener: Listener): void {
@@ -115,9 +121,13 @@ class NatsDriver implements DriverLink {
     await this.#connection.close().catch(() => undefined);
   }
 
-  #apply(message: Msg): void {
-    const answer = this.#listener?.candidate(message.data);
-    if (answer) message.respond(answer);
+  #subscribe(subject: string, heard: (message: Msg) => void): void {
+    this.#connection.subscribe(subject, {
+      callback: (error, message) => {
+        // Of what is refused the connection tells.
+        if (!error) heard(message);
+      },
+    });
   }
 
   /** A stream that was lost is never made again under its name: late words on the old one would be taken for the new. */
@@ -140,7 +150,7 @@ class NatsDriver implements DriverLink {
     });
     const former = this.#stream;
     this.#stream = stream;
-    this.#toPublish = [...this.#offered].map((ticket) => this.#offerOf(ticket));
+    this.#toPublish = this.#allOffers();
     if (former !== '') await this.#manager.streams.delete(former).catch(() => false);
     this.#publishNext();
   }
@@ -176,14 +186,33 @@ class NatsDriver implements DriverLink {
 
   /** Follows the connection: after the server was away it may have forgotten everything. */
   async #watch(): Promise<void> {
-    for await (const { type } of this.#connection.status()) {
+    for await (const status of this.#connection.status()) {
       if (this.#closed) return;
-      if (type === 'disconnect') this.#listener?.connected(false);
-      else if (type === 'reconnect') {
+      if (status.type === 'error' && status.error instanceof errors.PermissionViolationError)
+        this.#listener?.refused(messageOf(status.error));
+      else if (status.type === 'disconnect') this.#listener?.connected(false);
+      else if (status.type === 'reconnect') {
         this.#listener?.connected(true);
         void this.#requireStream();
       }
     }
+  }
+
+  /** Looks from time to time: a stream that somebody removes or empties takes tickets with it without a word. */
+  async #watchStream(): Promise<void> {
+    for (let wasEmpty = false; !this.#closed; await delay(LOOK_MS)) {
+      const isQuiet = this.#offered.size > 0 && this.#toPublish.length + this.#underWay === 0;
+      const held = isQuiet ? await this.#held().catch(() => 1) : 1;
+      if (held === undefined) await this.#requireStream();
+      // What was taken just now is not in it either: that is withdrawn soon.
+      if (held === 0 && wasEmpty) this.#toPublish = this.#allOffers();
+      this.#publishNext();
+      wasEmpty = held === 0 && !wasEmpty;
+    }
+  }
+
+  #allOffers() {
+    return [...this.#offered].map((ticket) => this.#offerOf(ticket));
   }
 
   /** Makes a new stream if there is none; tries until that is known. */
@@ -197,7 +226,7 @@ class NatsDriver implements DriverLink {
   async #renew(): Promise<void> {
     while (!this.#closed) {
       try {
-        if (!(await this.#hasStream())) await this.#makeStream();
+        if ((await this.#held()) === undefined) await this.#makeStream();
         return;
       } catch {
         await delay(AGAIN_MS);
@@ -205,12 +234,13 @@ class NatsDriver implements DriverLink {
     }
   }
 
-  async #hasStream(): Promise<boolean> {
+  /** @returns how many tickets the stream has; undefined when there is none any more */
+  async #held(): Promise<number | undefined> {
     try {
-      await this.#manager.consumers.info(this.#stream, CONSUMER);
-      return true;
+      const { num_pending, num_ack_pending } = await this.#manager.consumers.info(this.#stream, CONSUMER);
+      return num_pending + num_ack_pending;
     } catch (error) {
-      if (/not found/i.test(messageOf(error))) return false;
+      if (/not found/i.test(messageOf(error))) return undefined;
       throw error;
     }
   }

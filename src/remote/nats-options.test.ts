@@ -28,6 +28,9 @@ describe('the server of workers', () => {
 
   it.each([
     ['nats://me:secret@head', 'a user or a password in it'],
+    ['nats://head:4222?auth_token=secret', 'something behind its host'],
+    ['nats://head/secret', 'something behind its host'],
+    ['nats://me:se,cret@head', 'Cannot understand'],
     ['http://head', 'Cannot use "http://head"'],
     ['head', 'Cannot understand'],
   ])('is not %s', (url, why) => {

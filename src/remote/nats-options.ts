@@ -58,6 +58,9 @@ function parse(text: string): { readonly protocol: string; readonly host: string
       'usage',
       `The address of the workers' server has a user or a password in it. ${hint} Credentials are taken from CLFSLOAD_NATS_CREDS (a file), or CLFSLOAD_NATS_USER and CLFSLOAD_NATS_PASSWORD.`,
     );
+  // What stands behind the host would be left out without a word, and may be a secret.
+  if (!['', '/'].includes(url.pathname) || url.search !== '' || url.hash !== '')
+    throw new ClfsError('usage', `The address of the workers' server has something behind its host and port. ${hint}`);
   if ((url.protocol !== 'nats:' && url.protocol !== 'tls:') || url.hostname === '')
     throw new ClfsError('usage', `Cannot use ${JSON.stringify(text)} as the server of the workers. ${hint}`);
   return { protocol: url.protocol, host: `${url.hostname}:${url.port || PORT}` };

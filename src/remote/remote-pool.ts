@@ -1,14 +1,16 @@
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from '../engine/kinds.js';
 import type { Runner, RunnerEvents } from '../engine/runner.js';
-import { ClfsError } from '../error.js';
+import { ClfsError, messageOf } from '../error.js';
 import type { Clock } from '../time/clock.js';
 import type { DriverLink } from './link.js';
-import { type Answer, type Candidate, decode, encode, type Failure, type Question, type Wish } from './messages.js';
+import { type Answer, decode, encode, type Failure, type Question, type Wish } from './messages.js';
 import { Reassembly, TaskInPieces } from './pieces.js';
-import { type RemoteWorker, RemoteWorkers, type WorkersParts } from './remote-workers.js';
+import { readCandidate, readQuestion } from './read-messages.js';
+import type { RemoteWorker, WorkersParts } from './remote-worker.js';
+import { RemoteWorkers } from './remote-workers.js';
 
 /** What a {@link RemotePool} works with. */
-export interface PoolParts<M extends Kinds<M>> extends Omit<WorkersParts, 'gone' | 'changed'> {
+export interface PoolParts<M extends Kinds<M>> extends Omit<WorkersParts, 'gone' | 'changed' | 'hasWaiting'> {
   readonly link: DriverLink;
   /** Brings what workers tell into the terms of this machine. */
   mend?(told: PartMessage<M> | ResultMessage<M>): void;
@@ -58,12 +60,17 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     this.#mend = mend;
     this.workers = new RemoteWorkers({
       ...parts,
-      changed: (lanes) => this.#events?.remoteLanes(lanes),
+      changed: (lanes) => {
+        this.#events?.remoteLanes(lanes);
+        if (lanes === 0 && parts.ownLanes > 0) this.#recall();
+      },
+      hasWaiting: () => this.#tickets.size > 0,
       gone: (worker, uncertainUntilMs, suspect) => this.#lose(worker, uncertainUntilMs, suspect),
     });
     link.listen({
-      candidate: (bytes) => this.#candidate(bytes),
-      question: (bytes, answer) => this.#question(bytes, answer),
+      candidate: (bytes) => this.#guarded(() => this.#candidate(bytes)),
+      question: (bytes, answer) => this.#guarded(() => this.#question(bytes, answer)),
+      refused: (reason) => this.workers.reportServer(reason),
       connected: (open) => this.workers.setConnected(open),
     });
   }
@@ -98,8 +105,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
   stop(): void {
     this.#wish = 'stop';
     // What nobody has taken need not be waited for.
-    for (const [number, { holder }] of [...this.#tickets])
-      if (!holder) setImmediate(() => this.#drop(number, 0, false));
+    setImmediate(() => this.#recall());
   }
 
   abandon(): void {
@@ -121,15 +127,29 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     await this.#link.close();
   }
 
+  /** Whatever is wrong here must not make the link deaf: it ends the job. */
+  #guarded<T>(work: () => T): T | undefined {
+    try {
+      return work();
+    } catch (error) {
+      this.#events?.failed(error);
+      return undefined;
+    }
+  }
+
   #candidate(bytes: Uint8Array): Uint8Array | undefined {
     if (this.#closed) return undefined;
-    const candidate = JSON.parse(Buffer.from(bytes).toString()) as Candidate;
-    const welcome = this.workers.welcome(candidate);
+    const candidate = readCandidate(bytes);
+    const welcome = candidate ? this.workers.welcome(candidate) : this.workers.reportForeign();
     return welcome && Buffer.from(JSON.stringify(welcome));
   }
 
   #question(bytes: Uint8Array, reply: (bytes: Uint8Array) => void): void {
-    const question = decode<Question>(bytes);
+    const question = readQuestion(bytes);
+    if (!question) {
+      this.workers.reportForeign();
+      return;
+    }
     const answer = (value: Answer) => reply(encode(value));
     if (question.say === 'begin') {
       answer({ to: this.#closed === undefined && this.workers.begin(question.worker) ? 'begin' : 'nobody' });
@@ -191,6 +211,11 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     answer({ to: 'take', go: true, units: ticket.units, pieces: pieces.count, bytes: pieces.at(piece) });
   }
 
+  /** Gives back what nobody has taken: where nobody is left to take it, the lanes of this process do it. */
+  #recall(): void {
+    for (const [number, { holder }] of [...this.#tickets]) if (!holder) this.#drop(number, 0, false);
+  }
+
   /** Nobody has it yet: it is the same ticket, for somebody who has room for it. */
   #offerAgain(number: number, ticket: Ticket<M>): void {
     this.#clock.after(OFFER_AGAIN_MS, () => {
@@ -209,14 +234,17 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     }
     // It has the task: that need not be sent again.
     ticket.pieces = undefined;
-    for (const whole of ticket.told.add(question)) {
-      if (whole.what === 'part') this.#tell(number, 'part', whole.bytes);
-      else if (whole.what === 'done') this.#tell(number, 'done', whole.bytes);
-      else {
-        const { code, message } = decode<Failure>(whole.bytes);
-        this.#forget(number);
-        this.#events?.failed(new ClfsError(code, `${worker.candidate.name}: ${message}`), number);
+    for (const { what: kind, bytes } of ticket.told.add(question)) {
+      let told: unknown;
+      try {
+        told = decode(bytes);
+      } catch (error) {
+        this.workers.expel(worker, `what it tells cannot be understood (${messageOf(error)})`);
+        answer({ to: 'nobody' });
+        return;
       }
+      if (kind === 'failed') this.#failed(number, worker, told as Failure);
+      else this.#tell(number, kind, told as PartMessage<M> & ResultMessage<M>);
     }
     // One that came too early is not answered: it is sent again.
     if (question.number >= ticket.told.next) return;
@@ -224,8 +252,12 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     else this.#waiting.push({ ticket, number: question.number, answer: () => answer({ to: 'tell' }) });
   }
 
-  #tell(number: number, what: 'part' | 'done', bytes: Uint8Array): void {
-    const told = decode<PartMessage<M> & ResultMessage<M>>(bytes);
+  #failed(number: number, worker: RemoteWorker, { code, message }: Failure): void {
+    this.#forget(number);
+    this.#events?.failed(new ClfsError(code, `${worker.candidate.name}: ${message}`), number);
+  }
+
+  #tell(number: number, what: 'part' | 'done', told: PartMessage<M> & ResultMessage<M>): void {
     this.#mend?.(told);
     if (what === 'part') {
       this.#events?.part(number, told);

@@ -1,46 +1,6 @@
-import type { Clock } from '../time/clock.js';
 import { type Candidate, encode, PROTOCOL, type Welcome, WIRE_FORMAT, type WorkerCounters } from './messages.js';
+import type { RemoteWorker, WorkersParts } from './remote-worker.js';
 import { SlowWatch, WATCH_MS } from './slow-watch.js';
-
-/** What is known of the workers of a driver. */
-export interface WorkersParts {
-  readonly clock: Clock;
-  /** Names the session of the driver: never that of another one. */
-  readonly epoch: string;
-  /** After so long without an answer a worker sends nothing any more. */
-  readonly leaseMs: number;
-  /** Longest time after which what was sent can still take effect. */
-  readonly lateArrivalMs: number;
-  /** What lanes need to know before their first task: plain data. */
-  readonly setup: unknown;
-  /** For all workers, in megabits per second; 0: no cap. */
-  readonly capMbps: number;
-  /** Lanes of this process that share the cap. */
-  readonly ownLanes: number;
-  /** Why somebody is refused; undefined: it may take part. */
-  refusal?(candidate: Candidate): string | undefined;
-  /** Told what people may want to know. */
-  report(text: string): void;
-  /** Told what workers have sent, since they told it the last time. */
-  counted(counters: WorkerCounters): void;
-  /** The number of lanes has changed. */
-  changed(lanes: number): void;
-  /** A worker has gone. @param uncertainUntilMs until when what it has sent can take effect */
-  gone(worker: RemoteWorker, uncertainUntilMs: number, suspect: boolean): void;
-}
-
-/** A worker that takes part. */
-export interface RemoteWorker {
-  readonly candidate: Candidate;
-  readonly tickets: Set<number>;
-  /** It has one ticket, and is to have no other beside. */
-  alone: boolean;
-  /** On the monotonic clock. */
-  heardMs: number;
-  /** When it was told the last time that it may go on. */
-  answeredMs: number;
-  counters: WorkerCounters;
-}
 
 /** Beyond its lease, for what is on its way. */
 const GRACE_MS = 1000;
@@ -48,6 +8,8 @@ const GRACE_MS = 1000;
 const PRESENT_MS = 4000;
 /** The driver itself was held up for so long: then silence says nothing. */
 const HELD_UP_MS = 1000;
+/** It is told of when there was no worker for so long. */
+const DESERTED_MS = 3000;
 const MOST_CANDIDATES = 10_000;
 const NOTHING: WorkerCounters = {
   requests: 0,
@@ -66,12 +28,17 @@ export class RemoteWorkers {
   readonly #workers = new Map<string, RemoteWorker>();
   /** Those who took part: they do not come back under the same name. */
   readonly #former = new Set<string>();
-  readonly #refused = new Set<string>();
+  /** What is told only once. */
+  readonly #told = new Set<string>();
   readonly #slow = new SlowWatch();
   #watchedMs: number;
   #timer: { cancel(): void } | undefined;
   #sweptMs: number;
   #patienceUntilMs = 0;
+  /** So long the server may be why a worker is not heard of. */
+  #awayUntilMs = 0;
+  /** Since when there has been nobody; 0 when that was told. */
+  #desertedMs: number;
   #dismissed: Set<string> | undefined;
 
   constructor(parts: WorkersParts) {
@@ -79,6 +46,7 @@ export class RemoteWorkers {
     this.#setup = encode(parts.setup).toString('base64');
     this.#sweptMs = parts.clock.monotonic();
     this.#watchedMs = this.#sweptMs;
+    this.#desertedMs = this.#sweptMs;
     this.#sweep();
   }
 
@@ -104,7 +72,7 @@ export class RemoteWorkers {
   welcome(candidate: Candidate): Welcome | undefined {
     const { epoch, leaseMs } = this.#parts;
     const { worker } = candidate;
-    if (this.#former.has(worker)) return undefined;
+    if (this.#former.has(worker) || candidate.refusedBy?.includes(epoch)) return undefined;
     const refused = whyNot(candidate) ?? this.#parts.refusal?.(candidate);
     if (refused !== undefined) {
       this.#reportRefusal(candidate, refused);
@@ -131,7 +99,7 @@ export class RemoteWorkers {
       counters: NOTHING,
     });
     this.#parts.report(`${candidate.name} takes part with ${lanesText(candidate.lanes)}`);
-    this.#parts.changed(this.lanes);
+    this.#changed();
     return true;
   }
 
@@ -144,6 +112,29 @@ export class RemoteWorkers {
     else if (candidate) this.#reportRefusal(candidate, reason);
     this.#candidates.delete(id);
     this.#dismissed?.delete(id);
+  }
+
+  /** A worker is of no use: it is told that it does not take part any more when it is heard of. */
+  expel(worker: RemoteWorker, reason: string): void {
+    this.#former.add(worker.candidate.worker);
+    this.#remove(worker, this.#lastSentMs(worker), false, reason);
+  }
+
+  /** Something came that is not of a worker. @returns what there is to answer: nothing */
+  reportForeign(): undefined {
+    this.#reportOnce('something came by the server of the workers that is not of a worker; it is left out');
+  }
+
+  /** The server does not permit something. */
+  reportServer(reason: string): void {
+    this.#reportOnce(
+      `the server of the workers refuses what a driver needs (docs/several-machines.md has its permissions): ${reason}`,
+    );
+  }
+
+  /** When a worker that is not told otherwise has sent its last: by its own clock it may go on for one lease. */
+  #lastSentMs({ answeredMs }: RemoteWorker): number {
+    return answeredMs + this.#parts.leaseMs;
   }
 
   /** A worker was heard of. @returns undefined when it is none (any more) */
@@ -179,7 +170,8 @@ export class RemoteWorkers {
       bytesSent: now.bytesSent - before.bytesSent,
       retries: now.retries - before.retries,
       throttled: now.throttled - before.throttled,
-      waitingMs: told.waitingMs,
+      // That of one must not hide that of another.
+      waitingMs: this.waitingMs,
       uncertainMs: told.uncertainMs,
     });
   }
@@ -201,6 +193,16 @@ export class RemoteWorkers {
       this.#parts.report(`${this.#workers.get(id)?.candidate.name} is much slower than the other workers`);
   }
 
+  /** Where all work is left to workers, it waits while there is none. */
+  #tellDeserted(now: number): void {
+    if (this.#workers.size > 0) this.#desertedMs = now;
+    if (this.#desertedMs === 0 || now - this.#desertedMs < DESERTED_MS) return;
+    const { ownLanes, hasWaiting, report } = this.#parts;
+    if (ownLanes > 0 || !hasWaiting()) return;
+    this.#desertedMs = 0;
+    report('no worker takes part: the job waits for one (clfsload worker --join=…)');
+  }
+
   /** A worker's share of the cap. */
   shareOf({ candidate }: RemoteWorker): number {
     const { capMbps, ownLanes } = this.#parts;
@@ -209,10 +211,10 @@ export class RemoteWorkers {
 
   /** While the way to the workers is closed, and for a while after, their silence says nothing. */
   setConnected(open: boolean): void {
-    this.#patienceUntilMs = open
-      ? this.#parts.clock.monotonic() + this.#parts.leaseMs + GRACE_MS
-      : Number.POSITIVE_INFINITY;
-    this.#parts.report(open ? 'the server of the workers is there' : 'the server of the workers does not answer');
+    const { clock, leaseMs, report } = this.#parts;
+    this.#awayUntilMs = open ? clock.monotonic() + leaseMs + GRACE_MS : Number.POSITIVE_INFINITY;
+    this.#patienceUntilMs = this.#awayUntilMs;
+    report(open ? 'the server of the workers is there' : 'the server of the workers does not answer');
   }
 
   /** Whoever is heard of from here on is told that all is over. */
@@ -240,6 +242,7 @@ export class RemoteWorkers {
         this.#patienceUntilMs = Math.max(this.#patienceUntilMs, now + leaseMs + GRACE_MS);
       this.#sweptMs = now;
       this.#watch(now);
+      this.#tellDeserted(now);
       if (now >= this.#patienceUntilMs && !this.#dismissed) {
         for (const worker of [...this.#workers.values()]) {
           if (now - worker.heardMs > leaseMs + GRACE_MS) this.#loseSilent(worker);
@@ -250,14 +253,11 @@ export class RemoteWorkers {
   }
 
   #loseSilent(worker: RemoteWorker): void {
-    const { leaseMs } = this.#parts;
     this.#former.add(worker.candidate.worker);
-    // By its own clock it may send for one lease from what it was told last.
-    const endMs = worker.answeredMs + leaseMs;
     const seconds = Math.round((this.#parts.clock.monotonic() - worker.heardMs) / 1000);
     // Where the server was away, nothing speaks against what the worker had.
-    const suspect = this.#patienceUntilMs < worker.heardMs;
-    this.#remove(worker, endMs, suspect, `it was not heard of for ${seconds} s`);
+    const suspect = this.#awayUntilMs < worker.heardMs;
+    this.#remove(worker, this.#lastSentMs(worker), suspect, `it was not heard of for ${seconds} s`);
   }
 
   /** @param endMs when it has sent its last, at the latest */
@@ -266,14 +266,27 @@ export class RemoteWorkers {
     this.#workers.delete(candidate.worker);
     const lost = tickets.size === 0 ? '' : `; ${tickets.size} of its tasks are given to others`;
     this.#parts.report(`${candidate.name} has gone: ${reason}${lost}`);
+    this.#parts.counted({ ...NOTHING, waitingMs: this.waitingMs });
     this.#parts.gone(worker, tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, suspect);
-    this.#parts.changed(this.lanes);
+    this.#changed();
   }
 
-  #reportRefusal({ name, worker }: Candidate, reason: string): void {
-    if (this.#refused.has(worker)) return;
-    this.#refused.add(worker);
-    this.#parts.report(`${name} is refused: ${reason}`);
+  #changed(): void {
+    const { capMbps, ownLanes, ownShare, changed } = this.#parts;
+    if (capMbps > 0 && ownLanes > 0) ownShare?.((capMbps * ownLanes) / (this.lanes + ownLanes));
+    changed(this.lanes);
+  }
+
+  /** It asks again under another id. */
+  #reportRefusal({ name }: Candidate, reason: string): void {
+    this.#reportOnce(`${name} is refused: ${reason}`);
+  }
+
+  #reportOnce(text: string): void {
+    if (this.#told.has(text)) return;
+    if (this.#told.size >= MOST_CANDIDATES) this.#told.clear();
+    this.#told.add(text);
+    this.#parts.report(text);
   }
 }
 

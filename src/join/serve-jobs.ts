@@ -1,0 +1,110 @@
+import { randomUUID } from 'node:crypto';
+import { LANE_UNITS } from '../engine/engine.js';
+import { messageOf } from '../error.js';
+import type { WorkerLink } from '../remote/link.js';
+import { Member } from '../remote/member.js';
+import { type Candidate, decode, encode, PROTOCOL, WIRE_FORMAT } from '../remote/messages.js';
+import { readWelcome } from '../remote/read-messages.js';
+import type { Clock } from '../time/clock.js';
+import { VERSION } from '../version.js';
+import type { RemoteLoadSetup } from '../worker/remote-setup.js';
+import type { LoadKinds } from '../worker/tasks.js';
+import type { MemberLanes } from './member-lanes.js';
+
+const APPLY_MS = 2000;
+const AGAIN_MS = 500;
+/** A driver that this worker is not for is asked again after so long: a mount, a clock or a SAS may have been set right. */
+const REFUSED_MS = 60_000;
+const AFTER_TROUBLE_MS = 5000;
+/** How long it is tried to tell a driver that this worker has gone. */
+const FAREWELLS = 3;
+
+/** What a worker serves jobs with. */
+export interface ServeParts {
+  readonly link: WorkerLink;
+  readonly clock: Clock;
+  /** Host and process, as people know it. */
+  readonly name: string;
+  readonly threads: number;
+  /** Ends the worker, once it has done what it has. */
+  readonly signal: AbortSignal;
+  /** Told what happens, in sentences. */
+  report(text: string): void;
+  /** Opens what works for a job. @throws ClfsError with the reason why this worker cannot take part */
+  openLanes(setup: RemoteLoadSetup): Promise<MemberLanes>;
+}
+
+/** Takes part in the jobs of drivers, one after another, until `signal` is aborted; waits while there is none. */
+export async function serveJobs(parts: ServeParts): Promise<void> {
+  const { link, clock, name, threads, signal, report, openLanes } = parts;
+  const refusals = new Refusals(clock, report);
+  const sleep = (delayMs: number) => clock.sleep(delayMs, signal);
+  while (!signal.aborted) {
+    const worker = randomUUID();
+    const candidate = { ...factsOf(name, threads), worker, clockMs: clock.now(), refusedBy: refusals.epochs() };
+    const answer = await link.apply(Buffer.from(JSON.stringify(candidate satisfies Candidate)), APPLY_MS);
+    const welcome = answer && readWelcome(answer);
+    if (!welcome || candidate.refusedBy.includes(welcome.epoch)) {
+      await sleep(AGAIN_MS);
+      continue;
+    }
+    const { epoch } = welcome;
+    if ('refused' in welcome) {
+      refusals.add(epoch, `The driver of job ${epoch} refuses this worker: ${welcome.refused}.`);
+      continue;
+    }
+    const leave = async (reason: string, suspect: boolean) => {
+      const question = encode({ say: 'leave', worker, reason, suspect });
+      for (let tries = 0; tries < FAREWELLS; tries++) if (await link.ask(epoch, question, APPLY_MS)) return;
+    };
+    let lanes: MemberLanes;
+    try {
+      lanes = await openLanes(decode<RemoteLoadSetup>(Buffer.from(welcome.setup, 'base64')));
+    } catch (error) {
+      refusals.add(epoch, `This worker cannot take part in job ${epoch}: ${messageOf(error)}`);
+      await leave(messageOf(error), false);
+      continue;
+    }
+    report(`Worker ${name}: takes part in job ${epoch}.`);
+    const { leaseMs } = welcome;
+    const facts = { link, clock, epoch, worker, leaseMs, laneUnits: LANE_UNITS, signal };
+    const end = await new Member<LoadKinds>({ ...facts, ...lanes }).run();
+    // Whatever is under way ends with its thread.
+    await lanes.close();
+    report(`Worker ${name}: no more in job ${epoch}: ${end.text}.`);
+    if (end.why === 'over') continue;
+    await leave(end.text, end.why === 'broken');
+    if (end.why === 'broken' || end.why === 'stuck') await sleep(AFTER_TROUBLE_MS);
+  }
+}
+
+/** Drivers that a worker is not for, for a while. */
+class Refusals {
+  readonly #clock: Clock;
+  readonly #report: (text: string) => void;
+  readonly #untilMs = new Map<string, number>();
+  readonly #told = new Set<string>();
+
+  constructor(clock: Clock, report: (text: string) => void) {
+    this.#clock = clock;
+    this.#report = report;
+  }
+
+  /** @param text why; told once */
+  add(epoch: string, text: string): void {
+    this.#untilMs.set(epoch, this.#clock.monotonic() + REFUSED_MS);
+    if (!this.#told.has(text)) this.#report(text);
+    this.#told.add(text);
+  }
+
+  epochs(): readonly string[] {
+    const now = this.#clock.monotonic();
+    for (const [epoch, untilMs] of this.#untilMs) if (untilMs <= now) this.#untilMs.delete(epoch);
+    return [...this.#untilMs.keys()];
+  }
+}
+
+function factsOf(name: string, lanes: number) {
+  const user = process.geteuid?.() ?? 0;
+  return { protocol: PROTOCOL, wire: WIRE_FORMAT, version: VERSION, name, lanes, user };
+}

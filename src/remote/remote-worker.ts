@@ -1,0 +1,46 @@
+import type { Clock } from '../time/clock.js';
+import type { Candidate, WorkerCounters } from './messages.js';
+
+/** What is known of the workers of a driver. */
+export interface WorkersParts {
+  readonly clock: Clock;
+  /** Names the session of the driver: never that of another one. */
+  readonly epoch: string;
+  /** After so long without an answer a worker sends nothing any more. */
+  readonly leaseMs: number;
+  /** Longest time after which what was sent can still take effect. */
+  readonly lateArrivalMs: number;
+  /** What lanes need to know before their first task: plain data. */
+  readonly setup: unknown;
+  /** For all workers, in megabits per second; 0: no cap. */
+  readonly capMbps: number;
+  /** Lanes of this process that share the cap. */
+  readonly ownLanes: number;
+  /** Why somebody is refused; undefined: it may take part. */
+  refusal?(candidate: Candidate): string | undefined;
+  /** Told what people may want to know. */
+  report(text: string): void;
+  /** Told what workers have sent, since they told it the last time. */
+  counted(counters: WorkerCounters): void;
+  /** The number of lanes has changed. */
+  changed(lanes: number): void;
+  /** Whether work waits for somebody to take it. */
+  hasWaiting(): boolean;
+  /** Told what of the cap is left to the lanes of this process, in megabits per second. */
+  ownShare?(megabitsPerSecond: number): void;
+  /** A worker has gone. @param uncertainUntilMs until when what it has sent can take effect */
+  gone(worker: RemoteWorker, uncertainUntilMs: number, suspect: boolean): void;
+}
+
+/** A worker that takes part. */
+export interface RemoteWorker {
+  readonly candidate: Candidate;
+  readonly tickets: Set<number>;
+  /** It has one ticket, and is to have no other beside. */
+  alone: boolean;
+  /** On the monotonic clock. */
+  heardMs: number;
+  /** When it was told the last time that it may go on. */
+  answeredMs: number;
+  counters: WorkerCounters;
+}

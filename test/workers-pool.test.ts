@@ -1,0 +1,414 @@
+import { describe, expect, it } from 'vitest';
+import { Lease } from '../src/container/lease.js';
+import { createRateLimit } from '../src/container/rate-limit.js';
+import { Traffic } from '../src/container/traffic.js';
+import { Engine } from '../src/engine/engine.js';
+import { createInlineRunner } from '../src/engine/inline-runner.js';
+import { joinRunners } from '../src/engine/joined-runner.js';
+import type { Kind } from '../src/engine/kinds.js';
+import { createLane } from '../src/engine/lane.js';
+import type { Runner, RunnerEvents } from '../src/engine/runner.js';
+import { type Plan, workOf } from '../src/engine/work.js';
+import { ClfsError } from '../src/error.js';
+import type { Listener, WorkerLink } from '../src/remote/link.js';
+import { Member } from '../src/remote/member.js';
+import { type Answer, type Candidate, encode, PROTOCOL, type Question, WIRE_FORMAT } from '../src/remote/messages.js';
+import { readAnswer, readWelcome } from '../src/remote/read-messages.js';
+import { RemotePool } from '../src/remote/remote-pool.js';
+import type { Clock } from '../src/time/clock.js';
+import { VirtualTime } from './lives/virtual-time.js';
+
+interface PoolKinds {
+  readonly note: Kind<string, string, string>;
+}
+
+const LEASE_MS = 10_000;
+const COUNTERS = { requests: 0, bytesSent: 0, retries: 0, throttled: 0, waitingMs: 0, uncertainMs: 0 };
+
+function clockOf(time: VirtualTime): Clock {
+  return {
+    now: () => time.ms,
+    monotonic: () => time.ms,
+    sleep: (delayMs, signal) => time.sleep(delayMs, signal),
+    after: (delayMs, call) => time.after(delayMs, call),
+  };
+}
+
+const candidateOf = (worker: string, more: Partial<Candidate> = {}): Candidate => ({
+  protocol: PROTOCOL,
+  wire: WIRE_FORMAT,
+  version: 'test',
+  worker,
+  name: 'host/1',
+  lanes: 1,
+  user: 0,
+  clockMs: 0,
+  ...more,
+});
+
+/** A pool whose workers the test plays, message by message. */
+function setUp(more: { readonly ownLanes?: number; readonly capMbps?: number } = {}) {
+  const time = new VirtualTime();
+  const reports: string[] = [];
+  const waiting: number[] = [];
+  const shares: number[] = [];
+  const offered: number[] = [];
+  let listener: Listener | undefined;
+  const pool = new RemotePool<PoolKinds>({
+    link: {
+      longestBytes: 65536,
+      queue: 'queue',
+      listen(told) {
+        listener = told;
+      },
+      offer: (ticket) => void offered.push(ticket),
+      withdraw: () => undefined,
+      close: async () => undefined,
+    },
+    clock: clockOf(time),
+    epoch: 'epoch',
+    leaseMs: LEASE_MS,
+    lateArrivalMs: 0,
+    setup: {},
+    capMbps: 0,
+    ownLanes: 0,
+    ...more,
+    ownShare: (share) => void shares.push(share),
+    report: (text) => void reports.push(text),
+    counted: ({ waitingMs }) => void waiting.push(waitingMs),
+  });
+  const raw = (bytes: Uint8Array) => {
+    let answer: Answer | undefined;
+    listener?.question(bytes, (told) => {
+      answer = readAnswer(told);
+    });
+    return answer;
+  };
+  const ask = (question: Question) => raw(encode(question));
+  const apply = (candidate: unknown) => {
+    const answer = listener?.candidate(Buffer.from(JSON.stringify(candidate)));
+    return answer && readWelcome(answer);
+  };
+  const join = (worker: string, candidate: Partial<Candidate> = {}) => {
+    expect(apply(candidateOf(worker, candidate))).toMatchObject({ epoch: 'epoch' });
+    expect(ask({ say: 'begin', worker })).toEqual({ to: 'begin' });
+  };
+  const close = async () => {
+    await pool.close();
+    time.clear();
+  };
+  const connected = (open: boolean) => listener?.connected(open);
+  return { time, pool, connected, reports, waiting, shares, offered, raw, ask, apply, join, close };
+}
+
+type SetUp = ReturnType<typeof setUp>;
+
+/** What a runner tells. */
+function listenTo(pool: RemotePool<PoolKinds>) {
+  const told: unknown[] = [];
+  pool.start({
+    part: (ticket, { part }) => void told.push(['part', ticket, part]),
+    done: (ticket, { result }) => void told.push(['done', ticket, result]),
+    lost: (ticket, _untilMs, suspect) => void told.push(['lost', ticket, suspect]),
+    failed: (error, ticket) => void told.push(['failed', String(error), ticket]),
+    remoteLanes: () => undefined,
+  });
+  return told;
+}
+
+const take = ({ ask }: SetUp, worker: string, ticket: number) =>
+  ask({ say: 'take', worker, ticket, deliveries: 1, piece: 0 });
+
+describe('a pool of workers', () => {
+  it('leaves out what no worker sends, says so once, and goes on', async () => {
+    const set = setUp();
+    const { pool, raw, apply, join, ask, reports, close } = set;
+    const told = listenTo(pool);
+    for (const bytes of [Buffer.alloc(0), Buffer.from('what?'), encode(null), encode({ say: 'sing' }), encode(7)])
+      expect(raw(bytes)).toBeUndefined();
+    for (const nonsense of [null, 7, [], {}, { ...candidateOf('w'), lanes: 1e9 }, { ...candidateOf('w'), name: 7 }])
+      expect(apply(nonsense)).toBeUndefined();
+    join('w');
+    pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
+    expect(take(set, 'w', 1)).toMatchObject({ to: 'take', go: true });
+    for (const wrong of [
+      { say: 'here', worker: 'w', counters: { ...COUNTERS, requests: 'many' } },
+      { say: 'tell', worker: 'w', ticket: 1, number: 0, more: false, what: 'done', bytes: 'text' },
+      { say: 'take', worker: 'w', ticket: 1 },
+    ])
+      expect(raw(encode(wrong))).toBeUndefined();
+    const result = { kind: 'note', result: 'b' };
+    ask({ say: 'tell', worker: 'w', ticket: 1, number: 0, more: false, what: 'done', bytes: encode(result) });
+    expect(told).toEqual([['done', 1, 'b']]);
+    expect(reports.filter((text) => text.includes('not of a worker'))).toHaveLength(1);
+    await close();
+  });
+
+  it('gives to others what a worker has that tells what cannot be understood', async () => {
+    const set = setUp();
+    const { pool, join, ask, reports, close } = set;
+    const told = listenTo(pool);
+    join('w');
+    pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
+    take(set, 'w', 1);
+    const bytes = Buffer.from('no result');
+    expect(ask({ say: 'tell', worker: 'w', ticket: 1, number: 0, more: false, what: 'done', bytes })).toEqual({
+      to: 'nobody',
+    });
+    expect(told).toEqual([['lost', 1, false]]);
+    expect(reports.at(-1)).toMatch(/^host\/1 has gone: what it tells cannot be understood .* given to others$/);
+    await close();
+  });
+
+  it('gives back what nobody has taken when its last worker goes, where there are other lanes', async () => {
+    const set = setUp({ ownLanes: 2 });
+    const { pool, join, ask, close } = set;
+    const told = listenTo(pool);
+    for (const worker of ['first', 'second']) join(worker);
+    for (const ticket of [1, 2]) pool.submit(0, ticket, { kind: 'note', task: 'a' }, 1);
+    take(set, 'first', 1);
+    ask({ say: 'leave', worker: 'second', reason: 'enough', suspect: false });
+    expect(told).toEqual([]);
+    ask({ say: 'leave', worker: 'first', reason: 'enough', suspect: false });
+    expect(told).toEqual([
+      ['lost', 1, false],
+      ['lost', 2, false],
+    ]);
+    await close();
+  });
+
+  it('leaves a job with lanes of its own to them when its only worker goes before it has taken anything', async () => {
+    const { time, pool, join, ask, offered, close } = setUp({ ownLanes: 1 });
+    const work = workOf<PoolKinds>();
+    const todo = Array.from({ length: 8 }, (_, at) => `${at}`);
+    const done: string[] = [];
+    const give = (task: string) =>
+      work('note', { task, units: 1024, done: (result) => void done.push(result), lost: () => void todo.push(task) });
+    const plan: Plan<PoolKinds> = {
+      next(turn) {
+        while (turn.room > 0 && todo.length > 0) turn.give(give(todo.shift() as string));
+      },
+      advance: () => 'end',
+      bytesAhead: () => 0,
+    };
+    const lane = createLane<PoolKinds, undefined>({ note: async (task) => task }, undefined, {
+      stop: () => undefined,
+      abandon: () => undefined,
+      close: async () => undefined,
+    });
+    join('w');
+    const clock = clockOf(time);
+    const store = { transact: <T>(change: () => T) => change() };
+    const engine = new Engine({ plan, store, clock, allLanes: true, cancelled: () => new Error('cancelled') });
+    const runner: Runner<PoolKinds> = joinRunners(createInlineRunner(lane), pool);
+    const run = engine.run(runner, new AbortController().signal);
+    while (offered.length === 0) await new Promise((resolve) => setImmediate(resolve));
+    ask({ say: 'leave', worker: 'w', reason: 'enough', suspect: false });
+    await run;
+    expect(done.sort()).toEqual(['0', '1', '2', '3', '4', '5', '6', '7']);
+    await close();
+  });
+
+  it.each([
+    ['a worker has gone, held up or not', true],
+    ['the server was away', false],
+  ])('counts it against what a worker had only where %s', async (_, suspect) => {
+    const set = setUp();
+    const { time, pool, join, connected, close } = set;
+    const told = listenTo(pool);
+    await time.sleep(5000);
+    join('w');
+    pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
+    take(set, 'w', 1);
+    if (suspect) time.pass(5000);
+    else {
+      connected(false);
+      await time.sleep(5000);
+      connected(true);
+    }
+    await time.sleep(LEASE_MS);
+    expect(told).toEqual([]);
+    await time.sleep(LEASE_MS);
+    expect(told).toEqual([['lost', 1, suspect]]);
+    await close();
+  });
+
+  it('shares the cap with the lanes of this process: all together never have more', async () => {
+    const { join, ask, shares, close } = setUp({ capMbps: 100, ownLanes: 4 });
+    const workers = new Map<string, number>();
+    const sum = () => {
+      let mbps = shares.at(-1) ?? 100;
+      for (const worker of workers.keys()) {
+        const answer = ask({ say: 'here', worker, counters: COUNTERS });
+        if (answer?.to === 'here') mbps += answer.capMbps;
+      }
+      return mbps;
+    };
+    for (const [worker, lanes] of [
+      ['a', 4],
+      ['b', 12],
+    ] as const) {
+      workers.set(worker, lanes);
+      join(worker, { lanes });
+      expect(sum()).toBeCloseTo(100);
+    }
+    expect(shares).toEqual([50, 20]);
+    ask({ say: 'leave', worker: 'b', reason: 'enough', suspect: false });
+    workers.delete('b');
+    expect(sum()).toBeCloseTo(100);
+    // As the lanes of this process keep to it.
+    const traffic = new Traffic(1);
+    const limit = createRateLimit(100, traffic);
+    expect(limit.durationMs(1_000_000)).toBeCloseTo(80);
+    [traffic.capMbps[0]] = shares;
+    expect(limit.durationMs(1_000_000)).toBeCloseTo(160);
+    await close();
+  });
+
+  it('shows for how long some worker has waited for the service, whatever the others tell', async () => {
+    const { join, ask, waiting, close } = setUp();
+    for (const worker of ['a', 'b']) join(worker);
+    ask({ say: 'here', worker: 'a', counters: { ...COUNTERS, waitingMs: 5000 } });
+    ask({ say: 'here', worker: 'b', counters: COUNTERS });
+    expect(waiting).toEqual([5000, 5000]);
+    ask({ say: 'leave', worker: 'a', reason: 'enough', suspect: false });
+    expect(waiting.at(-1)).toBe(0);
+    await close();
+  });
+
+  it('tells once of a worker that it refuses, and leaves it to other drivers when it asks again', async () => {
+    const { apply, reports, close } = setUp();
+    for (const worker of ['life 1', 'life 2'])
+      expect(apply({ ...candidateOf(worker), protocol: 99 })).toMatchObject({ refused: expect.any(String) });
+    expect(reports.filter((text) => text.includes('is refused'))).toHaveLength(1);
+    expect(apply(candidateOf('life 3', { refusedBy: ['another', 'epoch'] }))).toBeUndefined();
+    expect(apply(candidateOf('life 4', { refusedBy: ['another'] }))).toMatchObject({ epoch: 'epoch' });
+    await close();
+  });
+
+  it('says that nobody is there, once, while work waits', async () => {
+    const { time, pool, reports, join, ask, close } = setUp();
+    const isTold = () => reports.filter((text) => text.includes('no worker takes part')).length;
+    listenTo(pool);
+    await time.sleep(20_000);
+    expect(isTold()).toBe(0);
+    pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
+    await time.sleep(20_000);
+    expect(isTold()).toBe(1);
+    join('w');
+    await time.sleep(5000);
+    ask({ say: 'leave', worker: 'w', reason: 'enough', suspect: false });
+    await time.sleep(20_000);
+    expect(isTold()).toBe(2);
+    await close();
+  });
+});
+
+/** A worker whose driver the test plays. */
+function memberOf(answer: (question: Question) => Answer | undefined, trouble?: string) {
+  const time = new VirtualTime();
+  const asked: Question[] = [];
+  const lease = new Lease(1);
+  let events: RunnerEvents<PoolKinds> | undefined;
+  const begun: number[] = [];
+  let waiting = 1;
+  const link: WorkerLink = {
+    longestBytes: 65536,
+    apply: async () => undefined,
+    async ask(_epoch, bytes, waitMs) {
+      await time.sleep(10);
+      const { deserialize } = await import('node:v8');
+      const question = deserialize(bytes) as Question;
+      asked.push(question);
+      const told = answer(question);
+      if (told) return encode(told);
+      await time.sleep(waitMs);
+      return undefined;
+    },
+    async pull(_queue, _most, waitMs, found) {
+      if (waiting-- > 0 && trouble === undefined) found({ ticket: 1, deliveries: 1, accept: () => undefined });
+      else await time.sleep(waitMs);
+      return trouble;
+    },
+    close: async () => undefined,
+  };
+  const member = new Member<PoolKinds>({
+    link,
+    clock: clockOf(time),
+    epoch: 'epoch',
+    worker: 'w',
+    leaseMs: LEASE_MS,
+    lease,
+    runner: {
+      lanes: 1,
+      start(told) {
+        events = told;
+      },
+      submit: (_lane, ticket) => void begun.push(ticket),
+      stop: () => undefined,
+      abandon: () => undefined,
+      close: async () => undefined,
+    },
+    laneUnits: 1024,
+    signal: new AbortController().signal,
+    counters: () => COUNTERS,
+    setCap: () => undefined,
+  });
+  return { time, lease, asked, begun, events: () => events, end: member.run() };
+}
+
+describe('a worker', () => {
+  const here = { to: 'here', wish: 'work', queue: 'queue', capMbps: 0 } as const;
+  const task = { to: 'take', go: true, units: 1, pieces: 1, bytes: encode({ kind: 'note', task: 'a' }) } as const;
+
+  it('whose lease has run out tells nothing of what was held back, and does not go on when it is answered', async () => {
+    let silent = false;
+    const { time, lease, asked, begun, events, end } = memberOf(({ say }) => {
+      if (silent) return undefined;
+      return say === 'here' ? here : say === 'take' ? task : { to: say };
+    });
+    while (begun.length === 0) await time.sleep(10);
+    // So that its lease ends between two looks at it.
+    await time.sleep(3500);
+    silent = true;
+    const leftMs = () => lease.leftMs({ monotonicMs: time.ms, nowMs: time.ms });
+    while (leftMs() > 0) await time.sleep(1);
+    // What comes first is what a lane was about to put, and may not.
+    events()?.failed(new ClfsError('cancelled', 'The job was stopped.'), 1);
+    silent = false;
+    expect(await end).toMatchObject({ why: 'lease' });
+    await time.sleep(60_000);
+    expect(asked.filter(({ say }) => say === 'tell')).toEqual([]);
+    expect(leftMs()).toBeLessThanOrEqual(0);
+    time.clear();
+  });
+
+  it('ends its part when it is sent a task that cannot be understood, and takes no other answers for one', async () => {
+    const wrong = { ...task, bytes: Buffer.from('no task') };
+    let asks = 0;
+    const { time, end, begun } = memberOf(({ say }) => {
+      if (say === 'take') return ++asks > 1 ? wrong : ({ to: 'take', go: true } as Answer);
+      return say === 'here' ? here : { to: say as 'begin' };
+    });
+    expect(await end).toMatchObject({ why: 'broken' });
+    expect([asks, begun]).toEqual([2, []]);
+    time.clear();
+  });
+
+  it('that hears of its driver, and may not take tasks, leaves with the reason', async () => {
+    const { time, end } = memberOf(
+      ({ say }) => (say === 'here' ? here : { to: say as 'begin' }),
+      'it is not permitted',
+    );
+    const begunMs = time.ms;
+    expect(await end).toEqual({ why: 'stuck', text: 'it cannot take tasks: it is not permitted' });
+    expect(time.ms - begunMs).toBeGreaterThan(30_000);
+    time.clear();
+  });
+
+  it('that does not hear of its driver when it begins says that it has gone: it may have been heard', async () => {
+    const { time, end } = memberOf(() => undefined);
+    expect(await end).toMatchObject({ why: 'lease' });
+    time.clear();
+  });
+});

@@ -1,0 +1,207 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openLocalContainer } from '../src/container/local-container.js';
+import type { DriverLink, WorkerLink } from '../src/remote/link.js';
+import { openNatsDriver } from '../src/remote/nats-driver.js';
+import { natsOptions } from '../src/remote/nats-options.js';
+import { openNatsWorker } from '../src/remote/nats-worker.js';
+import { expectFaithful } from './support/check.js';
+import { HAS_NATS, type NatsServer, startNats } from './support/nats.js';
+import { type Running, run } from './support/run-workers.js';
+import { removeTree } from './support/tree.js';
+import { makeBase } from './support/whole-job.js';
+
+describe.skipIf(!HAS_NATS)('the server of workers', () => {
+  const base = makeBase('workers-server');
+  const source = join(base, 'source');
+  let server: NatsServer;
+  let started: Running[] = [];
+  let count = 0;
+
+  beforeAll(async () => {
+    mkdirSync(source);
+    for (let d = 0; d < 3; d++) {
+      mkdirSync(join(source, `d${d}`));
+      for (let f = 0; f < 300; f++) writeFileSync(join(source, `d${d}`, `f${f}`), `${d}/${f} `.repeat(f % 50));
+    }
+    server = await startNats();
+  });
+  afterEach(async () => {
+    for (const { child } of started) child.kill('SIGKILL');
+    await Promise.all(started.map(({ done }) => done));
+    started = [];
+  });
+  afterAll(async () => {
+    await server.close();
+    removeTree(base);
+  });
+
+  const start = (...args: string[]) => {
+    const running = run(args);
+    started.push(running);
+    return running;
+  };
+  const worker = (...more: string[]) => start('worker', `--join=${server.url}`, '--threads=1', ...more);
+  const job = () => ({ container: join(base, `container-${++count}`), state: join(base, `state-${count}`) });
+  const load = ({ container, state }: ReturnType<typeof job>, ...more: string[]) =>
+    start('load', source, container, `--state-path=${state}`, `--workers=${server.url}`, '--threads=0', ...more);
+  const client = () => connect({ servers: server.url.slice('nats://'.length) });
+  const expectWhole = async (driver: Running, container: string) => {
+    const { code, stdout, stderr } = await driver.done;
+    expect(`${stdout}${stderr}`).toContain('Final Job Status: Completed\n');
+    expect(code).toBe(0);
+    const opened = openLocalContainer(container);
+    await expectFaithful(source, opened);
+    await opened.close();
+  };
+
+  it('may bring a driver and its workers anything: both leave it out, and hear the next word', async () => {
+    const own = job();
+    const other = await client();
+    const epochs = new Set<string>();
+    other.subscribe('clfs.ask.*', { callback: (_error, { subject }) => void epochs.add(subject) });
+    // What a worker hears first is not of a driver.
+    const wrong = other.subscribe('clfs.apply', { callback: (_error, message) => void message.respond('{"epoch":7}') });
+    const first = worker();
+    await first.said(/waiting for a job/);
+    await new Promise<void>((resolve) => {
+      const wait = () => (wrong.getReceived() > 1 ? resolve() : setTimeout(wait, 20));
+      wait();
+    });
+    wrong.unsubscribe();
+    const driver = load(own, '--worker-lease=4s', '--late-arrival=2s');
+    await first.said(/takes part/);
+    for (const bytes of ['', 'what?', '{"protocol":1}', Buffer.alloc(2000, 0xff)])
+      for (const subject of ['clfs.apply', ...epochs]) other.publish(subject, bytes);
+    await driver.said(/something came by the server of the workers that is not of a worker/);
+    await expectWhole(driver, own.container);
+    expect(epochs.size).toBeGreaterThan(0);
+    expect(driver.output()).not.toMatch(/reader closed|has gone/);
+    await other.close();
+  });
+
+  it('is waited for by a worker, which says so, and ends when it is told to', async () => {
+    await server.stop('SIGKILL');
+    const waiting = worker();
+    await waiting.said(/Cannot reach the server of the workers .* It is tried again and again/);
+    const late = worker();
+    await late.said(/Cannot reach the server of the workers/);
+    waiting.child.kill('SIGTERM');
+    expect((await waiting.done).code).toBe(0);
+    await server.start();
+    const own = job();
+    const driver = load(own);
+    await late.said(/takes part/);
+    await expectWhole(driver, own.container);
+  });
+
+  it('that does not know a worker ends it, with its reason', async () => {
+    const locked = await startNats('authorization { users: [ { user: me, password: right } ] }');
+    const args = ['worker', `--join=${locked.url}`, '--threads=1'];
+    const stranger = run(args, { CLFSLOAD_NATS_USER: 'me', CLFSLOAD_NATS_PASSWORD: 'the wrong one' });
+    started.push(stranger);
+    expect((await stranger.done).code).toBe(2);
+    expect(stranger.output()).toMatch(/Cannot reach the server of the workers .*authorization/i);
+    expect(stranger.output()).not.toContain('the wrong one');
+    await locked.close();
+  });
+
+  it('that lets a worker hear of jobs, and not of tasks, is told of by both', async () => {
+    const locked = await startNats(`authorization { users: [
+      { user: driver, password: d }
+      { user: worker, password: w, permissions: {
+        publish: ["clfs.apply", "clfs.ask.>", "$JS.API.CONSUMER.INFO.>", "$JS.ACK.>"], subscribe: ["_INBOX.>"] } } ] }`);
+    const as = (user: string, args: readonly string[]) => {
+      const running = run(args, { CLFSLOAD_NATS_USER: user, CLFSLOAD_NATS_PASSWORD: user[0] });
+      started.push(running);
+      return running;
+    };
+    const own = job();
+    const args = [`--state-path=${own.state}`, `--workers=${locked.url}`, '--threads=0'];
+    const driver = as('driver', ['load', source, own.container, ...args]);
+    const idle = as('worker', ['worker', `--join=${locked.url}`, '--threads=1']);
+    await idle.said(/refuses something .*Permissions Violation for Publish to "\$JS\.API\.CONSUMER\.MSG\.NEXT/);
+    await driver.said(/has gone: it cannot take tasks: Permissions Violation/);
+    driver.child.kill('SIGINT');
+    await driver.done;
+    await locked.close();
+  });
+
+  it('has no worker: a driver without threads says so, is stopped, and goes on without any', async () => {
+    const own = job();
+    const driver = load(own);
+    await driver.said(/no worker takes part: the job waits for one/);
+    driver.child.kill('SIGINT');
+    expect((await driver.done).stdout).toContain('Final Job Status: Cancelled\n');
+    const alone = start('resume', own.state, '--workers=', '--threads=1');
+    await expectWhole(alone, own.container);
+  });
+
+  it('is left by a job that could not reach it as it was: the same start goes on when it is there', async () => {
+    await server.stop('SIGKILL');
+    const own = job();
+    expect((await load(own).done).code).toBe(1);
+    await server.start();
+    worker();
+    await expectWhole(load(own), own.container);
+  });
+
+  describe('whose stream', () => {
+    let driver: DriverLink;
+    let joined: WorkerLink | undefined;
+    const found: number[] = [];
+
+    const untilFound = async (ticket: number) => {
+      const had = found.length;
+      while (!found.slice(had).includes(ticket))
+        await joined?.pull(driver.queue, 10, 1000, (delivery) => {
+          found.push(delivery.ticket);
+          delivery.accept();
+        });
+    };
+
+    beforeAll(async () => {
+      const options = natsOptions(server.url, {});
+      driver = await openNatsDriver(options, { job: 'streams', epoch: 'epoch' });
+      const patience = { signal: new AbortController().signal, report: () => undefined };
+      joined = await openNatsWorker(options, 'worker', patience);
+    });
+    afterAll(async () => {
+      await driver.close();
+      await joined?.close();
+    });
+
+    it.each(['delete', 'purge'] as const)('is hit by a %s has what was offered again', async (how) => {
+      driver.offer(7);
+      const other = await client();
+      const manager = await jetstreamManager(other);
+      const { queue } = driver;
+      const messages = async () => (await manager.streams.info(queue)).state.messages;
+      while ((await messages()) === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await manager.streams[how](queue);
+      await untilFound(7);
+      expect(driver.queue === queue).toBe(how === 'purge');
+      driver.withdraw(7);
+      await other.close();
+    });
+
+    it('is gone when its driver has ended, with those of sessions before', async () => {
+      const other = await client();
+      const manager = await jetstreamManager(other);
+      await manager.streams.add({ name: 'CLFS_streams_before_1', subjects: ['clfs.task.before'] });
+      await manager.streams.add({ name: 'CLFS_another_before_1', subjects: ['clfs.task.another'] });
+      await driver.close();
+      const next = await openNatsDriver(natsOptions(server.url, {}), { job: 'streams', epoch: 'next' });
+      const names: string[] = [];
+      for await (const name of manager.streams.names()) names.push(name);
+      expect(names.sort()).toEqual(['CLFS_another_before_1', 'CLFS_streams_next_1']);
+      await next.close();
+      expect(await manager.streams.names().next()).toEqual(['CLFS_another_before_1']);
+      await manager.streams.delete('CLFS_another_before_1');
+      await other.close();
+    });
+  });
+});
