@@ -35,8 +35,13 @@ export async function waitForLatePuts(context: JobContext, tools: EndTools): Pro
   const { work, clock, signal } = tools;
   for (;;) {
     requireGoOn(signal);
-    const waitMs = Math.max(tools.uncertainUntilMs(), work.container.uncertainUntilMs) - clock.monotonic();
-    if (waitMs <= 0) return;
+    const untilMs = Math.max(tools.uncertainUntilMs(), work.container.uncertainUntilMs);
+    const waitMs = untilMs - clock.monotonic();
+    if (waitMs <= 0) {
+      // On disk a put takes effect by a rename: without its temporary file it cannot any more, however late it wakes.
+      if (untilMs > 0) await work.container.tidy();
+      return;
+    }
     const seconds = Math.ceil(waitMs / 1000);
     context.log.write('INFO', `waiting ${seconds} s until no put that was given up can still arrive`);
     await clock.sleep(waitMs, signal);

@@ -1,0 +1,53 @@
+import { mkdtempSync, readdirSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { openLocalContainer } from '../container/local-container.js';
+import { type EndTools, waitForLatePuts } from './end-tools.js';
+import type { JobContext } from './job-context.js';
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-late-puts-'));
+afterAll(() => rmSync(base, { recursive: true }));
+
+const context = { log: { write: () => undefined } } as unknown as JobContext;
+
+/** @param untilMs until when something that was given up can take effect, on a clock that stands at 1000 */
+function toolsOf(untilMs: number): EndTools {
+  let ms = 1000;
+  const clock = {
+    monotonic: () => ms,
+    sleep: async (delayMs: number) => {
+      ms += delayMs;
+    },
+  };
+  const work = { container: openLocalContainer(base) };
+  const { signal } = new AbortController();
+  return { work, clock, signal, uncertainUntilMs: () => untilMs } as unknown as EndTools;
+}
+
+describe('the wait for late puts', () => {
+  it.each([
+    ['was lost, and is waited for', 5000, 0],
+    ['was lost long ago', 500, 0],
+    ['was not lost', 0, 1],
+  ])('takes the temporary file of a put that %s', async (_, untilMs, left) => {
+    writeFileSync(join(base, '.clfsload-put-0123-4'), 'of a machine that is frozen');
+    await waitForLatePuts(context, toolsOf(untilMs));
+    expect(readdirSync(base)).toHaveLength(left);
+  });
+
+  it('leaves nothing to a machine that looked at its lease before, and wakes after', async () => {
+    const { work } = toolsOf(0);
+    rmSync(join(base, '.clfsload-put-0123-4'), { force: true });
+    const asleep = openLocalContainer(base, {
+      maySend() {
+        const [temporary] = readdirSync(base);
+        unlinkSync(join(base, temporary));
+        return true;
+      },
+    });
+    await expect(asleep.put('name', Buffer.from('late'))).rejects.toThrow('Cannot write "name"');
+    expect(readdirSync(base)).toEqual([]);
+    await Promise.all([asleep.close(), work.container.close()]);
+  });
+});
