@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
@@ -140,10 +140,13 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     await expectWhole(alone, own.container);
   });
 
-  it('is left by a job that could not reach it as it was: the same start goes on when it is there', async () => {
+  it('that cannot be reached leaves a job as if it had not been started', async () => {
     await server.stop('SIGKILL');
     const own = job();
-    expect((await load(own).done).code).toBe(1);
+    const refused = load(own);
+    expect((await refused.done).code).toBe(1);
+    expect(refused.output()).toContain('Cannot reach the server of the workers');
+    expect([own.container, own.state].filter((path) => existsSync(path))).toEqual([]);
     await server.start();
     worker();
     await expectWhole(load(own), own.container);

@@ -32,6 +32,13 @@ export function requireWorkers({ workers, leaseMs = LEASE_MS }: RunSettings): vo
     );
 }
 
+/** Makes sure that there is a server for workers, before anything begins. @throws ClfsError `workers` */
+export async function requireServer({ workers }: RunSettings): Promise<void> {
+  if (!workers) return;
+  const { requireNats } = await import('../remote/nats-driver.js');
+  await requireNats(natsOptions(workers));
+}
+
 /** What lanes elsewhere are opened with. */
 export interface LoadWorkersParts {
   readonly job: OpenJob;

@@ -33,7 +33,7 @@ import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { startEstimate } from './estimate.js';
 import { JobContext } from './job-context.js';
-import { openLoadWorkers, requireWorkers } from './load-workers.js';
+import { openLoadWorkers, requireServer, requireWorkers } from './load-workers.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type OpenJob, resumeJob } from './open-job.js';
 import { LOAD_CHECKS, type LoadOptions, type LoadSummary } from './options.js';
@@ -71,8 +71,10 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
       requirePlaces({ spec, settings, options });
       if (!internals?.workers) requireWorkers(settings);
     },
-    open: (spec, settings) =>
-      openResources({ spec, settings, options, signal, log: (text, detail) => note(redact(text), detail) }),
+    async open(spec, settings) {
+      if (!internals?.workers) await requireServer(settings);
+      return openResources({ spec, settings, options, signal, log: (text, detail) => note(redact(text), detail) });
+    },
   });
   const { state, directory, spec, settings, resources } = job;
   resources.begun();

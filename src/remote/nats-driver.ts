@@ -35,12 +35,26 @@ export async function openNatsDriver(
   options: NatsOptions,
   { job, epoch }: { readonly job: string; readonly epoch: string },
 ): Promise<DriverLink> {
-  const connection = await connectNats(options, `clfsload driver ${epoch}`);
-  try {
-    const manager = await jetstreamManager(connection);
+  return withJetStream(options, `clfsload driver ${epoch}`, async (connection, manager) => {
     const link = new NatsDriver(connection, manager, `CLFS_${job}`, epoch);
     await link.begin();
     return link;
+  });
+}
+
+/** Makes sure that there is a server for workers. @throws ClfsError `workers` */
+export async function requireNats(options: NatsOptions): Promise<void> {
+  await withJetStream(options, 'clfsload', (connection) => connection.close());
+}
+
+async function withJetStream<T>(
+  options: NatsOptions,
+  name: string,
+  use: (connection: NatsConnection, manager: JetStreamManager) => Promise<T>,
+): Promise<T> {
+  const connection = await connectNats(options, name);
+  try {
+    return await use(connection, await jetstreamManager(connection));
   } catch (cause) {
     await connection.close().catch(() => undefined);
     if (cause instanceof ClfsError) throw cause;
