@@ -34,6 +34,7 @@ import { EXPORT_CHECKS, type ExportJobOptions, type ExportSummary } from './opti
 import { salvageRootName } from './salvage-root.js';
 import { ExportSession } from './session.js';
 import type { ExportState } from './state/export-state.js';
+import { EXACT_NAMES } from './target/name-folding.js';
 import { fileNameOf, requireParent, type TargetPath, targetPath } from './target-path.js';
 import type { ExportConstants, ExportKinds } from './tasks/kinds.js';
 import { type ExportLaneSetup, openExportLane, type ThreadExportSetup } from './tasks/open-lane.js';
@@ -180,7 +181,7 @@ class ExportJob {
         this.#options.onMessage?.(`Going on with the export whose state is in ${JSON.stringify(directory.path)}.`);
       listing = isTree ? await this.#list(start.path.length === 0) : undefined;
       opened = before ? openSameTarget(before, where.directory, directory.path) : openTarget(where.directory, isTree);
-      state ??= createState(directory, wish, opened.mark, hooks, (internals.clock ?? systemClock).now());
+      state ??= createState(directory, wish, opened, hooks, (internals.clock ?? systemClock).now());
       begun = true;
       const file = where.name && { name: where.name, handle: start.found.id };
       const { isSettled, ...summary } = await this.#session(state, directory, opened, listing, file);
@@ -268,6 +269,7 @@ class ExportJob {
         isResumed: record.sessions > 0,
         temporaryPrefix: `.clfsload-${record.jobId}-`,
         geometry: internals.geometry ?? GEOMETRY,
+        folding: record.folding ?? EXACT_NAMES,
       };
       const context = new ExportJobContext({
         state,

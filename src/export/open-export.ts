@@ -6,7 +6,7 @@ import { claimExistingState, claimNewState, type StateDirectory } from '../state
 import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import { choiceText } from './choice.js';
-import type { TargetMark } from './open-target.js';
+import type { OpenTarget } from './open-target.js';
 import { isSalvage } from './salvage-root.js';
 import type { ExportRecord } from './state/export-record.js';
 import { ExportState } from './state/export-state.js';
@@ -62,7 +62,7 @@ export function claimState(
 export function createState(
   directory: StateDirectory,
   wish: ExportWish,
-  target: TargetMark,
+  target: Pick<OpenTarget, 'mark' | 'probeNames'>,
   hooks: CommitHooks,
   nowMs: number,
 ): ExportState {
@@ -71,8 +71,10 @@ export function createState(
     program: VERSION,
     jobId: randomUUID(),
     begun: true,
-    targetInode: String(target.inode),
-    targetPlace: target.place,
+    targetInode: String(target.mark.inode),
+    targetPlace: target.mark.place,
+    // Of one file no name is that of another.
+    ...(wish.isTree && { folding: target.probeNames() }),
     startedMs: nowMs,
     sessions: 0,
     finished: false,

@@ -15,11 +15,12 @@ import { setModeOfPlace } from '../posix/libc-change.js';
 import { readMounts } from '../posix/mounts.js';
 import { isOtherRoot, placeOf, type RootPlace } from '../source/source-place.js';
 import { quotePath } from '../text/escape-path.js';
+import { type NameFolding, probeNames } from './target/name-folding.js';
 
 const PRIVATE_DIRECTORY = 0o700;
 
 /** What tells a directory that is written to from another one at its path. */
-export interface TargetMark {
+interface TargetMark {
   readonly inode: bigint;
   /** Its file system, and when it was made; undefined where that cannot be told. */
   readonly place: RootPlace | undefined;
@@ -30,6 +31,8 @@ export interface OpenTarget {
   readonly mark: TargetMark;
   /** Paths below it at which other file systems are mounted. */
   readonly mounted: readonly Buffer[];
+  /** Which names it takes for one. */
+  probeNames(): NameFolding;
   /** Opens it for a lane, by a description of its own, which is closed with the target. @throws ClfsError `usage` */
   openAgain(): number;
   /** Takes back what was made: for a job that was refused before it began. */
@@ -108,6 +111,7 @@ function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): OpenTa
   return {
     mark,
     mounted: mountedBelow(path),
+    probeNames: () => probeNames(fd),
     openAgain() {
       try {
         const again = openAt(fd, Buffer.from('.'), Open.readOnly | Open.directory);

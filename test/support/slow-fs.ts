@@ -27,13 +27,24 @@ export function whyNoSlowFs(): string | undefined {
 
 let program: string | undefined;
 
-/** Mounts a slow view of a new, empty directory. @param callUs microseconds that a call takes more */
-export function mountSlowFs(callUs: number): SlowFileSystem {
+/**
+ * Mounts a slow view of a new, empty directory.
+ *
+ * @param callUs microseconds that a call takes more
+ * @param folds whether capital letters are taken for small ones
+ */
+export function mountSlowFs(callUs: number, folds = false): SlowFileSystem {
   program ??= compile();
   const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-slow-fs-'));
   const [back, mountPoint, hold, fail] = ['back', 'mount', 'hold', 'fail'].map((name) => join(base, name));
   for (const path of [back, mountPoint]) mkdirSync(path);
-  const env = { ...process.env, SLOWFS_US: String(callUs), SLOWFS_HOLD: hold, SLOWFS_FAIL: fail };
+  const env = {
+    ...process.env,
+    SLOWFS_US: String(callUs),
+    SLOWFS_HOLD: hold,
+    SLOWFS_FAIL: fail,
+    ...(folds && { SLOWFS_FOLD: '1' }),
+  };
   execFileSync(program, [back, mountPoint, '-o', 'max_threads=256'], { env });
   return {
     back,

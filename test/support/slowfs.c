@@ -1,7 +1,7 @@
 /*
  * slowfs DIRECTORY MOUNTPOINT [fuse options]: DIRECTORY as a network file system would show it: each call takes
  * SLOWFS_US microseconds more. While the file SLOWFS_HOLD is there, what has "hold" in its path is not answered; while
- * the file SLOWFS_FAIL is there, everything fails with ETIMEDOUT.
+ * the file SLOWFS_FAIL is there, everything fails with ETIMEDOUT. With SLOWFS_FOLD capital letters are small ones.
  */
 #define FUSE_USE_VERSION 31
 #define _GNU_SOURCE
@@ -28,7 +28,11 @@ static int wait_(const char *path) {
   return fail && !access(fail, F_OK) ? -ETIMEDOUT : 0;
 }
 #define WAIT(path) do { int answer = wait_(path); if (answer) return answer; } while (0)
-static const char *at(const char *path, char *buffer) { snprintf(buffer, 2 * PATH_MAX, "%s%s", root, path); return buffer; }
+static const char *at(const char *path, char *buffer) {
+  snprintf(buffer, 2 * PATH_MAX, "%s%s", root, path);
+  if (getenv("SLOWFS_FOLD")) for (char *c = buffer + strlen(root); *c; c++) if (*c >= 'A' && *c <= 'Z') *c += 32;
+  return buffer;
+}
 static int do_getattr(const char *path, struct stat *st, struct fuse_file_info *fi) {
   char b[2 * PATH_MAX]; WAIT(path);
   if (fi) return fstat(fi->fh, st) ? -errno : 0;

@@ -2,6 +2,7 @@ import type { RootPlace } from '../../source/source-place.js';
 import type { Choice } from '../choice.js';
 import type { ContainerIdentity } from '../identify-container.js';
 import type { Overwrite } from '../options.js';
+import type { NameFolding } from '../target/name-folding.js';
 
 /** What is the same for an export from first to last, and how it stands. No secret of the service is in it. */
 export interface ExportRecord extends ContainerIdentity {
@@ -25,6 +26,8 @@ export interface ExportRecord extends ContainerIdentity {
   readonly targetPlace?: RootPlace;
   /** Name of the one file in it, hex; empty for a tree. */
   readonly nameHex: string;
+  /** Names that the target takes for one; missing: none. */
+  readonly folding?: NameFolding;
   readonly overwrite: Overwrite;
   readonly sparse: boolean;
   readonly choice: Choice;

@@ -3,6 +3,7 @@ import type { Kind } from '../../engine/kinds.js';
 import type { Geometry } from '../../format/geometry.js';
 import type { Choice } from '../choice.js';
 import type { Overwrite } from '../options.js';
+import type { NameFolding } from '../target/name-folding.js';
 
 /** What is the same for every task of an export; plain data. */
 export interface ExportConstants {
@@ -16,6 +17,8 @@ export interface ExportConstants {
   /** Beginning of the job's temporary names; nobody else has it. */
   readonly temporaryPrefix: string;
   readonly geometry: Geometry;
+  /** Names that the target takes for one. */
+  readonly folding: NameFolding;
 }
 
 /** Why an entry could not be written. `docs/errors.md` says what each means. */

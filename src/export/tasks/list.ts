@@ -5,6 +5,7 @@ import { hintedType, ObjectType } from '../../format/ids.js';
 import { packAttributes } from '../../format/packed-attributes.js';
 import { SpilledSet } from '../../spill/spilled-set.js';
 import { escapePath } from '../../text/escape-path.js';
+import { foldedName } from '../target/name-folding.js';
 import type { ExportContext } from './context.js';
 import type { ListPart, ListResult, ListTask } from './kinds.js';
 import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
@@ -85,7 +86,8 @@ class PartBuilder {
     if (isDot(bytes) || isDotDot(bytes)) return;
     this.#position++;
     const name = Buffer.from(bytes);
-    const isRepeated = !this.#seen.add(name);
+    const { folding } = this.#context.constants;
+    const isRepeated = !this.#seen.add(foldedName(name, folding));
     if (this.#position <= this.#skipped) return;
     if (!isSafeName(name))
       this.#failures.push({
@@ -97,7 +99,10 @@ class PartBuilder {
       this.#failures.push({
         name,
         reason: 'name-repeated',
-        message: `the name is in the directory ${this.#shown} twice`,
+        message:
+          folding.letterCase || folding.unicodeForm
+            ? `the name is in the directory ${this.#shown} twice, or another one that the target does not tell from it`
+            : `the name is in the directory ${this.#shown} twice`,
       });
     else if (!this.#context.chooser.takes(this.#prefix, name)) this.#excluded++;
     else if (hintedType(handle) === ObjectType.directory) this.#directories.push({ name, handle: Buffer.from(handle) });

@@ -1,0 +1,46 @@
+import { randomUUID } from 'node:crypto';
+import { close, lookAt, Open, openAt, PosixError, removeAt } from '../../posix/libc.js';
+import { decodeExactly, encodeExactly } from '../../text/exact-text.js';
+
+/** What a file system does not tell apart in names; plain data. */
+export interface NameFolding {
+  /** Capital and small letters. */
+  readonly letterCase: boolean;
+  /** Ways to write one character in Unicode: as one, or as a letter and its accent. */
+  readonly unicodeForm: boolean;
+}
+
+/** All names are told apart. */
+export const EXACT_NAMES: NameFolding = { letterCase: false, unicodeForm: false };
+
+const PRIVATE_FILE = 0o600;
+
+/**
+ * Finds out by a file, which is removed again, which names a directory takes for one. Where no file can be made, it is
+ * taken to tell all of them apart.
+ */
+export function probeNames(directory: number): NameFolding {
+  const prefix = `.clfsload-${randomUUID()}-`;
+  const name = Buffer.from(`${prefix}A\u00e9`);
+  try {
+    close(openAt(directory, name, Open.writeOnly | Open.create | Open.exclusive | Open.noFollow, PRIVATE_FILE));
+    try {
+      const isTaken = (variant: string) => lookAt(directory, Buffer.from(`${prefix}${variant}`)) !== undefined;
+      return { letterCase: isTaken('a\u00e9'), unicodeForm: isTaken('Ae\u0301') };
+    } finally {
+      removeAt(directory, name);
+    }
+  } catch (error) {
+    if (error instanceof PosixError) return EXACT_NAMES;
+    throw error;
+  }
+}
+
+/** What is the same for two names that are not told apart. */
+export function foldedName(name: Buffer, { letterCase, unicodeForm }: NameFolding): Buffer {
+  if (!letterCase && !unicodeForm) return name;
+  let text = decodeExactly(name);
+  if (unicodeForm) text = text.normalize('NFC');
+  if (letterCase) text = text.toLowerCase();
+  return encodeExactly(text);
+}
