@@ -1,4 +1,4 @@
-import fs, { mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import fs, { mkdirSync, mkdtempSync, readdirSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { openLocalContainer } from '../src/container/local-container.js';
 import { MemoryContainer } from '../src/container/memory-container.js';
 import { openContainer, parseContainer } from '../src/container/open-container.js';
 import { Traffic } from '../src/container/traffic.js';
+import { CURRENT_DIRECTORY, makeNode } from '../src/posix/libc.js';
 import { type Azurite, startAzurite } from './support/azurite.js';
 import { containerContract } from './support/container-contract.js';
 
@@ -110,6 +111,17 @@ describe('a container on disk', () => {
       await expect(container.put(name, Buffer.alloc(1))).rejects.toMatchObject({ code: 'container' });
     await container.close();
   });
+});
+
+it('a container on disk has no blob where a listing shows none: nothing waits for a FIFO', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'clfs-container-fifo-'));
+  mkdirSync(join(directory, 'a directory'));
+  makeNode(CURRENT_DIRECTORY, Buffer.from(join(directory, 'a fifo')), 0o010600, 0, 0);
+  const container = openLocalContainer(directory);
+  for (const name of ['a directory', 'a fifo'])
+    await expect(container.get(name, 100)).rejects.toMatchObject({ code: 'not-found' });
+  await container.close();
+  rmSync(directory, { recursive: true });
 });
 
 describe('a container of the Blob service', () => {

@@ -21,6 +21,7 @@ import { decodeObjectName } from '../src/format/names.js';
 import { decodeSegment, encodeSegment } from '../src/format/segment.js';
 import { tryLock } from '../src/posix/libc.js';
 import { claimExistingState, isStateHeld } from '../src/state/state-directory.js';
+import { blobNamed, editEntries } from './support/audited.js';
 import { loadWhole, runProgram } from './support/program.js';
 import { editInodes, loadSmall, objectBody, objectNames, putObject, readSmall } from './support/small-container.js';
 import { isRoot, removeTree, someBytes } from './support/tree.js';
@@ -279,5 +280,26 @@ it('ls -R goes once into a directory that is in itself, and says so', async () =
   const run = spawnSync(join(root, 'bin/clfsload'), ['ls', '-R', container], { encoding: 'utf8', timeout: 20_000 });
   expect(run.stdout).toBe('.:\nloop\n\nloop:\ninner\n');
   expect(run.stderr).toMatch(/^loop\/inner: The directory [0-9A-F]+ is in the tree more than once\.$/m);
+  expect(run.status).toBe(2);
+}, 40_000);
+
+it('tree goes once into directories that each have their like twice', async () => {
+  const DEPTH = 14;
+  const source = join(base, 'twins');
+  mkdirSync(join(source, ...Array.from({ length: DEPTH }, (_, depth) => `d${depth}`)), { recursive: true });
+  const store = await loadSmall(source, base);
+  for (let depth = 0; depth < DEPTH; depth++) {
+    const { id } = blobNamed(store, `d${depth}`).key;
+    editEntries(store, depth === 0 ? '/' : `d${depth - 1}`, (entries) => [
+      ...entries,
+      { name: Buffer.from('twin'), handle: id },
+    ]);
+  }
+  const container = join(base, 'twins-container');
+  mkdirSync(container);
+  for (const [name, blob] of store.blobs) writeFileSync(join(container, name), blob);
+  const run = spawnSync(join(root, 'bin/clfsload'), ['tree', container], { encoding: 'utf8', timeout: 20_000 });
+  expect(run.stdout.match(/── /g)).toHaveLength(2 * DEPTH);
+  expect(run.stderr.match(/is in the tree more than once\.$/gm)).toHaveLength(DEPTH);
   expect(run.status).toBe(2);
 }, 40_000);

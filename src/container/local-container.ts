@@ -137,7 +137,10 @@ class LocalContainer implements Container {
   async get(name: string, limitBytes: number): Promise<Buffer> {
     const path = this.#path(name);
     try {
-      const { size } = statSync(path);
+      const status = statSync(path);
+      // What a listing does not show is no blob: to read a FIFO would wait for ever.
+      if (!status.isFile()) throw new ClfsError('not-found', `There is no blob ${name}: what has its name is no file.`);
+      const { size } = status;
       if (size > limitBytes)
         throw new ClfsError('format', `The blob ${name} has ${size} bytes, over the limit of ${limitBytes}.`);
       return await this.#withDescriptors(() => readFileSync(path));

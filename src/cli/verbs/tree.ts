@@ -3,6 +3,7 @@ import {
   counted,
   escapePath,
   type FoundInode,
+  idHex,
   isClfsError,
   joinPath,
   messageOf,
@@ -44,7 +45,11 @@ export const tree: Verb = {
       const { found, path } = await lookUpArgument(command, reader, command.args[1]);
       await io.write(`${escapePath(path) || '.'}\n`);
       const drawing = new Drawing(reader, io, { maxDepth, all, inodes: path.length === 0 ? inodes : undefined });
-      await drawing.directory(path, found, '', 1);
+      try {
+        await drawing.directory(path, found, '', 1);
+      } finally {
+        drawing.close();
+      }
       await io.write(`\n${counted(drawing.directories, 'directories')}, ${counted(drawing.others, 'other entries')}\n`);
       return drawing.damaged ? Exit.unchecked : Exit.ok;
     }),
@@ -59,8 +64,8 @@ class Drawing {
   readonly #maxDepth: number;
   readonly #all: boolean;
   readonly #show: (entries: number) => void;
-  /** Directories that are open above: one that is met in itself is damage. */
-  readonly #above = new Set<string>();
+  /** Directories that were met: one that is in the tree twice is damage, and could make of a few as many as one likes. */
+  readonly #met: ReturnType<ContainerReader['finder']['idSet']>;
 
   constructor(
     reader: ContainerReader,
@@ -72,6 +77,7 @@ class Drawing {
     }: { readonly maxDepth: number; readonly all: boolean; readonly inodes: number | undefined },
   ) {
     this.#reader = reader;
+    this.#met = reader.finder.idSet();
     this.#io = io;
     this.#maxDepth = maxDepth;
     this.#all = all;
@@ -81,9 +87,8 @@ class Drawing {
   /** Draws what is in a directory. @param indent of its lines @param depth of its entries, from 1 */
   async directory(path: Buffer, found: FoundInode, indent: string, depth: number): Promise<void> {
     if (depth > this.#maxDepth || found.inode.attributes.type !== ObjectType.directory) return;
-    const key = Buffer.from(found.id).toString('latin1');
-    if (this.#above.has(key)) return this.#complain(path, new Error('the directory is in itself'));
-    this.#above.add(key);
+    if (!this.#met.add(found.id))
+      return this.#complain(path, new Error(`The directory ${idHex(found.id)} is in the tree more than once.`));
     // The last entry is drawn with a corner: each is held until the next is known.
     let held: { readonly name: Buffer; readonly handle: Uint8Array } | undefined;
     for await (const { name, handle } of sortedEntries(this.#reader, found, (error) => this.#fail(path, error))) {
@@ -93,7 +98,10 @@ class Drawing {
       held = { name: text, handle };
     }
     if (held) await this.#entry(path, held, indent, depth, true);
-    this.#above.delete(key);
+  }
+
+  close(): void {
+    this.#met.close();
   }
 
   async #entry(
