@@ -17,7 +17,7 @@ import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-call
 import type { Attributes } from '../src/format/attributes.js';
 import { ROOT_ID } from '../src/format/ids.js';
 import { Open, PosixError } from '../src/posix/libc.js';
-import { editNamed, makeAudited } from './support/audited.js';
+import { blobNamed, editNamed, makeAudited } from './support/audited.js';
 import { exportSmall } from './support/export-small.js';
 import { copyOf, loadSmall, readSmall } from './support/small-container.js';
 import { removeTree } from './support/tree.js';
@@ -112,6 +112,30 @@ describe('an export', () => {
     expect(status).toBe('Completed');
     expect(met).toBeGreaterThan(0);
     for (const name of ['one', 'two']) expect(readFileSync(join(target, name), 'utf8')).toBe('content of both');
+  });
+
+  it('takes away what a session that died has left, also of what the container lacks by then', async () => {
+    const target = newTarget();
+    const statePath = join(base, 'state-of-the-dead');
+    const wish = { overwrite: 'never', statePath } as const;
+    let isDead = false;
+    const dying = Object.entries(SYSTEM_CALLS).map(([key, call]) => {
+      const made = (...how: unknown[]) => {
+        isDead ||= key === 'renameNew';
+        if (isDead) throw new Error('the process was killed');
+        return (call as (...all: unknown[]) => unknown)(...how);
+      };
+      return [key, made];
+    });
+    const calls = Object.fromEntries(dying) as TargetCalls;
+    const left = () => readdirSync(target, { recursive: true }).filter((path) => String(path).includes('.clfsload-'));
+    expect((await exportSmall(whole, base, target, { ...wish, internals: { calls } })).status).toBe('Failed');
+    expect(left().length).toBeGreaterThan(0);
+    const container = copyOf(whole);
+    for (const name of ['file', 'symlink']) container.blobs.delete(blobNamed(container, name).blob);
+    const { status, failures } = await exportSmall(container, base, target, { ...wish, newSession: false });
+    expect([status, failures]).toEqual(['CompletedWithErrors', ['a/file', 'b/symlink']]);
+    expect(left()).toEqual([]);
   });
 
   it.each([UTIME_NOW, UTIME_OMIT, 1_000_000_000])(

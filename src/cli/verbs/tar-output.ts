@@ -1,4 +1,4 @@
-import { open as openHandle } from 'node:fs/promises';
+import { type FileHandle, open as openHandle } from 'node:fs/promises';
 import { ClfsError, messageOf, quotePath } from '../../index.js';
 import { localPath } from '../local-path.js';
 import type { VerbIo } from './verb.js';
@@ -32,8 +32,9 @@ export async function toTar<T>(
         for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten;
       }),
     );
+    // Some file systems tell only now that the disk is full, or that it failed.
+    await attempt(() => syncFile(handle));
     open = false;
-    // Some file systems tell only now that the disk is full.
     await attempt(() => handle.close());
     return result;
   } finally {
@@ -41,7 +42,12 @@ export async function toTar<T>(
   }
 }
 
-async function openFile(file: Buffer) {
+/** Makes a file durable; a pipe or a device need not be. */
+async function syncFile(handle: FileHandle): Promise<void> {
+  if ((await handle.stat()).isFile()) await handle.sync();
+}
+
+async function openFile(file: Buffer): Promise<FileHandle> {
   try {
     return await openHandle(file, 'w');
   } catch (cause) {

@@ -144,7 +144,9 @@ class ChunkInProgress {
   }
 
   async #write(place: EntryPlace, entry: ExportEntry): Promise<void> {
-    const { isListed, inodeBudget, reader } = this.#context;
+    const { isListed, inodeBudget, reader, constants, target } = this.#context;
+    // First of all: what a session that died has left goes, too, when the container lacks what is to take its place.
+    if (constants.isResumed) await target.removeTemporary(place.at, this.#temporary(entry.name));
     const blob = isListed ? await reader.finder.find(entry.handle) : undefined;
     const giveBack = await inodeBudget.take(blob?.sizeBytes ?? 0);
     try {

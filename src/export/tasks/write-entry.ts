@@ -95,7 +95,6 @@ export async function makeEntry(
   const { target, constants } = context;
   const { at } = place;
   const { attributes } = found.inode;
-  if (constants.isResumed) await target.removeTemporary(at, temporaryName());
   const anew = async (): Promise<Made> => {
     const bytes = await createEntry(context, place, name, found);
     return { place, name, attributes, replaces: false, temporary: undefined, bytes };
