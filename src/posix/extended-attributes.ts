@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { fileSystemType } from './file-system-type.js';
 import { koffi } from './koffi.js';
+import { callInPool } from './pool-calls.js';
 
 /**
  * Calls for extended attributes, relative to a directory's descriptor by way of /proc: the calls with `at` are younger
@@ -45,8 +46,9 @@ export function readAttribute(at: number, name: Uint8Array, attribute: string): 
 /** {@link listAttributes} in the pool. Never rejects. */
 export function listAttributesInPool(at: number, name: Uint8Array): Promise<readonly string[]> {
   const list = Buffer.from(new ArrayBuffer(MOST_BYTES));
-  return inPool(llistxattr, [pathBelow(at, name), list, MOST_BYTES]).then((length) =>
-    length <= 0 ? [] : list.toString('latin1', 0, length - 1).split('\0'),
+  return callInPool(llistxattr, [pathBelow(at, name), list, MOST_BYTES]).then(
+    ({ result }) => (result <= 0 ? [] : list.toString('latin1', 0, result - 1).split('\0')),
+    () => [],
   );
 }
 
@@ -54,20 +56,10 @@ export function listAttributesInPool(at: number, name: Uint8Array): Promise<read
 export function readAttributeInPool(at: number, name: Uint8Array, attribute: string): Promise<Buffer | undefined> {
   const value = Buffer.from(new ArrayBuffer(MOST_BYTES));
   const args = [pathBelow(at, name), Buffer.from(`${attribute}\0`, 'latin1'), value, MOST_BYTES];
-  return inPool(lgetxattr, args).then((length) => (length < 0 ? undefined : value.subarray(0, length)));
-}
-
-/** Arguments of calls under way: koffi does not hold the buffers among them. */
-const held = new Set<readonly unknown[]>();
-
-function inPool(call: typeof llistxattr, args: readonly (Buffer | number)[]): Promise<number> {
-  held.add(args);
-  return new Promise((resolve) => {
-    call.async(...args, (error: unknown, result: number | bigint) => {
-      held.delete(args);
-      resolve(error ? -1 : Number(result));
-    });
-  });
+  return callInPool(lgetxattr, args).then(
+    ({ result }) => (result < 0 ? undefined : value.subarray(0, result)),
+    () => undefined,
+  );
 }
 
 /** Whether the open file is on a Lustre file system. */

@@ -1,7 +1,9 @@
 import koffi from 'koffi';
 
-/** Calls by {@link koffi} that run in Node's pool at once, in one thread: each beyond it would map memory of its own. */
+/** Calls by {@link koffi} that run in Node's pool at once, in one thread: each beyond it maps memory of its own. */
 export const CALLS_AT_ONCE = 32;
+/** Calls that there can be at once at all, in one thread. */
+export const MOST_CALLS = 128;
 /** Enough for a call of the C library, which is given pointers only. */
 const ASYNC_BYTES = 65536;
 
@@ -9,6 +11,8 @@ const ASYNC_BYTES = 65536;
 if (koffi.config().resident_async_pools !== CALLS_AT_ONCE)
   koffi.config({
     resident_async_pools: CALLS_AT_ONCE,
+    // One that ends holds its memory until it has been told.
+    max_async_calls: 2 * MOST_CALLS,
     async_stack_size: ASYNC_BYTES,
     async_heap_size: ASYNC_BYTES,
   });

@@ -14,16 +14,15 @@ import {
   timespecs,
 } from './libc.js';
 import { UNKNOWN_THERE } from './libc-change.js';
+import { type BoundCall, callInPool } from './pool-calls.js';
 
 /*
  * Calls of `libc.ts` and `libc-change.ts` that wait in a thread of Node's pool, several at once: for file systems of
  * which a call takes long. They mean what those of the same name mean, and reject with the same errors.
  *
- * No more of them at once than `CALLS_AT_ONCE` in one thread. A descriptor is to be closed when all calls by it
- * have ended.
+ * More of them at once than `CALLS_AT_ONCE` in one thread cost more each. A descriptor is to be closed when all calls by
+ * it have ended.
  */
-
-type Bound = ReturnType<ReturnType<typeof koffi.load>['func']>;
 
 const c = koffi.load(null as unknown as string);
 const openat = c.func('int openat(int, const void *, int, uint32_t)');
@@ -194,14 +193,8 @@ export async function syncFileSystemLater(fd: number): Promise<void> {
   await run('sync', syncfs, fd);
 }
 
-function run(call: string, bound: Bound, ...how: unknown[]): Promise<number> {
-  return new Promise((resolve, reject) => {
-    bound.async(...how, (error: Error | null, result: number | bigint) => {
-      // What the call works with must live until now: nothing else holds it.
-      how.length = 0;
-      if (error) reject(error);
-      else if (result < 0) reject(new PosixError(call, koffi.errno()));
-      else resolve(Number(result));
-    });
-  });
+async function run(call: string, bound: BoundCall, ...how: unknown[]): Promise<number> {
+  const { result, errno } = await callInPool(bound, how);
+  if (result < 0) throw new PosixError(call, errno);
+  return result;
 }
