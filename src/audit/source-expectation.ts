@@ -38,7 +38,7 @@ export function expectSource(
       const { async } = source;
       const directory =
         async && pace.isAsync
-          ? await underWay(pace, path, () => patiently(what, () => async.openDirectory(path)))
+          ? await patiently(what, () => underWay(pace, path, () => async.openDirectory(path)))
           : await patiently(what, () => source.openDirectory(path));
       try {
         const self = await (asyncOf(directory, pace)?.attributes() ?? directory.attributes());
@@ -57,11 +57,11 @@ function asyncOf(directory: SourceDirectory, pace: SourcePace): AsyncSourceDirec
 }
 
 async function underWay<T>(pace: SourcePace, path: Buffer, call: () => Promise<T>): Promise<T> {
-  const leave = await pace.enter(path, NO_NAME);
+  const turn = await pace.enter(path, NO_NAME);
   try {
     return await call();
   } finally {
-    leave();
+    turn.end();
   }
 }
 
@@ -125,7 +125,7 @@ class DirectoryOfSource implements ExpectedDirectory {
   }
 
   async #read(async: AsyncSourceDirectory, name: Buffer, release: () => void): Promise<ExpectedContent> {
-    const file = await underWay(this.#pace, this.#path, () => patiently(name, () => async.openFile(name)));
+    const file = await patiently(name, () => underWay(this.#pace, this.#path, () => async.openFile(name)));
     return {
       kind: 'bytes',
       read: (target, position) => underWay(this.#pace, this.#path, () => file.read(target, position)),

@@ -2,6 +2,7 @@ import { CALLS_AT_ONCE } from '../posix/koffi.js';
 import { poolThreads } from '../posix/pool-threads.js';
 import { SourceGauge } from './source-gauge.js';
 import type { SourceTree } from './source-tree.js';
+import { type SourceTurn, SourceTurns } from './source-turns.js';
 
 /** A file that takes longer than this to open and look at, the quickest of some, is on a slow file system. */
 const SLOW_OPEN_MS = 0.25;
@@ -15,13 +16,6 @@ const FEWEST_IN_FLIGHT = 8;
 const WINDOW_FILES = 64;
 /** How often a lane whose calls leave it free tells what is under way. */
 const TELL_MS = 1000;
-
-/** Something of the source that is under way. */
-interface UnderWay {
-  readonly directory: Uint8Array;
-  readonly name: Uint8Array;
-  readonly sinceMs: number;
-}
 
 /** What a pace needs to know. */
 export interface PaceOptions {
@@ -47,19 +41,15 @@ export class SourcePace {
   readonly gauge: SourceGauge;
   readonly #mayBlock: boolean;
   readonly #canWait: boolean;
-  readonly #now: () => number;
+  readonly #turns: SourceTurns;
   readonly #waitsForService: () => boolean;
   #isAsync: boolean;
   #looks = 0;
   #quickestMs = Number.POSITIVE_INFINITY;
   #chunks = 0;
-  #limit: number;
   #fileMs = 0;
   #windowMs = Number.POSITIVE_INFINITY;
   #windowFiles = 0;
-  readonly #underWay = new Set<UnderWay>();
-  readonly #waiting: (() => void)[] = [];
-  #isStopped = false;
   #hasBegun = false;
   #tells = false;
 
@@ -67,10 +57,10 @@ export class SourcePace {
     this.gauge = gauge ?? new SourceGauge(1);
     this.#mayBlock = mayBlock || !source.isRemote;
     this.#canWait = source.async !== undefined;
-    this.#now = now ?? (() => performance.now());
     this.#waitsForService = waitsForService ?? (() => false);
     this.#isAsync = this.#canWait && source.isRemote === true;
-    this.#limit = Math.min(CALLS_AT_ONCE / 2, poolThreads());
+    const first = Math.min(CALLS_AT_ONCE / 2, poolThreads());
+    this.#turns = new SourceTurns(first, now ?? (() => performance.now()));
     this.#tellWay();
   }
 
@@ -118,53 +108,41 @@ export class SourcePace {
     this.#tellWay();
   }
 
-  /**
-   * Waits until one more may be under way.
-   *
-   * @returns to be called when it has ended; with `calls`, what it took counts: it made so many, one after another
-   */
-  async enter(directory: Uint8Array, name: Uint8Array): Promise<(calls?: number) => void> {
-    while (this.#underWay.size >= this.#limit && !this.#isStopped)
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    const entered: UnderWay = { directory, name, sinceMs: this.#now() };
-    this.#underWay.add(entered);
+  /** Waits until one more may be under way. */
+  async enter(directory: Uint8Array, name: Uint8Array): Promise<SourceTurn> {
+    const turn = await this.#turns.take(directory, name, this.#took);
     this.#tellLater();
-    return (calls) => {
-      if (!this.#underWay.delete(entered)) return;
-      if (calls !== undefined) this.#ended(this.#now() - entered.sinceMs, calls);
-      for (let room = this.#limit - this.#underWay.size; room > 0; room--) this.#waiting.shift()?.();
-    };
+    return turn;
   }
 
   /** Nobody waits any more for others to end. */
   stop(): void {
-    this.#isStopped = true;
-    for (const wake of this.#waiting.splice(0)) wake();
+    this.#turns.stop();
   }
 
   /** The quickest of some files tells what one takes that does not wait in the pool. */
-  #ended(ms: number, calls: number): void {
+  readonly #took = (ms: number, calls: number): void => {
     this.#windowMs = Math.min(this.#windowMs, ms);
     if (++this.#windowFiles < WINDOW_FILES && this.#fileMs > 0) return;
     this.#fileMs = this.#windowMs;
     this.#windowMs = Number.POSITIVE_INFINITY;
     this.#windowFiles = 0;
     const wanted = Math.ceil((FILES_A_SECOND * this.#fileMs) / 1000);
-    this.#limit = Math.min(Math.max(FEWEST_IN_FLIGHT, wanted), CALLS_AT_ONCE, poolThreads());
+    this.#turns.limit = Math.min(Math.max(FEWEST_IN_FLIGHT, wanted), CALLS_AT_ONCE, poolThreads());
     this.gauge.set('callMs', this.#fileMs / calls);
-  }
+  };
 
   #tellWay(): void {
     this.gauge.set('isAsync', this.#isAsync ? 1 : 0);
-    this.gauge.set('mostInFlight', this.#isAsync ? this.#limit : 1);
+    this.gauge.set('mostInFlight', this.#isAsync ? this.#turns.limit : 1);
   }
 
   /** Says what is under way, and looks what the lane waits for. */
   #tell(): void {
-    const [oldest] = this.#underWay;
+    const { oldest, count } = this.#turns;
     const { gauge } = this;
     this.#tellWay();
-    gauge.set('inFlight', this.#underWay.size);
+    gauge.set('inFlight', count);
     if (oldest) gauge.setPath(oldest.directory, oldest.name);
     gauge.set('oldestSince', oldest?.sinceMs ?? 0);
     if (this.#waitsForService()) gauge.add('serviceLooks', 1);

@@ -1,53 +1,25 @@
 import type { Attributes } from '../format/attributes.js';
 import { fileBlockCount, maximumBlockCount } from '../format/geometry.js';
-import { type EntryType, ObjectType } from '../format/ids.js';
+import { ObjectType } from '../format/ids.js';
 import { LONGEST_TARGET_BYTES } from '../format/limits.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
-import {
-  buildInode,
-  buildSegment,
-  type InodeIdentity,
-  layoutInode,
-  SEGMENT_DATA_AT,
-  segmentObjectBytes,
-} from '../format/object-layout.js';
+import { buildInode, buildSegment, layoutInode, SEGMENT_DATA_AT, segmentObjectBytes } from '../format/object-layout.js';
 import { packAttributes } from '../format/packed-attributes.js';
-import { patiently } from '../posix/descriptors.js';
 import {
   type AsyncSourceDirectory,
-  type AsyncSourceFile,
   entryFailure,
   type SourceAttributes,
   type SourceDirectory,
   type SourceFile,
 } from '../source/source-tree.js';
+import type { SourceTurn } from '../source/source-turns.js';
 import { isUnchanged } from '../source/unchanged.js';
 import { openPatiently, type WorkContext } from './context.js';
 import { hasClampedTime, toAttributes } from './file-attributes.js';
+import { changedEachTime, checked, type Item, MOST_ATTEMPTS } from './item.js';
 import { manifestLines, newHash } from './manifest-lines.js';
 import type { ObjectDraft } from './object-writer.js';
-import type { EntryProblem } from './tasks.js';
-
-/** How many times an entry that changes while it is read is tried before it fails. */
-export const MOST_ATTEMPTS = 3;
-
-/** An entry to be read, and the names that its objects get. */
-export interface Item extends InodeIdentity {
-  readonly sequence: number;
-  readonly type: EntryType;
-  readonly handle: Buffer;
-  readonly sourceName: Buffer;
-  /** Path of the directory that it is read in. */
-  readonly sourcePath: Uint8Array;
-  readonly objectName: string;
-  readonly generation: number;
-  /** Inode that it must be; undefined: any. */
-  readonly expectedInode?: bigint;
-  /** What all its names were found to lead to, which must not have changed since. */
-  readonly confirmed?: SourceAttributes;
-  /** For the manifest: all its paths. */
-  readonly paths?: readonly Uint8Array[];
-}
+import { type ReadFile, readAhead } from './read-ahead.js';
 
 /** Objects of an entry, ready to be sent: the inode, and the one further segment that it may have. */
 export interface BuiltEntry {
@@ -102,64 +74,25 @@ export async function buildEntry(
 /**
  * {@link buildEntry} by calls that leave the lane free.
  *
- * What is read is looked at a second time before anything is built of it: from there on nothing is waited for that
- * belongs to the source.
+ * @param turn ended when nothing of the source is waited for any more: what is read is looked at a second time before
+ *   anything is built of it
  */
 export async function buildEntryAsync(
   directory: AsyncSourceDirectory,
   item: Item,
   context: WorkContext,
+  turn: SourceTurn,
 ): Promise<BuiltEntry | FoundLarge> {
-  if (item.type !== ObjectType.regular) return buildSpecial(directory, item, context);
-  const file = await patiently(item.sourceName, () => directory.openFile(item.sourceName));
+  if (item.type !== ObjectType.regular) return buildSpecial(directory, item, context, turn);
+  const { before, file, release } = await readAhead(directory, item, context, turn);
   try {
-    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-      const built = await buildReadAhead(file, checked(await file.attributes(), item), item, context);
-      if (built) return built;
-    }
+    const built = await buildRegular(file, before, item, context);
+    if (!built) throw new Error('A file that has been read has changed.');
+    return built;
   } finally {
-    // Until then it has its descriptor.
-    await file.close();
-  }
-  throw changedEachTime();
-}
-
-/** @returns undefined when the file changed while it was read */
-async function buildReadAhead(
-  file: AsyncSourceFile,
-  before: SourceAttributes,
-  item: Item,
-  context: WorkContext,
-): Promise<BuiltEntry | FoundLarge | undefined> {
-  const { geometry } = context.constants;
-  const sizeBytes = Number(before.sizeBytes);
-  // Of a larger one nothing is read here.
-  if (fileBlockCount(sizeBytes, geometry) > 2) return buildRegular(NOTHING_READ, before, item, context);
-  const buffer = await context.readBuffers.acquire(sizeBytes + 1);
-  try {
-    const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, sizeBytes);
-    if (count !== sizeBytes || !(await file.isUnchanged(before))) return undefined;
-    return await buildRegular(alreadyRead(buffer.subarray(0, count)), before, item, context);
-  } finally {
-    context.readBuffers.release(buffer);
+    release();
     context.pace.gauge.unblocks();
   }
-}
-
-/** A file that has been read whole and found unchanged. */
-function alreadyRead(data: Buffer): ReadFile {
-  return {
-    read: (target, position) => (position >= data.length ? 0 : data.copy(target, 0, position)),
-    isUnchanged: () => true,
-  };
-}
-
-type ReadFile = Pick<SourceFile, 'read' | 'isUnchanged'>;
-const NOTHING_READ = alreadyRead(Buffer.alloc(0));
-
-/** The failure of an entry that {@link buildEntry} threw. */
-export function entryProblem(reason: EntryProblem['reason'], message: string): EntryProblem {
-  return { reason, message, attempts: reason === 'entry-changed' ? MOST_ATTEMPTS : 1 };
 }
 
 /** @returns undefined when the file changed while it was read */
@@ -232,11 +165,13 @@ async function buildSpecial(
   directory: SourceDirectory | AsyncSourceDirectory,
   item: Item,
   context: WorkContext,
+  turn?: SourceTurn,
 ): Promise<BuiltEntry> {
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
     const before = checked(await directory.attributesOf(item.sourceName), item);
     const target = item.type === ObjectType.symlink ? await directory.readLink(item.sourceName) : undefined;
     if (target && !isUnchanged(before, await directory.attributesOf(item.sourceName))) continue;
+    turn?.end();
     const attributes = toAttributes(before, context.constants, target?.length ?? 0, item.backPointers.length);
     const layout = layoutInode(item, [item.handle], target?.length);
     const draft = await context.writer.reserve(layout.sizeBytes);
@@ -251,26 +186,6 @@ async function buildSpecial(
     return { kind: 'built', inode: draft, segment: undefined, bytes: 0, manifest, warnings };
   }
   throw changedEachTime();
-}
-
-/** @throws ClfsError `entry` when it is not what it was listed as */
-export function checked(
-  attributes: SourceAttributes,
-  item: Pick<Item, 'type' | 'expectedInode' | 'confirmed'>,
-): SourceAttributes {
-  if (attributes.type !== item.type) {
-    throw entryFailure('entry-type-changed', 'its type is not the one that it was listed with');
-  }
-  if (item.expectedInode !== undefined && attributes.inode !== item.expectedInode) {
-    throw entryFailure('entry-changed', 'another file has taken its place since it was listed');
-  }
-  if (item.confirmed && !isUnchanged(item.confirmed, attributes))
-    throw entryFailure('entry-changed', 'it changed after its names had been looked at');
-  return attributes;
-}
-
-function changedEachTime(): Error {
-  return entryFailure('entry-changed', `it changed each of the ${MOST_ATTEMPTS} times that it was read`);
 }
 
 function linesOf(item: Item, attributes: Attributes, facts: Parameters<typeof manifestLines>[2]): readonly string[] {

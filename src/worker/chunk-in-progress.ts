@@ -7,8 +7,9 @@ import { isClfsError } from '../error.js';
 import { type EntryType, ObjectType } from '../format/ids.js';
 import type { FailureReason } from '../source/source-tree.js';
 import { stopped } from './breakage.js';
-import { type BuiltEntry, entryProblem, type FoundLarge, type Item } from './build-entry.js';
+import type { BuiltEntry, FoundLarge } from './build-entry.js';
 import type { WorkContext } from './context.js';
+import { entryProblem, type Item } from './item.js';
 import type { FilesPart, FilesResult } from './tasks.js';
 
 /** A chunk while it is loaded: what of it is acknowledged, and was not reported yet. */

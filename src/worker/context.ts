@@ -6,6 +6,7 @@ import { type DescriptorPlaces, descriptorPlaces, isOutOfDescriptors, patiently 
 import type { SourceGauge } from '../source/source-gauge.js';
 import { SourcePace } from '../source/source-pace.js';
 import type { SourceDirectory, SourceTree } from '../source/source-tree.js';
+import type { SourceTurn } from '../source/source-turns.js';
 import { type Clock, systemClock } from '../time/clock.js';
 import { BufferBudget } from './buffer-budget.js';
 import { JobIds } from './job-ids.js';
@@ -106,7 +107,7 @@ export function openDirectory(
 ): SourceDirectory | Promise<SourceDirectory> {
   const { async } = source;
   if (async && pace.isAsync)
-    return underWay({ pace }, path, NO_NAME, () => patiently(path, () => async.openDirectory(path, place)));
+    return patiently(path, () => underWay({ pace }, path, NO_NAME, () => async.openDirectory(path, place)));
   pace.gauge.blocks(path, NO_NAME);
   try {
     return openPatiently(path, () => source.openDirectory(path, place));
@@ -122,13 +123,13 @@ export async function underWay<T>(
   { pace }: Pick<WorkContext, 'pace'>,
   path: Uint8Array,
   name: Uint8Array,
-  call: () => Promise<T>,
+  call: (turn: SourceTurn) => Promise<T>,
 ): Promise<T> {
-  const leave = await pace.enter(path, name);
+  const turn = await pace.enter(path, name);
   try {
-    return await call();
+    return await call(turn);
   } finally {
-    leave();
+    turn.end();
   }
 }
 

@@ -53,7 +53,7 @@ export async function openLarge(
   const async = context.pace.isAsync ? directory.async : undefined;
   if (async) {
     const { path } = large.place;
-    const file = await underWay(context, path, name, () => patiently(name, () => async.openFile(name)));
+    const file = await patiently(name, () => underWay(context, path, name, () => async.openFile(name)));
     return readManyAtOnce(file, path, name, context);
   }
   return readDirectly(await openPatiently(name, () => directory.openFile(name)), context);

@@ -1,21 +1,21 @@
 import { setImmediate } from 'node:timers/promises';
 import type { PartSink } from '../engine/kinds.js';
 import { hash64Hex } from '../format/hash.js';
-import { type EntryType, ObjectType, targetManagerOf } from '../format/ids.js';
+import { type EntryType, targetManagerOf } from '../format/ids.js';
 import { encodeObjectNameHashed, FIRST_VERSION } from '../format/names.js';
 import { joinPath } from '../paths/join-path.js';
 import type { AsyncSourceDirectory, SourceDirectory } from '../source/source-tree.js';
-import { buildEntry, buildEntryAsync, type Item } from './build-entry.js';
+import type { SourceTurn } from '../source/source-turns.js';
+import { buildEntry, buildEntryAsync } from './build-entry.js';
 import { ChunkInProgress } from './chunk-in-progress.js';
 import { openDirectory, type WorkContext } from './context.js';
+import type { Item } from './item.js';
 import { unpackEntries } from './packed-entries.js';
 import { ReadsUnderWay } from './reads-under-way.js';
 import type { FilesPart, FilesResult, FilesTask } from './tasks.js';
 
 /** Entries after which answers of the service get their turn. */
 const TURN_ENTRIES = 8;
-/** Calls for a small file, one after another: open, look, read, look, close. */
-const CALLS_A_FILE = 5;
 
 /**
  * Loads the entries of a chunk; of a large file it reports only that it is one.
@@ -49,14 +49,14 @@ export async function loadFiles(
         await chunk.report();
       }
       const async = pace.isAsync && !(probes && index === 0) ? directory?.async : undefined;
-      const leave = async && (await reads.enter(name));
+      const turn = async && (await reads.enter(name));
       if (stop.asked || chunk.broken) {
-        leave?.();
+        turn?.end();
         break;
       }
       chunk.begun = index + 1;
       const item = itemOf(index, type, name);
-      if (async && leave) void readEntry(async, index, item, chunk, context).then(leave);
+      if (async && turn) void readEntry(async, index, item, chunk, context, turn);
       else if (directory) await loadEntry(directory, index, item, chunk, context);
       else chunk.fail(index, unusable);
     }
@@ -125,32 +125,34 @@ async function loadEntry(
   }
 }
 
-/**
- * Reads an entry by calls that leave the lane free, and sends it. Never rejects.
- *
- * @returns number of calls that it took one after another; undefined when that is not known
- */
+/** Reads an entry by calls that leave the lane free, and sends it. Ends its turn, and never rejects. */
 async function readEntry(
   directory: AsyncSourceDirectory,
   index: number,
   item: Item,
   chunk: ChunkInProgress,
   context: WorkContext,
-): Promise<number | undefined> {
-  const build = () => buildEntryAsync(directory, item, context);
+  turn: SourceTurn,
+): Promise<void> {
+  const build = () => buildEntryAsync(directory, item, context, turn);
+  const buildAgain = async () => {
+    await turn.resume();
+    return build().finally(turn.pause);
+  };
   chunk.beginRead();
   try {
     const built = await build();
     context.outage.succeeded();
     chunk.take(index, item, built);
-    return item.type === ObjectType.regular && built.kind === 'built' ? CALLS_A_FILE : undefined;
   } catch (error) {
-    await context.outage.again(error, build).then(
+    // Until its next try.
+    turn.pause();
+    await context.outage.again(error, buildAgain).then(
       (built) => chunk.take(index, item, built),
       (failure: unknown) => chunk.fail(index, failure),
     );
-    return undefined;
   } finally {
+    turn.end();
     chunk.endRead();
   }
 }

@@ -6,8 +6,9 @@ import { encodeObjectName } from '../format/names.js';
 import { joinPath } from '../paths/join-path.js';
 import type { SourceAttributes, SourceDirectory } from '../source/source-tree.js';
 import { stopped } from './breakage.js';
-import { buildEntry, buildEntryAsync, checked, entryProblem, type Item, MOST_ATTEMPTS } from './build-entry.js';
+import { buildEntry, buildEntryAsync } from './build-entry.js';
 import { inDirectory, underWay, type WorkContext } from './context.js';
+import { checked, entryProblem, type Item, MOST_ATTEMPTS } from './item.js';
 import { problemOf } from './problem.js';
 import type { DirectoryPlace, EntryProblem, LinkedResult, LinkedTask } from './tasks.js';
 
@@ -131,5 +132,5 @@ function lookAt(directory: SourceDirectory, place: DirectoryPlace, name: Buffer,
 function build(directory: SourceDirectory, item: Item, context: WorkContext) {
   const async = context.pace.isAsync ? directory.async : undefined;
   if (!async) return buildEntry(directory, item, context);
-  return underWay(context, item.sourcePath, item.sourceName, () => buildEntryAsync(async, item, context));
+  return underWay(context, item.sourcePath, item.sourceName, (turn) => buildEntryAsync(async, item, context, turn));
 }

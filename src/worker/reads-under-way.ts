@@ -1,3 +1,4 @@
+import type { SourceTurn } from '../source/source-turns.js';
 import type { WorkContext } from './context.js';
 
 /**
@@ -24,9 +25,9 @@ export class ReadsUnderWay {
   /**
    * Waits until one more may be read; not any longer once the job stops.
    *
-   * @returns to be called when it has been read, as that of `SourcePace.enter`
+   * @returns its turn, to be ended when nothing of it is open any more
    */
-  async enter(name: Buffer): Promise<(calls?: number) => void> {
+  async enter(name: Buffer): Promise<SourceTurn> {
     const { places, pace, stop } = this.#context;
     let giveBack: (() => void) | undefined;
     while (this.#count > 0 && !stop.asked) {
@@ -34,15 +35,19 @@ export class ReadsUnderWay {
       if (giveBack) break;
       await this.#oneEnds();
     }
-    const leave = await pace.enter(this.#path, name);
+    const turn = await pace.enter(this.#path, name);
     this.#count++;
-    return (calls) => {
-      leave(calls);
+    let isOpen = true;
+    const end = (calls?: number) => {
+      if (!isOpen) return;
+      isOpen = false;
+      turn.end(calls);
       giveBack?.();
       this.#count--;
       this.#wake?.();
       if (this.#count === 0) this.#whenNone?.();
     };
+    return { pause: turn.pause, resume: turn.resume, end };
   }
 
   /** Calls `call` once, when none is under way. */

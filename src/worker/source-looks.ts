@@ -71,8 +71,8 @@ export class EntryLooks {
     await Promise.all(
       entries.map(async (entry) => {
         const { name } = entry;
-        const look = () => async.attributesOf(name);
-        const found = await underWay(this.#context, this.#path, name, look).catch(entryError);
+        const look = () => underWay(this.#context, this.#path, name, () => async.attributesOf(name));
+        const found = await look().catch(entryError);
         this.#prepared.set(entry, found instanceof ClfsError ? await this.#again(found, look) : found);
       }),
     );

@@ -110,7 +110,7 @@ export const PLANTED_FAULTS = [
   },
   {
     name: 'another file that took the place of a linked one is loaded for it',
-    file: 'src/worker/build-entry.ts',
+    file: 'src/worker/item.ts',
     find: 'if (item.expectedInode !== undefined && attributes.inode !== item.expectedInode) {',
     replace: 'if (item.expectedInode === 0n) {',
   },
@@ -130,13 +130,13 @@ export const PLANTED_FAULTS = [
   },
   {
     name: 'a small file that is read while others are is sent though it has changed',
-    file: 'src/worker/build-entry.ts',
-    find: 'if (count !== sizeBytes || !(await file.isUnchanged(before))) return undefined;',
-    replace: 'if (count !== sizeBytes) return undefined;',
+    file: 'src/worker/read-ahead.ts',
+    find: 'isRead = count === sizeBytes && (await file.isUnchanged(before));',
+    replace: 'isRead = count === sizeBytes;',
   },
   {
     name: 'the buffer that an entry was read into is given back before it is built',
-    file: 'src/worker/build-entry.ts',
+    file: 'src/worker/read-ahead.ts',
     find: 'const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, sizeBytes);\n',
     replace:
       'const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, sizeBytes);\n    context.readBuffers.release(buffer);\n',

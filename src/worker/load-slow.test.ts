@@ -1,0 +1,120 @@
+import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { type Delay, withAsyncSide } from '../../test/support/async-source.js';
+import { MemoryContainer } from '../container/memory-container.js';
+import { GEOMETRY } from '../format/geometry.js';
+import { ObjectType, ROOT_ID, targetManagerOf } from '../format/ids.js';
+import { packAttributes } from '../format/packed-attributes.js';
+import { openLz4 } from '../lz4/lz4.js';
+import { openPosixSource } from '../source/posix-source.js';
+import { EVERYTHING } from '../source/selection.js';
+import { createContext, type WorkContext } from './context.js';
+import { toAttributes } from './file-attributes.js';
+import { loadFiles } from './load-files.js';
+import { loadSegments } from './load-large.js';
+import { EntryPacker } from './packed-entries.js';
+import type { DirectoryPlace, FilesTask, JobConstants, LargeFile } from './tasks.js';
+
+const MIB = 1048576;
+const MANAGER = targetManagerOf(ROOT_ID);
+const CONSTANTS = {
+  spec: { compression: 'DISABLED', selection: EVERYTHING, preserveHardLinks: false },
+  secret: Buffer.alloc(16, 1),
+  containerId: 1,
+  fsid: 1,
+  geometry: GEOMETRY,
+} as unknown as JobConstants;
+const base = mkdtempSync(join(tmpdir(), 'clfs-load-slow-'));
+afterAll(() => rmSync(base, { recursive: true }));
+
+/** A lane whose source takes its time. */
+function laneOf(path: string, delay: Delay): WorkContext {
+  const source = withAsyncSide(openPosixSource(Buffer.from(path)), delay, true);
+  return createContext(CONSTANTS, source, new MemoryContainer(), openLz4(), 1);
+}
+
+function makeFile(directory: string, name: string, sizeBytes: number): void {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, name), '');
+  truncateSync(join(directory, name), sizeBytes);
+}
+
+function placeOf({ source }: WorkContext, path: string): DirectoryPlace {
+  const directory = source.openDirectory(Buffer.from(path));
+  const { device, inode, bornNs } = directory.attributes();
+  directory.close();
+  return { path: Buffer.from(path), device, inode, bornNs };
+}
+
+/** A chunk of the root with these files. */
+function chunkOf(context: WorkContext, firstSequence: number, names: readonly string[]): FilesTask {
+  const packer = new EntryPacker();
+  for (const name of names) packer.add(ObjectType.regular, Buffer.from(name));
+  const { count, entries } = packer.take();
+  return { place: placeOf(context, ''), directoryHandle: ROOT_ID, firstSequence, count, entries };
+}
+
+function largeOf(context: WorkContext, sequence: number, name: string): LargeFile {
+  const root = context.source.openDirectory(Buffer.alloc(0));
+  const attributes = root.attributesOf(Buffer.from(name));
+  root.close();
+  return {
+    place: placeOf(context, ''),
+    sourceName: Buffer.from(name),
+    sequence,
+    handle: context.ids.handle(sequence, ObjectType.regular, MANAGER, MANAGER),
+    backPointers: [ROOT_ID],
+    name: Buffer.from(name),
+    version: 1,
+    generation: 0,
+    attributes: packAttributes(toAttributes(attributes, CONSTANTS, Number(attributes.sizeBytes), 1)),
+    paths: [],
+  };
+}
+
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo() && tries < 1000; tries++) await sleep(10);
+  expect(isSo()).toBe(true);
+}
+
+describe('a lane with a slow source', () => {
+  it('does not come to a stand when large files have the memory that small ones wait for', async () => {
+    vi.stubEnv('UV_THREADPOOL_SIZE', '4');
+    const path = join(base, 'stand');
+    // To be read with one byte more, so that growth is seen, each takes a third of the memory, and a bit.
+    const names = Array.from({ length: 10 }, (_, n) => `eight-${n}`);
+    for (const name of names) makeFile(path, name, 8 * MIB);
+    makeFile(path, 'large', 24 * MIB);
+    const calls = { attributes: 0, read: 0 };
+    let open: () => void = () => undefined;
+    const gate = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const context = laneOf(path, async (what, call) => {
+      await sleep(1);
+      if (what !== 'entry') return;
+      if (call === 'attributes') calls.attributes++;
+      // The first two files are being read until everybody waits for something.
+      if (call === 'read' && ++calls.read <= 2) await gate;
+    });
+    const chunk = (first: number, count: number) =>
+      loadFiles(chunkOf(context, 1 + first, names.slice(first, first + count)), context, () => undefined);
+    const results: Promise<unknown>[] = [chunk(0, 2)];
+    await until(() => calls.read === 2);
+    const file = largeOf(context, 100, 'large');
+    for (const block of [1, 2])
+      results.push(loadSegments({ file, first: block, last: block }, context, () => undefined));
+    await until(() => calls.attributes === 4);
+    for (let first = 2; first < names.length; first++) results.push(chunk(first, 1));
+    await until(() => calls.attributes >= 6);
+    open();
+    const ends = await Promise.race([Promise.all(results), sleep(30_000)]);
+    expect(ends).toHaveLength(11);
+    const { blobs } = context.container as MemoryContainer;
+    expect(blobs.size).toBe(2 * names.length + 2);
+    vi.unstubAllEnvs();
+  });
+});

@@ -1,0 +1,107 @@
+import { fileBlockCount } from '../format/geometry.js';
+import { isOutOfDescriptors, patiently } from '../posix/descriptors.js';
+import type { AsyncSourceDirectory, AsyncSourceFile, SourceAttributes, SourceFile } from '../source/source-tree.js';
+import type { SourceTurn } from '../source/source-turns.js';
+import type { WorkContext } from './context.js';
+import { changedEachTime, checked, type Item, MOST_ATTEMPTS } from './item.js';
+
+/** Calls for a small file, one after another: open, look, read, look, close. */
+const CALLS_A_FILE = 5;
+
+/** What objects are built of. */
+export type ReadFile = Pick<SourceFile, 'read' | 'isUnchanged'>;
+
+/** A file that has been read whole and found unchanged, and closed; of a large one nothing has been read. */
+interface FileAhead {
+  readonly before: SourceAttributes;
+  readonly file: ReadFile;
+  /** Gives back the memory that it was read into. */
+  release(): void;
+}
+
+/**
+ * Reads a file whole by calls that leave the lane free, looks at it a second time, and closes it. Ends its turn then.
+ *
+ * @throws ClfsError `entry` when it cannot be read, or changes each time
+ */
+export async function readAhead(
+  directory: AsyncSourceDirectory,
+  item: Item,
+  context: WorkContext,
+  turn: SourceTurn,
+): Promise<FileAhead> {
+  const file = await open(directory, item.sourceName, turn);
+  let ahead: FileAhead | undefined;
+  try {
+    for (let attempt = 1; attempt <= MOST_ATTEMPTS && !ahead; attempt++)
+      ahead = await readWhole(file, checked(await file.attributes(), item), context, turn);
+  } finally {
+    // Until then it has its descriptor.
+    await file.close();
+  }
+  if (!ahead) throw changedEachTime();
+  turn.end(ahead.file === NOTHING_READ ? undefined : CALLS_A_FILE);
+  return ahead;
+}
+
+/** Opens a file; gives the turn up while the process has no descriptor for it. */
+async function open(directory: AsyncSourceDirectory, name: Buffer, turn: SourceTurn): Promise<AsyncSourceFile> {
+  try {
+    return await directory.openFile(name);
+  } catch (error) {
+    if (!isOutOfDescriptors(error)) throw error;
+  }
+  const again = async () => {
+    await turn.resume();
+    try {
+      return await directory.openFile(name);
+    } catch (error) {
+      turn.pause();
+      throw error;
+    }
+  };
+  turn.pause();
+  return patiently(name, again);
+}
+
+/** @returns undefined when the file changed while it was read */
+async function readWhole(
+  file: AsyncSourceFile,
+  before: SourceAttributes,
+  context: WorkContext,
+  turn: SourceTurn,
+): Promise<FileAhead | undefined> {
+  const sizeBytes = Number(before.sizeBytes);
+  if (fileBlockCount(sizeBytes, context.constants.geometry) > 2)
+    return { before, file: NOTHING_READ, release: () => undefined };
+  // One byte of room more than the data: reading it tells whether the file has grown.
+  const buffer = await takeBuffer(sizeBytes + 1, context, turn);
+  let isRead = false;
+  try {
+    const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, sizeBytes);
+    isRead = count === sizeBytes && (await file.isUnchanged(before));
+    if (!isRead) return undefined;
+    return { before, file: alreadyRead(buffer.subarray(0, count)), release: () => context.readBuffers.release(buffer) };
+  } finally {
+    if (!isRead) context.readBuffers.release(buffer);
+  }
+}
+
+/** Memory to read into; gives the turn up while there is none. */
+async function takeBuffer(sizeBytes: number, { readBuffers }: WorkContext, turn: SourceTurn): Promise<Buffer> {
+  const taken = readBuffers.acquire(sizeBytes);
+  if (taken instanceof Buffer) return taken;
+  turn.pause();
+  const buffer = await taken;
+  await turn.resume();
+  return buffer;
+}
+
+function alreadyRead(data: Buffer): ReadFile {
+  return {
+    read: (target, position) => (position >= data.length ? 0 : data.copy(target, 0, position)),
+    isUnchanged: () => true,
+  };
+}
+
+const NOTHING_READ = alreadyRead(Buffer.alloc(0));
