@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openPosixSource } from '../src/source/posix-source.js';
 import { runProgram, startProgram } from './support/program.js';
 import { mountSlowFs, type SlowFileSystem, whyNoSlowFs } from './support/slow-fs.js';
 import { removeTree } from './support/tree.js';
@@ -51,6 +52,30 @@ describe.skipIf(why !== undefined)(`a slow file system${why === undefined ? '' :
     expect(front.stdout).toMatch(/^369 same, 0 different.*362 files compared/m);
     const sized = await runProgram('clfsload', ['load', slow.mountPoint, container, '--dry-run']);
     expect(sized.stdout).toMatch(/369/);
+  });
+
+  it('is asked, not its client, whether what was read has changed', async () => {
+    const names = ['now', 'later', 'directory'].map((name) => `changed-${name}`);
+    for (const name of names.slice(0, 2)) writeFileSync(join(slow.back, name), 'content');
+    mkdirSync(join(slow.back, names[2]));
+    const source = openPosixSource(Buffer.from(slow.mountPoint));
+    const root = source.openDirectory(Buffer.alloc(0));
+    const [now, later] = names.map((name) => Buffer.from(name));
+    const directory = source.openDirectory(Buffer.from(names[2]));
+    const file = root.openFile(now);
+    const before = file.attributes();
+    const laterFile = await root.async?.openFile(later);
+    const laterBefore = await laterFile?.attributes();
+    const { mtimeSeconds } = directory.attributes();
+    // Behind the back of the client, which remembers attributes for some seconds.
+    for (const name of names) utimesSync(join(slow.back, name), 1, 1);
+    expect(file.isUnchanged(before)).toBe(false);
+    expect(laterBefore && (await laterFile?.isUnchanged(laterBefore))).toBe(false);
+    expect(directory.attributes(true).mtimeSeconds).not.toBe(mtimeSeconds);
+    file.close();
+    await laterFile?.close();
+    for (const each of [directory, root, source]) each.close();
+    for (const name of names) rmSync(join(slow.back, name), { recursive: true });
   });
 
   it('that never answers for a file is named, and holds up neither the line nor a stop', async () => {

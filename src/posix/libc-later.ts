@@ -7,6 +7,7 @@ import {
   type FileStatus,
   type FileTime,
   Open,
+  ofOpenFile,
   PosixError,
   type RawEntry,
   STATUS_BYTES,
@@ -76,9 +77,9 @@ export async function lookAtLater(at: number, name: Uint8Array): Promise<FileSta
   }
 }
 
-export async function statFdLater(fd: number): Promise<FileStatus> {
+export async function statFdLater(fd: number, fresh = false): Promise<FileStatus> {
   const status = Buffer.alloc(STATUS_BYTES);
-  await run('stat', statx, fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_WANTED, status);
+  await run('stat', statx, fd, EMPTY_PATH, ofOpenFile(fresh), STATX_WANTED, status);
   return decodeStatus(status);
 }
 

@@ -34,6 +34,7 @@ const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
+const AT_STATX_FORCE_SYNC = 0x2000;
 const STATX_BASIC = 0x7ff;
 const STATX_BTIME = 0x800;
 const STATX_WANTED = STATX_BASIC | STATX_BTIME;
@@ -206,15 +207,29 @@ export function lookAt(at: number, name: Uint8Array): FileStatus | undefined {
   return koffi.errno() === constants.errno.ENOENT ? undefined : failed('stat');
 }
 
-/** fstat. @throws PosixError */
-export function statFd(fd: number): FileStatus {
-  if (statx(fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_WANTED, statusBuffer) < 0) failed('stat');
+/**
+ * fstat.
+ *
+ * @param fresh as its server has it now: a client of a network file system remembers attributes for a while
+ * @throws PosixError
+ */
+export function statFd(fd: number, fresh = false): FileStatus {
+  if (statx(fd, EMPTY_PATH, ofOpenFile(fresh), STATX_WANTED, statusBuffer) < 0) failed('stat');
   return decodeStatus();
 }
 
-/** Whether inode, size, modification and change time of an open file are still those of `before`. @throws PosixError */
+/** Flags of statx for an open file. @param fresh as for {@link statFd} */
+export function ofOpenFile(fresh: boolean): number {
+  return fresh ? AT_EMPTY_PATH | AT_STATX_FORCE_SYNC : AT_EMPTY_PATH;
+}
+
+/**
+ * Whether inode, size, modification and change time of an open file are still those of `before`, as its server has them.
+ *
+ * @throws PosixError
+ */
 export function isSameStatus(fd: number, before: FileStatus): boolean {
-  if (statx(fd, EMPTY_PATH, AT_EMPTY_PATH, STATX_BASIC, statusBuffer) < 0) failed('stat');
+  if (statx(fd, EMPTY_PATH, ofOpenFile(true), STATX_BASIC, statusBuffer) < 0) failed('stat');
   const b = statusBuffer;
   return (
     before.mtimeNanoseconds === b.readUInt32LE(120) &&

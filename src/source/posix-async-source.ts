@@ -83,9 +83,9 @@ export class PosixAsyncDirectory implements AsyncSourceDirectory {
     this.#canListAttributes = canListAttributes;
   }
 
-  async attributes(): Promise<SourceAttributes> {
+  async attributes(fresh?: boolean): Promise<SourceAttributes> {
     try {
-      return attributes(await this.#directory.use(statFdLater));
+      return attributes(await this.#directory.use((fd) => statFdLater(fd, fresh)));
     } catch (error) {
       throw directoryFailure(error);
     }
@@ -145,16 +145,16 @@ class PosixAsyncFile implements AsyncSourceFile {
     this.#file = new SharedDescriptor(fd);
   }
 
-  async attributes(): Promise<SourceAttributes> {
+  async attributes(fresh?: boolean): Promise<SourceAttributes> {
     try {
-      return attributes(await this.#file.use(statFdLater));
+      return attributes(await this.#file.use((fd) => statFdLater(fd, fresh)));
     } catch (error) {
       throw fileFailure(error);
     }
   }
 
   async isUnchanged(before: SourceAttributes): Promise<boolean> {
-    return isUnchanged(before, await this.attributes());
+    return isUnchanged(before, await this.attributes(true));
   }
 
   async read(target: Buffer, position: number, enoughBytes = target.length): Promise<number> {

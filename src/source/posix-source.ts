@@ -132,9 +132,9 @@ class PosixDirectory implements SourceDirectory {
     return this.#async;
   }
 
-  attributes(): SourceAttributes {
+  attributes(fresh?: boolean): SourceAttributes {
     try {
-      return attributes(statFd(this.#fd));
+      return attributes(statFd(this.#fd, fresh));
     } catch (error) {
       throw directoryFailure(error);
     }
@@ -204,9 +204,9 @@ class PosixFile implements SourceFile {
     this.#fd = fd;
   }
 
-  attributes(): SourceAttributes {
+  attributes(fresh?: boolean): SourceAttributes {
     try {
-      return attributes(statFd(this.#fd));
+      return attributes(statFd(this.#fd, fresh));
     } catch (error) {
       throw fileFailure(error);
     }

@@ -120,7 +120,7 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
       const foreign = await root.differsFromAsync(async);
       for await (const batch of async.list()) yield marked(prefix, foreign, batch);
     },
-    attributes: () => async.attributes(),
+    attributes: (fresh) => async.attributes(fresh),
     attributesOf: (name) => async.attributesOf(name),
     readLink: (name) => async.readLink(name),
     openFile: (name) => async.openFile(name),
@@ -133,7 +133,7 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
         const foreign = root.differsFrom(directory);
         for (const batch of directory.list()) yield marked(prefix, foreign, batch);
       },
-      attributes: () => directory.attributes(),
+      attributes: (fresh) => directory.attributes(fresh),
       attributesOf: (name) => directory.attributesOf(name),
       readLink: (name) => directory.readLink(name),
       openFile: (name) => directory.openFile(name),

@@ -47,7 +47,7 @@ export function withDevicesOf(source: SourceTree, rootDevice: string): SourceTre
   };
   const asyncView = (async: AsyncSourceDirectory, path: Buffer): AsyncSourceDirectory => ({
     list: () => async.list(),
-    attributes: async () => translated(await async.attributes(), () => path),
+    attributes: async (fresh) => translated(await async.attributes(fresh), () => path),
     attributesOf: async (name) => translated(await async.attributesOf(name), () => joinPath(path, name)),
     readLink: (name) => async.readLink(name),
     openFile: (name) => async.openFile(name),
@@ -55,7 +55,7 @@ export function withDevicesOf(source: SourceTree, rootDevice: string): SourceTre
   });
   const view = (directory: SourceDirectory, path: Buffer): SourceDirectory => ({
     list: () => directory.list(),
-    attributes: () => translated(directory.attributes(), () => path),
+    attributes: (fresh) => translated(directory.attributes(fresh), () => path),
     attributesOf: (name) => translated(directory.attributesOf(name), () => joinPath(path, name)),
     readLink: (name) => directory.readLink(name),
     openFile: (name) => directory.openFile(name),

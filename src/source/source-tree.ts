@@ -61,8 +61,13 @@ interface AsyncSourceTree {
 
 /** An open directory. To be closed. */
 export interface SourceDirectory {
-  /** Attributes now. @throws ClfsError `entry`: `directory-unreadable` */
-  attributes(): SourceAttributes;
+  /**
+   * Attributes now.
+   *
+   * @param fresh as its server has them: a client may remember older ones for a while
+   * @throws ClfsError `entry`: `directory-unreadable`
+   */
+  attributes(fresh?: boolean): SourceAttributes;
   /**
    * The entries in the order of the file system, some at a time; each call begins anew.
    *
@@ -88,7 +93,7 @@ export interface SourceDirectory {
 
 /** The calls of a {@link SourceDirectory} that leave the thread free while they wait. They throw the same errors. */
 export interface AsyncSourceDirectory {
-  attributes(): Promise<SourceAttributes>;
+  attributes(fresh?: boolean): Promise<SourceAttributes>;
   list(): AsyncIterable<readonly ListedEntry[]>;
   attributesOf(name: Buffer): Promise<SourceAttributes>;
   readLink(name: Buffer): Promise<Buffer>;
@@ -108,11 +113,12 @@ export interface Unstorable {
 
 /** An open regular file. To be closed. */
 export interface SourceFile {
-  /** fstat. @throws ClfsError `entry`: `entry-unreadable` */
-  attributes(): SourceAttributes;
+  /** fstat. @param fresh as for {@link SourceDirectory.attributes} @throws ClfsError `entry`: `entry-unreadable` */
+  attributes(fresh?: boolean): SourceAttributes;
   /**
-   * Whether inode, size, modification and change time are still those of `before`. @throws ClfsError `entry`:
-   * `entry-unreadable`
+   * Whether inode, size, modification and change time are still those of `before`, as its server has them.
+   *
+   * @throws ClfsError `entry`: `entry-unreadable`
    */
   isUnchanged(before: SourceAttributes): boolean;
   /**
@@ -127,7 +133,7 @@ export interface SourceFile {
 
 /** The calls of a {@link SourceFile} that leave the thread free while they wait. They throw the same errors. */
 export interface AsyncSourceFile {
-  attributes(): Promise<SourceAttributes>;
+  attributes(fresh?: boolean): Promise<SourceAttributes>;
   isUnchanged(before: SourceAttributes): Promise<boolean>;
   /** `target` belongs to the call until it has ended. */
   read(target: Buffer, position: number, enoughBytes?: number): Promise<number>;

@@ -70,7 +70,7 @@ function readDirectly(file: SourceFile, { stop }: WorkContext): LargeReader {
         if (file.read(target, offset) !== bytes) throw changed();
       });
       try {
-        requireSame(file.attributes(), recorded);
+        requireSame(file.attributes(true), recorded);
       } catch (error) {
         built.drop();
         throw error;
@@ -95,7 +95,7 @@ function readManyAtOnce(file: AsyncSourceFile, path: Uint8Array, name: Buffer, c
         const data = buffer.subarray(0, bytes);
         await during(async () => {
           if ((await readRanges(file, data, offset)) !== bytes) throw changed();
-          requireSame(await file.attributes(), recorded);
+          requireSame(await file.attributes(true), recorded);
         });
         return await build((target) => void data.copy(target));
       } finally {

@@ -60,8 +60,8 @@ async function listWhole(
   tell: PartSink<ListPart>,
   restart: boolean,
 ): Promise<SourceAttributes> {
-  const look = () => directoryAttributes(directory, task.place.path, context);
-  let before = await look();
+  const { path } = task.place;
+  let before = await directoryAttributes(directory, path, context);
   for (let attempt = 1; ; attempt++) {
     const names = new SpilledSet(NAMES_BYTES);
     let complete: boolean;
@@ -70,7 +70,7 @@ async function listWhole(
     } finally {
       names.close();
     }
-    const after = await look();
+    const after = await directoryAttributes(directory, path, context, true);
     if ((complete && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) return after;
     before = after;
   }

@@ -11,9 +11,10 @@ export function directoryAttributes(
   directory: SourceDirectory,
   path: Uint8Array,
   context: WorkContext,
+  fresh?: boolean,
 ): SourceAttributes | Promise<SourceAttributes> {
   const async = context.pace.isAsync ? directory.async : undefined;
-  return async ? underWay(context, path, NO_NAME, () => async.attributes()) : directory.attributes();
+  return async ? underWay(context, path, NO_NAME, () => async.attributes(fresh)) : directory.attributes(fresh);
 }
 
 /** Entries of a directory, some at a time. @throws as `SourceDirectory.list` */

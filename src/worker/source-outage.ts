@@ -94,7 +94,7 @@ export class SourceOutage {
     if (isTransient) return true;
     if (now < this.#provenUntilMs) return false;
     const isYoung = now - this.#sinceMs < MINUTE_MS;
-    // What is remembered of the root may answer for a while in place of its server.
+    // Another server may answer for the root than for what failed.
     if (isYoung && this.#failed.size >= ENTRIES_IN_A_ROW) return true;
     this.#probe ??= this.#rootAnswers().finally(() => {
       this.#probe = undefined;
@@ -119,7 +119,12 @@ export class SourceOutage {
     try {
       const { async } = this.#source;
       const root = async ? await async.openDirectory(ROOT) : this.#source.openDirectory(ROOT);
-      root.close();
+      try {
+        // What a client remembers of it says nothing of its server.
+        await (root.async?.attributes(true) ?? root.attributes(true));
+      } finally {
+        root.close();
+      }
       return true;
     } catch {
       return false;

@@ -66,7 +66,7 @@ class LastCall {
 function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirectory {
   const last = new LastCall(() => directory.close());
   const async: AsyncSourceDirectory = {
-    attributes: () => last.during(delay('directory', 'attributes'), () => directory.attributes()),
+    attributes: (fresh) => last.during(delay('directory', 'attributes'), () => directory.attributes(fresh)),
     async *list(): AsyncGenerator<readonly ListedEntry[]> {
       const listing = directory.list()[Symbol.iterator]();
       for (;;) {
@@ -82,7 +82,7 @@ function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirecto
     unstorableOf: async (name) => directory.unstorableOf?.(name),
   };
   return {
-    attributes: () => directory.attributes(),
+    attributes: (fresh) => directory.attributes(fresh),
     list: () => directory.list(),
     attributesOf: (name) => directory.attributesOf(name),
     readLink: (name) => directory.readLink(name),
@@ -96,7 +96,7 @@ function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirecto
 function asyncFile(file: SourceFile, delay: Delay): AsyncSourceFile {
   const last = new LastCall(() => file.close());
   return {
-    attributes: () => last.during(delay('entry', 'attributes'), () => file.attributes()),
+    attributes: (fresh) => last.during(delay('entry', 'attributes'), () => file.attributes(fresh)),
     isUnchanged: (before) => last.during(delay('entry', 'attributes'), () => file.isUnchanged(before)),
     read: (target, position, enough) => last.during(delay('entry', 'read'), () => file.read(target, position, enough)),
     close: async () => last.close(),

@@ -35,7 +35,7 @@ export const WAYS: Readonly<Record<'synchronous' | 'asynchronous', (source: Sour
       const { async } = directory;
       if (!async) throw new Error('A directory of the source has no asynchronous side.');
       return {
-        attributes: () => async.attributes(),
+        attributes: (fresh) => async.attributes(fresh),
         attributesOf: (name) => async.attributesOf(name),
         list: () => async.list(),
         openFile: (name) => async.openFile(name),
@@ -48,7 +48,7 @@ export const WAYS: Readonly<Record<'synchronous' | 'asynchronous', (source: Sour
 
 function synchronous(directory: SourceDirectory): CalledDirectory {
   return {
-    attributes: async () => directory.attributes(),
+    attributes: async (fresh) => directory.attributes(fresh),
     attributesOf: async (name) => directory.attributesOf(name),
     async *list() {
       yield* directory.list();
@@ -56,7 +56,7 @@ function synchronous(directory: SourceDirectory): CalledDirectory {
     async openFile(name): Promise<AsyncSourceFile> {
       const file = directory.openFile(name);
       return {
-        attributes: async () => file.attributes(),
+        attributes: async (fresh) => file.attributes(fresh),
         isUnchanged: async (before) => file.isUnchanged(before),
         read: async (target, position, enough) => file.read(target, position, enough),
         close: async () => file.close(),
@@ -255,6 +255,22 @@ export function sourceContract(way: keyof typeof WAYS, open: (path: string) => S
     expect(await reasonOf(directory.openFile(bytes('symlink')))).toBe('entry-type-changed');
     expect(await reasonOf(directory.readLink(bytes('file')))).toBe('entry-type-changed');
     expect(await reasonOf(directory.openFile(bytes('n'.repeat(300))))).toBe('entry-unreadable');
+    directory.close();
+  });
+
+  it('looks anew at what is open', async () => {
+    mkdirSync(inBase('d'));
+    writeFileSync(inBase('file'), 'x');
+    const directory = await called.openDirectory(bytes('d'));
+    const above = await root();
+    const file = await above.openFile(bytes('file'));
+    writeFileSync(inBase('d', 'added'), '');
+    appendFileSync(inBase('file'), 'y');
+    setTimes(CURRENT_DIRECTORY, bytes(inBase('d')), { seconds: 1, nanoseconds: 0 }, { seconds: 2, nanoseconds: 3 });
+    expect(await directory.attributes(true)).toMatchObject({ mtimeSeconds: 2, mtimeNanoseconds: 3 });
+    expect((await file.attributes(true)).sizeBytes).toBe(2n);
+    await file.close();
+    above.close();
     directory.close();
   });
 

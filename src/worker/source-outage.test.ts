@@ -1,0 +1,60 @@
+import { constants } from 'node:os';
+import { describe, expect, it } from 'vitest';
+import { PosixError } from '../posix/libc.js';
+import { SourceGauge } from '../source/source-gauge.js';
+import { entryFailure, type SourceDirectory, type SourceTree } from '../source/source-tree.js';
+import type { Clock } from '../time/clock.js';
+import { SourceOutage } from './source-outage.js';
+
+const failureOf = (errno: number) => {
+  const error = new PosixError('read', errno);
+  return entryFailure('entry-unreadable', error.message, error);
+};
+
+/** A clock that does not wait. */
+function hurriedClock(): Clock & { ms: number } {
+  const clock = {
+    ms: 1000,
+    now: () => clock.ms,
+    monotonic: () => clock.ms,
+    sleep: async (delayMs: number) => {
+      clock.ms += delayMs;
+    },
+    after: () => ({ cancel: () => undefined }),
+  };
+  return clock;
+}
+
+/** A source of which a client remembers the root, as it was when its server was there. */
+function rememberedSource(isAway: () => boolean): SourceTree {
+  const root = {
+    attributes(fresh?: boolean) {
+      if (fresh && isAway()) throw failureOf(constants.errno.ETIMEDOUT);
+      return {};
+    },
+    close: () => undefined,
+  } as unknown as SourceDirectory;
+  return { openDirectory: () => root, close: () => undefined };
+}
+
+describe('a source that is away', () => {
+  it('is not taken for one that answers since its client remembers the root', async () => {
+    const clock = hurriedClock();
+    const backMs = clock.ms + 10 * 60_000;
+    const isAway = () => clock.ms < backMs;
+    const stop = { asked: false, controller: new AbortController() };
+    const gauge = new SourceGauge(1);
+    const outage = new SourceOutage(rememberedSource(isAway), gauge, clock, stop);
+    const read = () => {
+      if (isAway()) throw failureOf(constants.errno.EIO);
+      return 'content';
+    };
+    expect(await outage.again(failureOf(constants.errno.EIO), read)).toBe('content');
+    expect(gauge.read().awaySinceMs).toBe(0);
+    // One that answers, and an entry of it that does not.
+    const failing = outage.again(failureOf(constants.errno.EIO), () => {
+      throw failureOf(constants.errno.EIO);
+    });
+    await expect(failing).rejects.toThrow('EIO');
+  });
+});
