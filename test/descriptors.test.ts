@@ -10,6 +10,8 @@ import { ClfsError, isClfsError } from '../src/error.js';
 import { DescriptorPlaces, isOutOfDescriptors, patiently } from '../src/posix/descriptors.js';
 import { PosixError } from '../src/posix/libc.js';
 import { openPosixSource } from '../src/source/posix-source.js';
+import type { SourceTree } from '../src/source/source-tree.js';
+import { withAsyncSide } from './support/async-source.js';
 import { loadWhole } from './support/program.js';
 import { loadSmall, readSmall } from './support/small-container.js';
 import { removeTree } from './support/tree.js';
@@ -61,8 +63,8 @@ describe('descriptors', () => {
     expect(readdirSync(target).length).toBe(15);
   });
 
-  it('running out of them for a while is waited for, and is no difference', async () => {
-    const tree = join(base, 'waited-source');
+  it.each([false, true])('running out of them for a while is waited for: asynchronously %s', async (isAsync) => {
+    const tree = join(base, `waited-source-${isAsync}`);
     mkdirSync(join(tree, 'below'), { recursive: true });
     for (const name of ['a', 'below/b', 'below/c']) writeFileSync(join(tree, name), name);
     const memory = await loadSmall(tree, base);
@@ -79,7 +81,7 @@ describe('descriptors', () => {
         cause: new PosixError('open', EMFILE),
       });
     };
-    const expectation = expectSource({
+    const source: SourceTree = {
       close: () => real.close(),
       openDirectory: (path, expected) =>
         scarce(`directory ${path.toString()}`, () => {
@@ -93,7 +95,8 @@ describe('descriptors', () => {
             close: () => directory.close(),
           };
         }),
-    });
+    };
+    const expectation = expectSource(isAsync ? withAsyncSide(source, async () => undefined, true) : source);
     const get = memory.get.bind(memory);
     memory.get = async (name, limit) => scarce(`blob ${name}`, () => get(name, limit));
     const lines: VerifyLine[] = [];

@@ -90,8 +90,8 @@ class DirectoryOfSource implements ExpectedDirectory {
 
   async *names(): AsyncGenerator<Buffer> {
     const async = asyncOf(this.#directory, this.#pace);
-    const found = async ? async.list() : batches(this.#directory, this.#path);
-    for await (const batch of found) for (const { name, excluded } of batch) if (!excluded) yield name;
+    for await (const batch of batches(async ?? this.#directory, this.#path))
+      for (const { name, excluded } of batch) if (!excluded) yield name;
   }
 
   entry(name: Buffer): ExpectedEntry | Promise<ExpectedEntry> {
@@ -145,17 +145,21 @@ async function entryOf(directory: AsyncSourceDirectory, name: Buffer): Promise<E
 }
 
 /** Listing takes a descriptor of its own with the first batch: only that one can lack it. */
-async function* batches(directory: SourceDirectory, path: Buffer): AsyncGenerator<readonly ListedEntry[]> {
-  const begin = () => {
-    const listing = directory.list()[Symbol.iterator]();
-    return { listing, first: listing.next() };
+async function* batches(
+  directory: SourceDirectory | AsyncSourceDirectory,
+  path: Buffer,
+): AsyncGenerator<readonly ListedEntry[]> {
+  const begin = async () => {
+    const list = directory.list();
+    const listing = Symbol.asyncIterator in list ? list[Symbol.asyncIterator]() : list[Symbol.iterator]();
+    return { listing, first: await listing.next() };
   };
   const { listing, first } = await patiently(path.length === 0 ? '.' : path, begin);
   let next = first;
   try {
-    for (; !next.done; next = listing.next()) yield next.value;
+    for (; !next.done; next = await listing.next()) yield next.value;
   } finally {
-    listing.return?.();
+    await listing.return?.();
   }
 }
 
