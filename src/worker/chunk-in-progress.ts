@@ -2,7 +2,7 @@ import { BitSet } from '../books/bit-set.js';
 import { Tally } from '../books/tally.js';
 import { type Breakage, breakageOf } from '../engine/breakage.js';
 import type { PartSink } from '../engine/kinds.js';
-import { REPORT_MS, STOP_LOOK_MS } from '../engine/report.js';
+import { atMost, REPORT_MS, STOP_LOOK_MS } from '../engine/report.js';
 import { isClfsError } from '../error.js';
 import { type EntryType, ObjectType } from '../format/ids.js';
 import type { FailureReason } from '../source/source-tree.js';
@@ -102,6 +102,19 @@ export class ChunkInProgress {
     if (this.#news.done === 0 || this.#context.clock.monotonic() - this.#reportedMs < REPORT_MS) return;
     const news = await this.#takeDurable();
     if (news) this.#tell(news.part());
+  }
+
+  /** Waits for something that never rejects, and tells meanwhile what is acknowledged. */
+  async reportUntil<T>(wait: Promise<T>): Promise<T> {
+    let isOver = false;
+    const over = wait.then(() => {
+      isOver = true;
+    });
+    while (!isOver) {
+      await atMost(this.#context.clock, REPORT_MS, over);
+      await this.report();
+    }
+    return wait;
   }
 
   /** Waits for what is under way, and tells what has become of the chunk. */

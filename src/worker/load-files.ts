@@ -49,7 +49,7 @@ export async function loadFiles(
         await chunk.report();
       }
       const async = pace.isAsync && !(probes && index === 0) ? directory?.async : undefined;
-      const turn = async && (await reads.enter(name));
+      const turn = async && (await chunk.reportUntil(reads.enter(name)));
       if (stop.asked || chunk.broken) {
         turn?.end();
         break;

@@ -11,12 +11,12 @@ import { packAttributes } from '../format/packed-attributes.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { EVERYTHING } from '../source/selection.js';
-import { createContext, type WorkContext } from './context.js';
+import { askToStop, createContext, type WorkContext } from './context.js';
 import { toAttributes } from './file-attributes.js';
 import { loadFiles } from './load-files.js';
 import { loadSegments } from './load-large.js';
 import { EntryPacker } from './packed-entries.js';
-import type { DirectoryPlace, FilesTask, JobConstants, LargeFile } from './tasks.js';
+import type { DirectoryPlace, FilesPart, FilesTask, JobConstants, LargeFile } from './tasks.js';
 
 const MIB = 1048576;
 const MANAGER = targetManagerOf(ROOT_ID);
@@ -116,5 +116,24 @@ describe('a lane with a slow source', () => {
     const { blobs } = context.container as MemoryContainer;
     expect(blobs.size).toBe(2 * names.length + 2);
     vi.unstubAllEnvs();
+  });
+
+  it('tells what is acknowledged while a call of the source hangs', async () => {
+    const path = join(base, 'hang');
+    const names = Array.from({ length: 60 }, (_, n) => `${n}`);
+    for (const name of names) makeFile(path, name, 7);
+    let calls = 0;
+    // Some files are read, and then nothing is answered any more.
+    const context = laneOf(path, () => (++calls > 40 ? new Promise(() => undefined) : sleep(1)));
+    const parts: FilesPart[] = [];
+    const done = loadFiles(chunkOf(context, 1, names), context, (part) => parts.push(part));
+    await until(() => parts.length > 0);
+    askToStop(context);
+    context.stop.abandoned = true;
+    const result = await done;
+    const told = parts.reduce((sum, part) => sum + part.done, result.done);
+    expect(told).toBeGreaterThan(5);
+    expect(result.begun).toBeLessThan(names.length);
+    expect(result.broken?.code).toBe('cancelled');
   });
 });
