@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -109,6 +109,24 @@ describe.skipIf(why !== undefined)(`a slow file system${why === undefined ? '' :
     expect(again.stdout).toContain('Final Job Status: Completed');
     const back = await runProgram('clfsload', ['verify', slow.back, container, '--content']);
     expect(back.stdout).toMatch(/^370 same, 0 different/m);
+  });
+
+  it.each(['verify', 'dry run'])('that never answers for a file does not hold up the stop of a %s', async (what) => {
+    const [container] = places('hang');
+    const args =
+      what === 'verify'
+        ? ['verify', slow.mountPoint, container, '--content']
+        : ['load', slow.mountPoint, '/unused', '--dry-run'];
+    rmSync(slow.held, { force: true });
+    writeFileSync(slow.hold, '');
+    const { child, done } = startProgram('clfsload', args);
+    await until(() => existsSync(slow.held));
+    child.kill('SIGINT');
+    const tooLong = setTimeout(() => child.kill('SIGKILL'), 60_000);
+    const { code } = await done;
+    clearTimeout(tooLong);
+    rmSync(slow.hold);
+    expect(code).toBe(what === 'verify' ? 130 : 1);
   });
 
   it('that is away for a while costs no failures', async () => {

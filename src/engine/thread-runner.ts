@@ -78,9 +78,9 @@ export function createThreadRunner<M extends Kinds<M>, Setup, Update>(
     async close() {
       closed = true;
       const ended = Promise.all(threads.map((thread) => thread?.terminate() ?? Promise.resolve(0)));
-      // A thread that hangs in a call of the system does not end; it must not keep the others, or the process.
+      // A thread that hangs in a call of the system does not end, and must not keep the others. It keeps the process, so
+      // that this can still be ended by force: a process that ends by itself joins its threads, and nothing helps then.
       await atMost(systemClock, LAST_THREADS_MS, ended);
-      for (const thread of threads) thread?.unref();
     },
   };
 }

@@ -1,14 +1,19 @@
 import { Worker } from 'node:worker_threads';
+import { atMost } from '../engine/report.js';
 import { ClfsError, messageOf } from '../error.js';
+import { systemClock } from '../time/clock.js';
 import type { FromSizer, SizeSetup } from './size-protocol.js';
 import type { TreeSize } from './size-tree.js';
+
+/** How long the thread is waited for when it is ended. */
+const LAST_CALL_MS = 2000;
 
 /** A tree that is being sized in a thread of its own, so that a slow file system holds up nothing else. */
 export interface SizerThread {
   /** @throws ClfsError `source`, `worker` */
   readonly done: Promise<TreeSize>;
-  /** Ends it; `done` may never settle then. */
-  stop(): Promise<unknown>;
+  /** Ends it; `done` may never settle then. A call of the source that hangs is not waited for. */
+  stop(): Promise<void>;
 }
 
 /** @param onSize called now and then with what has been found so far */
@@ -28,5 +33,6 @@ export function startSizer(setup: SizeSetup, onSize: (size: TreeSize, complete: 
     );
   });
   done.catch(() => undefined);
-  return { done, stop: () => thread.terminate() };
+  // As those of a runner: one that hangs keeps the process until it is ended by force.
+  return { done, stop: () => atMost(systemClock, LAST_CALL_MS, thread.terminate()) };
 }

@@ -12,6 +12,8 @@ export interface SlowFileSystem {
   readonly mountPoint: string;
   /** While this file is there, what has `hold` in its path is not answered. */
   readonly hold: string;
+  /** Made once something is not answered. */
+  readonly held: string;
   /** While this file is there, every call fails with ETIMEDOUT. */
   readonly fail: string;
   unmount(): void;
@@ -50,9 +52,10 @@ export function mountSlowFs(callUs: number, folds = false): SlowFileSystem {
     back,
     mountPoint,
     hold,
+    held: `${hold}.held`,
     fail,
     unmount() {
-      for (const file of [hold, fail]) rmSync(file, { force: true });
+      for (const file of [hold, `${hold}.held`, fail]) rmSync(file, { force: true });
       execFileSync('umount', ['-l', mountPoint]);
       rmSync(base, { recursive: true, force: true });
     },

@@ -1,7 +1,8 @@
 /*
  * slowfs DIRECTORY MOUNTPOINT [fuse options]: DIRECTORY as a network file system would show it: each call takes
- * SLOWFS_US microseconds more. While the file SLOWFS_HOLD is there, what has "hold" in its path is not answered; while
- * the file SLOWFS_FAIL is there, everything fails with ETIMEDOUT. With SLOWFS_FOLD capital letters are small ones.
+ * SLOWFS_US microseconds more. While the file SLOWFS_HOLD is there, what has "hold" in its path is not answered, which
+ * the file SLOWFS_HOLD.held tells; while the file SLOWFS_FAIL is there, everything fails with ETIMEDOUT. With SLOWFS_FOLD
+ * capital letters are small ones.
  */
 #define FUSE_USE_VERSION 31
 #define _GNU_SOURCE
@@ -22,6 +23,7 @@ static const char *hold, *fail;
 static int wait_(const char *path) {
   if (delay_us) usleep(delay_us);
   while (hold && strstr(path, "hold") && !access(hold, F_OK)) {
+    char held[PATH_MAX]; snprintf(held, sizeof held, "%s.held", hold); close(open(held, O_CREAT | O_WRONLY, 0600));
     if (fuse_interrupted()) return -EINTR;
     usleep(5000);
   }
