@@ -144,19 +144,40 @@ describe('a pool of workers', () => {
     await close();
   });
 
-  it('gives to others what a worker has that tells what cannot be understood', async () => {
+  it.each([
+    ['no data', Buffer.from('no result'), 'done'],
+    ['nothing', encode(null), 'done'],
+    ['the result of a task of another kind', encode({ kind: 'song', result: 'b' }), 'done'],
+    ['no part of a task', encode(['note']), 'part'],
+    ['no failure', encode(undefined), 'failed'],
+  ] as const)('gives to others what a worker has that tells %s', async (_, bytes, what) => {
     const set = setUp();
     const { pool, join, ask, reports, close } = set;
     const told = listenTo(pool);
     join('w');
     pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
     take(set, 'w', 1);
-    const bytes = Buffer.from('no result');
-    expect(ask({ say: 'tell', worker: 'w', ticket: 1, number: 0, more: false, what: 'done', bytes })).toEqual({
-      to: 'nobody',
-    });
+    expect(ask({ say: 'tell', worker: 'w', ticket: 1, number: 0, more: false, what, bytes })).toEqual({ to: 'nobody' });
     expect(told).toEqual([['lost', 1, false]]);
-    expect(reports.at(-1)).toMatch(/^host\/1 has gone: what it tells cannot be understood .* given to others$/);
+    expect(reports.at(-1)).toMatch(/^host\/1 has gone: what it tells cannot be understood.* given to others$/);
+    await close();
+  });
+
+  it('gives up what workers have when the server is away for a lease, though it may never come back', async () => {
+    const set = setUp({ ownLanes: 1 });
+    const { time, pool, join, connected, close } = set;
+    const told = listenTo(pool);
+    join('w');
+    for (const ticket of [1, 2]) pool.submit(0, ticket, { kind: 'note', task: 'a' }, 1);
+    take(set, 'w', 1);
+    connected(false);
+    await time.sleep(LEASE_MS - 1000);
+    expect(told).toEqual([]);
+    await time.sleep(5000);
+    expect(told).toEqual([
+      ['lost', 1, false],
+      ['lost', 2, false],
+    ]);
     await close();
   });
 

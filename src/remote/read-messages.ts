@@ -106,15 +106,32 @@ export function readAnswer(bytes: Uint8Array): Answer | undefined {
   return answer?.to === 'take' && answer.go && !has(answer, GRANTED) ? undefined : answer;
 }
 
+/**
+ * What a task tells.
+ *
+ * @param kind of the task
+ * @returns undefined when it is none of such a task
+ */
+export function readTold(what: 'part' | 'done' | 'failed', bytes: Uint8Array, kind: PropertyKey): object | undefined {
+  const told = decoded(bytes);
+  const shape = what === 'failed' ? FAILURE : { kind: isOneOf(kind) };
+  return has(told, shape) ? told : undefined;
+}
+
+const FAILURE: Shape = { code: isName, message: isReason };
+
 function read<T>(bytes: Uint8Array, tag: string, shapes: Readonly<Record<string, Shape>>): T | undefined {
-  let value: unknown;
+  const value = decoded(bytes);
+  const kind = has(value, { [tag]: isName }) ? (value[tag] as string) : '';
+  return Object.hasOwn(shapes, kind) && has(value, shapes[kind]) ? (value as T) : undefined;
+}
+
+function decoded(bytes: Uint8Array): unknown {
   try {
-    value = decode(bytes);
+    return decode(bytes);
   } catch {
     return undefined;
   }
-  const kind = has(value, { [tag]: isName }) ? (value[tag] as string) : '';
-  return Object.hasOwn(shapes, kind) && has(value, shapes[kind]) ? (value as T) : undefined;
 }
 
 function fromJson(bytes: Uint8Array): unknown {

@@ -1,11 +1,11 @@
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from '../engine/kinds.js';
 import type { Runner, RunnerEvents } from '../engine/runner.js';
-import { ClfsError, messageOf } from '../error.js';
+import { ClfsError } from '../error.js';
 import type { Clock } from '../time/clock.js';
 import type { DriverLink } from './link.js';
-import { type Answer, decode, encode, type Failure, type Question, type Wish } from './messages.js';
+import { type Answer, encode, type Failure, type Question, type Wish } from './messages.js';
 import { Reassembly, TaskInPieces } from './pieces.js';
-import { readCandidate, readQuestion } from './read-messages.js';
+import { readCandidate, readQuestion, readTold } from './read-messages.js';
 import type { RemoteWorker, WorkersParts } from './remote-worker.js';
 import { RemoteWorkers } from './remote-workers.js';
 
@@ -235,11 +235,9 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     // It has the task: that need not be sent again.
     ticket.pieces = undefined;
     for (const { what: kind, bytes } of ticket.told.add(question)) {
-      let told: unknown;
-      try {
-        told = decode(bytes);
-      } catch (error) {
-        this.workers.expel(worker, `what it tells cannot be understood (${messageOf(error)})`);
+      const told = readTold(kind, bytes, ticket.task.kind);
+      if (told === undefined) {
+        this.workers.expel(worker, 'what it tells cannot be understood');
         answer({ to: 'nobody' });
         return;
       }

@@ -209,7 +209,7 @@ export class RemoteWorkers {
     return capMbps === 0 ? 0 : (capMbps * candidate.lanes) / (this.lanes + ownLanes);
   }
 
-  /** While the way to the workers is closed, and for a while after, their silence says nothing. */
+  /** While the way to the workers is closed, and for a while after, their silence says nothing against what they had. */
   setConnected(open: boolean): void {
     const { clock, leaseMs, report } = this.#parts;
     this.#awayUntilMs = open ? clock.monotonic() + leaseMs + GRACE_MS : Number.POSITIVE_INFINITY;
@@ -243,7 +243,9 @@ export class RemoteWorkers {
       this.#sweptMs = now;
       this.#watch(now);
       this.#tellDeserted(now);
-      if (now >= this.#patienceUntilMs && !this.#dismissed) {
+      // While the server is away nobody is answered: whoever has not been for a lease has ended what it did.
+      const isAway = this.#awayUntilMs === Number.POSITIVE_INFINITY;
+      if ((now >= this.#patienceUntilMs || isAway) && !this.#dismissed) {
         for (const worker of [...this.#workers.values()]) {
           if (now - worker.heardMs > leaseMs + GRACE_MS) this.#loseSilent(worker);
         }
