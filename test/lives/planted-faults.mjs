@@ -69,8 +69,8 @@ export const PLANTED_FAULTS = [
   {
     name: 'late puts are not waited for',
     file: 'src/load/end-tools.ts',
-    find: 'if (waitMs <= 0) return;',
-    replace: 'if (waitMs !== 0) return;',
+    find: 'if (waitMs <= 0) {',
+    replace: 'if (waitMs !== 0) {',
   },
   {
     name: 'a directory that was given up is no left-over',
