@@ -111,22 +111,17 @@ describe.skipIf(why !== undefined)(`a slow file system${why === undefined ? '' :
     expect(back.stdout).toMatch(/^370 same, 0 different/m);
   });
 
-  it.each(['verify', 'dry run'])('that never answers for a file does not hold up the stop of a %s', async (what) => {
-    const [container] = places('hang');
-    const args =
-      what === 'verify'
-        ? ['verify', slow.mountPoint, container, '--content']
-        : ['load', slow.mountPoint, '/unused', '--dry-run'];
+  it('that never answers for a file does not hold up the stop of a dry run', async () => {
     rmSync(slow.held, { force: true });
     writeFileSync(slow.hold, '');
-    const { child, done } = startProgram('clfsload', args);
+    const { child, done } = startProgram('clfsload', ['load', slow.mountPoint, '/unused', '--dry-run']);
     await until(() => existsSync(slow.held));
     child.kill('SIGINT');
     const tooLong = setTimeout(() => child.kill('SIGKILL'), 60_000);
     const { code } = await done;
     clearTimeout(tooLong);
     rmSync(slow.hold);
-    expect(code).toBe(what === 'verify' ? 130 : 1);
+    expect(code).toBe(1);
   });
 
   it('that is away for a while costs no failures', async () => {
