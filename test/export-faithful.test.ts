@@ -138,6 +138,19 @@ describe('an export', () => {
     expect(left()).toEqual([]);
   });
 
+  it('makes what an entry is by its type, whatever the type bits of its mode say', async () => {
+    const container = copyOf(whole);
+    for (const name of ['fifo', 'symlink', 'file', 'large'])
+      editNamed(container, name, ({ attributes }) => ({ attributes: { ...attributes, mode: 0o060644 } }));
+    const target = newTarget();
+    expect((await exportSmall(container, base, target)).status).toBe('Completed');
+    expect(lstatSync(join(target, 'b/fifo')).isFIFO()).toBe(true);
+    expect(lstatSync(join(target, 'b/symlink')).isSymbolicLink()).toBe(true);
+    // And finds all of it there.
+    const again = await exportSmall(container, base, target);
+    expect(again).toMatchObject({ status: 'Completed', replaced: 0, failed: 0 });
+  });
+
   it.each([UTIME_NOW, UTIME_OMIT, 1_000_000_000])(
     'fails an entry with a time of %d nanoseconds, which cannot be one',
     async (nanoseconds) => {

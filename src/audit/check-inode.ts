@@ -6,6 +6,7 @@ import {
   idHex,
   isRootId,
   isUsableHandle,
+  modeTypeBits,
   NOT_FINAL_OWNER,
   ObjectType,
   RESERVED_SEQUENCES,
@@ -16,8 +17,6 @@ import type { FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
 import type { FsckContext } from './fsck-context.js';
 
-/** st_mode's type bits by object type. */
-const MODE_BITS = [0, 0o100000, 0o040000, 0o060000, 0o020000, 0o120000, 0o140000, 0o010000];
 const NANOSECONDS = 1_000_000_000;
 const NOT_FINAL_HASH = hash64Hex(NOT_FINAL_OWNER);
 
@@ -30,7 +29,7 @@ export function checkInode(context: FsckContext, entry: WalkedEntry, found: Foun
   const directory = attributes.type === ObjectType.directory;
   if (blob.key.type !== attributes.type)
     error('type-mismatch', `The name says type ${blob.key.type}, the inode type ${attributes.type}.`);
-  if ((attributes.mode & 0o170000) !== MODE_BITS[attributes.type])
+  if ((attributes.mode & 0o170000) !== modeTypeBits(attributes.type))
     error('mode-type', `The mode ${attributes.mode.toString(8)} is not that of type ${attributes.type}.`);
   const hinted = hintedType(entry.handle);
   if (hinted !== attributes.type)

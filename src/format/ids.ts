@@ -24,6 +24,14 @@ export type EntryType = 1 | 2 | 3 | 4 | 5 | 6 | 7;
 /** Names of the entry types, by object type. */
 export const ENTRY_TYPE_NAMES = ['', 'regular', 'directory', 'block', 'char', 'symlink', 'socket', 'fifo'] as const;
 
+/** Type bits of st_mode by object type. */
+const MODE_TYPE_BITS = [0, 0o100000, 0o040000, 0o060000, 0o020000, 0o120000, 0o140000, 0o010000];
+
+/** Type bits that st_mode of an entry of this type has. */
+export function modeTypeBits(type: EntryType): number {
+  return MODE_TYPE_BITS[type];
+}
+
 /** Handle byte 6 by object type: 1 directory, 2 regular, 3 symlink, 4 block, 5 char, 6 socket, 7 fifo. */
 const HANDLE_TYPE_BY_OBJECT_TYPE = [0, 2, 1, 4, 5, 3, 6, 7];
 /** Object type by handle byte 6. */

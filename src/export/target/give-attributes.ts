@@ -1,6 +1,6 @@
 import { constants as system } from 'node:os';
 import { type Attributes, fileTimes } from '../../format/attributes.js';
-import { ObjectType } from '../../format/ids.js';
+import { modeTypeBits, ObjectType } from '../../format/ids.js';
 import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
 import type { AnyCalls } from './target-calls.js';
 
@@ -94,7 +94,7 @@ export async function giveOwnerAndModeAt(
   const place = await calls.openAt(at, name, Open.path | Open.noFollow);
   try {
     const { mode } = await calls.statFd(place);
-    if ((mode & S_IFMT) !== (attributes.mode & S_IFMT)) throw new PosixError('chmod', system.errno.ESTALE);
+    if ((mode & S_IFMT) !== modeTypeBits(attributes.type)) throw new PosixError('chmod', system.errno.ESTALE);
     if (IS_ROOT) await calls.setOwnerOfPlace(place, attributes.uid, attributes.gid);
     if (attributes.type !== ObjectType.symlink) await calls.setModeOfPlace(place, permissions(attributes));
   } finally {

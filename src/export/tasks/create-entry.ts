@@ -1,9 +1,8 @@
 import { ClfsError } from '../../error.js';
-import type { Attributes } from '../../format/attributes.js';
-import { ObjectType } from '../../format/ids.js';
+import { modeTypeBits, ObjectType } from '../../format/ids.js';
 import { fileSize, isGap, linkTarget, readContent, wholeContent } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
-import { Open, PosixError, S_IFMT } from '../../posix/libc.js';
+import { Open, PosixError } from '../../posix/libc.js';
 import { firstMode, giveOwnerAndMode, giveOwnerAndModeAt, type NewFiles, newFiles } from '../target/give-attributes.js';
 import type { ExportContext } from './context.js';
 
@@ -42,7 +41,11 @@ export async function createEntry(
   const { attributes } = found.inode;
   if (attributes.type === ObjectType.regular) return createFile(context, place, name, found);
   if (attributes.type === ObjectType.symlink) await calls.makeSymlink(linkTarget(found), at, name);
-  else await calls.makeNode(at, name, nodeMode(attributes), attributes.deviceMajor, attributes.deviceMinor);
+  else {
+    // By its type, which is what counts for every reader: its mode may say something else.
+    const mode = modeTypeBits(attributes.type) | PRIVATE_FILE;
+    await calls.makeNode(at, name, mode, attributes.deviceMajor, attributes.deviceMinor);
+  }
   try {
     await giveOwnerAndModeAt(calls, at, name, attributes);
   } catch (error) {
@@ -50,10 +53,6 @@ export async function createEntry(
     throw error;
   }
   return 0;
-}
-
-function nodeMode({ mode }: Attributes): number {
-  return (mode & S_IFMT) | PRIVATE_FILE;
 }
 
 async function createFile(context: ExportContext, place: EntryPlace, name: Buffer, found: FoundInode): Promise<number> {

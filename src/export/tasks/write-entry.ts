@@ -1,7 +1,7 @@
 import { constants as system } from 'node:os';
 import { type Attributes, fileTimes } from '../../format/attributes.js';
 import { fileBlockCount } from '../../format/geometry.js';
-import { ObjectType } from '../../format/ids.js';
+import { modeTypeBits, ObjectType } from '../../format/ids.js';
 import { fileSize } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { type FileStatus, PosixError, S_IFMT } from '../../posix/libc.js';
@@ -59,7 +59,7 @@ export function isWhole(there: FileStatus, attributes: Attributes): boolean {
 /** What can be told of a file that is known otherwise: not every file system keeps times to the nanosecond. */
 export function hasTypeAndLength(there: FileStatus, attributes: Attributes): boolean {
   return (
-    (there.mode & S_IFMT) === (attributes.mode & S_IFMT) &&
+    (there.mode & S_IFMT) === modeTypeBits(attributes.type) &&
     (attributes.type !== ObjectType.regular || there.sizeBytes === attributes.lengthBytes)
   );
 }
