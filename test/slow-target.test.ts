@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -29,25 +29,26 @@ describe.skipIf(why !== undefined)(`a call that never ends${why === undefined ? 
     removeTree(base);
   });
 
-  it.each([[], ['--threads=0']])(
-    'of the target does not keep export from ending when it is stopped %s',
-    async (...flags) => {
-      const name = `target${flags.length}`;
-      const target = join(slow.mountPoint, name);
-      const back = join(slow.back, name);
-      writeFileSync(slow.hold, '');
-      // The state is kept where calls end.
-      const state = `--state-path=${join(base, name)}`;
-      const { child, done } = startProgram('clfsload', ['export', container, target, state, ...flags]);
-      await until(() => existsSync(back) && readdirSync(back).length > FILES);
-      expect(await interrupted(child, done)).toBe(130);
-      rmSync(slow.hold);
-      const again = await runProgram('clfsload', ['export', container, target, state, '--new-session=false']);
-      expect(again.stdout).toMatch(/, 0 failed/);
-      const verified = await runProgram('clfsload', ['verify', back, container, '--content']);
-      expect(verified.stdout).toMatch(/^43 same, 0 different, 0 only in the source, 0 only in the container, 0 could/m);
-    },
-  );
+  it.each([
+    ['in threads', []],
+    ['in one thread', ['--threads=0']],
+  ] as const)('of the target does not keep export from ending when it is stopped, %s', async (_how, flags) => {
+    const name = `target${flags.length}`;
+    const target = join(slow.mountPoint, name);
+    const back = join(slow.back, name);
+    writeFileSync(slow.hold, '');
+    // The state is kept where calls end.
+    const state = `--state-path=${join(base, name)}`;
+    const { child, done } = startProgram('clfsload', ['export', container, target, state, ...flags]);
+    await until(() => existsSync(back) && readdirSync(back).length > FILES);
+    expect(await interrupted(child, done)).toBe(130);
+    expect(readFileSync(join(base, name, 'clfsload.log'), 'utf8')).toMatch(/INFO The target is taken for slow from/);
+    rmSync(slow.hold);
+    const again = await runProgram('clfsload', ['export', container, target, state, '--new-session=false']);
+    expect(again.stdout).toMatch(/, 0 failed/);
+    const verified = await runProgram('clfsload', ['verify', back, container, '--content']);
+    expect(verified.stdout).toMatch(/^43 same, 0 different, 0 only in the source, 0 only in the container, 0 could/m);
+  });
 
   it('of the source does not keep verify from ending when it is stopped', async () => {
     for (let file = 0; file < FILES; file++) writeFileSync(join(slow.back, `file ${file}`), 'content');

@@ -42,7 +42,7 @@ export interface WaysParts {
   readonly mayBlock?: boolean;
   /** Told before and behind each call that changes something. */
   changing(): void;
-  /** Told, in a sentence, that the way was changed. */
+  /** Told, in a sentence, of the way: when it is not the usual one from the start, and when it was changed. */
   onWay?(text: string): void;
 }
 
@@ -70,6 +70,8 @@ export class TargetWays {
     const calls: Record<string, unknown> = {};
     for (const key of Object.keys(parts.now) as Key[]) calls[key] = this.#either(key);
     this.calls = calls as unknown as AnyCalls;
+    if (this.#isSlow)
+      parts.onWay?.(`The target is taken for slow from the start: up to ${this.#flight.limit} calls are in flight.`);
   }
 
   /** Whether calls are made later. */
