@@ -52,6 +52,18 @@ describe('a tree', () => {
     expect(differenceFrom(evidence, open(root))).toContain('its source is another tree');
   });
 
+  it('must show the same owners, groups and modes, as long as nobody has changed them', () => {
+    const root = makeTree('owners');
+    const evidence = evidenceOf(open(root));
+    const [first, ...others] = evidence.samples;
+    const mapped = { ...evidence, samples: [{ ...first, owned: '65534:65534 40755' }, ...others] };
+    expect(differenceFrom(mapped, open(root))).toMatch(
+      /with owner, group and mode .* the driver's with 65534:65534 40755/,
+    );
+    const before = { ...evidence, samples: [{ ...mapped.samples[0], changed: '0.0' }, ...others] };
+    expect(differenceFrom(before, open(root))).toBeUndefined();
+  });
+
   it('is not seen as a whole where something is not mounted, unless that is left out', () => {
     const root = makeTree('mounted');
     const mounted = join(root, 'directory', 'mounted');

@@ -27,6 +27,10 @@ interface Sample {
   readonly name: Uint8Array;
   readonly type: number;
   readonly inode: bigint;
+  /** Its ctime: as long as that is the same, so is the next. */
+  readonly changed: string;
+  /** Owner, group and mode. */
+  readonly owned: string;
   /** Whether it can be opened and read, if it is a directory or a regular file; else undefined. */
   readonly readable: boolean | undefined;
 }
@@ -85,11 +89,13 @@ export function differenceFrom(evidence: TreeEvidence, source: SourceTree): stri
 function sampleDifference(wanted: readonly Sample[], source: SourceTree, root: SourceDirectory): string | undefined {
   let same = 0;
   let other = '';
-  for (const { name: bytes, inode, type, readable } of wanted) {
+  for (const { name: bytes, inode, type, changed, owned, readable } of wanted) {
     const name = Buffer.from(bytes);
     const sample = sampleOf(source, root, name);
     if (sample?.inode !== inode || sample.type !== type)
       other = `${quotePath(name)} is ${sample ? 'another entry' : 'not'} there`;
+    else if (sample.changed === changed && sample.owned !== owned)
+      return `its source shows ${quotePath(name)} with owner, group and mode ${sample.owned}, the driver's with ${owned} (does NFS map users alike on both?)`;
     else if (readable && !sample.readable)
       return `it may not read ${quotePath(name)} of the source, which the driver may: run it as the same user, with the same rights`;
     else same++;
@@ -148,8 +154,10 @@ const SLASH = 0x2f;
 
 function sampleOf(source: SourceTree, root: SourceDirectory, name: Buffer): Sample | undefined {
   try {
-    const { type, inode } = root.attributesOf(name);
-    return { name, type, inode, readable: isReadable(source, root, name, type) };
+    const { type, inode, uid, gid, mode, ctimeSeconds, ctimeNanoseconds } = root.attributesOf(name);
+    const changed = `${ctimeSeconds}.${ctimeNanoseconds}`;
+    const owned = `${uid}:${gid} ${mode.toString(8)}`;
+    return { name, type, inode, changed, owned, readable: isReadable(source, root, name, type) };
   } catch (error) {
     if (isClfsError(error, 'entry')) return undefined;
     throw error;
