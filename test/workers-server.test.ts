@@ -98,6 +98,19 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     await expectWhole(driver, own.container);
   });
 
+  it('is known to be away before a worker is blamed for it, though it has not closed its connections', async () => {
+    const own = job();
+    worker();
+    const driver = load(own, '--worker-lease=6s', '--late-arrival=1s');
+    await driver.said(/takes part/);
+    server.freeze(true);
+    await driver.said(/the server of the workers does not answer|has gone/);
+    await driver.said(/has gone/);
+    server.freeze(false);
+    await expectWhole(driver, own.container);
+    expect(driver.output()).toMatch(/the server of the workers does not answer.*has gone/s);
+  });
+
   it('that does not know a worker ends it, with its reason', async () => {
     const locked = await startNats('authorization { users: [ { user: me, password: right } ] }');
     const args = ['worker', `--join=${locked.url}`, '--threads=1'];

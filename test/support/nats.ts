@@ -14,6 +14,8 @@ export interface NatsServer {
   readonly url: string;
   /** Ends it: at once, without a word to anybody, or as one is ended. */
   stop(signal: 'SIGKILL' | 'SIGTERM'): Promise<void>;
+  /** Has it do nothing, or go on. */
+  freeze(frozen: boolean): void;
   /** Starts it again, where it was; it has forgotten what was in its memory. */
   start(): Promise<void>;
   close(): Promise<void>;
@@ -38,6 +40,7 @@ export async function startNats(more = ''): Promise<NatsServer> {
   const server: NatsServer = {
     url: `nats://127.0.0.1:${port}`,
     stop,
+    freeze: (frozen) => void child?.kill(frozen ? 'SIGSTOP' : 'SIGCONT'),
     async start() {
       child = spawn('nats-server', ['-c', configuration], { stdio: 'ignore' });
       for (let tries = 0; !(await answers(port)); tries++) {
