@@ -1,3 +1,5 @@
+import type { Clock } from '../time/clock.js';
+
 /**
  * Until when the lanes of a process may send something: shared by its threads, and looked at right before each put.
  *
@@ -43,4 +45,9 @@ export class Lease {
   leftMs(now: { readonly monotonicMs: number; readonly nowMs: number }): number {
     return Math.min(this.#until[0] - now.monotonicMs, this.#until[1] - now.nowMs);
   }
+}
+
+/** Whether something may be sent now: to be asked right before each try of each put. */
+export function maySendBy(lease: Lease, clock: Pick<Clock, 'now' | 'monotonic'>): () => boolean {
+  return () => lease.leftMs({ monotonicMs: clock.monotonic(), nowMs: clock.now() }) > 0;
 }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Traffic } from '../container/traffic.js';
 import { ClfsError, isClfsError } from '../error.js';
 import type { RunSettings } from '../job/load-spec.js';
-import type { DriverLink } from '../remote/link.js';
+import type { OpenDriverLink } from '../remote/link.js';
 import type { WorkerCounters } from '../remote/messages.js';
 import { natsOptions } from '../remote/nats-options.js';
 import { RemotePool } from '../remote/remote-pool.js';
@@ -53,17 +53,17 @@ export interface LoadWorkersParts {
 /**
  * Opens the lanes of a load that are elsewhere: who comes later takes part as well.
  *
- * @param link in place of NATS
+ * @param open in place of NATS
  * @throws ClfsError `usage`, `workers`
  */
 export async function openLoadWorkers(
   { job, setup, ownLanes, clock, traffic, report }: LoadWorkersParts,
-  link?: DriverLink,
+  open: OpenDriverLink = (names) => openServer(job.settings.workers ?? '', names),
 ): Promise<RemotePool<LoadKinds>> {
   const { state, settings, resources } = job;
   const { jobId, bucketUuid, readsBack } = state.record;
   const epoch = `${jobId.slice(0, 8)}-${randomBytes(6).toString('hex')}`;
-  const open = link ?? (await openServer(settings.workers ?? '', { job: jobId.slice(0, 8), epoch }));
+  const link = await open({ job: jobId.slice(0, 8), epoch });
   const { retryWindowMs, lateArrivalMs } = settings;
   const source: TreeEvidence = evidenceOf(resources.source, job.spec.selection);
   const all: RemoteLoadSetup = {
@@ -74,7 +74,7 @@ export async function openLoadWorkers(
     bucketUuid: readsBack ? bucketUuid : undefined,
   };
   return new RemotePool<LoadKinds>({
-    link: open,
+    link,
     clock,
     epoch,
     leaseMs: settings.leaseMs ?? LEASE_MS,
@@ -95,7 +95,7 @@ export async function openLoadWorkers(
 }
 
 /** The client of the server is loaded only where there is one. */
-async function openServer(url: string, names: { readonly job: string; readonly epoch: string }): Promise<DriverLink> {
+async function openServer(url: string, names: Parameters<OpenDriverLink>[0]): ReturnType<OpenDriverLink> {
   const options = natsOptions(url);
   const { openNatsDriver } = await import('../remote/nats-driver.js');
   return openNatsDriver(options, names);

@@ -15,7 +15,7 @@ import type { LoadWish, RunSettings } from '../job/load-spec.js';
 import { type JobLog, openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { checkOptions } from '../option-checks.js';
-import type { DriverLink } from '../remote/link.js';
+import type { OpenDriverLink } from '../remote/link.js';
 import type { RemotePool } from '../remote/remote-pool.js';
 import { SourceGauge } from '../source/source-gauge.js';
 import { type Clock, systemClock } from '../time/clock.js';
@@ -162,7 +162,7 @@ async function openPool(
   ownLanes: number,
   clock: Clock,
   report: (text: string) => void,
-  link: DriverLink | undefined,
+  open: OpenDriverLink | undefined,
 ): Promise<RemotePool<LoadKinds> | undefined> {
   const { resources, spec, settings } = job;
   if (!settings.workers) return undefined;
@@ -176,7 +176,7 @@ async function openPool(
       traffic: new Traffic(resources.traffic.memory, resources.traffic.slots - 1),
       report,
     },
-    link,
+    open,
   );
 }
 

@@ -4,7 +4,7 @@ import type { IdentityOptions } from '../identity/identity.js';
 import type { Compression, RunSettings } from '../job/load-spec.js';
 import { LOG_LEVELS, type LogLevel } from '../log/job-log.js';
 import { choiceOption, countOption, option } from '../option-checks.js';
-import type { DriverLink } from '../remote/link.js';
+import type { OpenDriverLink } from '../remote/link.js';
 import type { Selection } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
 import type { FailureGroup } from '../state/failure-groups.js';
@@ -90,8 +90,8 @@ interface LoadInternals {
   /** Runs everything in the calling thread, with this container. */
   readonly container?: Container;
   readonly hooks?: CommitHooks;
-  /** Carries messages to workers, in place of a server. */
-  readonly workers?: DriverLink;
+  /** Opens what carries messages to workers, in place of NATS. */
+  readonly workers?: OpenDriverLink;
   /** Stands between the loader and its source. */
   readonly wrapSource?: (source: SourceTree) => SourceTree;
   /** Neither guards removals nor checks the listing before the commit: a test sees what holds without them. */

@@ -61,7 +61,7 @@ export class Session {
   #limit: string | undefined;
 
   constructor(parts: SessionParts) {
-    const { options, job, context, work, runner, lz4, signal } = parts;
+    const { options, job, context, work, runner, lz4, signal, traffic } = parts;
     this.#parts = parts;
     const { sessions, settled } = job.state.record;
     const { clock } = context;
@@ -75,7 +75,7 @@ export class Session {
       lz4,
       clock,
       signal,
-      uncertainUntilMs: () => Math.max(ofBeforeMs, this.#engine?.uncertainUntilMs ?? 0),
+      uncertainUntilMs: () => Math.max(ofBeforeMs, this.#engine?.uncertainUntilMs ?? 0, traffic.uncertainUntilMs),
       guarded: options.internals?.unchecked !== true,
       noCheck:
         job.settings.checkListing === false

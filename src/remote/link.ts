@@ -29,6 +29,14 @@ export interface DriverLink {
   close(): Promise<void>;
 }
 
+/**
+ * Opens a driver's end.
+ *
+ * @param names of the job, and of the session of its driver: never that of another one
+ * @throws ClfsError `workers`
+ */
+export type OpenDriverLink = (names: { readonly job: string; readonly epoch: string }) => Promise<DriverLink>;
+
 /** A ticket as a worker finds it. */
 export interface Delivery {
   readonly ticket: number;
@@ -45,7 +53,7 @@ export interface WorkerLink {
   apply(bytes: Uint8Array, waitMs: number): Promise<Uint8Array | undefined>;
   /** Asks a driver. @returns undefined when there was no answer in time */
   ask(epoch: string, bytes: Uint8Array, waitMs: number): Promise<Uint8Array | undefined>;
-  /** Waits for tickets, up to `most` of them, for `waitMs`. @returns what trouble there was; it is as if there were none */
+  /** Waits for tickets, up to `most` of them, for `waitMs`, a second at least. @returns what trouble there was; it is as if there were none */
   pull(queue: string, most: number, waitMs: number, found: (delivery: Delivery) => void): Promise<string | undefined>;
   close(): Promise<void>;
 }

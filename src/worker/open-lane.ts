@@ -1,5 +1,5 @@
 import type { Authorization } from '../container/azure/blob-service.js';
-import { Lease } from '../container/lease.js';
+import { Lease, maySendBy } from '../container/lease.js';
 import { type ContainerPlace, openContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
 import type { Traffic } from '../container/traffic.js';
@@ -82,7 +82,7 @@ export async function openLoadLane(
   // For a lane that works for another machine the rate is told later, and again and again.
   const rateLimit = remote || capMbps ? createRateLimit(capMbps ?? 0, traffic) : undefined;
   const lease = remote && new Lease(remote.lease);
-  const maySend = lease && maySendBy(lease);
+  const maySend = lease && maySendBy(lease, systemClock);
   if (remote) {
     const showAlive = () => lease?.showAlive(remote.lane, systemClock.monotonic());
     // Its first call may be the one that hangs.
@@ -123,10 +123,6 @@ export async function openLoadLane(
       source.close();
     },
   });
-}
-
-function maySendBy(lease: Lease): () => boolean {
-  return () => lease.leftMs({ monotonicMs: systemClock.monotonic(), nowMs: systemClock.now() }) > 0;
 }
 
 /** A lane of the calling thread that works with what the caller has open, and leaves open. */
