@@ -10,9 +10,10 @@ import { Member } from '../src/remote/member.js';
 import { PROTOCOL, WIRE_FORMAT } from '../src/remote/messages.js';
 import { RemotePool } from '../src/remote/remote-pool.js';
 import type { Clock } from '../src/time/clock.js';
+import { Gate } from './lives/gate.js';
 import { Random } from './lives/random.js';
 import { VirtualTime } from './lives/virtual-time.js';
-import { FaultyNet, type ProcessGate } from './support/faulty-net.js';
+import { MemoryServer } from './support/memory-server.js';
 
 interface ModelKinds {
   readonly write: Kind<{ readonly name: string; readonly steps: number; readonly filler: Uint8Array }, string, string>;
@@ -22,51 +23,14 @@ const LEASE_MS = 10_000;
 const LATE_MS = 20_000;
 const work = workOf<ModelKinds>();
 
-/** A process that can be frozen and killed: its timers and what it is told wait until it is awake. */
-class ModelProcess implements ProcessGate, Clock {
-  readonly #time: VirtualTime;
-  #frozen: (() => void)[] | undefined;
-  dead = false;
+/** A process that can be frozen and killed. */
+class ModelProcess extends Gate {
+  readonly clock: Clock;
 
   constructor(time: VirtualTime) {
-    this.#time = time;
-  }
-
-  arrive(call: () => void): void {
-    if (this.dead) return;
-    if (this.#frozen) this.#frozen.push(call);
-    else call();
-  }
-
-  get isAway(): boolean {
-    return this.dead || this.#frozen !== undefined;
-  }
-
-  freeze(): void {
-    this.#frozen ??= [];
-  }
-
-  /** What came meanwhile comes now, in any order. */
-  wake(random: Random): void {
-    const waiting = this.#frozen ?? [];
-    this.#frozen = undefined;
-    while (waiting.length > 0) this.arrive(waiting.splice(random.below(waiting.length), 1)[0]);
-  }
-
-  now(): number {
-    return this.#time.ms;
-  }
-
-  monotonic(): number {
-    return this.#time.ms;
-  }
-
-  sleep(delayMs: number): Promise<void> {
-    return new Promise((resolve) => this.#time.after(delayMs, () => this.arrive(resolve)));
-  }
-
-  after(delayMs: number, call: () => void): { cancel(): void } {
-    return this.#time.after(delayMs, () => this.arrive(call));
+    super(time);
+    const now = () => time.ms;
+    this.clock = this.makeClock(now, now);
   }
 }
 
@@ -146,7 +110,7 @@ async function live(seed: number) {
   const random = new Random(seed);
   const time = new VirtualTime();
   const rough = random.chance(60);
-  const net = new FaultyNet(time, new Random(seed + 0.5), {
+  const net = new MemoryServer(time, new Random(seed + 0.5), {
     dropped: rough ? random.below(20) : 0,
     doubled: rough ? random.below(20) : 0,
     delayed: rough ? random.below(20) : 0,
@@ -171,7 +135,7 @@ async function live(seed: number) {
           if (job.used.has(name)) job.faults.push(`${name} is done twice`);
           job.used.add(name);
           for (let step = 0; step <= steps; step++) {
-            await process.sleep(random.below(1500));
+            await process.clock.sleep(random.below(1500));
             // Threads of a worker that does not take part any more are no more.
             if (!isOpen()) return await new Promise<never>(() => undefined);
             // The request is on its way whatever becomes of who sent it; what is told waits for its answer. It is late where
@@ -182,7 +146,7 @@ async function live(seed: number) {
                 process.arrive(resolve);
               };
               const lateMs = LATE_MS - 300 - random.small(2000);
-              time.after(200, () => void (process.isAway ? time.after(lateMs, land) : land()));
+              time.after(200, () => void (process.isFrozen || process.isDead ? time.after(lateMs, land) : land()));
             });
             if (step < steps) part(`${name}, step ${step}`.padEnd(random.chance(20) ? 4000 : 0));
           }
@@ -197,11 +161,11 @@ async function live(seed: number) {
   const takePart = async (process: ModelProcess, link: WorkerLink, id: string) => {
     const facts = { protocol: PROTOCOL, wire: WIRE_FORMAT, version: 'model', lanes: 1, user: 0, clockMs: 0 };
     const candidate = Buffer.from(JSON.stringify({ ...facts, worker: id, name: id }));
-    while (!(await link.apply(candidate, 2000))) await process.sleep(500);
+    while (!(await link.apply(candidate, 2000))) await process.clock.sleep(500);
     const lease = new Lease(1);
     const end = await new Member<ModelKinds>({
       link,
-      clock: process,
+      clock: process.clock,
       epoch: 'epoch',
       worker: id,
       leaseMs: LEASE_MS,
@@ -233,7 +197,7 @@ async function live(seed: number) {
       const forMs = random.chance(50) ? random.below(LEASE_MS) : LEASE_MS + random.below(60_000);
       switch (random.below(6)) {
         case 0:
-          process.dead = true;
+          process.die();
           count('killed');
           add();
           break;
@@ -262,8 +226,8 @@ async function live(seed: number) {
   };
 
   const pool = new RemotePool<ModelKinds>({
-    link: net.driver(),
-    clock: driver,
+    link: await net.driver(driver)({ job: 'job', epoch: 'epoch' }),
+    clock: driver.clock,
     epoch: 'epoch',
     leaseMs: LEASE_MS,
     lateArrivalMs: LATE_MS,
@@ -276,7 +240,7 @@ async function live(seed: number) {
   const engine = new Engine<ModelKinds>({
     plan: job,
     store: { transact: (change) => change() },
-    clock: driver,
+    clock: driver.clock,
     allLanes: true,
     onlyRemote: true,
     cancelled: () => new Error('cancelled'),
@@ -306,7 +270,7 @@ async function live(seed: number) {
   await troubled;
   for (const process of workers) process.wake(random);
   await time.sleep(200_000);
-  for (const process of workers) process.dead = true;
+  for (const process of workers) process.die();
   time.clear();
   return { faults: job.faults, happened: [...happened, ...net.happened] };
 }

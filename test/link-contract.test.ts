@@ -1,0 +1,48 @@
+import { describe } from 'vitest';
+import { openNatsDriver } from '../src/remote/nats-driver.js';
+import { natsOptions } from '../src/remote/nats-options.js';
+import { openNatsWorker } from '../src/remote/nats-worker.js';
+import { Gate } from './lives/gate.js';
+import { Random } from './lives/random.js';
+import { VirtualTime } from './lives/virtual-time.js';
+import { linkContract } from './support/link-contract.js';
+import { MemoryServer } from './support/memory-server.js';
+import { HAS_NATS, startNats } from './support/nats.js';
+
+describe('the way to workers in memory', () =>
+  linkContract(async () => {
+    const time = new VirtualTime();
+    const server = new MemoryServer(time, new Random(1));
+    return {
+      openDriver: server.driver(new Gate(time)),
+      openWorker: async () => server.worker(new Gate(time)),
+      leave: async () => server.leave(true),
+      comeBack: async () => server.comeBack(),
+      pass: (ms) => time.sleep(ms),
+      close: async () => time.clear(),
+    };
+  }));
+
+if (!HAS_NATS) console.warn('nats-server is missing: the way to workers is tested in memory only');
+
+describe.skipIf(!HAS_NATS)('the way to workers by NATS', () =>
+  linkContract(async () => {
+    const server = await startNats();
+    const options = natsOptions(server.url, {});
+    return {
+      openDriver: (names) => openNatsDriver(options, names),
+      async openWorker() {
+        const link = await openNatsWorker(options, 'worker', {
+          signal: new AbortController().signal,
+          report: () => undefined,
+        });
+        if (!link) throw new Error('nobody has ended the waiting');
+        return link;
+      },
+      leave: () => server.stop('SIGKILL'),
+      comeBack: () => server.start(),
+      pass: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      close: () => server.close(),
+    };
+  }),
+);
