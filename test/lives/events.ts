@@ -20,6 +20,30 @@ export type CommitFault = (typeof COMMIT_FAULTS)[number];
 export const SOURCE_FAULTS = ['error', 'crash before', 'stale', 'timed out', 'hang', 'outage'] as const;
 export type SourceFault = (typeof SOURCE_FAULTS)[number];
 
+/** What can go wrong with a call to the container by a process that may be frozen: before it is sent, or before it is answered. */
+export const FREEZES = ['freeze before', 'freeze after'] as const;
+
+/** What can happen to workers, to what is between them and their driver, and to the driver. */
+export const CREW_HAPPENINGS = [
+  'worker freezes',
+  'driver freezes',
+  'worker dies',
+  'worker leaves',
+  'worker comes',
+  'worker is cut off',
+  'driver is cut off',
+  'server is away',
+  'server is killed',
+  'puts take long',
+] as const;
+export interface CrewHappening {
+  readonly kind: (typeof CREW_HAPPENINGS)[number];
+  /** Which of the workers. */
+  readonly pick: number;
+  /** How long. */
+  readonly ms: number;
+}
+
 /** What can happen at any moment, beside faults. */
 export type Happening =
   | { readonly kind: 'signal' }
@@ -28,22 +52,29 @@ export type Happening =
   | { readonly kind: 'second job' }
   | { readonly kind: 'source'; readonly action: SourceAction };
 
-/** Something that happens in a session at a call, a commit or a timer of this number. */
+/** Something that happens in a session at a call, a commit, a timer or a message of this number. */
 export type LifeEvent = { readonly at: number } & (
   | {
       readonly on: 'call';
       readonly what:
         | Happening
-        | { readonly kind: CallFault /** For late ones: calls after which it arrives. */; readonly later: number };
+        | { readonly kind: CallFault /** For late ones: calls after which it arrives. */; readonly later: number }
+        | { readonly kind: (typeof FREEZES)[number]; readonly ms: number };
     }
   | { readonly on: 'commit'; readonly what: Happening | { readonly kind: CommitFault } }
   | { readonly on: 'source'; readonly what: Happening | { readonly kind: SourceFault } }
   | { readonly on: 'timer'; readonly what: Happening }
+  | { readonly on: 'message'; readonly what: CrewHappening }
 );
+
+export function isCrewHappening(what: LifeEvent['what']): what is CrewHappening {
+  return (CREW_HAPPENINGS as readonly string[]).includes(what.kind);
+}
 
 /** A kind of event as the tally of a run has it. */
 export function labelOf(event: Pick<LifeEvent, 'on' | 'what'>): string {
   const { on, what } = event;
+  if (isCrewHappening(what)) return what.kind;
   if (what.kind === 'source') return `source: ${what.action.kind}`;
   if (what.kind === 'clock') return what.ms < 0 ? 'clock back' : 'clock forward';
   if (what.kind === 'signal' || what.kind === 'second process' || what.kind === 'second job') return what.kind;
@@ -61,4 +92,14 @@ export const EVENT_LABELS: readonly string[] = [
   'clock forward',
   'second process',
   'second job',
+];
+
+/** Every kind of event in lives with workers, beside {@link EVENT_LABELS}. */
+export const CREW_LABELS: readonly string[] = [
+  ...CREW_HAPPENINGS,
+  ...FREEZES.map((kind) => `call: ${kind}`),
+  ...['dropped', 'doubled', 'delayed', 'cut off', 'given out again'].map((kind) => `message: ${kind}`),
+  'worker: takes part',
+  'worker: lost its lease',
+  'worker: lost with tasks',
 ];

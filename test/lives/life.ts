@@ -1,19 +1,23 @@
-import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isClfsError } from '../../src/error.js';
 import { BUCKET_NAME } from '../../src/format/names.js';
 import { load } from '../../src/load/load.js';
 import type { LoadOptions, LoadSummary } from '../../src/load/options.js';
 import { SMALL } from '../support/check.js';
+import { Killed } from './caller.js';
+import { Crew } from './crew.js';
 import { type Happening, type LifeEvent, labelOf } from './events.js';
 import { judge } from './judge.js';
 import { DIRECTORY } from './model-node.js';
-import { ModelTree } from './model-tree.js';
-import { describeLife, type Life, type SeedEntry, type SessionPlan } from './plan.js';
-import { Killed, Process, plainContainer, type Surroundings } from './process.js';
+import type { ModelTree } from './model-tree.js';
+import { describeLife, type Life, type SessionPlan } from './plan.js';
+import { plantTree } from './plant-tree.js';
+import { Process, plainContainer, type Surroundings } from './process.js';
 import { Random } from './random.js';
+import { copiesOf, failuresOf } from './reports-of.js';
 import { Service } from './service.js';
-import { act, bytesOf, nameOf, shorten } from './source-actions.js';
+import { act, shorten } from './source-actions.js';
 import { runVirtually } from './timers.js';
 import { VirtualTime } from './virtual-time.js';
 
@@ -22,6 +26,10 @@ const BEGUN_MS = 1_800_000_000_000;
 const MOST_SESSIONS_HEALED = 12;
 /** Nothing of a life takes so long, in real time. */
 const HANG_MS = 20_000;
+/** A life with workers takes no longer than that in all, in real time. */
+const LIFE_HANGS_MS = 60_000;
+/** Whoever is frozen at the end of a life does afterwards what it can do, for so long. */
+const AFTERMATH_MS = 30_000;
 
 /** One in so many finished jobs is started once more. */
 const FINISHED_AGAIN = 8;
@@ -59,11 +67,6 @@ export async function live(life: Life, scratch: Scratch): Promise<Outcome> {
   }
 }
 
-interface FailureLine {
-  readonly path_hex: string;
-  readonly reason: string;
-}
-
 type SessionEnd = { readonly summary: LoadSummary | undefined; readonly error: unknown; readonly killed: boolean };
 
 class LifeRun {
@@ -82,13 +85,15 @@ class LifeRun {
   #intruders = 0;
   /** Whether a fault or a stop happened in the session that runs. */
   #disturbed = false;
+  /** Processes that were killed, and have not found out yet. */
+  readonly #killed: Promise<unknown>[] = [];
 
   constructor(life: Life, base: string, source: string) {
     this.#life = life;
     this.#base = base;
     this.#source = source;
     this.#statePath = join(base, 'state-0');
-    this.#tree = plant(life.tree, life.reuseInodes);
+    this.#tree = plantTree(life.tree, life.reuseInodes);
     this.#around = {
       tree: this.#tree,
       service: this.#service,
@@ -100,12 +105,33 @@ class LifeRun {
       device: '8:1',
       tellsTypes: life.tellsTypes,
       asyncSource: life.asyncSource,
+      crew: undefined,
       happened: (event, at) => this.#happened(event, at),
       happen: (what, process) => this.#happen(what, process),
     };
   }
 
   async run(): Promise<Outcome> {
+    if (!this.#life.crew) return this.#run();
+    try {
+      // Workers live on between the sessions of their driver: so does the time.
+      return await runVirtually(
+        this.#time,
+        LIFE_HANGS_MS,
+        () => this.#run(),
+        (error) => error instanceof Killed,
+      );
+    } catch (error) {
+      this.#findings.push(`life: ${String((error as Error)?.stack ?? error)}`);
+      return this.#outcome();
+    } finally {
+      this.#around.crew?.end();
+      this.#time.clear();
+    }
+  }
+
+  async #run(): Promise<Outcome> {
+    const { crew: plan } = this.#life;
     this.#story.push(describeLife(this.#life));
     for (const { path, node } of this.#tree.places()) {
       this.#story.push(
@@ -113,6 +139,8 @@ class LifeRun {
       );
     }
     this.#tree.history.begin(this.#tree);
+    const crew = plan && new Crew(plan, this.#around, (label, text) => this.#crewTells(label, text));
+    this.#around.crew = crew;
     let end: SessionEnd | undefined;
     for (const plan of this.#life.sessions) {
       end = await this.#session(plan);
@@ -121,19 +149,36 @@ class LifeRun {
     if (this.#findings.length === 0 && end?.summary?.status !== 'Completed') end = await this.#toTheEnd();
     // What is still under way arrives now, when nobody reckons with it any more.
     const complete = end?.summary?.status === 'Completed';
+    if (crew && this.#findings.length === 0) {
+      crew.wakeAll();
+      await this.#time.sleep(AFTERMATH_MS);
+    }
     const late = this.#findings.length === 0 ? await this.#service.deliver() : 0;
-    if (this.#findings.length === 0 && (late > 0 || !complete)) await this.#judge(complete, true);
+    if (this.#findings.length === 0 && (late > 0 || !complete || crew)) await this.#judge(complete, true);
     if (this.#findings.length === 0 && complete && this.#life.seed % FINISHED_AGAIN === 0) {
       const again = await this.#session(QUIET);
       if (again.summary?.status !== 'Completed')
         this.#findings.push('end: a finished job that is started again is not finished');
     }
+    await Promise.all(this.#killed);
+    for (const [what, count] of crew?.server.happened ?? []) this.#count(`message: ${what}`, count);
+    return this.#outcome();
+  }
+
+  #outcome(): Outcome {
     return { findings: this.#findings, story: this.#story, tally: this.#tally, sessions: this.#sessions };
+  }
+
+  #crewTells(label: string, text?: string): void {
+    this.#disturbed = true;
+    this.#count(label);
+    if (text !== undefined) this.#story.push(`  at ${this.#time.ms} ms: ${text}`);
   }
 
   /** All is healed and goes well; the job goes on until nothing changes any more. */
   async #toTheEnd(): Promise<SessionEnd | undefined> {
     this.#story.push('everything is healed');
+    this.#around.crew?.heal();
     for (const node of [this.#tree.root, ...this.#tree.places().map((place) => place.node)]) {
       if (node.isLocked) this.#tree.change(node, { permissions: node.type === DIRECTORY ? 0o755 : 0o644 });
     }
@@ -145,7 +190,7 @@ class LifeRun {
       if (this.#findings.length > 0 || end.summary?.status === 'Completed') return end;
       if (end.summary?.status === 'CompletedWithErrors') {
         // What fails for another reason than before may yet be mended by the next session.
-        const now = Array.from(this.#failures(), ([path, why]) => `${path}: ${why}`)
+        const now = Array.from(failuresOf(this.#statePath, this.#source), ([path, why]) => `${path}: ${why}`)
           .sort()
           .join('\n');
         if (now === failures) return end;
@@ -162,7 +207,9 @@ class LifeRun {
   }
 
   async #session(plan: SessionPlan): Promise<SessionEnd> {
-    this.#time.pass(plan.pauseMs);
+    const { crew } = this.#around;
+    if (crew) await this.#time.sleep(plan.pauseMs);
+    else this.#time.pass(plan.pauseMs);
     this.#disturbed = false;
     const process = new Process(this.#around, this.#statePath, plan.events);
     this.#around.session = ++this.#sessions;
@@ -177,14 +224,16 @@ class LifeRun {
     this.#story.push(
       `session ${this.#sessions}, ${resume ? 'which goes on' : 'a new job'}, at most ${plan.maxErrors} errors`,
     );
+    crew?.begin(process);
     const end = await this.#load(process, plan, resume);
     process.end();
     this.#tellEnd(end, process);
     if (process.stateLeft !== undefined) {
-      rmSync(this.#statePath, { recursive: true, force: true });
+      // With workers the process that was killed may have it open for a while.
+      if (!crew) rmSync(this.#statePath, { recursive: true, force: true });
       this.#statePath = process.stateLeft;
     }
-    if (!end.killed) this.#checkError(end);
+    if (!end.killed) this.#checkError(end, process);
     if (isClfsError(end.error, 'container-not-empty')) {
       this.#findings.push(
         'begin: no way on, since an earlier start that was refused has left something in the container',
@@ -198,6 +247,7 @@ class LifeRun {
 
   async #load(process: Process, plan: SessionPlan, resume: boolean): Promise<SessionEnd> {
     const { preserveHardLinks, compress, manifest, unchecked, seed } = this.#life;
+    const { crew } = this.#around;
     const draws = new Random(seed + 0.25 + this.#sessions / 1000);
     const options: LoadOptions = {
       source: this.#source,
@@ -210,7 +260,11 @@ class LifeRun {
       maxErrors: plan.maxErrors,
       logLevel: 'WARNING',
       signal: process.controller.signal,
+      ...(crew ? { workers: 'nats://in-memory', leaseMs: crew.plan.leaseMs } : {}),
+      ...(crew?.plan.onlyWorkers ? { threads: 0 } : {}),
+      onEvent: (event) => event.kind === 'message' && crew?.driverSaid(event.text),
       internals: {
+        workers: crew?.server.driver(process.wire, crew.plan.longestBytes),
         container: process.container,
         clock: process.clock,
         hooks: process.hooks,
@@ -221,16 +275,28 @@ class LifeRun {
       },
     };
     try {
-      const summary = await runVirtually(
-        this.#time,
-        HANG_MS,
-        () => load(options),
-        (error) => error instanceof Killed,
-      );
+      const summary = crew
+        ? await this.#loadBeside(options, process)
+        : await runVirtually(
+            this.#time,
+            HANG_MS,
+            () => load(options),
+            (error) => error instanceof Killed,
+          );
       return { summary, error: undefined, killed: process.dead };
     } catch (error) {
       return { summary: undefined, error, killed: process.dead };
     }
+  }
+
+  /** Beside workers: a process that was killed is not waited for, as the next one would not. */
+  #loadBeside(options: LoadOptions, process: Process): Promise<LoadSummary | undefined> {
+    const loaded = load(options);
+    const killed = process.killed.then(() => {
+      this.#killed.push(loaded.catch(() => undefined));
+      return undefined;
+    });
+    return Promise.race([loaded, killed]);
   }
 
   #tellEnd({ summary, error, killed }: SessionEnd, process: Process): void {
@@ -241,17 +307,23 @@ class LifeRun {
         : `: ${String((why as Error).message ?? why)
             .split('\n')[0]
             .replaceAll(this.#base, '')}`;
+    const { calls, commits, sourceCalls } = process.moments;
     const status = killed ? 'it was killed' : (summary?.status ?? 'it was refused');
     this.#story.push(
-      `  ${status}${killed ? '' : text} (${process.calls} calls, ${process.commits} commits, ${process.sourceCalls} calls to the source)`,
+      `  ${status}${killed ? '' : text} (${calls} calls, ${commits} commits, ${sourceCalls} calls to the source)`,
     );
     if (summary && !killed)
-      for (const [path, why] of this.#failures()) this.#story.push(`    failed: ${shorten(path)}: ${why}`);
+      for (const [path, why] of failuresOf(this.#statePath, this.#source))
+        this.#story.push(`    failed: ${shorten(path)}: ${why}`);
   }
 
   /** Trouble that is not the world's is the program's. */
-  #checkError({ summary, error }: SessionEnd): void {
+  #checkError({ summary, error }: SessionEnd, process: Process): void {
     const why = summary?.error ?? error;
+    if (isClfsError(why, 'cancelled') && !process.controller.signal.aborted)
+      this.#findings.push(`error: nobody has stopped the job, and it says: ${(why as Error).message}`);
+    if (isClfsError(why, 'worker') && !(why as Error).message.includes('workers in a row'))
+      this.#findings.push(`error: of a worker: ${(why as Error).message.split('\n').slice(0, 3).join(' | ')}`);
     if (why === undefined || (this.#disturbed && isClfsError(why))) return;
     if (isClfsError(why, 'entry', 'source', 'container-not-empty')) return;
     const trace = why instanceof Error ? (why.stack ?? why.message) : `thrown: ${JSON.stringify(why)}`;
@@ -263,34 +335,12 @@ class LifeRun {
       complete,
       preserveHardLinks: this.#life.preserveHardLinks,
       healed,
-      failed: this.#failures(),
-      copies: this.#copies(),
+      failed: failuresOf(this.#statePath, this.#source),
+      copies: copiesOf(this.#statePath),
       manifest: this.#life.manifest ? join(this.#base, 'manifest') : undefined,
     });
     this.#findings.push(...found);
-    for (const reason of this.#failures().values()) this.#count(`failure: ${reason}`);
-  }
-
-  /** Paths that the reports name, and why they failed. */
-  #failures(): Map<string, string> {
-    const file = join(this.#statePath, 'failures.jsonl');
-    if (!existsSync(file)) return new Map();
-    const lines = readFileSync(file, 'utf8').split('\n');
-    const failures = lines.filter((line) => line !== '').map((line) => JSON.parse(line) as FailureLine);
-    const prefix = `${this.#source}/`.length;
-    return new Map(
-      failures.map(({ path_hex, reason }) => [Buffer.from(path_hex, 'hex').toString('latin1').slice(prefix), reason]),
-    );
-  }
-
-  /** Links of which the log says that they became copies of their own. */
-  #copies(): Set<string> {
-    const file = join(this.#statePath, 'clfsload.log');
-    if (!existsSync(file)) return new Set();
-    const paths = readFileSync(file, 'utf8').matchAll(
-      / WARNING (.*): (?:it cannot be shown|more than) .*becomes a copy of its own$/gm,
-    );
-    return new Set([...paths].map(([, path]) => path));
+    for (const reason of failuresOf(this.#statePath, this.#source).values()) this.#count(`failure: ${reason}`);
   }
 
   #happened(event: Pick<LifeEvent, 'on' | 'what'>, at: number): void {
@@ -301,10 +351,9 @@ class LifeRun {
 
   #happen(what: Happening, process: Process): Promise<void> | undefined {
     const done = (text: string) => {
+      const { calls, commits, sourceCalls } = process.moments;
       this.#count(labelOf({ on: 'timer', what }));
-      this.#story.push(
-        `  at call ${process.calls}, commit ${process.commits}, source call ${process.sourceCalls}: ${text}`,
-      );
+      this.#story.push(`  at call ${calls}, commit ${commits}, source call ${sourceCalls}: ${text}`);
     };
     switch (what.kind) {
       case 'source': {
@@ -360,28 +409,7 @@ class LifeRun {
       this.#findings.push('intruder: the refused job has left a state directory');
   }
 
-  #count(label: string): void {
-    this.#tally.set(label, (this.#tally.get(label) ?? 0) + 1);
+  #count(label: string, times = 1): void {
+    this.#tally.set(label, (this.#tally.get(label) ?? 0) + times);
   }
-}
-
-/** The tree before the job. */
-function plant(entries: readonly SeedEntry[], reuse: boolean): ModelTree {
-  const tree = new ModelTree(reuse);
-  for (const { kind, pick, seed, size } of entries) {
-    const places = tree.places();
-    const parents = [tree.root, ...places.filter(({ node }) => node.isDirectory).map(({ node }) => node)];
-    const parent = parents[pick % parents.length];
-    const name = nameOf(seed);
-    if (parent.children.has(name)) continue;
-    const leaves = places.filter(({ node }) => !node.isDirectory);
-    const linked = kind === 'link' ? leaves[seed % Math.max(1, leaves.length)]?.node : undefined;
-    if (linked) tree.enter(parent, name, linked);
-    else if (kind === 'directory') tree.enter(parent, name, tree.makeNode(2));
-    else if (kind === 'symlink') tree.enter(parent, name, tree.makeNode(5, Buffer.from(`target-${seed}`)));
-    else if (kind === 'fifo' || kind === 'socket' || kind === 'char') {
-      tree.enter(parent, name, tree.makeNode(kind === 'fifo' ? 7 : kind === 'socket' ? 6 : 4));
-    } else tree.enter(parent, name, tree.makeNode(1, bytesOf(size, seed)));
-  }
-  return tree;
 }

@@ -1,9 +1,20 @@
 import { expect, it } from 'vitest';
-import { EVENT_LABELS } from './events.js';
+import { CREW_LABELS, EVENT_LABELS } from './events.js';
+import { drawLife, drawWorkersLife } from './plan.js';
 import { runLives, tellFailedLife, tellTally } from './run-lives.js';
 
-/** Lives that are lived when nothing else is said: so many that the suite stays quick. */
-const FEW = 300;
+/** Kinds of lives. */
+const KINDS = {
+  /** Of a job on one machine. */
+  alone: { draw: drawLife, what: 'random lives', few: 300, labels: EVENT_LABELS },
+  /** Of a job with workers on other machines. */
+  workers: {
+    draw: drawWorkersLife,
+    what: 'random lives with workers',
+    few: 100,
+    labels: [...EVENT_LABELS, ...CREW_LABELS],
+  },
+} as const;
 /** With fewer lives than this a kind of event can be missing by chance. */
 const ENOUGH = 2000;
 const PARTS = 2;
@@ -11,12 +22,13 @@ const PARTS = 2;
 /**
  * Lives every second life, so that two workers share them.
  *
- * LIVES says how many in all, LIVES_FROM the seed of the first, LIVES_SKIP which seeds to leave out (with commas
+ * `few` lives are lived when nothing else is said, so that the suite stays quick. LIVES says how many in all, LIVES_FROM the seed of the first, LIVES_SKIP which seeds to leave out (with commas
  * between them), LIVES_STOP after how many failures to stop, LIVES_SHRINK how many of them to make smaller,
  * LIVES_SECONDS after how much time to begin no further one.
  */
-export function livesPart(part: number): void {
-  const count = Number(process.env.LIVES ?? FEW);
+export function livesPart(part: number, kind: keyof typeof KINDS = 'alone'): void {
+  const { draw, what, few, labels } = KINDS[kind];
+  const count = Number(process.env.LIVES ?? few);
   const from = Number(process.env.LIVES_FROM ?? 1);
   const stopAfter = Number(process.env.LIVES_STOP ?? 5);
   const skipped = new Set((process.env.LIVES_SKIP ?? '').split(',').map(Number));
@@ -25,10 +37,11 @@ export function livesPart(part: number): void {
     .filter((seed) => !skipped.has(seed));
 
   it(
-    `a job that says that it is complete is whole, in ${seeds.length} random lives`,
+    `a job that says that it is complete is whole, in ${seeds.length} ${what}`,
     async () => {
       const report = await runLives(
         seeds,
+        draw,
         stopAfter,
         Number(process.env.LIVES_SHRINK ?? 2),
         Number(process.env.LIVES_SECONDS ?? Number.POSITIVE_INFINITY),
@@ -40,7 +53,7 @@ export function livesPart(part: number): void {
       for (const failed of report.failed) console.log(tellFailedLife(failed));
       expect(report.failed.map(({ seed, signature }) => `${seed}: ${signature}`)).toEqual([]);
       if (report.lives < ENOUGH) return;
-      for (const label of EVENT_LABELS) expect(report.tally.get(label) ?? 0, label).toBeGreaterThan(0);
+      for (const label of labels) expect(report.tally.get(label) ?? 0, label).toBeGreaterThan(0);
     },
     24 * 3600_000,
   );

@@ -1,6 +1,15 @@
 import { fileBlockCount } from '../../src/format/geometry.js';
 import { SMALL } from '../support/check.js';
-import { CALL_FAULTS, COMMIT_FAULTS, type Happening, type LifeEvent, SOURCE_FAULTS } from './events.js';
+import type { Weather } from '../support/memory-server.js';
+import {
+  CALL_FAULTS,
+  COMMIT_FAULTS,
+  CREW_HAPPENINGS,
+  FREEZES,
+  type Happening,
+  type LifeEvent,
+  SOURCE_FAULTS,
+} from './events.js';
 import { Random } from './random.js';
 import { SOURCE_ACTIONS, type SourceAction } from './source-actions.js';
 
@@ -37,6 +46,19 @@ export interface Life {
   readonly sessions: readonly SessionPlan[];
   /** The source is called by calls that leave the loader free. */
   readonly asyncSource: boolean;
+  /** Workers on other machines; undefined: there are none. */
+  readonly crew?: CrewPlan;
+}
+
+/** Workers on other machines. */
+export interface CrewPlan {
+  readonly workers: number;
+  readonly leaseMs: number;
+  /** The driver leaves all work to them. */
+  readonly onlyWorkers: boolean;
+  /** Bytes of a message, at most. */
+  readonly longestBytes: number;
+  readonly weather: Weather;
 }
 
 const { firstSegmentBytes, fileSegmentBytes } = SMALL;
@@ -68,6 +90,42 @@ export function drawLife(seed: number): Life {
     sessions: Array.from({ length: 1 + random.below(5) }, (_, index) => drawSession(random, index)),
     asyncSource: random.chance(50),
   };
+}
+
+/** Draws a life with workers: like the one without that has the same seed, with further events. */
+export function drawWorkersLife(seed: number): Life {
+  const life = drawLife(seed);
+  const random = new Random(seed + 0.75);
+  const leaseMs = random.pick([2000, 5000, 12_000]);
+  const rough = random.chance(60);
+  const crew = {
+    workers: 3,
+    leaseMs,
+    onlyWorkers: random.chance(70),
+    longestBytes: random.pick([2048, 3000, 1_048_576]),
+    weather: {
+      dropped: rough ? random.below(15) : 0,
+      doubled: rough ? random.below(15) : 0,
+      delayed: rough ? random.below(15) : 0,
+      longestDelayMs: 1 + random.below(15_000),
+    },
+  };
+  const sessions = life.sessions.slice(0, MOST_SESSIONS).map((session) => {
+    const events = Array.from({ length: random.below(6) }, () => drawCrewEvent(random, leaseMs));
+    return { ...session, events: [...session.events, ...events] };
+  });
+  return { ...life, crew, sessions };
+}
+
+/** Sessions of a life with workers, at most. */
+const MOST_SESSIONS = 3;
+const MESSAGES = 500;
+
+function drawCrewEvent(random: Random, leaseMs: number): LifeEvent {
+  const ms = random.chance(40) ? random.below(leaseMs) : leaseMs + random.below(60_000);
+  if (random.chance(35)) return { on: 'call', at: 1 + random.small(CALLS), what: { kind: random.pick(FREEZES), ms } };
+  const what = { kind: random.pick(CREW_HAPPENINGS), pick: random.below(1000), ms };
+  return { on: 'message', at: 1 + random.small(MESSAGES), what };
 }
 
 function drawEntry(random: Random): SeedEntry {
@@ -150,5 +208,7 @@ export function describeLife(life: Life): string {
   const flags = { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes, asyncSource };
   const on = Object.entries(flags).map(([name, value]) => (value ? name : `no ${name}`));
   const large = life.tree.filter(({ kind, size }) => kind === 'file' && fileBlockCount(size, SMALL) > 2).length;
-  return `seed ${life.seed}: ${on.join(', ')}; ${life.tree.length} entries, ${large} large files`;
+  const { crew } = life;
+  const workers = crew ? `; ${JSON.stringify(crew)}` : '';
+  return `seed ${life.seed}: ${on.join(', ')}; ${life.tree.length} entries, ${large} large files${workers}`;
 }

@@ -24,11 +24,13 @@ try {
   }
   symlinkSync(join(root, 'node_modules'), join(base, 'node_modules'));
   const faults = PLANTED_FAULTS.filter(({ name }) => name.includes(wanted));
-  let before = { lives: 0, failed: [] };
-  if (faults.some(({ test }) => test === undefined)) {
-    before = runLives(Number(process.env.PLANT_BASE ?? most), 1_000_000, []);
+  const failedBefore = {};
+  for (const lives of ['lives', 'workers']) {
+    if (!faults.some((fault) => fault.test === undefined && livesOf(fault) === lives)) continue;
+    const before = runLives(lives, Number(process.env.PLANT_BASE ?? most), 1_000_000, []);
     if (before === undefined) throw new Error('The lives do not run.');
-    console.log(`without a fault ${before.failed.length} of ${before.lives} lives fail`);
+    console.log(`without a fault ${before.failed.length} of ${before.lives} lives fail (${lives})`);
+    failedBefore[lives] = before.failed;
   }
   for (const test of new Set(faults.flatMap(({ test }) => test ?? []))) {
     if (testFails(test) !== 'no') throw new Error(`${test} fails without a fault, or does not run.`);
@@ -49,7 +51,10 @@ try {
       );
       continue;
     }
-    const { lives, failed } = runLives(most, 1, before.failed) ?? { lives: 0, failed: [] };
+    const { lives, failed } = runLives(livesOf(fault), most, 1, failedBefore[livesOf(fault)]) ?? {
+      lives: 0,
+      failed: [],
+    };
     restore();
     if (failed.length === 0) missed++;
     const verdict =
@@ -91,7 +96,12 @@ function testFails(test) {
   }
 }
 
-function runLives(lives, stopAfter, skip) {
+/** Which lives are to find a fault: the beginning of the names of their test files. */
+function livesOf({ lives = 'lives' }) {
+  return lives;
+}
+
+function runLives(files, lives, stopAfter, skip) {
   const env = {
     ...process.env,
     LIVES: String(lives),
@@ -102,7 +112,7 @@ function runLives(lives, stopAfter, skip) {
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
   const { stdout } = spawnSync(
     process.execPath,
-    [vitest, 'run', 'test/lives/lives-1.test.ts', 'test/lives/lives-2.test.ts'],
+    [vitest, 'run', `test/lives/${files}-1.test.ts`, `test/lives/${files}-2.test.ts`],
     {
       cwd: base,
       env,

@@ -3,7 +3,8 @@
  * of them.
  *
  * `find` must be in the file exactly once (or `count` times); `replace` takes its place. A fault with a `test` is one
- * that the random lives cannot tell from a change that came a moment later: that test is shown it in their place.
+ * that the random lives cannot tell from a change that came a moment later: that test is shown it in their place. `lives:
+ * 'workers'` is a fault that lives with workers find.
  */
 export const PLANTED_FAULTS = [
   {
@@ -192,5 +193,98 @@ export const PLANTED_FAULTS = [
     find: 'return (path) => isSamePlace(before, now, path);',
     replace: 'return (path) => isSamePlace(before, now, path) || path.length > 0;',
     test: 'test/whole-moved.test.ts',
+  },
+  {
+    name: 'workers: a put is sent without a look at the lease',
+    lives: 'workers',
+    file: 'src/container/lease.ts',
+    find: 'return () => lease.leftMs({ monotonicMs: clock.monotonic(), nowMs: clock.now() }) > 0;',
+    replace:
+      'return () => lease.leftMs({ monotonicMs: clock.monotonic(), nowMs: clock.now() }) > Number.NEGATIVE_INFINITY;',
+  },
+  {
+    name: 'workers: the lease runs from the answer',
+    lives: 'workers',
+    file: 'src/remote/member.ts',
+    find: 'lease.extend(asked, leaseMs);',
+    replace: 'lease.extend(this.#now(), leaseMs);',
+  },
+  {
+    name: 'workers: a ticket that somebody has is done by another one too',
+    lives: 'workers',
+    file: 'src/remote/remote-pool.ts',
+    find: `(ticket.holder && !isMine)) {
+      answer({ to: 'take', go: false });
+      return;
+    }
+    // Somebody may have had it before: it is never done as it is, but under a ticket, and names, of its own.
+    if (!isMine && deliveries > 1) {
+      this.#drop(number, 0, false);
+      answer({ to: 'take', go: false });
+      return;
+    }`,
+    replace: `deliveries < 0) {
+      answer({ to: 'take', go: false });
+      return;
+    }`,
+  },
+  {
+    name: 'workers: what a worker had that is gone is done by another one under the same names',
+    lives: 'workers',
+    file: 'src/remote/remote-pool.ts',
+    find: 'for (const number of [...worker.tickets]) this.#drop(number, uncertainUntilMs, suspect);',
+    replace: `for (const number of [...worker.tickets]) {
+      Object.assign(this.#tickets.get(number) ?? {}, { holder: undefined, told: new Reassembly(), recorded: 0 });
+      this.#link.offer(number);
+    }`,
+  },
+  {
+    name: 'workers: a ticket that comes twice to one worker is done twice',
+    lives: 'workers',
+    file: 'src/remote/member.ts',
+    find: 'if (this.#taking.has(ticket) || this.#tasks.has(ticket) || this.#isOver) {',
+    replace: 'if (this.#isOver) {',
+  },
+  {
+    name: 'workers: late puts of one that is gone are not waited for',
+    lives: 'workers',
+    file: 'src/remote/remote-workers.ts',
+    find: 'tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, suspect);',
+    replace: '0, suspect);',
+  },
+  {
+    name: 'workers: what one that is gone can send until its lease has ended is not reckoned with',
+    lives: 'workers',
+    file: 'src/remote/remote-workers.ts',
+    find: 'return answeredMs + this.#parts.leaseMs;',
+    replace: 'return answeredMs;',
+  },
+  {
+    name: 'workers: the leases that a session before has given are not waited for',
+    lives: 'workers',
+    file: 'src/load/session.ts',
+    find: 'job.state.record.remoteLateMs ?? 0);',
+    replace: '0);',
+  },
+  {
+    name: 'workers: puts that they have given up are not waited for',
+    lives: 'workers',
+    file: 'src/load/load-workers.ts',
+    find: 'if (counters.uncertainMs > 0)',
+    replace: 'if (counters.uncertainMs < 0)',
+  },
+  {
+    name: 'workers: a piece that comes twice counts twice',
+    lives: 'workers',
+    file: 'src/remote/pieces.ts',
+    find: '    if (piece.number < this.next) return;\n',
+    replace: '',
+  },
+  {
+    name: 'workers: pieces are put together in the order in which they come',
+    lives: 'workers',
+    file: 'src/remote/pieces.ts',
+    find: 'if (piece.number > this.next) {',
+    replace: 'if (piece.number > this.next + 1000) {',
   },
 ];

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { live, type Outcome, type Scratch } from './life.js';
-import { drawLife, type Life } from './plan.js';
+import type { Life } from './plan.js';
 import { shrink } from './shrink.js';
 
 /** A life that went wrong. */
@@ -30,12 +30,14 @@ export interface LivesReport {
 /**
  * Lives the lives of many seeds.
  *
+ * @param draw what life a seed gives
  * @param stopAfter failed lives after which no further one is lived
  * @param shrinkFirst how many of them are made smaller
  * @param mostSeconds after which no further one is lived
  */
 export async function runLives(
   seeds: Iterable<number>,
+  draw: (seed: number) => Life,
   stopAfter: number,
   shrinkFirst: number,
   mostSeconds = Number.POSITIVE_INFINITY,
@@ -51,7 +53,7 @@ export async function runLives(
   let sessions = 0;
   try {
     for (const seed of seeds) {
-      const life = drawLife(seed);
+      const life = draw(seed);
       const outcome = await live(life, scratch);
       count++;
       sessions += outcome.sessions;

@@ -1,3 +1,4 @@
+import { CALM } from '../support/memory-server.js';
 import type { Life, SessionPlan } from './plan.js';
 
 /** Most tries in which a life is made smaller. */
@@ -35,6 +36,9 @@ function* smallerThan(life: Life): Generator<Life> {
   }
   for (const flag of ['manifest', 'compress', 'reuseInodes', 'preserveHardLinks'] as const)
     if (life[flag]) yield { ...life, [flag]: false };
+  const { crew } = life;
+  if (crew && crew.weather !== CALM) yield { ...life, crew: { ...crew, weather: CALM } };
+  if (crew && crew.workers > 1) yield { ...life, crew: { ...crew, workers: 1 } };
   if (!life.tellsTypes) yield { ...life, tellsTypes: true };
   for (const index of tree.keys()) if (tree.length > 1) yield { ...life, tree: without(tree, index) };
 }

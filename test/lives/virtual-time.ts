@@ -40,7 +40,7 @@ export class VirtualTime {
   }
 
   after(delayMs: number, call: () => void): { cancel(): void } {
-    const timer: Timer = { dueMs: this.#ms + Math.max(0, delayMs), call, cancelled: false };
+    const timer: Timer = { dueMs: this.#ms + Math.max(0, Math.ceil(delayMs)), call, cancelled: false };
     let at = this.#timers.length;
     while (at > 0 && this.#timers[at - 1].dueMs > timer.dueMs) at--;
     this.#timers.splice(at, 0, timer);
@@ -81,7 +81,7 @@ export class VirtualTime {
       this.#pumping = false;
       return;
     }
-    if (++this.#quietTurns > QUIET_TURNS) {
+    if (++this.#quietTurns > QUIET_TURNS && !waitsForDisk()) {
       const timer = this.#timers.shift() as Timer;
       this.#ms = Math.max(this.#ms, timer.dueMs);
       this.#quietTurns = 0;
@@ -95,4 +95,9 @@ export class VirtualTime {
     }
     setImmediate(() => this.#pump());
   }
+}
+
+/** Whether something real is under way, such as the copying of a file: no virtual time goes by meanwhile. */
+function waitsForDisk(): boolean {
+  return process.getActiveResourcesInfo().some((kind) => kind.startsWith('FSReq'));
 }

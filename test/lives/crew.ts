@@ -1,0 +1,152 @@
+import { CALM, MemoryServer } from '../support/memory-server.js';
+import type { CrewHappening } from './events.js';
+import type { Gate } from './gate.js';
+import type { Moments } from './moments.js';
+import type { CrewPlan } from './plan.js';
+import type { Process, Surroundings } from './process.js';
+import { WorkerProcess } from './worker-process.js';
+
+/** More workers than that do not come. */
+const MOST_WORKERS = 6;
+/** In the place of one that has gone another one comes after so long. */
+const REPLACED_MS = 3000;
+/** After so long without anybody who takes part, somebody stops the job. */
+const PATIENCE_MS = 120_000;
+
+/** Workers of a life, and the server between them and their driver. */
+export class Crew {
+  readonly server: MemoryServer;
+  readonly plan: CrewPlan;
+  readonly #around: Surroundings;
+  readonly #tell: (label: string, text?: string) => void;
+  readonly #workers: WorkerProcess[] = [];
+  /** The session that runs, or ran last. */
+  #process: Process | undefined;
+  #moments: Moments | undefined;
+  #count = 0;
+  #wakes = 0;
+  /** Until then a put of a worker takes as long as it can. */
+  slowUntilMs = 0;
+
+  /** @param tell counts something that has happened, and says it in words */
+  constructor(plan: CrewPlan, around: Surroundings, tell: (label: string, text?: string) => void) {
+    this.plan = plan;
+    this.#around = around;
+    this.#tell = tell;
+    this.server = new MemoryServer(around.time, around.random, plan.weather);
+    this.server.onMessage = () => this.#moments?.message();
+    for (let at = 0; at < plan.workers; at++) this.#come();
+  }
+
+  /** A session of the driver begins. */
+  begin(process: Process): void {
+    this.#process = process;
+    this.#moments = process.moments;
+  }
+
+  /** What is said in the driver's log of workers. */
+  driverSaid(text: string): void {
+    if (/ has gone: .*tasks are given to others/.test(text)) this.#tell('worker: lost with tasks', text);
+  }
+
+  happen(what: CrewHappening): void {
+    const process = this.#process;
+    const worker = this.#workers[what.pick % Math.max(1, this.#workers.length)] as WorkerProcess | undefined;
+    if (!process || process.moments.isOver || !worker) return;
+    const { time } = this.#around;
+    const { kind, ms } = what;
+    const ofWorker = kind.startsWith('worker ') && kind !== 'worker comes';
+    if (kind === 'worker comes' && this.#workers.length >= MOST_WORKERS) return;
+    this.#tell(kind, `${kind}${ofWorker ? `: ${worker.name}` : ''}, ${ms / 1000} s`);
+    if (kind === 'worker freezes') this.freeze(worker.gate, ms);
+    else if (kind === 'driver freezes') this.freeze(process.gate, ms);
+    else if (kind === 'worker dies') worker.die();
+    else if (kind === 'worker leaves') worker.leave();
+    else if (kind === 'worker comes') this.#come();
+    else if (kind === 'puts take long') this.slowUntilMs = time.ms + ms;
+    else if (kind === 'server is away' || kind === 'server is killed') {
+      this.server.leave(kind === 'server is killed');
+      time.after(ms, () => this.server.comeBack());
+    } else {
+      const gate = ofWorker ? worker.gate : process.wire;
+      this.server.setCut(gate, true);
+      time.after(ms, () => this.server.setCut(gate, false));
+    }
+  }
+
+  freeze(gate: Gate, ms: number): void {
+    const { time } = this.#around;
+    gate.freeze();
+    time.after(ms, () => this.#wake(gate));
+  }
+
+  /** Everything is well from here on. */
+  heal(): void {
+    this.slowUntilMs = 0;
+    this.server.weather = CALM;
+    this.server.heal();
+    this.wakeAll();
+  }
+
+  wakeAll(): void {
+    for (const { gate } of this.#workers) this.#wake(gate);
+    if (this.#process) this.#wake(this.#process.gate);
+  }
+
+  /** Nobody is left. */
+  end(): void {
+    this.#process = undefined;
+    for (const worker of this.#workers.splice(0)) worker.gate.die();
+  }
+
+  #wake(gate: Gate): void {
+    // Each wakes in an order of its own.
+    const { random } = this.#around;
+    const number = ++this.#wakes;
+    let draws = 0;
+    gate.wake({ below: (limit) => random.at(limit, 0, number, ++draws) });
+  }
+
+  #come(): WorkerProcess {
+    const worker: WorkerProcess = new WorkerProcess({
+      around: this.#around,
+      moments: () => this.#moments as Moments,
+      number: ++this.#count,
+      link: (gate) => this.server.worker(gate, this.plan.longestBytes),
+      report: (text) => this.#said(worker, text),
+      died: () => this.#gone(worker),
+    });
+    this.#workers.push(worker);
+    void worker.run().then(() => this.#gone(worker));
+    return worker;
+  }
+
+  #said(worker: WorkerProcess, text: string): void {
+    if (text.includes('takes part')) this.#tell('worker: takes part');
+    else if (text.includes('has not answered in time'))
+      this.#tell('worker: lost its lease', `${worker.name} has lost its lease`);
+    else if (text.includes('cannot take part') || text.includes('refuses')) {
+      this.#tell('worker: refused', text);
+      this.#requireSomebody();
+    } else if (!text.includes('no more in job')) this.#tell('worker: said', text);
+  }
+
+  /** Where nobody may take part, somebody looks why, and stops the job. */
+  #requireSomebody(): void {
+    const process = this.#process;
+    this.#around.time.after(PATIENCE_MS, () => {
+      if (process !== this.#process || !process || process.moments.isOver) return;
+      this.#tell('stopped: workers were refused', 'somebody stops the job, since workers are refused');
+      process.controller.abort();
+    });
+  }
+
+  #gone(worker: WorkerProcess): void {
+    const at = this.#workers.indexOf(worker);
+    if (at < 0) return;
+    this.#workers.splice(at, 1);
+    this.#around.time.after(REPLACED_MS, () => {
+      if (this.#process && this.#workers.length < this.plan.workers) this.#come();
+    });
+  }
+}
