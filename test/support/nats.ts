@@ -21,14 +21,24 @@ export interface NatsServer {
   close(): Promise<void>;
 }
 
-/** @param more lines of its configuration */
-export async function startNats(more = ''): Promise<NatsServer> {
+/** Where a server is. */
+interface NatsPlace {
+  readonly address: string;
+  /** What its command line begins with. */
+  readonly on: readonly string[];
+}
+
+/** @param more lines of its configuration; or what gives all of it, by its port and a directory for it */
+export async function startNats(
+  more: string | ((port: number, directory: string) => string) = '',
+  { address, on }: NatsPlace = { address: '127.0.0.1', on: [] },
+): Promise<NatsServer> {
   const port = await freePort();
   const directory = mkdtempSync(join(tmpdir(), 'clfs-nats-'));
   const configuration = join(directory, 'server.conf');
   writeFileSync(
     configuration,
-    `host: 127.0.0.1\nport: ${port}\njetstream { store_dir: "${directory}", max_mem: 64MB }\n${more}\n`,
+    typeof more === 'string' ? plain(address, port, directory, more) : more(port, directory),
   );
   let child: ChildProcess | undefined;
   const stop = async (signal: 'SIGKILL' | 'SIGTERM') => {
@@ -38,12 +48,13 @@ export async function startNats(more = ''): Promise<NatsServer> {
     child = undefined;
   };
   const server: NatsServer = {
-    url: `nats://127.0.0.1:${port}`,
+    url: `nats://${address}:${port}`,
     stop,
     freeze: (frozen) => void child?.kill(frozen ? 'SIGSTOP' : 'SIGCONT'),
     async start() {
-      child = spawn('nats-server', ['-c', configuration], { stdio: 'ignore' });
-      for (let tries = 0; !(await answers(port)); tries++) {
+      const [command, ...args] = [...on, 'nats-server', '-c', configuration];
+      child = spawn(command, args, { stdio: 'ignore' });
+      for (let tries = 0; !(await answers(address, port)); tries++) {
         if (tries > 300 || child.exitCode !== null) throw new Error('nats-server does not start');
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
@@ -57,9 +68,13 @@ export async function startNats(more = ''): Promise<NatsServer> {
   return server;
 }
 
-function answers(port: number): Promise<boolean> {
+function plain(address: string, port: number, directory: string, more: string): string {
+  return `host: ${address}\nport: ${port}\njetstream { store_dir: "${directory}", max_mem: 64MB }\n${more}\n`;
+}
+
+function answers(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, address);
     socket.once('data', () => {
       socket.destroy();
       resolve(true);

@@ -10,13 +10,19 @@ export interface RunResult {
   readonly stderr: string;
 }
 
-/** Starts one of the programs in `bin/`. The build must be there. */
+/**
+ * Starts one of the programs in `bin/`. The build must be there.
+ *
+ * @param prefix what its command line begins with, such as what runs it on another host
+ */
 export function startProgram(
   name: 'azcopy' | 'clfsload' | 'CLFSLoad.py',
   args: readonly string[],
   env: NodeJS.ProcessEnv = {},
+  prefix: readonly string[] = [],
 ): { readonly child: ChildProcess; readonly done: Promise<RunResult> } {
-  const [command, ...before] = name === 'CLFSLoad.py' ? [`${BIN}${name}`] : [process.execPath, `${BIN}${name}`];
+  const own = name === 'CLFSLoad.py' ? [`${BIN}${name}`] : [process.execPath, `${BIN}${name}`];
+  const [command, ...before] = [...prefix, ...own];
   const child = spawn(command, [...before, ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...env },

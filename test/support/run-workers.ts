@@ -10,9 +10,9 @@ export interface Running {
   readonly output: () => string;
 }
 
-/** Starts the program and listens to it. */
-export function run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
-  const { child, done } = startProgram('clfsload', args, env);
+/** Starts the program and listens to it. @param prefix what its command line begins with */
+export function run(args: readonly string[], env: NodeJS.ProcessEnv = {}, prefix: readonly string[] = []): Running {
+  const { child, done } = startProgram('clfsload', args, env, prefix);
   let output = '';
   let ended = false;
   const wakes: (() => void)[] = [];
