@@ -187,7 +187,8 @@ export class Session {
     } finally {
       watch.stop();
     }
-    this.#limit = watch.limit();
+    // Of what limits lanes elsewhere nothing is known here.
+    if (!job.settings.workers) this.#limit = watch.limit();
   }
 
   #summary(status: FinalStatus, error: unknown): LoadSummary {
