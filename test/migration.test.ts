@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RangeSet } from '../src/books/range-set.js';
 import type { MemoryContainer } from '../src/container/memory-container.js';
+import { exportJob } from '../src/export/export-job.js';
 import type { Timestamp } from '../src/format/attributes.js';
 import { ObjectType } from '../src/format/ids.js';
 import { decodeObjectName } from '../src/format/names.js';
@@ -10,6 +11,7 @@ import { load } from '../src/load/load.js';
 import type { LoadSummary } from '../src/load/options.js';
 import { openDatabase } from '../src/sqlite/database.js';
 import type { JobRecord } from '../src/state/job-record.js';
+import { readPulse, readSeries } from '../src/state/job-series.js';
 import { escapePath } from '../src/text/escape-path.js';
 import { differencesOf, expectFaithful, findingsOf, SMALL } from './support/check.js';
 import { makeOldTree, rebind, unpackOldState, withChangeTimes } from './support/old-state.js';
@@ -141,6 +143,60 @@ describe('a state of version 2', () => {
   });
 });
 
+describe('a state without its past', () => {
+  const withoutPast = (path: string, version: number) => {
+    const db = openDatabase(path);
+    db.exec(`DROP TABLE series; DROP TABLE pulse; PRAGMA user_version = ${version}`);
+    db.close();
+  };
+  const pastOf = (path: string) => {
+    const db = openDatabase(path, true);
+    try {
+      return { rows: readSeries(db), pulse: readPulse(db) };
+    } finally {
+      db.close();
+    }
+  };
+
+  it('of a load, of version 4, has one from the next session on', async () => {
+    const job = new Job(base, { compression: 'DISABLED' });
+    for (const name of ['a', 'b', 'd/c']) job.file(name);
+    job.world.onPut = (name) => (decodeObjectName(name)?.type === ObjectType.regular ? 'killed after' : undefined);
+    await job.session().catch(() => undefined);
+    const path = join(job.statePath, 'job.db');
+    withoutPast(path, 4);
+    job.world.onPut = () => undefined;
+    expect((await job.session({}, { source: undefined, destination: undefined })).status).toBe('Completed');
+    const { rows, pulse } = pastOf(path);
+    expect(rows.every(({ session }) => session === 2)).toBe(true);
+    expect(pulse?.phase).toBe('Done');
+    expect(pulse?.census.types[ObjectType.regular]).toBe(3);
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+
+  it('of an export, of version 1, has one from the next session on', async () => {
+    const source = new Job(base, { compression: 'DISABLED' });
+    for (let at = 0; at < 20; at++) source.file(`d/file-${at}`);
+    await source.session();
+    const statePath = join(base, 'export-state');
+    const target = join(base, 'exported');
+    const container = source.world.store;
+    const options = { container: '/unused', target, statePath, internals: { container, geometry: SMALL } };
+    // Stopped as soon as it has begun.
+    const stop = new AbortController();
+    const first = await exportJob({ ...options, signal: stop.signal, onStart: () => stop.abort() });
+    expect(first.status).toBe('Cancelled');
+    const path = join(statePath, 'job.db');
+    withoutPast(path, 1);
+    const second = await exportJob({ ...options, newSession: false });
+    expect(second.status).toBe('Completed');
+    const { rows, pulse } = pastOf(path);
+    expect(rows.every(({ session }) => session === 2)).toBe(true);
+    expect(pulse).toMatchObject({ phase: 'Done', total: 22 });
+    expect(pulse?.census.types[ObjectType.regular]).toBe(20);
+  });
+});
+
 /**
  * Makes of a database what the program wrote before version 3 of the tables. @returns blocks of a large file that are
  * done, from the first on
@@ -157,6 +213,8 @@ function downgrade(path: string): number {
   const before = { ...rest, sourceHex, container, compress: compression === 'LZ4', preserveHardLinks, selection };
   expect(settings).toBeDefined();
   db.exec(`
+    DROP TABLE series;
+    DROP TABLE pulse;
     DROP INDEX directory_identity;
     ALTER TABLE directory DROP COLUMN born;
     CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode) WHERE inode <> x'0000000000000000';

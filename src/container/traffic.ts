@@ -1,4 +1,13 @@
-const FIELDS = ['requests', 'bytesSent', 'retries', 'throttled', 'waitingSince', 'uncertainUntil'] as const;
+const FIELDS = [
+  'requests',
+  'bytesSent',
+  'retries',
+  'throttled',
+  'waitingSince',
+  'uncertainUntil',
+  'inFlight',
+  'limit',
+] as const;
 type Field = (typeof FIELDS)[number];
 
 /** Counters of all threads together. */
@@ -11,6 +20,10 @@ export interface TrafficTotals {
   readonly throttled: number;
   /** Since when every request of some thread fails, in milliseconds since 1970; 0 when none does. */
   readonly waitingSince: number;
+  /** Requests that are under way, those that wait for their next try included. */
+  readonly inFlight: number;
+  /** How many there may be. */
+  readonly limit: number;
 }
 
 /**
@@ -41,6 +54,13 @@ export class Traffic {
     this.#values[this.#slot * FIELDS.length + FIELDS.indexOf(field)] += amount;
   }
 
+  /** @param change of the number of requests that are under way @param limit how many there may be */
+  setInFlight(change: number, limit: number): void {
+    const slot = this.#slot * FIELDS.length;
+    this.#values[slot + FIELDS.indexOf('inFlight')] += change;
+    this.#values[slot + FIELDS.indexOf('limit')] = limit;
+  }
+
   setWaitingSince(nowMs: number): void {
     this.#values[this.#slot * FIELDS.length + FIELDS.indexOf('waitingSince')] = nowMs;
   }
@@ -69,6 +89,8 @@ export class Traffic {
       retries: sum('retries'),
       throttled: sum('throttled'),
       waitingSince: this.#fold('waitingSince', (a, b) => (a === 0 ? b : b === 0 ? a : Math.min(a, b))),
+      inFlight: sum('inFlight'),
+      limit: sum('limit'),
     };
   }
 

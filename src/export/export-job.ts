@@ -278,12 +278,13 @@ class ExportJob {
         clock,
         onFailure: (...failure) => this.#options.onFailure?.(...failure),
       });
-      const runner = await this.#openRunner(constants, listing?.objects, target, log);
+      const { runner, traffic } = await this.#openRunner(constants, listing?.objects, target, log);
       const session = new ExportSession({
         options: this.#options,
         context,
         directory,
         runner,
+        traffic,
         signal,
         total: listing?.total ?? (file ? 1 : undefined),
         file,
@@ -311,14 +312,16 @@ class ExportJob {
     objects: ExportLaneSetup['objects'],
     target: OpenTarget,
     log: JobLog,
-  ): Promise<Runner<ExportKinds>> {
+  ): Promise<{ readonly runner: Runner<ExportKinds>; readonly traffic: readonly Traffic[] }> {
     const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS } = this.#options;
     const { authorization } = this.#identity;
     // The salvaged tree is read where it was put together.
     const threads = internals.container || this.#salvaged ? 0 : threadCount(this.#options.threads);
     // Each lane has a description of its own, from the start: so each hears of what the system could not write.
     const roots = Array.from({ length: threads + 1 }, () => target.openAgain());
-    const setup: Omit<ExportLaneSetup, 'root'> = {
+    // A lane's own, since the number of connections that it may have goes by the places in it.
+    const traffic = roots.map(() => new Traffic(1));
+    const setup: Omit<ExportLaneSetup, 'root' | 'traffic'> = {
       place: this.#parsed.place,
       constants,
       retryWindowMs,
@@ -329,20 +332,20 @@ class ExportJob {
     };
     const note: LaneLog = (text, detail) => log.write(detail ? 'INFO' : 'WARNING', text);
     // Its thread carries the line of progress, and the stop.
-    const ownSetup = { ...setup, root: roots[threads], mayBlock: false };
+    const ownSetup = { ...setup, root: roots[threads], traffic: traffic[threads].memory, mayBlock: false };
     const { container, clock, calls, laterCalls } = internals;
     const ways = calls && { now: calls, later: laterCalls, mayBlock: laterCalls === undefined };
     const parts = { container, clock, ways, overlay: this.#salvaged?.overlay, log: note };
     const own = createInlineRunner(await openExportLane(ownSetup, authorization, parts));
-    if (threads === 0) return own;
+    if (threads === 0) return { runner: own, traffic };
     const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
       lanes: threads,
       entry: new URL('./export-thread-entry.js', import.meta.url),
-      setupOf: (lane) => ({ ...setup, root: roots[lane], authorization }),
+      setupOf: (lane) => ({ ...setup, root: roots[lane], traffic: traffic[lane].memory, authorization }),
       log: note,
     });
     this.#identity.onRenewed((renewed) => inThreads.update(renewed));
-    return joinRunners(own, inThreads);
+    return { runner: joinRunners(own, inThreads), traffic };
   }
 }
 

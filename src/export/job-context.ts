@@ -1,5 +1,6 @@
 import type { JobLog } from '../log/job-log.js';
 import { joinPath } from '../paths/join-path.js';
+import { JobCensus } from '../state/job-census.js';
 import { escapePath } from '../text/escape-path.js';
 import type { Clock } from '../time/clock.js';
 import type { ExportState } from './state/export-state.js';
@@ -24,6 +25,8 @@ export class ExportJobContext {
   readonly constants: ExportConstants;
   readonly log: JobLog;
   readonly clock: Clock;
+  /** What has been written, for people. */
+  readonly census = new JobCensus();
   /** Failures of all sessions that stand. */
   failed = 0;
   /** Failures of the present session: what `--max-errors` counts. */

@@ -1,3 +1,4 @@
+import type { Traffic } from '../container/traffic.js';
 import { Engine } from '../engine/engine.js';
 import { atMost } from '../engine/report.js';
 import type { Runner } from '../engine/runner.js';
@@ -9,6 +10,7 @@ import type { ExportJobContext } from './job-context.js';
 import type { ExportJobOptions, ExportProgress, ExportStatus } from './options.js';
 import { ExportPlan } from './plan.js';
 import { retryFailures } from './retry-failures.js';
+import { sampleExport } from './sample-export.js';
 import { ROOT_DIRECTORY } from './state/schema.js';
 import type { ExportKinds } from './tasks/kinds.js';
 import { EntryPacker } from './tasks/packed-entries.js';
@@ -25,6 +27,8 @@ export interface ExportSessionParts {
   readonly context: ExportJobContext;
   readonly directory: StateDirectory;
   readonly runner: Runner<ExportKinds>;
+  /** Of each lane. */
+  readonly traffic: readonly Traffic[];
   readonly signal: AbortSignal;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
@@ -37,6 +41,7 @@ export class ExportSession {
   readonly #parts: ExportSessionParts;
   readonly #begunMs: number;
   #doneBefore = 0;
+  #phase: 'Export' | 'Done' = 'Export';
 
   constructor(parts: ExportSessionParts) {
     this.#parts = parts;
@@ -65,6 +70,7 @@ export class ExportSession {
     try {
       this.#prepare();
       options.onStart?.(() => this.#progress());
+      this.#beginSeries(engine);
       await engine.run(runner, signal);
       state.transact(() => {
         state.failures.dropResolved();
@@ -88,6 +94,8 @@ export class ExportSession {
     try {
       context.failed = state.failures.count();
       this.#writeReports();
+      this.#phase = 'Done';
+      state.series.due();
       state.transact(() => state.update({ finalStatus: status }));
     } catch (error) {
       failure ??= error;
@@ -95,6 +103,23 @@ export class ExportSession {
     }
     log.write('INFO', `final status: ${status}`);
     return { status, error: stateError(failure), progress: this.#progress(), isSettled };
+  }
+
+  /** From here on what is done is written into the job's past. */
+  #beginSeries(engine: Engine<ExportKinds>): void {
+    const { context, runner, traffic } = this.#parts;
+    const { series } = context.state;
+    context.census.restore(series.pulse()?.census);
+    series.begin(() =>
+      sampleExport({
+        context,
+        traffic,
+        phase: this.#phase,
+        lanes: engine.lanes.end - engine.lanes.first,
+        mostLanes: runner.lanes,
+        progress: this.#progress(),
+      }),
+    );
   }
 
   /** Brings the state to where a session begins: what was claimed waits again, failures are to be tried again. */

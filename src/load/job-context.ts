@@ -5,6 +5,7 @@ import type { JobLog } from '../log/job-log.js';
 import { joinPath } from '../paths/join-path.js';
 import type { SourcePlace } from '../source/source-place.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
+import { JobCensus } from '../state/job-census.js';
 import type { JobState } from '../state/job-state.js';
 import type { LargeRecord } from '../state/large-files.js';
 import type { LinkGroupRecord, WrittenGroup } from '../state/link-groups.js';
@@ -41,6 +42,8 @@ export class JobContext {
   /** Where the source is now; undefined where that cannot be told. */
   readonly sourcePlace: () => SourcePlace | undefined;
   readonly losses = new Losses();
+  /** What has been loaded, for people. */
+  readonly census = new JobCensus();
   readonly #cache = new Map<number, DirectoryFacts>();
 
   constructor(parts: {

@@ -43,6 +43,7 @@ function acknowledge(context: JobContext, chunk: ChunkUnderWay, part: FilesPart)
   chunk.acknowledged.addAll(part.acknowledged);
   context.state.addObjects(Tally.decode(part.tally));
   context.state.count(part.done, part.bytes);
+  context.census.add(chunk.directory, part.counts, part.done, part.bytes);
   context.manifest?.append(part.manifest);
 }
 
@@ -100,7 +101,7 @@ export function recordLinked(
     case 'written': {
       context.manifest?.append(result.manifest);
       for (const text of result.warnings) warn(context, links[0].directory, links[0].name, text);
-      recordLinkedWritten(context, group, result, Tally.decode(result.tally));
+      recordLinkedWritten(context, group, links[0].directory, result, Tally.decode(result.tally));
       for (const { directory, name } of links) tell(context, directory, name, 'loaded as a hard link');
       return undefined;
     }
@@ -180,6 +181,7 @@ function failLinked(context: JobContext, group: LinkGroupRecord, problem: EntryP
 function recordLinkedWritten(
   context: JobContext,
   group: LinkGroupRecord,
+  directory: number,
   { blocks, bytes }: { readonly blocks: number; readonly bytes: number },
   tally: Tally,
 ): void {
@@ -187,7 +189,10 @@ function recordLinkedWritten(
   supersedeLinked(context, group);
   state.addObjects(tally);
   if (group.written) state.count(0, bytes - (group.written.bytes ?? bytes));
-  else state.count(1, bytes);
+  else {
+    state.count(1, bytes);
+    context.census.addOne(directory, group.type, group.type === ObjectType.regular ? bytes : undefined);
+  }
   const name = context.groupName(group);
   state.links.setWritten(group.id, { name, generation: group.revision, blocks, bytes, tally: tally.encode() });
 }
@@ -218,6 +223,7 @@ export function recordLargeDone(context: JobContext, large: LargeRecord, result:
   if (large.origin.chunk !== undefined) {
     state.addObjects(tally);
     state.count(1, result.bytes);
+    context.census.addOne(large.directory, ObjectType.regular, Number(unpackAttributes(large.attributes).lengthBytes));
     state.directoryLife.addPending(large.directory, -1);
     return;
   }
@@ -226,7 +232,8 @@ export function recordLargeDone(context: JobContext, large: LargeRecord, result:
   state.count(0, -context.segmentBytes(large));
   tally.plus(segments);
   const bytes = Number(unpackAttributes(large.attributes).lengthBytes);
-  recordLinkedWritten(context, state.links.get(large.origin.group), { blocks: large.blocks, bytes }, tally);
+  const group = state.links.get(large.origin.group);
+  recordLinkedWritten(context, group, large.directory, { blocks: large.blocks, bytes }, tally);
 }
 
 /** A large file could not be read on: it is tried anew a few times, then it has failed; inside a transaction. */
@@ -259,7 +266,10 @@ export function recordDirectoryWritten(context: JobContext, id: number, blocks: 
   state.directoryLife.setWritten(id, blocks, tally.encode());
   // What failed in it may be repaired later: then the whole directory is written again.
   if (!state.failures.inDirectory(id)) state.chunks.drop(id);
-  if (!before) state.count(1, 0);
+  if (!before) {
+    state.count(1, 0);
+    context.census.addOne(record.parent, ObjectType.directory, undefined);
+  }
   tell(context, record.parent, record.name, before ? 'directory written again' : 'directory written');
 }
 

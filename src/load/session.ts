@@ -30,6 +30,7 @@ import { placeWithMounts } from './recorded-mounts.js';
 import { writeReports } from './reports.js';
 import { restoreEntries } from './restore-entries.js';
 import { retryFailures } from './retry-failures.js';
+import { sampleLoad } from './sample-job.js';
 import { proveSource, requireSameRoot } from './source-proof.js';
 import type { SourceWatch } from './source-watch.js';
 import { giveUpLostTries } from './tries.js';
@@ -111,6 +112,7 @@ export class Session {
         return this.#summary('Completed', undefined);
       }
       await this.#prepare();
+      this.#beginSeries();
       options.onStart?.(() => progress.snapshot());
       this.#enter('Transfer');
       await this.#transfer();
@@ -139,6 +141,7 @@ export class Session {
     }
     await runner.close();
     progress.phase = 'Done';
+    state.series.due();
     try {
       progress.failed = state.failures.count();
       if (failure !== undefined) writeReports(context, root, directory.file);
@@ -322,6 +325,17 @@ export class Session {
     progress.begin(this.#recorded, 0, state.openEntries() + retried, traffic);
   }
 
+  /** From here on what is done is written into the job's past. */
+  #beginSeries(): void {
+    const { context, job, runner, traffic } = this.#parts;
+    const { series } = job.state;
+    context.census.restore(series.pulse()?.census);
+    series.begin(() => {
+      const { first, end } = this.#engine?.lanes ?? { first: 0, end: 0 };
+      return sampleLoad({ context, traffic, lanes: end - first, mostLanes: runner.lanes });
+    });
+  }
+
   /** How long workers elsewhere may have an effect when the present session dies, those of sessions before included. */
   #remoteLateMs(): number | undefined {
     const { settings, state, resources } = this.#parts.job;
@@ -372,6 +386,7 @@ export class Session {
   #enter(phase: Phase): void {
     const { options, context } = this.#parts;
     context.progress.phase = phase;
+    this.#parts.job.state.series.due();
     context.log.write('INFO', `${phase} phase has started`);
     options.onEvent?.({ kind: 'phase', phase });
   }

@@ -21,6 +21,8 @@ export interface LaneReading {
 export interface LaneReaderParts extends Pick<ServiceOptions, 'onRetry' | 'signal'> {
   readonly geometry: Geometry;
   readonly lz4: Lz4;
+  /** Counts its requests. */
+  readonly traffic?: Traffic;
   /** One that is open; it stays so. */
   readonly container?: Container;
   /** What is read in place of the container's own tree. */
@@ -43,10 +45,9 @@ export interface LaneReader {
 export async function openLaneReader(
   { place, retryWindowMs, objects }: LaneReading,
   authorization: Authorization,
-  { geometry, lz4, container: given, overlay, onRetry, signal }: LaneReaderParts,
+  { geometry, lz4, container: given, overlay, onRetry, signal, traffic = new Traffic(1) }: LaneReaderParts,
 ): Promise<LaneReader> {
-  const container =
-    given ?? (await openContainer(place, authorization, { retryWindowMs, traffic: new Traffic(1), onRetry, signal }));
+  const container = given ?? (await openContainer(place, authorization, { retryWindowMs, traffic, onRetry, signal }));
   const pace = new Pace(signal);
   const finder = objects ? openSharedObjects(objects) : createDirectFinder(container, pace);
   let closed: Promise<void> | undefined;

@@ -8,6 +8,7 @@ import { type FailureGroup, readFailureGroups } from './failure-groups.js';
 import { Failures } from './failures.js';
 import { type CommitHooks, configure, inTransaction } from './job-database.js';
 import { decodeRecord, type JobRecord } from './job-record.js';
+import { JobSeries } from './job-series.js';
 import { LargeFiles } from './large-files.js';
 import { Leftovers } from './leftovers.js';
 import { LinkGroups } from './link-groups.js';
@@ -45,6 +46,8 @@ export class JobState {
   readonly failures: Failures;
   readonly leftovers: Leftovers;
   readonly rootSeals: RootSeals;
+  /** The job's past: each transaction writes to it what is due. */
+  readonly series: JobSeries;
   readonly #db: Database;
   readonly #hooks: CommitHooks;
   readonly #setRecord: Statement;
@@ -75,6 +78,7 @@ export class JobState {
     this.failures = new Failures(db);
     this.leftovers = new Leftovers(db);
     this.rootSeals = new RootSeals(db);
+    this.series = new JobSeries(db);
     this.#setRecord = new Statement(db, 'UPDATE job SET record = ?');
     this.#setCounters = new Statement(db, 'UPDATE job SET done = ?, bytes = ?, excluded = ?, alive_ms = ?, tally = ?');
     this.#setNext = new Statement(db, 'UPDATE job SET next_sequence = ?, next_manager = ?');
@@ -174,11 +178,13 @@ export class JobState {
         const { done, bytes, excluded } = this.#counters;
         this.#setCounters.run(done, bytes, excluded, this.#aliveMs, tally);
         this.#beforeCommit();
+        this.series.take(this.#aliveMs);
         return result;
       },
       committed: () => {
         this.#encodedTally = tally;
         this.#tallyChanged = false;
+        this.series.committed();
       },
       undo: () => {
         this.#record = saved.record;
@@ -187,6 +193,7 @@ export class JobState {
         this.#counters = saved.counters;
         if (this.#tallyChanged) this.#tally = Tally.decode(this.#encodedTally);
         this.#tallyChanged = false;
+        this.series.undone();
         this.#undone();
       },
     });

@@ -1,18 +1,24 @@
 import { BitSet } from '../books/bit-set.js';
 import { RangeSet } from '../books/range-set.js';
 import type { Database } from '../sqlite/database.js';
+import { SERIES_TABLES } from './job-series.js';
 
 /** Version of the tables that this program works with. A newer state is refused; an older one is brought up. */
-export const SCHEMA_VERSION = 4;
+export const SCHEMA_VERSION = 5;
 
 /**
  * Brings the tables of an older program up to the present version, each step in a transaction of its own: after a crash
  * the next start goes on with the step that did not end.
  */
 export function migrate(database: Database): void {
+  migrateBy(STEPS, database);
+}
+
+/** The same by steps of other tables. @param steps what brings a state of a version to the next one */
+export function migrateBy(steps: ReadonlyMap<number, (database: Database) => void>, database: Database): void {
   for (;;) {
     const { user_version: version } = database.prepare('PRAGMA user_version').get() as { user_version: number };
-    const step = STEPS.get(version);
+    const step = steps.get(version);
     if (!step) return;
     database.exec('BEGIN IMMEDIATE');
     try {
@@ -30,6 +36,7 @@ const STEPS: ReadonlyMap<number, (database: Database) => void> = new Map([
   [1, fromVersion1],
   [2, fromVersion2],
   [3, fromVersion3],
+  [4, fromVersion4],
 ]);
 
 /**
@@ -131,4 +138,9 @@ ALTER TABLE directory ADD COLUMN born BLOB NOT NULL DEFAULT x'0000000000000000';
 DROP INDEX directory_identity;
 CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode, born) WHERE inode <> x'0000000000000000';
 `);
+}
+
+/** The job's past, which the page shows; of an older one nothing is known. */
+function fromVersion4(database: Database): void {
+  database.exec(SERIES_TABLES);
 }

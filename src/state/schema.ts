@@ -1,5 +1,6 @@
 import type { Database } from '../sqlite/database.js';
 import { checkDatabase } from './job-database.js';
+import { SERIES_TABLES } from './job-series.js';
 import { SCHEMA_VERSION } from './migrations.js';
 
 /** Life of a directory. */
@@ -69,6 +70,7 @@ export const FailurePhase = {
  * failure     an entry that failed, in the latest attempt
  * leftover    names that a lost or superseded try may have used: to be removed before the job commits
  * root_seal   the root's inode, ready to be put: the commit point
+ * series      the job's past, and `pulse` where it stood last: for people
  */
 const TABLES = `
 CREATE TABLE job (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL, next_sequence INTEGER NOT NULL, next_manager INTEGER NOT NULL,
@@ -104,7 +106,7 @@ CREATE TABLE leftover (id INTEGER PRIMARY KEY, handle BLOB, version INTEGER, seq
   indirect_blocks INTEGER, kind TEXT NOT NULL, link_group INTEGER, directory INTEGER, name TEXT, refused TEXT) STRICT;
 CREATE TABLE root_seal (id INTEGER PRIMARY KEY CHECK (id = 1), revision INTEGER NOT NULL, name TEXT NOT NULL, body BLOB NOT NULL, blocks INTEGER NOT NULL,
   tally BLOB NOT NULL) STRICT;
-`;
+${SERIES_TABLES}`;
 
 /** Makes the tables in an empty database, and what `fill` puts into them: all of it or, after a crash, nothing. */
 export function createTables(database: Database, fill: () => void): void {

@@ -1,4 +1,5 @@
 import { BitSet } from '../books/bit-set.js';
+import { EntryCounter } from '../books/entry-counts.js';
 import { Tally } from '../books/tally.js';
 import { type Breakage, breakageOf } from '../engine/breakage.js';
 import type { PartSink } from '../engine/kinds.js';
@@ -169,6 +170,7 @@ class News {
   #bytes = 0;
   readonly #acknowledged: BitSet;
   readonly #manifest: string[] = [];
+  readonly #counts = new EntryCounter();
 
   constructor(count: number) {
     this.#acknowledged = new BitSet(count);
@@ -186,6 +188,7 @@ class News {
     this.done++;
     this.#bytes += bytes;
     this.tally.add(type, name, inodeBytes);
+    this.#counts.add(type, type === ObjectType.regular ? bytes : undefined);
     if (manifest.length > 0) this.#manifest.push(...manifest);
   }
 
@@ -196,6 +199,7 @@ class News {
       bytes: this.#bytes,
       tally: this.tally.encode(),
       manifest: this.#manifest,
+      counts: this.#counts.plain(),
     };
   }
 }

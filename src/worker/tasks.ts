@@ -1,3 +1,4 @@
+import type { EntryCounts } from '../books/entry-counts.js';
 import type { Breakage } from '../engine/breakage.js';
 import type { Kind } from '../engine/kinds.js';
 import type { ExtendedAttributes } from '../format/extattrs.js';
@@ -114,6 +115,8 @@ export interface FilesPart {
   readonly tally: Uint8Array;
   /** Lines of the manifest. */
   readonly manifest: readonly string[];
+  /** What they are. */
+  readonly counts: EntryCounts;
 }
 
 /** What became of a chunk; what its parts told is not repeated. */

@@ -117,20 +117,21 @@ export class BlobService {
    */
   #sendNow(request: BlobRequest): Promise<BlobAnswer> {
     if (this.#firstAnswer === 'awaited') this.#awaitFirst();
+    this.#options.traffic.setInFlight(1, this.#concurrency.limit);
     return new Promise((resolve, reject) => {
       const begun = performance.now();
       const outcome: Outcome = {
         final: (answer) => {
-          this.#concurrency.release(performance.now() - begun);
+          this.#release(performance.now() - begun);
           resolve(answer);
         },
         trouble: (trouble) => {
           this.#repeat(request, trouble)
-            .finally(() => this.#concurrency.release())
+            .finally(() => this.#release())
             .then(resolve, reject);
         },
         error: (error) => {
-          this.#concurrency.release();
+          this.#release();
           reject(error as Error);
         },
       };
@@ -138,6 +139,11 @@ export class BlobService {
       if (turn) void turn.then(() => this.#try(request, 1, outcome));
       else this.#try(request, 1, outcome);
     });
+  }
+
+  #release(roundTripMs?: number): void {
+    this.#concurrency.release(roundTripMs);
+    this.#options.traffic.setInFlight(-1, this.#concurrency.limit);
   }
 
   /** A host that cannot be reached is silent for long: somebody is told, once. */

@@ -1,13 +1,14 @@
 import { type Database, openDatabase, Statement } from '../../sqlite/database.js';
 import { type FailureGroup, readFailureGroups } from '../../state/failure-groups.js';
 import { type CommitHooks, configure, inTransaction } from '../../state/job-database.js';
+import { JobSeries } from '../../state/job-series.js';
 import { Chunks } from './chunks.js';
 import { Directories } from './directories.js';
 import type { ExportRecord } from './export-record.js';
 import { Failures } from './failures.js';
 import { LargeFiles } from './large-files.js';
 import { LinkGroups } from './link-groups.js';
-import { checkTables, createTables, DirectoryStatus, FailurePhase, WorkStatus } from './schema.js';
+import { checkTables, createTables, DirectoryStatus, FailurePhase, migrate, WorkStatus } from './schema.js';
 
 /** Counts of an export over all its sessions. */
 export interface ExportCounters {
@@ -26,6 +27,8 @@ export class ExportState {
   readonly links: LinkGroups;
   readonly large: LargeFiles;
   readonly failures: Failures;
+  /** The job's past: each transaction writes to it what is due. */
+  readonly series: JobSeries;
   readonly #db: Database;
   readonly #hooks: CommitHooks;
   readonly #setRecord: Statement;
@@ -41,6 +44,7 @@ export class ExportState {
     this.links = new LinkGroups(db);
     this.large = new LargeFiles(db);
     this.failures = new Failures(db);
+    this.series = new JobSeries(db);
     this.#setRecord = new Statement(db, 'UPDATE job SET record = ?');
     this.#setCounters = new Statement(
       db,
@@ -86,6 +90,7 @@ export class ExportState {
     try {
       checkTables(db, path);
       configure(db, journal);
+      migrate(db);
       return new ExportState(db, hooks);
     } catch (error) {
       db.close();
@@ -108,12 +113,16 @@ export class ExportState {
       change: () => {
         const result = change();
         const { written, replaced, left, excluded, bytes } = this.#counters;
-        this.#setCounters.run(written, replaced, left, excluded, bytes, this.#hooks.now?.() ?? Date.now());
+        const nowMs = this.#hooks.now?.() ?? Date.now();
+        this.#setCounters.run(written, replaced, left, excluded, bytes, nowMs);
+        this.series.take(nowMs);
         return result;
       },
+      committed: () => this.series.committed(),
       undo: () => {
         this.#record = saved.record;
         this.#counters = saved.counters;
+        this.series.undone();
       },
     });
   }

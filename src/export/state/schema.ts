@@ -1,9 +1,11 @@
 import type { Database } from '../../sqlite/database.js';
 import { EXPORT_APPLICATION } from '../../state/application.js';
 import { checkDatabase } from '../../state/job-database.js';
+import { SERIES_TABLES } from '../../state/job-series.js';
+import { migrateBy } from '../../state/migrations.js';
 
 /** Version of the tables that this program works with. */
-const SCHEMA_VERSION = 1;
+const SCHEMA_VERSION = 2;
 
 /** Life of a directory. */
 export const DirectoryStatus = {
@@ -47,6 +49,7 @@ export const ROOT_DIRECTORY = 1;
  * link_group a file with several names, `origin_…` one that was written whole; `link` its names that are to be dealt with
  * large      a file that is written in parts; `inode` of the temporary file (null: there is none), `done` its ranges
  * failure    an entry that failed, in the latest attempt; without a handle when it is the name that is wrong, which no attempt mends
+ * series     the job's past, and `pulse` where it stood last: for people
  */
 const TABLES = `
 CREATE TABLE job (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL, written INTEGER NOT NULL, replaced INTEGER NOT NULL,
@@ -70,7 +73,7 @@ CREATE TABLE large (id INTEGER PRIMARY KEY AUTOINCREMENT, link_group INTEGER, di
 CREATE TABLE failure (id INTEGER PRIMARY KEY, directory INTEGER NOT NULL, name BLOB NOT NULL, handle BLOB NOT NULL, reason TEXT NOT NULL,
   message TEXT NOT NULL, attempts INTEGER NOT NULL, time_ms INTEGER NOT NULL, phase INTEGER NOT NULL) STRICT;
 CREATE UNIQUE INDEX failure_entry ON failure (directory, name, handle);
-`;
+${SERIES_TABLES}`;
 
 /** Makes the tables in an empty database, and what `fill` puts into them: all of it or, after a crash, nothing. */
 export function createTables(database: Database, fill: () => void): void {
@@ -84,3 +87,13 @@ export function checkTables(database: Database, path: string): void {
   const wayOut = 'Remove its directory and repeat the export: what has been written is left as it is.';
   checkDatabase(database, path, { kind: 'export', version: SCHEMA_VERSION, wayOut });
 }
+
+/** Brings the tables of an older program up to the present version. */
+export function migrate(database: Database): void {
+  migrateBy(STEPS, database);
+}
+
+/** What brings a state of a version to the next one. From 1: the job's past, of which nothing was known. */
+const STEPS: ReadonlyMap<number, (database: Database) => void> = new Map([
+  [1, (database: Database) => database.exec(SERIES_TABLES)],
+]);

@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto';
 import { BitSet } from '../../books/bit-set.js';
+import { EntryCounter } from '../../books/entry-counts.js';
 import type { Breakage } from '../../engine/breakage.js';
 import type { PartSink } from '../../engine/kinds.js';
 import { REPORT_MS, STOP_LOOK_MS } from '../../engine/report.js';
+import type { Attributes } from '../../format/attributes.js';
 import { ObjectType } from '../../format/ids.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { joinPath } from '../../paths/join-path.js';
@@ -169,8 +171,9 @@ class ChunkInProgress {
       if (blocks === undefined) {
         const made = await makeEntry(this.#context, place, name, found, () => this.#temporary(name));
         if (made) this.#made.push({ entry, made });
-        else this.#news.add(index, LEFT);
-      } else if (staysAsItIs(this.#context, await target.look(place.at, name), attributes)) this.#news.add(index, LEFT);
+        else this.#news.add(index, LEFT, attributes);
+      } else if (staysAsItIs(this.#context, await target.look(place.at, name), attributes))
+        this.#news.add(index, LEFT, attributes);
       else this.#large.push({ index, sizeBytes: Number(attributes.lengthBytes), blocks });
     }
   }
@@ -190,7 +193,7 @@ class ChunkInProgress {
     if (!news.isEmpty) this.#tell(news.part());
     const finish = async ({ entry, made: each }: (typeof made)[number]) => {
       try {
-        this.#news.add(entry.index, await finishEntry(this.#context, each));
+        this.#news.add(entry.index, await finishEntry(this.#context, each), each.attributes);
       } catch (error) {
         this.failed(entry, error);
       }
@@ -219,6 +222,7 @@ class News {
   readonly #done: BitSet;
   #counts = { written: 0, replaced: 0, left: 0 };
   #bytes = 0;
+  readonly #types = new EntryCounter();
 
   constructor(count: number) {
     this.#done = new BitSet(count);
@@ -228,13 +232,14 @@ class News {
     return this.#counts.written + this.#counts.replaced + this.#counts.left === 0;
   }
 
-  add(index: number, { outcome, bytes }: Written): void {
+  add(index: number, { outcome, bytes }: Written, { type, lengthBytes }: Attributes): void {
     this.#done.add(index);
     this.#counts[outcome]++;
     this.#bytes += bytes;
+    this.#types.add(type, type === ObjectType.regular ? Number(lengthBytes) : undefined);
   }
 
   part(): FilesPart {
-    return { done: this.#done.bytes, ...this.#counts, bytes: this.#bytes };
+    return { done: this.#done.bytes, ...this.#counts, bytes: this.#bytes, counts: this.#types.plain() };
   }
 }

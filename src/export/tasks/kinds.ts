@@ -1,6 +1,8 @@
+import type { EntryCounts } from '../../books/entry-counts.js';
 import type { Breakage } from '../../engine/breakage.js';
 import type { Kind } from '../../engine/kinds.js';
 import type { Geometry } from '../../format/geometry.js';
+import type { EntryType } from '../../format/ids.js';
 import type { Choice } from '../choice.js';
 import type { Overwrite } from '../options.js';
 import type { NameFolding } from '../target/name-folding.js';
@@ -95,6 +97,8 @@ export interface FilesTask {
 export interface FilesPart extends DoneCounts {
   /** Bits of the entries that were written, replaced or left since the part before. */
   readonly done: Uint8Array;
+  /** What they are. */
+  readonly counts: EntryCounts;
 }
 
 export interface FilesResult extends FilesPart {
@@ -124,6 +128,8 @@ export interface LinkedResult {
   /** What became of the names, in order; fewer than were given when something stopped it. */
   readonly outcomes: readonly ('written' | 'replaced' | 'left' | EntryProblem)[];
   readonly bytes: number;
+  /** Type of what has the names; undefined when it could not be read. */
+  readonly type: EntryType | undefined;
   /** The name that others can be linked to, by its place, with its inode number. */
   readonly origin: { readonly index: number; readonly inode: bigint } | undefined;
   /** `LinkedTask.origin` is not there any more, and nothing was made in its place; see {@link BeginLargeResult}. */

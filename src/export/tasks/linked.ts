@@ -60,10 +60,11 @@ export async function writeLinked(task: LinkedTask, context: ExportContext): Pro
     await context.target.flush();
   } catch (error) {
     const broken = group.broken ?? exportBreakage(error);
-    return { outcomes: [], bytes: 0, origin: undefined, originGone: group.originGone, large: undefined, broken };
+    const nothing = { outcomes: [], bytes: 0, type: undefined, origin: undefined, large: undefined };
+    return { ...nothing, originGone: group.originGone, broken };
   }
-  const { outcomes, bytes, origin, originGone, large, broken } = group;
-  return { outcomes, bytes, origin, originGone, large, broken };
+  const { outcomes, bytes, type, origin, originGone, large, broken } = group;
+  return { outcomes, bytes, type, origin, originGone, large, broken };
 }
 
 /** Name of the file, in the root, to which the names of a group are linked. */
@@ -79,6 +80,7 @@ function identityOf({ inode, device }: FileStatus): Pick<Origin, 'inode' | 'devi
 class GroupInProgress {
   readonly outcomes: LinkedResult['outcomes'][number][] = [];
   bytes = 0;
+  type: LinkedResult['type'];
   origin: LinkedResult['origin'];
   originGone = false;
   large: LinkedResult['large'];
@@ -104,6 +106,7 @@ class GroupInProgress {
     let found: FoundInode | undefined;
     try {
       found = await reader.inode(Buffer.from(handle));
+      this.type = found.inode.attributes.type;
       if (!(await this.#takeOrigin(found))) {
         this.originGone = true;
         return;

@@ -1,5 +1,6 @@
 import type { Authorization } from '../../container/azure/blob-service.js';
 import type { Container } from '../../container/container.js';
+import { Traffic } from '../../container/traffic.js';
 import { createLane, type Lane, type LaneLog } from '../../engine/lane.js';
 import { openLz4 } from '../../lz4/lz4.js';
 import { type LaneReading, openLaneReader } from '../../namespace/lane-reader.js';
@@ -23,6 +24,8 @@ export interface ExportLaneSetup extends LaneReading {
   readonly lanes: number;
   /** Whether the thread may be held up by a target that does not answer. */
   readonly mayBlock: boolean;
+  /** Counts the lane's requests. */
+  readonly traffic: SharedArrayBuffer;
 }
 
 /** What a lane in a thread is told beside. */
@@ -53,9 +56,16 @@ export async function openExportLane(
   authorization: Authorization,
   parts: LaneParts = {},
 ): Promise<Lane<ExportKinds>> {
-  const { constants, objects, root, mounted, lanes, mayBlock } = setup;
+  const { constants, objects, root, mounted, lanes, mayBlock, traffic } = setup;
   const { container, overlay, log } = parts;
-  const reading = { geometry: constants.geometry, lz4: openLz4(), container, overlay, onRetry: log };
+  const reading = {
+    geometry: constants.geometry,
+    lz4: openLz4(),
+    container,
+    overlay,
+    onRetry: log,
+    traffic: new Traffic(traffic, 0),
+  };
   const { reader, close } = await openLaneReader(setup, authorization, reading);
   const isRemote = isRemoteFileSystem(root);
   const context = createExportContext({

@@ -15,11 +15,11 @@ export function filesWork(context: ExportJobContext, chunk: ChunkRecord): Work<E
     task: { path: context.path(directory), count, entries, settled: chunk.settled.bytes },
     units: count + 1,
     part(part) {
-      recordDone(context, settled, part);
+      recordDone(context, directory, settled, part);
       context.state.chunks.settle(id, settled);
     },
     done(result, turn) {
-      recordDone(context, settled, result);
+      recordDone(context, directory, settled, result);
       recordFound(context, chunk, settled, result);
       if (isFull(settled, count)) context.state.chunks.delete(id);
       else {
@@ -33,12 +33,14 @@ export function filesWork(context: ExportJobContext, chunk: ChunkRecord): Work<E
 }
 
 function recordDone(
-  { state }: ExportJobContext,
+  { state, census }: ExportJobContext,
+  directory: number,
   settled: BitSet,
-  { done, written, replaced, left, bytes }: FilesPart,
+  { done, written, replaced, left, bytes, counts }: FilesPart,
 ): void {
   settled.addAll(done);
   state.count({ written, replaced, left, bytes });
+  census.add(directory, counts, written + replaced + left, bytes);
 }
 
 /** Records what was found out about: directories, links and large files, and what failed. */

@@ -1,5 +1,6 @@
 import { errorOf } from '../../engine/breakage.js';
 import type { Turn, Work } from '../../engine/work.js';
+import { ObjectType } from '../../format/ids.js';
 import { addRange, type BlockRange, blockCount, firstGap } from '../block-ranges.js';
 import type { ExportJobContext } from '../job-context.js';
 import type { LargeRecord } from '../state/large-files.js';
@@ -140,7 +141,10 @@ export class LargeFilesUnderWay {
           this.#beginAnew(file);
         } else {
           if (record.group !== undefined) this.#setOrigin(record, record.group);
-          else if (outcome !== 'gone') state.count({ [outcome]: 1, bytes: outcome === 'left' ? -record.sizeBytes : 0 });
+          else if (outcome !== 'gone') {
+            state.count({ [outcome]: 1, bytes: outcome === 'left' ? -record.sizeBytes : 0 });
+            this.#context.census.addOne(record.directory, ObjectType.regular, record.sizeBytes);
+          }
           this.#forget(file);
         }
       },

@@ -63,8 +63,12 @@ function recordLinked(
   const { id, handle } = group;
   for (const [index, outcome] of result.outcomes.entries()) {
     const { id: link, directory, name } = links[index];
-    if (typeof outcome === 'string') state.count({ [outcome]: 1 });
-    else context.fail({ directory, name, handle }, outcome);
+    if (typeof outcome === 'string') {
+      state.count({ [outcome]: 1 });
+      // The content counts with the first name.
+      if (result.type !== undefined)
+        context.census.addOne(directory, result.type, index === 0 && result.bytes > 0 ? result.bytes : undefined);
+    } else context.fail({ directory, name, handle }, outcome);
     state.links.deleteLink(link);
   }
   state.count({ bytes: result.bytes });

@@ -1,5 +1,6 @@
 import { errorOf } from '../../engine/breakage.js';
 import type { Work } from '../../engine/work.js';
+import { ObjectType } from '../../format/ids.js';
 import type { ExportJobContext } from '../job-context.js';
 import type { DirectoryRecord } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
@@ -24,6 +25,7 @@ export function restoreWork(context: ExportJobContext, directories: readonly Dir
         else if (!partial && !counted) {
           state.directories.setCounted(id);
           state.count({ written: 1 });
+          context.census.addOne(parent, ObjectType.directory, undefined);
         }
       }
       if (broken) turn.stop(errorOf(broken));

@@ -1,0 +1,65 @@
+import type { Traffic, TrafficTotals } from '../container/traffic.js';
+import type { JobPulse } from '../state/job-pulse.js';
+import type { JobSample } from '../state/job-series.js';
+import type { ExportJobContext } from './job-context.js';
+import type { ExportProgress } from './options.js';
+
+/** What a running export is sampled by. */
+export interface SampledExport {
+  readonly context: ExportJobContext;
+  /** Of each lane. */
+  readonly traffic: readonly Traffic[];
+  readonly phase: string;
+  readonly progress: ExportProgress;
+  /** Lanes that have work, and all of them. */
+  readonly lanes: number;
+  readonly mostLanes: number;
+}
+
+/** What is recorded now and then of a running export, for the page and for who asks for its status. */
+export function sampleExport(sampled: SampledExport): JobSample {
+  const { context, progress, lanes } = sampled;
+  const traffic = totalsOf(sampled.traffic);
+  const { requests, retries, throttled, inFlight } = traffic;
+  const { written, replaced, left, bytes } = progress;
+  return {
+    session: context.state.record.sessions,
+    counts: { entries: written + replaced + left, bytes, requests, retries, throttled },
+    levels: { inFlight, lanes, workers: 0, sourceCalls: 0 },
+    pulse: () => pulseOf(sampled, traffic),
+  };
+}
+
+function pulseOf({ context, phase, progress, lanes, mostLanes }: SampledExport, traffic: TrafficTotals): JobPulse {
+  const { requests, retries, throttled, bytesSent, inFlight, limit, waitingSince } = traffic;
+  return {
+    phase,
+    elapsedMs: progress.elapsedMs,
+    ...(progress.total === undefined ? {} : { total: progress.total }),
+    requests,
+    retries,
+    throttled,
+    bytesOnWire: bytesSent,
+    inFlight,
+    limit,
+    lanes,
+    mostLanes,
+    waitingSinceMs: waitingSince,
+    census: context.census.record(),
+  };
+}
+
+function totalsOf(all: readonly Traffic[]): TrafficTotals {
+  const totals = all.map((traffic) => traffic.totals());
+  const sum = (of: (one: TrafficTotals) => number) => totals.reduce((result, one) => result + of(one), 0);
+  const waiting = totals.map(({ waitingSince }) => waitingSince).filter((ms) => ms > 0);
+  return {
+    requests: sum(({ requests }) => requests),
+    bytesSent: sum(({ bytesSent }) => bytesSent),
+    retries: sum(({ retries }) => retries),
+    throttled: sum(({ throttled }) => throttled),
+    inFlight: sum(({ inFlight }) => inFlight),
+    limit: sum(({ limit }) => limit),
+    waitingSince: waiting.length > 0 ? Math.min(...waiting) : 0,
+  };
+}
