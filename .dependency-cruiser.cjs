@@ -24,6 +24,7 @@ const LAYERS = {
   salvage: ['container', 'format', 'namespace', 'spill'],
   audit: ['engine', 'time', 'format', 'manifest', 'container', 'identity', 'lz4', 'source', 'namespace', 'paths', 'posix', 'spill', 'text'],
   export: ['sqlite', 'books', 'engine', 'time', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'namespace', 'salvage', 'spill', 'state', 'log', 'lz4', 'text'],
+  page: ['books', 'container', 'export', 'format', 'job', 'load', 'source', 'sqlite', 'state', 'text'],
   join: ['container', 'engine', 'identity', 'job', 'load', 'lz4', 'remote', 'source', 'text', 'time', 'worker'],
   cli: [],
 };

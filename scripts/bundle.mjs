@@ -35,5 +35,8 @@ await build({
     'export-thread-entry': `${dist}export/export-thread-entry.js`,
     'audit-thread-entry': `${dist}audit/audit-thread-entry.js`,
     'size-entry': `${dist}worker/size-entry.js`,
+    'page-thread-entry': `${dist}page/page-thread-entry.js`,
   },
 });
+// The page of a job, as one file.
+await import('./build-page.mjs');

@@ -11,6 +11,7 @@ export { ClfsError, type ErrorCode, isClfsError, messageOf } from './error.js';
 export { type Choice, parseExportChoice } from './export/choice.js';
 export { type ExportDryRun, exportDryRun } from './export/dry-run.js';
 export { exportJob } from './export/export-job.js';
+export { exportStatus, type RecordedExport } from './export/export-status.js';
 export { exportTar, type TarOptions, type TarSummary } from './export/export-tar.js';
 export type { ExportJobOptions, ExportProgress, ExportStatus, ExportSummary, Overwrite } from './export/options.js';
 export { holdsExportState, resumedExport } from './export/resumed-export.js';
@@ -37,6 +38,9 @@ export { type ContainerReader, type FoundInode, WITHOUT_ROOT } from './namespace
 export { sortedEntries } from './namespace/sorted-entries.js';
 export { type WalkedEntry, walk } from './namespace/walk.js';
 export { type OpenReader, openReader } from './open-reader.js';
+export { openPage, writeReport } from './page/page.js';
+export type { OpenPage, PageOptions } from './page/page-options.js';
+export { ProgressMeter, type ProgressRates, type ProgressSample } from './page/progress-meter.js';
 export { joinPath } from './paths/join-path.js';
 export { exitAtOnce } from './posix/exit.js';
 export type { OpenSalvage } from './salvage/open-salvage.js';
@@ -49,4 +53,5 @@ export { escapeJson, escapeName, escapePath, escapeText, jsonLine, quotePath } f
 export { decodeExactly, encodeExactly, isUtf8 } from './text/exact-text.js';
 export { HEX_PREFIX, parseHexPath, parseShownPath, parseTreePath } from './text/parse-path.js';
 export { shellWord } from './text/shell-word.js';
+export { pathFields, snakeFields } from './text/snake-fields.js';
 export { VERSION } from './version.js';

@@ -10,6 +10,7 @@ const base = mkdtempSync(join(tmpdir(), 'clfs-json-'));
 const source = join(base, 'source');
 const container = join(base, 'container');
 const state = join(base, 'state');
+const exported = join(base, 'export-state');
 const schema = JSON.parse(readFileSync(new URL('../docs/output.schema.json', import.meta.url), 'utf8')) as {
   $defs: Record<string, object>;
 };
@@ -59,9 +60,11 @@ describe('every verb, with --json', () => {
     ['VerifyLine', ['verify', source, container, '--content']],
     ['FsckLine', ['fsck', container, '--content']],
     ['ExportDryRunLine', ['export', container, join(base, 'out'), '--dry-run']],
-    ['ExportLine', ['export', container, join(base, 'out')]],
+    ['ExportLine', ['export', container, join(base, 'out'), `--state-path=${exported}`]],
     ['TarLine', ['export', container, '--tar', join(base, 'out.tar')]],
     ['StatusLine', ['status', state]],
+    ['ExportStatusLine', ['status', exported]],
+    ['PageLine', ['page', state, `--report=${join(base, 'report.html')}`]],
   ])('is as its schema %s says: %j', async (name, args) => {
     const { stdout, code } = await runProgram('clfsload', [...args, '--json']);
     expect(code).toBe(0);

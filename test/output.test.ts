@@ -459,7 +459,7 @@ describe('help', () => {
     const sections = readFileSync(new URL('../docs/commands.md', import.meta.url), 'utf8')
       .split('\n## ')
       .slice(1);
-    expect(sections.length).toBe(17);
+    expect(sections.length).toBe(18);
     for (const section of sections) if (!section.startsWith('CLFSLoad.py')) expect(section).toContain('Examples:');
   });
 

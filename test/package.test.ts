@@ -42,6 +42,7 @@ describe('the package', () => {
     expect(run(program('CLFSLoad.py'), ['--version'])).toMatch(/^\d/);
     expect(run(program('clfsload'), ['export', 'container', 'restored'])).toContain('2 entries written');
     expect(readFileSync(join(home, 'restored/file'), 'utf8')).toBe('content\n');
+    expect(readFileSync(join(home, 'state/report.html'), 'utf8')).toMatch(/^<!doctype html>/);
   });
 
   it('says what is missing where a login needs a library', () => {
@@ -66,6 +67,9 @@ describe('the package', () => {
       'man/clfsload.1',
       'man/clfsload-load.1',
       'docs/errors.md',
+      'docs/page.md',
+      'dist/page/page.html',
+      'dist/programs/page-thread-entry.js',
     ])
       expect(files).toContain(`package/${name}`);
     expect(files.filter((name) => /\.test\.|\.ts$/.test(name) && !name.endsWith('.d.ts'))).toEqual([]);

@@ -19,6 +19,12 @@ export function normalizeBooleans(argv: readonly string[], flags: readonly strin
   return result;
 }
 
+/** Has `--page` alone take no argument that follows: where it is served is told by `--page=HOST:PORT`. */
+export function normalizePage(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  return argv.map((token, at) => (token === '--page' && (end < 0 || at < end) ? '--page=' : token));
+}
+
 /** Value of a boolean flag. */
 export function parseBoolean(value: string): boolean {
   if (/^(true|t|1)$/i.test(value)) return true;

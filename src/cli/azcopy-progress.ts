@@ -1,6 +1,12 @@
-import { counted, escapePath, type LoadSummary, type ProgressSnapshot } from '../index.js';
+import {
+  counted,
+  escapePath,
+  type LoadSummary,
+  ProgressMeter,
+  type ProgressSample,
+  type ProgressSnapshot,
+} from '../index.js';
 import type { ProgressFigures } from './progress/figures.js';
-import { ProgressMeter, type ProgressSample } from './progress/meter.js';
 import { durationText } from './progress/quantities.js';
 
 /** Said once when the service stops answering. */

@@ -73,6 +73,16 @@ export const ENVIRONMENT: readonly VariableGroup[] = [
     ],
   },
   {
+    title: 'The page of a job (--page, page)',
+    variables: [
+      {
+        name: 'CLFSLOAD_PAGE_TOKEN',
+        meaning:
+          'The token by which the page is asked for, in place of a random one: 16 to 128 letters, digits, "-" and "_". So that Prometheus can know it.',
+      },
+    ],
+  },
+  {
     title: 'The network and the machine',
     variables: [
       {

@@ -6,6 +6,7 @@ import {
   dryRun,
   isClfsError,
   LOG_LEVELS,
+  type LoadOptions,
   type LogLevel,
   messageOf,
   parseSelection,
@@ -13,6 +14,7 @@ import {
 } from '../index.js';
 import {
   normalizeBooleans,
+  normalizePage,
   parseBoolean,
   parseChoice,
   parseDuration,
@@ -24,6 +26,7 @@ import {
 } from './arguments.js';
 import { containerArgument } from './container-argument.js';
 import { dryRunFields, dryRunText } from './dry-run-text.js';
+import { jobPage, pageOption } from './job-page.js';
 import { LoadOutput } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
 import {
@@ -90,6 +93,7 @@ interface Flags {
   readonly workers?: string;
   readonly workerLease?: number;
   readonly stallWarning?: number;
+  readonly page?: string;
 }
 
 /** The command itself: its flags, their defaults and help. */
@@ -196,6 +200,7 @@ export function withRunOptions(command: Command): Command {
       'how long a worker goes on without an answer, and its work waits for it (default: 30s)',
       parseDuration,
     )
+    .addOption(pageOption())
     .option(
       '--output-type <string>',
       `form of the output: ${OUTPUT_TYPES.join(', ')}`,
@@ -218,7 +223,7 @@ export function withRunOptions(command: Command): Command {
  */
 export async function runLoadCommand(name: string, argv: readonly string[]): Promise<number> {
   const command = loadCommand(name);
-  command.parse(normalizeBooleans(argv, BOOLEANS), { from: 'user' });
+  command.parse(normalizePage(normalizeBooleans(argv, BOOLEANS)), { from: 'user' });
   const flags = command.opts<Flags>();
   const resumed = !flags.newSession && !flags.dryRun;
   if (command.args.length !== 2 && !(resumed && command.args.length === 0)) {
@@ -265,36 +270,40 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
   return withMessages(command, async (messages, signal) => {
     if (!job.statePath) throw new ClfsError('usage', 'please specify a state-path');
     const manifest = given('manifest');
-    return await runLoad(
-      {
-        source: job.source === undefined ? undefined : presentPath(job.source),
-        destination: job.container === undefined ? undefined : containerArgument(job.container),
-        statePath: textPath(job.statePath, 'the state directory'),
-        newSession: job.newSession,
-        compression: given('compressionType'),
-        preserveHardLinks: given('preserveHardlinks'),
-        selection: selects ? selectionOf(flags) : undefined,
-        manifest: manifest === undefined ? undefined : textPath(manifest, 'the manifest'),
-        estimate: given('estimate'),
-        checkListing: given('checkListing'),
-        identity: {
-          trustedSuffixes: flags.trustedMicrosoftSuffixes,
-          onPrompt: (text) => messages.info(`INFO: ${text}`),
-        },
-        maxErrors: given('maxErrors'),
-        capMbps: given('capMbps'),
-        concurrency: flags.concurrencyCount ?? concurrencyFromEnvironment(),
-        threads: given('threads'),
-        workers: given('workers'),
-        leaseMs: given('workerLease'),
-        logLevel: flags.logLevel,
-        retryWindowMs: given('retryWindow'),
-        lateArrivalMs: given('lateArrival'),
-        stallWarningMs: given('stallWarning'),
-        signal,
+    const statePath = textPath(job.statePath, 'the state directory');
+    const run: LoadOptions = {
+      source: job.source === undefined ? undefined : presentPath(job.source),
+      destination: job.container === undefined ? undefined : containerArgument(job.container),
+      statePath,
+      newSession: job.newSession,
+      compression: given('compressionType'),
+      preserveHardLinks: given('preserveHardlinks'),
+      selection: selects ? selectionOf(flags) : undefined,
+      manifest: manifest === undefined ? undefined : textPath(manifest, 'the manifest'),
+      estimate: given('estimate'),
+      checkListing: given('checkListing'),
+      identity: {
+        trustedSuffixes: flags.trustedMicrosoftSuffixes,
+        onPrompt: (text) => messages.info(`INFO: ${text}`),
       },
-      new LoadOutput(messages, job.container),
-    );
+      maxErrors: given('maxErrors'),
+      capMbps: given('capMbps'),
+      concurrency: flags.concurrencyCount ?? concurrencyFromEnvironment(),
+      threads: given('threads'),
+      workers: given('workers'),
+      leaseMs: given('workerLease'),
+      logLevel: flags.logLevel,
+      retryWindowMs: given('retryWindow'),
+      lateArrivalMs: given('lateArrival'),
+      stallWarningMs: given('stallWarning'),
+      signal,
+    };
+    const page = await jobPage(flags.page, { statePath }, (text) => messages.info(`INFO: ${text}`));
+    try {
+      return await runLoad(run, new LoadOutput(messages, job.container));
+    } finally {
+      await page?.close();
+    }
   });
 }
 

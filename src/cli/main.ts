@@ -25,8 +25,13 @@ interface VerbEntry {
 const VERBS: Readonly<Record<string, VerbEntry>> = {
   status: {
     group: 'Jobs',
-    summary: 'show a load job: running, stopped or finished',
+    summary: 'show a job: running, stopped or finished',
     load: async () => (await import('./verbs/status.js')).status,
+  },
+  page: {
+    group: 'Jobs',
+    summary: 'serve the page of a job, which runs or has ended',
+    load: async () => (await import('./verbs/page.js')).page,
   },
   ls: {
     group: 'Look into a container',

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
 import { type ExportJobOptions, holdsExportState, resumedExport } from '../index.js';
-import { normalizeBooleans, strict, UsageError } from './arguments.js';
+import { normalizeBooleans, normalizePage, strict, UsageError } from './arguments.js';
 import { containerArgument } from './container-argument.js';
 import { CONTAINER_HELP, runJob, withRunOptions } from './load-command.js';
 import { runVerb } from './run-verb.js';
@@ -28,7 +28,7 @@ export function resumeCommand(name: string): Command {
 }
 
 /** Flags that an export has too. */
-const OF_AN_EXPORT = ['maxErrors', 'threads', 'retryWindow', 'outputType', 'trustedMicrosoftSuffixes'];
+const OF_AN_EXPORT = ['maxErrors', 'threads', 'retryWindow', 'outputType', 'trustedMicrosoftSuffixes', 'page'];
 
 /**
  * Runs `resume`.
@@ -38,7 +38,7 @@ const OF_AN_EXPORT = ['maxErrors', 'threads', 'retryWindow', 'outputType', 'trus
  */
 export function runResume(name: string, argv: readonly string[]): Promise<number> {
   const command = resumeCommand(name);
-  command.parse(normalizeBooleans(argv, ['--estimate', '--check-listing']), { from: 'user' });
+  command.parse(normalizePage(normalizeBooleans(argv, ['--estimate', '--check-listing'])), { from: 'user' });
   const [statePath, container] = command.args;
   if (statePath === '') throw new UsageError('please name the state directory of the job');
   if (!holdsExportState(resolve(statePath))) return runJob(command, { statePath, container, newSession: false });
@@ -55,15 +55,16 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
     if (command.getOptionValueSource(name) === 'cli' && !OF_AN_EXPORT.includes(name))
       throw new UsageError(`${option.long} is not there for an export`);
   }
-  const { maxErrors, threads, retryWindow, outputType, trustedMicrosoftSuffixes } = command.opts<{
+  const { maxErrors, threads, retryWindow, outputType, trustedMicrosoftSuffixes, page } = command.opts<{
     readonly maxErrors?: number;
     readonly threads?: number;
     readonly retryWindow?: number;
     readonly outputType: string;
     readonly trustedMicrosoftSuffixes?: string;
+    readonly page?: string;
   }>();
   if (outputType === 'none') throw new UsageError('--output-type=none is not there for an export');
   const identity = { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain };
   const all = { ...options, maxErrors, threads, retryWindowMs: retryWindow, identity };
-  return runExport(all, { json: outputType === 'json', given }, io);
+  return runExport(all, { json: outputType === 'json', given, page }, io);
 }

@@ -1,4 +1,4 @@
-import { type LoadEvent, type LoadOptions, type LoadSummary, load } from '../index.js';
+import { type LoadEvent, type LoadOptions, type LoadSummary, load, messageOf, writeReport } from '../index.js';
 import type { LoadOutput } from './load-output.js';
 
 /** Shows a load to somebody while it runs. */
@@ -21,6 +21,16 @@ export async function runLoad(options: LoadOptions, listener: LoadListener): Pro
     onEvent: (event) => listener.event(event),
     onStart: (snapshot) => listener.start(snapshot),
   });
+  await keepReport(options.statePath, (text) => listener.event({ kind: 'message', text }));
   listener.end(summary);
   return summary.status === 'Completed' ? 0 : 1;
+}
+
+/** Keeps the page of a job in its state directory, when it has ended. What goes wrong with that fails no job. */
+export async function keepReport(statePath: string, complain: (text: string) => void): Promise<void> {
+  try {
+    await writeReport(statePath);
+  } catch (error) {
+    complain(`report.html was not written: ${messageOf(error)}`);
+  }
 }

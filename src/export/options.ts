@@ -62,8 +62,8 @@ export interface ExportJobOptions {
   readonly onFailure?: (path: Buffer, reason: string, message: string) => void;
   /** Told, in whole sentences, of what the user should know. */
   readonly onMessage?: (text: string) => void;
-  /** Given, once, a way to look at the counters whenever the caller likes. */
-  readonly onStart?: (snapshot: () => ExportProgress) => void;
+  /** Given, once, a way to look at the counters whenever the caller likes, and where the state is. */
+  readonly onStart?: (snapshot: () => ExportProgress, statePath: string) => void;
   /** For tests of this program. */
   readonly internals?: ExportInternals;
 }

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
-import { type Database, openDatabase } from '../sqlite/database.js';
+import type { Database } from '../sqlite/database.js';
 import { holdsExport } from '../state/application.js';
+import { isStateHeld, openForLook } from '../state/state-directory.js';
 import type { ExportJobOptions } from './options.js';
 import { isSalvage } from './salvage-root.js';
 import type { ExportRecord } from './state/export-record.js';
@@ -64,7 +65,7 @@ function readRecord(db: Database, path: string): ExportRecord {
 }
 
 function withDatabase<T>(path: string, use: (db: Database) => T): T {
-  const db = openDatabase(path, true);
+  const db = openForLook(path, isStateHeld(dirname(path)));
   try {
     return use(db);
   } finally {

@@ -69,7 +69,7 @@ export class ExportSession {
     });
     try {
       this.#prepare();
-      options.onStart?.(() => this.#progress());
+      options.onStart?.(() => this.#progress(), this.#parts.directory.path);
       this.#beginSeries(engine);
       await engine.run(runner, signal);
       state.transact(() => {

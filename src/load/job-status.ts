@@ -1,10 +1,9 @@
 import { sourcePath } from '../job/load-spec.js';
 import { selectionText } from '../source/selection.js';
-import { openDatabase } from '../sqlite/database.js';
 import type { FailureGroup } from '../state/failure-groups.js';
 import type { SourceCalls } from '../state/job-record.js';
 import { readJob } from '../state/read-job.js';
-import { findDatabase, isStateHeld } from '../state/state-directory.js';
+import { findDatabase, isStateHeld, openForLook } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
 
 /** A job as it is recorded. */
@@ -53,7 +52,7 @@ export interface JobStatus {
 export function jobStatus(statePath: string): JobStatus {
   const path = findDatabase(statePath);
   const running = isStateHeld(statePath);
-  const db = openDatabase(path, true);
+  const db = openForLook(path, running);
   try {
     const { record, done, bytes, excluded, aliveMs, failures, open, linkCopies, failureGroups } = readJob(db, path);
     const { sessionStart, spec } = record;

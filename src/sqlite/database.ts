@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
 
 type Sqlite = typeof import('@photostructure/sqlite');
 
@@ -19,6 +20,18 @@ const require = createRequire(import.meta.url);
 export function openDatabase(path: string, readOnly = false): Database {
   const { DatabaseSync } = sqlite();
   return new DatabaseSync(path, { readOnly, timeout: 5000 });
+}
+
+/**
+ * Opens a database file that nobody writes to while it is open, to read it: no file is left beside it.
+ *
+ * @throws whatever SQLite throws
+ */
+export function openUnchanging(path: string): Database {
+  const { DatabaseSync } = sqlite();
+  const url = pathToFileURL(path);
+  url.search = '?immutable=1';
+  return new DatabaseSync(url, { readOnly: true });
 }
 
 function sqlite(): Sqlite {

@@ -1,4 +1,5 @@
 import type { Database } from '../sqlite/database.js';
+import { entryPathIn } from './entry-path.js';
 
 /** What failed for one reason. */
 export interface FailureGroup {
@@ -33,22 +34,7 @@ export function readFailureGroups(db: Database, stands: string, counts: string):
     reason,
     entries,
     first: (first.all(reason) as { directory: number; name: Uint8Array }[]).map(({ directory, name }) =>
-      pathOf(db, directory, name),
+      entryPathIn(db, directory, name),
     ),
   }));
 }
-
-/** The root is in no directory. */
-function pathOf(db: Database, directory: number, name: Uint8Array): Buffer {
-  if (directory === 0) return Buffer.alloc(0);
-  const parent = db.prepare('SELECT parent, name FROM directory WHERE id = ?');
-  let path = Buffer.from(name);
-  for (let id = directory; ; ) {
-    const row = parent.get(id) as { parent: number; name: Uint8Array } | undefined;
-    if (!row || row.parent === 0) return path;
-    path = Buffer.concat([row.name, SLASH, path]);
-    id = row.parent;
-  }
-}
-
-const SLASH = Buffer.from('/');

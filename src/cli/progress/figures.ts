@@ -21,14 +21,6 @@ export interface ProgressFigures {
   readonly waitingSeconds?: number;
 }
 
-/** How fast the work goes, and when it will be done. */
-export interface ProgressRates {
-  readonly entriesPerSecond: number;
-  readonly bytesPerSecond: number;
-  /** Undefined while it would be a guess. */
-  readonly secondsLeft: number | undefined;
-}
-
 /** Thousandths for work whose entries are counted: never 1000, since the end has not come yet. */
 export function permilleOf(done: number, total: number | undefined): number | undefined {
   return total === undefined ? undefined : Math.min(999, Math.floor((1000 * done) / Math.max(1, total)));

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { ProgressRates } from '../../index.js';
 import { counted } from '../../text/counted.js';
-import type { ProgressFigures, ProgressRates } from './figures.js';
+import type { ProgressFigures } from './figures.js';
 import { progressLine } from './line.js';
 import { durationText, shortBytes, shortCount, shortDuration } from './quantities.js';
 

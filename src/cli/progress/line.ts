@@ -1,5 +1,5 @@
-import { counted } from '../../index.js';
-import type { ProgressFigures, ProgressRates } from './figures.js';
+import { counted, type ProgressRates } from '../../index.js';
+import type { ProgressFigures } from './figures.js';
 import { durationText, shortBytes, shortCount, shortDuration } from './quantities.js';
 
 /** How a part of the line is written where there is much room, some, and little; empty: left out. */

@@ -1,6 +1,6 @@
+import { ProgressMeter } from '../../index.js';
 import type { ProgressFigures } from './figures.js';
 import { progressLine } from './line.js';
-import { ProgressMeter } from './meter.js';
 
 /** Where progress is shown. */
 export interface ProgressStream {

@@ -11,17 +11,20 @@ import {
   exportTar,
   lookUp,
   messageOf,
+  type OpenPage,
   parseExportChoice,
   wereCounted,
 } from '../../index.js';
-import { normalizeBooleans, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
+import { normalizeBooleans, normalizePage, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 import { endingLines } from '../ending-text.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
+import { jobPage, pageOption } from '../job-page.js';
 import { targetPath } from '../local-path.js';
 import { type ProgressFigures, permilleOf } from '../progress/figures.js';
 import { shortBytes } from '../progress/quantities.js';
 import { resumeText } from '../resume-text.js';
+import { keepReport } from '../run-load.js';
 import { isSalvagedWhole, salvageText } from './salvage-text.js';
 import { showEntries } from './show-progress.js';
 import { toTar } from './tar-output.js';
@@ -57,13 +60,14 @@ interface Flags extends ServiceFlags {
   readonly excludePattern: string;
   readonly dryRun: boolean;
   readonly salvage: boolean;
+  readonly page?: string;
 }
 
 /** `export`: a container's tree back to disk. */
 export const exportVerb: Verb = {
   name: 'export',
   summary: 'write the tree of a container to disk',
-  normalize: (argv) => normalizeBooleans(argv, ['--new-session', '--dry-run', '--sparse', '--salvage']),
+  normalize: (argv) => normalizePage(normalizeBooleans(argv, ['--new-session', '--dry-run', '--sparse', '--salvage'])),
   command: () =>
     pathVerbCommand(
       'export',
@@ -98,6 +102,7 @@ export const exportVerb: Verb = {
         parseUint32,
       )
       .addOption(threadsOption('write'))
+      .addOption(pageOption())
       .option('--include <string>', 'wildcards for names of files, of which only those are written: "*.csv;README"', '')
       .option('--exclude-path <string>', 'paths below PATH to leave out, with what is below them: "logs;cache/old"', '')
       .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
@@ -152,7 +157,7 @@ function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io
       retryWindowMs: flags.retryWindow,
       identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: io.complain },
     },
-    { json: wantsJson(command), given: command.args[0] },
+    { json: wantsJson(command), given: command.args[0], page: flags.page },
     io,
   );
 }
@@ -162,11 +167,19 @@ export interface ExportForm {
   readonly json: boolean;
   /** The container as it was on the command line, if it was. */
   readonly given?: string;
+  /** Of `--page`. */
+  readonly page?: string;
 }
 
 /** Runs an export to its end, and says how it ended. @returns exit code */
-export async function runExport(options: ExportJobOptions, { json, given }: ExportForm, io: VerbIo): Promise<number> {
+export async function runExport(
+  options: ExportJobOptions,
+  { json, given, page: listen }: ExportForm,
+  io: VerbIo,
+): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
+  const page = await jobPage(listen, {}, io.complain);
+  let ending: Parameters<OpenPage['close']>[0];
   try {
     const summary = await exportJob({
       ...options,
@@ -175,11 +188,14 @@ export async function runExport(options: ExportJobOptions, { json, given }: Expo
       onSalvaging: salvageProgress(io),
       onFailure: (failed, _reason, message) => io.complain(`${escapePath(failed) || '.'}: ${message}`),
       onMessage: io.complain,
-      onStart: (snapshot) => {
+      onStart: (snapshot, statePath) => {
+        page?.about(statePath);
         timer = setInterval(() => io.progress(() => figuresOf(snapshot())), PROGRESS_MS);
         timer.unref();
       },
     });
+    ending = endingOf(summary);
+    if (summary.statePath !== undefined) await keepReport(summary.statePath, io.complain);
     const { path = Buffer.alloc(0), container } = options;
     await io.write(
       json
@@ -197,7 +213,14 @@ export async function runExport(options: ExportJobOptions, { json, given }: Expo
     ];
   } finally {
     clearInterval(timer);
+    await page?.close(ending);
   }
+}
+
+/** What the page says in the end of an export that leaves no state behind. */
+function endingOf({ status, progress }: ExportSummary): Parameters<OpenPage['close']>[0] {
+  const { written, replaced, left, failed, bytes } = progress;
+  return { finalStatus: status, done: written + replaced + left, failed, bytes };
 }
 
 function choiceOf({ include, excludePath, excludePattern }: Flags) {
@@ -305,6 +328,7 @@ const NOT_WITH_TAR = [
   'excludePath',
   'excludePattern',
   'dryRun',
+  'page',
 ];
 
 async function runTar(command: Command, flags: Flags, tar: string, path: Buffer, io: VerbIo): Promise<number> {

@@ -8,7 +8,9 @@ import {
   type FsckSummary,
   WITHOUT_ROOT,
 } from '../../index.js';
+import { normalizePage } from '../arguments.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
+import { paged, pageOption } from '../job-page.js';
 import { showEntries } from './show-progress.js';
 import { Exit, indexed, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
@@ -22,6 +24,7 @@ interface Flags {
 export const fsck: Verb = {
   name: 'fsck',
   summary: 'check a container against the format',
+  normalize: normalizePage,
   command: () =>
     verbCommand(
       'fsck',
@@ -31,8 +34,9 @@ export const fsck: Verb = {
       .argument('<container>')
       .option('--content', 'read the segments of files too')
       .addOption(threadsOption('read, with --content'))
+      .addOption(pageOption())
       .option('--strict', 'exit with 1 for warnings too'),
-  run: (command, io) =>
+  run: paged((command, io) =>
     withReader(command, command.args[0], io, async (open) => {
       const { content = false, strict, threads } = command.opts<Flags>();
       const json = wantsJson(command);
@@ -59,6 +63,7 @@ export const fsck: Verb = {
         await crew?.close();
       }
     }),
+  ),
 };
 
 function summaryText({ entries, objects, errors, warnings, withoutRoot }: FsckSummary): string {

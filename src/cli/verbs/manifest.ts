@@ -1,4 +1,6 @@
 import { createManifest, escapeJson, escapePath, formatManifestEntry, messageOf, ObjectType } from '../../index.js';
+import { normalizePage } from '../arguments.js';
+import { paged, pageOption } from '../job-page.js';
 import { showEntries } from './show-progress.js';
 import { Exit, indexed, threadsOption, type Verb, verbCommand, withReader } from './verb.js';
 
@@ -12,6 +14,7 @@ interface Flags {
 export const manifest: Verb = {
   name: 'manifest',
   summary: 'print a line of JSON for each entry',
+  normalize: normalizePage,
   command: () =>
     verbCommand(
       'manifest',
@@ -21,31 +24,36 @@ export const manifest: Verb = {
       .argument('<container>')
       .option('--hash', 'with the SHA-256 of regular files')
       .addOption(threadsOption('read, with --hash or --sha256sum'))
+      .addOption(pageOption())
       .option('--sha256sum', 'lines for "sha256sum -c" in place of JSON'),
-  run: (command, io) =>
-    withReader(command, command.args[0], io, async (open) => {
-      const { hash: hashed, sha256sum, threads } = command.opts<Flags>();
-      const hash = hashed === true || sha256sum === true;
-      const { reader, index, inodes } = await indexed(open, io);
-      const crew = hash ? await open.crew(index, { threads }) : undefined;
-      const show = showEntries(io, 'Manifest', inodes);
-      let damaged = false;
-      let entries = 0;
-      try {
-        for await (const { entry, path, error } of createManifest(reader, { hash, crew })) {
-          io.signal.throwIfAborted();
-          show(++entries);
-          if (error) {
-            damaged = true;
-            io.complain(`${escapePath(path)}: ${messageOf(error)}`);
-          } else if (!sha256sum) await io.write(`${escapeJson(formatManifestEntry(entry))}\n`);
-          else if (entry.type === ObjectType.regular && entry.sha256) await io.write(sumLine(entry.path, entry.sha256));
+  run: paged(
+    (command, io) =>
+      withReader(command, command.args[0], io, async (open) => {
+        const { hash: hashed, sha256sum, threads } = command.opts<Flags>();
+        const hash = hashed === true || sha256sum === true;
+        const { reader, index, inodes } = await indexed(open, io);
+        const crew = hash ? await open.crew(index, { threads }) : undefined;
+        const show = showEntries(io, 'Manifest', inodes);
+        let damaged = false;
+        let entries = 0;
+        try {
+          for await (const { entry, path, error } of createManifest(reader, { hash, crew })) {
+            io.signal.throwIfAborted();
+            show(++entries);
+            if (error) {
+              damaged = true;
+              io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+            } else if (!sha256sum) await io.write(`${escapeJson(formatManifestEntry(entry))}\n`);
+            else if (entry.type === ObjectType.regular && entry.sha256)
+              await io.write(sumLine(entry.path, entry.sha256));
+          }
+        } finally {
+          await crew?.close();
         }
-      } finally {
-        await crew?.close();
-      }
-      return damaged ? Exit.unchecked : Exit.ok;
-    }),
+        return damaged ? Exit.unchecked : Exit.ok;
+      }),
+    false,
+  ),
 };
 
 /** A backslash before the sum tells `sha256sum` that the name is escaped. */

@@ -1,4 +1,11 @@
-import { escapeText, type JobStatus, jobStatus } from '../../index.js';
+import {
+  escapeText,
+  exportStatus,
+  holdsExportState,
+  type JobStatus,
+  jobStatus,
+  type RecordedExport,
+} from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { failureLines, resumeLines } from '../ending-text.js';
 import { fieldsLine } from '../fields-line.js';
@@ -14,7 +21,7 @@ function callsText({ way, callMs, inFlight, mostInFlight }: NonNullable<JobStatu
 /** `status`: a job, without disturbing it. */
 export const status: Verb = {
   name: 'status',
-  summary: 'show a load job: running, stopped or finished',
+  summary: 'show a job: running, stopped or finished',
   command: () =>
     plainCommand(
       'status',
@@ -26,28 +33,52 @@ export const status: Verb = {
   async run(command, io) {
     const { statePath = command.args[0] } = command.opts<{ statePath?: string }>();
     if (!statePath) throw new UsageError('please name the state directory of the job');
-    const job = jobStatus(textPath(statePath, 'the state directory'));
+    const path = textPath(statePath, 'the state directory');
+    const job = holdsExportState(path) ? exportStatus(path) : jobStatus(path);
     if (wantsJson(command)) {
       await io.write(fieldsLine(job));
       return Exit.ok;
     }
-    const lines = [
-      `Job:       ${job.jobId} (${job.state}), session ${job.sessions}`,
-      `Source:    ${job.source}`,
-      `Container: ${job.container}`,
-      `Settings:  compression ${job.compression}, preserve hard links ${job.preserveHardLinks}`,
-      `Entries:   ${job.entriesDone} done, ${job.entriesFailed} failed, ${job.entriesOpen} known to be left`,
-      ...(job.selection === '' ? [] : [`Left out:  ${job.entriesExcluded} entries, by ${job.selection}`]),
-      ...(job.linkCopies === 0 ? [] : [`Links:     ${job.linkCopies} became copies of their own; the log tells which`]),
-      `Bytes:     ${job.bytesDone}`,
-      `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
-      ...(job.sourceCalls === undefined ? [] : [`Calls:     of the source ${callsText(job.sourceCalls)}`]),
-      `Seen:      ${job.lastAlive ?? 'never'}`,
-      ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
-      ...failureLines({ failures: job.failures, root: Buffer.from(job.sourceHex, 'hex') }),
-      ...(job.state === 'stopped' ? resumeLines(resumeText(statePath, job.container), job.entriesOpen === 0) : []),
-    ];
+    const lines = 'targetHex' in job ? exportLines(job, statePath) : loadLines(job, statePath);
     await io.write(`${lines.map(escapeText).join('\n')}\n`);
     return Exit.ok;
   },
 };
+
+function loadLines(job: JobStatus, statePath: string): readonly string[] {
+  return [
+    `Job:       ${job.jobId} (${job.state}), session ${job.sessions}`,
+    `Source:    ${job.source}`,
+    `Container: ${job.container}`,
+    `Settings:  compression ${job.compression}, preserve hard links ${job.preserveHardLinks}`,
+    `Entries:   ${job.entriesDone} done, ${job.entriesFailed} failed, ${job.entriesOpen} known to be left`,
+    ...(job.selection === '' ? [] : [`Left out:  ${job.entriesExcluded} entries, by ${job.selection}`]),
+    ...(job.linkCopies === 0 ? [] : [`Links:     ${job.linkCopies} became copies of their own; the log tells which`]),
+    `Bytes:     ${job.bytesDone}`,
+    `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
+    ...(job.sourceCalls === undefined ? [] : [`Calls:     of the source ${callsText(job.sourceCalls)}`]),
+    `Seen:      ${job.lastAlive ?? 'never'}`,
+    ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
+    ...failureLines({ failures: job.failures, root: Buffer.from(job.sourceHex, 'hex') }),
+    ...(job.state === 'stopped' ? resumeLines(resumeText(statePath, job.container), job.entriesOpen === 0) : []),
+  ];
+}
+
+function exportLines(job: RecordedExport, statePath: string): readonly string[] {
+  const { overwrite, sparse, salvage } = job;
+  return [
+    `Job:       ${job.jobId} (${job.state}), session ${job.sessions}`,
+    `Container: ${job.container}${job.path === '' ? '' : `, ${job.path}`}`,
+    `Target:    ${job.target}`,
+    `Settings:  overwrite ${overwrite}, sparse ${sparse}, salvage ${salvage}`,
+    `Entries:   ${job.written} written, ${job.replaced} replaced, ${job.left} there already, ${job.failed} failed`,
+    ...(job.selection === '' ? [] : [`Left out:  ${job.excluded} entries, by ${job.selection}`]),
+    `Bytes:     ${job.bytes}`,
+    `Seen:      ${job.lastAlive ?? 'never'}`,
+    ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
+    ...failureLines({ failures: job.failures, root: Buffer.from(job.targetHex, 'hex') }),
+    ...(job.state === 'stopped'
+      ? resumeLines(resumeText(statePath, job.container), job.finalStatus === 'CompletedWithErrors')
+      : []),
+  ];
+}

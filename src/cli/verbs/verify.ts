@@ -11,8 +11,9 @@ import {
   selectFrom,
   type VerifyLine,
 } from '../../index.js';
-import { UsageError } from '../arguments.js';
+import { normalizePage, UsageError } from '../arguments.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
+import { paged, pageOption } from '../job-page.js';
 import { localPath, presentPath } from '../local-path.js';
 import { shortBytes } from '../progress/quantities.js';
 import { openReportFile } from '../report-file.js';
@@ -37,6 +38,7 @@ const LINES_AT_ONCE = 100;
 export const verify: Verb = {
   name: 'verify',
   summary: 'compare a container with its source or a manifest',
+  normalize: normalizePage,
   command: () =>
     verbCommand(
       'verify',
@@ -55,8 +57,9 @@ export const verify: Verb = {
       .option('--exclude-pattern <string>', 'what the load left out: wildcards for names, semicolon-separated', '')
       .option('--one-file-system', 'as the load: mount points below the source are empty')
       .addOption(threadsOption('compare'))
+      .addOption(pageOption())
       .option('--report <file>', 'write a line for every entry to a file'),
-  run: (command, io) => {
+  run: paged((command, io) => {
     const flags = command.opts<Flags>();
     const wanted = flags.manifest === undefined ? 2 : 1;
     if (command.args.length !== wanted)
@@ -120,7 +123,7 @@ export const verify: Verb = {
         report?.close();
       }
     });
-  },
+  }),
 };
 
 function sourceOf(source: string, { excludePath, excludePattern, oneFileSystem }: Flags) {

@@ -1,4 +1,10 @@
-import type { ProgressRates } from './figures.js';
+/** How fast the work goes, and when it will be done. */
+export interface ProgressRates {
+  readonly entriesPerSecond: number;
+  readonly bytesPerSecond: number;
+  /** Undefined while it would be a guess. */
+  readonly secondsLeft: number | undefined;
+}
 
 /** Where some work stands at a moment. */
 export interface ProgressSample {

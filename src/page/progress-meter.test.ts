@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { ProgressMeter, type ProgressSample } from './meter.js';
+import { ProgressMeter, type ProgressSample } from './progress-meter.js';
 
 /** What has to be done: entries of these sizes, one after another. */
 interface Work {

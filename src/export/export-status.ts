@@ -1,0 +1,95 @@
+import { type FailureGroup, readFailureGroups } from '../state/failure-groups.js';
+import { findDatabase, isStateHeld, openForLook } from '../state/state-directory.js';
+import { escapePath } from '../text/escape-path.js';
+import { choiceText } from './choice.js';
+import type { Overwrite } from './options.js';
+import { isSalvage } from './salvage-root.js';
+import type { ExportRecord } from './state/export-record.js';
+import { checkTables, FailurePhase } from './state/schema.js';
+
+/** An export as it is recorded. */
+export interface RecordedExport {
+  readonly jobId: string;
+  readonly state: 'running' | 'stopped' | 'finished';
+  /** Without its SAS. */
+  readonly container: string;
+  /** What of it is exported, as it is shown and exactly; empty: all of it. */
+  readonly path: string;
+  readonly pathHex: string;
+  /** What is written to, as it is shown and exactly. */
+  readonly target: string;
+  readonly targetHex: string;
+  readonly overwrite: Overwrite;
+  readonly sparse: boolean;
+  readonly salvage: boolean;
+  /** The flags by which entries are chosen, for a shell; empty for none. */
+  readonly selection: string;
+  readonly sessions: number;
+  /** Counts over all sessions. */
+  readonly written: number;
+  readonly replaced: number;
+  /** Entries that were there already. */
+  readonly left: number;
+  readonly failed: number;
+  readonly excluded: number;
+  readonly bytes: number;
+  /** What failed, by reason; paths below the target. */
+  readonly failures: readonly FailureGroup[];
+  /** When it last recorded something. */
+  readonly lastAlive: string | undefined;
+  /** Empty while it runs, or when it was killed. */
+  readonly finalStatus: string;
+}
+
+/**
+ * Looks at an export without disturbing it.
+ *
+ * @throws ClfsError `state` when there is none, or it cannot be read
+ */
+export function exportStatus(statePath: string): RecordedExport {
+  const path = findDatabase(statePath);
+  const running = isStateHeld(statePath);
+  const db = openForLook(path, running);
+  try {
+    checkTables(db, path);
+    const row = db.prepare('SELECT * FROM job').get() as { record: string; alive_ms: number } & Record<
+      'written' | 'replaced' | 'kept' | 'excluded' | 'bytes',
+      number
+    >;
+    const record = JSON.parse(row.record) as ExportRecord;
+    const { written, replaced, kept, excluded, bytes, alive_ms: aliveMs } = row;
+    const stands = `phase = ${FailurePhase.failed}`;
+    const source = Buffer.from(record.pathHex, 'hex');
+    const target = targetOf(record);
+    return {
+      jobId: record.jobId,
+      state: running ? 'running' : record.finalStatus === 'Completed' ? 'finished' : 'stopped',
+      container: record.container,
+      path: escapePath(source),
+      pathHex: record.pathHex,
+      target: escapePath(target),
+      targetHex: target.toString('hex'),
+      overwrite: record.overwrite,
+      sparse: record.sparse,
+      salvage: isSalvage(record),
+      selection: choiceText(record.choice),
+      sessions: record.sessions,
+      written,
+      replaced,
+      left: kept,
+      failed: (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${stands}`).get() as { n: number }).n,
+      excluded,
+      bytes,
+      failures: readFailureGroups(db, stands, '1'),
+      lastAlive: aliveMs === 0 ? undefined : new Date(aliveMs).toISOString(),
+      finalStatus: record.finalStatus,
+    };
+  } finally {
+    db.close();
+  }
+}
+
+/** The directory that an export writes into, or the file. */
+export function targetOf({ targetHex, nameHex }: Pick<ExportRecord, 'targetHex' | 'nameHex'>): Buffer {
+  return Buffer.from(nameHex === '' ? targetHex : `${targetHex}2f${nameHex}`, 'hex');
+}

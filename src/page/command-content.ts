@@ -1,0 +1,133 @@
+import { halved, type SeriesRow } from '../state/job-series.js';
+import { escapeText } from '../text/escape-path.js';
+import { VERSION } from '../version.js';
+import type { PageEnding, PageModel } from './model.js';
+import { ProgressMeter } from './progress-meter.js';
+import { seriesOf } from './series-of.js';
+
+/** Where a command stands that has no state: what its line of progress says. */
+export interface CommandFigures {
+  readonly label: string;
+  readonly unit: string;
+  readonly done: number;
+  readonly total?: number;
+  readonly bytes?: number;
+  readonly bytesTotal?: number;
+  readonly permille?: number;
+  readonly failed?: number;
+}
+
+const STEP_MS = 1000;
+const MOST_ROWS = 720;
+const MOST_LINES = 200;
+const NOTHING = {
+  session: 1,
+  requests: 0,
+  retries: 0,
+  throttled: 0,
+  inFlight: 0,
+  lanes: 0,
+  workers: 0,
+  sourceCalls: 0,
+};
+
+/** A command without a state, such as a verify: its past is kept here, for as long as it runs. */
+export class CommandContent {
+  readonly #command: { readonly title: string; readonly from: string; readonly to: string };
+  readonly #begunMs = Date.now();
+  #figures: CommandFigures = { label: '', unit: 'entries', done: 0 };
+  #seenMs = this.#begunMs;
+  /** What the row that is being made began with. */
+  #before = { ms: this.#begunMs, done: 0, bytes: 0 };
+  #rows: readonly SeriesRow[] = [];
+  #stepMs = STEP_MS;
+  #meter = new ProgressMeter();
+  #rates: ReturnType<ProgressMeter['take']> | undefined;
+  #lines: string[] = [];
+  #ending: PageEnding | undefined;
+
+  constructor(command: { readonly title: string; readonly from: string; readonly to: string }) {
+    this.#command = command;
+  }
+
+  /** Takes where the command stands. */
+  take(figures: CommandFigures, nowMs = Date.now()): void {
+    // Another kind of work is counted anew.
+    if (figures.label !== this.#figures.label) {
+      this.#before = { ms: nowMs, done: figures.done, bytes: figures.bytes ?? 0 };
+      this.#meter = new ProgressMeter();
+    }
+    this.#figures = figures;
+    this.#seenMs = nowMs;
+    const { done, bytes = 0, failed = 0 } = figures;
+    this.#rates = this.#meter.take({ ...figures, ms: nowMs, done: done + failed });
+    const { ms, done: doneBefore, bytes: bytesBefore } = this.#before;
+    if (nowMs - ms < this.#stepMs) return;
+    const row = { ...NOTHING, id: this.#rows.length + 1, endMs: nowMs, spanMs: nowMs - ms };
+    const [entries, more] = [Math.max(0, done - doneBefore), Math.max(0, bytes - bytesBefore)];
+    this.#rows = [...this.#rows, { ...row, entries, bytes: more }];
+    this.#before = { ms: nowMs, done, bytes };
+    if (this.#rows.length <= MOST_ROWS) return;
+    this.#rows = halved(this.#rows);
+    this.#stepMs *= 2;
+  }
+
+  /** Takes lines that the command says. */
+  say(text: string): void {
+    const lines = text.split('\n').filter((line) => line !== '');
+    this.#lines = [...this.#lines, ...lines.map(escapeText)].slice(-MOST_LINES);
+  }
+
+  end(ending: PageEnding | undefined): void {
+    this.#ending = ending ?? {
+      finalStatus: 'Completed',
+      done: this.#figures.done,
+      failed: 0,
+      bytes: this.#figures.bytes ?? 0,
+    };
+  }
+
+  look(): PageModel {
+    const { label, unit, done, total, bytes = 0, bytesTotal, permille, failed = 0 } = this.#figures;
+    const ending = this.#ending;
+    const rates = this.#rates;
+    return {
+      job: {
+        ...this.#command,
+        program: VERSION,
+        kind: 'command',
+        id: '',
+        statePath: '',
+        settings: [],
+        phases: label === '' ? [] : [label],
+        unit,
+      },
+      now: {
+        atMs: Date.now(),
+        state: ending ? 'finished' : label === '' ? 'starting' : 'running',
+        finalStatus: ending?.finalStatus ?? '',
+        session: 1,
+        phase: label,
+        done,
+        failed,
+        excluded: 0,
+        bytes,
+        further: [],
+        workedMs: this.#seenMs - this.#begunMs,
+        ...(total === undefined ? {} : { total }),
+        ...(bytesTotal === undefined ? {} : { bytesTotal }),
+        ...(permille === undefined ? {} : { permille }),
+        ...(ending || !rates ? {} : { entriesPerSecond: rates.entriesPerSecond, bytesPerSecond: rates.bytesPerSecond }),
+        ...(ending || rates?.secondsLeft === undefined ? {} : { secondsLeft: rates.secondsLeft }),
+        requests: 0,
+        retries: 0,
+        throttled: 0,
+        notes: [],
+      },
+      series: seriesOf(this.#rows),
+      census: { types: [], sizes: [], directories: [] },
+      failures: { groups: [], listed: 0 },
+      log: this.#lines,
+    };
+  }
+}

@@ -1,0 +1,56 @@
+import { resolve } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { ClfsError } from '../error.js';
+import type { OpenPage, PageOptions } from './page-options.js';
+import { addressOf, isAtHome, pagePlace } from './page-place.js';
+import type { FromPageThread, PageThreadSetup, ToPageThread } from './thread-messages.js';
+
+/** Serves a page from a thread of its own: whatever is asked there holds up nothing here. */
+export async function openPageThread({ listen, token, statePath, command }: PageOptions): Promise<OpenPage> {
+  const place = pagePlace(listen, token);
+  const setup: PageThreadSetup = {
+    place,
+    statePath: statePath === undefined ? undefined : resolve(statePath),
+    command: command && { title: command.title, from: command.from ?? '', to: command.to ?? '' },
+  };
+  const worker = new Worker(new URL('./page-thread-entry.js', import.meta.url), { workerData: setup });
+  const port = await new Promise<number>((resolvePort, reject) => {
+    worker.once('error', reject);
+    worker.once('message', (message: FromPageThread) => {
+      if (message.kind === 'listening') resolvePort(message.port);
+      else reject(new ClfsError('usage', message.kind === 'refused' ? message.message : 'The page ended at once.'));
+    });
+  });
+  // It keeps no process alive, and ends no job.
+  worker.unref();
+  let isGone = false;
+  worker.on('error', () => {
+    isGone = true;
+  });
+  worker.on('exit', () => {
+    isGone = true;
+  });
+  const tell = (message: ToPageThread) => {
+    if (!isGone) worker.postMessage(message);
+  };
+  const address = addressOf(place.host, port);
+  return {
+    address,
+    url: `${address}${token === undefined ? place.token : 'TOKEN'}/`,
+    warning: isAtHome(place.host) ? undefined : exposedText(place.host),
+    about: (path) => tell({ kind: 'job', statePath: resolve(path) }),
+    show: (figures) => tell({ kind: 'figures', figures }),
+    say: (text) => tell({ kind: 'line', text }),
+    async close(ending) {
+      if (isGone) return;
+      worker.ref();
+      const ended = new Promise((resolveEnd) => worker.once('exit', resolveEnd));
+      tell({ kind: 'end', ending });
+      await ended;
+    },
+  };
+}
+
+function exposedText(host: string): string {
+  return `The page listens on ${host}, beyond this machine: it is sent without encryption, and whoever has its token sees names and figures of the job. Prefer 127.0.0.1 and a tunnel: ssh -L PORT:127.0.0.1:PORT HOST.`;
+}

@@ -1,0 +1,70 @@
+import { existsSync } from 'node:fs';
+import { messageOf } from '../error.js';
+import { exportStatus } from '../export/export-status.js';
+import { jobStatus } from '../load/job-status.js';
+import { findDatabase } from '../state/state-directory.js';
+import { VERSION } from '../version.js';
+import type { PageContent } from './content.js';
+import type { PageEnding, PageModel } from './model.js';
+import { nothingYet } from './nothing-yet.js';
+import { searchFailures } from './recorded-job.js';
+import { RecordedModel } from './recorded-model.js';
+
+/** The job in a state directory, as a page shows it: also before it has begun, and when its state has gone with its end. */
+export class RecordedContent implements PageContent {
+  readonly #statePath: string;
+  readonly #model: RecordedModel;
+  #last: PageModel | undefined;
+  #ending: PageEnding | undefined;
+
+  /** @param statePath absolute */
+  constructor(statePath: string) {
+    this.#statePath = statePath;
+    this.#model = new RecordedModel(statePath);
+  }
+
+  look(): PageModel {
+    try {
+      this.#last = this.#model.look();
+    } catch (error) {
+      if (!this.#last) return nothingYet(VERSION, existsSync(this.#statePath) ? [messageOf(error)] : []);
+    }
+    return this.#ended(this.#last);
+  }
+
+  search(words: string, after: number) {
+    return searchFailures(this.#statePath, words, after);
+  }
+
+  status(): object | undefined {
+    if (this.#last?.job.kind === 'export' || this.#look()?.job.kind === 'export') return exportStatus(this.#statePath);
+    return this.#last === undefined ? undefined : jobStatus(this.#statePath);
+  }
+
+  /** The job has ended so. */
+  end(ending: PageEnding): void {
+    this.#ending = ending;
+  }
+
+  #look(): PageModel | undefined {
+    this.look();
+    return this.#last;
+  }
+
+  /** An export that was complete takes its state away: what it said at its end is known all the same. */
+  #ended(model: PageModel): PageModel {
+    if (!this.#ending || hasState(this.#statePath)) return model;
+    const { finalStatus, ...counts } = this.#ending;
+    const state = finalStatus === 'Completed' ? 'finished' : 'stopped';
+    const now = { ...model.now, ...counts, finalStatus, state, phase: model.job.phases.at(-1) ?? '' } as const;
+    return { ...model, now };
+  }
+}
+
+function hasState(statePath: string): boolean {
+  try {
+    return existsSync(findDatabase(statePath));
+  } catch {
+    return false;
+  }
+}

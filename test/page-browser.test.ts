@@ -1,0 +1,238 @@
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../src/sqlite/database.js';
+import { type Azurite, startAzurite } from './support/azurite.js';
+import { type ServedPage, startPage } from './support/page-client.js';
+import { loadWhole, runProgram } from './support/program.js';
+import { removeTree, someBytes } from './support/tree.js';
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+if (!CHROMIUM) console.warn('There is no chromium: the page is not driven in a browser. apt-get install chromium');
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-browser-'));
+/** Looked at by people; ignored by git. */
+const pictures = new URL('../coverage/page/', import.meta.url).pathname;
+const HOSTILE = [
+  '<script>document.title = "harmed"<',
+  '<img src=x onerror="document.title=\'harmed\'">',
+  'a\nb\x1b[31mred\u202egnp.exe',
+];
+const SCHEMES = {
+  light: { colorScheme: 'light', viewport: { width: 1280, height: 900 } },
+  dark: { colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
+  narrow: { colorScheme: 'light', viewport: { width: 390, height: 844 }, isMobile: true },
+} as const;
+
+let azurite: Azurite;
+const open: BrowserContext[] = [];
+const served: ServedPage[] = [];
+/** What a page complains of, and where it asks, beyond its own origin. */
+const trouble: string[] = [];
+
+beforeAll(async () => {
+  mkdirSync(pictures, { recursive: true });
+  if (CHROMIUM) azurite = await startAzurite();
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((context) => context.close()));
+  for (const page of served.splice(0)) {
+    page.child.kill('SIGTERM');
+    await page.done;
+  }
+});
+afterAll(async () => {
+  await azurite?.stop();
+  removeTree(base);
+});
+
+async function browse(url: string, options: (typeof SCHEMES)[keyof typeof SCHEMES] = SCHEMES.light): Promise<Page> {
+  const context = await chromium.launchPersistentContext(mkdtempSync(join(base, 'user-')), {
+    executablePath: CHROMIUM,
+    headless: true,
+    args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+    timezoneId: 'UTC',
+    ...options,
+  });
+  open.push(context);
+  const page = context.pages()[0] ?? (await context.newPage());
+  trouble.length = 0;
+  page.on('pageerror', ({ message }) => trouble.push(message));
+  page.on('console', (message) => {
+    if (message.type() === 'error' && !message.text().includes('ERR_')) trouble.push(message.text());
+  });
+  page.on('dialog', (dialog) => {
+    trouble.push(`dialog ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on('request', (request) => {
+    const asked = request.url();
+    if (!asked.startsWith('data:') && !asked.startsWith(new URL('.', url).href)) trouble.push(`asks ${asked}`);
+  });
+  await page.goto(url);
+  await page.locator('h1').waitFor();
+  return page;
+}
+
+/** Figures of a page that are the same wherever it is read. */
+async function figuresOf(page: Page): Promise<readonly string[]> {
+  const texts = [
+    page.locator('.share strong'),
+    page.locator('.lines'),
+    page.locator('.histogram').first(),
+    page.locator('.directories'),
+  ];
+  return Promise.all(texts.map((text) => text.innerText()));
+}
+
+/** The whole page as a picture, and that nothing in it is wider than the screen. */
+async function picture(page: Page, name: string): Promise<void> {
+  await page.screenshot({ path: join(pictures, `${name}.png`), fullPage: true });
+  const { wide, screen } = (await page.evaluate(
+    '({ wide: document.documentElement.scrollWidth, screen: innerWidth })',
+  )) as { wide: number; screen: number };
+  expect(wide, name).toBeLessThanOrEqual(screen);
+}
+
+function addFailures(statePath: string): void {
+  const db = openDatabase(join(statePath, 'job.db'));
+  const insert = db.prepare('INSERT INTO failure VALUES (?, 1, ?, 1, ?, ?, 1, 1700000000000, 0, 0)');
+  for (let at = 1; at <= 90; at++)
+    insert.run(
+      at,
+      Buffer.from(`${HOSTILE[at % 3]}-${at}`),
+      at === 77 ? 'entry-changed' : 'entry-unreadable',
+      `why ${at}: ${HOSTILE[0]}`,
+    );
+  db.close();
+}
+
+/** A past of two sessions, in which the service was away for a while. */
+function addPast(statePath: string): void {
+  const db = openDatabase(join(statePath, 'job.db'));
+  db.exec('DELETE FROM series');
+  const insert = db.prepare(`INSERT INTO series VALUES (${new Array(13).fill('?').join(', ')})`);
+  for (let at = 1; at <= 400; at++) {
+    const [session, away] = [at <= 240 ? 1 : 2, at > 100 && at < 112];
+    const entries = away ? 0 : Math.round(12_000 * (1.3 + Math.sin(at / 30)));
+    const [bytes, requests] = [entries * 60_000 * (1.2 + Math.sin(at / 13)), entries * 1.4];
+    const endMs = 1_700_000_000_000 + at * 96_000 + (session - 1) * 36_000_000;
+    const counts = [entries, Math.round(bytes), Math.round(requests), away ? 300 : at % 7, at % 40 === 0 ? 20 : 0];
+    insert.run(
+      at,
+      endMs,
+      96_000,
+      session,
+      ...counts,
+      away ? 8 : 40 + 10 * Math.sin(at / 20),
+      2,
+      at > 60 ? 3 : 0,
+      48 + (at % 9),
+    );
+  }
+  db.close();
+}
+
+function makeTree(source: string): void {
+  mkdirSync(source);
+  for (const [at, name] of HOSTILE.entries()) {
+    mkdirSync(join(source, name.replaceAll('/', '_')));
+    writeFileSync(join(source, name.replaceAll('/', '_'), 'file'), someBytes(1000 * (at + 1), at));
+  }
+  for (let file = 0; file < 40; file++) writeFileSync(join(source, `file-${file}`), someBytes(200_000 + file, file));
+}
+
+describe.runIf(CHROMIUM)('the page, in a browser', () => {
+  it('moves while a load runs, and says how it ended', async () => {
+    const source = join(base, 'running');
+    makeTree(source);
+    const url = await azurite.createContainer('running');
+    const flags = [
+      '--cap-mbps=8',
+      '--compression-type=DISABLED',
+      `--state-path=${join(base, 'running-state')}`,
+      '--page',
+    ];
+    const load = await startPage(['load', source, url, ...flags]);
+    served.push(load);
+    const page = await browse(load.url);
+    await page.locator('.pill', { hasText: 'Running' }).waitFor();
+    const done = async () =>
+      Number((await page.locator('.lines .text').first().innerText()).replace(/[^\d].*$/s, '').replaceAll(',', ''));
+    const seen = new Set<number>();
+    while (seen.size < 3) {
+      seen.add(await done());
+      await page.waitForTimeout(200);
+    }
+    expect([...seen].sort((a, b) => a - b)).toEqual([...seen]);
+    await page.locator('.pill', { hasText: 'Completed' }).waitFor();
+    await page.locator('footer', { hasText: 'The program has ended' }).waitFor();
+    expect(await page.locator('.share strong').innerText()).toBe('100 %');
+    expect(await page.locator('.lines .text').first().innerText()).toBe('47 of 47 entries');
+    expect(await page.locator('.chart canvas').count()).toBe(4);
+    expect(await page.title()).toBe('Completed · Load · clfsload');
+    expect(trouble).toEqual([]);
+  });
+
+  it('finds a failure, and is harmed by no name', async () => {
+    const [source, container, state] = ['hostile', 'hostile-container', 'hostile-state'].map((name) =>
+      join(base, name),
+    );
+    makeTree(source);
+    await loadWhole(source, container, state);
+    addFailures(state);
+    const job = await startPage(['page', state]);
+    served.push(job);
+    const page = await browse(job.url);
+    const rows = page.locator('.failures tbody tr');
+    await page.locator('.failures .path', { hasText: HOSTILE[0] }).first().waitFor();
+    expect(await rows.count()).toBe(25);
+    await page.getByRole('button', { name: 'Show more' }).click();
+    await expect.poll(() => rows.count()).toBe(50);
+    await page.getByRole('searchbox').fill('why CHANGED');
+    await expect.poll(() => rows.count()).toBe(1);
+    expect(await rows.first().locator('.path').innerText()).toBe('a\\x0ab\\x1b[31mred\\xe2\\x80\\xaegnp.exe-77');
+    await page.getByRole('searchbox').fill('no such thing');
+    await page.getByText('Nothing that failed has “no such thing” in it.').waitFor();
+    await page.getByRole('button', { name: 'entry-unreadable 89' }).click();
+    await expect.poll(() => rows.count()).toBe(25);
+    expect(await page.locator('img, script[src], iframe').count()).toBe(0);
+    expect(await page.title()).toBe('Completed · Load · clfsload');
+    // What would run a script that somebody had got in.
+    await page.evaluate(
+      "document.body.append(Object.assign(document.createElement('script'), { textContent: 'document.title = \"harmed\"' }))",
+    );
+    expect(await page.title()).not.toBe('harmed');
+    expect(trouble.filter((text) => !text.includes('Content Security Policy'))).toEqual([]);
+    expect(trouble.length).toBeGreaterThan(0);
+  });
+
+  it('is read from disk with the same figures, in light, dark and narrow', async () => {
+    const [source, container, state] = ['kept', 'kept-container', 'kept-state'].map((name) => join(base, name));
+    makeTree(source);
+    await loadWhole(source, container, state);
+    addFailures(state);
+    addPast(state);
+    const job = await startPage(['page', state]);
+    served.push(job);
+    const figures = await figuresOf(await browse(job.url));
+    expect(figures[0]).toBe('100 %');
+    expect(figures[1]).toContain('47 of 137 entries');
+    expect(trouble).toEqual([]);
+    const file = join(base, 'report.html');
+    expect((await runProgram('clfsload', ['page', state, `--report=${file}`])).code).toBe(0);
+    for (const [name, options] of Object.entries(SCHEMES)) {
+      const page = await browse(pathToFileURL(file).href, options);
+      expect(await figuresOf(page)).toEqual(figures);
+      await page.getByRole('searchbox').fill('entry-changed');
+      await expect.poll(() => page.locator('.failures tbody tr').count()).toBe(1);
+      await page.getByRole('searchbox').fill('');
+      await expect.poll(() => page.locator('.failures tbody tr').count()).toBe(25);
+      expect(trouble.filter((text) => !text.startsWith('asks file:'))).toEqual([]);
+      await picture(page, name);
+    }
+  });
+});
