@@ -188,6 +188,7 @@ export class Progress {
     const traffic = this.#traffic?.totals();
     const { done, bytes, excluded } = this.#counters();
     const total = this.#total(done);
+    const { permille } = this.#recorded();
     return {
       phase: this.phase,
       filesDone: done,
@@ -196,8 +197,9 @@ export class Progress {
       filesPending: total - done - this.failed,
       filesTotal: total,
       scanning: this.scanning && this.#sized?.complete !== true,
-      totalsKnown: this.#totalsKnown,
-      permille: this.#recorded().permille,
+      // Until the share is recorded it would be told as 0, which it is not.
+      totalsKnown: this.#totalsKnown && (permille > 0 || this.#permille() === 0),
+      permille,
       bytesDone: bytes,
       bytesTotal: this.#bytesTotal(bytes),
       sessionFiles: done - this.#doneBefore,
