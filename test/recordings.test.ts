@@ -137,3 +137,17 @@ describe.each([
     );
   });
 });
+
+it('results that another program shows on the same terminal do not stand behind the line of progress', async () => {
+  const url = await azurite.createContainer('read-on');
+  const load = ['load', source, url, `--state-path=${join(base, 'state-read-on')}`, '--compression-type=DISABLED'];
+  expect((await runProgram('clfsload', load)).code).toBe(0);
+  const slow = url.replace(String(azurite.port), String(proxy.port));
+  const { stdout } = await startOnTerminal('clfsload', ['manifest', slow, '--hash'], 80, 'cat').done;
+  const shown = stdout.replaceAll('\r\n', '\n').replace(ESCAPES, '');
+  expect(shown).toMatch(/\r[^\r\n]*\/s/);
+  const before = [...shown.matchAll(/([^\n]*?)\{"path/g)].map(([, text]) => text);
+  expect(before.length).toBe(21);
+  // Nothing, or a line that was erased.
+  for (const text of before) expect(text).toMatch(/^(?:[^\n]*\r +\r)?$/);
+});

@@ -5,6 +5,8 @@ import type { VerbIo } from './verbs/verb.js';
 
 const STANDARD_OUTPUT = 1;
 const NEWLINE = 0x0a;
+/** What is written to a pipe has been read, and shown, after this long. */
+const READER_MS = 500;
 
 /** The reader of standard output has closed it: the verb ends, and says nothing of it. */
 export class ClosedPipe extends Error {}
@@ -27,13 +29,19 @@ export function createIo(signal: AbortSignal): ProgramIo {
   const put = isFile(STANDARD_OUTPUT) ? writeToFile : streamWriter(process.stdout, signal);
   const line = new StatusLine(process.stderr);
   const onOneTerminal = process.stdout.isTTY && process.stderr.isTTY;
+  // What reads from a pipe may well write to the terminal on which the line stands.
+  const throughReader = process.stderr.isTTY && !process.stdout.isTTY && !isFile(STANDARD_OUTPUT);
   let lineHasBegun = false;
+  let writtenMs = Number.NEGATIVE_INFINITY;
   return {
     signal,
     async write(bytes) {
       if (onOneTerminal) {
         line.clear();
         lineHasBegun = bytes.length > 0 && bytes.at(-1) !== (typeof bytes === 'string' ? '\n' : NEWLINE);
+      } else if (throughReader) {
+        line.clear();
+        writtenMs = performance.now();
       }
       await put(bytes);
       await pace.pause();
@@ -48,7 +56,7 @@ export function createIo(signal: AbortSignal): ProgramIo {
     },
     progress(figures) {
       // It would be written into what is shown there, and erase it.
-      if (!lineHasBegun) line.show(figures);
+      if (!lineHasBegun && performance.now() - writtenMs > READER_MS) line.show(figures);
     },
     clearProgress: () => line.clear(),
   };

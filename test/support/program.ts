@@ -52,14 +52,31 @@ export function runOnTerminal(name: 'azcopy' | 'clfsload', args: readonly string
   return startOnTerminal(name, args, columns).done;
 }
 
-/** Starts one of the programs on a pseudo-terminal. */
-export function startOnTerminal(name: 'azcopy' | 'clfsload', args: readonly string[], columns: number): TerminalRun {
+/**
+ * Starts one of the programs on a pseudo-terminal.
+ *
+ * @param reader a command that its standard output is piped to, on the same terminal
+ */
+export function startOnTerminal(
+  name: 'azcopy' | 'clfsload',
+  args: readonly string[],
+  columns: number,
+  reader?: string,
+): TerminalRun {
   const quoted = [process.execPath, `${BIN}${name}`, ...args]
     .map((arg) => `'${arg.replaceAll("'", "'\\''")}'`)
     .join(' ');
-  const child = spawn('script', ['-qfec', `stty cols ${columns}; exec ${quoted}`, '/dev/null'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    'script',
+    [
+      '-qfec',
+      `stty cols ${columns}; ${reader === undefined ? `exec ${quoted}` : `${quoted} | ${reader}`}`,
+      '/dev/null',
+    ],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let stdout = '';
   child.stdout.setEncoding('latin1').on('data', (text: string) => {
     stdout += text;
