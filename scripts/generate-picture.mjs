@@ -9,6 +9,10 @@ const COLUMNS = 96;
 const root = new URL('..', import.meta.url).pathname;
 const place = mkdtempSync(join(tmpdir(), 'clfs-picture-'));
 
+const ESCAPE = String.fromCharCode(27);
+const ERASE = `${ESCAPE}[K`;
+const PIECES = new RegExp(`${ESCAPE}\\[(\\d*)m|${ESCAPE}\\[K|[\\s\\S]`, 'g');
+
 /** What stands on a terminal to which text, with colours and returns to the beginning of the line, was sent. */
 class Screen {
   lines = [[]];
@@ -16,9 +20,10 @@ class Screen {
   #style = '';
 
   write(text) {
-    for (const [piece, sgr] of text.matchAll(/\x1b\[(\d*)m|\x1b\[K|[\s\S]/g)) {
-      if (piece === '\x1b[K') this.lines.at(-1).length = this.#column;
-      else if (sgr !== undefined) this.#style = { 1: 'bold', 31: 'red', 32: 'green', 33: 'yellow', 36: 'cyan' }[sgr] ?? '';
+    for (const [piece, sgr] of text.matchAll(PIECES)) {
+      if (piece === ERASE) this.lines.at(-1).length = this.#column;
+      else if (sgr !== undefined)
+        this.#style = { 1: 'bold', 31: 'red', 32: 'green', 33: 'yellow', 36: 'cyan' }[sgr] ?? '';
       else if (piece === '\r') this.#column = 0;
       else if (piece === '\n') {
         this.lines.push([]);
@@ -47,17 +52,23 @@ function record(command, isMoment = () => false) {
   child.stdout.setEncoding('utf8').on('data', (text) => {
     for (const update of text.split(/(?=\r[^\n])/)) {
       screen.write(update);
-      const line = screen.lines.at(-1).map(({ character }) => character).join('');
+      const line = screen.lines
+        .at(-1)
+        .map(({ character }) => character)
+        .join('');
       if (!moment && isMoment(line)) moment = screen.copy();
     }
   });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (code) => (code === 0 ? resolve(moment ?? screen.copy()) : reject(new Error(`${command}: ${code}`))));
+    child.on('close', (code) =>
+      code === 0 ? resolve(moment ?? screen.copy()) : reject(new Error(`${command}: ${code}`)),
+    );
   });
 }
 
-const escape = (text) => text.replace(/[&<>]/g, (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[character]);
+const escapeXml = (text) =>
+  text.replace(/[&<>]/g, (character) => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[character]);
 
 function svg(lines) {
   const COLOURS = { red: '#ff7b72', green: '#7ee787', yellow: '#e3b341', cyan: '#79c0ff', bold: '#f0f6fc' };
@@ -68,7 +79,10 @@ function svg(lines) {
       const { style } = line[at];
       let text = '';
       for (; at < line.length && line[at].style === style; at++) text += line[at].character;
-      spans += style === '' ? escape(text) : `<tspan fill="${COLOURS[style]}"${style === 'bold' ? ' font-weight="600"' : ''}>${escape(text)}</tspan>`;
+      spans +=
+        style === ''
+          ? escapeXml(text)
+          : `<tspan fill="${COLOURS[style]}"${style === 'bold' ? ' font-weight="600"' : ''}>${escapeXml(text)}</tspan>`;
     }
     return `<text x="20" y="${55 + row * 19}" xml:space="preserve">${spans}</text>`;
   });
@@ -84,7 +98,8 @@ try {
   for (let d = 0; d < 120; d++) {
     const directory = join(place, 'project', `run-${String(d).padStart(3, '0')}`);
     mkdirSync(directory, { recursive: true });
-    for (let f = 0; f < 200; f++) writeFileSync(join(directory, `step-${f}.dat`), Buffer.alloc(20_000 + f, `sample ${d} ${f} `));
+    for (let f = 0; f < 200; f++)
+      writeFileSync(join(directory, `step-${f}.dat`), Buffer.alloc(20_000 + f, `sample ${d} ${f} `));
   }
   const middle = (line) => /(?:5\d|6\d)\.\d %.* left/.test(line);
   const pictures = [
