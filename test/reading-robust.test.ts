@@ -16,9 +16,12 @@ import { join } from 'node:path';
 import koffi from 'koffi';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { exportTar } from '../src/export/export-tar.js';
+import { compressObject, ENVELOPE_BYTES } from '../src/format/envelope.js';
 import { ObjectType, ROOT_ID } from '../src/format/ids.js';
+import { decodeInode, encodeInode } from '../src/format/inode.js';
 import { decodeObjectName } from '../src/format/names.js';
 import { decodeSegment, encodeSegment } from '../src/format/segment.js';
+import { openLz4 } from '../src/lz4/lz4.js';
 import { tryLock } from '../src/posix/libc.js';
 import { claimExistingState, isStateHeld } from '../src/state/state-directory.js';
 import { blobNamed, editEntries } from './support/audited.js';
@@ -303,3 +306,25 @@ it('tree goes once into directories that each have their like twice', async () =
   expect(run.stderr.match(/is in the tree more than once\.$/gm)).toHaveLength(DEPTH);
   expect(run.status).toBe(2);
 }, 40_000);
+
+it('a few bytes that stand for an inode of many megabytes are damage, before they are in memory', async () => {
+  const source = join(base, 'expanding');
+  mkdirSync(source);
+  writeFileSync(join(source, 'file'), 'content');
+  const store = await loadSmall(source, base);
+  const [blob] = objectNames(store, ObjectType.regular);
+  const inode = decodeInode(objectBody(store, blob));
+  const body = encodeInode({ ...inode, data: Buffer.alloc(8 * 1048576) });
+  const plain = Buffer.concat([Buffer.alloc(ENVELOPE_BYTES), body]);
+  const target = Buffer.alloc(plain.length);
+  const length = compressObject(plain, target, openLz4());
+  expect(length).toBeGreaterThan(0);
+  expect(length).toBeLessThan(40_000);
+  store.blobs.set(blob, target.subarray(0, length));
+  const reader = await readSmall(store);
+  const { id } = decodeObjectName(blob) ?? {};
+  await expect(reader.inode(id as Buffer)).rejects.toMatchObject({
+    code: 'format',
+    message: expect.stringContaining(blob),
+  });
+});

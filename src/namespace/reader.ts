@@ -17,6 +17,11 @@ import { Pace } from './pace.js';
  * Most bytes that one object of a sane container has, uncompressed: a file segment and its records, with room to spare.
  */
 const OBJECT_LIMIT_BYTES = 16 * 1048576;
+/**
+ * The same of an inode, whose data, direct blocks and back pointers take some 100 KB at most: many of them are in memory
+ * at once, and a few bytes can stand for much.
+ */
+export const INODE_LIMIT_BYTES = 1048576;
 /** From this size on memory is used again: nothing else is in it then. */
 const LARGE_BYTES = 1048576;
 /** Indirect blocks that are kept: sequential readers come back to the same ones. */
@@ -91,13 +96,17 @@ export class ContainerReader {
   /**
    * Fetches a blob and takes the body out of it.
    *
+   * @param limitBytes most bytes that it may have, stored and taken out
    * @throws ClfsError `not-found`, `format` naming the blob; whatever the container throws
    */
-  async fetch(name: string): Promise<DecodedObject & { readonly storedBytes: number }> {
-    const blob = await this.#get(name);
+  async fetch(
+    name: string,
+    limitBytes: number = OBJECT_LIMIT_BYTES,
+  ): Promise<DecodedObject & { readonly storedBytes: number }> {
+    const blob = await this.#get(name, limitBytes);
     const storedBytes = blob.length;
     const { body, compressed, storedBlocks } = inBlob(name, () =>
-      decodeObject(blob, OBJECT_LIMIT_BYTES, this.#lz4, this.#room),
+      decodeObject(blob, limitBytes, this.#lz4, this.#room),
     );
     if (compressed) this.container.giveBack?.(blob);
     return { body, compressed, storedBlocks, storedBytes };
@@ -116,7 +125,7 @@ export class ContainerReader {
 
   async #inode(id: Uint8Array, known?: ObjectBlob): Promise<FoundInode> {
     const blob = await this.#find(id, 'inode', known);
-    const { body, storedBytes, compressed } = await this.fetch(blob.name);
+    const { body, storedBytes, compressed } = await this.fetch(blob.name, INODE_LIMIT_BYTES);
     return { id, blob, inode: inBlob(blob.name, () => decodeInode(body)), storedBytes, compressed };
   }
 
@@ -255,8 +264,8 @@ export class ContainerReader {
     return segment;
   }
 
-  async #get(name: string): Promise<Buffer> {
-    const get = () => this.container.get(name, OBJECT_LIMIT_BYTES);
+  async #get(name: string, limitBytes: number): Promise<Buffer> {
+    const get = () => this.container.get(name, limitBytes);
     try {
       return await get();
     } catch (error) {

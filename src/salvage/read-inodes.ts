@@ -5,7 +5,7 @@ import { decodeInode } from '../format/inode.js';
 import { decodeObjectName } from '../format/names.js';
 import { fileSize, requireSegments } from '../namespace/content.js';
 import type { ObjectBlob } from '../namespace/object-blob.js';
-import type { ContainerReader, FoundInode } from '../namespace/reader.js';
+import { type ContainerReader, type FoundInode, INODE_LIMIT_BYTES } from '../namespace/reader.js';
 
 /** Inodes that are fetched at once. */
 const FETCH_AHEAD = 64;
@@ -41,7 +41,7 @@ export async function* inOrder<T>(
 
 /** Reads an inode from one blob of its id, whether it counts or not. @throws as `ContainerReader.inode` */
 export async function readVersion(reader: ContainerReader, blob: ObjectBlob): Promise<FoundInode> {
-  const { body, storedBytes, compressed } = await reader.fetch(blob.name);
+  const { body, storedBytes, compressed } = await reader.fetch(blob.name, INODE_LIMIT_BYTES);
   return { id: blob.key.id, blob, inode: decodeInode(body), storedBytes, compressed };
 }
 
