@@ -46,8 +46,8 @@ export function readAttribute(at: number, name: Uint8Array, attribute: string): 
 /** {@link listAttributes} in the pool. Never rejects. */
 export function listAttributesInPool(at: number, name: Uint8Array): Promise<readonly string[]> {
   const list = Buffer.from(new ArrayBuffer(MOST_BYTES));
-  return callInPool(llistxattr, [pathBelow(at, name), list, MOST_BYTES]).then(
-    ({ result }) => (result <= 0 ? [] : list.toString('latin1', 0, result - 1).split('\0')),
+  return callInPool(llistxattr, [pathBelow(at, name), list, MOST_BYTES], undefined).then(
+    (length) => (length <= 0 ? [] : list.toString('latin1', 0, length - 1).split('\0')),
     () => [],
   );
 }
@@ -56,8 +56,8 @@ export function listAttributesInPool(at: number, name: Uint8Array): Promise<read
 export function readAttributeInPool(at: number, name: Uint8Array, attribute: string): Promise<Buffer | undefined> {
   const value = Buffer.from(new ArrayBuffer(MOST_BYTES));
   const args = [pathBelow(at, name), Buffer.from(`${attribute}\0`, 'latin1'), value, MOST_BYTES];
-  return callInPool(lgetxattr, args).then(
-    ({ result }) => (result < 0 ? undefined : value.subarray(0, result)),
+  return callInPool(lgetxattr, args, undefined).then(
+    (length) => (length < 0 ? undefined : value.subarray(0, length)),
     () => undefined,
   );
 }

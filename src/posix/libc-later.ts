@@ -194,8 +194,6 @@ export async function syncFileSystemLater(fd: number): Promise<void> {
   await run('sync', syncfs, fd);
 }
 
-async function run(call: string, bound: BoundCall, ...how: unknown[]): Promise<number> {
-  const { result, errno } = await callInPool(bound, how);
-  if (result < 0) throw new PosixError(call, errno);
-  return result;
+function run(call: string, bound: BoundCall, ...how: unknown[]): Promise<number> {
+  return callInPool(bound, how, (errno) => new PosixError(call, errno));
 }

@@ -3,12 +3,6 @@ import { koffi, MOST_CALLS } from './koffi.js';
 /** A function of the C library that has been bound. */
 export type BoundCall = ReturnType<ReturnType<typeof koffi.load>['func']>;
 
-/** What a call gave: its result, and `errno`, which says something when the result is negative. */
-interface Answer {
-  readonly result: number;
-  readonly errno: number;
-}
-
 let running = 0;
 const waiting: (() => void)[] = [];
 
@@ -17,20 +11,25 @@ const waiting: (() => void)[] = [];
  * refuses what is beyond that; others wait here, in their order.
  *
  * @param how what it is called with; held until it has ended
+ * @param failure makes of `errno` what a call rejects with that failed; undefined: its negative result is what it gives
  */
-export function callInPool(bound: BoundCall, how: unknown[]): Promise<Answer> {
+export function callInPool(
+  bound: BoundCall,
+  how: unknown[],
+  failure: ((errno: number) => Error) | undefined,
+): Promise<number> {
   return new Promise((resolve, reject) => {
     const begin = () => {
       running++;
       try {
         bound.async(...how, (error: Error | null, result: number | bigint) => {
-          // That of this call only until another one is made.
-          const errno = result < 0 ? koffi.errno() : 0;
           // What the call works with must live until now: nothing else holds it.
           how.length = 0;
-          next();
           if (error) reject(error);
-          else resolve({ result: Number(result), errno });
+          // Its errno is there until another call is made.
+          else if (result < 0 && failure) reject(failure(koffi.errno()));
+          else resolve(Number(result));
+          next();
         });
       } catch (error) {
         queueMicrotask(next);
