@@ -3,7 +3,7 @@ import { EntryCounter } from '../books/entry-counts.js';
 import { Tally } from '../books/tally.js';
 import { type Breakage, breakageOf } from '../engine/breakage.js';
 import type { PartSink } from '../engine/kinds.js';
-import { atMost, REPORT_MS, STOP_LOOK_MS } from '../engine/report.js';
+import { REPORT_MS, STOP_LOOK_MS } from '../engine/report.js';
 import { isClfsError } from '../error.js';
 import { type EntryType, ObjectType } from '../format/ids.js';
 import type { FailureReason } from '../source/source-tree.js';
@@ -105,17 +105,26 @@ export class ChunkInProgress {
     if (news) this.#tell(news.part());
   }
 
-  /** Waits for something that never rejects, and tells meanwhile what is acknowledged. */
-  async reportUntil<T>(wait: Promise<T>): Promise<T> {
+  /**
+   * Tells what is acknowledged every second, whatever is waited for meanwhile.
+   *
+   * @returns ends that; resolves when nothing more is told so
+   */
+  reportMeanwhile(): () => Promise<void> {
     let isOver = false;
-    const over = wait.then(() => {
+    let reported = Promise.resolve();
+    const later = () =>
+      this.#context.clock.after(REPORT_MS, () => {
+        reported = this.report().then(() => {
+          if (!isOver) timer = later();
+        });
+      });
+    let timer = later();
+    return () => {
       isOver = true;
-    });
-    while (!isOver) {
-      await atMost(this.#context.clock, REPORT_MS, over);
-      await this.report();
-    }
-    return wait;
+      timer.cancel();
+      return reported;
+    };
   }
 
   /** Waits for what is under way, and tells what has become of the chunk. */

@@ -36,6 +36,7 @@ export async function loadFiles(
   const reads = new ReadsUnderWay(context, path);
   let directory: SourceDirectory | undefined;
   let unusable: unknown;
+  let endReports: (() => Promise<void>) | undefined;
   try {
     directory = await openForChunk(task, path, context);
   } catch (error) {
@@ -49,7 +50,8 @@ export async function loadFiles(
         await chunk.report();
       }
       const async = pace.isAsync && !(probes && index === 0) ? directory?.async : undefined;
-      const turn = async && (await chunk.reportUntil(reads.enter(name)));
+      if (async) endReports ??= chunk.reportMeanwhile();
+      const turn = async && (await reads.enter(name));
       if (stop.asked || chunk.broken) {
         turn?.end();
         break;
@@ -66,6 +68,7 @@ export async function loadFiles(
       directory?.close();
       giveBack();
     });
+    await endReports?.();
   }
   return chunk.end();
 }
