@@ -325,6 +325,9 @@ describe('a pool of workers', () => {
   });
 });
 
+/** After so long the driver that the test plays answers. */
+const ANSWER_MS = 10;
+
 /** A worker whose driver the test plays. */
 function memberOf(answer: (question: Question) => Answer | undefined, trouble?: string) {
   const time = new VirtualTime();
@@ -337,7 +340,7 @@ function memberOf(answer: (question: Question) => Answer | undefined, trouble?: 
     longestBytes: 65536,
     apply: async () => undefined,
     async ask(_epoch, bytes, waitMs) {
-      await time.sleep(10);
+      await time.sleep(ANSWER_MS);
       const { deserialize } = await import('node:v8');
       const question = deserialize(bytes) as Question;
       asked.push(question);
@@ -401,6 +404,19 @@ describe('a worker', () => {
     await time.sleep(60_000);
     expect(asked.filter(({ say }) => say === 'tell')).toEqual([]);
     expect(leftMs()).toBeLessThanOrEqual(0);
+    time.clear();
+  });
+
+  it('has its lease from when it asked, not from when it was answered', async () => {
+    const { time, lease, asked } = memberOf(({ say }) => (say === 'here' ? here : { to: say as 'begin' }));
+    let longestMs = 0;
+    for (let at = 0; at < 5000; at++) {
+      await time.sleep(1);
+      longestMs = Math.max(longestMs, lease.leftMs({ monotonicMs: time.ms, nowMs: time.ms }));
+    }
+    expect(asked.filter(({ say }) => say === 'here').length).toBeGreaterThan(3);
+    expect(longestMs).toBeGreaterThan(0);
+    expect(longestMs).toBeLessThanOrEqual(LEASE_MS - ANSWER_MS);
     time.clear();
   });
 

@@ -204,14 +204,14 @@ export const PLANTED_FAULTS = [
   },
   {
     name: 'workers: the lease runs from the answer',
-    lives: 'workers',
+    test: 'test/workers-pool.test.ts',
     file: 'src/remote/member.ts',
     find: 'lease.extend(asked, leaseMs);',
     replace: 'lease.extend(this.#now(), leaseMs);',
   },
   {
     name: 'workers: a ticket that somebody has is done by another one too',
-    lives: 'workers',
+    test: 'test/workers-model.test.ts',
     file: 'src/remote/remote-pool.ts',
     find: `(ticket.holder && !isMine)) {
       answer({ to: 'take', go: false });
@@ -240,7 +240,7 @@ export const PLANTED_FAULTS = [
   },
   {
     name: 'workers: a ticket that comes twice to one worker is done twice',
-    lives: 'workers',
+    test: 'test/workers-model.test.ts',
     file: 'src/remote/member.ts',
     find: 'if (this.#taking.has(ticket) || this.#tasks.has(ticket) || this.#isOver) {',
     replace: 'if (this.#isOver) {',
@@ -254,17 +254,10 @@ export const PLANTED_FAULTS = [
   },
   {
     name: 'workers: what one that is gone can send until its lease has ended is not reckoned with',
-    lives: 'workers',
+    test: 'test/workers-model.test.ts',
     file: 'src/remote/remote-workers.ts',
     find: 'return answeredMs + this.#parts.leaseMs;',
     replace: 'return answeredMs;',
-  },
-  {
-    name: 'workers: the leases that a session before has given are not waited for',
-    lives: 'workers',
-    file: 'src/load/session.ts',
-    find: 'job.state.record.remoteLateMs ?? 0);',
-    replace: '0);',
   },
   {
     name: 'workers: puts that they have given up are not waited for',
