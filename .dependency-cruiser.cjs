@@ -18,14 +18,14 @@ const LAYERS = {
   manifest: ['format', 'text'],
   state: ['sqlite', 'books', 'format', 'job', 'posix', 'source', 'text'],
   worker: ['spill', 'books', 'engine', 'format', 'job', 'manifest', 'paths', 'posix', 'source', 'container', 'lz4', 'time'],
-  load: ['sqlite', 'books', 'engine', 'remote', 'time', 'job', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'state', 'worker', 'log', 'lz4', 'text'],
+  load: ['sqlite', 'books', 'engine', 'join', 'remote', 'time', 'job', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'state', 'worker', 'log', 'lz4', 'text'],
   spill: ['sqlite'],
   namespace: ['format', 'container', 'paths', 'posix', 'spill', 'text'],
   salvage: ['container', 'format', 'namespace', 'spill'],
-  audit: ['engine', 'time', 'format', 'manifest', 'container', 'identity', 'lz4', 'source', 'namespace', 'paths', 'posix', 'spill', 'text'],
-  export: ['sqlite', 'books', 'engine', 'time', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'namespace', 'salvage', 'spill', 'state', 'log', 'lz4', 'text'],
+  audit: ['engine', 'join', 'remote', 'time', 'format', 'manifest', 'container', 'identity', 'lz4', 'source', 'namespace', 'paths', 'posix', 'spill', 'text'],
+  export: ['sqlite', 'books', 'engine', 'join', 'remote', 'time', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'namespace', 'salvage', 'spill', 'state', 'log', 'lz4', 'text'],
+  join: ['container', 'engine', 'identity', 'remote', 'time'],
   page: ['books', 'container', 'export', 'format', 'job', 'load', 'source', 'sqlite', 'state', 'text'],
-  join: ['container', 'engine', 'identity', 'job', 'load', 'lz4', 'remote', 'source', 'text', 'time', 'worker'],
   cli: [],
 };
 const SHARED = 'error|option-checks|version';

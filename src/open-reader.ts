@@ -97,7 +97,15 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
       ),
     crew: (index, crewOptions) =>
       openAuditCrew(
-        { place: parsed.place, identity, index, geometry: GEOMETRY, retryWindowMs, signal: options.signal, pace },
+        {
+          place: parsed.place,
+          identity,
+          index,
+          reader: new ContainerReader(container, index, lz4, GEOMETRY, pace),
+          retryWindowMs,
+          signal: options.signal,
+          pace,
+        },
         crewOptions,
       ),
     async close() {

@@ -51,7 +51,7 @@ async function withCrew<T>(threads: number, use: (crew: AuditCrew, reader: Conta
       place: { kind: 'local', directory },
       identity: { authorization: { query: '', bearer: '' }, onRenewed: () => undefined, close: () => undefined },
       index,
-      geometry: SMALL,
+      reader: new ContainerReader(openLocalContainer(directory), index, openLz4(), SMALL),
       retryWindowMs: 1000,
       signal: undefined,
       pace: new Pace(),

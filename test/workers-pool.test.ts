@@ -389,7 +389,7 @@ describe('a worker', () => {
     let silent = false;
     const { time, lease, asked, begun, events, end } = memberOf(({ say }) => {
       if (silent) return undefined;
-      return say === 'here' ? here : say === 'take' ? task : { to: say };
+      return say === 'here' ? here : say === 'take' ? task : { to: 'begin' };
     });
     while (begun.length === 0) await time.sleep(10);
     // So that its lease ends between two looks at it.

@@ -3,6 +3,7 @@ import { LANE_UNITS } from '../engine/engine.js';
 import { fileSize } from '../namespace/content.js';
 import type { BlockReference, ContainerReader, FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
+import { quotePath } from '../text/escape-path.js';
 import type { Report } from './findings.js';
 import { createAuditContext } from './tasks/context.js';
 import { AUDIT_EXECUTORS } from './tasks/executors.js';
@@ -10,7 +11,7 @@ import type { AuditKinds } from './tasks/kinds.js';
 
 /** Segments that are read by one task, and how much of a lane each takes. */
 const SEGMENTS_A_TASK = 16;
-const SEGMENT_UNITS = 8;
+const SEGMENT_UNITS = 32;
 
 /**
  * Has lanes read the segments of files, while the check of the structure goes on. Its findings are reported when they
@@ -66,7 +67,7 @@ export class ContentCheck {
     };
     this.#units += units;
     const running = this.#crew
-      .ask('segments', task, units)
+      .ask('segments', task, units, { subject: () => quotePath(entry.path) })
       .then(({ findings }) => {
         for (const { severity, code, object, message } of findings)
           this.#report(severity, code, entry.path, object ?? found.blob.name, message);

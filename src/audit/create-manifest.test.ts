@@ -102,6 +102,7 @@ describe('a manifest', () => {
     const asked: string[] = [];
     const crew: typeof here = {
       lanes: 3,
+      mayRepeat: false,
       async ask(kind, task, units) {
         asked.push(`${kind} of ${units} units`);
         return here.ask(kind, task, units);

@@ -6,6 +6,7 @@ import { ObjectType } from '../format/ids.js';
 import { type ManifestEntry, toManifestEntry } from '../manifest/manifest-entry.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { type WalkedEntry, walk } from '../namespace/walk.js';
+import { quotePath } from '../text/escape-path.js';
 import { type AuditContext, createAuditContext } from './tasks/context.js';
 import { AUDIT_EXECUTORS } from './tasks/executors.js';
 import { hashContent } from './tasks/hash.js';
@@ -37,7 +38,8 @@ export async function* createManifest(
   const asker = crew ?? askHere(AUDIT_EXECUTORS, context);
   // In their order; those behind the first may be done before it.
   const ahead: { readonly units: number; readonly item: Promise<ManifestItem> }[] = [];
-  const limit = 2 * asker.lanes * LANE_UNITS;
+  // Lanes elsewhere come and go.
+  const limit = () => 2 * asker.lanes * LANE_UNITS;
   let units = 0;
   const first = () => {
     const next = ahead.shift();
@@ -50,7 +52,7 @@ export async function* createManifest(
     item.catch(() => undefined);
     ahead.push({ units: own, item });
     units += own;
-    for (let next = units > limit ? first() : undefined; next; next = units > limit ? first() : undefined)
+    for (let next = units > limit() ? first() : undefined; next; next = units > limit() ? first() : undefined)
       yield await next;
   }
   for (let next = first(); next; next = first()) yield await next;
@@ -70,7 +72,7 @@ async function describe(
     const result =
       attributes.lengthBytes <= BigInt(firstSegmentBytes)
         ? await hashContent(found, context)
-        : await asker.ask('hash', { handle: found.id }, units);
+        : await asker.ask('hash', { handle: found.id }, units, { subject: () => quotePath(path) });
     if (result.damage) return { path, error: errorOf(result.damage) };
     sha256 = result.sha256;
   }

@@ -10,8 +10,10 @@ import type { Container } from '../container/container.js';
 import { openLocalContainer } from '../container/local-container.js';
 import type { MemoryContainer } from '../container/memory-container.js';
 import { decodeObjectName } from '../format/names.js';
+import { openLz4 } from '../lz4/lz4.js';
 import { indexContainer, type ObjectIndex } from '../namespace/object-index.js';
 import { Pace } from '../namespace/pace.js';
+import { ContainerReader } from '../namespace/reader.js';
 import { joined, separated } from '../spill/spilled-list.js';
 import { type AuditCrew, type CrewOptions, openAuditCrew } from './open-crew.js';
 import type { DirectoryPart } from './tasks/kinds.js';
@@ -48,7 +50,7 @@ async function open(options: CrewOptions = {}, place = directory): Promise<Audit
       place: { kind: 'local', directory: place },
       identity: { authorization: { query: '', bearer: '' }, onRenewed: () => undefined, close: () => undefined },
       index,
-      geometry: SMALL,
+      reader: new ContainerReader(container, index, openLz4(), SMALL),
       retryWindowMs: 1000,
       signal: undefined,
       pace: new Pace(),
@@ -91,7 +93,7 @@ describe('lanes that read a container', () => {
     const crew = await comparing();
     const parts: DirectoryPart[] = [];
     const task = { path: Buffer.from('b'), handle: handleOf('b') };
-    expect(await crew.ask('directory', task, 16, (part) => parts.push(part))).toEqual({
+    expect(await crew.ask('directory', task, 16, { part: (part) => parts.push(part) })).toEqual({
       differences: { texts: [], onlyRounding: true },
       unchecked: undefined,
     });

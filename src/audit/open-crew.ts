@@ -1,29 +1,38 @@
+import { randomUUID } from 'node:crypto';
 import type { Authorization } from '../container/azure/blob-service.js';
 import type { ContainerPlace } from '../container/open-container.js';
 import { type Crew, openCrew } from '../engine/asker.js';
 import { createInlineRunner } from '../engine/inline-runner.js';
 import { joinRunners } from '../engine/joined-runner.js';
+import type { Runner } from '../engine/runner.js';
 import { createThreadRunner } from '../engine/thread-runner.js';
-import type { Geometry } from '../format/geometry.js';
 import { ObjectType } from '../format/ids.js';
 import type { Identity } from '../identity/identity.js';
+import type { WorkersWish } from '../join/open-pool.js';
 import type { ObjectIndex } from '../namespace/object-index.js';
 import type { Pace } from '../namespace/pace.js';
+import type { ContainerReader } from '../namespace/reader.js';
 import { shareObjects } from '../namespace/shared-objects.js';
 import { threadCount } from '../posix/descriptors.js';
 import { keepFreedMemory } from '../posix/malloc.js';
 import { systemClock } from '../time/clock.js';
+import { AUDIT_ENTRY } from './audit-entry.js';
+import { openAuditPool } from './audit-pool.js';
 import type { AuditKinds, CompareConstants } from './tasks/kinds.js';
 import { type AuditLaneSetup, openAuditLane, type SourceSetup, type ThreadAuditSetup } from './tasks/open-lane.js';
 
 /** What lanes are to do. */
 export interface CrewOptions {
-  /** Threads beside the calling one; default: one a processor, at most 16. */
+  /** Threads beside the calling one; default: one a processor, at most 16. With `workers`, 0 leaves all work to them. */
   readonly threads?: number;
   /** How a container is compared, where it is. */
   readonly compare?: CompareConstants;
   /** What it is compared with, where lanes are to open it by themselves. */
   readonly source?: SourceSetup;
+  /** Further lanes on other machines. */
+  readonly workers?: WorkersWish;
+  /** Told what becomes of workers, in sentences. */
+  readonly onWorkers?: (text: string) => void;
 }
 
 /** Where lanes read. */
@@ -31,7 +40,8 @@ export interface CrewPlace {
   readonly place: ContainerPlace;
   readonly identity: Identity;
   readonly index: ObjectIndex;
-  readonly geometry: Geometry;
+  /** Reads by the index. */
+  readonly reader: ContainerReader;
   readonly retryWindowMs: number;
   readonly signal: AbortSignal | undefined;
   readonly pace: Pace;
@@ -41,13 +51,17 @@ export interface CrewPlace {
 export interface AuditCrew extends Crew<AuditKinds> {
   /** Inodes that its listing has: about as many as there are entries. */
   readonly inodes: number;
+  /** Workers on other machines that are there; undefined without any. */
+  readonly workers: number | undefined;
 }
 
 /** Opens lanes that read a container which has been listed. To be closed. @throws as the first lane does */
 export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Promise<AuditCrew> {
   keepFreedMemory();
-  const { place, identity, index, geometry, retryWindowMs, signal, pace } = where;
+  const { place, identity, index, reader, retryWindowMs, signal, pace } = where;
+  const { workers } = options;
   const threads = threadCount(options.threads);
+  const onlyRemote = workers !== undefined && threads === 0;
   let inodes = 0;
   const objects = await shareObjects(index, (page) => {
     for (const { key } of page) if (key.type >= ObjectType.regular && key.type <= ObjectType.fifo) inodes++;
@@ -55,7 +69,7 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
   });
   const setup: AuditLaneSetup = {
     place,
-    constants: { geometry, compare: options.compare },
+    constants: { geometry: reader.geometry, compare: options.compare },
     retryWindowMs,
     objects,
     source: options.source,
@@ -63,15 +77,44 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
     mayBlock: false,
   };
   const { authorization } = identity;
-  const own = createInlineRunner(await openAuditLane(setup, authorization));
-  const crew = { clock: systemClock, allLanes: options.threads !== undefined, signal };
-  if (threads === 0) return { ...openCrew({ ...crew, runner: own }), inodes };
-  const inThreads = createThreadRunner<AuditKinds, ThreadAuditSetup, Authorization>({
-    lanes: threads,
-    entry: new URL('./audit-thread-entry.js', import.meta.url),
-    setupOf: () => ({ ...setup, mayBlock: true, authorization }),
-    log: () => undefined,
+  let runner: Runner<AuditKinds> = createInlineRunner(await openAuditLane(setup, authorization));
+  if (threads > 0) {
+    const inThreads = createThreadRunner<AuditKinds, ThreadAuditSetup, Authorization>({
+      lanes: threads,
+      entry: AUDIT_ENTRY,
+      setupOf: () => ({ ...setup, mayBlock: true, authorization }),
+      log: () => undefined,
+    });
+    identity.onRenewed((renewed) => inThreads.update(renewed));
+    runner = joinRunners(runner, inThreads);
+  }
+  const pool =
+    workers &&
+    (await openAuditPool({
+      wish: workers,
+      job: randomUUID().slice(0, 8),
+      setup,
+      reader,
+      ownLanes: onlyRemote ? 0 : runner.lanes,
+      report: options.onWorkers ?? (() => undefined),
+    }));
+  const crew = openCrew({
+    runner: pool ? joinRunners(runner, pool.pool) : runner,
+    clock: systemClock,
+    allLanes: options.threads !== undefined,
+    onlyRemote,
+    signal,
   });
-  identity.onRenewed((renewed) => inThreads.update(renewed));
-  return { ...openCrew({ ...crew, runner: joinRunners(own, inThreads) }), inodes };
+  return {
+    get lanes() {
+      return crew.lanes;
+    },
+    get workers() {
+      return pool?.pool.workers.present.length;
+    },
+    mayRepeat: crew.mayRepeat,
+    inodes,
+    ask: (kind, task, units, more) => crew.ask(kind, task, units, more),
+    close: () => crew.close().finally(() => pool?.close()),
+  };
 }

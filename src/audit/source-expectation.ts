@@ -15,6 +15,7 @@ import {
   type ExpectedDirectory,
   type ExpectedEntry,
 } from './expectation.js';
+import { linkKey } from './link-key.js';
 
 /** Files of the source that are open at once, at most. */
 const MOST_OPEN_FILES = 48;
@@ -175,7 +176,7 @@ function toExpected(name: Buffer, a: SourceAttributes, target: Buffer | undefine
     deviceMajor: device ? a.specialMajor : 0,
     deviceMinor: device ? a.specialMinor : 0,
     mtimeNs: clampNs(BigInt(a.mtimeSeconds) * 1_000_000_000n + BigInt(a.mtimeNanoseconds)),
-    linkKey: a.linkCount > 1 && a.type !== ObjectType.directory ? `${a.device}/${a.inode}` : undefined,
+    linkKey: a.linkCount > 1 && a.type !== ObjectType.directory ? linkKey(a) : undefined,
     target,
   };
 }

@@ -332,6 +332,7 @@ describe('a large file', () => {
     const tasks: RangeTask[] = [];
     const crew: Asker<AuditKinds> = {
       lanes: 1,
+      mayRepeat: false,
       async ask(kind, task): Promise<never> {
         if (kind === 'range') {
           const range = task as RangeTask;

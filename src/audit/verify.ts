@@ -8,7 +8,9 @@ import { joinPath } from '../paths/join-path.js';
 import { joined, separated } from '../spill/spilled-list.js';
 import { SpilledMap } from '../spill/spilled-map.js';
 import { SpilledStack } from '../spill/spilled-stack.js';
+import { quotePath } from '../text/escape-path.js';
 import type { Expectation } from './expectation.js';
+import { KeptParts } from './kept-parts.js';
 import { LARGE_BYTES } from './tasks/compare-content.js';
 import { compareDirectoryWith } from './tasks/compare-directory.js';
 import { createAuditContext } from './tasks/context.js';
@@ -18,6 +20,8 @@ import type {
   CompareConstants,
   Differences,
   DirectoryPart,
+  DirectoryResult,
+  DirectoryTask,
   EntryLink,
   GivenEntry,
   RangeResult,
@@ -62,7 +66,7 @@ export interface VerifySummary {
 
 /** How much of a lane a directory takes, and a part of a large file. */
 const DIRECTORY_UNITS = 16;
-const RANGE_UNITS = 128;
+const RANGE_UNITS = 512;
 /** Bytes of a name and a handle, about: an entry takes one unit. */
 const ENTRY_BYTES = 48;
 /** Large files of some entries, and parts of one large file for each lane, that are compared at once. */
@@ -146,11 +150,10 @@ class Comparison {
     // Without a root there is nothing to compare.
     await this.#reader.inode(ROOT_ID);
     this.#push({ kind: 'directory', path: Buffer.alloc(0), bytes: Buffer.from(ROOT_ID) });
-    const limit = this.#crew.lanes * LANE_UNITS;
     for (;;) {
       try {
         await this.#pause();
-        while (!this.#failure && this.#units < limit) {
+        while (!this.#failure && this.#units < this.#crew.lanes * LANE_UNITS) {
           const item = this.#items.pop();
           if (!item) break;
           this.#begin(item);
@@ -209,10 +212,32 @@ class Comparison {
     const task = { path, handle };
     const { differences, unchecked } = this.#expectation.isPlain
       ? await compareDirectoryWith(this.#expectation, this.#reader, this.#options.timeToleranceNs, task, tell)
-      : await this.#crew.ask('directory', task, units, tell);
+      : await this.#askDirectory(task, units, tell);
     // What was not checked as a whole is not the same, but may be known to differ.
     if (differences && (unchecked === undefined || differences.texts.length > 0)) this.#judge(path, differences);
     if (unchecked !== undefined) this.#say('!', path, [unchecked]);
+  }
+
+  /** What was told of a directory counts when it was told to the end, where a lane may go before. */
+  async #askDirectory(
+    task: DirectoryTask,
+    units: number,
+    tell: (part: DirectoryPart) => void,
+  ): Promise<DirectoryResult> {
+    const subject = () => `the directory ${quotePath(task.path)}`;
+    if (!this.#crew.mayRepeat) return this.#crew.ask('directory', task, units, { part: tell, subject });
+    const kept = new KeptParts();
+    try {
+      const result = await this.#crew.ask('directory', task, units, {
+        part: (part) => kept.add(part),
+        again: () => kept.clear(),
+        subject,
+      });
+      for (const part of kept.all()) tell(part);
+      return result;
+    } finally {
+      kept.clear();
+    }
   }
 
   #part(path: Buffer, { chunks, missing, extra }: DirectoryPart): void {
@@ -226,7 +251,9 @@ class Comparison {
   async #entries({ path, bytes: entries }: Item, units: number): Promise<void> {
     const parts = [...separated(entries)];
     const given = this.#expectation.isPlain ? await this.#given(path, parts) : undefined;
-    const { outcomes, contents, bytes } = await this.#crew.ask('entries', { path, entries, given }, units);
+    const { outcomes, contents, bytes } = await this.#crew.ask('entries', { path, entries, given }, units, {
+      subject: () => `entries of the directory ${quotePath(path)}`,
+    });
     this.#contents += contents;
     this.#bytes += bytes;
     const large: LargeEntry[] = [];
@@ -285,7 +312,9 @@ class Comparison {
     await sideBySide(starts(), this.#crew.lanes * RANGES_A_LANE, async (firstByte) => {
       const endByte = Math.min(sizeBytes, firstByte + step);
       const task = { path, name, handle, firstByte, endByte, isLast: endByte === sizeBytes, sha256 };
-      const result = await this.#crew.ask('range', task, RANGE_UNITS);
+      const result = await this.#crew.ask('range', task, RANGE_UNITS, {
+        subject: () => quotePath(joinPath(path, name)),
+      });
       this.#bytes += result.bytes;
       this.#tell();
       const isSame = result.difference === undefined && result.unchecked === undefined;

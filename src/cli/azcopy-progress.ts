@@ -102,6 +102,7 @@ export function loadFigures(now: ProgressSnapshot): ProgressFigures {
     bytesTotal: now.totalsKnown ? now.bytesTotal : undefined,
     permille: now.totalsKnown ? now.permille : undefined,
     failed: now.filesFailed,
+    workers: now.workers,
     retries: now.retries,
     waitingSeconds: now.waitingSinceMs > 0 ? Math.max(0, (Date.now() - now.waitingSinceMs) / 1000) : undefined,
   };

@@ -6,7 +6,7 @@ import { containerArgument } from './container-argument.js';
 import { CONTAINER_HELP, runJob, withRunOptions } from './load-command.js';
 import { runVerb } from './run-verb.js';
 import { runExport } from './verbs/export.js';
-import type { VerbIo } from './verbs/verb.js';
+import { type VerbIo, workersOf } from './verbs/verb.js';
 
 const EXAMPLES = `
 Examples:
@@ -28,7 +28,17 @@ export function resumeCommand(name: string): Command {
 }
 
 /** Flags that an export has too. */
-const OF_AN_EXPORT = ['maxErrors', 'threads', 'retryWindow', 'outputType', 'trustedMicrosoftSuffixes', 'page'];
+const OF_AN_EXPORT = [
+  'maxErrors',
+  'threads',
+  'workers',
+  'workerLease',
+  'lateArrival',
+  'retryWindow',
+  'outputType',
+  'trustedMicrosoftSuffixes',
+  'page',
+];
 
 /**
  * Runs `resume`.
@@ -55,16 +65,29 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
     if (command.getOptionValueSource(name) === 'cli' && !OF_AN_EXPORT.includes(name))
       throw new UsageError(`${option.long} is not there for an export`);
   }
-  const { maxErrors, threads, retryWindow, outputType, trustedMicrosoftSuffixes, page } = command.opts<{
+  const flags = command.opts<{
     readonly maxErrors?: number;
     readonly threads?: number;
+    readonly workers?: string;
+    readonly workerLease?: number;
+    readonly lateArrival?: number;
     readonly retryWindow?: number;
     readonly outputType: string;
     readonly trustedMicrosoftSuffixes?: string;
     readonly page?: string;
   }>();
+  const {
+    maxErrors,
+    threads,
+    lateArrival: lateArrivalMs,
+    retryWindow,
+    outputType,
+    trustedMicrosoftSuffixes,
+    page,
+  } = flags;
   if (outputType === 'none') throw new UsageError('--output-type=none is not there for an export');
   const identity = { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain };
-  const all = { ...options, maxErrors, threads, retryWindowMs: retryWindow, identity };
+  const workers = workersOf(flags);
+  const all = { ...options, maxErrors, threads, workers, lateArrivalMs, retryWindowMs: retryWindow, identity };
   return runExport(all, { json: outputType === 'json', given, page }, io);
 }

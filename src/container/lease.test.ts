@@ -15,6 +15,17 @@ describe('a lease', () => {
     expect(shared.leftMs({ monotonicMs: 1100, nowMs: 50_100 })).toBeLessThanOrEqual(0);
   });
 
+  it('has ended for good once somebody was refused: what was left out must not pass for done', () => {
+    const lease = new Lease(1);
+    const shared = new Lease(lease.memory);
+    lease.extend({ monotonicMs: 1000, nowMs: 1000 }, 300);
+    expect(shared.holds({ monotonicMs: 1200, nowMs: 1200 })).toBe(true);
+    expect(shared.holds({ monotonicMs: 1300, nowMs: 1300 })).toBe(false);
+    lease.extend({ monotonicMs: 1250, nowMs: 1250 }, 300);
+    expect(shared.holds({ monotonicMs: 1301, nowMs: 1301 })).toBe(false);
+    expect(lease.leftMs({ monotonicMs: 1301, nowMs: 1301 })).toBe(0);
+  });
+
   it('knows how long a lane that has begun is silent', () => {
     const lease = new Lease(2);
     expect(lease.silentMs(5000)).toBe(0);

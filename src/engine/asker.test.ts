@@ -6,6 +6,7 @@ import { createInlineRunner } from './inline-runner.js';
 import { joinRunners } from './joined-runner.js';
 import type { Executors, Kind } from './kinds.js';
 import { createLane, type Lane } from './lane.js';
+import type { Runner, RunnerEvents } from './runner.js';
 
 interface TestKinds {
   readonly double: Kind<number, number, string>;
@@ -58,11 +59,68 @@ describe('a crew', () => {
     const crew = crewOf();
     const told = new Set<string>();
     for (let round = 0; round < 3; round++) {
-      const answers = Array.from({ length: 50 }, (_, i) => crew.ask('double', i, 100, (part) => told.add(part)));
+      const answers = Array.from({ length: 50 }, (_, i) =>
+        crew.ask('double', i, 100, { part: (part) => told.add(part) }),
+      );
       expect(await Promise.all(answers)).toEqual(Array.from({ length: 50 }, (_, i) => 2 * i));
       await sleep(20);
     }
     expect([...told]).toContain('first');
+    await crew.close();
+  });
+
+  it('does anew what a lane that is gone had, and says so', async () => {
+    let events: RunnerEvents<TestKinds> | undefined;
+    const submitted: number[] = [];
+    const runner: Runner<TestKinds> = {
+      lanes: 0,
+      remote: true,
+      start(told) {
+        events = told;
+        setImmediate(() => told.remoteLanes(3));
+      },
+      submit: (_lane, ticket) => void submitted.push(ticket),
+      stop: () => undefined,
+      abandon: () => undefined,
+      close: async () => undefined,
+    };
+    const crew = openCrew({ runner, clock: systemClock, allLanes: true, onlyRemote: true, signal: undefined });
+    expect([crew.mayRepeat, crew.lanes]).toEqual([true, 1]);
+    const told: string[] = [];
+    const answer = crew.ask('double', 4, 1, { part: (part) => told.push(part), again: () => told.splice(0) });
+    while (submitted.length < 1) await sleep(5);
+    expect(crew.lanes).toBe(3);
+    events?.part(submitted[0], { kind: 'double', part: 'lost' });
+    events?.lost(submitted[0], 0, true);
+    while (submitted.length < 2) await sleep(5);
+    events?.part(submitted[1], { kind: 'double', part: 'told' });
+    // Of the lane that is gone nothing counts any more.
+    events?.done(submitted[0], { kind: 'double', result: 7 });
+    events?.done(submitted[1], { kind: 'double', result: 8 });
+    expect(await answer).toBe(8);
+    expect(told).toEqual(['told']);
+    await crew.close();
+  });
+
+  it('ends with the name of what three lanes in a row have gone with', async () => {
+    const runner: Runner<TestKinds> = {
+      lanes: 0,
+      remote: true,
+      start: (told) => setImmediate(() => told.remoteLanes(1)),
+      submit: (_lane, ticket) => void setImmediate(() => lose(ticket)),
+      stop: () => undefined,
+      abandon: () => undefined,
+      close: async () => undefined,
+    };
+    const { start } = runner;
+    let lose: (ticket: number) => void = () => undefined;
+    runner.start = (told) => {
+      lose = (ticket) => told.lost(ticket, 0, true);
+      start(told);
+    };
+    const crew = openCrew({ runner, clock: systemClock, allLanes: true, onlyRemote: true, signal: undefined });
+    const answer = crew.ask('double', 4, 1, { subject: () => '"a/b"' });
+    await expect(answer).rejects.toThrow('3 workers in a row have gone while they worked on "a/b"');
     await crew.close();
   });
 
@@ -118,7 +176,7 @@ describe('asking here', () => {
   it('does the task in the calling thread', async () => {
     const asker = askHere(EXECUTORS, { name: 'here', stop: new AbortController() });
     const told: string[] = [];
-    expect(await asker.ask('double', 4, 1, (part) => told.push(part))).toBe(8);
+    expect(await asker.ask('double', 4, 1, { part: (part) => told.push(part) })).toBe(8);
     expect(told).toEqual(['here']);
     await expect(asker.ask('double', -2, 1)).rejects.toThrow('-2 cannot be doubled');
   });

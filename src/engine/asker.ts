@@ -1,25 +1,39 @@
 import type { Clock } from '../time/clock.js';
 import { Engine } from './engine.js';
-import type { Executors, Kinds, PartSink } from './kinds.js';
+import type { Executors, Kinds } from './kinds.js';
 import type { Runner } from './runner.js';
 import { type Advance, type Plan, type Turn, type Work, workOf } from './work.js';
 
+/** What may be said of a task that is asked for. */
+interface Asked<Part> {
+  /** Told of parts of the result, before it. */
+  part?(part: Part): void;
+  /**
+   * Told that the lane is gone and the task is done anew: what was told of parts does not count. To be given where there
+   * are parts, and lanes may be elsewhere.
+   */
+  again?(): void;
+  /** What it works on, as people know it: for a task that brings its lanes down. */
+  subject?(): string;
+}
+
 /** Has lanes do tasks for what keeps no state: whoever asks waits for the answer. */
 export interface Asker<M extends Kinds<M>> {
-  /** Lanes that there are. */
+  /** Lanes that there are, at least one; those elsewhere come and go. */
   readonly lanes: number;
+  /** Whether lanes may go, and what they did is done anew. */
+  readonly mayRepeat: boolean;
   /**
    * Has a lane do a task.
    *
    * @param units how much of a lane it takes, in units of about one small file
-   * @param part told of parts of the result, before it
    * @throws what the task threw; why the lanes were stopped
    */
   ask<K extends keyof M>(
     kind: K,
     task: M[K]['task'],
     units: number,
-    part?: PartSink<M[K]['part']>,
+    more?: Asked<M[K]['part']>,
   ): Promise<M[K]['result']>;
 }
 
@@ -33,7 +47,8 @@ export interface Crew<M extends Kinds<M>> extends Asker<M> {
 export function askHere<M extends Kinds<M>, Shared>(executors: Executors<M, Shared>, shared: Shared): Asker<M> {
   return {
     lanes: 1,
-    ask: async (kind, task, _units, part) => executors[kind](task, shared, (told) => part?.(told)),
+    mayRepeat: false,
+    ask: async (kind, task, _units, more) => executors[kind](task, shared, (told) => more?.part?.(told)),
   };
 }
 
@@ -43,11 +58,13 @@ export interface CrewParts<M extends Kinds<M>> {
   readonly clock: Clock;
   /** Use every lane from the start, in place of one after another while processors idle. */
   readonly allLanes: boolean;
+  /** Leave all work to lanes elsewhere. */
+  readonly onlyRemote?: boolean;
   readonly signal: AbortSignal | undefined;
 }
 
 /** Has an engine hand to its lanes what is asked. */
-export function openCrew<M extends Kinds<M>>({ runner, clock, allLanes, signal }: CrewParts<M>): Crew<M> {
+export function openCrew<M extends Kinds<M>>({ runner, clock, signal, ...parts }: CrewParts<M>): Crew<M> {
   const stop = new AbortController();
   const abort = () => stop.abort(signal?.reason);
   if (signal?.aborted) abort();
@@ -57,7 +74,7 @@ export function openCrew<M extends Kinds<M>>({ runner, clock, allLanes, signal }
     plan,
     store: { transact: (change) => change() },
     clock,
-    allLanes,
+    ...parts,
     cancelled: () => stop.signal.reason,
   });
   const ended = engine.run(runner, stop.signal).then(
@@ -65,9 +82,12 @@ export function openCrew<M extends Kinds<M>>({ runner, clock, allLanes, signal }
     (error: unknown) => plan.end(error),
   );
   return {
-    lanes: runner.lanes,
-    ask(kind, task, units, part) {
-      const answer = plan.ask(kind, task, units, part);
+    get lanes() {
+      return Math.max(1, engine.laneCount);
+    },
+    mayRepeat: runner.remote === true,
+    ask(kind, task, units, more = {}) {
+      const answer = plan.ask(kind, task, units, more);
       engine.wake();
       return answer;
     },
@@ -101,7 +121,7 @@ class AskedPlan<M extends Kinds<M>> implements Plan<M> {
     kind: K,
     task: M[K]['task'],
     units: number,
-    part: PartSink<M[K]['part']> | undefined,
+    { part, again, subject }: Asked<M[K]['part']>,
   ): Promise<M[K]['result']> {
     const answer = new Promise<M[K]['result']>((resolve, reject) => {
       if (this.#failure) {
@@ -110,13 +130,18 @@ class AskedPlan<M extends Kinds<M>> implements Plan<M> {
       }
       const giveUp = (reason: unknown) => reject(asError(reason));
       this.#waiting.add(giveUp);
-      const work = workOf<M>()(kind, {
+      const work: Work<M> = workOf<M>()(kind, {
         task,
         units,
+        subject,
         part: (told) => part?.(told),
         done: (result) => {
           this.#waiting.delete(giveUp);
           resolve(result);
+        },
+        lost(turn) {
+          again?.();
+          turn.give(work);
         },
       });
       this.#asked.push(work);

@@ -85,6 +85,11 @@ export class Engine<M extends Kinds<M>> {
     return this.#policy.active;
   }
 
+  /** Lanes that there are and may get work, busy or not, those elsewhere included. */
+  get laneCount(): number {
+    return (this.#onlyRemote ? 0 : (this.#runner?.lanes ?? 0)) + this.#remoteLanes;
+  }
+
   /** Whether nothing was under way when the run ended: nothing that a task has sent can take effect any more. */
   get settled(): boolean {
     return this.#running.size === 0 && !this.#abandoned && this.#uncertainUntilMs <= this.#clock.monotonic();
@@ -211,7 +216,7 @@ export class Engine<M extends Kinds<M>> {
     const begun = this.#clock.monotonic();
     const events = this.#events;
     this.#events = [];
-    const turn = new EngineTurn<M>(Math.max(1, this.#allLanesCount), (reason) => this.#stop(reason));
+    const turn = new EngineTurn<M>(Math.max(1, this.laneCount), (reason) => this.#stop(reason));
     let asked = false;
     this.#store.transact(() => {
       for (const event of events) this.#apply(event, turn);
@@ -306,10 +311,6 @@ export class Engine<M extends Kinds<M>> {
   /** Lanes of this process that get work. */
   get #working(): { readonly first: number; readonly end: number } {
     return this.#onlyRemote ? { first: 0, end: 0 } : this.#policy.active;
-  }
-
-  get #allLanesCount(): number {
-    return (this.#onlyRemote ? 0 : (this.#runner?.lanes ?? 0)) + this.#remoteLanes;
   }
 
   /** More lanes become active when those that are have enough to do and processors are idle. */

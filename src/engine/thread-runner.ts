@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import { ClfsError, messageOf } from '../error.js';
 import { systemClock } from '../time/clock.js';
 import type { Kinds } from './kinds.js';
@@ -18,8 +18,10 @@ export interface ThreadSetup<Setup> {
   readonly lanes: number;
   /** Module that a thread runs; it calls {@link serveThread}. */
   readonly entry: URL;
-  /** What a thread is told before its first task, when it is started. Plain data. */
+  /** What a thread is told before its first task, when it is started. Plain data, and {@link portsOf}. */
   setupOf(lane: number): Setup;
+  /** Ports that are in the set-up of a lane, whose thread has them from then on. */
+  portsOf?(lane: number): readonly MessagePort[];
   readonly log: LaneLog;
 }
 
@@ -47,7 +49,8 @@ export function createThreadRunner<M extends Kinds<M>, Setup, Update>(
   };
   const start = (lane: number) => {
     const thread = new Worker(setup.entry, { resourceLimits: THREAD_LIMITS });
-    thread.postMessage({ say: 'open', setup: setup.setupOf(lane) } satisfies Message);
+    const told = setup.setupOf(lane);
+    thread.postMessage({ say: 'open', setup: told } satisfies Message, [...(setup.portsOf?.(lane) ?? [])]);
     thread.on('error', (error: unknown) => died(messageOf(error), error));
     thread.on('exit', (code) => died(`exit code ${code}`));
     thread.on('messageerror', (error) => died(messageOf(error), error));

@@ -109,7 +109,7 @@ export function isResultOf<M extends Kinds<M>, K extends keyof M>(
 function broughtDown(kind: PropertyKey, subject = ''): ClfsError {
   return new ClfsError(
     'worker',
-    `${MOST_LOSSES} workers in a row have gone while they worked on ${subject === '' ? 'the same task' : subject} (a task of kind ${String(kind)}). Find out why they end (their logs, their memory), then go on with --new-session=false.`,
+    `${MOST_LOSSES} workers in a row have gone while they worked on ${subject === '' ? 'the same task' : subject} (a task of kind ${String(kind)}). Find out why they end (their logs, their memory), then begin again where it stopped.`,
   );
 }
 

@@ -1,17 +1,14 @@
-import type { Authorization } from '../container/azure/blob-service.js';
 import { redact } from '../container/azure/container-url.js';
 import { openContainer, type ParsedContainer, parseContainer, placeText } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';
-import { createInlineRunner } from '../engine/inline-runner.js';
-import { joinRunners } from '../engine/joined-runner.js';
-import type { LaneLog } from '../engine/lane.js';
-import type { Runner } from '../engine/runner.js';
-import { createThreadRunner } from '../engine/thread-runner.js';
+import { ClfsError } from '../error.js';
 import { GEOMETRY } from '../format/geometry.js';
 import { ObjectType } from '../format/ids.js';
 import { type Identity, openIdentity } from '../identity/identity.js';
-import { type JobLog, openJobLog } from '../log/job-log.js';
+import { requireServer, requireWorkers } from '../join/open-pool.js';
+import { openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
+import { identifyContainer } from '../namespace/identify-container.js';
 import { lookUp } from '../namespace/lookup.js';
 import { createDirectFinder, type ObjectFinder } from '../namespace/object-finder.js';
 import { indexContainer } from '../namespace/object-index.js';
@@ -20,15 +17,15 @@ import { ContainerReader, type ReaderOverlay } from '../namespace/reader.js';
 import { type SharedObjects, shareObjects } from '../namespace/shared-objects.js';
 import { checkOptions } from '../option-checks.js';
 import { joinPath } from '../paths/join-path.js';
-import { threadCount } from '../posix/descriptors.js';
 import { keepFreedMemory } from '../posix/malloc.js';
 import { type OpenSalvage, openSalvage } from '../salvage/open-salvage.js';
 import { removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
 import { systemClock } from '../time/clock.js';
 import { ALL } from './choice.js';
-import { identifyContainer } from './identify-container.js';
+import { endProbe } from './export-pool.js';
 import { ExportJobContext } from './job-context.js';
 import { claimState, createState, type ExportWish } from './open-export.js';
+import { DEFAULT_RETRY_WINDOW_MS, isOnlyRemote, openExportLanes } from './open-lanes.js';
 import { type OpenTarget, openTarget, reopenTarget } from './open-target.js';
 import { EXPORT_CHECKS, type ExportJobOptions, type ExportSummary } from './options.js';
 import { salvageRootName } from './salvage-root.js';
@@ -36,10 +33,7 @@ import { ExportSession } from './session.js';
 import type { ExportState } from './state/export-state.js';
 import { EXACT_NAMES } from './target/name-folding.js';
 import { fileNameOf, requireParent, type TargetPath, targetPath } from './target-path.js';
-import type { ExportConstants, ExportKinds } from './tasks/kinds.js';
-import { type ExportLaneSetup, openExportLane, type ThreadExportSetup } from './tasks/open-lane.js';
-
-const DEFAULT_RETRY_WINDOW_MS = 60_000;
+import type { ExportConstants } from './tasks/kinds.js';
 
 /**
  * Writes the tree of a container, or a part of it, or one file, to disk, as a job that can be gone on with.
@@ -52,8 +46,14 @@ const DEFAULT_RETRY_WINDOW_MS = 60_000;
  */
 export async function exportJob(options: ExportJobOptions): Promise<ExportSummary> {
   checkOptions('exportJob', options, EXPORT_CHECKS, ['container', 'target']);
+  if (options.salvage && options.workers)
+    throw new ClfsError('usage', 'What is salvaged is read where it was put together: it cannot be left to workers.');
   keepFreedMemory();
-  const { internals = {} } = options;
+  const { internals = {}, workers } = options;
+  if (workers && !internals.workers) {
+    requireWorkers(workers);
+    await requireServer(workers);
+  }
   const parsed: ParsedContainer = internals.container
     ? { place: { kind: 'local', directory: '/in-memory' }, query: '' }
     : parseContainer(options.container);
@@ -266,6 +266,7 @@ class ExportJob {
         sparse: record.sparse,
         choice: record.choice,
         isTree: record.isTree,
+        isShared: this.#options.workers !== undefined,
         isResumed: record.sessions > 0,
         temporaryPrefix: `.clfsload-${record.jobId}-`,
         geometry: internals.geometry ?? GEOMETRY,
@@ -278,7 +279,19 @@ class ExportJob {
         clock,
         onFailure: (...failure) => this.#options.onFailure?.(...failure),
       });
-      const { runner, traffic } = await this.#openRunner(constants, listing?.objects, target, log);
+      const { runner, pool, traffic, close } = await openExportLanes({
+        options: this.#options,
+        place: this.#parsed.place,
+        identity: this.#identity,
+        overlay: this.#salvaged?.overlay,
+        record,
+        constants,
+        objects: listing?.objects,
+        target,
+        log,
+      });
+      // A probe that a session has left which died is of no use to anybody.
+      if (pool || record.remoteLateMs !== undefined) context.beforeDirectories = () => endProbe(target, constants);
       const session = new ExportSession({
         options: this.#options,
         context,
@@ -286,10 +299,14 @@ class ExportJob {
         runner,
         traffic,
         signal,
+        workers: pool && (() => pool.workers.present.length),
+        onlyRemote: isOnlyRemote(this.#options),
         total: listing?.total ?? (file ? 1 : undefined),
         file,
       });
       const { status, error, progress, isSettled } = await session.run();
+      // A target that does not answer is not asked for anything more.
+      if (isSettled) close();
       const problemsFile = progress.failed > 0 ? directory.file('problems.txt') : undefined;
       const failures = state.failureGroups();
       return {
@@ -305,47 +322,6 @@ class ExportJob {
     } finally {
       log.close();
     }
-  }
-
-  async #openRunner(
-    constants: ExportConstants,
-    objects: ExportLaneSetup['objects'],
-    target: OpenTarget,
-    log: JobLog,
-  ): Promise<{ readonly runner: Runner<ExportKinds>; readonly traffic: readonly Traffic[] }> {
-    const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS } = this.#options;
-    const { authorization } = this.#identity;
-    // The salvaged tree is read where it was put together.
-    const threads = internals.container || this.#salvaged ? 0 : threadCount(this.#options.threads);
-    // Each lane has a description of its own, from the start: so each hears of what the system could not write.
-    const roots = Array.from({ length: threads + 1 }, () => target.openAgain());
-    // A lane's own, since the number of connections that it may have goes by the places in it.
-    const traffic = roots.map(() => new Traffic(1));
-    const setup: Omit<ExportLaneSetup, 'root' | 'traffic'> = {
-      place: this.#parsed.place,
-      constants,
-      retryWindowMs,
-      objects,
-      mounted: target.mounted,
-      lanes: threads + 1,
-      mayBlock: true,
-    };
-    const note: LaneLog = (text, detail) => log.write(detail ? 'INFO' : 'WARNING', text);
-    // Its thread carries the line of progress, and the stop.
-    const ownSetup = { ...setup, root: roots[threads], traffic: traffic[threads].memory, mayBlock: false };
-    const { container, clock, calls, laterCalls } = internals;
-    const ways = calls && { now: calls, later: laterCalls, mayBlock: laterCalls === undefined };
-    const parts = { container, clock, ways, overlay: this.#salvaged?.overlay, log: note };
-    const own = createInlineRunner(await openExportLane(ownSetup, authorization, parts));
-    if (threads === 0) return { runner: own, traffic };
-    const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
-      lanes: threads,
-      entry: new URL('./export-thread-entry.js', import.meta.url),
-      setupOf: (lane) => ({ ...setup, root: roots[lane], traffic: traffic[lane].memory, authorization }),
-      log: note,
-    });
-    this.#identity.onRenewed((renewed) => inThreads.update(renewed));
-    return { runner: joinRunners(own, inThreads), traffic };
   }
 }
 

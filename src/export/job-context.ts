@@ -3,6 +3,7 @@ import { joinPath } from '../paths/join-path.js';
 import { JobCensus } from '../state/job-census.js';
 import { escapePath } from '../text/escape-path.js';
 import type { Clock } from '../time/clock.js';
+import type { LateWrites } from './late-writes.js';
 import type { ExportState } from './state/export-state.js';
 import type { EntryProblem, ExportConstants } from './tasks/kinds.js';
 
@@ -31,6 +32,13 @@ export class ExportJobContext {
   failed = 0;
   /** Failures of the present session: what `--max-errors` counts. */
   sessionFailures = 0;
+  /** When what was given up can change nothing any more. */
+  late: LateWrites | undefined;
+  /** Called before directories get their attributes: nothing is made in the target's root after that. */
+  beforeDirectories: (() => void) | undefined;
+  #attempts = 0;
+  /** Lanes that may have gone because of something, by what that is: of what waits to be done again. */
+  readonly #losses = new Map<string, number>();
   readonly #onFailure: ExportJobContextParts['onFailure'];
   readonly #paths = new Map<number, Buffer>();
   #pathBytes = 0;
@@ -41,6 +49,23 @@ export class ExportJobContext {
     this.log = log;
     this.clock = clock;
     this.#onFailure = onFailure;
+  }
+
+  /** Names a try: never that of another one, of whatever session. */
+  nextAttempt(): string {
+    return `${this.state.record.sessions}.${++this.#attempts}`;
+  }
+
+  /** Lanes have gone with something that is going to be given again. @param what names it */
+  lost(what: string, losses: number): void {
+    this.#losses.set(what, losses);
+  }
+
+  /** How many lanes may have gone because of it; undefined: it was not lost. It is forgotten by that. */
+  takeLosses(what: string): number | undefined {
+    const losses = this.#losses.get(what);
+    this.#losses.delete(what);
+    return losses;
   }
 
   /** Path of a directory below the root. */

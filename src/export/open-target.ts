@@ -3,12 +3,14 @@ import { ClfsError, messageOf } from '../error.js';
 import {
   CURRENT_DIRECTORY,
   close,
+  type FileStatus,
   makeDirectory,
   Open,
   openAt,
   PosixError,
   readEntries,
   removeAt,
+  statFd,
   syncFileSystem,
 } from '../posix/libc.js';
 import { setModeOfPlace } from '../posix/libc-change.js';
@@ -33,6 +35,8 @@ export interface OpenTarget {
   readonly mounted: readonly Buffer[];
   /** Which names it takes for one. */
   probeNames(): NameFolding;
+  readonly descriptor: number;
+  readonly status: FileStatus;
   /** Opens it for a lane, by a description of its own, which is closed with the target. @throws ClfsError `usage` */
   openAgain(): number;
   /** Takes back what was made: for a job that was refused before it began. */
@@ -112,6 +116,8 @@ function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): OpenTa
     mark,
     mounted: mountedBelow(path),
     probeNames: () => probeNames(fd),
+    descriptor: fd,
+    status: statFd(fd),
     openAgain() {
       try {
         const again = openAt(fd, Buffer.from('.'), Open.readOnly | Open.directory);

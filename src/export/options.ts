@@ -1,7 +1,9 @@
 import type { Container } from '../container/container.js';
 import type { Geometry } from '../format/geometry.js';
 import type { IdentityOptions } from '../identity/identity.js';
+import type { WorkersWish } from '../join/open-pool.js';
 import { choiceOption, countOption, option } from '../option-checks.js';
+import type { OpenDriverLink } from '../remote/link.js';
 import type { SalvageCounts } from '../salvage/salvage.js';
 import type { FailureGroup } from '../state/failure-groups.js';
 import type { CommitHooks } from '../state/job-database.js';
@@ -50,6 +52,13 @@ export interface ExportJobOptions {
    * processors, at most 16, one after another while processors idle.
    */
   readonly threads?: number;
+  /** Lanes on other machines too: `clfsload worker`. With `threads: 0` they alone work. Default: none. */
+  readonly workers?: WorkersWish;
+  /**
+   * How long what a worker that has gone was about to write may still be written, in milliseconds: so long is waited
+   * before what it could hit. Default 235,000.
+   */
+  readonly lateArrivalMs?: number;
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
   readonly retryWindowMs?: number;
   /** How to be let in where the URL has no SAS. */
@@ -66,6 +75,14 @@ export interface ExportJobOptions {
   readonly onStart?: (snapshot: () => ExportProgress, statePath: string) => void;
   /** For tests of this program. */
   readonly internals?: ExportInternals;
+}
+
+/** What a machine that was frozen was about to write may be written when it goes on. */
+const LATE_MS = 235_000;
+
+/** How long what was lost may still be written. */
+export function lateArrivalOf({ lateArrivalMs = LATE_MS }: Pick<ExportJobOptions, 'lateArrivalMs'>): number {
+  return lateArrivalMs;
 }
 
 /** As many as `--threads` takes. */
@@ -85,6 +102,8 @@ export const EXPORT_CHECKS = {
   onSalvaging: option.call,
   maxErrors: countOption(),
   threads: countOption(MOST_THREADS),
+  workers: option.fields,
+  lateArrivalMs: option.amount,
   retryWindowMs: option.amount,
   identity: option.fields,
   signal: option.signal,
@@ -108,6 +127,8 @@ interface ExportInternals {
   readonly calls?: TargetCalls;
   /** The same for a slow target: that is what it is taken for, then. */
   readonly laterCalls?: LaterCalls;
+  /** Opens what carries messages to workers, in place of NATS. */
+  readonly workers?: OpenDriverLink;
 }
 
 /** Where an export stands. */
@@ -125,6 +146,8 @@ export interface ExportProgress {
   readonly bytes: number;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
+  /** Workers on other machines that are there; undefined where none can be. */
+  readonly workers: number | undefined;
   /** Entries done in the present session. */
   readonly sessionEntries: number;
   /** Milliseconds since the session began to write. */

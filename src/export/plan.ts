@@ -2,12 +2,14 @@ import type { Advance, Plan, Turn } from '../engine/work.js';
 import { ClfsError } from '../error.js';
 import { counted } from '../text/counted.js';
 import type { ExportJobContext } from './job-context.js';
+import { WorkStatus } from './state/schema.js';
 import type { ExportKinds } from './tasks/kinds.js';
 import { filesWork } from './work/files.js';
 import { LargeFilesUnderWay } from './work/large.js';
 import { linkedWork } from './work/linked.js';
 import { listWork } from './work/list.js';
 import { restoreWork } from './work/restore.js';
+import { sweepWork } from './work/sweep.js';
 
 /** Directories are read ahead until this many entries wait. */
 const BACKLOG_ENTRIES = 16384;
@@ -27,8 +29,11 @@ export class ExportPlan implements Plan<ExportKinds> {
   readonly #context: ExportJobContext;
   readonly #maxErrors: number;
   readonly #large: LargeFilesUnderWay;
-  #stage: 'scan' | 'links' | 'directories' = 'scan';
+  #stage: 'scan' | 'links' | 'sweep' | 'directories' = 'scan';
+  /** Groups of which the latest try was lost. */
+  #held: { readonly group: number; readonly untilMs: number }[] = [];
   #listings = 0;
+  readonly #sweeping = new Set<number>();
   /** Entries that wait; below 0 when it is to be counted anew. */
   #backlog = -1;
   #level: { readonly depth: number; parent: number; id: number } | undefined;
@@ -49,19 +54,31 @@ export class ExportPlan implements Plan<ExportKinds> {
     this.#large.next(turn);
     if (this.#stage === 'scan') this.#scan(turn);
     this.#files(turn);
+    this.#release();
     if (this.#stage === 'links') this.#linked(turn);
+    if (this.#stage === 'sweep') this.#sweep(turn);
     if (this.#stage === 'directories') this.#restore(turn);
   }
 
   advance(): Advance {
-    const { directories, links, large } = this.#context.state;
+    const { directories, links, large, leftovers } = this.#context.state;
+    // What the next stage does must not meet what workers that were given up still do.
+    if (this.#context.late?.mustWait()) return 'wait';
     if (this.#stage === 'scan') {
       if (directories.hasUnlisted()) throw new Error('Directories remain to be read, and nothing reads them.');
       this.#stage = 'links';
       return 'next';
     }
-    if (this.#stage === 'links' && links.hasPending()) return 'next';
+    if (this.#stage === 'links' && (links.hasPending() || this.#held.length > 0)) return 'next';
     if (large.list(0, 1).length > 0) throw new Error('Large files remain to be written, and nothing writes them.');
+    if (this.#stage === 'links') {
+      this.#stage = 'sweep';
+      return 'next';
+    }
+    if (this.#stage === 'sweep') {
+      if (leftovers.list(1).length > 0) throw new Error('Left-overs remain to be removed, and nothing removes them.');
+      this.#context.beforeDirectories?.();
+    }
     this.#stage = 'directories';
     const depth = directories.deepestOpen();
     if (depth === undefined) return 'end';
@@ -110,7 +127,29 @@ export class ExportPlan implements Plan<ExportKinds> {
     while (turn.room > 0) {
       const groups = this.#context.state.links.claim(GROUPS_A_CLAIM);
       if (groups.length === 0) return;
-      for (const group of groups) turn.give(linkedWork(this.#context, group));
+      for (const group of groups) turn.give(linkedWork(this.#context, group, this.#hold));
+    }
+  }
+
+  readonly #hold = (group: number) => {
+    this.#held.push({ group, untilMs: this.#context.late?.untilMs ?? 0 });
+  };
+
+  /** What was held back is to be given again. */
+  #release(): void {
+    const { late, state } = this.#context;
+    if (this.#held.length === 0) return;
+    const isOver = ({ untilMs }: { readonly untilMs: number }) => late === undefined || late.hasPassed(untilMs);
+    for (const { group } of this.#held.filter(isOver)) state.links.setStatus(group, WorkStatus.pending);
+    this.#held = this.#held.filter((each) => !isOver(each));
+  }
+
+  #sweep(turn: Turn<ExportKinds>): void {
+    for (const directory of this.#context.state.leftovers.list(Number.MAX_SAFE_INTEGER)) {
+      if (turn.room <= 0) return;
+      if (this.#sweeping.has(directory)) continue;
+      this.#sweeping.add(directory);
+      turn.give(sweepWork(this.#context, directory));
     }
   }
 

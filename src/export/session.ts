@@ -3,11 +3,13 @@ import { Engine } from '../engine/engine.js';
 import { atMost } from '../engine/report.js';
 import type { Runner } from '../engine/runner.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
+import { LEASE_MS } from '../join/open-pool.js';
 import { pathBelow, type ReportedFailure, writeFailureReports } from '../log/failure-reports.js';
 import type { StateDirectory } from '../state/state-directory.js';
 import { VERSION } from '../version.js';
 import type { ExportJobContext } from './job-context.js';
-import type { ExportJobOptions, ExportProgress, ExportStatus } from './options.js';
+import { LateWrites } from './late-writes.js';
+import { type ExportJobOptions, type ExportProgress, type ExportStatus, lateArrivalOf } from './options.js';
 import { ExportPlan } from './plan.js';
 import { retryFailures } from './retry-failures.js';
 import { sampleExport } from './sample-export.js';
@@ -30,6 +32,10 @@ export interface ExportSessionParts {
   /** Of each lane. */
   readonly traffic: readonly Traffic[];
   readonly signal: AbortSignal;
+  /** Workers on other machines that are there; undefined where none can be. */
+  readonly workers: (() => number) | undefined;
+  /** Leave all work to lanes elsewhere. */
+  readonly onlyRemote: boolean;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
   /** Name and handle of the one file; undefined for a tree. */
@@ -40,12 +46,17 @@ export interface ExportSessionParts {
 export class ExportSession {
   readonly #parts: ExportSessionParts;
   readonly #begunMs: number;
+  readonly #ofBeforeMs: number;
   #doneBefore = 0;
   #phase: 'Export' | 'Done' = 'Export';
+  #engine: Engine<ExportKinds> | undefined;
 
   constructor(parts: ExportSessionParts) {
     this.#parts = parts;
     this.#begunMs = parts.context.clock.monotonic();
+    const { remoteLateMs = 0 } = parts.context.state.record;
+    // It is not known when that process died: workers may just have heard of it.
+    this.#ofBeforeMs = remoteLateMs === 0 ? 0 : this.#begunMs + remoteLateMs;
   }
 
   /** Runs it. `isSettled`: nothing of it is under way any more. */
@@ -55,8 +66,15 @@ export class ExportSession {
     readonly progress: ExportProgress;
     readonly isSettled: boolean;
   }> {
-    const { options, context, runner, signal } = this.#parts;
+    const { options, context, runner, signal, onlyRemote } = this.#parts;
     const { state, log } = context;
+    context.late = new LateWrites({
+      clock: context.clock,
+      ofBeforeMs: this.#ofBeforeMs,
+      lostUntilMs: () => this.#engine?.uncertainUntilMs ?? 0,
+      wake: () => this.#engine?.wake(),
+      report: (text) => this.#say(text),
+    });
     const maxErrors = options.maxErrors ?? (options.salvage ? Number.POSITIVE_INFINITY : DEFAULT_MAX_ERRORS);
     let status: ExportStatus;
     let failure: unknown;
@@ -65,8 +83,10 @@ export class ExportSession {
       store: state,
       clock: context.clock,
       allLanes: options.threads !== undefined,
+      onlyRemote,
       cancelled: stopped,
     });
+    this.#engine = engine;
     try {
       this.#prepare();
       options.onStart?.(() => this.#progress(), this.#parts.directory.path);
@@ -85,6 +105,7 @@ export class ExportSession {
         `${status}: ${error instanceof ClfsError ? error.message : String((error as Error)?.stack ?? error)}`,
       );
     }
+    context.late.close();
     let isSettled = false;
     const closed = runner.close().then(() => {
       isSettled = !engine.abandoned;
@@ -96,7 +117,7 @@ export class ExportSession {
       this.#writeReports();
       this.#phase = 'Done';
       state.series.due();
-      state.transact(() => state.update({ finalStatus: status }));
+      state.transact(() => state.update({ finalStatus: status, remoteLateMs: this.#lateAfter() }));
     } catch (error) {
       failure ??= error;
       status = 'Failed';
@@ -132,7 +153,9 @@ export class ExportSession {
       `session ${sessions + 1} of export ${jobId}: ${container}, clfsload ${VERSION}, Node ${process.version}`,
     );
     const retried = state.transact(() => {
-      state.update({ sessions: sessions + 1, finalStatus: '', finished: false });
+      state.update({ sessions: sessions + 1, finalStatus: '', finished: false, remoteLateMs: this.#lateWhenKilled() });
+      // What was claimed may be what a worker elsewhere has, which goes on with it for a while.
+      if (this.#ofBeforeMs > 0 || context.constants.isShared) state.leftovers.addClaimed();
       state.reclaim();
       if (sessions > 0) {
         // To be opened the root may have lost its mode, and takes it again.
@@ -151,6 +174,21 @@ export class ExportSession {
     if (retried > 0) this.#say(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
   }
 
+  /** How long workers can still change something when the present session is killed. */
+  #lateWhenKilled(): number | undefined {
+    const { options, context } = this.#parts;
+    const own = options.workers ? (options.workers.leaseMs ?? LEASE_MS) + lateArrivalOf(options) : 0;
+    return Math.max(own, context.state.record.remoteLateMs ?? 0) || undefined;
+  }
+
+  /** The same after its end; undefined when nothing is under way any more. */
+  #lateAfter(): number | undefined {
+    const { context } = this.#parts;
+    const isSettled = this.#engine === undefined ? this.#ofBeforeMs === 0 : this.#engine.settled;
+    const isOver = isSettled && !context.late?.isOfBefore;
+    return isOver ? undefined : context.state.record.remoteLateMs;
+  }
+
   #done(): number {
     const { written, replaced, left } = this.#parts.context.state.counters;
     return written + replaced + left;
@@ -162,6 +200,7 @@ export class ExportSession {
       ...context.state.counters,
       failed: context.failed,
       total,
+      workers: this.#parts.workers?.(),
       sessionEntries: this.#done() - this.#doneBefore,
       elapsedMs: context.clock.monotonic() - this.#begunMs,
     };

@@ -1,28 +1,22 @@
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Authorization } from '../container/azure/blob-service.js';
 import { Lease } from '../container/lease.js';
 import { openContainer, parseContainer, placeText } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';
+import type { Kinds } from '../engine/kinds.js';
 import { createThreadRunner } from '../engine/thread-runner.js';
 import { ClfsError } from '../error.js';
 import { openIdentity } from '../identity/identity.js';
-import { sourcePath } from '../job/load-spec.js';
-import { requireOwnBucket } from '../load/bucket-object.js';
-import { openLz4 } from '../lz4/lz4.js';
 import type { MemberParts } from '../remote/member.js';
-import { openPosixSource } from '../source/posix-source.js';
-import { differenceFrom } from '../source/same-tree.js';
-import { SourceGauge } from '../source/source-gauge.js';
 import { systemClock } from '../time/clock.js';
-import { encoderOf } from '../worker/encoder.js';
-import { THREAD_ENTRY, type ThreadLaneSetup } from '../worker/open-lane.js';
-import type { RemoteLoadSetup } from '../worker/remote-setup.js';
-import type { LoadKinds } from '../worker/tasks.js';
-import { StuckSource } from './stuck-source.js';
+import type { AnyJobKind, JobHere, JobSetup } from './job-kind.js';
 import type { WorkerOptions } from './worker-options.js';
 
 /** What a member needs of its machine. To be closed: nothing is sent after that. */
-export interface MemberLanes
-  extends Pick<MemberParts<LoadKinds>, 'lease' | 'runner' | 'counters' | 'setCap' | 'stuck'> {
+export interface MemberLanes<M extends Kinds<M>>
+  extends Pick<MemberParts<M>, 'lease' | 'runner' | 'counters' | 'setCap' | 'stuck'> {
+  /** Has what lanes ask for answered by the driver. */
+  answerBy(ask: (what: unknown) => Promise<{ readonly answer: unknown } | undefined>): void;
   close(): Promise<void>;
 }
 
@@ -36,92 +30,98 @@ const FIRST_RETRY_WINDOW_MS = 15_000;
  *
  * @throws ClfsError with the reason why this worker cannot take part
  */
-export async function openMemberLanes(setup: RemoteLoadSetup, options: WorkerOptions): Promise<MemberLanes> {
-  const lz4 = openLz4();
-  const { constants, settings } = setup;
-  const encoder = encoderOf(constants.spec, lz4);
-  if (encoder !== setup.encoder)
-    throw new ClfsError(
-      'workers',
-      `it would build other bytes (${encoder}) than the driver (${setup.encoder}): run the same clfsload with the same LZ4 library everywhere.`,
-    );
-  const spec = options.source
-    ? { ...constants.spec, sourceHex: Buffer.from(options.source).toString('hex') }
-    : constants.spec;
-  const source = openPosixSource(sourcePath(spec));
-  const threads = options.threads;
+export async function openMemberLanes<M extends Kinds<M>>(
+  kind: AnyJobKind,
+  setup: JobSetup,
+  options: WorkerOptions,
+): Promise<MemberLanes<M>> {
+  const { threads } = options;
   const traffic = new Traffic(threads + 1);
   const lease = new Lease(threads);
+  let here: JobHere<unknown> | undefined;
   let identity: Awaited<ReturnType<typeof openIdentity>> | undefined;
   try {
-    const difference = differenceFrom(setup.source, source);
-    if (difference !== undefined) throw new ClfsError('source', `${difference}.`);
-    const given = options.container === undefined ? undefined : parseContainer(options.container);
-    const { place } = setup;
-    if (given && given.place.kind === 'azure' && placeText(given.place) !== placeText(place))
-      throw new ClfsError(
-        'container-other',
-        `The job is for the container ${placeText(place)}, not for ${placeText(given.place)}.`,
-      );
-    const parsed = { place: given?.place ?? place, query: given?.query ?? '' };
+    here = kind.open(setup, options, threads);
+    const parsed = containerOf(setup, options.container);
     identity = await openIdentity(parsed, { ...options.identity, onTrouble: options.report });
     const { authorization } = identity;
-    await requireContainer(setup, parsed.place, authorization, traffic);
-    const opened = identity;
-    const gauge = new SourceGauge(threads);
-    const stuckSource = new StuckSource(gauge, systemClock);
-    const runner = createThreadRunner<LoadKinds, ThreadLaneSetup, Authorization>({
+    await requireContainer(kind, setup, parsed.place, authorization, traffic);
+    const [job, opened] = [here, identity];
+    const ports: { readonly own: MessagePort; readonly lanes: MessagePort }[] = [];
+    const runner = createThreadRunner<M, unknown, Authorization>({
       lanes: threads,
-      entry: THREAD_ENTRY,
-      setupOf: (lane) => ({
-        place: parsed.place,
-        constants: { ...constants, spec },
-        settings,
-        lanes: threads,
-        root: source.descriptor,
-        gauge: gauge.memory,
-        gaugeSlot: lane,
-        mayBlock: true,
-        remote: { lease: lease.memory, lane, rootDevice: setup.source.device },
-        authorization,
-        traffic: traffic.memory,
-        slot: lane + 1,
-      }),
+      entry: kind.entry,
+      setupOf(lane) {
+        const { port1: own, port2: port } = new MessageChannel();
+        ports[lane] = { own, lanes: port };
+        serve(own);
+        const remote = { lease: lease.memory, lane };
+        const told = { place: parsed.place, authorization, lanes: threads, traffic: traffic.memory, slot: lane + 1 };
+        return job.laneOf({ ...told, remote, port });
+      },
+      portsOf: (lane) => [ports[lane].lanes],
       log: options.report,
     });
+    let ask: Parameters<MemberLanes<M>['answerBy']>[0] = async () => undefined;
+    const serve = (port: MessagePort) => {
+      let last: Promise<unknown> = Promise.resolve();
+      port.on('message', (what: unknown) => {
+        const answer = ask(what);
+        last = last.then(async () => {
+          const answered = await answer;
+          if (answered) port.postMessage(answered.answer);
+        });
+      });
+    };
     identity.onRenewed((renewed) => runner.update(renewed));
     return {
       lease,
       runner,
       counters: () => countersOf(traffic),
-      stuck: () => stuckSource.look() ?? stuckText(lease),
+      stuck: () => job.stuck?.() ?? stuckText(lease),
       setCap: (megabitsPerSecond) => {
         traffic.capMbps[0] = megabitsPerSecond;
+      },
+      answerBy(asked) {
+        ask = asked;
       },
       async close() {
         lease.end();
         await runner.close();
+        for (const port of ports) port?.own.close();
         opened.close();
-        source.close();
+        job.close();
       },
     };
   } catch (error) {
     identity?.close();
-    source.close();
+    here?.close();
     throw error;
   }
 }
 
+/** The container by the way that this worker has into it. @throws ClfsError */
+function containerOf({ place }: JobSetup, given: string | undefined): ReturnType<typeof parseContainer> {
+  const own = given === undefined ? undefined : parseContainer(given);
+  if (own && own.place.kind === 'azure' && placeText(own.place) !== placeText(place))
+    throw new ClfsError(
+      'container-other',
+      `The job is for the container ${placeText(place)}, not for ${placeText(own.place)}.`,
+    );
+  return { place: own?.place ?? place, query: own?.query ?? '' };
+}
+
 /** @throws ClfsError when this worker may not read the container, or it is another one */
 async function requireContainer(
-  { bucketUuid }: RemoteLoadSetup,
-  place: Parameters<typeof openContainer>[0],
+  kind: AnyJobKind,
+  setup: JobSetup,
+  place: JobSetup['place'],
   authorization: Authorization,
   traffic: Traffic,
 ): Promise<void> {
   const container = await openContainer(place, authorization, { retryWindowMs: FIRST_RETRY_WINDOW_MS, traffic });
   try {
-    if (bucketUuid !== undefined) await requireOwnBucket(container, openLz4(), bucketUuid, placeText(place));
+    await kind.requireContainer(setup, container);
   } finally {
     await container.close();
   }
@@ -130,10 +130,10 @@ async function requireContainer(
 function stuckText(lease: Lease): string | undefined {
   const silentMs = lease.silentMs(systemClock.monotonic());
   if (silentMs < STUCK_MS) return undefined;
-  return `a thread has not answered for ${Math.round(silentMs / 1000)} s (does the file system of the source, or of the container, answer?)`;
+  return `a thread has not answered for ${Math.round(silentMs / 1000)} s (do the file systems that it works on answer?)`;
 }
 
-function countersOf(traffic: Traffic): ReturnType<MemberLanes['counters']> {
+function countersOf(traffic: Traffic): ReturnType<MemberParts<never>['counters']> {
   const { requests, bytesSent, retries, throttled, waitingSince } = traffic.totals();
   return {
     requests,

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { LANE_UNITS } from '../engine/engine.js';
+import type { Kinds } from '../engine/kinds.js';
 import { messageOf } from '../error.js';
 import type { WorkerLink } from '../remote/link.js';
 import { Member } from '../remote/member.js';
@@ -7,8 +8,7 @@ import { type Candidate, decode, encode, PROTOCOL, WIRE_FORMAT } from '../remote
 import { readWelcome } from '../remote/read-messages.js';
 import type { Clock } from '../time/clock.js';
 import { VERSION } from '../version.js';
-import type { RemoteLoadSetup } from '../worker/remote-setup.js';
-import type { LoadKinds } from '../worker/tasks.js';
+import type { JobSetup } from './job-kind.js';
 import type { MemberLanes } from './member-lanes.js';
 
 const APPLY_MS = 2000;
@@ -20,7 +20,7 @@ const AFTER_TROUBLE_MS = 5000;
 const FAREWELLS = 3;
 
 /** What a worker serves jobs with. */
-export interface ServeParts {
+export interface ServeParts<M extends Kinds<M>> {
   readonly link: WorkerLink;
   readonly clock: Clock;
   /** Host and process, as people know it. */
@@ -31,11 +31,11 @@ export interface ServeParts {
   /** Told what happens, in sentences. */
   report(text: string): void;
   /** Opens what works for a job. @throws ClfsError with the reason why this worker cannot take part */
-  openLanes(setup: RemoteLoadSetup): Promise<MemberLanes>;
+  openLanes(setup: JobSetup): Promise<MemberLanes<M>>;
 }
 
 /** Takes part in the jobs of drivers, one after another, until `signal` is aborted; waits while there is none. */
-export async function serveJobs(parts: ServeParts): Promise<void> {
+export async function serveJobs<M extends Kinds<M>>(parts: ServeParts<M>): Promise<void> {
   const { link, clock, name, threads, signal, report, openLanes } = parts;
   const refusals = new Refusals(clock, report);
   const sleep = (delayMs: number) => clock.sleep(delayMs, signal);
@@ -57,9 +57,9 @@ export async function serveJobs(parts: ServeParts): Promise<void> {
       const question = encode({ say: 'leave', worker, reason, suspect });
       for (let tries = 0; tries < FAREWELLS; tries++) if (await link.ask(epoch, question, APPLY_MS)) return;
     };
-    let lanes: MemberLanes;
+    let lanes: MemberLanes<M>;
     try {
-      lanes = await openLanes(decode<RemoteLoadSetup>(Buffer.from(welcome.setup, 'base64')));
+      lanes = await openLanes(decode<JobSetup>(Buffer.from(welcome.setup, 'base64')));
     } catch (error) {
       refusals.add(epoch, `This worker cannot take part in job ${epoch}: ${messageOf(error)}`);
       await leave(messageOf(error), false);
@@ -68,7 +68,9 @@ export async function serveJobs(parts: ServeParts): Promise<void> {
     report(`Worker ${name}: takes part in job ${epoch}.`);
     const { leaseMs } = welcome;
     const facts = { link, clock, epoch, worker, leaseMs, laneUnits: LANE_UNITS, signal };
-    const end = await new Member<LoadKinds>({ ...facts, ...lanes }).run();
+    const member = new Member<M>({ ...facts, ...lanes });
+    lanes.answerBy((what) => member.ask(what));
+    const end = await member.run();
     // Whatever is under way ends with its thread.
     await lanes.close();
     report(`Worker ${name}: no more in job ${epoch}: ${end.text}.`);

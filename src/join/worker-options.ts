@@ -4,8 +4,10 @@ import type { IdentityOptions } from '../identity/identity.js';
 export interface WorkerOptions {
   /** Server by which it finds them: `nats://HOST:PORT` or `tls://HOST:PORT`, without credentials. */
   readonly join: string;
-  /** Where the source is on this machine. Default: where it is on the driver's. */
+  /** Where the source is on this machine, for jobs that have one. Default: where it is on the driver's. */
   readonly source?: Uint8Array;
+  /** The directory that an export writes to, on this machine. Default: where it is on the driver's. */
+  readonly target?: Uint8Array;
   /** The container with what lets this worker in, such as a SAS, or where it is on this machine. Default: as the job says. */
   readonly container?: string;
   readonly threads: number;

@@ -12,6 +12,7 @@ import { ClfsError } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
 import { GEOMETRY } from '../format/geometry.js';
 import type { LoadWish, RunSettings } from '../job/load-spec.js';
+import { requireServer, requireWorkers } from '../join/open-pool.js';
 import { type JobLog, openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { checkOptions } from '../option-checks.js';
@@ -33,7 +34,7 @@ import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { startEstimate } from './estimate.js';
 import { JobContext } from './job-context.js';
-import { openLoadWorkers, requireServer, requireWorkers } from './load-workers.js';
+import { openLoadWorkers } from './load-workers.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type OpenJob, resumeJob } from './open-job.js';
 import { LOAD_CHECKS, type LoadOptions, type LoadSummary } from './options.js';
@@ -69,10 +70,12 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     random: internals?.random,
     check(spec, settings) {
       requirePlaces({ spec, settings, options });
-      if (!internals?.workers) requireWorkers(settings);
+      const { workers, leaseMs } = settings;
+      if (workers && !internals?.workers) requireWorkers({ workers, leaseMs });
     },
     async open(spec, settings) {
-      if (!internals?.workers) await requireServer(settings);
+      const { workers } = settings;
+      if (workers && !internals?.workers) await requireServer({ workers });
       return openResources({ spec, settings, options, signal, log: (text, detail) => note(redact(text), detail) });
     },
   });

@@ -7,14 +7,14 @@ import type { Geometry } from '../format/geometry.js';
 import { createDirectFinder } from './object-finder.js';
 import { Pace } from './pace.js';
 import { ContainerReader, type ReaderOverlay } from './reader.js';
-import { openSharedObjects, type SharedObjects } from './shared-objects.js';
+import { type AskedObjects, openSharedObjects, type SharedObjects } from './shared-objects.js';
 
 /** What a lane reads; plain data that can be handed to a thread. */
 export interface LaneReading {
   readonly place: ContainerPlace;
   readonly retryWindowMs: number;
   /** The container's listing; undefined: each object is asked for. */
-  readonly objects: SharedObjects | undefined;
+  readonly objects: SharedObjects | AskedObjects | undefined;
 }
 
 /** By what a lane reads. */

@@ -1,5 +1,7 @@
+import type { MessagePort } from 'node:worker_threads';
 import { encodeObjectNameHashed, encodeObjectNameV1 } from '../format/names.js';
 import { SpilledSet } from '../spill/spilled-set.js';
+import { createAskedFinder } from './asked-finder.js';
 import { rankOf } from './indexed-ids.js';
 import type { ObjectBlob } from './object-blob.js';
 import type { ObjectFinder } from './object-finder.js';
@@ -27,6 +29,12 @@ const SLOTS_A_RECORD = 2;
 
 /** Objects that any thread can find; plain data. */
 export type SharedObjects = SharedTable | { readonly kind: 'file'; readonly records: SharedRecords };
+
+/** Objects that another machine finds, which is asked by a port. */
+export interface AskedObjects {
+  readonly kind: 'asked';
+  readonly port: MessagePort;
+}
 
 interface SharedTable {
   readonly kind: 'table';
@@ -91,8 +99,9 @@ class TableWriter {
   }
 }
 
-/** Finds objects in what {@link shareObjects} made, in whatever thread. */
-export function openSharedObjects(objects: SharedObjects): ObjectFinder {
+/** Finds objects in what {@link shareObjects} made, in whatever thread; or where they are. */
+export function openSharedObjects(objects: SharedObjects | AskedObjects): ObjectFinder {
+  if (objects.kind === 'asked') return createAskedFinder(objects.port);
   const find = objects.kind === 'file' ? finderInFile(objects.records) : finderInTable(objects);
   return { find: async (id) => find(id), idSet: () => new SpilledSet() };
 }

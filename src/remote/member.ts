@@ -105,6 +105,12 @@ export class Member<M extends Kinds<M>> {
     return end;
   }
 
+  /** Asks the driver for something that it knows. @returns undefined when all is over */
+  async ask(what: unknown): Promise<{ readonly answer: unknown } | undefined> {
+    const answer = await this.#insist({ say: 'ask', worker: this.#parts.worker, what });
+    return answer?.to === 'ask' ? answer : undefined;
+  }
+
   #now() {
     const { clock } = this.#parts;
     return { monotonicMs: clock.monotonic(), nowMs: clock.now() };

@@ -61,6 +61,11 @@ export type Question = { readonly worker: string } & (
     }
   | { readonly say: 'here'; readonly counters: WorkerCounters }
   | {
+      /** A lane asks for something that the driver knows; what it is, is between them. */
+      readonly say: 'ask';
+      readonly what: unknown;
+    }
+  | {
       /** It has come upon a ticket in the queue, and wants to do the task. */
       readonly say: 'take';
       readonly ticket: number;
@@ -92,6 +97,7 @@ export type Answer =
   /** The worker is none of the driver's (any more): what it does counts no more. */
   | { readonly to: 'nobody' }
   | { readonly to: 'begin' | 'leave' | 'tell' }
+  | { readonly to: 'ask'; readonly answer: unknown }
   | {
       readonly to: 'here';
       readonly wish: Wish;

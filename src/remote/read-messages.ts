@@ -57,6 +57,7 @@ const QUESTIONS: Readonly<Record<string, Shape>> = {
   begin: { worker: isId },
   leave: { worker: isId, reason: isReason, suspect: isFlag },
   here: { worker: isId, counters: isCounters },
+  ask: { worker: isId },
   take: { worker: isId, ticket: isCount, deliveries: isCount, piece: isCount },
   tell: {
     worker: isId,
@@ -74,6 +75,7 @@ const ANSWERS: Readonly<Record<string, Shape>> = {
   begin: {},
   leave: {},
   tell: {},
+  ask: {},
   here: { wish: isOneOf('work', 'stop', 'abandon'), queue: isName, capMbps: isAmount },
   take: { go: isFlag },
 };

@@ -14,6 +14,8 @@ export interface PoolParts<M extends Kinds<M>> extends Omit<WorkersParts, 'gone'
   readonly link: DriverLink;
   /** Brings what workers tell into the terms of this machine. */
   mend?(told: PartMessage<M> | ResultMessage<M>): void;
+  /** Answers what a lane elsewhere asks for; undefined: not at all. @throws what ends the job */
+  answer?(what: unknown): Promise<unknown>;
 }
 
 interface Ticket<M extends Kinds<M>> {
@@ -46,7 +48,8 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
   readonly workers: RemoteWorkers;
   readonly #link: DriverLink;
   readonly #clock: Clock;
-  readonly #mend: ((told: PartMessage<M> | ResultMessage<M>) => void) | undefined;
+  readonly #mend: PoolParts<M>['mend'];
+  readonly #answer: PoolParts<M>['answer'];
   readonly #tickets = new Map<number, Ticket<M>>();
   #events: RunnerEvents<M> | undefined;
   #wish: Wish = 'work';
@@ -54,10 +57,11 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
   /** Those who are answered once what they told is recorded. */
   #waiting: { readonly ticket: Ticket<M>; readonly number: number; answer(): void }[] = [];
 
-  constructor({ link, mend, ...parts }: PoolParts<M>) {
+  constructor({ link, mend, answer, ...parts }: PoolParts<M>) {
     this.#link = link;
     this.#clock = parts.clock;
     this.#mend = mend;
+    this.#answer = answer;
     this.workers = new RemoteWorkers({
       ...parts,
       changed: (lanes) => {
@@ -174,7 +178,8 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
         capMbps: this.workers.shareOf(worker),
       });
       this.workers.answered(worker);
-    } else if (question.say === 'take') this.#take(worker, question, answer);
+    } else if (question.say === 'ask') this.#asked(question.what, answer);
+    else if (question.say === 'take') this.#take(worker, question, answer);
     else this.#told(worker, question, answer);
   }
 
@@ -209,6 +214,13 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     ticket.pieces ??= new TaskInPieces(ticket.task, this.#link.longestBytes);
     const { pieces } = ticket;
     answer({ to: 'take', go: true, units: ticket.units, pieces: pieces.count, bytes: pieces.at(piece) });
+  }
+
+  #asked(what: unknown, answer: (value: Answer) => void): void {
+    this.#answer?.(what).then(
+      (found) => found !== undefined && answer({ to: 'ask', answer: found }),
+      (error: unknown) => this.#events?.failed(error),
+    );
   }
 
   /** Gives back what nobody has taken: where nobody is left to take it, the lanes of this process do it. */

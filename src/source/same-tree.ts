@@ -1,4 +1,4 @@
-import { isClfsError } from '../error.js';
+import { ClfsError, isClfsError } from '../error.js';
 import { quotePath } from '../text/escape-path.js';
 import { EVERYTHING, type Selection, type SelectionRule, selectionRules } from './selection.js';
 import type { SourceDirectory, SourceTree } from './source-tree.js';
@@ -61,6 +61,21 @@ export function evidenceOf(source: SourceTree, selection: Selection = EVERYTHING
     return { device, inode, bornNs, samples, mounts: mountsOf(source, selection) };
   } finally {
     root.close();
+  }
+}
+
+/**
+ * Makes sure that a tree is the one that somebody else has looked at, and can be read like that; else closes it.
+ *
+ * @throws ClfsError `source`
+ */
+export function requireSameTree(evidence: TreeEvidence, source: SourceTree): void {
+  try {
+    const difference = differenceFrom(evidence, source);
+    if (difference !== undefined) throw new ClfsError('source', `${difference}.`);
+  } catch (error) {
+    source.close();
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Authorization } from '../container/azure/blob-service.js';
-import { Lease, maySendBy } from '../container/lease.js';
+import { holdLease, type RemoteLane } from '../container/lease.js';
 import { type ContainerPlace, openContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';
 import type { Traffic } from '../container/traffic.js';
@@ -19,8 +19,6 @@ import type { JobConstants, LoadKinds } from './tasks.js';
 /** Module that a thread with a lane of a load runs. */
 export const THREAD_ENTRY = new URL('./thread-entry.js', import.meta.url);
 
-/** How often a lane that works for another machine shows that it is alive. */
-const ALIVE_MS = 500;
 /** How long a lane that is closed waits for what is under way: a call of the source may never end. */
 const LAST_CALLS_MS = 500;
 
@@ -42,15 +40,11 @@ export interface LaneSetup {
   /** Whether the thread may be held up by a source that does not answer. */
   readonly mayBlock: boolean;
   /** Set where the lane works for another machine. */
-  readonly remote?: RemoteLane;
+  readonly remote?: RemoteLoadLane;
 }
 
-/** What a lane needs that works for another machine. */
-interface RemoteLane {
-  /** Memory of the {@link Lease} by which it may send. */
-  readonly lease: SharedArrayBuffer;
-  /** Its place there. */
-  readonly lane: number;
+/** What a lane of a load needs that works for another machine. */
+interface RemoteLoadLane extends RemoteLane {
   /** Number of the device of the source's root on that machine. */
   readonly rootDevice: string;
 }
@@ -81,14 +75,7 @@ export async function openLoadLane(
   const { remote } = setup;
   // For a lane that works for another machine the rate is told later, and again and again.
   const rateLimit = remote || capMbps ? createRateLimit(capMbps ?? 0, traffic) : undefined;
-  const lease = remote && new Lease(remote.lease);
-  const maySend = lease && maySendBy(lease, systemClock);
-  if (remote) {
-    const showAlive = () => lease?.showAlive(remote.lane, systemClock.monotonic());
-    // Its first call may be the one that hangs.
-    showAlive();
-    setInterval(showAlive, ALIVE_MS).unref();
-  }
+  const maySend = remote && holdLease(remote);
   const service = {
     retryWindowMs,
     concurrency,

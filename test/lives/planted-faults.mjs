@@ -198,7 +198,7 @@ export const PLANTED_FAULTS = [
     name: 'workers: a put is sent without a look at the lease',
     lives: 'workers',
     file: 'src/container/lease.ts',
-    find: 'return () => lease.leftMs({ monotonicMs: clock.monotonic(), nowMs: clock.now() }) > 0;',
+    find: 'return () => lease.holds({ monotonicMs: clock.monotonic(), nowMs: clock.now() });',
     replace:
       'return () => lease.leftMs({ monotonicMs: clock.monotonic(), nowMs: clock.now() }) > Number.NEGATIVE_INFINITY;',
   },
@@ -262,7 +262,7 @@ export const PLANTED_FAULTS = [
   {
     name: 'workers: puts that they have given up are not waited for',
     lives: 'workers',
-    file: 'src/load/load-workers.ts',
+    file: 'src/join/open-pool.ts',
     find: 'if (counters.uncertainMs > 0)',
     replace: 'if (counters.uncertainMs < 0)',
   },

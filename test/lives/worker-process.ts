@@ -4,6 +4,7 @@ import { ClfsError } from '../../src/error.js';
 import type { MemberLanes } from '../../src/join/member-lanes.js';
 import { serveJobs } from '../../src/join/serve-jobs.js';
 import { requireOwnBucket } from '../../src/load/bucket-object.js';
+import type { RemoteLoadSetup } from '../../src/load/load-kind.js';
 import { openLz4 } from '../../src/lz4/lz4.js';
 import type { WorkerLink } from '../../src/remote/link.js';
 import { differenceFrom } from '../../src/source/same-tree.js';
@@ -11,7 +12,6 @@ import { withDevicesOf } from '../../src/source/shared-devices.js';
 import type { Clock } from '../../src/time/clock.js';
 import { createContext } from '../../src/worker/context.js';
 import { shareLoadLane } from '../../src/worker/open-lane.js';
-import type { RemoteLoadSetup } from '../../src/worker/remote-setup.js';
 import type { LoadKinds } from '../../src/worker/tasks.js';
 import { Caller, Killed } from './caller.js';
 import { Gate } from './gate.js';
@@ -57,14 +57,15 @@ export class WorkerProcess {
   /** Serves until it is told to end; never ends where it was killed. */
   run(): Promise<void> {
     const { link, report } = this.#parts;
-    return serveJobs({
+    return serveJobs<LoadKinds>({
       link: link(this.gate),
       clock: this.#clock,
       name: this.name,
       threads: 1,
       signal: this.#controller.signal,
       report,
-      openLanes: (setup) => this.#openLanes(setup),
+      // There are no other jobs.
+      openLanes: (setup) => this.#openLanes(setup as RemoteLoadSetup),
     });
   }
 
@@ -81,7 +82,7 @@ export class WorkerProcess {
     this.#parts.died(this);
   }
 
-  async #openLanes(setup: RemoteLoadSetup): Promise<MemberLanes> {
+  async #openLanes(setup: RemoteLoadSetup): Promise<MemberLanes<LoadKinds>> {
     const { around, moments, number } = this.#parts;
     const lease = new Lease(1);
     let closed = false;
@@ -120,6 +121,7 @@ export class WorkerProcess {
       }),
       setCap: () => undefined,
       stuck: () => undefined,
+      answerBy: () => undefined,
       // A thread ends at once, whatever it does; what it has sent goes on without it.
       async close() {
         lease.end();

@@ -1,4 +1,6 @@
 import type { Authorization } from '../../container/azure/blob-service.js';
+import { holdLease, type RemoteLane } from '../../container/lease.js';
+import { Traffic } from '../../container/traffic.js';
 import { createLane, type Lane } from '../../engine/lane.js';
 import { atMost } from '../../engine/report.js';
 import { ClfsError } from '../../error.js';
@@ -7,6 +9,7 @@ import { type LaneReading, openLaneReader } from '../../namespace/lane-reader.js
 import { descriptorPlaces } from '../../posix/descriptors.js';
 import { openPosixSource } from '../../source/posix-source.js';
 import { type Selection, selectFrom } from '../../source/selection.js';
+import { withDevicesOf } from '../../source/shared-devices.js';
 import { SourcePace } from '../../source/source-pace.js';
 import { systemClock } from '../../time/clock.js';
 import { expectSource } from '../source-expectation.js';
@@ -23,6 +26,8 @@ const MOST_OPEN_FILES = 48;
 export interface SourceSetup {
   readonly path: Uint8Array;
   readonly selection: Selection;
+  /** Descriptor of its root, which stays open; undefined: it is opened by its path. */
+  readonly root?: number;
 }
 
 /** What a lane needs to know before its first task; plain data that can be handed to a thread. */
@@ -34,6 +39,17 @@ export interface AuditLaneSetup extends LaneReading {
   readonly lanes: number;
   /** Whether the thread may be held up by a source that does not answer. */
   readonly mayBlock: boolean;
+  /** Memory of the `Traffic` that all lanes share, and the place of this one in it; undefined: nobody looks. */
+  readonly traffic?: SharedArrayBuffer;
+  readonly slot?: number;
+  /** Set where the lane works for another machine. */
+  readonly remote?: RemoteAuditLane;
+}
+
+/** What a lane needs that works for another machine. */
+interface RemoteAuditLane extends RemoteLane {
+  /** Number of the device of the source's root on that machine, if there is a source. */
+  readonly rootDevice: string | undefined;
 }
 
 /** What a lane in a thread is told beside. */
@@ -50,10 +66,16 @@ export interface ThreadAuditSetup extends AuditLaneSetup {
 export async function openAuditLane(setup: AuditLaneSetup, authorization: Authorization): Promise<Lane<AuditKinds>> {
   const { constants, source, lanes } = setup;
   const stop = new AbortController();
-  const tree = source && selectFrom(openPosixSource(source.path), source.selection);
+  const { remote } = setup;
+  // Nothing is changed: a lane whose lease has ended does no harm.
+  if (remote) holdLease(remote);
+  const posix = source && openPosixSource(source.path, source.root);
+  const named = posix && remote?.rootDevice !== undefined ? withDevicesOf(posix, remote.rootDevice) : posix;
+  const tree = source && named && selectFrom(named, source.selection);
   const pace = tree && new SourcePace({ source: tree, mayBlock: setup.mayBlock });
   const expectation = tree && expectSource(tree, descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }), pace);
-  const reading = { geometry: constants.geometry, lz4: openLz4(), signal: stop.signal };
+  const traffic = setup.traffic && new Traffic(setup.traffic, setup.slot ?? 0);
+  const reading = { geometry: constants.geometry, lz4: openLz4(), signal: stop.signal, traffic };
   const { reader, close } = await openLaneReader(setup, authorization, reading).catch((error) => {
     expectation?.close();
     throw error;

@@ -15,6 +15,8 @@ export interface ProgressFigures {
   /** Thousandths that are done, 0 to 999; undefined while that is not known. */
   readonly permille?: number;
   readonly failed?: number;
+  /** Workers on other machines that are there; undefined where none can be. */
+  readonly workers?: number;
   /** Requests that were repeated. */
   readonly retries?: number;
   /** Seconds for which the service has not answered; undefined while it does. */

@@ -58,7 +58,19 @@ function joined(parts: readonly Part[], level: 0 | 1 | 2, colour: boolean): { te
 }
 
 function partsOf(figures: ProgressFigures, rates: ProgressRates): readonly Part[] {
-  const { label, unit, done, total, bytes, bytesTotal, permille, failed = 0, retries = 0, waitingSeconds } = figures;
+  const {
+    label,
+    unit,
+    done,
+    total,
+    bytes,
+    bytesTotal,
+    permille,
+    failed = 0,
+    retries = 0,
+    waitingSeconds,
+    workers,
+  } = figures;
   const { entriesPerSecond, bytesPerSecond, secondsLeft } = rates;
   const parts: Part[] = [{ texts: [label, label, ''], goes: 9 }];
   if (permille !== undefined) {
@@ -88,6 +100,14 @@ function partsOf(figures: ProgressFigures, rates: ProgressRates): readonly Part[
   if (secondsLeft !== undefined) {
     const left = shortDuration(secondsLeft);
     parts.push({ texts: [`${durationText(secondsLeft)} left`, `${left} left`, left], goes: 1, style: 'cyan' });
+  }
+  if (workers !== undefined) {
+    const count = counted(workers, 'workers');
+    parts.push({
+      texts: [count, count, `${shortCount(workers)}w`],
+      goes: 8,
+      style: workers === 0 ? 'yellow' : undefined,
+    });
   }
   if (failed > 0) {
     const few = shortCount(failed);

@@ -15,7 +15,15 @@ import {
   parseExportChoice,
   wereCounted,
 } from '../../index.js';
-import { normalizeBooleans, normalizePage, parseBoolean, parseChoice, parseUint32, UsageError } from '../arguments.js';
+import {
+  normalizeBooleans,
+  normalizePage,
+  parseBoolean,
+  parseChoice,
+  parseDuration,
+  parseUint32,
+  UsageError,
+} from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 import { endingLines } from '../ending-text.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
@@ -31,6 +39,7 @@ import { toTar } from './tar-output.js';
 import {
   Exit,
   indexed,
+  type LaneFlags,
   listingProgress,
   pathArgument,
   pathVerbCommand,
@@ -42,23 +51,25 @@ import {
   type VerbIo,
   wantsJson,
   withReader,
+  workersOf,
+  workersOptions,
 } from './verb.js';
 
 const OVERWRITE = ['never', 'if-different', 'always'] as const;
 const PROGRESS_MS = 1000;
 
-interface Flags extends ServiceFlags {
+interface Flags extends ServiceFlags, LaneFlags {
   readonly overwrite: (typeof OVERWRITE)[number];
   readonly sparse?: boolean;
   readonly tar?: string;
   readonly statePath?: string;
   readonly newSession: boolean;
   readonly maxErrors?: number;
-  readonly threads?: number;
   readonly include: string;
   readonly excludePath: string;
   readonly excludePattern: string;
   readonly dryRun: boolean;
+  readonly lateArrival?: number;
   readonly salvage: boolean;
   readonly page?: string;
 }
@@ -103,6 +114,13 @@ export const exportVerb: Verb = {
       )
       .addOption(threadsOption('write'))
       .addOption(pageOption())
+      .addOption(workersOptions()[0])
+      .addOption(workersOptions()[1])
+      .option(
+        '--late-arrival <duration>',
+        'how long what a worker that has gone was about to write may still be written (default: 235s)',
+        parseDuration,
+      )
       .option('--include <string>', 'wildcards for names of files, of which only those are written: "*.csv;README"', '')
       .option('--exclude-path <string>', 'paths below PATH to leave out, with what is below them: "logs;cache/old"', '')
       .option('--exclude-pattern <string>', 'wildcards for names to leave out: "*.tmp;core.*"', '')
@@ -135,6 +153,7 @@ export const exportVerb: Verb = {
       throw new UsageError(
         '--new-session=false needs a --state-path; without one, an export that was interrupted is gone on with in any case',
       );
+    if (flags.dryRun && flags.workers) throw new UsageError('--workers is not there for --dry-run');
     const target = targetPath(command.args[command.args.length - 1]);
     return flags.dryRun ? runDry(command, flags, path, target, io) : runJob(command, flags, path, target, io);
   },
@@ -154,6 +173,8 @@ function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io
       choice: choiceOf(flags),
       maxErrors: flags.maxErrors,
       threads: flags.threads,
+      workers: workersOf(flags),
+      lateArrivalMs: flags.lateArrival,
       retryWindowMs: flags.retryWindow,
       identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: io.complain },
     },
@@ -227,9 +248,9 @@ function choiceOf({ include, excludePath, excludePattern }: Flags) {
   return parseExportChoice(include, excludePath, excludePattern);
 }
 
-function figuresOf({ written, replaced, left, failed, total, bytes }: ExportProgress): ProgressFigures {
+function figuresOf({ written, replaced, left, failed, total, bytes, workers }: ExportProgress): ProgressFigures {
   const done = written + replaced + left + failed;
-  return { label: 'Export', unit: 'entries', done, total, bytes, failed, permille: permilleOf(done, total) };
+  return { label: 'Export', unit: 'entries', done, total, bytes, failed, permille: permilleOf(done, total), workers };
 }
 
 function summaryFields({ status, progress, statePath, problemsFile, error, failures, salvage }: ExportSummary) {
@@ -324,6 +345,9 @@ const NOT_WITH_TAR = [
   'sparse',
   'maxErrors',
   'threads',
+  'workers',
+  'workerLease',
+  'lateArrival',
   'include',
   'excludePath',
   'excludePattern',

@@ -8,16 +8,26 @@ import {
   type FsckSummary,
   WITHOUT_ROOT,
 } from '../../index.js';
-import { normalizePage } from '../arguments.js';
+import { normalizePage, UsageError } from '../arguments.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { paged, pageOption } from '../job-page.js';
 import { showEntries } from './show-progress.js';
-import { Exit, indexed, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+import {
+  crewOptions,
+  Exit,
+  indexed,
+  type LaneFlags,
+  threadsOption,
+  type Verb,
+  verbCommand,
+  wantsJson,
+  withReader,
+  workersOptions,
+} from './verb.js';
 
-interface Flags {
+interface Flags extends LaneFlags {
   readonly content?: boolean;
   readonly strict?: boolean;
-  readonly threads?: number;
 }
 
 /** `fsck`: a container against itself. */
@@ -35,14 +45,20 @@ export const fsck: Verb = {
       .option('--content', 'read the segments of files too')
       .addOption(threadsOption('read, with --content'))
       .addOption(pageOption())
+      .addOption(workersOptions(', with --content')[0])
+      .addOption(workersOptions()[1])
       .option('--strict', 'exit with 1 for warnings too'),
-  run: paged((command, io) =>
-    withReader(command, command.args[0], io, async (open) => {
-      const { content = false, strict, threads } = command.opts<Flags>();
+  run: paged(async (command, io) => {
+    const flags = command.opts<Flags>();
+    const { content = false, strict } = flags;
+    const lanes = crewOptions(flags, io);
+    if (lanes.workers && !content)
+      throw new UsageError('--workers is there with --content: nothing else is handed to them');
+    return withReader(command, command.args[0], io, async (open) => {
       const json = wantsJson(command);
       const { reader, index, inodes } = await indexed(open, io);
       const pending: string[] = [];
-      const crew = content ? await open.crew(index, { threads }) : undefined;
+      const crew = content ? await open.crew(index, lanes) : undefined;
       try {
         const summary = await check(
           reader,
@@ -51,7 +67,7 @@ export const fsck: Verb = {
             content,
             crew,
             signal: io.signal,
-            onProgress: showEntries(io, 'Checking', inodes),
+            onProgress: showEntries(io, 'Checking', inodes, () => crew?.workers),
             drain: () => io.write(pending.splice(0).join('')),
           },
           (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
@@ -62,8 +78,8 @@ export const fsck: Verb = {
       } finally {
         await crew?.close();
       }
-    }),
-  ),
+    });
+  }),
 };
 
 function summaryText({ entries, objects, errors, warnings, withoutRoot }: FsckSummary): string {

@@ -1,13 +1,22 @@
 import { createManifest, escapeJson, escapePath, formatManifestEntry, messageOf, ObjectType } from '../../index.js';
-import { normalizePage } from '../arguments.js';
+import { normalizePage, UsageError } from '../arguments.js';
 import { paged, pageOption } from '../job-page.js';
 import { showEntries } from './show-progress.js';
-import { Exit, indexed, threadsOption, type Verb, verbCommand, withReader } from './verb.js';
+import {
+  crewOptions,
+  Exit,
+  indexed,
+  type LaneFlags,
+  threadsOption,
+  type Verb,
+  verbCommand,
+  withReader,
+  workersOptions,
+} from './verb.js';
 
-interface Flags {
+interface Flags extends LaneFlags {
   readonly hash?: boolean;
   readonly sha256sum?: boolean;
-  readonly threads?: number;
 }
 
 /** `manifest`: a container's tree as lines. */
@@ -25,35 +34,38 @@ export const manifest: Verb = {
       .option('--hash', 'with the SHA-256 of regular files')
       .addOption(threadsOption('read, with --hash or --sha256sum'))
       .addOption(pageOption())
+      .addOption(workersOptions(', with --hash or --sha256sum')[0])
+      .addOption(workersOptions()[1])
       .option('--sha256sum', 'lines for "sha256sum -c" in place of JSON'),
-  run: paged(
-    (command, io) =>
-      withReader(command, command.args[0], io, async (open) => {
-        const { hash: hashed, sha256sum, threads } = command.opts<Flags>();
-        const hash = hashed === true || sha256sum === true;
-        const { reader, index, inodes } = await indexed(open, io);
-        const crew = hash ? await open.crew(index, { threads }) : undefined;
-        const show = showEntries(io, 'Manifest', inodes);
-        let damaged = false;
-        let entries = 0;
-        try {
-          for await (const { entry, path, error } of createManifest(reader, { hash, crew })) {
-            io.signal.throwIfAborted();
-            show(++entries);
-            if (error) {
-              damaged = true;
-              io.complain(`${escapePath(path)}: ${messageOf(error)}`);
-            } else if (!sha256sum) await io.write(`${escapeJson(formatManifestEntry(entry))}\n`);
-            else if (entry.type === ObjectType.regular && entry.sha256)
-              await io.write(sumLine(entry.path, entry.sha256));
-          }
-        } finally {
-          await crew?.close();
+  run: paged(async (command, io) => {
+    const flags = command.opts<Flags>();
+    const { hash: hashed, sha256sum } = flags;
+    const hash = hashed === true || sha256sum === true;
+    const lanes = crewOptions(flags, io);
+    if (lanes.workers && !hash)
+      throw new UsageError('--workers is there with --hash or --sha256sum: nothing else is handed to them');
+    return withReader(command, command.args[0], io, async (open) => {
+      const { reader, index, inodes } = await indexed(open, io);
+      const crew = hash ? await open.crew(index, lanes) : undefined;
+      const show = showEntries(io, 'Manifest', inodes, () => crew?.workers);
+      let damaged = false;
+      let entries = 0;
+      try {
+        for await (const { entry, path, error } of createManifest(reader, { hash, crew })) {
+          io.signal.throwIfAborted();
+          show(++entries);
+          if (error) {
+            damaged = true;
+            io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+          } else if (!sha256sum) await io.write(`${escapeJson(formatManifestEntry(entry))}\n`);
+          else if (entry.type === ObjectType.regular && entry.sha256) await io.write(sumLine(entry.path, entry.sha256));
         }
-        return damaged ? Exit.unchecked : Exit.ok;
-      }),
-    false,
-  ),
+      } finally {
+        await crew?.close();
+      }
+      return damaged ? Exit.unchecked : Exit.ok;
+    });
+  }, false),
 };
 
 /** A backslash before the sum tells `sha256sum` that the name is escaped. */

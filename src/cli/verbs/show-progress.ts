@@ -10,12 +10,22 @@ interface ShowsProgress {
  *
  * @param label what is done, in a word
  * @param total entries in all; undefined where that is not known
+ * @param workers on other machines that are there; undefined where none can be
  */
 export function showEntries(
   io: ShowsProgress,
   label: string,
   total: number | undefined,
+  workers: () => number | undefined = () => undefined,
 ): (entries: number, bytes?: number) => void {
   return (done, bytes) =>
-    io.progress(() => ({ label, unit: 'entries', done, bytes, total, permille: permilleOf(done, total) }));
+    io.progress(() => ({
+      label,
+      unit: 'entries',
+      done,
+      bytes,
+      total,
+      permille: permilleOf(done, total),
+      workers: workers(),
+    }));
 }

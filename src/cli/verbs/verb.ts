@@ -2,6 +2,7 @@ import { Command, Option } from 'commander';
 import {
   ClfsError,
   type ContainerReader,
+  type CrewOptions,
   countInodes,
   encodeExactly,
   isClfsError,
@@ -12,8 +13,9 @@ import {
   type OpenSalvage,
   openReader,
   parseTreePath,
+  type WorkersWish,
 } from '../../index.js';
-import { parseChoice, parseDuration, parseThreads, strict } from '../arguments.js';
+import { parseChoice, parseDuration, parseThreads, strict, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 import type { ProgressFigures } from '../progress/figures.js';
 
@@ -149,6 +151,40 @@ export function threadsOption(does: string): Option {
     '--threads <uint32>',
     `threads that ${does}; 0: none beside the first (default: one a processor, at most 16)`,
   ).argParser(parseThreads);
+}
+
+/** Flags that say where work is done. */
+export interface LaneFlags {
+  readonly threads?: number;
+  readonly workers?: string;
+  /** In milliseconds. */
+  readonly workerLease?: number;
+}
+
+/** `--workers` and what belongs to it. @param only with which other flags they are there, if not always */
+export function workersOptions(only = ''): readonly Option[] {
+  return [
+    new Option(
+      '--workers <url>',
+      `server (NATS with JetStream) by which workers on other machines take part${only}, nats://HOST:4222 or tls://HOST:4222; with --threads=0 they alone work`,
+    ),
+    new Option(
+      '--worker-lease <duration>',
+      'how long a worker goes on without an answer, and its work waits for it (default: 30s)',
+    ).argParser(parseDuration),
+  ];
+}
+
+/** Where workers are, as the flags say; undefined: none, as for an empty text. @throws UsageError */
+export function workersOf({ workers, workerLease: leaseMs }: LaneFlags): WorkersWish | undefined {
+  if (workers) return { workers, leaseMs };
+  if (leaseMs !== undefined) throw new UsageError('--worker-lease is there with --workers');
+  return undefined;
+}
+
+/** How lanes are opened, as the flags say. @throws UsageError */
+export function crewOptions(flags: LaneFlags, io: VerbIo): Pick<CrewOptions, 'threads' | 'workers' | 'onWorkers'> {
+  return { threads: flags.threads, workers: workersOf(flags), onWorkers: io.complain };
 }
 
 /** Puts together what can be reached without a root, with progress. To be closed. */

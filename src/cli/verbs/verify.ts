@@ -18,15 +18,25 @@ import { localPath, presentPath } from '../local-path.js';
 import { shortBytes } from '../progress/quantities.js';
 import { openReportFile } from '../report-file.js';
 import { showEntries } from './show-progress.js';
-import { Exit, indexed, threadsOption, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
+import {
+  crewOptions,
+  Exit,
+  indexed,
+  type LaneFlags,
+  threadsOption,
+  type Verb,
+  verbCommand,
+  wantsJson,
+  withReader,
+  workersOptions,
+} from './verb.js';
 
-interface Flags {
+interface Flags extends LaneFlags {
   readonly manifest?: string;
   readonly content?: boolean;
   readonly sample?: number;
   readonly timeTolerance?: bigint;
   readonly report?: string;
-  readonly threads?: number;
   readonly excludePath: string;
   readonly excludePattern: string;
   readonly oneFileSystem?: boolean;
@@ -58,6 +68,8 @@ export const verify: Verb = {
       .option('--one-file-system', 'as the load: mount points below the source are empty')
       .addOption(threadsOption('compare'))
       .addOption(pageOption())
+      .addOption(workersOptions()[0])
+      .addOption(workersOptions()[1])
       .option('--report <file>', 'write a line for every entry to a file'),
   run: paged((command, io) => {
     const flags = command.opts<Flags>();
@@ -68,6 +80,7 @@ export const verify: Verb = {
           ? 'please pass two arguments: the source and the container'
           : 'please pass one argument with --manifest: the container',
       );
+    const lanes = crewOptions(flags, io);
     return withReader(command, command.args[wanted - 1], io, async (open) => {
       const source = flags.manifest === undefined ? sourceOf(command.args[0], flags) : undefined;
       const expectation = source
@@ -83,7 +96,7 @@ export const verify: Verb = {
           sample: flags.sample ?? 1,
           timeToleranceNs: flags.timeTolerance ?? 0n,
         };
-        crew = await open.crew(index, { threads: flags.threads, compare: constants, source });
+        crew = await open.crew(index, { ...lanes, compare: constants, source });
         const summary = await compare(
           expectation,
           reader,
@@ -91,7 +104,7 @@ export const verify: Verb = {
             ...constants,
             crew,
             signal: io.signal,
-            onProgress: showEntries(io, 'Comparing', inodes),
+            onProgress: showEntries(io, 'Comparing', inodes, () => crew?.workers),
             drain: () => (pending.length < LINES_AT_ONCE ? undefined : io.write(pending.splice(0).join(''))),
           },
           (line) => {

@@ -3,7 +3,7 @@ import { escapeText, redact, serveWorker } from '../../index.js';
 import { parseThreads, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 import { fieldsLine } from '../fields-line.js';
-import { presentPath } from '../local-path.js';
+import { presentPath, targetPath } from '../local-path.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 
 const EXAMPLES = `
@@ -20,11 +20,15 @@ export const worker: Verb = {
   command: () =>
     plainCommand(
       'worker',
-      'Take part in jobs that were started with --workers, on this machine or others: one after another, until it is told to end. It waits while there is no job. The first SIGTERM or SIGINT has it end when it has done what it has; a second one ends it at once.\n\nIt must see the same source, run as the same user and be let into the container by itself. Credentials of the server are taken from CLFSLOAD_NATS_CREDS (a file), CLFSLOAD_NATS_USER and CLFSLOAD_NATS_PASSWORD or CLFSLOAD_NATS_PASSWORD_FILE, or CLFSLOAD_NATS_TOKEN; certificates from the files CLFSLOAD_NATS_CA, CLFSLOAD_NATS_CERT and CLFSLOAD_NATS_KEY.',
+      'Take part in jobs that were started with --workers, on this machine or others: one after another, until it is told to end. It waits while there is no job. The first SIGTERM or SIGINT has it end when it has done what it has; a second one ends it at once.\n\nIt must see the same source, or for an export the same target, run as the same user and be let into the container by itself. Credentials of the server are taken from CLFSLOAD_NATS_CREDS (a file), CLFSLOAD_NATS_USER and CLFSLOAD_NATS_PASSWORD or CLFSLOAD_NATS_PASSWORD_FILE, or CLFSLOAD_NATS_TOKEN; certificates from the files CLFSLOAD_NATS_CA, CLFSLOAD_NATS_CERT and CLFSLOAD_NATS_KEY.',
       EXAMPLES,
     )
       .option('--join <url>', 'server of the jobs: nats://HOST:4222 or tls://HOST:4222 (required)')
       .option('--source <dir>', 'the source on this machine (default: where the job has it)')
+      .option(
+        '--target <dir>',
+        'the directory that an export writes to, on this machine (default: where the job has it)',
+      )
       .option(
         '--container <url>',
         'the container with the SAS of this worker, or its directory on this machine; env:NAME and @FILE take it from the environment or a file (default: as the job says)',
@@ -36,9 +40,10 @@ export const worker: Verb = {
         '',
       ),
   async run(command, io) {
-    const { join, source, container, threads, trustedMicrosoftSuffixes } = command.opts<{
+    const { join, source, target, container, threads, trustedMicrosoftSuffixes } = command.opts<{
       readonly join?: string;
       readonly source?: string;
+      readonly target?: string;
       readonly container?: string;
       readonly threads?: number;
       readonly trustedMicrosoftSuffixes: string;
@@ -49,6 +54,7 @@ export const worker: Verb = {
     await serveWorker({
       join,
       source: source === undefined ? undefined : presentPath(source),
+      target: target === undefined ? undefined : targetPath(target),
       container: container === undefined ? undefined : containerArgument(container),
       threads: threads ?? Math.min(MOST_THREADS, availableParallelism()),
       identity: { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain },

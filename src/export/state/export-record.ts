@@ -1,6 +1,6 @@
+import type { ContainerIdentity } from '../../namespace/identify-container.js';
 import type { RootPlace } from '../../source/source-place.js';
 import type { Choice } from '../choice.js';
-import type { ContainerIdentity } from '../identify-container.js';
 import type { Overwrite } from '../options.js';
 import type { NameFolding } from '../target/name-folding.js';
 
@@ -35,6 +35,11 @@ export interface ExportRecord extends ContainerIdentity {
   readonly sessions: number;
   /** Whether everything has been tried, and the directories have their attributes. */
   readonly finished: boolean;
+  /**
+   * How long workers elsewhere of the latest session, or of one before that did not settle, can still change something
+   * after its end, in milliseconds; missing where there are none.
+   */
+  readonly remoteLateMs?: number;
   /** Status of the latest session; empty while one runs. */
   readonly finalStatus: string;
 }

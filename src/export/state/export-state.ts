@@ -7,6 +7,7 @@ import { Directories } from './directories.js';
 import type { ExportRecord } from './export-record.js';
 import { Failures } from './failures.js';
 import { LargeFiles } from './large-files.js';
+import { Leftovers } from './leftovers.js';
 import { LinkGroups } from './link-groups.js';
 import { checkTables, createTables, DirectoryStatus, FailurePhase, migrate, WorkStatus } from './schema.js';
 
@@ -29,6 +30,7 @@ export class ExportState {
   readonly failures: Failures;
   /** The job's past: each transaction writes to it what is due. */
   readonly series: JobSeries;
+  readonly leftovers: Leftovers;
   readonly #db: Database;
   readonly #hooks: CommitHooks;
   readonly #setRecord: Statement;
@@ -45,6 +47,7 @@ export class ExportState {
     this.large = new LargeFiles(db);
     this.failures = new Failures(db);
     this.series = new JobSeries(db);
+    this.leftovers = new Leftovers(db);
     this.#setRecord = new Statement(db, 'UPDATE job SET record = ?');
     this.#setCounters = new Statement(
       db,

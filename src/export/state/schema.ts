@@ -5,7 +5,7 @@ import { SERIES_TABLES } from '../../state/job-series.js';
 import { migrateBy } from '../../state/migrations.js';
 
 /** Version of the tables that this program works with. */
-const SCHEMA_VERSION = 2;
+const SCHEMA_VERSION = 3;
 
 /** Life of a directory. */
 export const DirectoryStatus = {
@@ -38,6 +38,8 @@ export const FailurePhase = {
 /** The directory that is exported, or the one that a file goes to. */
 export const ROOT_DIRECTORY = 1;
 
+const LEFTOVER = 'CREATE TABLE leftover (directory INTEGER PRIMARY KEY) STRICT;';
+
 /**
  * The tables. Numbers of directories and large files are never given again: temporary names and what is kept at hand go
  * by them.
@@ -48,6 +50,7 @@ export const ROOT_DIRECTORY = 1;
  * chunk      entries of one directory that go to a lane together; gone when all of them are settled
  * link_group a file with several names, `origin_…` one that was written whole; `link` its names that are to be dealt with
  * large      a file that is written in parts; `inode` of the temporary file (null: there is none), `done` its ranges
+ * leftover   a directory in which tries of workers that were given up may have left temporary files
  * failure    an entry that failed, in the latest attempt; without a handle when it is the name that is wrong, which no attempt mends
  * series     the job's past, and `pulse` where it stood last: for people
  */
@@ -73,7 +76,7 @@ CREATE TABLE large (id INTEGER PRIMARY KEY AUTOINCREMENT, link_group INTEGER, di
 CREATE TABLE failure (id INTEGER PRIMARY KEY, directory INTEGER NOT NULL, name BLOB NOT NULL, handle BLOB NOT NULL, reason TEXT NOT NULL,
   message TEXT NOT NULL, attempts INTEGER NOT NULL, time_ms INTEGER NOT NULL, phase INTEGER NOT NULL) STRICT;
 CREATE UNIQUE INDEX failure_entry ON failure (directory, name, handle);
-${SERIES_TABLES}`;
+${SERIES_TABLES}${LEFTOVER}`;
 
 /** Makes the tables in an empty database, and what `fill` puts into them: all of it or, after a crash, nothing. */
 export function createTables(database: Database, fill: () => void): void {
@@ -93,7 +96,11 @@ export function migrate(database: Database): void {
   migrateBy(STEPS, database);
 }
 
-/** What brings a state of a version to the next one. From 1: the job's past, of which nothing was known. */
+/**
+ * What brings a state of a version to the next one. From 1: the job's past, of which nothing was known; from 2: what workers
+ * may have left, before there were any.
+ */
 const STEPS: ReadonlyMap<number, (database: Database) => void> = new Map([
   [1, (database: Database) => database.exec(SERIES_TABLES)],
+  [2, (database: Database) => database.exec(LEFTOVER)],
 ]);

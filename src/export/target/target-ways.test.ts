@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { PosixError } from '../../posix/libc.js';
+import { Open, PosixError } from '../../posix/libc.js';
 import { type LaterCalls, SYSTEM_CALLS, type TargetCalls } from './target-calls.js';
 import { TargetTree } from './target-tree.js';
 import { TargetWays } from './target-ways.js';
@@ -116,4 +116,25 @@ it('what ends while a sync runs is in the next one', async () => {
   syncs[1]();
   await Promise.all([second, third]);
   expect(syncs).toHaveLength(2);
+});
+
+it.each([false, true])('changes nothing any more when that is not allowed; made later: %s', async (isSlow) => {
+  const { now, later, made } = callsOf({ ms: 0 });
+  let allowed = true;
+  const changed: string[] = [];
+  const ways = new TargetWays({
+    now: { ...now, lookAt: () => undefined },
+    later: { ...later, lookAt: async () => undefined },
+    isSlow,
+    mayChange: () => allowed,
+    changing: () => changed.push('changing'),
+  });
+  await ways.calls.makeDirectory(1, NAME, 0);
+  allowed = false;
+  const before = [made.now, made.later];
+  await expect((async () => ways.calls.makeDirectory(1, NAME, 0))()).rejects.toMatchObject({ code: 'cancelled' });
+  await expect((async () => ways.calls.openAt(1, NAME, Open.create))()).rejects.toMatchObject({ code: 'cancelled' });
+  expect([made.now, made.later]).toEqual(before);
+  expect(await ways.calls.lookAt(1, NAME)).toBe(undefined);
+  expect(changed.length).toBeGreaterThan(0);
 });

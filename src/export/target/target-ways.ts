@@ -40,6 +40,8 @@ export interface WaysParts {
   readonly isSlow?: boolean;
   /** Whether a call may be made at once, and hold the thread up. Default true; else the target is slow for good. */
   readonly mayBlock?: boolean;
+  /** Whether something may be changed, asked right before each time; undefined: always. */
+  mayChange?(): boolean;
   /** Told before and behind each call that changes something. */
   changing(): void;
   /** Told, in a sentence, of the way: when it is not the usual one from the start, and when it was changed. */
@@ -85,7 +87,7 @@ export class TargetWays {
   }
 
   #either(key: Key): Call {
-    const { now, changing } = this.#parts;
+    const { now } = this.#parts;
     const call = now[key] as Call;
     const isChange = (CHANGES as readonly Key[]).includes(key);
     const directoryAt = NAMING[key];
@@ -94,7 +96,7 @@ export class TargetWays {
         const isCreate = ((how[2] as number) & Open.create) !== 0;
         if (this.#isSlow) return this.#later(key, how, isCreate, isCreate ? (how[0] as number) : undefined);
         if (!isCreate) return call(...how);
-        changing();
+        this.#change();
         return this.#timed(call, how);
       };
     // It takes long on any disk, and nothing else need wait for it.
@@ -102,9 +104,16 @@ export class TargetWays {
     return (...how) => {
       if (this.#isSlow || isLong)
         return this.#later(key, how, isChange, directoryAt === undefined ? undefined : (how[directoryAt] as number));
-      if (isChange) changing();
+      if (isChange) this.#change();
       return directoryAt === undefined ? call(...how) : this.#timed(call, how);
     };
+  }
+
+  /** Something is about to be changed. @throws ClfsError `cancelled` when it must not be */
+  #change(): void {
+    const { mayChange, changing } = this.#parts;
+    if (mayChange?.() === false) throw new ClfsError('cancelled', 'The export goes on without this worker.');
+    changing();
   }
 
   #timed(call: Call, how: unknown[]): unknown {
@@ -125,7 +134,7 @@ export class TargetWays {
     try {
       if (this.#abandoned) throw new ClfsError('cancelled', 'The export was stopped.');
       // What is to be made durable is noted before, and behind: a sync that ends in between holds nothing of it.
-      if (isChange) changing();
+      if (isChange) this.#change();
       return await (later[key] as Call)(...how);
     } finally {
       if (isChange) changing();

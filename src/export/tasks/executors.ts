@@ -6,6 +6,7 @@ import { beginLarge, endLarge, writeRange } from './large.js';
 import { writeLinked } from './linked.js';
 import { listDirectory } from './list.js';
 import { restoreDirectories } from './restore.js';
+import { sweepDirectory } from './sweep.js';
 
 /**
  * What a lane of an export does. What is wrong with an entry is in the result, and so is what ended a task that had
@@ -22,4 +23,5 @@ export const EXPORT_EXECUTORS: Executors<ExportKinds, ExportContext> = {
   range: writeRange,
   endLarge,
   restore: restoreDirectories,
+  sweep: sweepDirectory,
 };

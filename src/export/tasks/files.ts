@@ -147,8 +147,9 @@ class ChunkInProgress {
 
   async #write(place: EntryPlace, entry: ExportEntry): Promise<void> {
     const { isListed, inodeBudget, reader, constants, target } = this.#context;
-    // First of all: what a session that died has left goes, too, when the container lacks what is to take its place.
-    if (constants.isResumed) await target.removeTemporary(place.at, this.#temporary(entry.name));
+    // First of all: what a session that died has left goes, too, when the container lacks what is to take its place. Where
+    // others write too each try has a name of its own.
+    if (constants.isResumed && !constants.isShared) await target.removeTemporary(place.at, this.#temporary(entry.name));
     const blob = isListed ? await reader.finder.find(entry.handle) : undefined;
     const giveBack = await inodeBudget.take(blob?.sizeBytes ?? 0);
     try {
@@ -178,10 +179,14 @@ class ChunkInProgress {
     }
   }
 
-  /** The same for an entry whichever chunk it is in: what a try left, the next one finds. */
+  /**
+   * The same for an entry whichever chunk it is in: what a try left, the next one finds. Where other machines write too,
+   * one for each try: a worker that was given up and goes on hits nothing but its own.
+   */
   #temporary(name: Buffer): Buffer {
-    const { temporaryPrefix } = this.#context.constants;
-    return Buffer.from(`${temporaryPrefix}e${createHash('sha256').update(name).digest('hex')}`);
+    const { temporaryPrefix, isShared } = this.#context.constants;
+    const own = isShared ? `-${this.#task.attempt}` : '';
+    return Buffer.from(`${temporaryPrefix}e${createHash('sha256').update(name).digest('hex')}${own}`);
   }
 
   /** One flush makes durable what is whole, which is told, and what was made, which is made whole. */

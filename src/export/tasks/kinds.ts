@@ -14,6 +14,11 @@ export interface ExportConstants {
   readonly choice: Choice;
   /** Whether a tree is written, or one file, of which it is of no account how many names it has. */
   readonly isTree: boolean;
+  /**
+   * Whether lanes on other machines write too. One that was given up may go on later: what it does then must hit nothing
+   * that another try has made, so each try has temporary names of its own, and gives a name only to what is whole.
+   */
+  readonly isShared: boolean;
   /** Whether an earlier session may have left temporary files. */
   readonly isResumed: boolean;
   /** Beginning of the job's temporary names; nobody else has it. */
@@ -92,6 +97,8 @@ export interface FilesTask {
   readonly entries: Uint8Array;
   /** Bits of the entries that are settled. */
   readonly settled: Uint8Array;
+  /** Names the try: never that of another one. */
+  readonly attempt: string;
 }
 
 export interface FilesPart extends DoneCounts {
@@ -122,6 +129,8 @@ export interface LinkedTask {
   readonly origin: (TargetName & { readonly inode: bigint }) | undefined;
   /** Whether these are the last names: its temporary file goes. */
   readonly last: boolean;
+  /** Whether it was tried before: what that has left is removed. */
+  readonly again: boolean;
 }
 
 export interface LinkedResult {
@@ -210,6 +219,15 @@ export interface RestoreResult {
   readonly broken: Breakage | undefined;
 }
 
+/** Removes the job's temporary files from a directory. */
+export interface SweepTask {
+  readonly path: Uint8Array;
+}
+
+export interface SweepResult {
+  readonly broken: Breakage | undefined;
+}
+
 /** The kinds of work of an export. */
 export interface ExportKinds {
   readonly list: Kind<ListTask, ListResult, ListPart>;
@@ -219,4 +237,5 @@ export interface ExportKinds {
   readonly range: Kind<RangeTask, RangeResult, RangePart>;
   readonly endLarge: Kind<EndLargeTask, EndLargeResult>;
   readonly restore: Kind<RestoreTask, RestoreResult>;
+  readonly sweep: Kind<SweepTask, SweepResult>;
 }

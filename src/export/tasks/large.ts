@@ -1,6 +1,7 @@
 import { errorOf } from '../../engine/breakage.js';
 import type { PartSink } from '../../engine/kinds.js';
 import { REPORT_MS } from '../../engine/report.js';
+import type { Attributes } from '../../format/attributes.js';
 import { fileBlockCount } from '../../format/geometry.js';
 import { fileSize, requireSegments } from '../../namespace/content.js';
 import { joinPath } from '../../paths/join-path.js';
@@ -20,7 +21,7 @@ import type {
   RangeTask,
 } from './kinds.js';
 import { ChangedByHand, exportBreakage, problemOf, stopped } from './problem.js';
-import { nameNew, staysAsItIs } from './write-entry.js';
+import { isWhole, nameNew, staysAsItIs } from './write-entry.js';
 
 const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
 const WRITE_FLAGS = Open.writeOnly | Open.noFollow | Open.nonBlock;
@@ -122,6 +123,8 @@ export async function endLarge(
     const found = await largeInode(context, file.handle);
     const { attributes } = found.inode;
     return await inPlace(context, file, async (at): Promise<EndLargeResult> => {
+      if (name !== undefined && (await isNamed(context, at, file, { name, inode, attributes })))
+        return { outcome: 'written' };
       const fd = await openWritten(context, at, file, inode);
       let open = true;
       try {
@@ -151,6 +154,24 @@ export async function endLarge(
   } catch (error) {
     return { outcome: problemOf(shown(file), error) };
   }
+}
+
+/** Whether a try that was not heard of to its end has given the file its name. @throws PosixError */
+async function isNamed(
+  { target, constants }: ExportContext,
+  at: number,
+  { temporary }: LargeFile,
+  {
+    name,
+    inode,
+    attributes,
+  }: { readonly name: Uint8Array; readonly inode: bigint | undefined; readonly attributes: Attributes },
+): Promise<boolean> {
+  if (!constants.isShared || (await target.look(at, temporary))) return false;
+  const there = await target.look(at, name);
+  if (there === undefined || there.inode !== inode || !isWhole(there, attributes)) return false;
+  await target.flush();
+  return true;
 }
 
 /** @throws ClfsError `target` when it cannot be removed for good: it would be left for ever */

@@ -175,7 +175,7 @@ class GroupInProgress {
     try {
       const at = await target.enter(path);
       try {
-        if (this.#context.constants.isResumed) await target.removeTemporary(at, this.#temporary);
+        if (this.#context.constants.isResumed || this.#task.again) await target.removeTemporary(at, this.#temporary);
         const there = await target.look(at, name);
         if (this.#linkTo) {
           if (there?.inode === this.#linkTo.inode && there.device === this.#linkTo.device)

@@ -1,5 +1,6 @@
 import type { Authorization } from '../../container/azure/blob-service.js';
 import type { Container } from '../../container/container.js';
+import { holdLease, type RemoteLane } from '../../container/lease.js';
 import { Traffic } from '../../container/traffic.js';
 import { createLane, type Lane, type LaneLog } from '../../engine/lane.js';
 import { openLz4 } from '../../lz4/lz4.js';
@@ -24,8 +25,11 @@ export interface ExportLaneSetup extends LaneReading {
   readonly lanes: number;
   /** Whether the thread may be held up by a target that does not answer. */
   readonly mayBlock: boolean;
-  /** Counts the lane's requests. */
+  /** Memory of a `Traffic` that counts its requests, and its place in it; default: the only one. */
   readonly traffic: SharedArrayBuffer;
+  readonly slot?: number;
+  /** Set where the lane works for another machine. */
+  readonly remote?: RemoteLane;
 }
 
 /** What a lane in a thread is told beside. */
@@ -56,7 +60,8 @@ export async function openExportLane(
   authorization: Authorization,
   parts: LaneParts = {},
 ): Promise<Lane<ExportKinds>> {
-  const { constants, objects, root, mounted, lanes, mayBlock, traffic } = setup;
+  const { constants, objects, root, mounted, lanes, mayBlock, traffic, slot = 0, remote } = setup;
+  const mayChange = remote && holdLease(remote);
   const { container, overlay, log } = parts;
   const reading = {
     geometry: constants.geometry,
@@ -64,7 +69,7 @@ export async function openExportLane(
     container,
     overlay,
     onRetry: log,
-    traffic: new Traffic(traffic, 0),
+    traffic: new Traffic(traffic, slot),
   };
   const { reader, close } = await openLaneReader(setup, authorization, reading);
   const isRemote = isRemoteFileSystem(root);
@@ -77,6 +82,7 @@ export async function openExportLane(
       later: SYSTEM_CALLS_LATER,
       isSlow: isRemote,
       mayBlock: mayBlock || !isRemote,
+      mayChange,
       onWay: (text) => log?.(text, true),
     },
     root,

@@ -79,8 +79,8 @@ export interface Made {
  * Makes an entry that is no directory; it is whole when {@link finishEntry} has followed on a flush.
  *
  * What tells a whole file comes last, so that one that was interrupted, be it by a power cut, is known and written again:
- * its times; or, where something is there, which stays until then, or where nothing that is there is touched, its name,
- * until which it has the temporary one.
+ * its times; or, where something is there, which stays until then, or where nothing that is there is touched, or where
+ * other machines write too, its name, until which it has the temporary one.
  *
  * @returns undefined when what is there stays as it is
  * @throws PosixError; ClfsError as `readContent` does
@@ -99,7 +99,7 @@ export async function makeEntry(
     const bytes = await createEntry(context, place, name, found);
     return { place, name, attributes, replaces: false, temporary: undefined, bytes };
   };
-  const isNamedAtOnce = constants.overwrite !== 'never';
+  const isNamedAtOnce = constants.overwrite !== 'never' && !constants.isShared;
   if (place.isFresh && isNamedAtOnce) {
     try {
       return await anew();
@@ -123,7 +123,7 @@ export async function finishEntry(context: ExportContext, made: Made): Promise<W
   const { place, name, temporary, attributes, replaces, bytes } = made;
   const { at } = place;
   if (temporary === undefined) await giveTimes(context, at, name, attributes);
-  else if (replaces) await rename(context, at, temporary, name);
+  else if (replaces || context.constants.overwrite !== 'never') await rename(context, at, temporary, name);
   else if (!(await nameNew(context, at, temporary, name))) return { outcome: 'left', bytes: 0 };
   return { outcome: replaces ? 'replaced' : 'written', bytes };
 }

@@ -1,6 +1,7 @@
 import { BitSet } from '../../books/bit-set.js';
 import { errorOf } from '../../engine/breakage.js';
 import type { Work } from '../../engine/work.js';
+import { quotePath } from '../../text/escape-path.js';
 import type { ExportJobContext } from '../job-context.js';
 import type { ChunkRecord } from '../state/chunks.js';
 import type { ExportKinds, FilesPart, FilesResult } from '../tasks/kinds.js';
@@ -11,8 +12,15 @@ import { work } from './work.js';
 export function filesWork(context: ExportJobContext, chunk: ChunkRecord): Work<ExportKinds> {
   const { id, directory, count, entries } = chunk;
   const settled = new BitSet(count, chunk.settled.bytes);
+  const key = `files ${id}`;
   return work('files', {
-    task: { path: context.path(directory), count, entries, settled: chunk.settled.bytes },
+    task: {
+      path: context.path(directory),
+      count,
+      entries,
+      settled: chunk.settled.bytes,
+      attempt: context.nextAttempt(),
+    },
     units: count + 1,
     part(part) {
       recordDone(context, directory, settled, part);
@@ -28,7 +36,14 @@ export function filesWork(context: ExportJobContext, chunk: ChunkRecord): Work<E
       }
       if (result.broken) turn.stop(errorOf(result.broken));
     },
-    lost: () => context.state.chunks.release(id),
+    losses: context.takeLosses(key),
+    lost(_turn, losses) {
+      context.lost(key, losses);
+      // It is tried again at once, under other names: those of this try are removed in the end.
+      context.state.leftovers.add(directory);
+      context.state.chunks.release(id);
+    },
+    subject: () => `entries of ${quotePath(context.path(directory))}`,
   });
 }
 

@@ -1,6 +1,7 @@
 import { errorOf } from '../../engine/breakage.js';
 import type { Turn, Work } from '../../engine/work.js';
 import { ObjectType } from '../../format/ids.js';
+import { quotePath } from '../../text/escape-path.js';
 import { addRange, type BlockRange, blockCount, firstGap } from '../block-ranges.js';
 import type { ExportJobContext } from '../job-context.js';
 import type { LargeRecord } from '../state/large-files.js';
@@ -25,6 +26,8 @@ interface UnderWay {
   running: number;
   attempts: number;
   problem: EntryProblem | undefined;
+  /** A task of it was lost: it is not made or ended before this time, on the monotonic clock. */
+  heldUntilMs: number;
 }
 
 /** The large files of an export that are worked on. */
@@ -48,7 +51,15 @@ export class LargeFilesUnderWay {
   next(turn: Turn<ExportKinds>): void {
     for (const record of this.#context.state.large.list(this.#latest, MOST_UNDER_WAY - this.#files.size)) {
       this.#latest = record.id;
-      this.#files.set(record.id, { record, stage: 'to begin', next: 0, running: 0, attempts: 0, problem: undefined });
+      this.#files.set(record.id, {
+        record,
+        stage: 'to begin',
+        next: 0,
+        running: 0,
+        attempts: 0,
+        problem: undefined,
+        heldUntilMs: 0,
+      });
     }
     for (const file of this.#files.values()) {
       if (turn.room <= 0) return;
@@ -57,12 +68,13 @@ export class LargeFilesUnderWay {
   }
 
   #give(file: UnderWay, turn: Turn<ExportKinds>): void {
+    const isHeld = this.#isHeld(file);
     if (file.problem) {
-      if (file.running === 0 && file.stage !== 'ending') turn.give(this.#end(file, true));
+      if (file.running === 0 && file.stage !== 'ending' && !isHeld) turn.give(this.#end(file, true));
       return;
     }
     if (file.stage === 'to begin') {
-      if (file.running === 0) turn.give(this.#begin(file));
+      if (file.running === 0 && !isHeld) turn.give(this.#begin(file));
       return;
     }
     if (file.stage !== 'parts') return;
@@ -70,7 +82,29 @@ export class LargeFilesUnderWay {
       [, file.next] = gap;
       turn.give(this.#range(file, gap));
     }
-    if (file.running === 0 && blockCount(file.record.done) === file.record.blocks) turn.give(this.#end(file, false));
+    const isWhole = file.running === 0 && blockCount(file.record.done) === file.record.blocks;
+    if (isWhole && !isHeld) turn.give(this.#end(file, false));
+  }
+
+  /**
+   * Parts are the same bytes whoever writes them, and go on. What makes the file, and what gives it its times and its
+   * name, waits until nothing of a lane that was lost can arrive.
+   */
+  #isHeld({ heldUntilMs }: UnderWay): boolean {
+    const { late } = this.#context;
+    return late !== undefined && (late.isOfBefore || !late.hasPassed(heldUntilMs));
+  }
+
+  /** A lane is gone with a task of a file. */
+  #lost(file: UnderWay, key: string, losses: number): void {
+    const { late } = this.#context;
+    file.running--;
+    file.heldUntilMs = Math.max(file.heldUntilMs, late?.untilMs ?? 0);
+    this.#context.lost(key, losses);
+  }
+
+  #subject({ record: { directory, name } }: UnderWay): string {
+    return quotePath(this.#context.entryPath(directory, name));
   }
 
   #gap({ record, next }: UnderWay): BlockRange | undefined {
@@ -79,10 +113,14 @@ export class LargeFilesUnderWay {
 
   #begin(file: UnderWay): Work<ExportKinds> {
     const { state } = this.#context;
+    const key = `begin ${file.record.id}`;
     file.running++;
     return work('beginLarge', {
       task: { file: this.#placeOf(file.record), inode: file.record.inode },
       units: OBJECT_UNITS,
+      losses: this.#context.takeLosses(key),
+      subject: () => this.#subject(file),
+      lost: (_turn, losses) => this.#lost(file, key, losses),
       done: (result) => {
         file.running--;
         if (result.outcome === 'failed') {
@@ -104,10 +142,18 @@ export class LargeFilesUnderWay {
   #range(file: UnderWay, [first, end]: BlockRange): Work<ExportKinds> {
     const { inode } = file.record;
     if (inode === undefined) throw new Error('A large file was not begun.');
+    const key = `range ${file.record.id} ${first}`;
     file.running++;
     return work('range', {
       task: { file: this.#placeOf(file.record), inode, first, end },
       units: RANGE_UNITS,
+      losses: this.#context.takeLosses(key),
+      subject: () => this.#subject(file),
+      lost: (_turn, losses) => {
+        this.#lost(file, key, losses);
+        file.next = 0;
+        this.#beginAnew(file);
+      },
       part: (part) => this.#wrote(file, first, part),
       done: (result, turn) => {
         file.running--;
@@ -122,6 +168,7 @@ export class LargeFilesUnderWay {
   #end(file: UnderWay, giveUp: boolean): Work<ExportKinds> {
     const { record } = file;
     const { state } = this.#context;
+    const key = `end ${record.id}`;
     file.running++;
     file.stage = 'ending';
     return work('endLarge', {
@@ -132,6 +179,12 @@ export class LargeFilesUnderWay {
         giveUp,
       },
       units: OBJECT_UNITS,
+      losses: this.#context.takeLosses(key),
+      subject: () => this.#subject(file),
+      lost: (_turn, losses) => {
+        file.stage = 'parts';
+        this.#lost(file, key, losses);
+      },
       done: ({ outcome }) => {
         file.running--;
         if (giveUp) this.#giveUp(file);

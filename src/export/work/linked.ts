@@ -1,10 +1,14 @@
 import { errorOf } from '../../engine/breakage.js';
 import type { Work } from '../../engine/work.js';
+import { quotePath } from '../../text/escape-path.js';
 import type { ExportJobContext } from '../job-context.js';
 import type { LinkGroupRecord, LinkRecord } from '../state/link-groups.js';
 import { ROOT_DIRECTORY, WorkStatus } from '../state/schema.js';
 import type { EntryProblem, ExportKinds, LinkedResult } from '../tasks/kinds.js';
 import { work } from './work.js';
+
+/** Holds a group back until nothing of its try can arrive any more. */
+export type Hold = (group: number) => void;
 
 /** Names that are dealt with by one task. */
 const NAMES_A_TASK = 256;
@@ -12,9 +16,14 @@ const NAMES_A_TASK = 256;
 /**
  * Deals with names of a file that has several, whose group is claimed. When it has none any more, its temporary file is
  * to be removed.
+ *
+ * @param hold given back what was lost, with how many lanes have gone with it: two lanes that link names of one file at
+ *   the same time would undo what the other has done
  */
-export function linkedWork(context: ExportJobContext, group: LinkGroupRecord): Work<ExportKinds> {
+export function linkedWork(context: ExportJobContext, group: LinkGroupRecord, hold: Hold): Work<ExportKinds> {
   const { state } = context;
+  const key = `linked ${group.id}`;
+  const losses = context.takeLosses(key);
   const known = state.links.links(group.id, NAMES_A_TASK + 1);
   const links = known.slice(0, NAMES_A_TASK);
   const nameOf = ({ directory, name }: { readonly directory: number; readonly name: Uint8Array }) => ({
@@ -31,13 +40,19 @@ export function linkedWork(context: ExportJobContext, group: LinkGroupRecord): W
       names: links.map(nameOf),
       origin: origin && { ...nameOf(origin), inode: origin.inode },
       last: known.length === links.length,
+      again: losses !== undefined,
     },
     units: 2 + links.length,
     done(result, turn) {
       recordLinked(context, group, links, result);
       if (result.broken) turn.stop(errorOf(result.broken));
     },
-    lost: () => state.links.setStatus(group.id, WorkStatus.pending),
+    losses,
+    subject: () => (links.length === 0 ? '' : quotePath(context.entryPath(links[0].directory, links[0].name))),
+    lost(_turn, more) {
+      context.lost(key, more);
+      hold(group.id);
+    },
   });
 }
 

@@ -1,4 +1,5 @@
 import type { Work } from '../../engine/work.js';
+import { quotePath } from '../../text/escape-path.js';
 import type { ExportJobContext } from '../job-context.js';
 import type { DirectoryRecord } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
@@ -11,6 +12,7 @@ const NO_HANDLE = new Uint8Array(0);
 /** Makes and reads a directory that is claimed. @param ended called when that has come to an end, whichever */
 export function listWork(context: ExportJobContext, directory: DirectoryRecord, ended: () => void): Work<ExportKinds> {
   const { id, handle, listed } = directory;
+  const key = `list ${id}`;
   return work('list', {
     task: { path: context.path(id), handle, listed },
     units: OBJECT_UNITS,
@@ -19,8 +21,11 @@ export function listWork(context: ExportJobContext, directory: DirectoryRecord, 
       ended();
       recordListed(context, directory, result);
     },
-    lost() {
+    losses: context.takeLosses(key),
+    subject: () => quotePath(context.path(id)),
+    lost(_turn, losses) {
       ended();
+      context.lost(key, losses);
       context.state.directories.setStatus(id, DirectoryStatus.found);
     },
   });

@@ -1,6 +1,7 @@
 import { errorOf } from '../../engine/breakage.js';
 import type { Work } from '../../engine/work.js';
 import { ObjectType } from '../../format/ids.js';
+import { quotePath } from '../../text/escape-path.js';
 import type { ExportJobContext } from '../job-context.js';
 import type { DirectoryRecord } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
@@ -17,6 +18,7 @@ export function restoreWork(context: ExportJobContext, directories: readonly Dir
   return work('restore', {
     task: { directories: places },
     units: directories.length + 1,
+    subject: () => quotePath(context.path(directories[0].id)),
     done({ outcomes, broken }, turn) {
       for (const [index, problem] of outcomes.entries()) {
         const { id, parent, name, handle, partial, counted } = directories[index];

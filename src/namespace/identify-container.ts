@@ -1,8 +1,8 @@
-import { isClfsError } from '../error.js';
+import { ClfsError, isClfsError } from '../error.js';
 import { decodeBucket } from '../format/bucket.js';
 import { ROOT_ID } from '../format/ids.js';
 import { BUCKET_NAME } from '../format/names.js';
-import type { ContainerReader } from '../namespace/reader.js';
+import type { ContainerReader } from './reader.js';
 
 /** By what a container is known again. */
 export interface ContainerIdentity {
@@ -26,6 +26,23 @@ export async function identifyContainer(reader: ContainerReader): Promise<Contai
     rootName: blob.name,
     containerId: String(inode.attributes.containerId),
   };
+}
+
+/** {@link identifyContainer}; undefined when the root cannot be read. @throws whatever the container throws beside */
+export async function identityIfAny(reader: ContainerReader): Promise<ContainerIdentity | undefined> {
+  try {
+    return await identifyContainer(reader);
+  } catch (error) {
+    if (isClfsError(error, 'not-found', 'format')) return undefined;
+    throw error;
+  }
+}
+
+/** Makes sure that a container is the one that somebody else has identified. @throws ClfsError `container-other` */
+export async function requireIdentity(reader: ContainerReader, expected: ContainerIdentity | undefined): Promise<void> {
+  const found = await identityIfAny(reader);
+  if (found?.rootName === expected?.rootName && found?.bucketUuid === expected?.bucketUuid) return;
+  throw new ClfsError('container-other', 'it finds another container there than the driver, or another version of it.');
 }
 
 async function bucketUuid(reader: ContainerReader): Promise<string> {

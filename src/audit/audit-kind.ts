@@ -1,0 +1,50 @@
+import type { ContainerPlace } from '../container/open-container.js';
+import type { JobKind } from '../join/job-kind.js';
+import { openLz4 } from '../lz4/lz4.js';
+import { type ContainerIdentity, requireIdentity } from '../namespace/identify-container.js';
+import { createDirectFinder } from '../namespace/object-finder.js';
+import { ContainerReader } from '../namespace/reader.js';
+import { openPosixSource } from '../source/posix-source.js';
+import { requireSameTree, type TreeEvidence } from '../source/same-tree.js';
+import { AUDIT_ENTRY } from './audit-entry.js';
+import type { AuditConstants } from './tasks/kinds.js';
+import type { SourceSetup, ThreadAuditSetup } from './tasks/open-lane.js';
+
+/** What a worker elsewhere is told of what reads a container whole, before its first task. */
+export interface RemoteAuditSetup {
+  readonly kind: 'audit';
+  readonly place: ContainerPlace;
+  readonly constants: AuditConstants;
+  readonly retryWindowMs: number;
+  /** By what the container is known again; undefined where its root cannot be read. */
+  readonly container: ContainerIdentity | undefined;
+  /** What it is compared with, and what that must be; undefined where tasks say what is expected, or nothing is compared. */
+  readonly source: (SourceSetup & { readonly evidence: TreeEvidence }) | undefined;
+}
+
+/** `verify`, `fsck` and `manifest`, as workers serve them: they must see the source, if one is compared with. */
+export const AUDIT_JOB: JobKind<RemoteAuditSetup, ThreadAuditSetup> = {
+  kind: 'audit',
+  entry: AUDIT_ENTRY,
+  open({ source, constants, retryWindowMs }, options) {
+    const path = options.source ?? source?.path;
+    const tree = source && path && openPosixSource(path);
+    if (source && tree) requireSameTree(source.evidence, tree);
+    return {
+      laneOf: ({ port, remote, ...lane }) => ({
+        ...lane,
+        constants,
+        retryWindowMs,
+        objects: { kind: 'asked', port },
+        source: source && path && { path, selection: source.selection, root: tree?.descriptor },
+        mayBlock: true,
+        remote: { ...remote, rootDevice: source?.evidence.device },
+      }),
+      close: () => tree?.close(),
+    };
+  },
+  async requireContainer({ constants, container: identity }, container) {
+    const reader = new ContainerReader(container, createDirectFinder(container), openLz4(), constants.geometry);
+    await requireIdentity(reader, identity);
+  },
+};

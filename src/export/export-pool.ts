@@ -1,0 +1,85 @@
+import type { ContainerPlace } from '../container/open-container.js';
+import type { Traffic } from '../container/traffic.js';
+import { errorOf } from '../engine/breakage.js';
+import { openPool, type WorkersWish } from '../join/open-pool.js';
+import { answerFind } from '../namespace/asked-finder.js';
+import { openSharedObjects, type SharedObjects } from '../namespace/shared-objects.js';
+import type { OpenDriverLink } from '../remote/link.js';
+import type { RemotePool } from '../remote/remote-pool.js';
+import type { Clock } from '../time/clock.js';
+import type { RemoteExportSetup } from './export-kind.js';
+import type { OpenTarget } from './open-target.js';
+import type { ExportRecord } from './state/export-record.js';
+import { makeProbe, removeProbe, type TargetProbe } from './target/target-probe.js';
+import type { ExportConstants, ExportKinds } from './tasks/kinds.js';
+import { exportBreakage } from './tasks/problem.js';
+
+/** What lanes elsewhere are opened with. */
+interface ExportPoolParts {
+  readonly wish: WorkersWish;
+  readonly place: ContainerPlace;
+  readonly record: ExportRecord;
+  readonly constants: ExportConstants;
+  readonly retryWindowMs: number;
+  readonly lateArrivalMs: number;
+  readonly objects: SharedObjects | undefined;
+  readonly target: OpenTarget;
+  readonly ownLanes: number;
+  readonly clock: Clock;
+  /** Takes what workers have sent. */
+  readonly traffic: Traffic;
+  report(text: string): void;
+}
+
+/** Opens lanes elsewhere that write to a target; they find it by a probe. @throws ClfsError `usage`, `workers`, `target` */
+export async function openExportPool(
+  parts: ExportPoolParts,
+  openLink?: OpenDriverLink,
+): Promise<RemotePool<ExportKinds>> {
+  const { place, record, constants, retryWindowMs, objects, target, ...rest } = parts;
+  const { bucketUuid, rootName, containerId, jobId, targetHex } = record;
+  const setup: RemoteExportSetup = {
+    kind: 'export',
+    place,
+    constants,
+    retryWindowMs,
+    container: { bucketUuid, rootName, containerId },
+    isListed: objects !== undefined,
+    target: Buffer.from(targetHex, 'hex'),
+    inode: target.status.inode,
+    bornNs: target.status.bornNs,
+    probe: newProbe(target, constants),
+  };
+  const finder = objects && openSharedObjects(objects);
+  return openPool<ExportKinds>(
+    {
+      ...rest,
+      job: jobId.slice(0, 8),
+      setup,
+      answer: async (what) => finder && answerFind(finder, what),
+    },
+    openLink,
+  );
+}
+
+/** Removes the probe of the target: whoever comes later does not take part. @throws ClfsError `target` */
+export function endProbe(target: OpenTarget, constants: ExportConstants): void {
+  try {
+    removeProbe(target.descriptor, probeName(constants));
+  } catch (error) {
+    throw errorOf(exportBreakage(error));
+  }
+}
+
+/** @throws ClfsError `target` */
+function newProbe(target: OpenTarget, constants: ExportConstants): TargetProbe {
+  try {
+    return makeProbe(target.descriptor, probeName(constants));
+  } catch (error) {
+    throw errorOf(exportBreakage(error));
+  }
+}
+
+function probeName({ temporaryPrefix }: ExportConstants): Buffer {
+  return Buffer.from(`${temporaryPrefix}probe`);
+}

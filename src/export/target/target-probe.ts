@@ -1,0 +1,168 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { ClfsError, messageOf } from '../../error.js';
+import {
+  close,
+  closeWritten,
+  type FileStatus,
+  makeDirectory,
+  Open,
+  openAt,
+  PosixError,
+  readAt,
+  readEntries,
+  removeAt,
+  statFd,
+  writeAt,
+} from '../../posix/libc.js';
+import { setOwnerFd } from '../../posix/libc-change.js';
+
+/*
+ * A directory in the target by which machines find out that they write to the same one, with the same rights. It is a
+ * directory of its own, since what is made in it leaves the times of the target alone.
+ */
+
+/** What another machine must find. Plain data. */
+export interface TargetProbe {
+  /** Name of the directory in the target's root. */
+  readonly name: Uint8Array;
+  /** What the driver has written into it. */
+  readonly token: Uint8Array;
+  /** Who owns what the driver makes there. */
+  readonly owner: Owner;
+  /** Whether the driver may give a file to somebody else. */
+  readonly mayGive: boolean;
+}
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+const TOKEN = Buffer.from('token');
+const TOKEN_BYTES = 32;
+const PRIVATE_DIRECTORY = 0o700;
+const PRIVATE_FILE = 0o600;
+const DIRECTORY_FLAGS = Open.readOnly | Open.directory | Open.noFollow;
+const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
+/** Somebody else than whoever runs this. */
+const OTHER_OWNER = 1;
+/** How often a directory in which somebody makes files meanwhile is emptied. */
+const MOST_TRIES = 100;
+
+/** Makes the probe; one that a session before has left is replaced. @throws PosixError */
+export function makeProbe(root: number, name: Buffer): TargetProbe {
+  removeProbe(root, name);
+  makeDirectory(root, name, PRIVATE_DIRECTORY);
+  const at = openAt(root, name, DIRECTORY_FLAGS);
+  try {
+    const token = randomBytes(TOKEN_BYTES);
+    const made = makeFile(at, TOKEN, token);
+    return { name, token, ...made };
+  } finally {
+    close(at);
+  }
+}
+
+/** Removes the probe, whatever other machines are about to do in it; does nothing when there is none. @throws PosixError */
+export function removeProbe(root: number, name: Buffer): void {
+  for (let tries = 1; ; tries++) {
+    try {
+      empty(root, name);
+      removeAt(root, name, true);
+      return;
+    } catch (error) {
+      if (isErrno(error, 'ENOENT')) return;
+      if (!isErrno(error, 'ENOTEMPTY') || tries === MOST_TRIES) throw error;
+    }
+  }
+}
+
+/**
+ * Makes sure that a target is the one in which somebody else has made a probe, and that as much may be done in it.
+ *
+ * @throws ClfsError `target`
+ */
+export function requireProbe(root: number, { name, token, owner, mayGive }: TargetProbe): void {
+  let at: number;
+  try {
+    at = openAt(root, name, DIRECTORY_FLAGS);
+  } catch (error) {
+    throw refusal(
+      `its target is another directory, or the export is about to end: the driver's probe is not there`,
+      error,
+    );
+  }
+  try {
+    if (!readToken(at).equals(token)) throw refusal('its target is another directory: it has another probe');
+    const own = Buffer.from(`worker-${randomUUID()}`);
+    const made = makeFile(at, own, Buffer.alloc(0));
+    removeAt(at, own);
+    if (made.owner.uid !== owner.uid || made.owner.gid !== owner.gid)
+      throw refusal(
+        `what it makes in the target belongs to ${made.owner.uid}:${made.owner.gid}, what the driver makes to ${owner.uid}:${owner.gid}; run it as the same user, without root squash`,
+      );
+    if (mayGive && !made.mayGive) throw refusal('it may not change owners in the target, which the driver may');
+  } catch (error) {
+    if (error instanceof PosixError) throw refusal(`it may not write to the target: ${messageOf(error)}`, error);
+    throw error;
+  } finally {
+    close(at);
+  }
+}
+
+function makeFile(at: number, name: Buffer, bytes: Uint8Array): Pick<TargetProbe, 'owner' | 'mayGive'> {
+  const fd = openAt(at, name, CREATE_FLAGS, PRIVATE_FILE);
+  let status: FileStatus;
+  let mayGive = true;
+  try {
+    if (bytes.length > 0) writeAt(fd, bytes, 0);
+    status = statFd(fd);
+    setOwnerFd(fd, OTHER_OWNER, OTHER_OWNER);
+    setOwnerFd(fd, status.uid, status.gid);
+  } catch (error) {
+    if (!isErrno(error, 'EPERM')) throw error;
+    status = statFd(fd);
+    mayGive = false;
+  } finally {
+    closeWritten(fd);
+  }
+  return { owner: { uid: status.uid, gid: status.gid }, mayGive };
+}
+
+function readToken(at: number): Buffer {
+  const fd = openAt(at, TOKEN, Open.readOnly | Open.noFollow);
+  try {
+    const bytes = Buffer.alloc(TOKEN_BYTES);
+    return bytes.subarray(0, readAt(fd, bytes, 0));
+  } finally {
+    close(fd);
+  }
+}
+
+function empty(root: number, name: Buffer): void {
+  const at = openAt(root, name, DIRECTORY_FLAGS);
+  try {
+    const buffer = Buffer.alloc(4096);
+    const names: Uint8Array[] = [];
+    for (let found = readEntries(at, buffer); found.length > 0; found = readEntries(at, buffer))
+      names.push(...found.map((entry) => Buffer.from(entry.name)));
+    for (const each of names) {
+      try {
+        removeAt(at, each);
+      } catch (error) {
+        // Whoever has made it was quicker.
+        if (!isErrno(error, 'ENOENT')) throw error;
+      }
+    }
+  } finally {
+    close(at);
+  }
+}
+
+function isErrno(error: unknown, name: string): boolean {
+  return error instanceof PosixError && error.errno === name;
+}
+
+function refusal(text: string, cause?: unknown): ClfsError {
+  return new ClfsError('target', `${text}.`, { cause });
+}

@@ -1,0 +1,103 @@
+import { randomBytes } from 'node:crypto';
+import type { Traffic } from '../container/traffic.js';
+import type { Kinds } from '../engine/kinds.js';
+import { ClfsError } from '../error.js';
+import type { OpenDriverLink } from '../remote/link.js';
+import type { WorkerCounters } from '../remote/messages.js';
+import { natsOptions } from '../remote/nats-options.js';
+import { type PoolParts, RemotePool } from '../remote/remote-pool.js';
+import type { Clock } from '../time/clock.js';
+import type { JobSetup } from './job-kind.js';
+
+/** How long workers go on without an answer of their driver, where nothing else is said, in milliseconds. */
+export const LEASE_MS = 30_000;
+
+/** Where workers are, as the options of a job say. */
+export interface WorkersWish {
+  /** Server by which workers take part: `nats://HOST:PORT` or `tls://HOST:PORT`. */
+  readonly workers: string;
+  /** How long workers go on without an answer of their driver, in milliseconds. Default 30,000. */
+  readonly leaseMs?: number;
+}
+
+/** A beat a second, and what it takes to be answered, must have room in it. */
+const SHORTEST_LEASE_MS = 1000;
+
+/** Refuses workers that cannot be, before anything begins. @throws ClfsError `usage` */
+export function requireWorkers({ workers, leaseMs = LEASE_MS }: WorkersWish): void {
+  natsOptions(workers);
+  if (leaseMs < SHORTEST_LEASE_MS)
+    throw new ClfsError(
+      'usage',
+      '--worker-lease takes a second at least: a worker says once a second that it is there.',
+    );
+}
+
+/** Makes sure that there is a server for workers, before anything begins. @throws ClfsError `workers` */
+export async function requireServer({ workers }: Pick<WorkersWish, 'workers'>): Promise<void> {
+  const { requireNats } = await import('../remote/nats-driver.js');
+  await requireNats(natsOptions(workers));
+}
+
+/** What lanes elsewhere are opened with. */
+export interface DriveParts<M extends Kinds<M>>
+  extends Pick<PoolParts<M>, 'lateArrivalMs' | 'ownLanes' | 'ownShare' | 'report' | 'mend' | 'answer'> {
+  readonly wish: WorkersWish;
+  /** Names the job, in few characters. */
+  readonly job: string;
+  readonly setup: JobSetup;
+  readonly clock: Clock;
+  /** For all lanes together; default: no cap. */
+  readonly capMbps?: number;
+  /** Of the pool: takes what workers have sent. */
+  readonly traffic?: Traffic;
+}
+
+/**
+ * Opens the lanes of a job that are elsewhere: who comes later takes part as well.
+ *
+ * @param openLink in place of NATS
+ * @throws ClfsError `usage`, `workers`
+ */
+export async function openPool<M extends Kinds<M>>(
+  parts: DriveParts<M>,
+  openLink: OpenDriverLink = (names) => openServer(parts.wish.workers, names),
+): Promise<RemotePool<M>> {
+  const { wish, job, clock, traffic, capMbps = 0, ...rest } = parts;
+  const epoch = `${job}-${randomBytes(6).toString('hex')}`;
+  return new RemotePool<M>({
+    ...rest,
+    link: await openLink({ job, epoch }),
+    clock,
+    epoch,
+    leaseMs: wish.leaseMs ?? LEASE_MS,
+    capMbps,
+    refusal: ({ user, clockMs }) => whyNot(user, clockMs, clock),
+    counted: (counters) => traffic && addTraffic(traffic, counters, clock),
+  });
+}
+
+/** The client of the server is loaded only where there is one. */
+async function openServer(url: string, names: Parameters<OpenDriverLink>[0]): ReturnType<OpenDriverLink> {
+  const options = natsOptions(url);
+  const { openNatsDriver } = await import('../remote/nats-driver.js');
+  return openNatsDriver(options, names);
+}
+
+const MOST_CLOCK_DIFFERENCE_MS = 300_000;
+
+function whyNot(user: number, clockMs: number, clock: Clock): string | undefined {
+  const mine = process.geteuid?.() ?? 0;
+  if (user !== mine)
+    return `it runs as user ${user}, the driver as user ${mine}: what they may read or write differs; run both as the same user`;
+  const seconds = Math.round((clockMs - clock.now()) / 1000);
+  if (Math.abs(seconds) * 1000 > MOST_CLOCK_DIFFERENCE_MS)
+    return `its clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}: set it right`;
+  return undefined;
+}
+
+function addTraffic(traffic: Traffic, counters: WorkerCounters, clock: Clock): void {
+  for (const field of ['requests', 'bytesSent', 'retries', 'throttled'] as const) traffic.add(field, counters[field]);
+  if (counters.uncertainMs > 0) traffic.setUncertainUntil(clock.monotonic() + counters.uncertainMs);
+  traffic.setWaitingSince(counters.waitingMs > 0 ? clock.now() - counters.waitingMs : 0);
+}

@@ -1,0 +1,67 @@
+import { type ContainerPlace, placeText } from '../container/open-container.js';
+import { ClfsError } from '../error.js';
+import { type RunSettings, sourcePath } from '../job/load-spec.js';
+import type { JobKind } from '../join/job-kind.js';
+import { openLz4 } from '../lz4/lz4.js';
+import { openPosixSource } from '../source/posix-source.js';
+import { requireSameTree, type TreeEvidence } from '../source/same-tree.js';
+import { SourceGauge } from '../source/source-gauge.js';
+import { systemClock } from '../time/clock.js';
+import { encoderOf } from '../worker/encoder.js';
+import { THREAD_ENTRY, type ThreadLaneSetup } from '../worker/open-lane.js';
+import type { JobConstants } from '../worker/tasks.js';
+import { requireOwnBucket } from './bucket-object.js';
+import { StuckSource } from './stuck-source.js';
+
+/** What a worker elsewhere is told of a load before its first task. */
+export interface RemoteLoadSetup {
+  readonly kind: 'load';
+  readonly place: ContainerPlace;
+  readonly constants: JobConstants;
+  readonly settings: Pick<RunSettings, 'retryWindowMs' | 'lateArrivalMs'>;
+  /** What the source must be. */
+  readonly source: TreeEvidence;
+  /** UUID of the container's bucket object; undefined where the service does not give it back. */
+  readonly bucketUuid: string | undefined;
+  /** Program and LZ4 library: the same ones build the same bytes. */
+  readonly encoder: string;
+}
+
+/** A load, as workers serve it: they must see the same source, and build the same bytes. */
+export const LOAD_JOB: JobKind<RemoteLoadSetup, ThreadLaneSetup> = {
+  kind: 'load',
+  entry: THREAD_ENTRY,
+  open(setup, options, lanes) {
+    const { constants, settings } = setup;
+    const encoder = encoderOf(constants.spec, openLz4());
+    if (encoder !== setup.encoder)
+      throw new ClfsError(
+        'workers',
+        `it would build other bytes (${encoder}) than the driver (${setup.encoder}): run the same clfsload with the same LZ4 library everywhere.`,
+      );
+    const spec = options.source
+      ? { ...constants.spec, sourceHex: Buffer.from(options.source).toString('hex') }
+      : constants.spec;
+    const source = openPosixSource(sourcePath(spec));
+    requireSameTree(setup.source, source);
+    const gauge = new SourceGauge(lanes);
+    const stuck = new StuckSource(gauge, systemClock);
+    return {
+      laneOf: ({ remote, ...lane }) => ({
+        ...lane,
+        constants: { ...constants, spec },
+        settings,
+        root: source.descriptor,
+        gauge: gauge.memory,
+        gaugeSlot: remote.lane,
+        mayBlock: true,
+        remote: { ...remote, rootDevice: setup.source.device },
+      }),
+      stuck: () => stuck.look(),
+      close: () => source.close(),
+    };
+  },
+  async requireContainer({ bucketUuid, place }, container) {
+    if (bucketUuid !== undefined) await requireOwnBucket(container, openLz4(), bucketUuid, placeText(place));
+  },
+};
