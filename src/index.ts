@@ -22,7 +22,7 @@ export type { Compression } from './job/load-spec.js';
 export type { WorkersWish } from './join/open-pool.js';
 export type { WorkerOptions } from './join/worker-options.js';
 export { type DryRun, type DryRunOptions, dryRun } from './load/dry-run.js';
-export { type JobStatus, jobStatus } from './load/job-status.js';
+export { type JobStatus, jobStatus, type WorkerStatus } from './load/job-status.js';
 export { load } from './load/load.js';
 export type { FinalStatus, LoadEvent, LoadOptions, LoadSummary } from './load/options.js';
 export type { Phase, ProgressSnapshot } from './load/progress.js';

@@ -1,10 +1,12 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
+import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openLocalContainer } from '../src/container/local-container.js';
 import { expectFaithful } from './support/check.js';
 import { HAS_NATS, type NatsServer, startNats } from './support/nats.js';
+import { runProgram } from './support/program.js';
 import { type Running, run, until } from './support/run-workers.js';
 import { removeTree, someBytes } from './support/tree.js';
 import { makeBase } from './support/whole-job.js';
@@ -107,6 +109,33 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     expect((await again.done).code).toBe(0);
     first.child.kill('SIGTERM');
     expect((await first.done).code).toBe(0);
+  });
+
+  it('are shown by the status of the load while it runs', async () => {
+    const first = worker();
+    const driver = load('--worker-lease=60s');
+    const ended = driver.done.then(() => true);
+    const file = join(place, 'state', 'workers.json');
+    const hasDone = () => existsSync(file) && /"unitsPerSecond":[1-9]/.test(readFileSync(file, 'utf8'));
+    await Promise.race([until(hasDone), ended]);
+    // So that it is looked at while it runs.
+    driver.child.kill('SIGSTOP');
+    const status = (...more: string[]) => runProgram('clfsload', ['status', join(place, 'state'), ...more]);
+    const { workers } = JSON.parse((await status('--json')).stdout);
+    const name = expect.stringMatching(new RegExp(`/${first.child.pid}$`));
+    const since = expect.stringMatching(/^\d{4}-\d\d-\d\dT/);
+    expect(workers).toMatchObject([{ name, threads: 1, since, slow: false }]);
+    const schema = JSON.parse(readFileSync(new URL('../docs/output.schema.json', import.meta.url), 'utf8'));
+    const isStatus = new Ajv2020({ strict: false })
+      .addSchema(schema, 'output')
+      .compile({ $ref: 'output#/$defs/StatusLine' });
+    const line = JSON.parse((await status('--json')).stdout);
+    expect(isStatus(line), JSON.stringify([line, isStatus.errors])).toBe(true);
+    expect((await status()).stdout).toMatch(/Workers: {3}1\n.*: 1 thread since .*, \d+ tasks?, \d+ units\/s/);
+    driver.child.kill('SIGCONT');
+    await expectWhole(driver);
+    expect(JSON.parse((await status('--json')).stdout).workers).toBeUndefined();
+    expect(readdirSync(join(place, 'state'))).not.toContain('workers.json');
   });
 
   it('may be killed: what it had is done by others', async () => {

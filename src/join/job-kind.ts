@@ -32,6 +32,8 @@ interface MemberLane {
 export interface JobHere<LaneSetup> {
   /** What a thread is told before its first task. Plain data, and the port. */
   laneOf(lane: MemberLane): LaneSetup;
+  /** What of the job's files does not answer a lane, for people; to be asked once a second or so. */
+  stalled?(): string | undefined;
   /** Why its lanes get nowhere on this machine, and others had better have its tasks; undefined: they do. */
   stuck?(): string | undefined;
   /** Gives back what the lanes had, when there are none any more. */

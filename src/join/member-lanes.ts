@@ -77,7 +77,7 @@ export async function openMemberLanes<M extends Kinds<M>>(
     return {
       lease,
       runner,
-      counters: () => countersOf(traffic),
+      counters: () => ({ ...countersOf(traffic), stalled: job.stalled?.() }),
       stuck: () => job.stuck?.() ?? stuckText(lease),
       setCap: (megabitsPerSecond) => {
         traffic.capMbps[0] = megabitsPerSecond;

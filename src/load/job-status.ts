@@ -1,10 +1,13 @@
+import { dirname, join } from 'node:path';
 import { sourcePath } from '../job/load-spec.js';
+import type { WorkerPresence } from '../remote/presence.js';
 import { selectionText } from '../source/selection.js';
 import type { FailureGroup } from '../state/failure-groups.js';
 import type { SourceCalls } from '../state/job-record.js';
 import { readJob } from '../state/read-job.js';
 import { findDatabase, isStateHeld, openForLook } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
+import { readWorkers, WORKERS_FILE } from './workers-file.js';
 
 /** A job as it is recorded. */
 export interface JobStatus {
@@ -38,10 +41,44 @@ export interface JobStatus {
   readonly megabitsPerSecond: number;
   /** How it calls its source; undefined before that is known. */
   readonly sourceCalls: SourceCalls | undefined;
+  /** Workers on other machines, while it runs and may have some. */
+  readonly workers: readonly WorkerStatus[] | undefined;
   /** When it last recorded something. */
   readonly lastAlive: string | undefined;
   /** Empty while it runs, or when it was killed. */
   readonly finalStatus: string;
+}
+
+/** A worker on another machine that takes part in a job. */
+export interface WorkerStatus {
+  /** Host and process. */
+  readonly name: string;
+  readonly threads: number;
+  /** Since when it takes part. */
+  readonly since: string;
+  readonly tasks: number;
+  /** Of late, in units of about one small file. */
+  readonly unitsPerSecond: number;
+  readonly megabitsPerSecond: number;
+  /** Whether it does much less a thread than the others. */
+  readonly slow: boolean;
+  /** What does not answer it. */
+  readonly trouble: string | undefined;
+}
+
+function statusOf(worker: WorkerPresence): WorkerStatus {
+  const { name, threads, sinceMs, tasks, unitsPerSecond, bytesPerSecond, isSlow, trouble } = worker;
+  const since = new Date(sinceMs).toISOString();
+  return {
+    name,
+    threads,
+    since,
+    tasks,
+    unitsPerSecond,
+    megabitsPerSecond: (bytesPerSecond * 8) / 1e6,
+    slow: isSlow,
+    trouble,
+  };
 }
 
 /**
@@ -79,6 +116,7 @@ export function jobStatus(statePath: string): JobStatus {
       entriesPerSecond: seconds > 0 ? (done - sessionStart.done) / seconds : 0,
       megabitsPerSecond: seconds > 0 ? (Math.max(0, bytes - sessionStart.bytes) * 8) / 1e6 / seconds : 0,
       sourceCalls: record.sourceCalls,
+      workers: running ? readWorkers(join(dirname(path), WORKERS_FILE))?.map(statusOf) : undefined,
       lastAlive: aliveMs === 0 ? undefined : new Date(aliveMs).toISOString(),
       finalStatus: record.finalStatus,
     };

@@ -11,6 +11,7 @@ import { encoderOf } from '../worker/encoder.js';
 import { THREAD_ENTRY, type ThreadLaneSetup } from '../worker/open-lane.js';
 import type { JobConstants } from '../worker/tasks.js';
 import { requireOwnBucket } from './bucket-object.js';
+import { DEFAULT_STALL_MS } from './source-watch.js';
 import { StuckSource } from './stuck-source.js';
 
 /** What a worker elsewhere is told of a load before its first task. */
@@ -18,7 +19,7 @@ export interface RemoteLoadSetup {
   readonly kind: 'load';
   readonly place: ContainerPlace;
   readonly constants: JobConstants;
-  readonly settings: Pick<RunSettings, 'retryWindowMs' | 'lateArrivalMs'>;
+  readonly settings: Pick<RunSettings, 'retryWindowMs' | 'lateArrivalMs' | 'stallWarningMs'>;
   /** What the source must be. */
   readonly source: TreeEvidence;
   /** UUID of the container's bucket object; undefined where the service does not give it back. */
@@ -57,6 +58,7 @@ export const LOAD_JOB: JobKind<RemoteLoadSetup, ThreadLaneSetup> = {
         mayBlock: true,
         remote: { ...remote, rootDevice: setup.source.device },
       }),
+      stalled: () => stuck.waitsFor(settings.stallWarningMs ?? DEFAULT_STALL_MS),
       stuck: () => stuck.look(),
       close: () => source.close(),
     };

@@ -34,11 +34,11 @@ export function openLoadWorkers(
 ): Promise<RemotePool<LoadKinds>> {
   const { state, settings, resources } = job;
   const { jobId, bucketUuid, readsBack } = state.record;
-  const { retryWindowMs, lateArrivalMs, workers = '', leaseMs, capMbps } = settings;
+  const { retryWindowMs, lateArrivalMs, stallWarningMs, workers = '', leaseMs, capMbps } = settings;
   const all: RemoteLoadSetup = {
     ...setup,
     kind: 'load',
-    settings: { retryWindowMs, lateArrivalMs },
+    settings: { retryWindowMs, lateArrivalMs, stallWarningMs },
     source: evidenceOf(resources.source, job.spec.selection),
     bucketUuid: readsBack ? bucketUuid : undefined,
   };

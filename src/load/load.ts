@@ -42,6 +42,7 @@ import { Progress } from './progress.js';
 import { openResources, requirePlaces } from './resources.js';
 import { Session } from './session.js';
 import { SourceWatch } from './source-watch.js';
+import { WORKERS_FILE, WorkersFile } from './workers-file.js';
 
 /**
  * Loads a directory tree into an empty container in the CLFS format.
@@ -86,6 +87,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   let sizing: ReturnType<typeof startEstimate> | undefined;
   let runner: Runner<LoadKinds> | undefined;
   let watch: SourceWatch | undefined;
+  let workersFile: WorkersFile | undefined;
   try {
     const constants = constantsOf(job, options);
     const { jobId } = state.record;
@@ -122,6 +124,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
     if (pool) {
       runner = joinRunners(own, pool);
       progress.workers = () => pool.workers.present.length;
+      workersFile = new WorkersFile(directory.file(WORKERS_FILE), clock, () => pool.workers.presence);
     }
     const warnings = warningsBefore(resources.destination, options.statePath, clock.now());
     const parts = {
@@ -141,6 +144,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   } finally {
     sizing?.stop();
     watch?.stop();
+    workersFile?.close();
     try {
       await runner?.close();
       log?.close();

@@ -1,5 +1,6 @@
 import { processorTimes } from '../engine/lane-policy.js';
 import type { LaneGauge, SourceGauge } from '../source/source-gauge.js';
+import { StallWatch } from '../source/stall-watch.js';
 import type { SourceCalls } from '../state/job-record.js';
 import { escapePath } from '../text/escape-path.js';
 import type { Clock } from '../time/clock.js';
@@ -8,15 +9,16 @@ import type { SourceState } from './progress.js';
 
 const LOOK_MS = 1000;
 const RECORD_MS = 10_000;
-const DEFAULT_STALL_MS = 60_000;
+/** After how long a call that is not answered is spoken of, where nothing else is said. */
+export const DEFAULT_STALL_MS = 60_000;
 /** From this share of the processors' time on, they are what limits a load. */
 const BUSY_SHARE = 0.85;
 /** A shorter transfer says nothing of what limits it. */
 const SHORTEST_MS = 10_000;
 
-interface Blocked {
-  readonly call: number;
-  readonly sinceMs: number;
+/** What is said of a call that is not answered. */
+export function stallText(waitedMs: number, path: Buffer): string {
+  return `the source has not answered for ${Math.round(waitedMs / 1000)} s: ${escapePath(path) || '.'}`;
 }
 
 /**
@@ -28,7 +30,7 @@ export class SourceWatch {
   readonly #clock: Clock;
   readonly #stallMs: number;
   readonly #lanes: SourceGauge[];
-  readonly #blocked: (Blocked | undefined)[] = [];
+  readonly #stalls: StallWatch;
   #timer: { cancel(): void } | undefined;
   #recordedMs = 0;
   #logged: SourceCalls | undefined;
@@ -44,6 +46,7 @@ export class SourceWatch {
     this.#clock = context.clock;
     this.#stallMs = stallMs;
     this.#lanes = Array.from({ length: gauge.slots }, (_, slot) => gauge.slot(slot));
+    this.#stalls = new StallWatch(gauge);
     context.progress.source = () => this.state();
     context.progress.takeSourceCalls = () => this.takeUnrecorded();
   }
@@ -137,16 +140,7 @@ export class SourceWatch {
 
   #lookForStall(): void {
     const now = this.#clock.monotonic();
-    let oldest: { readonly sinceMs: number; readonly path: Buffer } | undefined;
-    for (const [at, lane] of this.#lanes.entries()) {
-      const call = lane.blockingCall;
-      const before = this.#blocked[at];
-      if (call === 0) this.#blocked[at] = undefined;
-      else if (before?.call !== call) this.#blocked[at] = { call, sinceMs: now };
-      const blocked = this.#blocked[at];
-      const found = blocked ? { sinceMs: blocked.sinceMs, path: lane.path } : lane.read().oldest;
-      if (found && (!oldest || found.sinceMs < oldest.sinceMs)) oldest = found;
-    }
+    const oldest = this.#stalls.look(now);
     const { log } = this.#context;
     if (!oldest || now - oldest.sinceMs < this.#stallMs) {
       if (this.#stalled) log.write('INFO', 'the source answers again');
@@ -155,10 +149,7 @@ export class SourceWatch {
       const waitedMs = now - oldest.sinceMs;
       const { path } = oldest;
       this.#stalled = { path, sinceMs: this.#clock.now() - waitedMs, monotonicMs: oldest.sinceMs };
-      log.write(
-        'WARNING',
-        `the source has not answered for ${Math.round(waitedMs / 1000)} s: ${escapePath(path) || '.'}`,
-      );
+      log.write('WARNING', stallText(waitedMs, path));
     }
   }
 

@@ -1,6 +1,7 @@
 import type { SourceGauge } from '../source/source-gauge.js';
-import { escapePath } from '../text/escape-path.js';
+import { StallWatch, type WaitingCall } from '../source/stall-watch.js';
 import type { Clock } from '../time/clock.js';
+import { stallText } from './source-watch.js';
 
 /** A source that has not answered a call for so long answers this machine no more. */
 const STUCK_MS = 120_000;
@@ -11,40 +12,41 @@ const LOOK_MS = 1000;
  * see it too, what one machine waits for is better given to them.
  */
 export class StuckSource {
-  readonly #lanes: readonly SourceGauge[];
+  readonly #gauge: SourceGauge;
+  readonly #watch: StallWatch;
   readonly #clock: Clock;
-  readonly #blocked: ({ readonly call: number; readonly sinceMs: number } | undefined)[] = [];
   #lookedMs = Number.NEGATIVE_INFINITY;
-  #found: string | undefined;
+  #oldest: WaitingCall | undefined;
 
   constructor(gauge: SourceGauge, clock: Clock) {
-    this.#lanes = Array.from({ length: gauge.slots }, (_, slot) => gauge.slot(slot));
+    this.#gauge = gauge;
+    this.#watch = new StallWatch(gauge);
     this.#clock = clock;
   }
 
   /** @returns what is waited for, for people; undefined when the source answers */
   look(): string | undefined {
-    const now = this.#clock.monotonic();
-    if (now - this.#lookedMs < LOOK_MS) return this.#found;
-    this.#lookedMs = now;
-    this.#found = undefined;
-    for (const [at, lane] of this.#lanes.entries()) this.#found ??= this.#lookAt(at, lane, now);
-    return this.#found;
+    return this.waitsFor(STUCK_MS) ?? this.#away();
   }
 
-  #lookAt(at: number, lane: SourceGauge, now: number): string | undefined {
-    const call = lane.blockingCall;
-    if (call === 0) this.#blocked[at] = undefined;
-    else if (this.#blocked[at]?.call !== call) this.#blocked[at] = { call, sinceMs: now };
-    const { oldest, awaySinceMs } = lane.read();
-    const isStuck = (sinceMs: number | undefined) => sinceMs !== undefined && now - sinceMs >= STUCK_MS;
-    const seconds = (sinceMs: number) => Math.round((now - sinceMs) / 1000);
-    const blockedMs = this.#blocked[at]?.sinceMs;
-    const sinceMs = isStuck(blockedMs) ? blockedMs : oldest?.sinceMs;
-    if (sinceMs !== undefined && isStuck(sinceMs))
-      return `the source has not answered for ${seconds(sinceMs)} s: ${escapePath(lane.path) || '.'}`;
-    if (awaySinceMs > 0 && isStuck(awaySinceMs))
-      return `nothing of the source could be read for ${seconds(awaySinceMs)} s`;
+  /** Which call has not been answered for so long, for people. */
+  waitsFor(ms: number): string | undefined {
+    const now = this.#clock.monotonic();
+    if (now - this.#lookedMs >= LOOK_MS) {
+      this.#lookedMs = now;
+      this.#oldest = this.#watch.look(now);
+    }
+    const waitedMs = this.#oldest ? now - this.#oldest.sinceMs : 0;
+    return this.#oldest && waitedMs >= ms ? stallText(waitedMs, this.#oldest.path) : undefined;
+  }
+
+  #away(): string | undefined {
+    const now = this.#clock.monotonic();
+    for (let slot = 0; slot < this.#gauge.slots; slot++) {
+      const { awaySinceMs } = this.#gauge.slot(slot).read();
+      if (awaySinceMs > 0 && now - awaySinceMs >= STUCK_MS)
+        return `nothing of the source could be read for ${Math.round((now - awaySinceMs) / 1000)} s`;
+    }
     return undefined;
   }
 }

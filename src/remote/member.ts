@@ -6,6 +6,7 @@ import type { Delivery, WorkerLink } from './link.js';
 import { type Answer, decode, encode, type Failure, type Question, type WorkerCounters } from './messages.js';
 import { Outbox } from './outbox.js';
 import { readAnswer } from './read-messages.js';
+import { TakePace } from './take-pace.js';
 
 /** What holds until when a worker may send; see `container/lease.ts`. */
 interface Lease {
@@ -61,9 +62,11 @@ export class Member<M extends Kinds<M>> {
   readonly #tasks = new Map<number, { readonly lane: number; readonly units: number; readonly outbox: Outbox }>();
   /** Tickets that the driver is asked for. */
   readonly #taking = new Set<number>();
+  readonly #pace: TakePace;
 
   constructor(parts: MemberParts<M>) {
     this.#parts = parts;
+    this.#pace = new TakePace(parts.clock, parts.laneUnits);
     this.#lanes = new Array<number>(parts.runner.lanes).fill(0);
     this.#ended = new Promise((resolve) => {
       this.#end = (end) => {
@@ -169,7 +172,8 @@ export class Member<M extends Kinds<M>> {
     const { clock, link, lease, leaseMs, laneUnits, signal } = this.#parts;
     this.#pulledMs = clock.monotonic();
     while (!this.#isOver) {
-      const free = this.#lanes.filter((units) => units < laneUnits).length - this.#taking.size;
+      const room = this.#lanes.filter((units) => units < laneUnits).length - this.#taking.size;
+      const free = Math.min(room, this.#pace.tickets(this.units, this.#taking.size));
       const mayTake = this.#wish === 'work' && !signal.aborted && this.#queue !== '';
       // Who has not heard of the driver just now may do what is not wanted any more.
       if (!mayTake || free <= 0 || lease.leftMs(this.#now()) < leaseMs / 2) {
@@ -231,6 +235,7 @@ export class Member<M extends Kinds<M>> {
     if (this.#isOver) return;
     const lane = this.#lanes.indexOf(Math.min(...this.#lanes));
     this.#lanes[lane] += units;
+    this.#pace.took(units);
     const { worker } = this.#parts;
     const outbox = new Outbox(this.#parts.link.longestBytes, async (piece) => {
       const counters = piece.what === 'part' ? undefined : this.#parts.counters();
@@ -251,6 +256,7 @@ export class Member<M extends Kinds<M>> {
     void sent.then(() => {
       this.#tasks.delete(ticket);
       this.#lanes[task.lane] -= task.units;
+      this.#pace.did(task.units);
       this.#wakePull?.();
     });
   }

@@ -44,6 +44,8 @@ export interface WorkerCounters {
   readonly waitingMs: number;
   /** How long what it has sent and given up may still take effect, in milliseconds. */
   readonly uncertainMs: number;
+  /** What of the files that it works on does not answer, for people; missing where all does. */
+  readonly stalled?: string;
 }
 
 /** What a worker that has work asks or tells. */

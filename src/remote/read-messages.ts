@@ -51,6 +51,7 @@ const COUNTERS: Shape = {
   throttled: isAmount,
   waitingMs: isAmount,
   uncertainMs: isAmount,
+  stalled: isOrMissing(isReason),
 };
 
 const QUESTIONS: Readonly<Record<string, Shape>> = {

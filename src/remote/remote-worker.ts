@@ -1,5 +1,6 @@
 import type { Clock } from '../time/clock.js';
 import type { Candidate, WorkerCounters } from './messages.js';
+import type { RecentRate } from './recent-rate.js';
 
 /** What is known of the workers of a driver. */
 export interface WorkersParts {
@@ -43,4 +44,9 @@ export interface RemoteWorker {
   /** When it was told the last time that it may go on. */
   answeredMs: number;
   counters: WorkerCounters;
+  /** Since when it takes part, in milliseconds since 1970. */
+  readonly sinceMs: number;
+  /** What it does of late. */
+  readonly units: RecentRate;
+  readonly bytes: RecentRate;
 }

@@ -1,4 +1,6 @@
 import { type Candidate, encode, PROTOCOL, type Welcome, WIRE_FORMAT, type WorkerCounters } from './messages.js';
+import { presenceOf, type WorkerPresence } from './presence.js';
+import { RecentRate } from './recent-rate.js';
 import type { RemoteWorker, WorkersParts } from './remote-worker.js';
 import { SlowWatch, WATCH_MS } from './slow-watch.js';
 
@@ -63,6 +65,11 @@ export class RemoteWorkers {
     return [...this.#workers.values()].filter(({ heardMs }) => now - heardMs < PRESENT_MS);
   }
 
+  /** Those who are {@link present}, as people want to know them. */
+  get presence(): readonly WorkerPresence[] {
+    return this.present.map((worker) => presenceOf(worker, this.#slow.isSlow(worker.candidate.worker)));
+  }
+
   /** Since when, in milliseconds, requests of some worker have failed; 0: they do not. */
   get waitingMs(): number {
     return Math.max(0, ...this.present.map(({ counters }) => counters.waitingMs));
@@ -89,7 +96,8 @@ export class RemoteWorkers {
     const candidate = this.#candidates.get(id);
     if (!candidate || this.#former.has(id)) return false;
     this.#candidates.delete(id);
-    const now = this.#parts.clock.monotonic();
+    const { clock } = this.#parts;
+    const now = clock.monotonic();
     this.#workers.set(id, {
       candidate,
       tickets: new Set(),
@@ -97,6 +105,9 @@ export class RemoteWorkers {
       heardMs: now,
       answeredMs: now,
       counters: NOTHING,
+      sinceMs: clock.now(),
+      units: new RecentRate(clock),
+      bytes: new RecentRate(clock),
     });
     this.#parts.report(`${candidate.name} takes part with ${lanesText(candidate.lanes)}`);
     this.#changed();
@@ -165,6 +176,11 @@ export class RemoteWorkers {
       throttled: grown('throttled'),
     };
     worker.counters = now;
+    worker.bytes.add(now.bytesSent - before.bytesSent);
+    const { name } = worker.candidate;
+    if (now.stalled !== undefined && before.stalled === undefined) this.#parts.report(`${name}: ${now.stalled}`);
+    if (now.stalled === undefined && before.stalled !== undefined)
+      this.#parts.report(`${name}: what did not answer answers again`);
     this.#parts.counted({
       requests: now.requests - before.requests,
       bytesSent: now.bytesSent - before.bytesSent,
@@ -177,7 +193,8 @@ export class RemoteWorkers {
   }
 
   /** A worker has done something. @param units how much, in units of about one small file */
-  did({ candidate }: RemoteWorker, units: number): void {
+  did({ candidate, units: done }: RemoteWorker, units: number): void {
+    done.add(units);
     this.#slow.did(candidate.worker, units);
   }
 

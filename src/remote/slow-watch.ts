@@ -23,6 +23,11 @@ export class SlowWatch {
     this.#units.set(id, (this.#units.get(id) ?? 0) + units);
   }
 
+  /** Whether a worker was found to be slow. */
+  isSlow(id: string): boolean {
+    return this.#told.has(id);
+  }
+
   /**
    * Ends a stretch of {@link WATCH_MS}.
    *

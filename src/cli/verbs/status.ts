@@ -1,10 +1,12 @@
 import {
+  counted,
   escapeText,
   exportStatus,
   holdsExportState,
   type JobStatus,
   jobStatus,
   type RecordedExport,
+  type WorkerStatus,
 } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { failureLines, resumeLines } from '../ending-text.js';
@@ -16,6 +18,18 @@ import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 function callsText({ way, callMs, inFlight, mostInFlight }: NonNullable<JobStatus['sourceCalls']>): string {
   const took = callMs === 0 ? '' : `, ${callMs.toFixed(callMs < 10 ? 1 : 0)} ms each`;
   return `${way}${took}, ${inFlight} in flight, at most ${mostInFlight}`;
+}
+
+function workerLines({ workers }: JobStatus): readonly string[] {
+  if (!workers) return [];
+  return [`Workers:   ${workers.length}`, ...workers.map((worker) => `           ${workerText(worker)}`)];
+}
+
+function workerText({ name, threads, since, tasks, ...rest }: WorkerStatus): string {
+  const { unitsPerSecond, megabitsPerSecond, slow, trouble } = rest;
+  const rate = `${unitsPerSecond.toFixed(0)} units/s, ${megabitsPerSecond.toFixed(1)} Mb/s`;
+  const marks = `${slow ? ', much slower than the others' : ''}${trouble === undefined ? '' : `, ${trouble}`}`;
+  return `${name}: ${counted(threads, 'threads')} since ${since}, ${counted(tasks, 'tasks')}, ${rate}${marks}`;
 }
 
 /** `status`: a job, without disturbing it. */
@@ -57,6 +71,7 @@ function loadLines(job: JobStatus, statePath: string): readonly string[] {
     `Bytes:     ${job.bytesDone}`,
     `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
     ...(job.sourceCalls === undefined ? [] : [`Calls:     of the source ${callsText(job.sourceCalls)}`]),
+    ...workerLines(job),
     `Seen:      ${job.lastAlive ?? 'never'}`,
     ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
     ...failureLines({ failures: job.failures, root: Buffer.from(job.sourceHex, 'hex') }),

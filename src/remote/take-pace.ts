@@ -1,0 +1,46 @@
+import type { Clock } from '../time/clock.js';
+import { RecentRate } from './recent-rate.js';
+
+/** A worker has about as much at once as it does in so many seconds: then all of them end together. */
+const AHEAD_S = 5;
+/** Tickets by which it is told how large the next ones are going to be. */
+const LATEST = 16;
+
+/**
+ * How many tickets a worker takes: what its lanes have room for, but no more than it does in a few seconds. One with a
+ * slow network, or a slow file system, would else be the last by minutes, with tasks that others could have done.
+ */
+export class TakePace {
+  readonly #rate: RecentRate;
+  readonly #laneUnits: number;
+  readonly #latest: number[] = [];
+
+  /** @param laneUnits units that one lane has at once: so much a worker has in any case, since some tasks take long by themselves */
+  constructor(clock: Clock, laneUnits: number) {
+    this.#rate = new RecentRate(clock);
+    this.#laneUnits = laneUnits;
+  }
+
+  /** A task was taken. */
+  took(units: number): void {
+    this.#latest.push(units);
+    if (this.#latest.length > LATEST) this.#latest.shift();
+  }
+
+  /** A task was done. */
+  did(units: number): void {
+    this.#rate.add(units);
+  }
+
+  /** Tickets to be taken now. @param units that it has @param asked tickets that it has asked for, and knows nothing of */
+  tickets(units: number, asked: number): number {
+    const most = Math.max(this.#laneUnits, this.#rate.perSecond * AHEAD_S);
+    // Before the first one: as large as parts of large files are.
+    const each = this.#latest.length === 0 ? this.#laneUnits / 2 : mean(this.#latest);
+    return Math.max(0, Math.ceil((most - units) / each) - asked);
+  }
+}
+
+function mean(values: readonly number[]): number {
+  return Math.max(1, values.reduce((sum, value) => sum + value, 0) / values.length);
+}
