@@ -16,9 +16,10 @@ import { args, azcopy, cache, runCases, short } from './harness.mjs';
 import { SCALE_CASES } from './scale-cases.mjs';
 import { SLOW_CASES } from './slow-cases.mjs';
 import { WAY_BACK_CASES } from './way-back-cases.mjs';
+import { WORKERS_CASES } from './workers-cases.mjs';
 
 const wanted = args.filter((arg) => !arg.startsWith('--'));
-const all = { ...CASES, ...SCALE_CASES, ...WAY_BACK_CASES, ...SLOW_CASES };
+const all = { ...CASES, ...SCALE_CASES, ...WAY_BACK_CASES, ...SLOW_CASES, ...WORKERS_CASES };
 const names = wanted.length > 0 ? wanted : short ? ['S', 'L', 'Z'] : Object.keys(all).filter((name) => name !== 'N');
 
 if (!existsSync(azcopy)) {

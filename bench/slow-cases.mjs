@@ -13,6 +13,7 @@ export async function withSlowFileSystem(microseconds, behind, mount, use) {
   const program = join(cache, 'slowfs');
   if (!existsSync(program)) {
     const flags = execFileSync('pkg-config', ['--cflags', '--libs', 'fuse3']).toString().trim().split(/\s+/);
+    mkdirSync(cache, { recursive: true });
     execFileSync('gcc', ['-O2', '-o', program, join(here, '../test/support/slowfs.c'), ...flags]);
   }
   for (const path of [behind, mount]) mkdirSync(path, { recursive: true });
