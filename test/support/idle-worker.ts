@@ -8,6 +8,7 @@ import { ObjectType } from '../../src/format/ids.js';
 import { packAttributes } from '../../src/format/packed-attributes.js';
 import { sourcePath } from '../../src/job/load-spec.js';
 import { serveJobs } from '../../src/join/serve-jobs.js';
+import type { RemoteLoadSetup } from '../../src/load/load-kind.js';
 import { openLz4 } from '../../src/lz4/lz4.js';
 import { natsOptions } from '../../src/remote/nats-options.js';
 import { openNatsWorker } from '../../src/remote/nats-worker.js';
@@ -16,7 +17,6 @@ import { systemClock } from '../../src/time/clock.js';
 import { createContext } from '../../src/worker/context.js';
 import { toAttributes } from '../../src/worker/file-attributes.js';
 import { CHUNK_ENTRIES, EntryPacker } from '../../src/worker/packed-entries.js';
-import type { RemoteLoadSetup } from '../../src/worker/remote-setup.js';
 import type { FilesResult, ListPart, LoadKinds } from '../../src/worker/tasks.js';
 import { writeDirectory } from '../../src/worker/write-directory.js';
 
@@ -35,7 +35,7 @@ const patience = { signal: signal.signal, report: console.log };
 const link = await openNatsWorker(natsOptions(url), 'idle worker', patience);
 console.log('Idle worker: waiting for a job.');
 if (link)
-  await serveJobs({
+  await serveJobs<LoadKinds>({
     link,
     clock: systemClock,
     name: `idle/${process.pid}`,
@@ -45,10 +45,11 @@ if (link)
     async openLanes(setup) {
       return {
         lease: new Lease(LANES),
-        runner: idleRunner(setup),
+        runner: idleRunner(setup as RemoteLoadSetup),
         counters: () => ({ requests: 0, bytesSent: 0, retries: 0, throttled: 0, waitingMs: 0, uncertainMs: 0 }),
         setCap: () => undefined,
         stuck: () => undefined,
+        answerBy: () => undefined,
         close: async () => undefined,
       };
     },
