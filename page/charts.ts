@@ -18,6 +18,8 @@ interface Chart {
   readonly title: string;
   readonly axes: readonly [left: (value: number) => string, right?: (value: number) => string];
   readonly lines: readonly Line[];
+  /** Of a job only: a command without a state does not tell. */
+  readonly ofJob?: boolean;
   /** Whether it says anything of this job; default: always. */
   readonly when?: (rows: readonly Row[]) => boolean;
 }
@@ -29,10 +31,13 @@ const perMinute = (of: SeriesColumn) => (row: Row) => 60 * perSecond(of)(row);
 const level = (of: SeriesColumn) => (row: Row) => row[of];
 const tenth = (value: number) => (value < 10 && value !== Math.round(value) ? value.toFixed(1) : few(value));
 
+/** Of what there are no halves. */
+const wholes = (value: number) => (Number.isInteger(value) ? few(value) : '');
+
 const CHARTS: readonly Chart[] = [
   {
     title: 'Entries a second',
-    axes: [few],
+    axes: [tenth],
     lines: [{ label: 'entries', colour: '--one', value: perSecond('entries'), text: rate }],
   },
   {
@@ -42,17 +47,19 @@ const CHARTS: readonly Chart[] = [
   },
   {
     title: 'The service: requests in flight, retries, throttling',
-    axes: [few, few],
+    axes: [tenth, tenth],
     lines: [
       { label: 'in flight', colour: '--one', value: level('inFlight'), text: tenth },
       { label: 'retries / min', colour: '--warn', value: perMinute('retries'), text: tenth, axis: 'right' },
       { label: 'throttled / min', colour: '--bad', value: perMinute('throttled'), text: tenth, axis: 'right' },
     ],
+    ofJob: true,
     when: (rows) => rows.some(({ requests }) => requests > 0),
   },
   {
     title: 'At work: lanes, workers, calls of the source',
-    axes: [few],
+    ofJob: true,
+    axes: [wholes],
     lines: [
       { label: 'lanes', colour: '--one', value: level('lanes'), text: tenth },
       { label: 'workers', colour: '--two', value: level('workers'), text: tenth },
@@ -72,15 +79,19 @@ const SHORTEST_ROWS = 2;
 /** The charts over the whole time of a job. The time between its sessions is left out. */
 export class Charts {
   readonly element: HTMLElement;
-  readonly #places = CHARTS.map((chart) => ({ chart, body: h('div', { class: 'chart' }) }));
+  readonly #places: readonly { readonly chart: Chart; readonly body: HTMLElement }[];
   readonly #drawn = new Map<Chart, uPlot>();
   readonly #unit: string;
   #rows: readonly Row[] = [];
   #isOver = false;
 
-  /** @param unit what is counted, in the plural */
-  constructor(unit: string) {
+  /** @param unit what is counted, in the plural @param isJob whether there is more to tell than of a command */
+  constructor(unit: string, isJob: boolean) {
     this.#unit = unit;
+    this.#places = CHARTS.filter(({ ofJob }) => isJob || !ofJob).map((chart) => ({
+      chart,
+      body: h('div', { class: 'chart' }),
+    }));
     this.element = h('div', { class: 'charts' });
     for (const { chart, body } of this.#places) this.element.append(card(chart.title, body));
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#redraw());

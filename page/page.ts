@@ -46,9 +46,9 @@ class Page {
   readonly #log = new LogPanel();
 
   constructor(model: PageModel, search: Search) {
-    this.#charts = new Charts(model.job.unit);
-    this.#failures = new FailuresPanel(search);
     const isJob = model.job.kind !== 'command';
+    this.#charts = new Charts(model.job.unit, isJob);
+    this.#failures = new FailuresPanel(search);
     document.body.replaceChildren(
       this.#header,
       this.#alerts,
@@ -146,7 +146,8 @@ function showLive(): void {
   };
   events.addEventListener('end', () => {
     events.close();
-    say('The program has ended. What it was is kept in the report.', false);
+    const kept = model?.job.kind === 'load' ? ' report.html in the state directory keeps this page.' : '';
+    say(`The program has ended.${kept}`, false);
   });
   events.onerror = () => say('The program does not answer. The page goes on when it does.', false);
 }

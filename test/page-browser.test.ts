@@ -146,34 +146,44 @@ function makeTree(source: string): void {
 }
 
 describe.runIf(CHROMIUM)('the page, in a browser', () => {
-  it('moves while a load runs, and says how it ended', async () => {
-    const source = join(base, 'running');
+  it('moves while a load runs, says that it was stopped, and shows its past when it has gone on', async () => {
+    const [source, state] = ['running', 'running-state'].map((name) => join(base, name));
     makeTree(source);
     const url = await azurite.createContainer('running');
+    // It would take a minute.
     const flags = [
-      '--cap-mbps=8',
+      '--cap-mbps=1',
       '--compression-type=DISABLED',
-      `--state-path=${join(base, 'running-state')}`,
+      '--late-arrival=2s',
+      `--state-path=${state}`,
       '--page',
     ];
     const load = await startPage(['load', source, url, ...flags]);
     served.push(load);
     const page = await browse(load.url);
-    await page.locator('.pill', { hasText: 'Running' }).waitFor();
-    const done = async () =>
-      Number((await page.locator('.lines .text').first().innerText()).replace(/[^\d].*$/s, '').replaceAll(',', ''));
-    const seen = new Set<number>();
-    while (seen.size < 3) {
-      seen.add(await done());
-      await page.waitForTimeout(200);
+    const entries = page.locator('.lines .text').first();
+    const done = async () => Number.parseInt((await entries.innerText()).replaceAll(',', ''), 10);
+    const seen = [await done()];
+    for (let moves = 0; moves < 3; moves++) {
+      await expect.poll(done, { timeout: 60_000 }).toBeGreaterThan(seen.at(-1) ?? 0);
+      seen.push(await done());
     }
-    expect([...seen].sort((a, b) => a - b)).toEqual([...seen]);
-    await page.locator('.pill', { hasText: 'Completed' }).waitFor();
+    expect(await page.locator('.pill').innerText()).toBe('Running');
+    load.child.kill('SIGINT');
+    await page.locator('.pill', { hasText: 'Stopped' }).waitFor();
     await page.locator('footer', { hasText: 'The program has ended' }).waitFor();
-    expect(await page.locator('.share strong').innerText()).toBe('100 %');
-    expect(await page.locator('.lines .text').first().innerText()).toBe('47 of 47 entries');
-    expect(await page.locator('.chart canvas').count()).toBe(4);
-    expect(await page.title()).toBe('Completed · Load · clfsload');
+    expect(trouble).toEqual([]);
+    await load.done;
+    expect((await runProgram('clfsload', ['resume', state, url, '--cap-mbps=0', '--late-arrival=2s'])).code).toBe(0);
+    const ended = await startPage(['page', state]);
+    served.push(ended);
+    const after = await browse(ended.url);
+    await after.locator('.pill', { hasText: 'Completed' }).waitFor();
+    expect(await after.locator('.share strong').innerText()).toBe('100 %');
+    expect(await after.locator('.lines .text').first().innerText()).toBe('47 of 47 entries');
+    expect(await after.locator('.tile', { hasText: 'worked' }).innerText()).toContain('in 2 sessions');
+    await expect.poll(() => after.locator('.chart canvas').count()).toBe(4);
+    expect(await after.title()).toBe('Completed · Load · clfsload');
     expect(trouble).toEqual([]);
   });
 

@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type OpenPage, openPage, type PageOptions, redact } from '../index.js';
+import type { ProgressFigures } from './progress/figures.js';
 import type { Verb, VerbIo } from './verbs/verb.js';
 
 /** `--page`. */
@@ -52,30 +53,31 @@ export function paged(run: Verb['run'], says = true): Verb['run'] {
     const { page: listen } = command.opts<{ page?: string }>();
     const page = await jobPage(listen, { command: commandOf(command) }, io.complain);
     if (!page) return run(command, io);
-    const shown = { figures: { done: 0, bytes: 0, failed: 0 }, code: 2 };
+    const shown: Shown = { figures: undefined };
+    let code = 2;
     try {
-      shown.code = await run(command, watched(io, page, shown, says));
-      return shown.code;
+      code = await run(command, watched(io, page, shown, says));
+      return code;
     } finally {
-      const { done, bytes, failed } = shown.figures;
-      await page.close({ finalStatus: ENDINGS[shown.code] ?? '', done, failed, bytes });
+      const { done, bytes = 0, failed = 0 } = shown.figures?.() ?? { done: 0 };
+      await page.close({ finalStatus: ENDINGS[code] ?? '', done, failed, bytes });
     }
   };
+}
+
+/** Where a command stands, as it was told last. */
+interface Shown {
+  figures: (() => ProgressFigures) | undefined;
 }
 
 /** What a command is about; no SAS is in it. */
 function commandOf(command: Command): { readonly title: string; readonly from: string } {
   const [title = ''] = command.name().split(' ').slice(-1);
-  return { title, from: command.args.map((arg) => redact(arg.replace(/^(https?:[^?]*)\?.*$/s, '$1'))).join('   ') };
+  return { title, from: command.args.map((arg) => redact(arg.replace(/^(https?:[^?]*)\?.*$/s, '$1'))).join(' · ') };
 }
 
 /** Output that a page sees too; figures once a second. */
-function watched(
-  io: VerbIo,
-  page: OpenPage,
-  shown: { figures: { done: number; bytes: number; failed: number } },
-  says: boolean,
-): VerbIo {
+function watched(io: VerbIo, page: OpenPage, shown: Shown, says: boolean): VerbIo {
   let toldMs = Number.NEGATIVE_INFINITY;
   return {
     signal: io.signal,
@@ -89,12 +91,11 @@ function watched(
     },
     progress(figures) {
       io.progress(figures);
+      shown.figures = figures;
       const now = performance.now();
       if (now - toldMs < FIGURES_MS) return;
       toldMs = now;
-      const told = figures();
-      shown.figures = { done: told.done, bytes: told.bytes ?? 0, failed: told.failed ?? 0 };
-      page.show(told);
+      page.show(figures());
     },
   };
 }

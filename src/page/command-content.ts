@@ -79,6 +79,7 @@ export class CommandContent {
   }
 
   end(ending: PageEnding | undefined): void {
+    if (ending) this.#figures = { ...this.#figures, done: ending.done, bytes: ending.bytes };
     this.#ending = ending ?? {
       finalStatus: 'Completed',
       done: this.#figures.done,
