@@ -1,9 +1,11 @@
 import { ClfsError, messageOf } from '../error.js';
+import { SCHEMA_VERSION as EXPORT_SCHEMA_VERSION } from '../export/state/schema.js';
 import type { Database } from '../sqlite/database.js';
 import { holdsExport } from '../state/application.js';
 import { directoryPathIn, entryPathIn } from '../state/entry-path.js';
 import type { JobPulse } from '../state/job-pulse.js';
 import { readPulse, readSeries, type SeriesRow } from '../state/job-series.js';
+import { SCHEMA_VERSION } from '../state/migrations.js';
 import { findDatabase, isStateHeld, openForLook } from '../state/state-directory.js';
 import { escapePath, escapeText } from '../text/escape-path.js';
 import type { FoundFailures, PageFailure } from './model.js';
@@ -22,6 +24,8 @@ export interface LookedAt extends RecordedJob {
 
 /** Tables of version 0.1.0 have failures of another form, and no past: they are brought up when the job goes on. */
 const FIRST_VERSION = 2;
+/** Versions of the tables that this program works with. */
+const NEWEST = { load: SCHEMA_VERSION, export: EXPORT_SCHEMA_VERSION } as const;
 /** Versions from which on the past is recorded. */
 const WITH_PAST = { load: 5, export: 2 } as const;
 const SEARCHED_ROWS = 20_000;
@@ -102,7 +106,7 @@ function withJob<T>(
     const kind = holdsExport(db) ? 'export' : 'load';
     if (kind === 'load' && version < FIRST_VERSION)
       throw new ClfsError('state', `The job state ${where} is of version 0.1.0. Go on with the job to look at it.`);
-    if (version > WITH_PAST[kind])
+    if (version > NEWEST[kind])
       throw new ClfsError('state', `The job state ${where} is of a later version. Look at it by that one.`);
     return use(db, kind, version);
   } catch (error) {

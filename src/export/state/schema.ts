@@ -5,7 +5,7 @@ import { SERIES_TABLES } from '../../state/job-series.js';
 import { migrateBy } from '../../state/migrations.js';
 
 /** Version of the tables that this program works with. */
-const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 3;
 
 /** Life of a directory. */
 export const DirectoryStatus = {
