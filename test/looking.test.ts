@@ -95,7 +95,7 @@ describe('looking into a container', () => {
     expect((await verb('help', 'cat')).stdout).toBe((await verb('cat', '--help')).stdout);
     const { stdout } = await verb('help');
     expect(stdout).toMatch(
-      /\nJobs:\n {2}load .*\n {2}resume .*\n {2}status .*\n {2}worker .*\n\nLook into a container:\n {2}ls /,
+      /\nJobs:\n {2}load .*\n {2}resume .*\n {2}status .*\n {2}page .*\n {2}worker .*\n\nLook into a container:\n {2}ls /,
     );
     const none = await runProgram('azcopy', [], { PATH: base });
     expect(none).toMatchObject({ code: 0, stderr: '' });
