@@ -1,0 +1,101 @@
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { MessageChannel } from 'node:worker_threads';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { makeAudited } from '../../test/support/audited.js';
+import { SMALL } from '../../test/support/check.js';
+import { removeTree } from '../../test/support/tree.js';
+import { Lease } from '../container/lease.js';
+import { openLocalContainer } from '../container/local-container.js';
+import { MemoryContainer } from '../container/memory-container.js';
+import { Traffic } from '../container/traffic.js';
+import { openLz4 } from '../lz4/lz4.js';
+import { identifyContainer } from '../namespace/identify-container.js';
+import { createDirectFinder } from '../namespace/object-finder.js';
+import { ContainerReader } from '../namespace/reader.js';
+import { openPosixSource } from '../source/posix-source.js';
+import { evidenceOf } from '../source/same-tree.js';
+import { AUDIT_JOB, type RemoteAuditSetup } from './audit-kind.js';
+import { openAuditLane } from './tasks/open-lane.js';
+
+const base = mkdtempSync(join(tmpdir(), 'clfs-audit-kind-'));
+const directory = join(base, 'container');
+const other = join(base, 'other');
+const SELECTION = { excludePaths: [], excludePatterns: [], oneFileSystem: false };
+const OPTIONS = { servers: 'nats://localhost', threads: 1 } as never;
+let setup: RemoteAuditSetup;
+
+beforeAll(async () => {
+  const { source, whole } = await makeAudited(base);
+  mkdirSync(directory);
+  mkdirSync(other);
+  for (const [name, blob] of whole.blobs) writeFileSync(join(directory, name), blob);
+  const container = openLocalContainer(directory);
+  const tree = openPosixSource(Buffer.from(source));
+  setup = {
+    kind: 'audit',
+    place: { kind: 'local', directory },
+    constants: { geometry: SMALL, compare: { content: true, sample: 1, timeToleranceNs: 0n } },
+    retryWindowMs: 1000,
+    container: await identifyContainer(new ContainerReader(container, createDirectFinder(container), openLz4(), SMALL)),
+    source: { path: Buffer.from(source), selection: SELECTION, evidence: evidenceOf(tree, SELECTION) },
+  };
+  tree.close();
+  await container.close();
+});
+afterAll(() => removeTree(base));
+
+/** What a lane of a worker is opened with. */
+function lane() {
+  const { port1, port2 } = new MessageChannel();
+  port2.close();
+  return {
+    place: setup.place,
+    authorization: { query: '', bearer: '' },
+    lanes: 2,
+    traffic: new Traffic(2).memory,
+    slot: 1,
+    remote: { lease: new Lease(2).memory, lane: 1 },
+    port: port1,
+  };
+}
+
+it('a worker that sees the source of a comparison has lanes that read it by the same descriptor', async () => {
+  const here = AUDIT_JOB.open(setup, OPTIONS, 2);
+  const told = here.laneOf(lane());
+  expect(told).toMatchObject({
+    constants: setup.constants,
+    lanes: 2,
+    slot: 1,
+    mayBlock: true,
+    objects: { kind: 'asked' },
+  });
+  expect(told.source).toMatchObject({ path: setup.source?.path, root: expect.any(Number) as number });
+  expect(told.remote?.rootDevice).toBe(setup.source?.evidence.device);
+  const opened = await openAuditLane({ ...told, objects: undefined }, told.authorization);
+  const asked = await opened.execute({ kind: 'hash', task: { handle: Buffer.alloc(24, 7) } }, () => undefined);
+  expect(asked).toMatchObject({ result: { damage: { code: 'not-found' } } });
+  await opened.close(Promise.resolve());
+  here.close();
+});
+
+it('a worker that is told of a place of its own looks there, and is refused where it sees another tree', () => {
+  expect(() => AUDIT_JOB.open(setup, { source: Buffer.from(other) } as never, 1)).toThrow(/source/);
+  const same = AUDIT_JOB.open(setup, { source: setup.source?.path } as never, 1);
+  same.close();
+});
+
+it('a worker needs no source where nothing is compared with one', () => {
+  const here = AUDIT_JOB.open({ ...setup, source: undefined }, OPTIONS, 1);
+  const told = here.laneOf(lane());
+  expect([told.source, told.remote?.rootDevice]).toEqual([undefined, undefined]);
+  here.close();
+});
+
+it('a worker is refused where it finds another container than the driver', async () => {
+  const container = openLocalContainer(directory);
+  await AUDIT_JOB.requireContainer(setup, container);
+  await expect(AUDIT_JOB.requireContainer(setup, new MemoryContainer())).rejects.toThrow(/container/);
+  await container.close();
+});
