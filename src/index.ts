@@ -39,6 +39,7 @@ export { type ContainerReader, type FoundInode, WITHOUT_ROOT } from './namespace
 export { sortedEntries } from './namespace/sorted-entries.js';
 export { type WalkedEntry, walk } from './namespace/walk.js';
 export { type OpenReader, openReader } from './open-reader.js';
+export type { CommandFigures } from './page/command-content.js';
 export { openPage, writeReport } from './page/page.js';
 export type { OpenPage, PageOptions } from './page/page-options.js';
 export { ProgressMeter, type ProgressRates, type ProgressSample } from './page/progress-meter.js';

@@ -7,12 +7,17 @@ import { seriesOf } from './series-of.js';
 
 /** Where a command stands that has no state: what its line of progress says. */
 export interface CommandFigures {
+  /** What is being done, in a word: `Transfer`, `Listing`. */
   readonly label: string;
+  /** What is counted, in the plural: `entries`, `blobs`. */
   readonly unit: string;
   readonly done: number;
+  /** Undefined where it is not known. */
   readonly total?: number;
+  /** Bytes of file data; undefined where they are not counted. */
   readonly bytes?: number;
   readonly bytesTotal?: number;
+  /** Thousandths that are done, 0 to 999; undefined while that is not known. */
   readonly permille?: number;
   readonly failed?: number;
 }

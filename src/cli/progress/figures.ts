@@ -1,20 +1,9 @@
+import type { CommandFigures } from '../../index.js';
+
 /** Where some work stands, as a line of progress shows it. */
-export interface ProgressFigures {
-  /** What is being done, in a word: `Transfer`, `Listing`. */
-  readonly label: string;
+export interface ProgressFigures extends CommandFigures {
   /** Which work it is, where its label changes on the way: rate and share are those of one work. Default: the label. */
   readonly work?: string;
-  /** What is counted, in the plural: `entries`, `blobs`. */
-  readonly unit: string;
-  readonly done: number;
-  /** Undefined where it is not known. */
-  readonly total?: number;
-  /** Bytes of file data; undefined where they are not counted. */
-  readonly bytes?: number;
-  readonly bytesTotal?: number;
-  /** Thousandths that are done, 0 to 999; undefined while that is not known. */
-  readonly permille?: number;
-  readonly failed?: number;
   /** Workers on other machines that are there; undefined where none can be. */
   readonly workers?: number;
   /** Requests that were repeated. */
