@@ -141,21 +141,17 @@ export class Caller {
     };
   }
 
-  /**
-   * Requests that nobody waits for any more are lost, or arrive in time of their bound: that of a worker is counted from
-   * when it sent them.
-   */
+  /** Requests that nobody waits for any more are lost, or arrive in time of their bound. */
   abandon(): void {
-    const { around, moments, maySend } = this.#parts;
-    const { random, session, service, time } = around;
+    const { around, moments } = this.#parts;
+    const { random, session, service } = around;
     const { calls } = moments();
     const inFlight = [...this.#inFlight];
     this.#inFlight.clear();
     for (const [index, { change, sentMs, reject }] of inFlight.entries()) {
       const fate = random.at(3, session, calls, index);
       const later = fate === 1 ? random.at(40, session, calls, index + 1000) : FAR;
-      const dueMs = maySend ? sentMs + LATE_MS - 1 : time.ms + LATE_MS - ALIVE_MS;
-      if (fate > 0) service.later(change, later, dueMs);
+      if (fate > 0) service.later(change, later, this.#lastMs(sentMs, ALIVE_MS));
       reject(new Killed('the process was killed'));
     }
   }
@@ -191,17 +187,22 @@ export class Caller {
     if (maySend && change && time.ms < (around.crew?.slowUntilMs ?? 0))
       takesMs = LATE_MS - 1 - random.at(1000, around.session, number, 1);
     if (change && maySend?.() === false) throw new ClfsError('cancelled', 'The job was stopped.');
+    const sentMs = time.ms;
     const arrival = this.#wait(takesMs, change);
     if (fault?.kind === 'freeze after') around.crew?.freeze(gate, fault.ms);
     await arrival;
     await service.arrive();
-    const result = await this.#answer(fault, work, change);
+    const result = await this.#answer(fault, work, change && { change, sentMs });
     if (gate.isFrozen) await gate.awake();
     this.requireAlive();
     return result;
   }
 
-  async #answer<T>(fault: Fault | undefined, work: () => Promise<T>, change: Change | undefined): Promise<T> {
+  async #answer<T>(
+    fault: Fault | undefined,
+    work: () => Promise<T>,
+    sent: Pick<Flight, 'change' | 'sentMs'> | undefined,
+  ): Promise<T> {
     switch (fault?.kind) {
       case 'error':
         throw new ClfsError('service-unavailable', 'The service does not answer.');
@@ -209,11 +210,11 @@ export class Caller {
         await work();
         throw new ClfsError('service-unavailable', 'The answer was lost.');
       case 'late arrival':
-        this.#giveUp(change, fault.later);
+        this.#giveUp(sent, fault.later);
         throw new ClfsError('service-unavailable', 'The service did not answer in time.');
       case 'late twin': {
         const result = await work();
-        this.#giveUp(change, fault.later);
+        this.#giveUp(sent, fault.later);
         return result;
       }
       case 'crash after':
@@ -225,11 +226,20 @@ export class Caller {
   }
 
   /** A try of a request was given up; it takes effect later, at the last moment that it can. */
-  #giveUp(change: Change | undefined, later: number): void {
-    if (!change) return;
+  #giveUp(sent: Pick<Flight, 'change' | 'sentMs'> | undefined, later: number): void {
+    if (!sent) return;
     const { around, clock } = this.#parts;
-    around.service.later(change, later === 0 ? FAR : later, around.time.ms + LATE_MS);
-    if (change.body) this.#uncertainUntilMs = clock.monotonic() + LATE_MS;
+    around.service.later(sent.change, later === 0 ? FAR : later, this.#lastMs(sent.sentMs));
+    if (sent.change.body) this.#uncertainUntilMs = clock.monotonic() + LATE_MS;
+  }
+
+  /**
+   * When a request that was given up takes effect at the latest. The bound of a worker is counted from when it sent the
+   * request: who gives up its work knows only until when it may send.
+   */
+  #lastMs(sentMs: number, aliveMs = 0): number {
+    const { around, maySend } = this.#parts;
+    return maySend ? sentMs + LATE_MS - 1 : around.time.ms + LATE_MS - aliveMs;
   }
 
   /** A request is on its way; where its sender is frozen meanwhile it may take as long as it can. */
