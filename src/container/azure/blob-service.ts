@@ -11,6 +11,7 @@ import { PACED_PIECE_BYTES, paced, type RateLimit } from '../rate-limit.js';
 import type { Traffic } from '../traffic.js';
 import { AnswerHandler, type BlobAnswer, type BlobRequest } from './answer-handler.js';
 import { connectionText } from './classify-answer.js';
+import { createResettingConnector } from './connect.js';
 import { addressText, type ContainerAddress } from './container-url.js';
 import { longestPacedMs, type TimeLimit, timeLimitOf } from './time-limits.js';
 import { type Trouble, timeOutError, troubleOfAnswer, troubleOfError } from './trouble.js';
@@ -91,7 +92,7 @@ export class BlobService {
     });
     const pool: Pool.Options = {
       pipelining: 1,
-      connect: { timeout: CONNECT_TIMEOUT_MS },
+      connect: createResettingConnector(CONNECT_TIMEOUT_MS),
       connections: Number.isFinite(most) ? most : null,
     };
     const proxied = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'].some((name) => process.env[name]);
