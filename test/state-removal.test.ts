@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
@@ -6,13 +6,19 @@ import { claimNewState, removeState } from '../src/state/state-directory.js';
 import { removeTree } from './support/tree.js';
 
 const crash = vi.hoisted(() => ({ after: Number.POSITIVE_INFINITY }));
+/** Called before a directory is removed. */
+const look = vi.hoisted(() => ({ beforeRmdir: () => {} }));
 vi.mock('node:fs', async (original) => {
   const fs = await original<typeof import('node:fs')>();
   const rmSync: typeof fs.rmSync = (...how) => {
     if (crash.after-- === 0) throw new Error('the process died');
     fs.rmSync(...how);
   };
-  return { ...fs, rmSync };
+  const rmdirSync: typeof fs.rmdirSync = (...how) => {
+    look.beforeRmdir();
+    fs.rmdirSync(...how);
+  };
+  return { ...fs, rmSync, rmdirSync };
 });
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-state-removal-'));
@@ -33,4 +39,19 @@ it('a state of which the removal was interrupted is still a job, or can be taken
     expect(names).toHaveLength(files.length + 1 - removed);
     expect(names.includes('job.db') || names.join() === 'lock', names.join()).toBe(true);
   }
+});
+
+it('a state is removed also while somebody looks at it, and stays where somebody has put something', () => {
+  const path = join(base, 'looked-at');
+  let looks = 0;
+  look.beforeRmdir = () => {
+    if (looks++ === 0) for (const name of ['job.db-wal', 'job.db-shm']) writeFileSync(join(path, name), '');
+  };
+  removeState(claimNewState(path));
+  expect(looks).toBe(2);
+  expect(existsSync(path)).toBe(false);
+  const kept = claimNewState(path);
+  look.beforeRmdir = () => writeFileSync(join(path, 'notes.txt'), '');
+  removeState(kept);
+  expect(readdirSync(path)).toEqual(['notes.txt']);
 });

@@ -1,5 +1,6 @@
 import { type FailureGroup, readFailureGroups } from '../state/failure-groups.js';
-import { findDatabase, isStateHeld, openForLook } from '../state/state-directory.js';
+import { openForLook } from '../state/open-for-look.js';
+import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
 import { choiceText } from './choice.js';
 import type { Overwrite } from './options.js';
@@ -51,7 +52,7 @@ export function exportStatus(statePath: string): RecordedExport {
   const running = isStateHeld(statePath);
   const db = openForLook(path, running);
   try {
-    checkTables(db, path);
+    checkTables(db, path, running);
     const row = db.prepare('SELECT * FROM job').get() as { record: string; alive_ms: number } & Record<
       'written' | 'replaced' | 'kept' | 'excluded' | 'bytes',
       number

@@ -4,8 +4,9 @@ import type { WorkerPresence } from '../remote/presence.js';
 import { selectionText } from '../source/selection.js';
 import type { FailureGroup } from '../state/failure-groups.js';
 import type { SourceCalls } from '../state/job-record.js';
+import { openForLook } from '../state/open-for-look.js';
 import { readJob } from '../state/read-job.js';
-import { findDatabase, isStateHeld, openForLook } from '../state/state-directory.js';
+import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
 import { readWorkers, WORKERS_FILE } from './workers-file.js';
 
@@ -91,7 +92,11 @@ export function jobStatus(statePath: string): JobStatus {
   const running = isStateHeld(statePath);
   const db = openForLook(path, running);
   try {
-    const { record, done, bytes, excluded, aliveMs, failures, open, linkCopies, failureGroups } = readJob(db, path);
+    const { record, done, bytes, excluded, aliveMs, failures, open, linkCopies, failureGroups } = readJob(
+      db,
+      path,
+      running,
+    );
     const { sessionStart, spec } = record;
     const seconds = (aliveMs - sessionStart.ms) / 1000;
     const finished = record.committed && record.finalStatus === 'Completed';

@@ -13,13 +13,40 @@ export type Row = Record<string, Value>;
 
 const require = createRequire(import.meta.url);
 
+/** How long who reads waits for who writes: a commit is short. */
+const READ_WAIT_MS = 5000;
+/**
+ * How long who writes waits for who reads. Where there is no write-ahead log a look holds up a commit, and one that is
+ * slow, or was suspended, must not make it fail.
+ */
+const WRITE_WAIT_MS = 600_000;
+
 /**
  * Opens a database file with the SQLite that Node has built in (from 24 on), or the bundled one. @throws whatever
  * SQLite throws
  */
 export function openDatabase(path: string, readOnly = false): Database {
   const { DatabaseSync } = sqlite();
-  return new DatabaseSync(path, { readOnly, timeout: 5000 });
+  return new DatabaseSync(path, { readOnly, timeout: readOnly ? READ_WAIT_MS : WRITE_WAIT_MS });
+}
+
+/**
+ * Opens a database file whose writer died in the middle of a transaction, and undoes that: whoever opens it next would.
+ *
+ * @throws whatever SQLite throws, also where the file may not be written to
+ */
+export function openUndone(path: string): Database {
+  const { DatabaseSync } = sqlite();
+  const url = pathToFileURL(path);
+  url.search = '?mode=rw';
+  const db = new DatabaseSync(url, { timeout: READ_WAIT_MS });
+  try {
+    db.exec('BEGIN IMMEDIATE; ROLLBACK');
+    return db;
+  } catch (error) {
+    db.close();
+    throw error;
+  }
 }
 
 /**

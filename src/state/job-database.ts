@@ -50,16 +50,22 @@ interface ExpectedDatabase {
   readonly version: number;
   /** What to do with one that is damaged: a whole sentence. */
   readonly wayOut: string;
+  /** Whether a process works on the job, which has checked all of it: a look goes over none of that again. */
+  readonly running: boolean;
 }
 
 /** @throws ClfsError `state` when the database is missing, damaged, too new, or that of a job of the other kind */
-export function checkDatabase(db: Database, path: string, { kind, version: newest, wayOut }: ExpectedDatabase): void {
+export function checkDatabase(
+  db: Database,
+  path: string,
+  { kind, version: newest, wayOut, running }: ExpectedDatabase,
+): void {
   const where = JSON.stringify(path);
   let version: number;
   let damage: string;
   try {
     version = (db.prepare('PRAGMA user_version').get() as { user_version: number }).user_version;
-    damage = (db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }).quick_check;
+    damage = running ? 'ok' : (db.prepare('PRAGMA quick_check(1)').get() as { quick_check: string }).quick_check;
   } catch (cause) {
     throw new ClfsError('state', `Cannot use the job state ${where}: it is not a database, or is damaged. ${wayOut}`, {
       cause,

@@ -18,9 +18,14 @@ export interface RecordedJob {
   readonly failureGroups: readonly FailureGroup[];
 }
 
-/** Reads what is recorded of a job, in a database that another process may be writing to. @throws ClfsError `state` */
-export function readJob(db: Database, path: string): RecordedJob {
-  checkTables(db, path);
+/**
+ * Reads what is recorded of a job, in a database that another process may be writing to.
+ *
+ * @param running whether one does
+ * @throws ClfsError `state`
+ */
+export function readJob(db: Database, path: string, running = false): RecordedJob {
+  checkTables(db, path, running);
   try {
     const job = db.prepare('SELECT record, done, bytes, excluded, alive_ms FROM job').get() as {
       record: string;

@@ -120,8 +120,11 @@ export function holdsJob(database: Database): boolean {
   return (database.prepare('PRAGMA user_version').get() as { user_version: number }).user_version !== 0;
 }
 
-/** @throws ClfsError `state` when the tables are missing, damaged, of a later version, or those of an export */
-export function checkTables(database: Database, path: string): void {
+/**
+ * @param running whether another process works on the job
+ * @throws ClfsError `state` when the tables are missing, damaged, of a later version, or those of an export
+ */
+export function checkTables(database: Database, path: string, running = false): void {
   const wayOut = 'Start a new job with another --state-path and an empty container.';
-  checkDatabase(database, path, { kind: 'load', version: SCHEMA_VERSION, wayOut });
+  checkDatabase(database, path, { kind: 'load', version: SCHEMA_VERSION, wayOut, running });
 }

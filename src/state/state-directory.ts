@@ -1,18 +1,8 @@
-import {
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  realpathSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
 import { fileSystemMagic, isUnlocked, tryLock } from '../posix/libc.js';
-import { type Database, openDatabase, openUnchanging } from '../sqlite/database.js';
+import { type Database, openDatabase } from '../sqlite/database.js';
 import { quotePath } from '../text/escape-path.js';
 import { decodeExactly, encodeExactly } from '../text/exact-text.js';
 import { decodeRecord } from './job-record.js';
@@ -23,9 +13,11 @@ const LOCK_FILE = 'lock';
 /** How often, and how long each time, the lock is waited for while somebody only looks at it. */
 const MOST_WAITS = 100;
 const WAIT_MS = 10;
+/** How often the removal of a state is tried. */
+const MOST_REMOVALS = 3;
 /** Files that a job may leave in its state directory. */
 const OWN_FILES =
-  /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|problems\.txt|failures\.jsonl|manifest\.jsonl|report\.html)$/;
+  /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|problems\.txt|failures\.jsonl|manifest\.jsonl|(report\.html|workers\.json)(\.new)?)$/;
 /** statfs numbers of network file systems: NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, 9p, FUSE, GPFS. */
 const NETWORK_FILE_SYSTEMS = new Set([
   0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x01021997, 0x65735546, 0x47504653,
@@ -80,11 +72,16 @@ function occupied(quoted: string): ClfsError {
 
 /** Removes the state of a job that is over, and lets go of it. */
 export function removeState(directory: StateDirectory): void {
-  clear(directory.path);
-  try {
-    rmdirSync(directory.path);
-  } catch {
-    // Somebody else has put something there: it stays.
+  let isGone = false;
+  // Who looks at the job just now may have had SQLite make files of its own again.
+  for (let tries = 0; !isGone && tries < MOST_REMOVALS; tries++) {
+    clear(directory.path);
+    try {
+      rmdirSync(directory.path);
+      isGone = true;
+    } catch {
+      // Somebody else has put something there: it stays.
+    }
   }
   directory.release();
 }
@@ -174,17 +171,6 @@ export function isStateHeld(statePath: string): boolean {
   } finally {
     closeSync(fd);
   }
-}
-
-/**
- * Opens a job's database for a look. Where nobody works on the job, no file of a write-ahead log is left beside it.
- *
- * @param running see {@link isStateHeld}, which is to be asked before
- * @throws whatever SQLite throws
- */
-export function openForLook(databasePath: string, running: boolean): Database {
-  const isAtRest = !running && !existsSync(`${databasePath}-wal`);
-  return isAtRest ? openUnchanging(databasePath) : openDatabase(databasePath, true);
 }
 
 /** A directory, as text or as bytes, and what it is to be. */

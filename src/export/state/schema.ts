@@ -85,10 +85,13 @@ export function createTables(database: Database, fill: () => void): void {
   database.exec(`PRAGMA application_id = ${EXPORT_APPLICATION}; PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT;`);
 }
 
-/** @throws ClfsError `state` when the tables are missing, damaged, of a later version, or those of a load */
-export function checkTables(database: Database, path: string): void {
+/**
+ * @param running whether another process works on the job
+ * @throws ClfsError `state` when the tables are missing, damaged, of a later version, or those of a load
+ */
+export function checkTables(database: Database, path: string, running = false): void {
   const wayOut = 'Remove its directory and repeat the export: what has been written is left as it is.';
-  checkDatabase(database, path, { kind: 'export', version: SCHEMA_VERSION, wayOut });
+  checkDatabase(database, path, { kind: 'export', version: SCHEMA_VERSION, wayOut, running });
 }
 
 /** Brings the tables of an older program up to the present version. */
