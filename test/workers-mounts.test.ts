@@ -1,9 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { HAS_NATS, startNats } from './support/nats.js';
-import { run } from './support/run-workers.js';
+import { loadWhole } from './support/program.js';
+import { run, until } from './support/run-workers.js';
 import { removeTree } from './support/tree.js';
 import { makeBase } from './support/whole-job.js';
 
@@ -18,32 +19,57 @@ describe.skipIf(!HAS_NATS || !HAS_MOUNTS)('a worker on a machine where something
   const base = makeBase('workers-mounts');
   afterAll(() => removeTree(base));
 
-  it('is refused, on both ends: it would load an empty directory in its place', async () => {
-    const source = join(base, 'source');
-    mkdirSync(join(source, 'project', 'mounted'), { recursive: true });
-    for (let f = 0; f < 20; f++) writeFileSync(join(source, `f${f}`), `${f}`);
+  /** A driver on a machine on which something is mounted at `place`, and a worker where nothing is: says why it is refused. */
+  const expectRefusal = async (place: string, command: string, refusal: string) => {
     const server = await startNats();
-    const load = `load ${source} ${join(base, 'container')} --state-path=${join(base, 'state')} --workers=${server.url} --threads=0`;
-    const script = `mount -t tmpfs none ${source}/project/mounted && echo data > ${source}/project/mounted/file && exec ${process.execPath} ${BIN} ${load}`;
-    const driver = spawn('unshare', ['-m', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const driven = `${process.execPath} ${BIN} ${command} --workers=${server.url} --threads=0`;
+    const script = `mount -t tmpfs none ${place} && echo data > ${place}/file && exec ${driven}`;
+    const driver = spawn('unshare', ['-m', 'sh', '-c', script], { stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
-    driver.stdout.setEncoding('utf8').on('data', (text: string) => {
-      output += text;
-    });
+    for (const stream of [driver.stdout, driver.stderr])
+      stream.setEncoding('utf8').on('data', (text: string) => {
+        output += text;
+      });
     const ended = new Promise((resolve) => driver.once('exit', resolve));
     const worker = run(['worker', `--join=${server.url}`, '--threads=1']);
     try {
-      await worker.said(/cannot take part in job .*: its source lacks what is mounted at "project\/mounted"/);
-      while (!output.includes('is refused: its source lacks what is mounted at "project/mounted"'))
-        await new Promise((resolve) => driver.stdout.once('data', resolve));
+      await worker.said(new RegExp(`cannot take part in job .*: ${refusal}`));
+      await until(() => output.includes(`is refused: ${refusal}`));
       driver.kill('SIGINT');
       await ended;
-      expect(output).toContain('Final Job Status: Cancelled');
+      return output;
     } finally {
       driver.kill('SIGKILL');
       worker.child.kill('SIGKILL');
       await Promise.all([ended, worker.done]);
       await server.close();
     }
+  };
+
+  it('is refused, on both ends: it would load an empty directory in its place', async () => {
+    const source = join(base, 'source');
+    mkdirSync(join(source, 'project', 'mounted'), { recursive: true });
+    for (let f = 0; f < 20; f++) writeFileSync(join(source, `f${f}`), `${f}`);
+    const output = await expectRefusal(
+      join(source, 'project', 'mounted'),
+      `load ${source} ${join(base, 'container')} --state-path=${join(base, 'state')}`,
+      'its source lacks what is mounted at "project/mounted"',
+    );
+    expect(output).toContain('Final Job Status: Cancelled');
+  });
+
+  it('is refused by an export, too: what it wrote would be hidden below what the driver has mounted there', async () => {
+    const tree = join(base, 'tree');
+    mkdirSync(join(tree, 'big'), { recursive: true });
+    for (let f = 0; f < 20; f++) writeFileSync(join(tree, 'big', `f${f}`), `${f}`);
+    const [container, target] = [join(base, 'exported'), join(base, 'target')];
+    await loadWhole(tree, container, join(base, 'load-state'));
+    mkdirSync(join(target, 'big'), { recursive: true });
+    await expectRefusal(
+      join(target, 'big'),
+      `export ${container} ${target}`,
+      'its target lacks what is mounted at "big" on the driver\'s machine',
+    );
+    expect(readdirSync(join(target, 'big'))).toEqual([]);
   });
 });

@@ -7,6 +7,7 @@ import { createDirectFinder } from '../namespace/object-finder.js';
 import { ContainerReader } from '../namespace/reader.js';
 import { EXPORT_ENTRY } from './export-entry.js';
 import { type OpenTarget, openTarget } from './open-target.js';
+import { requireSameMounts, type TargetMount } from './target/target-mounts.js';
 import { requireProbe, type TargetProbe } from './target/target-probe.js';
 import type { ExportConstants } from './tasks/kinds.js';
 import type { ThreadExportSetup } from './tasks/open-lane.js';
@@ -26,6 +27,8 @@ export interface RemoteExportSetup {
   /** Its inode number, and when it was made; 0 where that is not known. */
   readonly inode: bigint;
   readonly bornNs: bigint;
+  /** What is mounted below it: what is written there is to be written there. */
+  readonly mounts: readonly TargetMount[];
   readonly probe: TargetProbe;
 }
 
@@ -63,11 +66,12 @@ export const EXPORT_JOB: JobKind<RemoteExportSetup, ThreadExportSetup> = {
 };
 
 /** @throws ClfsError `target` */
-function requireSameTarget({ inode, bornNs, probe }: RemoteExportSetup, target: OpenTarget): void {
+function requireSameTarget({ inode, bornNs, mounts, probe }: RemoteExportSetup, target: OpenTarget): void {
   const { status } = target;
   if (status.inode !== inode)
     throw new ClfsError('target', `its target is another directory: it has inode ${status.inode}, not ${inode}.`);
   if (bornNs !== 0n && status.bornNs !== 0n && status.bornNs !== bornNs)
     throw new ClfsError('target', 'its target is another directory: it was made at another time.');
+  requireSameMounts(target, mounts);
   requireProbe(target.descriptor, probe);
 }

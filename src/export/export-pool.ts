@@ -10,6 +10,7 @@ import type { Clock } from '../time/clock.js';
 import type { RemoteExportSetup } from './export-kind.js';
 import type { OpenTarget } from './open-target.js';
 import type { ExportRecord } from './state/export-record.js';
+import { mountsOf } from './target/target-mounts.js';
 import { makeProbe, removeProbe, type TargetProbe } from './target/target-probe.js';
 import type { ExportConstants, ExportKinds } from './tasks/kinds.js';
 import { exportBreakage } from './tasks/problem.js';
@@ -48,6 +49,7 @@ export async function openExportPool(
     target: Buffer.from(targetHex, 'hex'),
     inode: target.status.inode,
     bornNs: target.status.bornNs,
+    mounts: mountsOf(target),
     probe: newProbe(target, constants),
   };
   const finder = objects && openSharedObjects(objects);

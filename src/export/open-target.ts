@@ -1,4 +1,4 @@
-import { fstatSync } from 'node:fs';
+import { fstatSync, readlinkSync } from 'node:fs';
 import { ClfsError, messageOf } from '../error.js';
 import {
   CURRENT_DIRECTORY,
@@ -33,6 +33,8 @@ export interface OpenTarget {
   readonly mark: TargetMark;
   /** Paths below it at which other file systems are mounted. */
   readonly mounted: readonly Buffer[];
+  /** What is at a path below it, whether it can be read or not; undefined where nothing is. @throws PosixError */
+  look(path: Uint8Array): FileStatus | undefined;
   /** Which names it takes for one. */
   probeNames(): NameFolding;
   readonly descriptor: number;
@@ -114,7 +116,8 @@ function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): OpenTa
   };
   return {
     mark,
-    mounted: mountedBelow(path),
+    mounted: mountedBelow(pathOf(fd) ?? path),
+    look: (below) => lookBelow(fd, below),
     probeNames: () => probeNames(fd),
     descriptor: fd,
     status: statFd(fd),
@@ -134,6 +137,32 @@ function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): OpenTa
     close: closeAll,
   };
 }
+
+/** Where an open directory is, without symlinks; undefined where the system does not tell. */
+function pathOf(fd: number): Buffer | undefined {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`, 'buffer');
+  } catch {
+    return undefined;
+  }
+}
+
+function lookBelow(at: number, path: Uint8Array): FileStatus | undefined {
+  let place: number;
+  try {
+    place = openAt(at, path, Open.path | Open.directory | Open.noFollow);
+  } catch (error) {
+    if (error instanceof PosixError && MISSING.has(error.errno)) return undefined;
+    throw error;
+  }
+  try {
+    return statFd(place);
+  } finally {
+    close(place);
+  }
+}
+
+const MISSING = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES']);
 
 function mountedBelow(path: Buffer): readonly Buffer[] {
   const prefix = path.length === 1 ? path : Buffer.concat([path, Buffer.from('/')]);
