@@ -40,6 +40,9 @@ describe('objects that are asked for', () => {
       );
     expect(questions).toBe(5);
     expect(await finder.find(Buffer.alloc(16))).toBeUndefined();
+    // What is damaged refers to anything.
+    for (const bytes of [0, 25, 70_000]) expect(await finder.find(Buffer.alloc(bytes))).toBeUndefined();
+    expect((await finder.find(idOf(7)))?.sizeBytes).toBe(7);
     port1.close();
     index.close();
   });

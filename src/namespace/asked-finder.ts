@@ -43,12 +43,15 @@ export function createAskedFinder(port: MessagePort): ObjectFinder {
   // A lane that waits for answers has something else that keeps it going.
   port.unref();
   return {
-    find: (id) =>
-      new Promise((found) => {
+    find(id) {
+      // What is damaged may refer to anything: no object has such an id, and no question with it is answered.
+      if (!isId(id)) return Promise.resolve(undefined);
+      return new Promise((found) => {
         if (waiting.length === 0) setImmediate(ask);
         waiting.push({ id: Buffer.from(id), found });
         if (waiting.length === IDS_A_QUESTION) ask();
-      }),
+      });
+    },
     idSet: () => new SpilledSet(),
   };
 }
