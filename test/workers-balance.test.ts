@@ -12,6 +12,7 @@ import { Member } from '../src/remote/member.js';
 import { PROTOCOL, WIRE_FORMAT } from '../src/remote/messages.js';
 import { RemotePool } from '../src/remote/remote-pool.js';
 import type { Clock } from '../src/time/clock.js';
+import { VERSION } from '../src/version.js';
 import { Random } from './lives/random.js';
 import { VirtualTime } from './lives/virtual-time.js';
 import { MemoryServer } from './support/memory-server.js';
@@ -113,7 +114,7 @@ async function run(machines: readonly Machine[], works: Work<ModelKinds>[]) {
         return trouble;
       },
     };
-    const facts = { protocol: PROTOCOL, wire: WIRE_FORMAT, version: 'model', lanes, user: 0, clockMs: 0 };
+    const facts = { protocol: PROTOCOL, wire: WIRE_FORMAT, version: VERSION, lanes, user: 0, clockMs: 0 };
     await link.apply(Buffer.from(JSON.stringify({ ...facts, worker: name, name })), 2000);
     void new Member<ModelKinds>({
       link,

@@ -10,6 +10,7 @@ import { Member } from '../src/remote/member.js';
 import { PROTOCOL, WIRE_FORMAT } from '../src/remote/messages.js';
 import { RemotePool } from '../src/remote/remote-pool.js';
 import type { Clock } from '../src/time/clock.js';
+import { VERSION } from '../src/version.js';
 import { Gate } from './lives/gate.js';
 import { Random } from './lives/random.js';
 import { VirtualTime } from './lives/virtual-time.js';
@@ -159,7 +160,7 @@ async function live(seed: number) {
   };
 
   const takePart = async (process: ModelProcess, link: WorkerLink, id: string) => {
-    const facts = { protocol: PROTOCOL, wire: WIRE_FORMAT, version: 'model', lanes: 1, user: 0, clockMs: 0 };
+    const facts = { protocol: PROTOCOL, wire: WIRE_FORMAT, version: VERSION, lanes: 1, user: 0, clockMs: 0 };
     const candidate = Buffer.from(JSON.stringify({ ...facts, worker: id, name: id }));
     while (!(await link.apply(candidate, 2000))) await process.clock.sleep(500);
     const lease = new Lease(1);

@@ -16,6 +16,7 @@ import { type Answer, type Candidate, encode, PROTOCOL, type Question, WIRE_FORM
 import { readAnswer, readWelcome } from '../src/remote/read-messages.js';
 import { RemotePool } from '../src/remote/remote-pool.js';
 import type { Clock } from '../src/time/clock.js';
+import { VERSION } from '../src/version.js';
 import { VirtualTime } from './lives/virtual-time.js';
 
 interface PoolKinds {
@@ -37,7 +38,7 @@ function clockOf(time: VirtualTime): Clock {
 const candidateOf = (worker: string, more: Partial<Candidate> = {}): Candidate => ({
   protocol: PROTOCOL,
   wire: WIRE_FORMAT,
-  version: 'test',
+  version: VERSION,
   worker,
   name: 'host/1',
   lanes: 1,
@@ -304,6 +305,37 @@ describe('a pool of workers', () => {
     expect(reports.filter((text) => text.includes('is refused'))).toHaveLength(1);
     expect(apply(candidateOf('life 3', { refusedBy: ['another', 'epoch'] }))).toBeUndefined();
     expect(apply(candidateOf('life 4', { refusedBy: ['another'] }))).toMatchObject({ epoch: 'epoch' });
+    await close();
+  });
+
+  it('refuses a worker of another version, whose tasks are not the same, whatever the protocol', async () => {
+    const { apply, reports, close } = setUp();
+    expect(apply({ ...candidateOf('w'), version: '0.1.9' })).toMatchObject({
+      refused: expect.stringContaining(`it is clfsload 0.1.9, the driver is ${VERSION}`),
+    });
+    expect(reports).toHaveLength(1);
+    await close();
+  });
+
+  it('says whose trouble it was that ended a task, and the job with it', async () => {
+    const set = setUp();
+    const { pool, join, ask, close } = set;
+    const told = listenTo(pool);
+    join('w');
+    for (const ticket of [1, 2]) pool.submit(0, ticket, { kind: 'note', task: 'a' }, 1);
+    const broken = { code: 'target', message: 'No space left.' };
+    for (const [ticket, result] of [
+      [1, { done: 3, broken }],
+      [2, { done: 4, broken: undefined }],
+    ] as const) {
+      take(set, 'w', ticket);
+      const bytes = encode({ kind: 'note', result });
+      ask({ say: 'tell', worker: 'w', ticket, number: 0, more: false, what: 'done', bytes });
+    }
+    expect(told).toEqual([
+      ['done', 1, { done: 3, broken: { code: 'target', message: 'host/1: No space left.' } }],
+      ['done', 2, { done: 4, broken: undefined }],
+    ]);
     await close();
   });
 

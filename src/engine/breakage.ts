@@ -19,3 +19,11 @@ export function breakageOf(error: unknown): Breakage {
 export function errorOf({ code, message }: Breakage): ClfsError {
   return new ClfsError(code, message);
 }
+
+/** What a task told, with whose trouble it is in the message of what ended it, if something did. */
+export function blameOn<Told>(who: string, told: Told): Told {
+  const { result } = told as { readonly result?: { readonly broken?: Breakage } };
+  if (result?.broken === undefined) return told;
+  const { code, message } = result.broken;
+  return { ...told, result: { ...result, broken: { code, message: `${who}: ${message}` } } };
+}

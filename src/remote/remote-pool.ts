@@ -1,3 +1,4 @@
+import { blameOn } from '../engine/breakage.js';
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from '../engine/kinds.js';
 import type { Runner, RunnerEvents } from '../engine/runner.js';
 import { ClfsError } from '../error.js';
@@ -273,10 +274,10 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
       this.#events?.part(number, told);
       return;
     }
-    const ticket = this.#tickets.get(number);
-    if (ticket?.holder) this.workers.did(ticket.holder, ticket.units);
+    const { holder, units } = this.#tickets.get(number) as Ticket<M>;
+    if (holder) this.workers.did(holder, units);
     this.#forget(number);
-    this.#events?.done(number, told);
+    this.#events?.done(number, holder ? blameOn(holder.candidate.name, told) : told);
   }
 
   #lose(worker: RemoteWorker, uncertainUntilMs: number, suspect: boolean): void {

@@ -1,3 +1,4 @@
+import { VERSION } from '../version.js';
 import { type Candidate, encode, PROTOCOL, type Welcome, WIRE_FORMAT, type WorkerCounters } from './messages.js';
 import { presenceOf, type WorkerPresence } from './presence.js';
 import { RecentRate } from './recent-rate.js';
@@ -312,6 +313,8 @@ export class RemoteWorkers {
 function whyNot({ protocol, wire, version }: Candidate): string | undefined {
   if (protocol !== PROTOCOL)
     return `it speaks version ${protocol} of the workers' protocol (clfsload ${version}), not ${PROTOCOL}; run the same clfsload everywhere`;
+  if (version !== VERSION)
+    return `it is clfsload ${version}, the driver is ${VERSION}: their tasks differ; run the same clfsload everywhere`;
   if (wire !== WIRE_FORMAT) return 'its Node.js writes data in another way; run the same version of Node.js everywhere';
   return undefined;
 }
