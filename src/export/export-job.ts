@@ -290,8 +290,8 @@ class ExportJob {
         target,
         log,
       });
-      // A probe that a session has left which died is of no use to anybody.
-      if (pool || record.remoteLateMs !== undefined) context.beforeDirectories = () => endProbe(target, constants);
+      // One that a session before has left is of no use to anybody.
+      if (pool || constants.isResumed) context.beforeRoot = () => endProbe(target, constants);
       const session = new ExportSession({
         options: this.#options,
         context,

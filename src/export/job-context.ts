@@ -34,8 +34,8 @@ export class ExportJobContext {
   sessionFailures = 0;
   /** When what was given up can change nothing any more. */
   late: LateWrites | undefined;
-  /** Called before directories get their attributes: nothing is made in the target's root after that. */
-  beforeDirectories: (() => void) | undefined;
+  /** Called before the target's root gets its attributes: nothing is made in it after that. */
+  beforeRoot: (() => void) | undefined;
   #attempts = 0;
   /** Lanes that may have gone because of something, by what that is: of what waits to be done again. */
   readonly #losses = new Map<string, number>();

@@ -2,7 +2,7 @@ import type { Advance, Plan, Turn } from '../engine/work.js';
 import { ClfsError } from '../error.js';
 import { counted } from '../text/counted.js';
 import type { ExportJobContext } from './job-context.js';
-import { WorkStatus } from './state/schema.js';
+import { ROOT_DEPTH, WorkStatus } from './state/schema.js';
 import type { ExportKinds } from './tasks/kinds.js';
 import { filesWork } from './work/files.js';
 import { LargeFilesUnderWay } from './work/large.js';
@@ -10,6 +10,7 @@ import { linkedWork } from './work/linked.js';
 import { listWork } from './work/list.js';
 import { restoreWork } from './work/restore.js';
 import { sweepWork } from './work/sweep.js';
+import { OWN_LANE } from './work/work.js';
 
 /** Directories are read ahead until this many entries wait. */
 const BACKLOG_ENTRIES = 16384;
@@ -75,12 +76,13 @@ export class ExportPlan implements Plan<ExportKinds> {
       this.#stage = 'sweep';
       return 'next';
     }
-    if (this.#stage === 'sweep') {
-      if (leftovers.list(1).length > 0) throw new Error('Left-overs remain to be removed, and nothing removes them.');
-      this.#context.beforeDirectories?.();
-    }
+    if (leftovers.list(1).length > 0) throw new Error('Left-overs remain to be removed, and nothing removes them.');
     this.#stage = 'directories';
     const depth = directories.deepestOpen();
+    if (depth === undefined || depth === ROOT_DEPTH) {
+      this.#context.beforeRoot?.();
+      this.#context.beforeRoot = undefined;
+    }
     if (depth === undefined) return 'end';
     if (this.#level?.depth === depth)
       throw new Error(`Directories of depth ${depth} remain without their attributes, and nothing gives them.`);
@@ -160,7 +162,8 @@ export class ExportPlan implements Plan<ExportKinds> {
       if (page.length === 0) return;
       const { parent, id } = page[page.length - 1];
       Object.assign(level, { parent, id });
-      turn.give(restoreWork(this.#context, page));
+      // Who comes from here on does not take part: the last of all directories is the driver's.
+      turn.give(restoreWork(this.#context, page, level.depth === ROOT_DEPTH ? OWN_LANE : undefined));
     }
   }
 }

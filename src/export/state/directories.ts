@@ -1,6 +1,6 @@
 import type { Database } from '../../sqlite/database.js';
 import { Statement } from '../../sqlite/database.js';
-import { DirectoryStatus, ROOT_DIRECTORY } from './schema.js';
+import { DirectoryStatus, ROOT_DEPTH, ROOT_DIRECTORY } from './schema.js';
 
 /** A directory of the tree that is written. */
 export interface DirectoryRecord {
@@ -82,7 +82,7 @@ export class Directories {
 
   /** Adds the first one. */
   addRoot(handle: Uint8Array, given: boolean): void {
-    this.#insert.run(0, new Uint8Array(0), handle, 0, given ? DirectoryStatus.given : DirectoryStatus.found);
+    this.#insert.run(0, new Uint8Array(0), handle, ROOT_DEPTH, given ? DirectoryStatus.given : DirectoryStatus.found);
   }
 
   /**

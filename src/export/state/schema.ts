@@ -37,6 +37,7 @@ export const FailurePhase = {
 
 /** The directory that is exported, or the one that a file goes to. */
 export const ROOT_DIRECTORY = 1;
+export const ROOT_DEPTH = 0;
 
 const LEFTOVER = 'CREATE TABLE leftover (directory INTEGER PRIMARY KEY) STRICT;';
 

@@ -8,8 +8,12 @@ import { DirectoryStatus } from '../state/schema.js';
 import type { ExportKinds } from '../tasks/kinds.js';
 import { work } from './work.js';
 
-/** Gives directories their attributes. */
-export function restoreWork(context: ExportJobContext, directories: readonly DirectoryRecord[]): Work<ExportKinds> {
+/** Gives directories their attributes. @param lane that does it; undefined: any */
+export function restoreWork(
+  context: ExportJobContext,
+  directories: readonly DirectoryRecord[],
+  lane: number | undefined,
+): Work<ExportKinds> {
   const { state } = context;
   const places = directories.map(({ id, parent, name, listed, attributes }) => {
     if (!attributes) throw new Error(`The attributes of the directory ${id} are not known.`);
@@ -18,6 +22,7 @@ export function restoreWork(context: ExportJobContext, directories: readonly Dir
   return work('restore', {
     task: { directories: places },
     units: directories.length + 1,
+    lane,
     subject: () => quotePath(context.path(directories[0].id)),
     done({ outcomes, broken }, turn) {
       for (const [index, problem] of outcomes.entries()) {

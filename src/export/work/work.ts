@@ -9,3 +9,5 @@ export const work = workOf<ExportKinds>();
 export const OBJECT_UNITS = 8;
 /** So that a lane has two ranges of a large file at once: one is fetched while the other is written. */
 export const RANGE_UNITS = LANE_UNITS / 2;
+/** The lane of the calling thread, which the driver has whoever else takes part. */
+export const OWN_LANE = 0;
