@@ -1,3 +1,7 @@
+import { execFileSync } from 'node:child_process';
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Kind } from './kinds.js';
 import { createThreadRunner, type ThreadRunner } from './thread-runner.js';
@@ -100,6 +104,30 @@ describe('threads of a runner', () => {
     const [event] = await until(1);
     expect(event).toEqual(['failed', expect.objectContaining({ code: 'worker' }), undefined]);
     expect(((event as unknown[])[1] as Error).message).toMatch(message);
+  });
+
+  it('have not ended, when they are closed, as long as one hangs in a call of the system', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'clfs-ended-'));
+    const fifo = join(base, 'fifo');
+    execFileSync('mkfifo', [fifo]);
+    const { runner, until } = runnerOf(
+      `port.postMessage({ say: 'done', ticket: 1, result: { kind: 'any', result: 'hangs' } });
+       import('node:fs').then(({ openSync }) => openSync(${JSON.stringify(fifo)}, 'r'));`,
+    );
+    let ended = false;
+    const hasEnded = runner.ended.then(() => {
+      ended = true;
+    });
+    runner.submit(0, 1, TASK, 1);
+    await until(1);
+    // It has called by then.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    await runner.close();
+    expect(ended).toBe(false);
+    // Now the call comes back.
+    closeSync(openSync(fifo, 'w'));
+    await hasEnded;
+    rmSync(base, { recursive: true });
   });
 
   it('are silent once they are closed', async () => {

@@ -29,6 +29,8 @@ export interface ThreadSetup<Setup> {
 export interface ThreadRunner<M extends Kinds<M>, Update> extends Runner<M> {
   /** Tells the threads that run. Those that are started later are told by their set-up. */
   update(update: Update): void;
+  /** Resolves, once this was closed, when the last thread has ended: what they have open may be closed then. */
+  readonly ended: Promise<void>;
 }
 
 /**
@@ -42,6 +44,10 @@ export function createThreadRunner<M extends Kinds<M>, Setup, Update>(
   type Message = ToThread<M, Setup, Update>;
   let events: RunnerEvents<M> | undefined;
   let closed = false;
+  let end: () => void = () => undefined;
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
   const threads: (Worker | undefined)[] = new Array<Worker | undefined>(setup.lanes).fill(undefined);
   const died = (reason: string, cause?: unknown) => {
     const text = `A worker thread ended: ${reason}. The job can be resumed with --new-session=false.`;
@@ -78,9 +84,10 @@ export function createThreadRunner<M extends Kinds<M>, Setup, Update>(
     update: (update) => tellAll({ say: 'update', update }),
     stop: () => tellAll({ say: 'stop' }),
     abandon: () => tellAll({ say: 'abandon' }),
+    ended,
     async close() {
       closed = true;
-      const ended = Promise.all(threads.map((thread) => thread?.terminate() ?? Promise.resolve(0)));
+      void Promise.all(threads.map((thread) => thread?.terminate() ?? Promise.resolve(0))).then(end);
       // A thread that hangs in a call of the system does not end, and must not keep the others. It keeps the process, so
       // that this can still be ended by force: a process that ends by itself joins its threads, and nothing helps then.
       await atMost(systemClock, LAST_THREADS_MS, ended);

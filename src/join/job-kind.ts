@@ -36,7 +36,7 @@ export interface JobHere<LaneSetup> {
   stalled?(): string | undefined;
   /** Why its lanes get nowhere on this machine, and others had better have its tasks; undefined: they do. */
   stuck?(): string | undefined;
-  /** Gives back what the lanes had, when there are none any more. */
+  /** Gives back what the lanes had, when the last one of them has ended. */
   close(): void;
 }
 

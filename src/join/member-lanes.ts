@@ -90,7 +90,8 @@ export async function openMemberLanes<M extends Kinds<M>>(
         await runner.close();
         for (const port of ports) port?.own.close();
         opened.close();
-        job.close();
+        // A thread that hangs goes on with what it has open: the number of what is closed is given to something else.
+        void runner.ended.then(() => job.close());
       },
     };
   } catch (error) {
