@@ -51,6 +51,8 @@ export function linkedWork(context: ExportJobContext, group: LinkGroupRecord, ho
     subject: () => (links.length === 0 ? '' : quotePath(context.entryPath(links[0].directory, links[0].name))),
     lost(_turn, more) {
       context.lost(key, more);
+      // Names that are not come to again, since the file cannot be read any more, are not looked after otherwise.
+      for (const directory of [ROOT_DIRECTORY, ...links.map((link) => link.directory)]) state.leftovers.add(directory);
       hold(group.id);
     },
   });
