@@ -2,8 +2,8 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { CURRENT_DIRECTORY } from './libc.js';
-import { openAtLater, statAtLater, statFdLater } from './libc-later.js';
+import { CURRENT_DIRECTORY, Open } from './libc.js';
+import { closeLater, openAtLater, readAtLater, statAtLater, statFdLater } from './libc-later.js';
 
 describe('calls that wait in the pool', () => {
   it('are all made, however many there are at once, and each has the error of its own', async () => {
@@ -19,6 +19,24 @@ describe('calls that wait in the pool', () => {
     const answers = await Promise.all(calls);
     expect(answers).toEqual(answers.map((_, n) => ['7', 'ENOENT', 'ENOTDIR'][n % 3]));
     closeSync(fd);
+    rmSync(base, { recursive: true });
+  });
+
+  it('open what is below a directory, whatever bytes its name has, and however long the path is', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'clfs-libc-later-'));
+    const name = Buffer.from([0xff, 0x0a, 0xc3]);
+    writeFileSync(Buffer.concat([Buffer.from(`${base}/`), name]), 'content');
+    const at = openSync(base, 'r');
+    const longest = Buffer.concat([Buffer.from('./'.repeat(2045)), name]);
+    for (const path of [name, longest]) {
+      const fd = await openAtLater(at, path, Open.readOnly | Open.noFollow);
+      const bytes = Buffer.alloc(20);
+      expect(bytes.toString('latin1', 0, await readAtLater(fd, bytes, 3))).toBe('tent');
+      await closeLater(fd);
+      expect(() => closeSync(fd)).toThrow('EBADF');
+    }
+    expect(await openAtLater(at, Buffer.from('missing'), Open.readOnly).catch(errnoOf)).toBe('ENOENT');
+    closeSync(at);
     rmSync(base, { recursive: true });
   });
 });

@@ -1,3 +1,4 @@
+import { close, existsSync, open, read, write } from 'node:fs';
 import { koffi } from './koffi.js';
 import {
   cString,
@@ -21,19 +22,16 @@ import { type BoundCall, callInPool } from './pool-calls.js';
  * Calls of `libc.ts` and `libc-change.ts` that wait in a thread of Node's pool, several at once: for file systems of
  * which a call takes long. They mean what those of the same name mean, and reject with the same errors.
  *
- * More of them at once than `CALLS_AT_ONCE` in one thread cost more each. A descriptor is to be closed when all calls by
- * it have ended.
+ * What Node has itself is called by Node. Of the others more at once than `CALLS_AT_ONCE` in one thread cost more each.
+ * A descriptor is to be closed when all calls by it have ended.
  */
 
 const c = koffi.load(null as unknown as string);
 const openat = c.func('int openat(int, const void *, int, uint32_t)');
 const statx = c.func('int statx(int, const void *, int, uint32_t, void *)');
-const pread = c.func('int64_t pread64(int, void *, size_t, int64_t)');
 const readlinkat = c.func('int64_t readlinkat(int, const void *, void *, size_t)');
 const getdents = c.func('int64_t syscall(int64_t, int, void *, size_t)');
-const pwrite = c.func('int64_t pwrite64(int, const void *, size_t, int64_t)');
 const ftruncate = c.func('int ftruncate64(int, int64_t)');
-const closeFd = c.func('int close(int)');
 const syncfs = c.func('int syncfs(int)');
 const mknodat = c.func('int mknodat(int, const void *, uint32_t, uint64_t)');
 const mkdirat = c.func('int mkdirat(int, const void *, uint32_t)');
@@ -56,10 +54,17 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_WANTED = 0xfff;
+/** Where each descriptor of the process has a path. */
+const DESCRIPTORS = '/proc/self/fd';
+const hasDescriptors = existsSync(DESCRIPTORS);
+/** Bytes of a path for which there is room behind that of a descriptor. */
+const LONGEST_BELOW = 4000;
 const EMPTY_PATH = Buffer.from([0]);
 
 export async function openAtLater(at: number, path: Uint8Array, flags: number, mode = 0): Promise<number> {
-  return run('open', openat, at, cString(path), flags | Open.closeOnExec, mode);
+  const place = placeOf(at, path);
+  if (!place) return run('open', openat, at, cString(path), flags | Open.closeOnExec, mode);
+  return runInNode('open', (done) => open(place, flags | Open.closeOnExec, mode, done));
 }
 
 export async function statAtLater(at: number, name: Uint8Array): Promise<FileStatus> {
@@ -85,7 +90,7 @@ export async function statFdLater(fd: number, fresh = false): Promise<FileStatus
 
 /** Reads into `target`, which must not be touched before the end. */
 export async function readAtLater(fd: number, target: Buffer, position: number): Promise<number> {
-  return run('read', pread, fd, target, target.length, position);
+  return runInNode('read', (done) => read(fd, target, 0, target.length, position, done));
 }
 
 export async function readLinkAtLater(at: number, name: Uint8Array): Promise<Buffer> {
@@ -109,7 +114,8 @@ export async function readEntriesLater(fd: number, buffer: Buffer): Promise<read
 export async function writeLater(fd: number, bytes: Uint8Array, position: number): Promise<void> {
   for (let at = 0; at < bytes.length; ) {
     const rest = at === 0 ? bytes : bytes.subarray(at);
-    at += await run('write', pwrite, fd, rest, rest.length, position + at);
+    const from = position + at;
+    at += await runInNode('write', (done) => write(fd, rest, 0, rest.length, from, done));
   }
 }
 
@@ -183,15 +189,36 @@ export async function setModeOfPlaceLater(fd: number, mode: number): Promise<voi
 
 /** Errors are ignored. */
 export async function closeLater(fd: number): Promise<void> {
-  await run('close', closeFd, fd).catch(() => undefined);
+  await closeWrittenLater(fd).catch(() => undefined);
 }
 
 export async function closeWrittenLater(fd: number): Promise<void> {
-  await run('close', closeFd, fd);
+  await runInNode<void>('close', (done) => close(fd, done));
 }
 
 export async function syncFileSystemLater(fd: number): Promise<void> {
   await run('sync', syncfs, fd);
+}
+
+/** @returns a path by which Node can open what is below an open directory; undefined where there is none */
+function placeOf(at: number, path: Uint8Array): Buffer | undefined {
+  if (at < 0) return Buffer.from(path);
+  return hasDescriptors && path.length < LONGEST_BELOW
+    ? Buffer.concat([Buffer.from(`${DESCRIPTORS}/${at}/`), path])
+    : undefined;
+}
+
+/** Makes a call that Node has itself. */
+function runInNode<T = number>(
+  call: string,
+  make: (done: (error: NodeJS.ErrnoException | null, result: T) => void) => void,
+): Promise<T> {
+  return new Promise((resolve, reject) => {
+    make((error, result) => {
+      if (error) reject(error.errno === undefined ? error : new PosixError(call, -error.errno));
+      else resolve(result);
+    });
+  });
 }
 
 function run(call: string, bound: BoundCall, ...how: unknown[]): Promise<number> {

@@ -1,4 +1,3 @@
-import { CALLS_AT_ONCE } from '../posix/koffi.js';
 import { poolThreads } from '../posix/pool-threads.js';
 import { SourceGauge } from './source-gauge.js';
 import type { SourceTree } from './source-tree.js';
@@ -12,6 +11,9 @@ const CHUNKS_A_PROBE = 8;
 /** Files that a lane can process in a second: with so many under way that this many arrive, it does not wait. */
 const FILES_A_SECOND = 4000;
 const FEWEST_IN_FLIGHT = 8;
+const MOST_IN_FLIGHT = 128;
+/** As long as it is not known what a file takes. */
+const FIRST_IN_FLIGHT = 16;
 /** Files of which the quickest tells how long one takes when it does not wait for others. */
 const WINDOW_FILES = 64;
 /** How often a lane whose calls leave it free tells what is under way. */
@@ -59,7 +61,7 @@ export class SourcePace {
     this.#canWait = source.async !== undefined;
     this.#waitsForService = waitsForService ?? (() => false);
     this.#isAsync = this.#canWait && source.isRemote === true;
-    const first = Math.min(CALLS_AT_ONCE / 2, poolThreads());
+    const first = Math.min(FIRST_IN_FLIGHT, poolThreads());
     this.#turns = new SourceTurns(first, now ?? (() => performance.now()));
     this.#tellWay();
   }
@@ -128,7 +130,7 @@ export class SourcePace {
     this.#windowMs = Number.POSITIVE_INFINITY;
     this.#windowFiles = 0;
     const wanted = Math.ceil((FILES_A_SECOND * this.#fileMs) / 1000);
-    this.#turns.limit = Math.min(Math.max(FEWEST_IN_FLIGHT, wanted), CALLS_AT_ONCE, poolThreads());
+    this.#turns.limit = Math.min(Math.max(FEWEST_IN_FLIGHT, wanted), MOST_IN_FLIGHT, poolThreads());
     this.gauge.set('callMs', this.#fileMs / calls);
   };
 
