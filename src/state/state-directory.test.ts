@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -34,6 +34,8 @@ describe('a state directory', () => {
   it('is made for a new job, held by one process, and taken back', () => {
     const path = place();
     const held = claimNewState(path);
+    // For its owner alone: names of the source are in it.
+    expect(statSync(path).mode & 0o777).toBe(0o700);
     expect(isStateHeld(path)).toBe(true);
     expect(refusal(() => claimNewState(path))).toBe(
       `state-busy: Another process is working on the job in ${quoted(path)}. Wait for it, or stop it first.`,
@@ -46,10 +48,11 @@ describe('a state directory', () => {
 
   it('may be there, empty; what was there before stays when it is taken back', () => {
     const path = place();
-    mkdirSync(path);
+    mkdirSync(path, { mode: 0o750 });
     const held = claimNewState(path);
     writeFileSync(held.file('clfsload.log'), '');
     held.discard();
+    expect(statSync(path).mode & 0o777).toBe(0o750);
     expect(refusal(() => claimExistingState(path))).toMatch(
       /^state: The state directory .* is empty: there is no job to go on with\. Leave out --new-session=false to start one\.$/,
     );

@@ -224,7 +224,8 @@ function realOrResolved(path: string | Uint8Array): string {
 
 function makeDirectory(path: string): boolean {
   try {
-    mkdirSync(path);
+    // Names of the source are in it, which not everybody on this machine may see.
+    mkdirSync(path, { mode: 0o700 });
     return true;
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
