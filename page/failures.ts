@@ -23,7 +23,7 @@ export class FailuresPanel {
   readonly #table = h(
     'table',
     { class: 'failures' },
-    h('thead', {}, h('tr', {}, ...['Path', 'Reason', 'Why', 'When'].map((name) => h('th', {}, name)))),
+    h('thead', {}, h('tr', {}, ...['Path', 'Reason', 'Why', 'When'].map((name) => h('th', { scope: 'col' }, name)))),
     this.#found,
   );
   readonly #says = h('p', { class: 'empty', role: 'status' });
@@ -71,7 +71,12 @@ export class FailuresPanel {
     }
     const words = this.#words.value.trim();
     try {
-      const { rows, next } = await this.#search(words, after ?? 0);
+      let { rows, next } = await this.#search(words, after ?? 0);
+      // It goes through so many at a time: on, until there is something to show or somebody looks for something else.
+      while (rows.length === 0 && next !== undefined && asked === this.#asked) {
+        this.#says.textContent = 'Searching …';
+        ({ rows, next } = await this.#search(words, next));
+      }
       if (asked !== this.#asked) return;
       this.#next = next;
       const shown = after === undefined ? rows.map(row) : [...[...this.#found.children], ...rows.map(row)];
@@ -90,7 +95,7 @@ export class FailuresPanel {
 }
 
 function said(found: number, words: string, more: boolean): string {
-  if (found === 0) return more ? `Nothing yet that has “${words}” in it.` : `Nothing that failed has “${words}” in it.`;
+  if (found === 0) return `Nothing that failed has “${words}” in it.`;
   const what = words === '' ? `${counted(found, 'names')} shown` : `${counted(found, 'names')} with “${words}”`;
   return more ? `${what}, and there may be more.` : `${what}.`;
 }

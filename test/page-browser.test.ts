@@ -110,6 +110,14 @@ function addFailures(statePath: string): void {
   db.close();
 }
 
+/** So many that a search goes over them in several turns; what is looked for is the last. */
+function addManyFailures(statePath: string): void {
+  const db = openDatabase(join(statePath, 'job.db'));
+  db.exec(`WITH RECURSIVE n(x) AS (SELECT 91 UNION ALL SELECT x + 1 FROM n WHERE x < 50000)
+    INSERT INTO failure SELECT x, 1, CAST('deep-' || x AS BLOB), 1, 'path-too-long', iif(x = 50000, 'the needle', 'hay'), 1, 1700000000000, 0, 0 FROM n`);
+  db.close();
+}
+
 /** A past of two sessions, in which the service was away for a while. */
 function addPast(statePath: string): void {
   const db = openDatabase(join(statePath, 'job.db'));
@@ -194,6 +202,7 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
     makeTree(source);
     await loadWhole(source, container, state);
     addFailures(state);
+    addManyFailures(state);
     const job = await startPage(['page', state]);
     served.push(job);
     const page = await browse(job.url);
@@ -209,6 +218,15 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
     await page.getByText('Nothing that failed has “no such thing” in it.').waitFor();
     await page.getByRole('button', { name: 'entry-unreadable 89' }).click();
     await expect.poll(() => rows.count()).toBe(25);
+    // By the keyboard alone.
+    await page.getByRole('button', { name: 'entry-changed 1' }).focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(() => rows.count()).toBe(1);
+    // Further down than one search goes.
+    await page.getByRole('searchbox').fill('needle');
+    await expect.poll(() => rows.first().locator('.path').innerText()).toBe('deep-50000');
+    expect(await rows.count()).toBe(1);
+    expect(await page.getByRole('region', { name: 'Log' }).count()).toBe(1);
     expect(await page.locator('img, script[src], iframe').count()).toBe(0);
     expect(await page.title()).toBe('Completed · Load · clfsload');
     // What would run a script that somebody had got in.

@@ -17,7 +17,7 @@ let job = statePath === undefined ? undefined : new RecordedContent(statePath);
 const running = command && new CommandContent(command);
 const content: PageContent = {
   look: () => (job ?? running)?.look() ?? nothingYet(VERSION, []),
-  search: (words, after) => job?.search(words, after) ?? { rows: [] },
+  search: (words, after, limit) => job?.search(words, after, limit) ?? { rows: [] },
   status: () => job?.status(),
 };
 try {

@@ -32,8 +32,8 @@ export class RecordedContent implements PageContent {
     return this.#ended(this.#last);
   }
 
-  search(words: string, after: number) {
-    return searchFailures(this.#statePath, words, after);
+  search(words: string, after: number, limit?: number) {
+    return searchFailures(this.#statePath, words, after, limit);
   }
 
   status(): object | undefined {

@@ -9,6 +9,9 @@ import { readFailureGroups } from '../state/failure-groups.js';
 import { escapePath, escapeText } from '../text/escape-path.js';
 import type { RecordedJob } from './recorded.js';
 
+/** The condition by which a failure of an export stands. */
+export const EXPORT_STANDS = `phase = ${FailurePhase.failed}`;
+
 /** Reads what is recorded of an export. */
 export function readExport(db: Database, statePath: string): RecordedJob {
   const row = db
@@ -23,11 +26,10 @@ export function readExport(db: Database, statePath: string): RecordedJob {
     aliveMs: number;
   };
   const record = JSON.parse(row.record) as ExportRecord;
-  const stands = `phase = ${FailurePhase.failed}`;
   const { written, replaced, kept } = row;
   const path = Buffer.from(record.pathHex, 'hex');
   const finished = record.finalStatus === 'Completed';
-  const failed = (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${stands}`).get() as { n: number }).n;
+  const failed = (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${EXPORT_STANDS}`).get() as { n: number }).n;
   return {
     job: {
       kind: 'export',
@@ -58,9 +60,8 @@ export function readExport(db: Database, statePath: string): RecordedJob {
     sourceCalls: undefined,
     listing: undefined,
     notes: [],
-    groups: readFailureGroups(db, stands, '1'),
+    groups: readFailureGroups(db, EXPORT_STANDS, '1'),
     listed: failed,
-    stands,
     logFile: join(statePath, 'clfsload.log'),
   };
 }

@@ -2,7 +2,7 @@ import { ClfsError, messageOf } from '../error.js';
 import { SCHEMA_VERSION as EXPORT_SCHEMA_VERSION } from '../export/state/schema.js';
 import type { Database } from '../sqlite/database.js';
 import { holdsExport } from '../state/application.js';
-import { directoryPathIn, entryPathIn } from '../state/entry-path.js';
+import { EntryPaths } from '../state/entry-path.js';
 import type { JobPulse } from '../state/job-pulse.js';
 import { readPulse, readSeries, type SeriesRow } from '../state/job-series.js';
 import { SCHEMA_VERSION } from '../state/migrations.js';
@@ -11,8 +11,8 @@ import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath, escapeText } from '../text/escape-path.js';
 import type { FoundFailures, PageFailure } from './model.js';
 import type { RecordedJob } from './recorded.js';
-import { readExport } from './recorded-export.js';
-import { readLoad } from './recorded-load.js';
+import { EXPORT_STANDS, readExport } from './recorded-export.js';
+import { LOAD_STANDS, readLoad } from './recorded-load.js';
 
 /** What a look at a state directory has found. */
 export interface LookedAt extends RecordedJob {
@@ -31,6 +31,10 @@ const NEWEST = { load: SCHEMA_VERSION, export: EXPORT_SCHEMA_VERSION } as const;
 const WITH_PAST = { load: 5, export: 2 } as const;
 const SEARCHED_ROWS = 20_000;
 const FOUND_ROWS = 25;
+/** Words of a search that count: each is looked for in each row. */
+const MOST_WORDS = 16;
+/** The condition by which a failure stands. */
+const STANDS = { load: LOAD_STANDS, export: EXPORT_STANDS } as const;
 
 /**
  * Looks at a job without disturbing it: the database is open for that long only.
@@ -44,8 +48,9 @@ export function lookAtJob(statePath: string): LookedAt {
     const recorded = kind === 'export' ? readExport(db, statePath) : readLoad(db, statePath);
     const hasPast = version >= WITH_PAST[kind];
     const pulse = hasPast ? readPulse(db) : undefined;
+    const paths = new EntryPaths(db);
     const directories = (pulse?.census.directories ?? []).flatMap(({ id, entries, bytes }) => {
-      const path = directoryPathIn(db, id);
+      const path = paths.directory(id);
       return path === undefined ? [] : [{ path: escapePath(path), entries, bytes }];
     });
     return { ...recorded, running, rows: hasPast ? readSeries(db) : [], pulse, directories };
@@ -59,18 +64,18 @@ export function lookAtJob(statePath: string): LookedAt {
  * @throws ClfsError `state`
  */
 export function searchFailures(statePath: string, words: string, after: number, limit = FOUND_ROWS): FoundFailures {
-  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean);
+  const wanted = words.toLowerCase().split(/\s+/).filter(Boolean).slice(0, MOST_WORDS);
   return withJob(statePath, isStateHeld(statePath), (db, kind) => {
-    const { stands } = kind === 'export' ? readExport(db, statePath) : readLoad(db, statePath);
+    const paths = new EntryPaths(db);
     const statement = db.prepare(
-      `SELECT id, directory, name, reason, message, attempts, time_ms AS timeMs FROM failure WHERE ${stands} AND id > ? ORDER BY id LIMIT ${SEARCHED_ROWS}`,
+      `SELECT id, directory, name, reason, message, attempts, time_ms AS timeMs FROM failure WHERE ${STANDS[kind]} AND id > ? ORDER BY id LIMIT ${SEARCHED_ROWS}`,
     );
     const rows: PageFailure[] = [];
     let seen = 0;
     let last = after;
     for (const row of statement.iterate(after) as IterableIterator<FailureRow>) {
       const { directory, name, reason, message, attempts, timeMs } = row;
-      const path = escapePath(entryPathIn(db, directory, name)) || '.';
+      const path = escapePath(paths.entry(directory, name)) || '.';
       const failure = { path, reason, message: escapeText(message), attempts, timeMs };
       const text = `${path}\n${reason}\n${failure.message}`.toLowerCase();
       if (rows.length === limit) return { rows, next: last };

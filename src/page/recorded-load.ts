@@ -12,6 +12,9 @@ import type { RecordedJob } from './recorded.js';
 
 const PHASES: readonly Phase[] = ['Init', 'Transfer', 'Reconcile', 'Cleanup', 'Finalize', 'Done'];
 
+/** The condition by which a failure of a load stands. */
+export const LOAD_STANDS = `phase <> ${FailurePhase.underWay}`;
+
 /** Reads what is recorded of a load, in tables of version 2 or later. */
 export function readLoad(db: Database, statePath: string): RecordedJob {
   const row = db.prepare('SELECT record, done, bytes, excluded, alive_ms AS aliveMs FROM job').get() as {
@@ -24,7 +27,6 @@ export function readLoad(db: Database, statePath: string): RecordedJob {
   const record = decodeRecord(row.record);
   const { spec, settings, finalStatus, sessions, sessionStart, unheld = [] } = record;
   const finished = record.committed && finalStatus === 'Completed';
-  const stands = `phase <> ${FailurePhase.underWay}`;
   const { logDirectory } = settings;
   return {
     job: {
@@ -52,9 +54,8 @@ export function readLoad(db: Database, statePath: string): RecordedJob {
     sourceCalls: record.sourceCalls,
     listing: listingOf(record),
     notes: unheld.map(escapeText),
-    groups: readFailureGroups(db, stands, 'further = 0'),
-    listed: (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${stands}`).get() as { n: number }).n,
-    stands,
+    groups: readFailureGroups(db, LOAD_STANDS, 'further = 0'),
+    listed: (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${LOAD_STANDS}`).get() as { n: number }).n,
     logFile:
       logDirectory === undefined ? join(statePath, 'clfsload.log') : join(resolve(logDirectory), `${record.jobId}.log`),
   };

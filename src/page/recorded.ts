@@ -26,7 +26,5 @@ export interface RecordedJob {
   readonly groups: readonly FailureGroup[];
   /** Failures by name: of a linked file each one. */
   readonly listed: number;
-  /** The condition by which a failure stands. */
-  readonly stands: string;
   readonly logFile: string;
 }

@@ -1,5 +1,5 @@
 import type { Database } from '../sqlite/database.js';
-import { entryPathIn } from './entry-path.js';
+import { EntryPaths } from './entry-path.js';
 
 /** What failed for one reason. */
 export interface FailureGroup {
@@ -30,11 +30,12 @@ export function readFailureGroups(db: Database, stands: string, counts: string):
   const first = db.prepare(
     `SELECT directory, name FROM failure WHERE reason = ? AND ${stands} ORDER BY id LIMIT ${FIRST}`,
   );
+  const paths = new EntryPaths(db);
   return groups.map(({ reason, entries }) => ({
     reason,
     entries,
     first: (first.all(reason) as { directory: number; name: Uint8Array }[]).map(({ directory, name }) =>
-      entryPathIn(db, directory, name),
+      paths.entry(directory, name),
     ),
   }));
 }
