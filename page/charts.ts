@@ -90,7 +90,7 @@ export class Charts {
     this.#unit = unit;
     this.#places = CHARTS.filter(({ ofJob }) => isJob || !ofJob).map((chart) => ({
       chart,
-      body: h('div', { class: 'chart' }),
+      body: h('div', { class: 'chart', role: 'group', 'aria-label': chart.title }),
     }));
     this.element = h('div', { class: 'charts' });
     for (const { chart, body } of this.#places) this.element.append(card(chart.title, body));

@@ -42,7 +42,8 @@ export function facts(pairs: readonly (readonly [name: string, value: string] | 
 export function bar(share: number, kind = ''): HTMLElement {
   const fill = h('span', { class: 'fill' });
   fill.style.width = `${100 * Math.max(0, Math.min(1, share))}%`;
-  return h('span', { class: `bar ${kind}` }, fill);
+  // What it shows stands beside it in words.
+  return h('span', { class: `bar ${kind}`, 'aria-hidden': 'true' }, fill);
 }
 
 /** Puts other children into an element, if they say something else: what is read or marked stays as it is. */

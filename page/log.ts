@@ -4,7 +4,7 @@ const LEVEL = /^\S+ (DEBUG|INFO|WARNING|ERROR) /;
 
 /** The end of the log: it follows what comes, unless somebody reads further up. */
 export class LogPanel {
-  readonly #lines = h('pre', { class: 'log', tabindex: '0' });
+  readonly #lines = h('pre', { class: 'log', tabindex: '0', role: 'region', 'aria-label': 'Log' });
   #shown: string | undefined;
 
   element(title: string): HTMLElement {

@@ -31,7 +31,7 @@ const ROWS_AT_ONCE = 25;
 /** The whole page. */
 class Page {
   readonly #header = h('header');
-  readonly #alerts = h('div', { class: 'alerts' });
+  readonly #alerts = h('div', { class: 'alerts', role: 'status' });
   readonly #hero = h('section', { class: 'card hero' });
   readonly #tiles = h('section', { class: 'tiles' });
   readonly #atWork = h('div');
@@ -134,13 +134,14 @@ function showLive(): void {
   events.onmessage = ({ data }) => {
     const { series, ...update } = JSON.parse(data as string) as Update;
     const before = model?.series ?? [];
+    const isOther = update.job !== undefined && JSON.stringify(update.job) !== JSON.stringify(model?.job);
     model = {
       ...(model as PageModel),
       ...update,
       series: series ? [...before.slice(0, series.from), ...series.rows] : before,
     };
     // What it is becomes known when the job has begun.
-    if (!page || update.job) page = new Page(model, search);
+    if (!page || isOther) page = new Page(model, search);
     page.show(model);
     say(`Live, as of ${moment(model.now.atMs)}`, true);
   };

@@ -177,7 +177,11 @@ const SILENT_MS = 60_000;
 
 /** What needs somebody's attention. */
 export function alerts(now: PageNow): readonly HTMLElement[] {
-  const since = (ms: number) => `for ${duration(Math.max(0, now.atMs - ms))}, since ${moment(ms)}`;
+  // Read aloud where somebody listens: it changes once a minute.
+  const since = (ms: number) => {
+    const minutes = Math.floor((now.atMs - ms) / 60_000);
+    return minutes < 1 ? `since ${moment(ms)}` : `for ${duration(60_000 * minutes)}, since ${moment(ms)}`;
+  };
   const { waitingSinceMs, source, notes, listing, aliveMs } = now;
   const texts: [kind: string, text: string][] = [];
   if (now.state === 'running' && aliveMs !== undefined && now.atMs - aliveMs > SILENT_MS)
@@ -196,7 +200,7 @@ export function alerts(now: PageNow): readonly HTMLElement[] {
     texts.push(['warn', `The source has not answered ${since(source.stalledSinceMs)}: ${source.stalledPath ?? ''}`]);
   if (listing && !listing.checked) texts.push(['warn', listing.text]);
   for (const note of notes) texts.push(['note', note]);
-  return texts.map(([kind, text]) => h('p', { class: `alert ${kind}`, role: 'status' }, text));
+  return texts.map(([kind, text]) => h('p', { class: `alert ${kind}` }, text));
 }
 
 /** Lanes, workers, the service and the source. */
@@ -310,9 +314,9 @@ export function directories({ directories: all }: PageCensus): HTMLElement {
       h(
         'tr',
         {},
-        h('th', {}, 'Directory'),
-        h('th', { class: 'number' }, 'Entries'),
-        h('th', { class: 'number' }, 'File data'),
+        h('th', { scope: 'col' }, 'Directory'),
+        h('th', { class: 'number', scope: 'col' }, 'Entries'),
+        h('th', { class: 'number', scope: 'col' }, 'File data'),
       ),
     ),
     h(

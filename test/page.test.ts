@@ -1,7 +1,22 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { FoundFailures, PageModel, PageReport } from '../src/page/model.js';
@@ -15,6 +30,8 @@ const base = mkdtempSync(join(tmpdir(), 'clfs-page-'));
 const source = join(base, 'source');
 const container = join(base, 'container');
 const state = join(base, 'state');
+/** A cap by which a load of a few megabytes takes some seconds. */
+const CAPPED = ['--cap-mbps=8', '--compression-type=DISABLED'];
 /** What would do harm if it were read as HTML, or by a terminal. */
 const HOSTILE = ['<script>alert(1)<', 'a\nb\x1b[31mred\u202e', '"&\'--><!--<img src=x onerror=alert(2)>'];
 const schema = JSON.parse(readFileSync(new URL('../docs/output.schema.json', import.meta.url), 'utf8')) as object;
@@ -123,6 +140,72 @@ describe('the page lets in', () => {
   });
 });
 
+/** Connections that ask nothing, and how many of them are still open. */
+async function strangers(port: number, count: number) {
+  const all = await Promise.all(
+    Array.from({ length: count }, () => {
+      const socket = connect(port, '127.0.0.1');
+      socket.on('error', () => undefined);
+      return new Promise<Socket>((resolve) =>
+        socket.once('connect', () => resolve(socket)).once('close', () => resolve(socket)),
+      );
+    }),
+  );
+  return {
+    open: () => all.filter(({ closed }) => !closed).length,
+    close: () => {
+      for (const socket of all) socket.destroy();
+    },
+  };
+}
+
+describe('the page is there for who may look', () => {
+  const port = () => Number(new URL(served.url).port);
+
+  it('while somebody else on this machine holds as many connections as can be', async () => {
+    const all = await strangers(port(), 400);
+    const { open } = all;
+    expect((await ask(served.url)).status).toBe(200);
+    await expect.poll(open).toBeLessThanOrEqual(64);
+    expect(open()).toBeGreaterThan(0);
+    // Those that have asked, and go on to read, are not among who is sent away.
+    const events = eventsOf(served.url);
+    expect((await events.next()).done).toBe(false);
+    const more = await strangers(port(), 100);
+    expect((await events.next()).done).toBe(false);
+    await events.return(undefined);
+    expect(more.open()).toBeGreaterThan(0);
+    // Nobody has to press in to have them sent away.
+    await expect.poll(more.open, { timeout: 15_000, interval: 500 }).toBe(0);
+    for (const { close } of [all, more]) close();
+  }, 30_000);
+
+  it('while somebody asks for much and goes', async () => {
+    for (let at = 0; at < 40; at++) {
+      const socket = connect(port(), '127.0.0.1').on('error', () => undefined);
+      await once(socket, 'connect');
+      const path = ['report.html', 'metrics', 'events', 'failures?q=a&after=0'][at % 4];
+      socket.write(`GET /${served.token}/${path} HTTP/1.1\r\nHost: localhost\r\n\r\n`.repeat(at % 3 === 0 ? 50 : 1));
+      socket.resetAndDestroy();
+    }
+    expect((await ask(`${served.url}metrics`)).status).toBe(200);
+  });
+
+  it('until it is stopped, also when a look does not end', async () => {
+    const hung = join(base, 'hung');
+    cpSync(state, hung, { recursive: true });
+    const page = await startPage(['page', hung]);
+    rmSync(join(hung, 'lock'));
+    execFileSync('mkfifo', [join(hung, 'lock')]);
+    const asked = ask(`${page.url}metrics`).catch((error: Error) => error);
+    await setTimeout(500);
+    page.child.kill('SIGTERM');
+    const late = setTimeout(15_000, 'late', { ref: false });
+    expect(await Promise.race([page.done, late])).toBe(0);
+    expect(await asked).toBeInstanceOf(Error);
+  }, 30_000);
+});
+
 describe('the page tells', () => {
   it('all at once, with names that can do no harm', async () => {
     const { value } = await eventsOf(served.url).next();
@@ -203,6 +286,29 @@ describe('the page tells', () => {
     expect(body).toContain('final_status="Completed"');
   });
 
+  it('Prometheus in its format', async () => {
+    const { body } = await ask(`${served.url}metrics`);
+    expect(body.endsWith('\n')).toBe(true);
+    const types = new Map<string, string>();
+    let helped = '';
+    for (const line of body.trimEnd().split('\n').filter(Boolean)) {
+      const [, comment, name, text] = /^# (HELP|TYPE) (clfsload_[a-z_]+) (.+)$/.exec(line) ?? [];
+      if (comment === 'HELP') helped = name;
+      else if (comment === 'TYPE') {
+        expect(name).toBe(helped);
+        expect(types.has(name), name).toBe(false);
+        expect(text).toBe(name.endsWith('_total') ? 'counter' : 'gauge');
+        types.set(name, text);
+      } else {
+        const sample = /^(clfsload_[a-z_]+)(?:\{(?:[a-z_]+="(?:[^"\\\n]|\\[\\"n])*",?)+\})? ([0-9.e+-]+)$/.exec(line);
+        expect(sample, line).not.toBeNull();
+        expect(types.has(sample?.[1] ?? ''), line).toBe(true);
+        expect(Number.isFinite(Number(sample?.[2])), line).toBe(true);
+      }
+    }
+    expect(types.size).toBeGreaterThan(15);
+  });
+
   it('it without touching the state', () => {
     expect(readdirSync(state).sort()).toEqual(['clfsload.log', 'job.db', 'lock', 'report.html']);
   });
@@ -222,6 +328,46 @@ describe('the report', () => {
     expect(now).not.toContain('<img src=x');
     expect(now).toContain("connect-src 'none'");
     expect(now).not.toContain(served.token);
+  });
+
+  it('takes the place of a file, of one that was being written, and of nothing else', async () => {
+    const file = join(base, 'kept.html');
+    const elsewhere = join(base, 'elsewhere.html');
+    writeFileSync(file, 'old');
+    writeFileSync(elsewhere, 'mine');
+    symlinkSync(elsewhere, `${file}.new`);
+    symlinkSync(file, join(base, 'link.html'));
+    const report = (path: string) => runProgram('clfsload', ['page', state, `--report=${path}`]);
+    expect((await report(join(base, 'link.html'))).code).toBe(0);
+    expect(readFileSync(elsewhere, 'utf8')).toBe('mine');
+    expect(readFileSync(file, 'utf8')).toContain('<!doctype html>');
+    expect(lstatSync(join(base, 'link.html')).isSymbolicLink()).toBe(true);
+    expect(readdirSync(base)).not.toContain('kept.html.new');
+    const pipe = join(base, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const written = report(pipe);
+    expect(readFileSync(pipe, 'utf8')).toContain('<!doctype html>');
+    expect((await written).code).toBe(0);
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    const refused = await report(join(base, 'nowhere', 'report.html'));
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('Cannot write the report')]);
+  });
+
+  it('that cannot be written fails no job', async () => {
+    const kept = join(base, 'no-report');
+    const page = await startPage([
+      'load',
+      source,
+      await azurite.createContainer('no-report'),
+      `--state-path=${kept}`,
+      '--page',
+      ...CAPPED,
+    ]);
+    await expect.poll(() => existsSync(join(kept, 'clfsload.log'))).toBe(true);
+    mkdirSync(join(kept, 'report.html', 'in the way'), { recursive: true });
+    expect(await page.done).toBe(0);
+    expect(page.output()).toContain('INFO: report.html was not written: Cannot write the report');
+    expect(page.output()).toContain('Final Job Status: Completed');
   });
 
   it('is that of an export too, and goes with a state that goes', async () => {
@@ -244,8 +390,6 @@ describe('the report', () => {
 
 describe('a job with --page', () => {
   const slow = join(base, 'slow');
-  /** A cap that makes it take some seconds. */
-  const SLOW = ['--cap-mbps=8', '--compression-type=DISABLED'];
   beforeAll(() => {
     mkdirSync(slow);
     for (let file = 0; file < 20; file++) writeFileSync(join(slow, `file-${file}`), someBytes(250_000, file));
@@ -261,7 +405,7 @@ describe('a job with --page', () => {
       `--state-path=${statePath}`,
       '--page',
       '--log-level=DEBUG',
-      ...SLOW,
+      ...CAPPED,
     ]);
     expect(page.token.length).toBeGreaterThanOrEqual(32);
     const seen: number[] = [];

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { type OpenPage, openPage, type PageOptions, redact } from '../index.js';
+import { escapeText, type OpenPage, openPage, type PageOptions, redact } from '../index.js';
 import type { ProgressFigures } from './progress/figures.js';
 import type { Verb, VerbIo } from './verbs/verb.js';
 
@@ -73,7 +73,8 @@ interface Shown {
 /** What a command is about; no SAS is in it. */
 function commandOf(command: Command): { readonly title: string; readonly from: string } {
   const [title = ''] = command.name().split(' ').slice(-1);
-  return { title, from: command.args.map((arg) => redact(arg.replace(/^(https?:[^?]*)\?.*$/s, '$1'))).join(' · ') };
+  const shown = command.args.map((arg) => escapeText(redact(arg.replace(/^(https?:[^?]*)\?.*$/is, '$1'))));
+  return { title, from: shown.join(' · ') };
 }
 
 /** Output that a page sees too; figures once a second. */

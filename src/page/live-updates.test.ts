@@ -68,6 +68,13 @@ describe('who looks on', () => {
     expect(first.events[3]).toEqual({ series: { from: 0, rows: [] } });
   });
 
+  it('is told of a past that is empty, so that none of another program stays', () => {
+    const updates = new LiveUpdates();
+    const onlooker = joined(updates);
+    updates.tell(model);
+    expect(onlooker.events).toEqual([{ ...model, series: { from: 0, rows: [] } }]);
+  });
+
   it('and reads slowly, is told later, and misses nothing', () => {
     const updates = new LiveUpdates();
     const slow = joined(updates);

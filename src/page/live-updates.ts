@@ -32,11 +32,12 @@ export class LiveUpdates {
     for (const onlooker of this.#onlookers) {
       const { response, told } = onlooker;
       if (response.writableLength > MOST_WAITING_BYTES) continue;
+      const isNew = told.size === 0;
       const news = texts.filter(([part, text]) => told.get(part) !== text);
       for (const [part, text] of news) told.set(part, text);
       const fields = news.map(([part, text]) => `"${part}":${text}`);
       const from = sameRows(onlooker.series, model.series);
-      if (from < Math.max(model.series.length, onlooker.series.length))
+      if (isNew || from < Math.max(model.series.length, onlooker.series.length))
         fields.push(`"series":${JSON.stringify({ from, rows: model.series.slice(from) })}`);
       onlooker.series = model.series;
       response.write(fields.length > 0 ? `data: {${fields.join(',')}}\n\n` : ': still here\n\n');

@@ -15,6 +15,9 @@ export function metricsText({ job, now, census, failures }: PageModel): Promise<
     new Counter({ name: `clfsload_${name}_total`, help, registers }).inc(value);
   const seconds = (sinceMs: number | undefined) => (sinceMs === undefined ? 0 : Math.max(0, now.atMs - sinceMs) / 1000);
 
+  // A command without a state does not count its requests, and has no sessions.
+  const isJob = job.kind !== 'command';
+
   new Gauge({
     name: 'clfsload_job_info',
     help: 'The job: its id and kind, the program, the phase and the final status of the latest session.',
@@ -22,7 +25,7 @@ export function metricsText({ job, now, census, failures }: PageModel): Promise<
     registers,
   }).set({ job_id: job.id, kind: job.kind, version: job.program, phase: now.phase, final_status: now.finalStatus }, 1);
   gauge('running', 'Whether a process works on the job.', now.state === 'running' ? 1 : 0);
-  gauge('session', 'Number of the latest session.', now.session);
+  if (isJob) gauge('session', 'Number of the latest session.', now.session);
   gauge(
     'progress_ratio',
     'Share of the work that is done, by entries and bytes.',
@@ -31,7 +34,7 @@ export function metricsText({ job, now, census, failures }: PageModel): Promise<
   gauge('entries_done', 'Entries done, over all sessions.', now.done);
   gauge('entries', 'Entries in all, as far as they are known.', now.total);
   gauge('entries_failed', 'Entries that failed.', now.failed);
-  gauge('entries_excluded', "Entries that the user's choice leaves out.", now.excluded);
+  if (isJob) gauge('entries_excluded', "Entries that the user's choice leaves out.", now.excluded);
   gauge('bytes_done', 'Bytes of file data done, over all sessions.', now.bytes);
   gauge('bytes', 'Bytes of file data in all, as far as they are known.', now.bytesTotal);
   gauge('entries_per_second', 'Entries a second, at present.', now.entriesPerSecond);
@@ -43,9 +46,11 @@ export function metricsText({ job, now, census, failures }: PageModel): Promise<
     'When the job last recorded something.',
     now.aliveMs === undefined ? undefined : now.aliveMs / 1000,
   );
-  counter('requests', 'Requests to the service, over all sessions.', now.requests);
-  counter('retries', 'Requests that were repeated.', now.retries);
-  counter('throttled', 'Answers 429 and 503.', now.throttled);
+  if (isJob) {
+    counter('requests', 'Requests to the service, over all sessions.', now.requests);
+    counter('retries', 'Requests that were repeated.', now.retries);
+    counter('throttled', 'Answers 429 and 503.', now.throttled);
+  }
   gauge('requests_in_flight', 'Requests to the service in flight.', now.inFlight);
   gauge('requests_limit', 'How many requests there may be in flight.', now.limit);
   gauge(

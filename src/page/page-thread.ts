@@ -1,9 +1,13 @@
 import { resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { ClfsError } from '../error.js';
 import type { OpenPage, PageOptions } from './page-options.js';
 import { addressOf, isAtHome, pagePlace } from './page-place.js';
 import type { FromPageThread, PageThreadSetup, ToPageThread } from './thread-messages.js';
+
+/** How long the thread may take to tell who looks on how it ended. */
+const LAST_LOOK_MS = 3000;
 
 /** Serves a page from a thread of its own: whatever is asked there holds up nothing here. */
 export async function openPageThread({ listen, token, statePath, command }: PageOptions): Promise<OpenPage> {
@@ -16,6 +20,7 @@ export async function openPageThread({ listen, token, statePath, command }: Page
   const worker = new Worker(new URL('./page-thread-entry.js', import.meta.url), { workerData: setup });
   const port = await new Promise<number>((resolvePort, reject) => {
     worker.once('error', reject);
+    worker.once('exit', () => reject(new ClfsError('usage', 'The page ended at once.')));
     worker.once('message', (message: FromPageThread) => {
       if (message.kind === 'listening') resolvePort(message.port);
       else reject(new ClfsError('usage', message.kind === 'refused' ? message.message : 'The page ended at once.'));
@@ -46,7 +51,10 @@ export async function openPageThread({ listen, token, statePath, command }: Page
       worker.ref();
       const ended = new Promise((resolveEnd) => worker.once('exit', resolveEnd));
       tell({ kind: 'end', ending });
-      await ended;
+      await Promise.race([ended, sleep(LAST_LOOK_MS, undefined, { ref: false })]);
+      // A look that does not end, as at a state whose file system hangs, holds up nobody.
+      worker.unref();
+      if (!isGone) void worker.terminate();
     },
   };
 }

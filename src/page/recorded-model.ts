@@ -91,7 +91,10 @@ export class RecordedModel {
     const waiting = (pulse?.waitingSinceMs ?? 0) > 0 || (pulse?.source?.awaySinceMs ?? 0) > 0;
     const sample = { ms: nowMs, done: done + failed, total, bytes, bytesTotal: bytesTotal ?? bytes, waiting };
     const { entriesPerSecond, bytesPerSecond, secondsLeft } = this.#meter.meter.take(sample);
-    return defined({ entriesPerSecond, bytesPerSecond, secondsLeft });
+    // While nothing can be done nothing is, however fast it was before.
+    return waiting
+      ? { entriesPerSecond: 0, bytesPerSecond: 0 }
+      : defined({ entriesPerSecond, bytesPerSecond, secondsLeft });
   }
 
   /** A meter that knows what was done in the session so far. */

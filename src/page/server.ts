@@ -1,9 +1,10 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ClfsError, messageOf } from '../error.js';
-import { jsonLine } from '../text/escape-path.js';
+import { escapeText, jsonLine } from '../text/escape-path.js';
 import { snakeFields } from '../text/snake-fields.js';
 import type { PageContent } from './content.js';
+import { Doorway } from './doorway.js';
 import { Gate } from './gate.js';
 import { LiveUpdates } from './live-updates.js';
 import { pageHtml, policyOf, reportHtml } from './page-html.js';
@@ -46,9 +47,8 @@ const HEADERS = {
  * @throws ClfsError `usage` when it cannot be served there
  */
 export async function servePage(place: PagePlace, content: PageContent): Promise<PageServer> {
-  const page = new Page(content, new Gate(place.token, place.host));
   const server = createServer((request, response) => page.answer(request, response));
-  server.maxConnections = 4 * MOST_ONLOOKERS;
+  const page = new Page(content, new Gate(place.token, place.host), new Doorway(server));
   await listen(server, place);
   const { port } = server.address() as AddressInfo;
   return {
@@ -88,29 +88,44 @@ function listen(server: Server, { host, port }: PagePlace): Promise<void> {
 class Page {
   readonly #content: PageContent;
   readonly #gate: Gate;
+  readonly #doorway: Doorway;
   readonly #updates = new LiveUpdates();
   readonly #html = pageHtml();
   readonly #policy = policyOf(this.#html);
+  /** The latest answer that is being made. */
+  #last = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #isOver = false;
 
-  constructor(content: PageContent, gate: Gate) {
+  constructor(content: PageContent, gate: Gate, doorway: Doorway) {
     this.#content = content;
     this.#gate = gate;
+    this.#doorway = doorway;
   }
 
   answer(request: IncomingMessage, response: ServerResponse): void {
     const admitted = this.#gate.admit(request);
     if ('status' in admitted) {
       const more: Record<string, string> = admitted.status === 401 ? { 'www-authenticate': 'Bearer' } : {};
-      this.#send(response, admitted.status, 'text/plain', REFUSALS[admitted.status], more);
+      this.#send(response, admitted.status, 'text/plain', REFUSALS[admitted.status], { ...more, connection: 'close' });
       return;
     }
+    this.#doorway.admit(request.socket);
     const { path, query } = admitted;
-    void this.#serve(path, query, response).catch((error: unknown) => {
+    this.#last = this.#last.then(() => this.#serveNext(path, query, response));
+  }
+
+  /** One answer after another is made, and none for somebody who has gone meanwhile. */
+  async #serveNext(path: string, query: URLSearchParams, response: ServerResponse): Promise<void> {
+    await new Promise((resolve) => setImmediate(resolve));
+    // What is asked one behind another by one connection has no response of its own to tell.
+    if (response.req.socket.destroyed) return;
+    try {
+      await this.#serve(path, query, response);
+    } catch (error) {
       if (response.headersSent) response.destroy();
-      else this.#send(response, 503, 'text/plain', `${messageOf(error)}\n`);
-    });
+      else this.#send(response, 503, 'text/plain', `${escapeText(messageOf(error))}\n`);
+    }
   }
 
   async #serve(path: string, query: URLSearchParams, response: ServerResponse): Promise<void> {
@@ -193,5 +208,5 @@ const REFUSALS = {
   401: 'The token is needed: Authorization: Bearer TOKEN.\n',
   404: 'There is nothing here.\n',
   405: 'The page is only read.\n',
-  421: 'This machine is not asked by that name.\n',
+  421: 'The page is not asked for by that name: ask by the address that it was started with, or start it with --page=NAME:PORT.\n',
 } as const;

@@ -1,4 +1,4 @@
-import { renameSync, rmSync, writeFileSync } from 'node:fs';
+import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { ClfsError, messageOf } from '../error.js';
 import { reportHtml } from './page-html.js';
 import { RecordedContent } from './recorded-content.js';
@@ -9,12 +9,29 @@ import { reportedFailures } from './reported-failures.js';
 export function writeReportNow(statePath: string, file: string): void {
   const model = new RecordedModel(statePath).look();
   const html = reportHtml({ model, failures: reportedFailures(new RecordedContent(statePath)) });
-  const temporary = `${file}.new`;
   try {
-    writeFileSync(temporary, html);
-    renameSync(temporary, file);
+    writeWhole(file, html);
   } catch (cause) {
-    rmSync(temporary, { force: true });
     throw new ClfsError('target', `Cannot write the report ${JSON.stringify(file)}: ${messageOf(cause)}.`, { cause });
+  }
+}
+
+function writeWhole(file: string, html: string): void {
+  const there = statSync(file, { throwIfNoEntry: false });
+  if (there && !there.isFile()) {
+    // A device or a pipe takes it as it comes, and stays what it is.
+    writeFileSync(file, html);
+    return;
+  }
+  const target = there ? realpathSync(file) : file;
+  const temporary = `${target}.new`;
+  // One of a process that died. In its place no link of somebody else's is followed.
+  rmSync(temporary, { force: true });
+  writeFileSync(temporary, html, { flag: 'wx' });
+  try {
+    renameSync(temporary, target);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
   }
 }

@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { metricsText } from './metrics.js';
+import { nothingYet } from './nothing-yet.js';
+
+const nothing = nothingYet('1.0.0', []);
+
+describe('the metrics', () => {
+  it('escape what stands in a label', async () => {
+    const groups = [{ reason: 'a"b\\c\nd', entries: 3, first: [] }];
+    const text = await metricsText({ ...nothing, failures: { groups, listed: 3 } });
+    expect(text).toContain('clfsload_failures{reason="a\\"b\\\\c\\nd"} 3\n');
+  });
+
+  it('leave out what is not known: of a command its requests and sessions, too', async () => {
+    const job = await metricsText(nothing);
+    expect(job).toContain('clfsload_requests_total 0\n');
+    expect(job).toContain('clfsload_session 0\n');
+    const command = await metricsText({ ...nothing, job: { ...nothing.job, kind: 'command' } });
+    expect(command).toContain('clfsload_entries_done 0\n');
+    for (const name of [
+      'requests_total',
+      'retries_total',
+      'throttled_total',
+      'session',
+      'entries_excluded',
+      'progress_ratio',
+    ])
+      expect(command).not.toContain(`clfsload_${name} `);
+  });
+});
