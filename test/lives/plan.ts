@@ -1,6 +1,7 @@
 import { fileBlockCount } from '../../src/format/geometry.js';
 import { SMALL } from '../support/check.js';
 import type { Weather } from '../support/memory-server.js';
+import { LATE_MS } from './caller.js';
 import {
   CALL_FAULTS,
   COMMIT_FAULTS,
@@ -110,11 +111,29 @@ export function drawWorkersLife(seed: number): Life {
       longestDelayMs: 1 + random.below(15_000),
     },
   };
+  if (random.chance(15)) return { ...life, crew, sessions: drawOrphanedCrew(random, leaseMs) };
   const sessions = life.sessions.slice(0, MOST_SESSIONS).map((session) => {
     const events = Array.from({ length: random.below(6) }, () => drawCrewEvent(random, leaseMs));
     return { ...session, events: [...session.events, ...events] };
   });
   return { ...life, crew, sessions };
+}
+
+/** Some of the workers are frozen while their driver dies, and go on, slowly, while the next session is at work. */
+function drawOrphanedCrew(random: Random, leaseMs: number): SessionPlan[] {
+  const before: Happening[] = [];
+  const session: SessionPlan = { pauseMs: 0, before, reboot: false, maxErrors: 50, events: [] };
+  const slowly = { kind: 'puts take long', pick: 0, ms: 1000 + random.below(leaseMs + LATE_MS) } as const;
+  const freezes = Array.from({ length: 3 }, (): LifeEvent => {
+    const ms = Math.floor(leaseMs * (0.3 + random.below(65) / 100));
+    return { on: 'call', at: 4 + random.below(14), what: { kind: 'freeze before', ms } };
+  });
+  const events: LifeEvent[] = [
+    { on: 'message', at: 1 + random.below(60), what: slowly },
+    ...freezes,
+    { on: 'commit', at: 7 + random.below(6), what: { kind: 'crash after' } },
+  ];
+  return [{ ...session, events }, session];
 }
 
 /** Sessions of a life with workers, at most. */

@@ -203,6 +203,13 @@ export const PLANTED_FAULTS = [
       'return () => lease.leftMs({ monotonicMs: clock.monotonic(), nowMs: clock.now() }) > Number.NEGATIVE_INFINITY;',
   },
   {
+    name: 'workers: those of a driver that died are not waited for by the next session',
+    lives: 'workers',
+    file: 'src/load/session.ts',
+    find: 'const lateMs = Math.max(job.resources.container.lateArrivalMs, job.state.record.remoteLateMs ?? 0);',
+    replace: 'const lateMs = job.resources.container.lateArrivalMs;',
+  },
+  {
     name: 'workers: the lease runs from the answer',
     test: 'test/workers-pool.test.ts',
     file: 'src/remote/member.ts',
