@@ -48,7 +48,7 @@ export { exitAtOnce } from './posix/exit.js';
 export type { OpenSalvage } from './salvage/open-salvage.js';
 export type { SalvageCounts } from './salvage/salvage.js';
 export { serveWorker } from './serve-worker.js';
-export { openPosixSource } from './source/posix-source.js';
+export { openPosixSource, openSource } from './source/posix-source.js';
 export { parseSelection, type Selection, selectFrom } from './source/selection.js';
 export type { FailureGroup } from './state/failure-groups.js';
 export { counted, wereCounted } from './text/counted.js';
@@ -58,3 +58,4 @@ export { HEX_PREFIX, parseHexPath, parseShownPath, parseTreePath } from './text/
 export { shellWord } from './text/shell-word.js';
 export { pathFields, snakeFields } from './text/snake-fields.js';
 export { VERSION } from './version.js';
+export { stallSentence } from './waits/stall-report.js';

@@ -86,7 +86,7 @@ describe('a job that never began', () => {
       settings: {},
       lz4: openLz4(),
       hooks: {},
-      check: () => undefined,
+      check: async () => undefined,
       open: () => Promise.reject(new ClfsError('container', 'no such place')),
     };
     await expect(beginJob(second)).rejects.toMatchObject({ code: 'container' });

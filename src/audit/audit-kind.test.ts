@@ -71,7 +71,7 @@ it('a worker that sees the source of a comparison has lanes that read it by the 
     mayBlock: true,
     objects: { kind: 'asked' },
   });
-  expect(told.source).toMatchObject({ path: setup.source?.path, root: expect.any(Number) as number });
+  expect(told.source).toMatchObject({ path: setup.source?.path, root: { descriptor: expect.any(Number) as number } });
   expect(told.remote?.rootDevice).toBe(setup.source?.evidence.device);
   const opened = await openAuditLane({ ...told, objects: undefined }, told.authorization);
   const asked = await opened.execute({ kind: 'hash', task: { handle: Buffer.alloc(24, 7) } }, () => undefined);

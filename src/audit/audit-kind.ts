@@ -36,7 +36,7 @@ export const AUDIT_JOB: JobKind<RemoteAuditSetup, ThreadAuditSetup> = {
         constants,
         retryWindowMs,
         objects: { kind: 'asked', port },
-        source: source && path && { path, selection: source.selection, root: tree?.descriptor },
+        source: source && path && { path, selection: source.selection, root: tree?.root },
         mayBlock: true,
         remote: { ...remote, rootDevice: source?.evidence.device },
       }),

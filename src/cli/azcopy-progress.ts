@@ -1,10 +1,10 @@
 import {
   counted,
-  escapePath,
   type LoadSummary,
   ProgressMeter,
   type ProgressSample,
   type ProgressSnapshot,
+  stallSentence,
 } from '../index.js';
 import type { ProgressFigures } from './progress/figures.js';
 import { durationText } from './progress/quantities.js';
@@ -15,12 +15,9 @@ export const WAITING = 'The service does not answer; waiting for it. Requests ar
 /** Said once when nothing of the source can be read. */
 export const SOURCE_AWAY = 'Nothing of the source can be read; waiting for it. The load goes on when it can be read.';
 
-/** What of the source has not been answered for long, and since when; undefined where all is. */
+/** What has not been answered for long, and since when; undefined where all is. */
 export function stallText({ source }: ProgressSnapshot): string | undefined {
-  if (!source?.stalled) return undefined;
-  const { sinceMs, path } = source.stalled;
-  const since = new Date(sinceMs).toISOString().slice(0, 19);
-  return `The source has not answered since ${since}Z: ${escapePath(path) || '.'}`;
+  return source?.stalled && stallSentence(source.stalled);
 }
 
 /** Fields of a Progress message. Source: docs/output.md 1.3 */

@@ -114,7 +114,7 @@ export async function runExtension(given: readonly string[]): Promise<number> {
     return await runLoad(
       {
         statePath: textPath(args[0], 'the state directory'),
-        source: presentPath(args[1]),
+        source: await presentPath(args[1]),
         destination: containerUrl(args[2], args[3], args[4]),
         newSession: flags.new === true,
         compression: flags.compression,

@@ -235,7 +235,7 @@ export async function runLoadCommand(name: string, argv: readonly string[]): Pro
   return withMessages(command, async (messages, signal) => {
     const selection = selectionOf(flags);
     const size = await dryRun({
-      source: presentPath(source),
+      source: await presentPath(source),
       selection,
       preserveHardLinks: flags.preserveHardlinks,
       signal,
@@ -272,7 +272,7 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
     const manifest = given('manifest');
     const statePath = textPath(job.statePath, 'the state directory');
     const run: LoadOptions = {
-      source: job.source === undefined ? undefined : presentPath(job.source),
+      source: job.source === undefined ? undefined : await presentPath(job.source),
       destination: job.container === undefined ? undefined : containerArgument(job.container),
       statePath,
       newSession: job.newSession,

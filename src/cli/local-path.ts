@@ -1,4 +1,5 @@
-import { existsSync, readlinkSync } from 'node:fs';
+import { readlinkSync } from 'node:fs';
+import { access } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { decodeExactly, encodeExactly, isUtf8, parseHexPath, parseTreePath, quotePath } from '../index.js';
 import { UsageError } from './arguments.js';
@@ -33,12 +34,21 @@ export function targetPath(text: string): Buffer {
 
 /**
  * The absolute path of a directory that is there: {@link localPath}, or where that is not there, what `clfsload` shows
- * so.
+ * so. It is looked for only where the two differ.
  */
-export function presentPath(text: string): Buffer {
+export async function presentPath(text: string): Promise<Buffer> {
   const path = absolutePath(text);
   const shown = absolute(parseTreePath(text));
-  return !existsSync(path) && !shown.includes(0) && existsSync(shown) ? shown : path;
+  if (shown.equals(path) || shown.includes(0) || (await isThere(path))) return path;
+  return (await isThere(shown)) ? shown : path;
+}
+
+/** Without holding up the thread: its file system may not answer. */
+async function isThere(path: Buffer): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**

@@ -19,7 +19,7 @@ import { checkOptions } from '../option-checks.js';
 import { joinPath } from '../paths/join-path.js';
 import { keepFreedMemory } from '../posix/malloc.js';
 import { type OpenSalvage, openSalvage } from '../salvage/open-salvage.js';
-import { removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
+import { namedPlace, removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
 import { systemClock } from '../time/clock.js';
 import { ALL } from './choice.js';
 import { endProbe } from './export-pool.js';
@@ -165,7 +165,7 @@ class ExportJob {
       sparse,
       choice,
     };
-    this.#requireApart(where, isTree);
+    await this.#requireApart(where, isTree);
     requireParent(where.directory);
     const { directory, state: before } = claimState(
       { statePath, newSession, defaultPath: statePath ?? where.defaultState() },
@@ -207,15 +207,15 @@ class ExportJob {
   }
 
   /** Nothing may be written into the container, nor what is kept of the job into its target. @throws ClfsError `usage` */
-  #requireApart(where: TargetPath, isTree: boolean): void {
+  async #requireApart(where: TargetPath, isTree: boolean): Promise<void> {
     const { directory, name } = where;
     const { statePath, internals } = this.#options;
     const { place } = this.#parsed;
-    const state = { what: 'state directory', path: statePath ?? where.defaultState() };
-    if (isTree && statePath !== undefined) requireApart(state, { what: 'target', path: directory });
+    const state = await namedPlace('state directory', statePath ?? where.defaultState());
+    if (isTree && statePath !== undefined) requireApart(state, await namedPlace('target', directory));
     if (place.kind !== 'local' || internals?.container) return;
-    const container = { what: 'container', path: place.directory };
-    requireApart({ what: 'target', path: name ? joinPath(directory, name) : directory }, container);
+    const container = await namedPlace('container', place.directory);
+    requireApart(await namedPlace('target', name ? joinPath(directory, name) : directory), container);
     requireApart(state, container);
   }
 

@@ -61,7 +61,7 @@ export function openTarget(path: Buffer, make: boolean): OpenTarget {
     opened = fd;
     // The state, which is durable at once, is going to know it by its inode number.
     if (made) syncFileSystem(fd);
-    return held(path, fd, markOf(path, fd), made);
+    return held(path, fd, markOf(fd), made);
   } catch (error) {
     if (opened !== undefined) close(opened);
     if (made) removeIfEmpty(path);
@@ -90,7 +90,7 @@ export function reopenTarget(path: Buffer, begun: BegunTarget): OpenTarget {
   let cause: unknown;
   try {
     place = openAt(CURRENT_DIRECTORY, path, Open.path | Open.directory);
-    const mark = markOf(path, place);
+    const mark = markOf(place);
     const fd = isSameMark(begun.mark, mark) ? openPlace(path, place, begun.isOurs) : undefined;
     // Where no more is known than its number, one that was made anew may have the same: it is empty.
     const isTold = begun.mark.place !== undefined && mark.place !== undefined;
@@ -175,10 +175,13 @@ function cannotWrite(path: Buffer, error: unknown): ClfsError {
   return new ClfsError('usage', `Cannot write to ${quotePath(path)}: ${messageOf(error)}.`, { cause: error });
 }
 
-function markOf(path: Uint8Array, fd: number): TargetMark {
+function markOf(fd: number): TargetMark {
   const { ino, birthtimeNs } = fstatSync(fd, { bigint: true });
   // Without a time of its making it is its number that tells.
-  return { inode: ino, place: birthtimeNs === 0n ? undefined : placeOf(path, fd)?.root };
+  return {
+    inode: ino,
+    place: birthtimeNs === 0n ? undefined : placeOf({ descriptor: fd, inode: ino, bornNs: birthtimeNs })?.root,
+  };
 }
 
 function isSameMark(before: TargetMark, now: TargetMark): boolean {

@@ -1,10 +1,11 @@
 import { resolve } from 'node:path';
-import { ClfsError } from '../error.js';
 import { GEOMETRY } from '../format/geometry.js';
-import { openPosixSource } from '../source/posix-source.js';
+import { openSource } from '../source/posix-source.js';
 import { EVERYTHING, type Selection } from '../source/selection.js';
+import type { SourceTree } from '../source/source-tree.js';
+import { unlessStopped } from '../waits/waits.js';
 import type { TreeSize } from '../worker/size-tree.js';
-import { startSizer } from '../worker/sizer-thread.js';
+import { type SizerThread, startSizer } from '../worker/sizer-thread.js';
 
 /** Requests of a load beside one PUT an object: the bucket object twice, and the log. */
 const FURTHER_PUTS = 3;
@@ -36,21 +37,23 @@ export interface DryRun extends TreeSize {
  */
 export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const source = typeof options.source === 'string' ? Buffer.from(resolve(options.source)) : options.source;
-  openPosixSource(source).close();
   const { signal, onSize } = options;
   const { selection = EVERYTHING, preserveHardLinks = false } = options;
-  const spec = { sourceHex: Buffer.from(source).toString('hex'), selection, preserveHardLinks };
-  const setup = { spec, geometry: GEOMETRY, unstorable: true, audit: true };
-  const sizer = startSizer(setup, (size) => onSize?.(size));
-  const cancelled = new Promise<never>((_resolve, reject) => {
-    const abort = () => reject(new ClfsError('cancelled', 'The sizing was stopped.'));
-    if (signal?.aborted) abort();
-    signal?.addEventListener('abort', abort);
-  });
+  const stop = signal ?? new AbortController().signal;
+  let tree: SourceTree | undefined;
+  let sizer: SizerThread | undefined;
   try {
-    const size = await Promise.race([sizer.done, cancelled]);
+    const late = (tree: SourceTree) => tree.close();
+    tree = await unlessStopped(stop, () => openSource(source), late);
+    const { root } = tree;
+    const spec = { sourceHex: Buffer.from(source).toString('hex'), selection, preserveHardLinks };
+    const setup = { spec, root, geometry: GEOMETRY, unstorable: true, audit: true };
+    const thread = startSizer(setup, (size) => onSize?.(size));
+    sizer = thread;
+    const size = await unlessStopped(stop, () => thread.done);
     return { ...size, puts: size.objects + FURTHER_PUTS, bytesOnWire: size.bytes + size.objects * BYTES_AN_OBJECT };
   } finally {
-    await sizer.stop();
+    await sizer?.stop();
+    tree?.close();
   }
 }

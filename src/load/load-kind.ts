@@ -7,11 +7,12 @@ import { openPosixSource } from '../source/posix-source.js';
 import { requireSameTree, type TreeEvidence } from '../source/same-tree.js';
 import { SourceGauge } from '../source/source-gauge.js';
 import { systemClock } from '../time/clock.js';
+import { DEFAULT_STALL_MS } from '../waits/stall-report.js';
+import { WaitBoard } from '../waits/wait-board.js';
 import { encoderOf } from '../worker/encoder.js';
 import { THREAD_ENTRY, type ThreadLaneSetup } from '../worker/open-lane.js';
 import type { JobConstants } from '../worker/tasks.js';
 import { requireOwnBucket } from './bucket-object.js';
-import { DEFAULT_STALL_MS } from './source-watch.js';
 import { StuckSource } from './stuck-source.js';
 
 /** What a worker elsewhere is told of a load before its first task. */
@@ -46,15 +47,17 @@ export const LOAD_JOB: JobKind<RemoteLoadSetup, ThreadLaneSetup> = {
     const source = openPosixSource(sourcePath(spec));
     requireSameTree(setup.source, source);
     const gauge = new SourceGauge(lanes);
-    const stuck = new StuckSource(gauge, systemClock);
+    const boards = Array.from({ length: lanes }, () => new WaitBoard());
+    const stuck = new StuckSource(gauge, boards, systemClock);
     return {
       laneOf: ({ remote, ...lane }) => ({
         ...lane,
         constants: { ...constants, spec },
         settings,
-        root: source.descriptor,
+        root: source.root,
         gauge: gauge.memory,
         gaugeSlot: remote.lane,
+        waits: boards[remote.lane].memory,
         mayBlock: true,
         remote: { ...remote, rootDevice: setup.source.device },
       }),

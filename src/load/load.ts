@@ -20,6 +20,8 @@ import type { OpenDriverLink } from '../remote/link.js';
 import type { RemotePool } from '../remote/remote-pool.js';
 import { SourceGauge } from '../source/source-gauge.js';
 import { type Clock, systemClock } from '../time/clock.js';
+import type { StallReport } from '../waits/stall-report.js';
+import { WaitBoard } from '../waits/wait-board.js';
 import { createContext } from '../worker/context.js';
 import { encoderOf } from '../worker/encoder.js';
 import { JobIds } from '../worker/job-ids.js';
@@ -34,6 +36,7 @@ import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { startEstimate } from './estimate.js';
 import { JobContext } from './job-context.js';
+import { LoadWaits } from './load-waits.js';
 import { openLoadWorkers } from './load-workers.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type OpenJob, resumeJob } from './open-job.js';
@@ -56,28 +59,51 @@ import { WORKERS_FILE, WorkersFile } from './workers-file.js';
 export async function load(options: LoadOptions): Promise<LoadSummary> {
   checkOptions('load', options, LOAD_CHECKS);
   if (!options.statePath) throw new ClfsError('usage', 'please specify a state-path');
-  const { internals, newSession } = options;
-  const clock = internals?.clock ?? systemClock;
+  const clock = options.internals?.clock ?? systemClock;
   const signal = options.signal ?? new AbortController().signal;
+  const waits = new LoadWaits(clock, signal, (text) => options.onEvent?.({ kind: 'message', text }));
+  try {
+    return await runLoad(options, options.statePath, clock, signal, waits);
+  } finally {
+    waits.close();
+  }
+}
+
+async function runLoad(
+  options: LoadOptions,
+  statePath: string,
+  clock: Clock,
+  signal: AbortSignal,
+  waits: LoadWaits,
+): Promise<LoadSummary> {
+  const { internals, newSession } = options;
   const lz4 = openLz4();
   let log: JobLog | undefined;
   const note: LaneLog = (text, detail) => log?.write(detail ? 'DEBUG' : 'WARNING', text);
   const job = await (newSession === false ? resumeJob : beginJob)({
-    statePath: options.statePath,
+    statePath,
     wish: wishOf(options),
     settings: settingsOf(options),
     lz4,
     hooks: internals?.hooks ?? {},
     random: internals?.random,
-    check(spec, settings) {
-      requirePlaces({ spec, settings, options });
+    async check(spec, settings) {
+      if (settings.stallWarningMs !== undefined) waits.stalls.stallMs = settings.stallWarningMs;
+      await requirePlaces({ spec, settings, options, waits });
       const { workers, leaseMs } = settings;
       if (workers && !internals?.workers) requireWorkers({ workers, leaseMs });
     },
     async open(spec, settings) {
       const { workers } = settings;
       if (workers && !internals?.workers) await requireServer({ workers });
-      return openResources({ spec, settings, options, signal, log: (text, detail) => note(redact(text), detail) });
+      return openResources({
+        spec,
+        settings,
+        options,
+        signal,
+        waits,
+        log: (text, detail) => note(redact(text), detail),
+      });
     },
   });
   const { state, directory, spec, settings, resources } = job;
@@ -96,25 +122,28 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
         ? directory.file('clfsload.log')
         : join(resolve(settings.logDirectory), `${jobId}.log`);
     log = openJobLog(logFile, options.logLevel ?? 'INFO', redact);
+    waits.log = log;
     if (spec.manifest !== undefined) manifest = new ManifestFile((name) => directory.file(name), state);
     const ids = new JobIds(constants.secret, constants.containerId);
     const sourcePlace = () => resources.source.place?.();
     const context = new JobContext({ state, ids, constants, progress, log, clock, manifest, sourcePlace });
     const gauge = new SourceGauge(resources.threads + 2);
-    watch = new SourceWatch(context, gauge, settings.stallWarningMs);
+    const { stalls } = waits;
+    watch = new SourceWatch(context, gauge, stalls);
     // A source that does not answer must not hold up this thread.
     const work = createContext(constants, resources.source, resources.container, lz4, 1, clock, {
       mayBlock: false,
       gauge,
+      waits: stalls.add(new WaitBoard()),
     });
     if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
     else if (settings.estimate !== false && !internals?.container) {
       progress.sizing = true;
-      sizing = startEstimate({ spec, root: resources.source.descriptor, geometry: constants.geometry }, progress);
+      sizing = startEstimate({ spec, root: resources.source.root, geometry: constants.geometry }, progress);
     }
     const own = internals?.container
       ? createInlineRunner(shareLoadLane(work))
-      : await openRunner(job, constants, gauge, note, log.includes('DEBUG'));
+      : await openRunner(job, constants, gauge, stalls, note, log.includes('DEBUG'));
     runner = own;
     const report = (text: string) => {
       log?.write('INFO', text);
@@ -126,14 +155,19 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
       progress.workers = () => pool.workers.present.length;
       workersFile = new WorkersFile(directory.file(WORKERS_FILE), clock, () => pool.workers.presence);
     }
-    const warnings = warningsBefore(resources.destination, options.statePath, clock.now());
+    const warnings = warningsBefore(resources.destination, statePath, clock.now());
+    const onStart: LoadOptions['onStart'] = (snapshot) => {
+      waits.isShown = options.onStart !== undefined;
+      options.onStart?.(snapshot);
+    };
     const parts = {
-      options,
+      options: { ...options, onStart },
       logFile,
       job,
       context,
       work,
       watch,
+      stalls,
       runner,
       lz4,
       traffic: resources.traffic,
@@ -192,6 +226,7 @@ async function openRunner(
   { resources: { destination, identity, source, traffic, threads }, settings }: OpenJob,
   constants: JobConstants,
   gauge: SourceGauge,
+  stalls: StallReport,
   onLog: LaneLog,
   detailed: boolean,
 ): Promise<Runner<LoadKinds>> {
@@ -205,9 +240,10 @@ async function openRunner(
     constants,
     settings: { retryWindowMs, concurrency, capMbps, lateArrivalMs },
     lanes: threads + 1,
-    root: source.descriptor,
+    root: source.root,
     gauge: gauge.memory,
     gaugeSlot: 1,
+    waits: stalls.add(new WaitBoard()).memory,
     mayBlock: false,
   };
   const own = await openLoadLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
@@ -220,6 +256,7 @@ async function openRunner(
       ...lane,
       mayBlock: true,
       gaugeSlot: at + 2,
+      waits: stalls.add(new WaitBoard()).memory,
       authorization: identity.authorization,
       traffic: traffic.memory,
       slot: at + 2,

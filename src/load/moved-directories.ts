@@ -4,12 +4,11 @@ import { isSamePlace } from '../source/source-place.js';
 import type { SourceAttributes, SourceTree } from '../source/source-tree.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { escapePath } from '../text/escape-path.js';
-import { openPatiently } from '../worker/context.js';
 import { type EndTools, requireGoOn } from './end-tools.js';
 import { GiveUp } from './give-up.js';
 import type { JobContext } from './job-context.js';
 import { relinkGroups } from './relink.js';
-import { otherRoot } from './source-proof.js';
+import { lookAtSource, otherRoot } from './source-proof.js';
 
 const PAGE = 1000;
 
@@ -176,12 +175,7 @@ class Search {
     expected?: Parameters<SourceTree['openDirectory']>[1],
   ): Promise<SourceAttributes | { readonly reason: string }> {
     try {
-      const opened = await openPatiently(path, () => this.#tools.work.source.openDirectory(path, expected));
-      try {
-        return opened.attributes();
-      } finally {
-        opened.close();
-      }
+      return await lookAtSource(this.#tools, path, expected);
     } catch (error) {
       if (!isClfsError(error, 'entry')) throw error;
       return { reason: error.reason ?? '' };

@@ -35,7 +35,7 @@ export interface JobStart {
   readonly lz4: Lz4;
   readonly hooks: CommitHooks;
   /** Refuses places that a load cannot use. @throws ClfsError `usage` */
-  check(spec: LoadSpec, settings: RunSettings): void;
+  check(spec: LoadSpec, settings: RunSettings): Promise<void>;
   /** Opens what the job works with. */
   open(spec: LoadSpec, settings: RunSettings): Promise<LoadResources>;
   /** Draws random bytes. */
@@ -60,7 +60,7 @@ export async function beginJob({
   random = randomBytes,
 }: JobStart): Promise<OpenJob> {
   const spec = newLoadSpec(wish);
-  check(spec, settings);
+  await check(spec, settings);
   const directory = claimNewState(statePath);
   let state: JobState | undefined;
   let resources: LoadResources | undefined;
@@ -120,7 +120,7 @@ export async function resumeJob({ statePath, wish, settings, lz4, hooks, check, 
     const spec = resumedLoadSpec(state.record.spec, wish, statePath);
     // Who names the source again says all of it again, as azcopy wants it; who names the state alone goes on as before.
     const merged = wish.source ? settings : { ...state.record.settings, ...settings };
-    check(spec, merged);
+    await check(spec, merged);
     resources = await open(spec, merged);
     const { container } = resources;
     const { begun, readsBack, bucketUuid } = state.record;

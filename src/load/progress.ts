@@ -2,6 +2,7 @@ import type { Traffic } from '../container/traffic.js';
 import type { SourceCalls } from '../state/job-record.js';
 import type { JobCounters } from '../state/job-state.js';
 import type { Clock } from '../time/clock.js';
+import type { Stalled } from '../waits/stall-report.js';
 import type { UnstorableCount } from '../worker/unstorable-count.js';
 
 /** Phases of a load, in order; Reconcile and Cleanup only when they have work. */
@@ -10,8 +11,8 @@ export type Phase = 'Init' | 'Transfer' | 'Reconcile' | 'Cleanup' | 'Finalize' |
 /** What the source does, as the lanes tell it. */
 export interface SourceState {
   readonly calls: SourceCalls;
-  /** Since when, in milliseconds since 1970, one thing of the source has not been answered, and its path; when that is long. */
-  readonly stalled: { readonly sinceMs: number; readonly path: Buffer } | undefined;
+  /** What of the source, or of a container on disk, has not been answered for long. */
+  readonly stalled: Stalled | undefined;
   /** Since when, in milliseconds since 1970, nothing of the source can be read; 0 when it can. */
   readonly awaySinceMs: number;
 }

@@ -1,9 +1,8 @@
 import { isClfsError } from '../error.js';
 import { type SourcePlace, withMounts } from '../source/source-place.js';
-import type { SourceTree } from '../source/source-tree.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
-import { openPatiently } from '../worker/context.js';
 import type { JobContext } from './job-context.js';
+import { lookAtSource, type SourceTools } from './source-proof.js';
 
 /**
  * The recorded place of the source, with the file systems that have been mounted since.
@@ -11,16 +10,16 @@ import type { JobContext } from './job-context.js';
  * A file system that is mounted over a directory which is recorded already is no part of what is loaded: what was
  * loaded is below it.
  */
-export async function placeWithMounts(context: JobContext, source: SourceTree): Promise<SourcePlace | undefined> {
+export async function placeWithMounts(context: JobContext, tools: SourceTools): Promise<SourcePlace | undefined> {
   const now = context.sourcePlace();
   const known = new Map<string, boolean>();
   for (const path of Object.keys(now?.mounts ?? {}))
-    known.set(path, await isOfTheSource(context, source, Buffer.from(path, 'hex')));
+    known.set(path, await isOfTheSource(context, tools, Buffer.from(path, 'hex')));
   return withMounts(context.state.record.sourcePlace, now, (path) => known.get(path.toString('hex')) === true);
 }
 
 /** Whether nothing is recorded of what is at the path of a mount, or that is what is mounted. */
-async function isOfTheSource(context: JobContext, source: SourceTree, path: Buffer): Promise<boolean> {
+async function isOfTheSource(context: JobContext, tools: SourceTools, path: Buffer): Promise<boolean> {
   const { directories, failures } = context.state;
   const names = path.toString('latin1').split('/');
   let at = ROOT_DIRECTORY;
@@ -32,7 +31,7 @@ async function isOfTheSource(context: JobContext, source: SourceTree, path: Buff
   }
   try {
     const { place } = context.directory(at);
-    (await openPatiently(path, () => source.openDirectory(path, { ...place, device: undefined }))).close();
+    await lookAtSource(tools, path, { ...place, device: undefined });
     return true;
   } catch (error) {
     if (!isClfsError(error, 'entry')) throw error;

@@ -10,10 +10,11 @@ import type { LaneLog } from '../engine/lane.js';
 import { ClfsError, messageOf } from '../error.js';
 import { type Identity, openIdentity } from '../identity/identity.js';
 import { type LoadSpec, type RunSettings, sourcePath } from '../job/load-spec.js';
-import { openPosixSource } from '../source/posix-source.js';
+import { openSource } from '../source/posix-source.js';
 import { selectFrom } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
-import { requireApart, requireNotInside } from '../state/state-directory.js';
+import { type NamedPlace, namedPlace, requireApart, requireNotInside } from '../state/state-directory.js';
+import type { LoadWaits } from './load-waits.js';
 import type { LoadOptions } from './options.js';
 
 const MOST_THREADS = 16;
@@ -49,6 +50,7 @@ export interface ResourceNeeds {
   readonly settings: RunSettings;
   readonly options: LoadOptions;
   readonly signal: AbortSignal;
+  readonly waits: LoadWaits;
   /** Takes trouble with the identity, and details where they are wanted, once the log is open. */
   readonly log: LaneLog;
 }
@@ -58,15 +60,29 @@ export interface ResourceNeeds {
  *
  * @throws ClfsError `usage`
  */
-export function requirePlaces({ spec, settings, options }: Pick<ResourceNeeds, 'spec' | 'settings' | 'options'>): void {
+export async function requirePlaces({
+  spec,
+  settings,
+  options,
+  waits,
+}: Pick<ResourceNeeds, 'spec' | 'settings' | 'options' | 'waits'>): Promise<void> {
   const destination = parseContainer(options.destination ?? spec.container);
   if (settings.capMbps && localDirectory(destination, options) !== undefined)
     throw new ClfsError(
       'usage',
       '--cap-mbps holds what is sent to a service to a rate, and a container on disk has none: leave it out, or name 0.',
     );
-  requirePathsApart(sourcePath(spec), options.statePath, localDirectory(destination, options));
-  requireOutside(sourcePath(spec), { 'log directory': settings.logDirectory, manifest: spec.manifest });
+  // Whichever does not answer is named.
+  const local = localDirectory(destination, options);
+  const source = await waits.source.during(sourcePath(spec), () => namedPlace('source', sourcePath(spec)));
+  const container = local && (await waits.container.during(local, () => namedPlace('destination', local)));
+  const state = await namedPlace('state directory', options.statePath);
+  requireApart(state, source);
+  if (container) {
+    requireApart(container, source);
+    requireApart(state, container);
+  }
+  await requireOutside(source, { 'log directory': settings.logDirectory, manifest: spec.manifest });
   requireWritable(settings.logDirectory, spec.manifest);
 }
 
@@ -80,10 +96,21 @@ function localDirectory({ place }: ParsedContainer, { internals }: LoadOptions):
  *
  * @throws ClfsError `usage`, `source`, `container…`, `access-denied`, `service…`; nothing is left open then
  */
-export async function openResources({ spec, settings, options, signal, log }: ResourceNeeds): Promise<LoadResources> {
+export async function openResources({
+  spec,
+  settings,
+  options,
+  signal,
+  waits,
+  log,
+}: ResourceNeeds): Promise<LoadResources> {
   const destination = parseContainer(options.destination ?? spec.container);
   const local = localDirectory(destination, options);
-  const tree = openPosixSource(sourcePath(spec));
+  const tree = await waits.source.during(
+    sourcePath(spec),
+    () => openSource(sourcePath(spec)),
+    (late) => late.close(),
+  );
   const source = selectFrom(options.internals?.wrapSource?.(tree) ?? tree, spec.selection);
   let identity: Identity | undefined;
   let made: string | undefined;
@@ -152,16 +179,7 @@ function requireWritable(logDirectory: string | undefined, manifest: string | un
 }
 
 /** What grows while the source is read must not be in it. @throws ClfsError `usage` */
-function requireOutside(source: Buffer, places: Readonly<Record<string, string | undefined>>): void {
+async function requireOutside(source: NamedPlace, places: Readonly<Record<string, string | undefined>>): Promise<void> {
   for (const [what, path] of Object.entries(places))
-    if (path !== undefined) requireNotInside({ what, path }, { what: 'source', path: source });
-}
-
-function requirePathsApart(source: Buffer, statePath: string, destination: string | undefined): void {
-  const src = { what: 'source', path: source };
-  const state = { what: 'state directory', path: statePath };
-  requireApart(state, src);
-  if (destination === undefined) return;
-  requireApart({ what: 'destination', path: destination }, src);
-  requireApart(state, { what: 'destination', path: destination });
+    if (path !== undefined) requireNotInside(await namedPlace(what, path), source);
 }

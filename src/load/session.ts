@@ -1,20 +1,25 @@
 import { basename } from 'node:path';
 import type { Traffic } from '../container/traffic.js';
 import { Engine } from '../engine/engine.js';
+import { atMost } from '../engine/report.js';
 import type { Runner } from '../engine/runner.js';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
 import { sourcePath } from '../job/load-spec.js';
 import { LEASE_MS } from '../join/open-pool.js';
+import type { SourcePlace } from '../source/source-place.js';
 import { ROOT_DIRECTORY } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
 import { quotePath } from '../text/escape-path.js';
+import { systemClock } from '../time/clock.js';
 import { VERSION } from '../version.js';
+import type { StallReport } from '../waits/stall-report.js';
 import { stopped } from '../worker/breakage.js';
 import type { WorkContext } from '../worker/context.js';
 import { encoderOf } from '../worker/encoder.js';
 import type { LoadKinds } from '../worker/tasks.js';
 import { NOTHING_UNSTORABLE } from '../worker/unstorable-count.js';
+import { bindFileSystems } from './bind-file-systems.js';
 import { cleanUp } from './clean-up.js';
 import { commit } from './commit.js';
 import { countedTexts, endNotes } from './end-notes.js';
@@ -31,11 +36,14 @@ import { writeReports } from './reports.js';
 import { restoreEntries } from './restore-entries.js';
 import { retryFailures } from './retry-failures.js';
 import { sampleLoad } from './sample-job.js';
-import { proveSource, requireSameRoot } from './source-proof.js';
+import { lookAtSource, requireSameRoot } from './source-proof.js';
 import type { SourceWatch } from './source-watch.js';
 import { giveUpLostTries } from './tries.js';
 
 const DEFAULT_MAX_ERRORS = 50;
+/** How long a source is waited for that is looked at in the end. */
+const LAST_LOOK_MS = 5000;
+const NEVER = new AbortController().signal;
 
 /** What a session works with. */
 export interface SessionParts {
@@ -50,6 +58,7 @@ export interface SessionParts {
   readonly traffic: Traffic;
   readonly signal: AbortSignal;
   readonly watch: SourceWatch;
+  readonly stalls: StallReport;
   /** What is said before the job begins. */
   readonly warnings: readonly string[];
 }
@@ -148,9 +157,7 @@ export class Session {
       const quiet = failure === undefined || this.#engine?.settled === true;
       const late = Math.max(this.#tools.uncertainUntilMs(), work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
-      // A source that hangs would hang here too.
-      const hangs = failure !== undefined && this.#parts.watch.hangs();
-      const sourcePlace = hangs ? state.record.sourcePlace : await placeWithMounts(context, work.source);
+      const sourcePlace = await this.#placeInTheEnd(failure !== undefined);
       state.transact(() =>
         state.update({
           finalStatus: status,
@@ -262,9 +269,7 @@ export class Session {
     const { state } = job;
     const { progress } = context;
     const first = state.record.sessions === 0;
-    const root = work.source.openDirectory(Buffer.alloc(0));
-    const { device, inode, bornNs } = root.attributes();
-    root.close();
+    const { device, inode, bornNs } = await lookAtSource(this.#tools, Buffer.alloc(0));
     const encoder = encoderOf(job.spec, this.#tools.lz4);
     const { encoder: before, sessions } = state.record;
     const remoteLateMs = this.#remoteLateMs();
@@ -294,7 +299,7 @@ export class Session {
       progress.begin(this.#recorded, 0, 1, traffic);
       return;
     }
-    this.#bindFileSystems(device);
+    await bindFileSystems(context, this.#tools, device);
     await work.container.tidy();
     // An end that had begun is brought to its end before anything is repaired: the root may be there already.
     if (this.#isCommitting()) {
@@ -306,7 +311,7 @@ export class Session {
     if (status !== DirectoryStatus.written || state.failures.count() > 0) requireSameRoot(context);
     if (!state.record.books) await restoreEntries(context, new LeftoverGuard(context, this.#tools));
     const givenUp = await giveUpMoved(context, this.#tools);
-    const sourcePlace = await placeWithMounts(context, work.source);
+    const sourcePlace = await placeWithMounts(context, this.#tools);
     const retried = state.transact(() => {
       state.update({ sourcePlace });
       if (givenUp) {
@@ -353,34 +358,21 @@ export class Session {
     return committing && !committed && (status === DirectoryStatus.ready || status === DirectoryStatus.written);
   }
 
-  /** Device numbers change at a reboot or remount: each recorded file system is looked up anew, where it is mounted. */
-  #bindFileSystems(rootDevice: string): void {
-    const { job, context, work } = this.#parts;
-    const { state } = job;
-    state.bindFileSystem(0, rootDevice);
-    const isProven = proveSource(context);
-    const bound = new Set([0]);
-    const unproven = new Set<number>();
-    for (const { fileSystem, directory } of state.mountPoints()) {
-      if (bound.has(fileSystem)) continue;
-      const { path, place } = context.directory(directory);
-      if (!isProven(path)) {
-        unproven.add(fileSystem);
-        continue;
-      }
-      try {
-        const opened = work.source.openDirectory(path, { ...place, device: undefined });
-        state.bindFileSystem(fileSystem, opened.attributes().device);
-        bound.add(fileSystem);
-        opened.close();
-      } catch (error) {
-        if (!isClfsError(error, 'entry')) throw error;
-      }
-    }
-    // On no device at all: what is at its paths is something else.
-    for (const fileSystem of unproven)
-      if (!bound.has(fileSystem)) state.bindFileSystem(fileSystem, `not mounted ${fileSystem}`);
-    context.forgetDirectories();
+  /**
+   * The place of the source with what was mounted while it was read: that is part of it. A source that does not answer
+   * any more keeps its recorded one.
+   */
+  async #placeInTheEnd(hasFailed: boolean): Promise<SourcePlace | undefined> {
+    const { context, work, stalls } = this.#parts;
+    let place = context.state.record.sourcePlace;
+    if (hasFailed && stalls.isWaiting) return place;
+    const found = placeWithMounts(context, { work, signal: NEVER });
+    await atMost(
+      systemClock,
+      LAST_LOOK_MS,
+      found.then((now) => (place = now)).catch(() => undefined),
+    );
+    return place;
   }
 
   #enter(phase: Phase): void {

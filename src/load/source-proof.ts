@@ -1,5 +1,9 @@
 import { ClfsError } from '../error.js';
 import { isOtherRoot, isSamePlace } from '../source/source-place.js';
+import type { DirectoryIdentity, SourceAttributes } from '../source/source-tree.js';
+import { unlessStopped } from '../waits/waits.js';
+import type { WorkContext } from '../worker/context.js';
+import { lookAtDirectory } from '../worker/source-looks.js';
 import type { EntryProblem } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 
@@ -10,6 +14,25 @@ export const UNPROVEN: EntryProblem = {
     'the source is not proven to be the one that was loaded, or a file system on the way to it is not mounted or is another one: it is not looked at',
   attempts: 1,
 };
+
+/** By what the calling thread looks at the source outside of its lane. */
+export interface SourceTools {
+  readonly work: Pick<WorkContext, 'source' | 'pace'>;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Attributes of a directory of the source. A server that never answers holds up neither the thread nor a stop.
+ *
+ * @throws as `SourceTree.openDirectory`; ClfsError `open-files`, `cancelled`
+ */
+export function lookAtSource(
+  { work, signal }: SourceTools,
+  path: Buffer,
+  expected?: DirectoryIdentity,
+): Promise<SourceAttributes> {
+  return unlessStopped(signal, () => lookAtDirectory(work, path, expected));
+}
 
 /**
  * Looks where the source is now.

@@ -1,61 +1,46 @@
 import { processorTimes } from '../engine/lane-policy.js';
 import type { LaneGauge, SourceGauge } from '../source/source-gauge.js';
-import { StallWatch } from '../source/stall-watch.js';
 import type { SourceCalls } from '../state/job-record.js';
-import { escapePath } from '../text/escape-path.js';
-import type { Clock } from '../time/clock.js';
+import type { StallReport } from '../waits/stall-report.js';
 import type { JobContext } from './job-context.js';
 import type { SourceState } from './progress.js';
 
 const LOOK_MS = 1000;
 const RECORD_MS = 10_000;
-/** After how long a call that is not answered is spoken of, where nothing else is said. */
-export const DEFAULT_STALL_MS = 60_000;
 /** From this share of the processors' time on, they are what limits a load. */
 const BUSY_SHARE = 0.85;
 /** A shorter transfer says nothing of what limits it. */
 const SHORTEST_MS = 10_000;
 
-/** What is said of a call that is not answered. */
-export function stallText(waitedMs: number, path: Buffer): string {
-  return `the source has not answered for ${Math.round(waitedMs / 1000)} s: ${escapePath(path) || '.'}`;
-}
-
 /**
- * Looks once a second what the lanes tell of their calls of the source: logs which way they call it, what hangs, and
- * when it is away; records it for who asks for the job's status; and says in the end what limited the load.
+ * Looks once a second what the lanes tell of their calls of the source: logs which way they call it, and when it is away;
+ * records it for who asks for the job's status; and says in the end what limited the load.
  */
 export class SourceWatch {
   readonly #context: JobContext;
-  readonly #clock: Clock;
-  readonly #stallMs: number;
   readonly #lanes: SourceGauge[];
-  readonly #stalls: StallWatch;
+  readonly #stalls: StallReport;
   #timer: { cancel(): void } | undefined;
   #recordedMs = 0;
   #logged: SourceCalls | undefined;
   #unrecorded: SourceCalls | undefined;
-  #stalled: (NonNullable<SourceState['stalled']> & { readonly monotonicMs: number }) | undefined;
   #awaySinceMs = 0;
   #most: SourceCalls = { way: 'synchronous', callMs: 0, inFlight: 0, mostInFlight: 1 };
   #begun: { readonly ms: number; readonly idle: number; readonly total: number } | undefined;
 
-  /** @param stallMs after how long a call that is not answered is spoken of; default: a minute */
-  constructor(context: JobContext, gauge: SourceGauge, stallMs: number = DEFAULT_STALL_MS) {
+  constructor(context: JobContext, gauge: SourceGauge, stalls: StallReport) {
     this.#context = context;
-    this.#clock = context.clock;
-    this.#stallMs = stallMs;
     this.#lanes = Array.from({ length: gauge.slots }, (_, slot) => gauge.slot(slot));
-    this.#stalls = new StallWatch(gauge);
+    this.#stalls = stalls;
     context.progress.source = () => this.state();
     context.progress.takeSourceCalls = () => this.takeUnrecorded();
   }
 
   /** The lanes begin. */
   start(): void {
-    this.#begun = { ms: this.#clock.monotonic(), ...processorTimes() };
+    this.#begun = { ms: this.#context.clock.monotonic(), ...processorTimes() };
     const again = () => {
-      this.#timer = this.#clock.after(LOOK_MS, () => {
+      this.#timer = this.#context.clock.after(LOOK_MS, () => {
         this.look();
         again();
       });
@@ -68,10 +53,11 @@ export class SourceWatch {
   }
 
   state(): SourceState {
-    const wall = (monotonicMs: number) => this.#clock.now() - (this.#clock.monotonic() - monotonicMs);
+    const { clock } = this.#context;
+    const wall = (monotonicMs: number) => clock.now() - (clock.monotonic() - monotonicMs);
     return {
       calls: this.#calls(),
-      stalled: this.#stalled,
+      stalled: this.#stalls.stalled,
       awaySinceMs: this.#awaySinceMs === 0 ? 0 : wall(this.#awaySinceMs),
     };
   }
@@ -83,15 +69,10 @@ export class SourceWatch {
     return calls;
   }
 
-  /** Whether lanes that have been stopped are still in calls of the source: it hangs, and is not to be called. */
-  hangs(): boolean {
-    return this.#lanes.some((lane) => lane.blockingCall !== 0 || lane.read().oldest !== undefined);
-  }
-
   /** What limited the load, in a sentence; undefined where that cannot be told. */
   limit(): string | undefined {
     const begun = this.#begun;
-    if (!begun || this.#clock.monotonic() - begun.ms < SHORTEST_MS) return undefined;
+    if (!begun || this.#context.clock.monotonic() - begun.ms < SHORTEST_MS) return undefined;
     const { idle, total } = processorTimes();
     if (1 - (idle - begun.idle) / Math.max(1, total - begun.total) >= BUSY_SHARE) return 'Limited by: processor.';
     const lanes = this.#read();
@@ -120,37 +101,20 @@ export class SourceWatch {
 
   /** Looks now, as it does once a second. */
   look(): void {
-    const { log } = this.#context;
+    const { log, clock } = this.#context;
     const calls = this.#calls();
     if (calls.inFlight > this.#most.inFlight || this.#most.callMs === 0) this.#most = calls;
     if (calls.way !== (this.#logged?.way ?? 'synchronous')) {
       log.write('INFO', `calls of the source are ${calls.way} now: ${callsText(calls)}`);
       this.#logged = calls;
       this.#toRecord(calls);
-    } else if (calls.way === 'asynchronous' && this.#clock.monotonic() - this.#recordedMs >= RECORD_MS)
-      this.#toRecord(calls);
-    this.#lookForStall();
+    } else if (calls.way === 'asynchronous' && clock.monotonic() - this.#recordedMs >= RECORD_MS) this.#toRecord(calls);
     this.#lookForOutage();
   }
 
   #toRecord(calls: SourceCalls): void {
-    this.#recordedMs = this.#clock.monotonic();
+    this.#recordedMs = this.#context.clock.monotonic();
     this.#unrecorded = calls;
-  }
-
-  #lookForStall(): void {
-    const now = this.#clock.monotonic();
-    const oldest = this.#stalls.look(now);
-    const { log } = this.#context;
-    if (!oldest || now - oldest.sinceMs < this.#stallMs) {
-      if (this.#stalled) log.write('INFO', 'the source answers again');
-      this.#stalled = undefined;
-    } else if (oldest.sinceMs !== this.#stalled?.monotonicMs) {
-      const waitedMs = now - oldest.sinceMs;
-      const { path } = oldest;
-      this.#stalled = { path, sinceMs: this.#clock.now() - waitedMs, monotonicMs: oldest.sinceMs };
-      log.write('WARNING', stallText(waitedMs, path));
-    }
   }
 
   #lookForOutage(): void {

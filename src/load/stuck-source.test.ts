@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SourceGauge } from '../source/source-gauge.js';
+import { WaitBoard } from '../waits/wait-board.js';
 import { StuckSource } from './stuck-source.js';
 
 function setUp() {
@@ -11,34 +12,41 @@ function setUp() {
     sleep: async () => undefined,
     after: () => ({ cancel: () => undefined }),
   };
-  const stuck = new StuckSource(gauge, clock);
-  return { lane: gauge.slot(1), stuck, now: () => ms, pass: (more: number) => (ms += more) };
+  const boards = [new WaitBoard(), new WaitBoard()];
+  const stuck = new StuckSource(gauge, boards, clock);
+  return {
+    lane: gauge.slot(1),
+    waits: boards[1].slot('source'),
+    stuck,
+    now: () => ms,
+    pass: (more: number) => (ms += more),
+  };
 }
 
 describe('a source that does not answer one machine', () => {
   it('is found by a call that leaves its thread free and is not answered', () => {
-    const { lane, stuck, pass, now } = setUp();
-    lane.setPath(Buffer.from('dir'), Buffer.from('file'));
-    lane.set('oldestSince', now());
+    const { waits, stuck, pass, now } = setUp();
+    const tell = () => waits.tell({ sinceMs: now(), directory: Buffer.from('dir'), name: Buffer.from('file') });
+    tell();
     pass(119_000);
     expect(stuck.look()).toBeUndefined();
     pass(1000);
     expect(stuck.look()).toBe('the source has not answered for 120 s: dir/file');
-    lane.set('oldestSince', now());
+    tell();
     pass(1000);
     expect(stuck.look()).toBeUndefined();
   });
 
   it('is found by a call that holds up its thread, and not by many that do', () => {
-    const { lane, stuck, pass } = setUp();
+    const { waits, stuck, pass } = setUp();
     for (let calls = 0; calls < 200; calls++) {
-      lane.blocks(Buffer.from('dir'), Buffer.from(`file ${calls}`));
+      waits.blocks(Buffer.from('dir'), Buffer.from(`file ${calls}`));
       pass(1000);
       expect(stuck.look()).toBeUndefined();
     }
     pass(120_000);
     expect(stuck.look()).toMatch(/^the source has not answered for 12\d s: dir\/file 199$/);
-    lane.unblocks();
+    waits.unblocks();
     pass(1000);
     expect(stuck.look()).toBeUndefined();
   });

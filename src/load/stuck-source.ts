@@ -1,7 +1,7 @@
 import type { SourceGauge } from '../source/source-gauge.js';
-import { StallWatch, type WaitingCall } from '../source/stall-watch.js';
 import type { Clock } from '../time/clock.js';
-import { stallText } from './source-watch.js';
+import { StallWatch, stallText, type WaitingCall } from '../waits/stall-watch.js';
+import type { WaitBoard } from '../waits/wait-board.js';
 
 /** A source that has not answered a call for so long answers this machine no more. */
 const STUCK_MS = 120_000;
@@ -18,9 +18,9 @@ export class StuckSource {
   #lookedMs = Number.NEGATIVE_INFINITY;
   #oldest: WaitingCall | undefined;
 
-  constructor(gauge: SourceGauge, clock: Clock) {
+  constructor(gauge: SourceGauge, boards: readonly WaitBoard[], clock: Clock) {
     this.#gauge = gauge;
-    this.#watch = new StallWatch(gauge);
+    this.#watch = new StallWatch(boards);
     this.#clock = clock;
   }
 
@@ -37,7 +37,7 @@ export class StuckSource {
       this.#oldest = this.#watch.look(now);
     }
     const waitedMs = this.#oldest ? now - this.#oldest.sinceMs : 0;
-    return this.#oldest && waitedMs >= ms ? stallText(waitedMs, this.#oldest.path) : undefined;
+    return this.#oldest && waitedMs >= ms ? stallText(this.#oldest, waitedMs) : undefined;
   }
 
   #away(): string | undefined {

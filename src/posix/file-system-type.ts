@@ -1,7 +1,9 @@
 import { koffi } from './koffi.js';
+import { callInPool } from './pool-calls.js';
 
 const fstatfs = koffi.load(null as unknown as string).func('int fstatfs64(int, void *)');
-const buffer = Buffer.from(new ArrayBuffer(256));
+const STATFS_BYTES = 256;
+const buffer = Buffer.from(new ArrayBuffer(STATFS_BYTES));
 
 /** Numbers of file systems that another machine or another process has. Source: statfs(2), linux/magic.h */
 const REMOTE = new Set([
@@ -31,4 +33,10 @@ export function fileSystemType(fd: number): number {
 /** Whether an open file is on a file system that may not answer for long, since it is not the kernel's alone. */
 export function isRemoteFileSystem(fd: number): boolean {
   return REMOTE.has(fileSystemType(fd));
+}
+
+/** {@link isRemoteFileSystem} by a call in the pool: some ask their server for that, too. */
+export async function isRemoteFileSystemLater(fd: number): Promise<boolean> {
+  const told = Buffer.alloc(STATFS_BYTES);
+  return (await callInPool(fstatfs, [fd, told], undefined)) === 0 && REMOTE.has(told.readUInt32LE(0));
 }

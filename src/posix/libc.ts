@@ -14,6 +14,7 @@ const statx = c.func('int statx(int, const void *, int, uint32_t, void *)');
 const pread = c.func('int64_t pread64(int, void *, size_t, int64_t)');
 const pwrite = c.func('int64_t pwrite64(int, const void *, size_t, int64_t)');
 const closeFd = c.func('int close(int)');
+const fcntl = c.func('int fcntl(int, int, int)');
 const readlinkat = c.func('int64_t readlinkat(int, const void *, void *, size_t)');
 const syscall = c.func('int64_t syscall(int64_t, int, void *, size_t)');
 const syncfs = c.func('int syncfs(int)');
@@ -38,6 +39,7 @@ const AT_STATX_FORCE_SYNC = 0x2000;
 const STATX_BASIC = 0x7ff;
 const STATX_BTIME = 0x800;
 const STATX_WANTED = STATX_BASIC | STATX_BTIME;
+const F_DUPFD_CLOEXEC = 1030;
 const LOCK_SHARED_NOW = 5;
 const LOCK_EXCLUSIVE_NOW = 6;
 const LOCK_RELEASE = 8;
@@ -251,6 +253,24 @@ export function readAt(fd: number, target: Buffer, position: number): number {
 export function writeAt(fd: number, bytes: Uint8Array, position: number): number {
   const count = Number(pwrite(fd, bytes, bytes.length, position));
   return count < 0 ? failed('write') : count;
+}
+
+/** A further descriptor of what one leads to: nothing is asked of its file system. @throws PosixError */
+export function duplicate(fd: number): number {
+  const again = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+  return again < 0 ? failed('duplicate') : again;
+}
+
+/**
+ * Where what is open is now, without symlinks, as the kernel has it: nothing is asked of its file system. Undefined where
+ * that is not known.
+ */
+export function pathOfOpen(fd: number): Buffer | undefined {
+  try {
+    return readLinkAt(CURRENT_DIRECTORY, Buffer.from(`/proc/self/fd/${fd}`));
+  } catch {
+    return undefined;
+  }
 }
 
 /** Closes a descriptor that was read from: errors are ignored, what was read is not affected. */

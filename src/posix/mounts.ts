@@ -8,6 +8,28 @@ const statfs = koffi.load(null as unknown as string).func('int statfs64(const vo
 const TYPES_WITH_ID = new Set(['ext2', 'ext3', 'ext4', 'btrfs']);
 /** File systems of this machine, of which the root of a mount can be looked at without waiting for anybody. */
 const LOCAL_TYPES = new Set([...TYPES_WITH_ID, 'xfs', 'tmpfs', 'zfs', 'f2fs', 'bcachefs', 'jfs']);
+/** The kernel's own, which answer at once: what is of no other type may be another machine's, or another process'. */
+const KERNEL_TYPES = new Set([
+  ...LOCAL_TYPES,
+  ...[
+    'overlay',
+    'ramfs',
+    'squashfs',
+    'erofs',
+    'iso9660',
+    'udf',
+    'vfat',
+    'exfat',
+    'ntfs3',
+    'hfsplus',
+    'nilfs2',
+    'reiserfs',
+  ],
+  ...['proc', 'sysfs', 'devtmpfs', 'devpts', 'mqueue', 'cgroup', 'cgroup2', 'pstore', 'bpf', 'tracefs', 'debugfs'],
+  ...['securityfs', 'configfs', 'fusectl', 'hugetlbfs', 'efivarfs', 'binfmt_misc', 'nsfs', 'rpc_pipefs', 'selinuxfs'],
+]);
+/** What is mounted where something is to be mounted when it is wanted. */
+const WANTED = 'autofs';
 /** Where `f_fsid` is, and how long; source: statfs(2). */
 const ID_AT = 56;
 const ID_END = 64;
@@ -32,6 +54,11 @@ export function fileSystemId({ point, type }: Mount): string | undefined {
   return `${type} ${statfsBuffer.toString('hex', ID_AT, ID_END)}`;
 }
 
+/** Whether a mounted file system may not answer for long, since it is not the kernel's alone. */
+export function isRemoteMount({ type }: Mount): boolean {
+  return !KERNEL_TYPES.has(type);
+}
+
 /** What tells a mounted file system from another one in its place. */
 export function mountKey(mount: Mount): string {
   const { point, root, type, source } = mount;
@@ -49,25 +76,28 @@ export function mountKey(mount: Mount): string {
   return `${root} ${type} ${source}`;
 }
 
-/** The file systems that are mounted, the uppermost at each path; undefined where the kernel does not tell. */
-export function readMounts(): readonly Mount[] | undefined {
+/**
+ * The file systems that are mounted, the uppermost at each path; undefined where the kernel does not tell.
+ *
+ * @param unmounted also where something is to be mounted when it is wanted
+ */
+export function readMounts({ unmounted = false } = {}): readonly Mount[] | undefined {
   try {
-    return parseMounts(readFileSync('/proc/self/mountinfo', 'latin1'));
+    return parseMounts(readFileSync('/proc/self/mountinfo', 'latin1'), unmounted);
   } catch {
     return undefined;
   }
 }
 
 /** Source: proc(5), `/proc/pid/mountinfo`: fields up to ` - `, then type and source; spaces and such are `\ooo`. */
-export function parseMounts(text: string): readonly Mount[] {
+export function parseMounts(text: string, unmounted = false): readonly Mount[] {
   const mounts = new Map<string, Mount>();
   for (const line of text.split('\n')) {
     const [before, after] = line.split(' - ');
     if (after === undefined) continue;
     const [, , , root, point] = before.split(' ');
     const [type, source] = after.split(' ');
-    // Only where something is to be mounted when it is wanted.
-    if (type === 'autofs') continue;
+    if (type === WANTED && !unmounted) continue;
     mounts.set(point, { point: unescapeField(point), root, type, source });
   }
   return [...mounts.values()];

@@ -16,7 +16,7 @@ describe('the root of a source', () => {
     const first = selectFrom(openPosixSource(Buffer.from(path)), parseSelection('nothing', '', false));
     renameSync(path, join(base, 'elsewhere'));
     mkdirSync(path);
-    const second = openPosixSource(Buffer.from(path), first.descriptor);
+    const second = openPosixSource(Buffer.from(path), first.root);
     const directory = second.openDirectory(Buffer.alloc(0));
     expect([...directory.list()].flat().map(({ name }) => name.toString())).toEqual(['file']);
     expect(directory.attributes().bornNs).toBe(first.openDirectory(Buffer.alloc(0)).attributes().bornNs);

@@ -1,9 +1,10 @@
 import { ClfsError } from '../error.js';
 import { canListAttributes, isOnLustre } from '../posix/extended-attributes.js';
-import { isRemoteFileSystem } from '../posix/file-system-type.js';
+import { isRemoteFileSystem, isRemoteFileSystemLater } from '../posix/file-system-type.js';
 import {
   CURRENT_DIRECTORY,
   close,
+  duplicate,
   isSameStatus,
   Open,
   openAt,
@@ -13,6 +14,7 @@ import {
   statAt,
   statFd,
 } from '../posix/libc.js';
+import { openAtLater, statFdLater } from '../posix/libc-later.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { quotePath } from '../text/escape-path.js';
 import { openDirectoryInPool, PosixAsyncDirectory } from './posix-async-source.js';
@@ -30,11 +32,12 @@ import {
   requireIdentity,
   TYPE_BY_MODE,
 } from './posix-entries.js';
-import { placeOf } from './source-place.js';
+import { hasRemoteBelow, placeOf } from './source-place.js';
 import type {
   AsyncSourceDirectory,
   DirectoryIdentity,
   ListedEntry,
+  OpenRoot,
   SourceAttributes,
   SourceDirectory,
   SourceFile,
@@ -48,30 +51,66 @@ const LIST_BUFFER_BYTES = 65536;
 /**
  * Opens the tree below `root`, a directory of this machine.
  *
- * The root itself may be named through symlinks; nothing below it is followed.
+ * The root itself may be named through symlinks; nothing below it is followed. This waits for the file system, and holds
+ * up its thread: see {@link openSource}.
  *
- * @param open descriptor of the root in this process, `SourceTree.descriptor`: so it is the same directory, whatever its
- *   path has come to lead to
+ * @param open the root in this process, `SourceTree.root`: so it is the same directory, whatever its path has come to lead
+ *   to, and nothing is waited for
  * @throws ClfsError `source` when it is missing, no directory, or unreadable
  */
-export function openPosixSource(root: Uint8Array, open?: number): SourceTree {
-  let rootFd: number;
+export function openPosixSource(root: Uint8Array, open?: OpenRoot): SourceTree {
+  let found: OpenRoot;
   try {
-    const [at, path] = open === undefined ? [CURRENT_DIRECTORY, root] : [open, DOT];
-    rootFd = openAt(at, path, Open.readOnly | Open.directory | Open.nonBlock);
+    if (open) found = { ...open, descriptor: duplicate(open.descriptor) };
+    else {
+      const descriptor = openAt(CURRENT_DIRECTORY, root, ROOT_FLAGS);
+      const { inode, bornNs } = statFd(descriptor);
+      found = describeRoot(descriptor, isRemoteFileSystem(descriptor), { inode, bornNs });
+    }
   } catch (error) {
-    throw new ClfsError('source', `Cannot read the source ${quotePath(root)}: ${reasonText(error)}.`, { cause: error });
+    throw cannotRead(root, error);
   }
-  const shared = new SharedDescriptor(rootFd);
+  return treeAt(found);
+}
+
+/**
+ * {@link openPosixSource} by calls that leave the thread free, since a server may never answer.
+ *
+ * @throws ClfsError `source`
+ */
+export async function openSource(root: Uint8Array): Promise<SourceTree> {
+  try {
+    const descriptor = await openAtLater(CURRENT_DIRECTORY, root, ROOT_FLAGS);
+    const { inode, bornNs } = await statFdLater(descriptor);
+    return treeAt(describeRoot(descriptor, await isRemoteFileSystemLater(descriptor), { inode, bornNs }));
+  } catch (error) {
+    throw cannotRead(root, error);
+  }
+}
+
+const ROOT_FLAGS = Open.readOnly | Open.directory | Open.nonBlock;
+
+function cannotRead(root: Uint8Array, error: unknown): ClfsError {
+  return new ClfsError('source', `Cannot read the source ${quotePath(root)}: ${reasonText(error)}.`, { cause: error });
+}
+
+function describeRoot(descriptor: number, isRemote: boolean, identity: Pick<OpenRoot, 'inode' | 'bornNs'>): OpenRoot {
+  return { descriptor, isRemote, mayHang: isRemote || hasRemoteBelow(descriptor), ...identity };
+}
+
+function treeAt(root: OpenRoot): SourceTree {
+  const { descriptor, isRemote, mayHang } = root;
+  const shared = new SharedDescriptor(descriptor);
   return {
-    openDirectory: (path, expected) => openDirectory(rootFd, path, expected),
-    descriptor: rootFd,
-    place: () => placeOf(root, rootFd),
+    openDirectory: (path, expected) => openDirectory(descriptor, path, expected),
+    root,
+    place: () => placeOf(root),
     async: {
       openDirectory: async (path, expected) =>
         new PosixDirectory(await shared.use((at) => openDirectoryInPool(at, path, expected))),
     },
-    isRemote: isRemoteFileSystem(rootFd),
+    isRemote,
+    mayHang,
     close: () => void shared.close(),
   };
 }

@@ -147,12 +147,13 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
   const { async } = source;
   return {
     openDirectory: (path, expected) => view(path, source.openDirectory(path, expected)),
-    descriptor: source.descriptor,
+    root: source.root,
     place: () => source.place?.(),
     async: async && {
       openDirectory: async (path, expected) => view(path, await async.openDirectory(path, expected)),
     },
     isRemote: source.isRemote,
+    mayHang: source.mayHang,
     close: () => source.close(),
   };
 }

@@ -1,4 +1,5 @@
 import { poolThreads } from '../posix/pool-threads.js';
+import { WaitBoard, type WaitSlot } from '../waits/wait-board.js';
 import { SourceGauge } from './source-gauge.js';
 import type { SourceTree } from './source-tree.js';
 import { type SourceTurn, SourceTurns } from './source-turns.js';
@@ -26,6 +27,8 @@ export interface PaceOptions {
   readonly mayBlock: boolean;
   /** Where it tells what it does. */
   readonly gauge?: SourceGauge;
+  /** Where it tells what it waits for. */
+  readonly waits?: WaitSlot;
   /** Milliseconds on a clock that never jumps. */
   readonly now?: () => number;
   /** Whether the lane waits for the service at this moment. */
@@ -41,6 +44,7 @@ export interface PaceOptions {
  */
 export class SourcePace {
   readonly gauge: SourceGauge;
+  readonly waits: WaitSlot;
   readonly #mayBlock: boolean;
   readonly #canWait: boolean;
   readonly #turns: SourceTurns;
@@ -55,12 +59,13 @@ export class SourcePace {
   #hasBegun = false;
   #tells = false;
 
-  constructor({ source, mayBlock, gauge, now, waitsForService }: PaceOptions) {
+  constructor({ source, mayBlock, gauge, waits, now, waitsForService }: PaceOptions) {
     this.gauge = gauge ?? new SourceGauge(1);
-    this.#mayBlock = mayBlock || !source.isRemote;
+    this.waits = waits ?? new WaitBoard().slot('source');
+    this.#mayBlock = mayBlock || !source.mayHang;
     this.#canWait = source.async !== undefined;
     this.#waitsForService = waitsForService ?? (() => false);
-    this.#isAsync = this.#canWait && source.isRemote === true;
+    this.#isAsync = this.#canWait && (source.isRemote === true || !this.#mayBlock);
     const first = Math.min(FIRST_IN_FLIGHT, poolThreads());
     this.#turns = new SourceTurns(first, now ?? (() => performance.now()));
     this.#tellWay();
@@ -145,8 +150,7 @@ export class SourcePace {
     const { gauge } = this;
     this.#tellWay();
     gauge.set('inFlight', count);
-    if (oldest) gauge.setPath(oldest.directory, oldest.name);
-    gauge.set('oldestSince', oldest?.sinceMs ?? 0);
+    this.waits.tell(oldest);
     if (this.#waitsForService()) gauge.add('serviceLooks', 1);
     else if (oldest) gauge.add('sourceLooks', 1);
     const isIdle = !oldest && !this.#hasBegun;

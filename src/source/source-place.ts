@@ -1,6 +1,5 @@
-import { realpathSync } from 'node:fs';
-import { statFd } from '../posix/libc.js';
-import { fileSystemId, type Mount, mountKey, readMounts } from '../posix/mounts.js';
+import { pathOfOpen } from '../posix/libc.js';
+import { fileSystemId, isRemoteMount, type Mount, mountKey, readMounts } from '../posix/mounts.js';
 
 /** What tells the root of a source from others. Plain JSON. */
 export interface RootPlace {
@@ -22,19 +21,26 @@ export interface SourcePlace {
 }
 
 /**
- * Looks where a source is.
+ * Looks where a directory is that is open. Nothing is asked of its file system, which may not answer: the kernel knows
+ * the path, and number and time of what is open do not change.
  *
- * @param fd the root, open
  * @returns undefined where it cannot be told from another tree at that path
  */
-export function placeOf(root: Uint8Array, fd: number): SourcePlace | undefined {
+export function placeOf(open: {
+  readonly descriptor: number;
+  readonly inode: bigint;
+  readonly bornNs: bigint;
+}): SourcePlace | undefined {
   const mounts = readMounts();
-  if (!mounts) return undefined;
-  try {
-    return describePlace(mounts, realpathSync(Buffer.from(root), { encoding: 'buffer' }), statFd(fd));
-  } catch {
-    return undefined;
-  }
+  const path = pathOfOpen(open.descriptor);
+  return mounts && path && describePlace(mounts, path, open);
+}
+
+/** Whether a file system of another machine or process is, or will be, mounted below a directory that is open. */
+export function hasRemoteBelow(descriptor: number): boolean {
+  const path = pathOfOpen(descriptor);
+  if (!path) return false;
+  return (readMounts({ unmounted: true }) ?? []).some((mount) => isBelow(mount.point, path) && isRemoteMount(mount));
 }
 
 /**
@@ -47,13 +53,12 @@ export function describePlace(
   { inode, bornNs }: { readonly inode: bigint; readonly bornNs: bigint },
   looks: { id(mount: Mount): string | undefined; key(mount: Mount): string } = { id: fileSystemId, key: mountKey },
 ): SourcePlace | undefined {
-  const prefix = root.length === 1 ? root : Buffer.concat([root, Buffer.from('/')]);
   let own: Mount | undefined;
   const below: Record<string, string> = {};
   for (const mount of mounts) {
     const { point } = mount;
-    if (point.length > root.length && point.subarray(0, prefix.length).equals(prefix))
-      below[point.subarray(prefix.length).toString('hex')] = looks.key(mount);
+    if (isBelow(point, root))
+      below[point.subarray(root.length === 1 ? 1 : root.length + 1).toString('hex')] = looks.key(mount);
     else if (isAtOrAbove(point, root) && point.length >= (own?.point.length ?? 0)) own = mount;
   }
   if (!own) return undefined;
@@ -69,6 +74,10 @@ export function describePlace(
   // Without any of these, one file system in memory is like another.
   const isKnown = place.bornNs !== undefined || id !== undefined || /[/:]/.test(source);
   return isKnown ? { root: place, mounts: below } : undefined;
+}
+
+function isBelow(point: Buffer, root: Buffer): boolean {
+  return point.length > root.length && isAtOrAbove(root, point);
 }
 
 function isAtOrAbove(point: Buffer, path: Buffer): boolean {

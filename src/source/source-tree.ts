@@ -41,16 +41,30 @@ export interface SourceTree {
    * is no directory or not the expected one
    */
   openDirectory(path: Buffer, expected?: DirectoryIdentity): SourceDirectory;
-  /** Of the root, as long as the tree is open: for other threads of the process. Undefined where there is none. */
-  readonly descriptor?: number;
+  /** The root, as long as the tree is open: for other threads of the process. Undefined where there is none. */
+  readonly root?: OpenRoot;
   /** What tells this tree from another one at its path; undefined where that cannot be told. */
   place?(): SourcePlace | undefined;
   /** The calls that leave the thread free; undefined where there are none. */
   readonly async?: AsyncSourceTree;
   /** Whether it is on a file system that may not answer for long, since another machine or process has it. */
   readonly isRemote?: boolean;
+  /** Whether a call may not be answered for long: that is so of its own file system, or of one that is mounted below. */
+  readonly mayHang?: boolean;
   /** Closes the root, once no call uses it. */
   close(): void;
+}
+
+/** The root of a tree, open in this process; plain data that can be handed to a thread. */
+export interface OpenRoot {
+  readonly descriptor: number;
+  readonly inode: bigint;
+  /** As `FileStatus.bornNs`. */
+  readonly bornNs: bigint;
+  /** See {@link SourceTree.isRemote}. */
+  readonly isRemote: boolean;
+  /** See {@link SourceTree.mayHang}. */
+  readonly mayHang: boolean;
 }
 
 /** The calls of a {@link SourceTree} that leave the thread free while they wait. They throw the same errors. */

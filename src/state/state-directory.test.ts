@@ -11,6 +11,7 @@ import {
   claimNewState,
   findDatabase,
   isStateHeld,
+  namedPlace,
   removeState,
   requireApart,
   requireNotInside,
@@ -112,23 +113,25 @@ describe('a state directory', () => {
     expect(isStateHeld(place())).toBe(false);
   });
 
-  it('lies neither in what is loaded, nor around it, by whatever name', () => {
+  it('lies neither in what is loaded, nor around it, by whatever name', async () => {
     const [one, link] = [place(), place()];
     mkdirSync(join(one, 'inner'), { recursive: true });
     symlinkSync(one, link);
-    const named = (what: string, path: string | Uint8Array) => ({ what, path });
-    const apart = (first: string | Uint8Array, second: string) => () =>
-      requireApart(named('source', first), named('state', second));
-    expect(apart(one, `${one}x`)).not.toThrow();
-    expect(apart(one, join(base, 'other'))).not.toThrow();
-    expect(refusal(apart(one, join(link, 'inner', 'not there')))).toBe(
+    const apart = async (first: string | Uint8Array, second: string) => {
+      const [source, state] = [await namedPlace('source', first), await namedPlace('state', second)];
+      return () => requireApart(source, state);
+    };
+    expect(await apart(one, `${one}x`)).not.toThrow();
+    expect(await apart(one, join(base, 'other'))).not.toThrow();
+    expect(refusal(await apart(one, join(link, 'inner', 'not there')))).toBe(
       `usage: The state ${quoted(join(one, 'inner', 'not there'))} is inside the source ${quoted(one)}. Keep them apart.`,
     );
-    expect(refusal(apart(Buffer.from(join(link, 'inner')), one))).toContain('is inside the state');
-    expect(refusal(apart(one, link))).toBe(`usage: The source and the state are both ${quoted(one)}. Keep them apart.`);
-    expect(refusal(() => requireNotInside(named('source', one), named('root', '/')))).toContain(
-      'is inside the root "/"',
+    expect(refusal(await apart(Buffer.from(join(link, 'inner')), one))).toContain('is inside the state');
+    expect(refusal(await apart(one, link))).toBe(
+      `usage: The source and the state are both ${quoted(one)}. Keep them apart.`,
     );
-    expect(() => requireNotInside(named('root', '/'), named('source', one))).not.toThrow();
+    const [source, root] = [await namedPlace('source', one), await namedPlace('root', '/')];
+    expect(refusal(() => requireNotInside(source, root))).toContain('is inside the root "/"');
+    expect(() => requireNotInside(root, source)).not.toThrow();
   });
 });

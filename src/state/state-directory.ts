@@ -1,6 +1,7 @@
-import { closeSync, mkdirSync, openSync, readdirSync, realpathSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
+import { realPathOf } from '../paths/real-path.js';
 import { fileSystemMagic, isUnlocked, tryLock } from '../posix/libc.js';
 import { type Database, openDatabase } from '../sqlite/database.js';
 import { quotePath } from '../text/escape-path.js';
@@ -173,10 +174,16 @@ export function isStateHeld(statePath: string): boolean {
   }
 }
 
-/** A directory, as text or as bytes, and what it is to be. */
-interface NamedPlace {
+/** A directory, and what it is to be. */
+export interface NamedPlace {
   readonly what: string;
-  readonly path: string | Uint8Array;
+  /** Without symlinks, as text of `decodeExactly`: see `realPathOf`. */
+  readonly realPath: string;
+}
+
+/** Finds out where a directory really is, as far as it is there. @param path as text or as bytes */
+export async function namedPlace(what: string, path: string | Uint8Array): Promise<NamedPlace> {
+  return { what, realPath: await realPathOf(resolve(typeof path === 'string' ? path : decodeExactly(path))) };
 }
 
 /**
@@ -191,8 +198,7 @@ export function requireApart(first: NamedPlace, second: NamedPlace): void {
 
 /** Refuses a place that is another one, or lies inside it. @throws ClfsError `usage` */
 export function requireNotInside(first: NamedPlace, second: NamedPlace): void {
-  const a = realOrResolved(first.path);
-  const b = realOrResolved(second.path);
+  const [a, b] = [first.realPath, second.realPath];
   if (a === b)
     throw new ClfsError('usage', `The ${first.what} and the ${second.what} are both ${quoted(a)}. Keep them apart.`);
   if (isInside(a, b))
@@ -208,18 +214,6 @@ function quoted(path: string): string {
 
 function isInside(path: string, parent: string): boolean {
   return path.startsWith(parent === '/' ? '/' : `${parent}/`);
-}
-
-/** As text of `decodeExactly`. */
-function realOrResolved(path: string | Uint8Array): string {
-  const absolute = resolve(typeof path === 'string' ? path : decodeExactly(path));
-  try {
-    // The function that is not native takes no bytes.
-    return decodeExactly(realpathSync.native(encodeExactly(absolute), 'buffer'));
-  } catch {
-    const parent = dirname(absolute);
-    return parent === absolute ? absolute : join(realOrResolved(parent), absolute.slice(parent.length));
-  }
 }
 
 function makeDirectory(path: string): boolean {

@@ -52,7 +52,7 @@ export async function buildEntry(
 ): Promise<BuiltEntry | FoundLarge> {
   if (item.type !== ObjectType.regular) return buildSpecial(directory, item, context);
   const { pace } = context;
-  pace.gauge.blocks(item.sourcePath, item.sourceName);
+  pace.waits.blocks(item.sourcePath, item.sourceName);
   let file: SourceFile | undefined;
   try {
     const begunMs = pace.isLooking ? performance.now() : 0;
@@ -66,7 +66,7 @@ export async function buildEntry(
     }
   } finally {
     file?.close();
-    pace.gauge.unblocks();
+    pace.waits.unblocks();
   }
   throw changedEachTime();
 }
@@ -91,7 +91,7 @@ export async function buildEntryAsync(
     return built;
   } finally {
     release();
-    context.pace.gauge.unblocks();
+    context.pace.waits.unblocks();
   }
 }
 
@@ -119,8 +119,8 @@ async function buildRegular(
   const segmentId = blocks === 2 ? context.ids.segment(item.sequence, item.generation, 1) : undefined;
   // One byte of room more than the data: reading it tells whether the file has grown.
   const layout = layoutInode(item, segmentId ? [item.handle, segmentId] : [item.handle], firstBytes);
-  const { gauge } = context.pace;
-  gauge.unblocks();
+  const { waits } = context.pace;
+  waits.unblocks();
   let inode: ObjectDraft | undefined;
   let segment: ObjectDraft | undefined;
   let kept = false;
@@ -128,7 +128,7 @@ async function buildRegular(
     const reserved = context.writer.reserve(layout.sizeBytes + 1);
     inode = reserved instanceof Promise ? await reserved : reserved;
     if (segmentId) segment = await context.writer.reserve(segmentObjectBytes(segmentBytes, item.handle) + 1);
-    gauge.blocks(item.sourcePath, item.sourceName);
+    waits.blocks(item.sourcePath, item.sourceName);
     const buffer = inode.buffer();
     const expectedBytes = segment ? firstBytes : firstBytes + 1;
     if (file.read(buffer.subarray(layout.dataAt, layout.dataAt + expectedBytes), 0, firstBytes) !== firstBytes)

@@ -5,9 +5,10 @@ import { largestObjectBytes } from '../format/object-layout.js';
 import { type DescriptorPlaces, descriptorPlaces, isOutOfDescriptors, patiently } from '../posix/descriptors.js';
 import type { SourceGauge } from '../source/source-gauge.js';
 import { SourcePace } from '../source/source-pace.js';
-import type { SourceDirectory, SourceTree } from '../source/source-tree.js';
+import type { DirectoryIdentity, SourceDirectory, SourceTree } from '../source/source-tree.js';
 import type { SourceTurn } from '../source/source-turns.js';
 import { type Clock, systemClock } from '../time/clock.js';
+import type { WaitBoard } from '../waits/wait-board.js';
 import { BufferBudget } from './buffer-budget.js';
 import { JobIds } from './job-ids.js';
 import { ObjectWriter } from './object-writer.js';
@@ -54,6 +55,7 @@ export interface SourceStanding {
   /** Whether the thread may be held up by a source that does not answer. */
   readonly mayBlock: boolean;
   readonly gauge?: SourceGauge;
+  readonly waits?: WaitBoard;
 }
 
 /**
@@ -78,7 +80,14 @@ export function createContext(
   // Half of what the process may open is for the source; the rest for connections, blobs and the state.
   const places = descriptorPlaces(MOST_OPEN_DIRECTORIES, { sharers: 2 * lanes, each: DESCRIPTORS_A_PLACE });
   const now = () => clock.monotonic();
-  const pace = new SourcePace({ ...standing, source, now, waitsForService: () => container.ready() !== undefined });
+  const pace = new SourcePace({
+    mayBlock: standing.mayBlock,
+    gauge: standing.gauge,
+    waits: standing.waits?.slot('source'),
+    source,
+    now,
+    waitsForService: () => container.ready() !== undefined,
+  });
   const stop = { asked: false, abandoned: false, controller: new AbortController() };
   // Each entry that waits for its next try listens to it.
   setMaxListeners(0, stop.controller.signal);
@@ -103,16 +112,16 @@ export function askToStop({ stop, pace }: WorkContext): void {
 export function openDirectory(
   { source, pace }: Pick<WorkContext, 'source' | 'pace'>,
   path: Buffer,
-  place: DirectoryPlace,
+  expected?: DirectoryIdentity,
 ): SourceDirectory | Promise<SourceDirectory> {
   const { async } = source;
   if (async && pace.isAsync)
-    return patiently(path, () => underWay({ pace }, path, NO_NAME, () => async.openDirectory(path, place)));
-  pace.gauge.blocks(path, NO_NAME);
+    return patiently(path, () => underWay({ pace }, path, NO_NAME, () => async.openDirectory(path, expected)));
+  pace.waits.blocks(path, NO_NAME);
   try {
-    return openPatiently(path, () => source.openDirectory(path, place));
+    return openPatiently(path, () => source.openDirectory(path, expected));
   } finally {
-    pace.gauge.unblocks();
+    pace.waits.unblocks();
   }
 }
 

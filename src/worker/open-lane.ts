@@ -11,7 +11,9 @@ import { openPosixSource } from '../source/posix-source.js';
 import { selectFrom } from '../source/selection.js';
 import { withDevicesOf } from '../source/shared-devices.js';
 import { SourceGauge } from '../source/source-gauge.js';
+import type { OpenRoot } from '../source/source-tree.js';
 import { systemClock } from '../time/clock.js';
+import { WaitBoard } from '../waits/wait-board.js';
 import { askToStop, createContext, type WorkContext } from './context.js';
 import { LOAD_EXECUTORS } from './executors.js';
 import type { JobConstants, LoadKinds } from './tasks.js';
@@ -32,11 +34,13 @@ export interface LaneSetup {
   readonly detailed?: boolean;
   /** Lanes of the process, which share its descriptors. */
   readonly lanes: number;
-  /** Descriptor of the source's root, which stays open; undefined: it is opened by its path. */
-  readonly root: number | undefined;
+  /** The source's root, which stays open; undefined: it is opened by its path. */
+  readonly root: OpenRoot | undefined;
   /** Memory of the `SourceGauge` that all lanes share, and the place of this one in it. */
   readonly gauge: SharedArrayBuffer;
   readonly gaugeSlot: number;
+  /** Memory of the `WaitBoard` of this lane. */
+  readonly waits: SharedArrayBuffer;
   /** Whether the thread may be held up by a source that does not answer. */
   readonly mayBlock: boolean;
   /** Set where the lane works for another machine. */
@@ -96,6 +100,7 @@ export async function openLoadLane(
   const context = createContext(constants, source, container, openLz4(), setup.lanes, systemClock, {
     mayBlock: setup.mayBlock,
     gauge: new SourceGauge(setup.gauge, setup.gaugeSlot),
+    waits: new WaitBoard(setup.waits),
   });
   let closed: Promise<void> | undefined;
   const closeContainer = () => {

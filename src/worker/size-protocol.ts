@@ -1,12 +1,13 @@
 import type { Geometry } from '../format/geometry.js';
 import type { LoadSpec } from '../job/load-spec.js';
+import type { OpenRoot } from '../source/source-tree.js';
 import type { TreeSize } from './size-tree.js';
 
 /** What a sizing thread is given: its workerData. */
 export interface SizeSetup {
   readonly spec: Pick<LoadSpec, 'sourceHex' | 'selection' | 'preserveHardLinks'>;
-  /** Descriptor of the source's root, which stays open; undefined: it is opened by its path. */
-  readonly root?: number;
+  /** The source's root, which stays open; undefined: it is opened by its path. */
+  readonly root?: OpenRoot;
   readonly geometry: Geometry;
   /** Count what the format cannot hold too: one more system call an entry. */
   readonly unstorable?: boolean;

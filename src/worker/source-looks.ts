@@ -1,6 +1,6 @@
 import { ClfsError, isClfsError } from '../error.js';
-import type { ListedEntry, SourceAttributes, SourceDirectory } from '../source/source-tree.js';
-import { underWay, type WorkContext } from './context.js';
+import type { DirectoryIdentity, ListedEntry, SourceAttributes, SourceDirectory } from '../source/source-tree.js';
+import { openDirectory, underWay, type WorkContext } from './context.js';
 
 /* Listings and looks at entries, in the way of calling that the lane has. */
 
@@ -10,11 +10,28 @@ const NO_NAME = Buffer.alloc(0);
 export function directoryAttributes(
   directory: SourceDirectory,
   path: Uint8Array,
-  context: WorkContext,
+  context: Pick<WorkContext, 'pace'>,
   fresh?: boolean,
 ): SourceAttributes | Promise<SourceAttributes> {
   const async = context.pace.isAsync ? directory.async : undefined;
   return async ? underWay(context, path, NO_NAME, () => async.attributes(fresh)) : directory.attributes(fresh);
+}
+
+/**
+ * Attributes of the directory at a path, which is opened and closed for that. @throws as `SourceTree.openDirectory`;
+ * ClfsError `open-files`
+ */
+export async function lookAtDirectory(
+  context: Pick<WorkContext, 'source' | 'pace'>,
+  path: Buffer,
+  expected?: DirectoryIdentity,
+): Promise<SourceAttributes> {
+  const directory = await openDirectory(context, path, expected);
+  try {
+    return await directoryAttributes(directory, path, context);
+  } finally {
+    directory.close();
+  }
 }
 
 /** Entries of a directory, some at a time. @throws as `SourceDirectory.list` */
@@ -23,18 +40,18 @@ export async function* listing(
   path: Uint8Array,
   context: WorkContext,
 ): AsyncGenerator<readonly ListedEntry[]> {
-  const { gauge, isAsync } = context.pace;
+  const { waits, isAsync } = context.pace;
   const async = isAsync ? directory.async : undefined;
   if (!async) {
-    gauge.blocks(path, NO_NAME);
+    waits.blocks(path, NO_NAME);
     try {
       for (const batch of directory.list()) {
-        gauge.unblocks();
+        waits.unblocks();
         yield batch;
-        gauge.blocks(path, NO_NAME);
+        waits.blocks(path, NO_NAME);
       }
     } finally {
-      gauge.unblocks();
+      waits.unblocks();
     }
     return;
   }
@@ -90,13 +107,13 @@ export class EntryLooks {
     const { pace } = this.#context;
     const look = () => this.#directory.attributesOf(entry.name);
     const begunMs = pace.isLooking ? performance.now() : 0;
-    pace.gauge.blocks(this.#path, entry.name);
+    pace.waits.blocks(this.#path, entry.name);
     try {
       return look();
     } catch (error) {
       return this.#again(entryError(error), look);
     } finally {
-      pace.gauge.unblocks();
+      pace.waits.unblocks();
       if (begunMs > 0) pace.took(performance.now() - begunMs);
     }
   }

@@ -118,14 +118,14 @@ export const PLANTED_FAULTS = [
   {
     name: 'a directory that took the place of another is opened for it, by a call that holds up the lane',
     file: 'src/worker/context.ts',
-    find: 'source.openDirectory(path, place)',
+    find: 'source.openDirectory(path, expected)',
     replace: 'source.openDirectory(path)',
     test: 'test/whole-changes.test.ts',
   },
   {
     name: 'a directory that took the place of another is opened for it, by a call that leaves the lane free',
     file: 'src/worker/context.ts',
-    find: 'async.openDirectory(path, place)',
+    find: 'async.openDirectory(path, expected)',
     replace: 'async.openDirectory(path)',
     test: 'test/whole-changes.test.ts',
   },

@@ -18,9 +18,10 @@ export type Delay = (what: 'directory' | 'entry', call: string) => Promise<void>
 export function withAsyncSide(source: SourceTree, delay: Delay, isRemote = false): SourceTree {
   return {
     openDirectory: (path, expected) => asyncDirectory(source.openDirectory(path, expected), delay),
-    descriptor: source.descriptor,
+    root: source.root,
     place: () => source.place?.(),
     isRemote,
+    mayHang: isRemote,
     async: {
       async openDirectory(path, expected) {
         await delay('directory', 'open');

@@ -1,8 +1,9 @@
 /*
  * slowfs DIRECTORY MOUNTPOINT [fuse options]: DIRECTORY as a network file system would show it: each call takes
- * SLOWFS_US microseconds more. While the file SLOWFS_HOLD is there, what has "hold" in its path is not answered, which
- * the file SLOWFS_HOLD.held tells; while the file SLOWFS_FAIL is there, everything fails with ETIMEDOUT. With SLOWFS_FOLD
- * capital letters are small ones.
+ * SLOWFS_US microseconds more. While the file SLOWFS_HOLD is there, what has "hold" in its path is not answered, as by a
+ * server that is dead: a signal does not end it, but that which kills the caller. The file SLOWFS_HOLD.held tells that
+ * there is such a call. While the file SLOWFS_FAIL is there, everything fails with ETIMEDOUT. With SLOWFS_FOLD capital
+ * letters are small ones.
  */
 #define FUSE_USE_VERSION 31
 #define _GNU_SOURCE
@@ -19,12 +20,20 @@
 static char root[PATH_MAX];
 static int delay_us;
 static const char *hold, *fail;
+/* Whether the caller is being killed. */
+static int is_dying(void) {
+  char name[64], line[256]; int dying = 0; unsigned long long pending;
+  snprintf(name, sizeof name, "/proc/%d/status", (int)fuse_get_context()->pid);
+  FILE *f = fopen(name, "r"); if (!f) return 1;
+  while (fgets(line, sizeof line, f)) if (sscanf(line, "SigPnd: %llx", &pending) == 1 || sscanf(line, "ShdPnd: %llx", &pending) == 1) dying |= pending >> 8 & 1;
+  fclose(f); return dying;
+}
 /* Before a call for PATH; what it returns other than 0 is the answer. */
 static int wait_(const char *path) {
   if (delay_us) usleep(delay_us);
   while (hold && strstr(path, "hold") && !access(hold, F_OK)) {
     char held[PATH_MAX]; snprintf(held, sizeof held, "%s.held", hold); close(open(held, O_CREAT | O_WRONLY, 0600));
-    if (fuse_interrupted()) return -EINTR;
+    if (fuse_interrupted() && is_dying()) return -EINTR;
     usleep(5000);
   }
   return fail && !access(fail, F_OK) ? -ETIMEDOUT : 0;

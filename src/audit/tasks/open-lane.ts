@@ -11,6 +11,7 @@ import { openPosixSource } from '../../source/posix-source.js';
 import { type Selection, selectFrom } from '../../source/selection.js';
 import { withDevicesOf } from '../../source/shared-devices.js';
 import { SourcePace } from '../../source/source-pace.js';
+import type { OpenRoot } from '../../source/source-tree.js';
 import { systemClock } from '../../time/clock.js';
 import { expectSource } from '../source-expectation.js';
 import { createAuditContext } from './context.js';
@@ -26,8 +27,8 @@ const MOST_OPEN_FILES = 48;
 export interface SourceSetup {
   readonly path: Uint8Array;
   readonly selection: Selection;
-  /** Descriptor of its root, which stays open; undefined: it is opened by its path. */
-  readonly root?: number;
+  /** Its root, which stays open; undefined: it is opened by its path. */
+  readonly root?: OpenRoot;
 }
 
 /** What a lane needs to know before its first task; plain data that can be handed to a thread. */

@@ -82,7 +82,7 @@ export const verify: Verb = {
       );
     const lanes = crewOptions(flags, io);
     return withReader(command, command.args[wanted - 1], io, async (open) => {
-      const source = flags.manifest === undefined ? sourceOf(command.args[0], flags) : undefined;
+      const source = flags.manifest === undefined ? await sourceOf(command.args[0], flags) : undefined;
       const expectation = source
         ? expectSource(selectFrom(openPosixSource(source.path), source.selection))
         : await expectManifest(localPath(flags.manifest ?? ''), io.signal);
@@ -139,9 +139,9 @@ export const verify: Verb = {
   }),
 };
 
-function sourceOf(source: string, { excludePath, excludePattern, oneFileSystem }: Flags) {
+async function sourceOf(source: string, { excludePath, excludePattern, oneFileSystem }: Flags) {
   return {
-    path: presentPath(source),
+    path: await presentPath(source),
     selection: parseSelection(excludePath, excludePattern, oneFileSystem === true),
   };
 }

@@ -53,7 +53,7 @@ export const worker: Verb = {
     const json = wantsJson(command);
     await serveWorker({
       join,
-      source: source === undefined ? undefined : presentPath(source),
+      source: source === undefined ? undefined : await presentPath(source),
       target: target === undefined ? undefined : targetPath(target),
       container: container === undefined ? undefined : containerArgument(container),
       threads: threads ?? Math.min(MOST_THREADS, availableParallelism()),
