@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { Authorization } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
 import { serveThread } from '../engine/serve-thread.js';
 import type { AuditKinds } from './tasks/kinds.js';
 import { openAuditLane, type ThreadAuditSetup } from './tasks/open-lane.js';

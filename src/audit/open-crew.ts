@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Authorization } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
 import type { ContainerPlace } from '../container/open-container.js';
 import { type Crew, openCrew } from '../engine/asker.js';
 import { createInlineRunner } from '../engine/inline-runner.js';

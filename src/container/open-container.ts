@@ -1,7 +1,8 @@
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ClfsError, messageOf } from '../error.js';
-import type { Authorization, ServiceOptions } from './azure/blob-service.js';
+import type { Authorization } from './azure/authorization.js';
+import type { ServiceOptions } from './azure/blob-service.js';
 import { addressText, type ContainerAddress, parseContainerUrl } from './azure/container-url.js';
 import type { Container } from './container.js';
 import { openLocalContainer } from './local-container.js';

@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { Authorization } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
 import { serveThread } from '../engine/serve-thread.js';
 import type { ExportKinds } from './tasks/kinds.js';
 import { openExportLane, type ThreadExportSetup } from './tasks/open-lane.js';

@@ -1,4 +1,4 @@
-import type { Authorization } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
 import type { ContainerPlace } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';
 import { createInlineRunner } from '../engine/inline-runner.js';

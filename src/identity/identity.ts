@@ -1,4 +1,4 @@
-import type { Authorization } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
 import { checkSas } from '../container/azure/container-url.js';
 import type { ParsedContainer } from '../container/open-container.js';
 import { messageOf } from '../error.js';

@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads';
-import type { Authorization } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
 import type { Container } from '../container/container.js';
 import type { RemoteLane } from '../container/lease.js';
 import type { ContainerPlace } from '../container/open-container.js';

@@ -1,5 +1,5 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
-import type { Authorization } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
 import { Lease } from '../container/lease.js';
 import { openContainer, parseContainer, placeText } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';

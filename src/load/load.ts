@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import type { Authorization } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
 import { redact } from '../container/azure/container-url.js';
 import { parseContainer, placeText } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';

@@ -1,4 +1,5 @@
-import type { Authorization, ServiceOptions } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
+import type { ServiceOptions } from '../container/azure/blob-service.js';
 import type { Container } from '../container/container.js';
 import { type ContainerPlace, openContainer } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';

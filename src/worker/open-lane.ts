@@ -1,4 +1,4 @@
-import type { Authorization } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
 import { holdLease, type RemoteLane } from '../container/lease.js';
 import { type ContainerPlace, openContainer } from '../container/open-container.js';
 import { createRateLimit } from '../container/rate-limit.js';

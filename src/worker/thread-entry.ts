@@ -1,5 +1,5 @@
 import { parentPort } from 'node:worker_threads';
-import type { Authorization } from '../container/azure/blob-service.js';
+import type { Authorization } from '../container/azure/authorization.js';
 import { Traffic } from '../container/traffic.js';
 import { serveThread } from '../engine/serve-thread.js';
 import { openLoadLane, type ThreadLaneSetup } from './open-lane.js';

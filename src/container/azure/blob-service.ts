@@ -1,24 +1,18 @@
 import { setMaxListeners } from 'node:events';
-import { createRequire } from 'node:module';
-import type { Dispatcher, Pool } from 'undici';
-// The pool alone loads in 22 ms, the whole of undici (with fetch, WebSocket, caches) in 55, in each thread.
-import UndiciPool from 'undici/lib/dispatcher/pool.js';
 import { ClfsError } from '../../error.js';
 import { type Clock, systemClock } from '../../time/clock.js';
 import { AdaptiveConcurrency } from '../concurrency.js';
 import { connectionBound } from '../connection-bound.js';
-import { PACED_PIECE_BYTES, paced, type RateLimit } from '../rate-limit.js';
+import type { RateLimit } from '../rate-limit.js';
 import type { Traffic } from '../traffic.js';
-import { AnswerHandler, type BlobAnswer, type BlobRequest } from './answer-handler.js';
+import type { BlobAnswer, BlobRequest } from './answer-handler.js';
+import type { Authorization } from './authorization.js';
 import { connectionText } from './classify-answer.js';
-import { createResettingConnector } from './connect.js';
 import { addressText, type ContainerAddress } from './container-url.js';
-import { longestPacedMs, type TimeLimit, timeLimitOf } from './time-limits.js';
-import { type Trouble, timeOutError, troubleOfAnswer, troubleOfError } from './trouble.js';
+import { Sender } from './sender.js';
+import { timeLimitOf } from './time-limits.js';
+import { type Trouble, troubleOfAnswer, troubleOfError } from './trouble.js';
 
-/** Version of the service's protocol that is spoken. */
-const SERVICE_VERSION = '2021-12-02';
-const CONNECT_TIMEOUT_MS = 10_000;
 const FIRST_DELAY_MS = 200;
 const LONGEST_DELAY_MS = 30_000;
 /** A host that has not answered at all for so long is told of. */
@@ -27,20 +21,6 @@ const WAITING_MS = 2000;
 const TOKEN_RENEWAL_MS = 30_000;
 /** Bytes of a request beside its body, as the rate limit counts them. */
 const HEAD_BYTES = 600;
-
-/** All of undici is loaded for a proxy only. */
-function createProxied(options: Pool.Options): Dispatcher {
-  const { EnvHttpProxyAgent } = createRequire(import.meta.url)('undici') as typeof import('undici');
-  return new EnvHttpProxyAgent(options);
-}
-
-/** What authorizes every request; its owner may change it at any time. */
-export interface Authorization {
-  /** Query fields, such as a SAS without its `?`. */
-  query: string;
-  /** An access token; empty when there is none. */
-  bearer: string;
-}
 
 /** How a {@link BlobService} behaves. */
 export interface ServiceOptions {
@@ -70,7 +50,7 @@ export class BlobService {
   readonly #authorization: Authorization;
   readonly #options: ServiceOptions;
   readonly #clock: Clock;
-  readonly #dispatcher: Dispatcher;
+  readonly #sender: Sender;
   readonly #concurrency: AdaptiveConcurrency;
   readonly #stopped = new AbortController();
   #failing = 0;
@@ -90,13 +70,7 @@ export class BlobService {
       clock: this.#clock,
       onChange: options.onDetail,
     });
-    const pool: Pool.Options = {
-      pipelining: 1,
-      connect: createResettingConnector(CONNECT_TIMEOUT_MS),
-      connections: Number.isFinite(most) ? most : null,
-    };
-    const proxied = ['https_proxy', 'HTTPS_PROXY', 'http_proxy', 'HTTP_PROXY'].some((name) => process.env[name]);
-    this.#dispatcher = proxied ? createProxied(pool) : new UndiciPool(address.origin, pool);
+    this.#sender = new Sender(address, authorization, { ...options, clock: this.#clock, mostConnections: most });
     // Each request that waits for its next try has a listener: many of them are no leak.
     setMaxListeners(0, this.#stopped.signal);
     options.signal?.addEventListener('abort', () => void this.close());
@@ -187,7 +161,7 @@ export class BlobService {
   async close(): Promise<void> {
     this.#stopped.abort();
     this.#firstHasCome();
-    await this.#dispatcher.destroy(stopped());
+    await this.#sender.close(stopped());
   }
 
   async #repeat(request: BlobRequest, firstTrouble: Trouble): Promise<BlobAnswer> {
@@ -253,7 +227,7 @@ export class BlobService {
       outcome.error(stopped());
       return;
     }
-    const pacedMs = this.#pacedMs(request.body);
+    const pacedMs = this.#sender.pacedMs(request.body);
     const limit = timeLimitOf(request.body?.length ?? 0, attempt, pacedMs);
     // A put without an answer may still take effect for a while.
     const uncertain = () => {
@@ -296,75 +270,7 @@ export class BlobService {
         outcome.error(stopped());
       } else tell(() => troubleOfError(error, where));
     };
-    this.#dispatch(request, limit, pacedMs, onAnswer, onError);
-  }
-
-  /** Over how long the rate limit spreads a body; 0 when it is sent as fast as it goes. */
-  #pacedMs(body: Uint8Array | undefined): number {
-    const { rateLimit } = this.#options;
-    if (!rateLimit || !body || body.length <= PACED_PIECE_BYTES) return 0;
-    return Math.min(rateLimit.durationMs(body.length), longestPacedMs(body.length));
-  }
-
-  #dispatch(
-    request: BlobRequest,
-    limit: TimeLimit,
-    pacedMs: number,
-    onAnswer: (answer: BlobAnswer) => void,
-    onError: (error: unknown) => void,
-  ): void {
-    const { body, blob } = request;
-    const { traffic, timeLimitFactor = 1 } = this.#options;
-    let { query } = this.#authorization;
-    if (body) query = query === '' ? `timeout=${limit.serviceS}` : `timeout=${limit.serviceS}&${query}`;
-    if (request.query) query = query === '' ? request.query : `${request.query}&${query}`;
-    const headers = ['x-ms-version', SERVICE_VERSION, ...(request.headers ?? [])];
-    // A body of known length gets its content-length from the client.
-    if (body && pacedMs > 0) headers.push('content-length', String(body.length));
-    if (this.#authorization.bearer) headers.push('authorization', `Bearer ${this.#authorization.bearer}`);
-    const path = `${this.#address.path}${blob === '' ? '' : `/${encodeURIComponent(blob)}`}${query === '' ? '' : `?${query}`}`;
-    traffic.add('requests', 1);
-    traffic.add('bytesSent', path.length + 300 + (body?.length ?? 0));
-    const clientMs = limit.clientMs * timeLimitFactor;
-    const handler =
-      pacedMs > 0 ? this.#limited(request, clientMs, onAnswer, onError) : new AnswerHandler(request, onAnswer, onError);
-    this.#dispatcher.dispatch(
-      {
-        origin: this.#address.origin,
-        path,
-        method: request.method,
-        headers,
-        body: body && pacedMs > 0 ? paced(body, pacedMs, this.#clock) : ((body as Buffer | undefined) ?? null),
-        headersTimeout: clientMs,
-        bodyTimeout: clientMs,
-      } as Dispatcher.DispatchOptions,
-      handler,
-    );
-  }
-
-  /**
-   * The client's time limit begins anew with each piece of a body that comes in pieces: such a request has a timer of
-   * its own.
-   */
-  #limited(
-    request: BlobRequest,
-    clientMs: number,
-    onAnswer: (answer: BlobAnswer) => void,
-    onError: (error: unknown) => void,
-  ): AnswerHandler {
-    const timer = this.#clock.after(clientMs, () => handler.abort(timeOutError()));
-    const handler = new AnswerHandler(
-      request,
-      (answer) => {
-        timer.cancel();
-        onAnswer(answer);
-      },
-      (error) => {
-        timer.cancel();
-        onError(error);
-      },
-    );
-    return handler;
+    this.#sender.send(request, limit, pacedMs, onAnswer, onError);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Authorization } from '../../container/azure/blob-service.js';
+import type { Authorization } from '../../container/azure/authorization.js';
 import type { Container } from '../../container/container.js';
 import { holdLease, type RemoteLane } from '../../container/lease.js';
 import { Traffic } from '../../container/traffic.js';
