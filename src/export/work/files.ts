@@ -33,6 +33,8 @@ export function filesWork(context: ExportJobContext, chunk: ChunkRecord): Work<E
       else {
         context.state.chunks.settle(id, settled);
         context.state.chunks.release(id);
+        // What it had begun and not ended has a name that no other try looks for.
+        if (context.constants.isShared) context.state.leftovers.add(directory);
       }
       if (result.broken) turn.stop(errorOf(result.broken));
     },
