@@ -12,7 +12,6 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import type { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError, messageOf } from '../../src/error.js';
 import { exportJob } from '../../src/export/export-job.js';
 import type { ExportJobOptions, ExportSummary, Overwrite } from '../../src/export/options.js';
@@ -22,12 +21,7 @@ import { VolatileDisk } from '../support/volatile-disk.js';
 import { type Fault, Surroundings } from './faults.js';
 import { differenceOf, linkSets, type Snapshot, snapshotOf } from './snapshot.js';
 import { bytesOf } from './tree.js';
-
-/** A tree that lives are about, and its container. */
-export interface World {
-  readonly expected: Snapshot;
-  readonly store: MemoryContainer;
-}
+import type { World } from './world.js';
 
 /** How a life went. */
 export interface Outcome {

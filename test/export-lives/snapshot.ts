@@ -77,3 +77,16 @@ export function linkSets(entries: Snapshot): Set<string> {
   }
   return new Set([...byInode.values()].map((paths) => JSON.stringify(paths.sort())));
 }
+
+/** In what a tree differs from what it should be, as far as an export brings it. */
+export function differencesOf(is: Snapshot, should: Snapshot): readonly string[] {
+  const found: string[] = [];
+  for (const [path, entry] of should) {
+    const difference = differenceOf(is.get(path), entry);
+    if (difference !== '') found.push(`${path || '.'} ${difference}`);
+  }
+  for (const path of is.keys()) if (!should.has(path)) found.push(`${path} is too much`);
+  const sets = linkSets(is);
+  for (const set of linkSets(should)) if (!sets.has(set)) found.push(`no links: ${set}`);
+  return found;
+}

@@ -1,10 +1,10 @@
-import { CALM, MemoryServer } from '../support/memory-server.js';
+import type { WorkerLink } from '../../src/remote/link.js';
+import { CALM, MemoryServer, type ProcessGate } from '../support/memory-server.js';
 import type { CrewHappening } from './events.js';
 import type { Gate } from './gate.js';
-import type { Moments } from './moments.js';
 import type { CrewPlan } from './plan.js';
-import type { Process, Surroundings } from './process.js';
-import { WorkerProcess } from './worker-process.js';
+import type { Random } from './random.js';
+import type { VirtualTime } from './virtual-time.js';
 
 /** More workers than that do not come. */
 const MOST_WORKERS = 6;
@@ -13,35 +13,74 @@ const REPLACED_MS = 3000;
 /** After so long without anybody who takes part, somebody stops the job. */
 const PATIENCE_MS = 120_000;
 
+/** A session of the driver, as its workers have to do with it. */
+export interface CrewDriver {
+  readonly gate: Gate;
+  /** Its end of the way to workers. */
+  readonly wire: ProcessGate;
+  readonly controller: AbortController;
+  readonly moments: { readonly isOver: boolean; message(): void };
+}
+
+/** A worker on a machine of its own. */
+export interface CrewWorker {
+  readonly gate: Gate;
+  readonly name: string;
+  /** Serves until it is told to end; never ends where it was killed. */
+  run(): Promise<void>;
+  /** It is told to end once it has done what it has. */
+  leave(): void;
+  die(): void;
+}
+
+/** What a worker is made with. */
+export interface CrewWorkerParts<Driver> {
+  readonly number: number;
+  /** The session that runs, or ran last. */
+  readonly driver: () => Driver;
+  readonly link: (gate: Gate) => WorkerLink;
+  /** Told what it says. */
+  report(text: string): void;
+  /** It has died. */
+  died(): void;
+}
+
 /** Workers of a life, and the server between them and their driver. */
-export class Crew {
+export class Crew<Driver extends CrewDriver> {
   readonly server: MemoryServer;
   readonly plan: CrewPlan;
-  readonly #around: Surroundings;
+  readonly #around: { readonly time: VirtualTime; readonly random: Random };
   readonly #tell: (label: string, text?: string) => void;
-  readonly #workers: WorkerProcess[] = [];
-  /** The session that runs, or ran last. */
-  #process: Process | undefined;
-  #moments: Moments | undefined;
+  readonly #make: (parts: CrewWorkerParts<Driver>) => CrewWorker;
+  readonly #workers: CrewWorker[] = [];
+  /** The session that runs, or ran last; undefined when the life has ended. */
+  #process: Driver | undefined;
+  #latest: Driver | undefined;
   #count = 0;
   #wakes = 0;
   /** Until then a put of a worker takes as long as it can. */
   slowUntilMs = 0;
 
   /** @param tell counts something that has happened, and says it in words */
-  constructor(plan: CrewPlan, around: Surroundings, tell: (label: string, text?: string) => void) {
+  constructor(
+    plan: CrewPlan,
+    around: { readonly time: VirtualTime; readonly random: Random },
+    make: (parts: CrewWorkerParts<Driver>) => CrewWorker,
+    tell: (label: string, text?: string) => void,
+  ) {
     this.plan = plan;
+    this.#make = make;
     this.#around = around;
     this.#tell = tell;
     this.server = new MemoryServer(around.time, around.random, plan.weather);
-    this.server.onMessage = () => this.#moments?.message();
+    this.server.onMessage = () => this.#latest?.moments.message();
     for (let at = 0; at < plan.workers; at++) this.#come();
   }
 
   /** A session of the driver begins. */
-  begin(process: Process): void {
+  begin(process: Driver): void {
     this.#process = process;
-    this.#moments = process.moments;
+    this.#latest = process;
   }
 
   /** What is said in the driver's log of workers. */
@@ -51,7 +90,7 @@ export class Crew {
 
   happen(what: CrewHappening): void {
     const process = this.#process;
-    const worker = this.#workers[what.pick % Math.max(1, this.#workers.length)] as WorkerProcess | undefined;
+    const worker = this.#workers[what.pick % Math.max(1, this.#workers.length)] as CrewWorker | undefined;
     if (!process || process.moments.isOver || !worker) return;
     const { time } = this.#around;
     const { kind, ms } = what;
@@ -107,10 +146,9 @@ export class Crew {
     gate.wake({ below: (limit) => random.at(limit, 0, number, ++draws) });
   }
 
-  #come(): WorkerProcess {
-    const worker: WorkerProcess = new WorkerProcess({
-      around: this.#around,
-      moments: () => this.#moments as Moments,
+  #come(): CrewWorker {
+    const worker: CrewWorker = this.#make({
+      driver: () => this.#latest as Driver,
       number: ++this.#count,
       link: (gate) => this.server.worker(gate, this.plan.longestBytes),
       report: (text) => this.#said(worker, text),
@@ -121,7 +159,7 @@ export class Crew {
     return worker;
   }
 
-  #said(worker: WorkerProcess, text: string): void {
+  #said(worker: CrewWorker, text: string): void {
     if (text.includes('takes part')) this.#tell('worker: takes part');
     else if (text.includes('has not answered in time'))
       this.#tell('worker: lost its lease', `${worker.name} has lost its lease`);
@@ -141,7 +179,7 @@ export class Crew {
     });
   }
 
-  #gone(worker: WorkerProcess): void {
+  #gone(worker: CrewWorker): void {
     const at = this.#workers.indexOf(worker);
     if (at < 0) return;
     this.#workers.splice(at, 1);

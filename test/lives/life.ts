@@ -6,7 +6,7 @@ import { load } from '../../src/load/load.js';
 import type { LoadOptions, LoadSummary } from '../../src/load/options.js';
 import { SMALL } from '../support/check.js';
 import { Killed } from './caller.js';
-import { Crew } from './crew.js';
+import { Crew, type CrewWorkerParts } from './crew.js';
 import { type Happening, type LifeEvent, labelOf } from './events.js';
 import { judge } from './judge.js';
 import { DIRECTORY } from './model-node.js';
@@ -20,6 +20,7 @@ import { Service } from './service.js';
 import { act, shorten } from './source-actions.js';
 import { runVirtually } from './timers.js';
 import { VirtualTime } from './virtual-time.js';
+import { WorkerProcess } from './worker-process.js';
 
 const BEGUN_MS = 1_800_000_000_000;
 /** Sessions after which a job whose source is healed must have come to its end. */
@@ -139,7 +140,9 @@ class LifeRun {
       );
     }
     this.#tree.history.begin(this.#tree);
-    const crew = plan && new Crew(plan, this.#around, (label, text) => this.#crewTells(label, text));
+    const around = this.#around;
+    const make = (parts: CrewWorkerParts<Process>) => new WorkerProcess({ ...parts, around });
+    const crew = plan && new Crew(plan, around, make, (label, text) => this.#crewTells(label, text));
     this.#around.crew = crew;
     let end: SessionEnd | undefined;
     for (const plan of this.#life.sessions) {

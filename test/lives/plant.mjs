@@ -12,6 +12,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PLANTED_FAULTS } from './planted-faults.mjs';
 
+/** The tests of each kind of lives, which share them. */
+const LIVES_FILES = {
+  lives: ['test/lives/lives-1.test.ts', 'test/lives/lives-2.test.ts'],
+  workers: ['test/lives/workers-1.test.ts', 'test/lives/workers-2.test.ts'],
+  export: ['test/export-lives/workers.test.ts'],
+};
+
 const root = new URL('../../', import.meta.url).pathname;
 const most = Number(process.env.LIVES ?? 4000);
 const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-plant-'));
@@ -25,7 +32,7 @@ try {
   symlinkSync(join(root, 'node_modules'), join(base, 'node_modules'));
   const faults = PLANTED_FAULTS.filter(({ name }) => name.includes(wanted));
   const failedBefore = {};
-  for (const lives of ['lives', 'workers']) {
+  for (const lives of Object.keys(LIVES_FILES)) {
     if (!faults.some((fault) => fault.test === undefined && livesOf(fault) === lives)) continue;
     const before = runLives(lives, Number(process.env.PLANT_BASE ?? most), 1_000_000, []);
     if (before === undefined) throw new Error('The lives do not run.');
@@ -96,12 +103,12 @@ function testFails(test) {
   }
 }
 
-/** Which lives are to find a fault: the beginning of the names of their test files. */
+/** Which lives are to find a fault. */
 function livesOf({ lives = 'lives' }) {
   return lives;
 }
 
-function runLives(files, lives, stopAfter, skip) {
+function runLives(kind, lives, stopAfter, skip) {
   const env = {
     ...process.env,
     LIVES: String(lives),
@@ -110,24 +117,20 @@ function runLives(files, lives, stopAfter, skip) {
     LIVES_SKIP: skip.join(','),
   };
   const vitest = join(root, 'node_modules/vitest/vitest.mjs');
-  const { stdout } = spawnSync(
-    process.execPath,
-    [vitest, 'run', `test/lives/${files}-1.test.ts`, `test/lives/${files}-2.test.ts`],
-    {
-      cwd: base,
-      env,
-      encoding: 'utf8',
-      maxBuffer: 1 << 30,
-    },
-  );
+  const { stdout } = spawnSync(process.execPath, [vitest, 'run', ...LIVES_FILES[kind]], {
+    cwd: base,
+    env,
+    encoding: 'utf8',
+    maxBuffer: 1 << 30,
+  });
   const results = [...stdout.matchAll(/LIVES_RESULT (\{.*\})/g)].map(([, json]) => JSON.parse(json));
   if (results.length === 0) return undefined;
-  // The two parts run side by side: the one that failed first says after how many lives.
+  // Parts run side by side: the one that failed first says after how many lives.
   const failed = results.flatMap((result) => result.failed);
   const counts = results.map((result) => result.lives);
   const total =
     stopAfter === 1 && failed.length > 0
-      ? Math.min(...results.filter((r) => r.failed.length > 0).map((r) => r.lives)) * 2
+      ? Math.min(...results.filter((r) => r.failed.length > 0).map((r) => r.lives)) * LIVES_FILES[kind].length
       : counts.reduce((a, b) => a + b, 0);
   return { lives: total, failed };
 }

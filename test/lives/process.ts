@@ -32,7 +32,7 @@ export interface Surroundings {
   /** The source is called by calls that leave the loader free. */
   readonly asyncSource: boolean;
   /** Workers on other machines; undefined in a life without. */
-  crew: Crew | undefined;
+  crew: Crew<Process> | undefined;
   /** Told of each event that happens. */
   happened(event: Pick<LifeEvent, 'on' | 'what'>, at: number): void;
   /** Does what happens at a moment. @returns a promise when it takes a while: only calls wait for it */

@@ -6,7 +6,6 @@ import { serveJobs } from '../../src/join/serve-jobs.js';
 import { requireOwnBucket } from '../../src/load/bucket-object.js';
 import type { RemoteLoadSetup } from '../../src/load/load-kind.js';
 import { openLz4 } from '../../src/lz4/lz4.js';
-import type { WorkerLink } from '../../src/remote/link.js';
 import { differenceFrom } from '../../src/source/same-tree.js';
 import { withDevicesOf } from '../../src/source/shared-devices.js';
 import type { Clock } from '../../src/time/clock.js';
@@ -14,27 +13,19 @@ import { createContext } from '../../src/worker/context.js';
 import { shareLoadLane } from '../../src/worker/open-lane.js';
 import type { LoadKinds } from '../../src/worker/tasks.js';
 import { Caller, Killed } from './caller.js';
+import type { CrewWorker, CrewWorkerParts } from './crew.js';
 import { Gate } from './gate.js';
-import type { Moments } from './moments.js';
-import type { Surroundings } from './process.js';
+import type { Process, Surroundings } from './process.js';
 
 const lz4 = openLz4();
 
-/** What a worker lives in. */
-export interface WorkerParts {
+/** What a worker of a load lives in. */
+interface WorkerParts extends CrewWorkerParts<Process> {
   readonly around: Surroundings;
-  /** Of the session that runs. */
-  readonly moments: () => Moments;
-  readonly number: number;
-  readonly link: (gate: Gate) => WorkerLink;
-  /** Told what it says. */
-  report(text: string): void;
-  /** It has died. */
-  died(worker: WorkerProcess): void;
 }
 
 /** A worker on a machine of its own, with one lane: it can be frozen, told to end, and killed. */
-export class WorkerProcess {
+export class WorkerProcess implements CrewWorker {
   readonly gate: Gate;
   readonly name: string;
   readonly #parts: WorkerParts;
@@ -54,7 +45,6 @@ export class WorkerProcess {
     );
   }
 
-  /** Serves until it is told to end; never ends where it was killed. */
   run(): Promise<void> {
     const { link, report } = this.#parts;
     return serveJobs<LoadKinds>({
@@ -69,7 +59,6 @@ export class WorkerProcess {
     });
   }
 
-  /** It is told to end once it has done what it has. */
   leave(): void {
     this.#controller.abort();
   }
@@ -79,16 +68,16 @@ export class WorkerProcess {
     if (this.gate.isDead) return;
     this.gate.die();
     this.#caller?.abandon();
-    this.#parts.died(this);
+    this.#parts.died();
   }
 
   async #openLanes(setup: RemoteLoadSetup): Promise<MemberLanes<LoadKinds>> {
-    const { around, moments, number } = this.#parts;
+    const { around, driver, number } = this.#parts;
     const lease = new Lease(1);
     let closed = false;
     const caller = new Caller({
       around,
-      moments,
+      moments: () => driver().moments,
       gate: this.gate,
       clock: this.#clock,
       isGone: () => closed || this.gate.isDead,

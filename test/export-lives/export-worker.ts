@@ -1,0 +1,159 @@
+import type { MessagePort } from 'node:worker_threads';
+import { Lease, maySendBy } from '../../src/container/lease.js';
+import { Traffic } from '../../src/container/traffic.js';
+import { createInlineRunner } from '../../src/engine/inline-runner.js';
+import { EXPORT_JOB, type RemoteExportSetup } from '../../src/export/export-kind.js';
+import { SYSTEM_CALLS } from '../../src/export/target/target-calls.js';
+import type { ExportKinds } from '../../src/export/tasks/kinds.js';
+import { openExportLane } from '../../src/export/tasks/open-lane.js';
+import type { MemberLanes } from '../../src/join/member-lanes.js';
+import { serveJobs } from '../../src/join/serve-jobs.js';
+import type { Clock } from '../../src/time/clock.js';
+import type { CrewWorker, CrewWorkerParts } from '../lives/crew.js';
+import { Gate } from '../lives/gate.js';
+import type { ExportDriver } from './export-driver.js';
+import { type CrewWorld, Machine } from './machine.js';
+
+/** So long a thread goes on that is ended. */
+const LONGEST_END_MS = 200;
+
+/** What a worker of an export lives in. */
+interface ExportWorkerParts extends CrewWorkerParts<ExportDriver> {
+  readonly world: CrewWorld;
+  /** Told what is to be closed when the life has ended. */
+  atEnd(close: () => void): void;
+}
+
+/** A worker on a machine of its own, with one lane that writes to the target. */
+export class ExportWorker implements CrewWorker {
+  readonly gate: Gate;
+  readonly name: string;
+  readonly #parts: ExportWorkerParts;
+  readonly #clock: Clock;
+  readonly #controller = new AbortController();
+  /** What works for the present job. */
+  #machine: Machine | undefined;
+
+  constructor(parts: ExportWorkerParts) {
+    this.#parts = parts;
+    const { time } = parts.world;
+    this.gate = new Gate(time);
+    this.name = `worker ${parts.number}`;
+    this.#clock = this.gate.makeClock(
+      () => time.ms,
+      () => time.ms + parts.number * 1_000_000,
+    );
+  }
+
+  run(): Promise<void> {
+    const { link, report } = this.#parts;
+    return serveJobs<ExportKinds>({
+      link: link(this.gate),
+      clock: this.#clock,
+      name: this.name,
+      threads: 1,
+      signal: this.#controller.signal,
+      report,
+      // There are no other jobs.
+      openLanes: (setup) => this.#openLanes(setup as RemoteExportSetup),
+    });
+  }
+
+  leave(): void {
+    this.#controller.abort();
+  }
+
+  die(): void {
+    if (this.gate.isDead) return;
+    this.gate.die();
+    this.#machine?.abandon();
+    this.#parts.died();
+  }
+
+  async #openLanes(setup: RemoteExportSetup): Promise<MemberLanes<ExportKinds>> {
+    const { world, driver, atEnd, number } = this.#parts;
+    const clock = this.#clock;
+    const lease = new Lease(1);
+    let closed = false;
+    const isGone = () => closed || this.gate.isDead;
+    const machine = new Machine({
+      world,
+      moments: () => driver().moments,
+      gate: this.gate,
+      isGone,
+      die: () => this.die(),
+      stop: () => driver().controller.abort(),
+    });
+    const options = { join: '', threads: 1, signal: this.#controller.signal, report: () => undefined };
+    const here = EXPORT_JOB.open(setup, options, 1);
+    // What is under way goes on by its descriptors when nobody waits for it any more.
+    atEnd(() => here.close());
+    atEnd(() => machine.end());
+    const { container } = machine;
+    await EXPORT_JOB.requireContainer(setup, container);
+    let ask: Parameters<MemberLanes<ExportKinds>['answerBy']>[0] = async () => undefined;
+    const port = portTo((what) => ask(what), isGone);
+    const told = here.laneOf({
+      place: setup.place,
+      authorization: { query: '', bearer: '' },
+      lanes: 1,
+      traffic: new Traffic(1).memory,
+      slot: 0,
+      remote: { lease: lease.memory, lane: 0 },
+      port,
+    });
+    const ways = {
+      now: SYSTEM_CALLS,
+      later: machine.laterCalls,
+      mayBlock: false,
+      mayChange: maySendBy(lease, this.#clock),
+    };
+    // By its own clock it looks whether it may change something.
+    const lane = { ...told, remote: undefined };
+    const parts = { container, ways, clock: this.#clock };
+    const runner = createInlineRunner<ExportKinds>(await openExportLane(lane, told.authorization, parts));
+    this.#machine = machine;
+    return {
+      lease,
+      runner,
+      counters: () => ({ requests: 0, bytesSent: 0, retries: 0, throttled: 0, waitingMs: 0, uncertainMs: 0 }),
+      setCap: () => undefined,
+      stuck: () => undefined,
+      answerBy(asked) {
+        ask = asked;
+      },
+      // Its thread goes on for a moment; what it has called by then goes on without it.
+      async close() {
+        lease.end();
+        await clock.sleep(world.random.at(LONGEST_END_MS, number, world.calls));
+        closed = true;
+        machine.abandon();
+        // What waits for an answer of the driver waits for ever.
+        void runner.close();
+      },
+    };
+  }
+}
+
+/** A port as the threads of a worker have it; answers come in the order of the questions. */
+function portTo(
+  ask: (what: unknown) => Promise<{ readonly answer: unknown } | undefined>,
+  isGone: () => boolean,
+): MessagePort {
+  let heard: (answer: unknown) => void = () => undefined;
+  let last: Promise<unknown> = Promise.resolve();
+  const port = {
+    on: (_event: 'message', call: (answer: unknown) => void) => {
+      heard = call;
+    },
+    postMessage(what: unknown) {
+      const answer = ask(what);
+      last = last.then(async () => {
+        const answered = await answer;
+        if (answered && !isGone()) heard(answered.answer);
+      });
+    },
+    unref: () => undefined,
+  };
+  return port as unknown as MessagePort;
+}
