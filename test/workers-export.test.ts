@@ -83,6 +83,11 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     const driver = write(target());
     await hasFiles(100);
     first.child.kill('SIGSTOP');
+    const status = await runProgram('clfsload', ['status', all.path('.target.clfsload-export'), '--json']);
+    expect(JSON.parse(status.stdout)).toMatchObject({
+      state: 'running',
+      workers: [{ name: expect.stringContaining(`/${first.child.pid}`), threads: 1, slow: false }],
+    });
     all.worker();
     await driver.said(GONE);
     first.child.kill('SIGCONT');

@@ -6,6 +6,7 @@ import { GEOMETRY } from '../format/geometry.js';
 import { ObjectType } from '../format/ids.js';
 import { type Identity, openIdentity } from '../identity/identity.js';
 import { requireServer, requireWorkers } from '../join/open-pool.js';
+import { WORKERS_FILE, WorkersFile } from '../join/workers-file.js';
 import { openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { identifyContainer } from '../namespace/identify-container.js';
@@ -260,6 +261,7 @@ class ExportJob {
     const { record } = state;
     const clock = internals.clock ?? systemClock;
     const log = openJobLog(directory.file('clfsload.log'), 'INFO', redact);
+    let workersFile: WorkersFile | undefined;
     try {
       const constants: ExportConstants = {
         overwrite: record.overwrite,
@@ -304,6 +306,7 @@ class ExportJob {
         total: listing?.total ?? (file ? 1 : undefined),
         file,
       });
+      workersFile = pool && new WorkersFile(directory.file(WORKERS_FILE), clock, () => pool.workers.presence);
       const { status, error, progress, isSettled } = await session.run();
       // A target that does not answer is not asked for anything more.
       if (isSettled) close();
@@ -320,6 +323,7 @@ class ExportJob {
         salvage: this.#salvaged?.counts,
       };
     } finally {
+      workersFile?.close();
       log.close();
     }
   }

@@ -1,3 +1,4 @@
+import { type WorkerStatus, workersAt } from '../join/worker-status.js';
 import { type FailureGroup, readFailureGroups } from '../state/failure-groups.js';
 import { openForLook } from '../state/open-for-look.js';
 import { findDatabase, isStateHeld } from '../state/state-directory.js';
@@ -34,6 +35,8 @@ export interface RecordedExport {
   readonly failed: number;
   readonly excluded: number;
   readonly bytes: number;
+  /** Workers on other machines, while it runs and may have some. */
+  readonly workers: readonly WorkerStatus[] | undefined;
   /** What failed, by reason; paths below the target. */
   readonly failures: readonly FailureGroup[];
   /** When it last recorded something. */
@@ -81,6 +84,7 @@ export function exportStatus(statePath: string): RecordedExport {
       failed: (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${stands}`).get() as { n: number }).n,
       excluded,
       bytes,
+      workers: running ? workersAt(statePath) : undefined,
       failures: readFailureGroups(db, stands, '1'),
       lastAlive: aliveMs === 0 ? undefined : new Date(aliveMs).toISOString(),
       finalStatus: record.finalStatus,

@@ -25,7 +25,7 @@ export function sampleExport(sampled: SampledExport): JobSample {
   return {
     session: context.state.record.sessions,
     counts: { entries: written + replaced + left, bytes, requests, retries, throttled },
-    levels: { inFlight, lanes, workers: 0, sourceCalls: 0 },
+    levels: { inFlight, lanes, workers: progress.workers ?? 0, sourceCalls: 0 },
     pulse: () => pulseOf(sampled, traffic),
   };
 }
@@ -44,6 +44,7 @@ function pulseOf({ context, phase, progress, lanes, mostLanes }: SampledExport, 
     limit,
     lanes,
     mostLanes,
+    ...(progress.workers === undefined ? {} : { workers: progress.workers }),
     waitingSinceMs: waitingSince,
     census: context.census.record(),
   };

@@ -1,6 +1,5 @@
-import { dirname, join } from 'node:path';
 import { sourcePath } from '../job/load-spec.js';
-import type { WorkerPresence } from '../remote/presence.js';
+import { type WorkerStatus, workersAt } from '../join/worker-status.js';
 import { selectionText } from '../source/selection.js';
 import type { FailureGroup } from '../state/failure-groups.js';
 import type { SourceCalls } from '../state/job-record.js';
@@ -8,7 +7,6 @@ import { openForLook } from '../state/open-for-look.js';
 import { readJob } from '../state/read-job.js';
 import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
-import { readWorkers, WORKERS_FILE } from './workers-file.js';
 
 /** A job as it is recorded. */
 export interface JobStatus {
@@ -50,38 +48,6 @@ export interface JobStatus {
   readonly finalStatus: string;
 }
 
-/** A worker on another machine that takes part in a job. */
-export interface WorkerStatus {
-  /** Host and process. */
-  readonly name: string;
-  readonly threads: number;
-  /** Since when it takes part. */
-  readonly since: string;
-  readonly tasks: number;
-  /** Of late, in units of about one small file. */
-  readonly unitsPerSecond: number;
-  readonly megabitsPerSecond: number;
-  /** Whether it does much less a thread than the others. */
-  readonly slow: boolean;
-  /** What does not answer it. */
-  readonly trouble: string | undefined;
-}
-
-function statusOf(worker: WorkerPresence): WorkerStatus {
-  const { name, threads, sinceMs, tasks, unitsPerSecond, bytesPerSecond, isSlow, trouble } = worker;
-  const since = new Date(sinceMs).toISOString();
-  return {
-    name,
-    threads,
-    since,
-    tasks,
-    unitsPerSecond,
-    megabitsPerSecond: (bytesPerSecond * 8) / 1e6,
-    slow: isSlow,
-    trouble,
-  };
-}
-
 /**
  * Looks at a job without disturbing it.
  *
@@ -121,7 +87,7 @@ export function jobStatus(statePath: string): JobStatus {
       entriesPerSecond: seconds > 0 ? (done - sessionStart.done) / seconds : 0,
       megabitsPerSecond: seconds > 0 ? (Math.max(0, bytes - sessionStart.bytes) * 8) / 1e6 / seconds : 0,
       sourceCalls: record.sourceCalls,
-      workers: running ? readWorkers(join(dirname(path), WORKERS_FILE))?.map(statusOf) : undefined,
+      workers: running ? workersAt(statePath) : undefined,
       lastAlive: aliveMs === 0 ? undefined : new Date(aliveMs).toISOString(),
       finalStatus: record.finalStatus,
     };

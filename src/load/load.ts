@@ -13,6 +13,7 @@ import type { Lz4 } from '../format/envelope.js';
 import { GEOMETRY } from '../format/geometry.js';
 import type { LoadWish, RunSettings } from '../job/load-spec.js';
 import { requireServer, requireWorkers } from '../join/open-pool.js';
+import { WORKERS_FILE, WorkersFile } from '../join/workers-file.js';
 import { type JobLog, openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { checkOptions } from '../option-checks.js';
@@ -45,7 +46,6 @@ import { Progress } from './progress.js';
 import { openResources, requirePlaces } from './resources.js';
 import { Session } from './session.js';
 import { SourceWatch } from './source-watch.js';
-import { WORKERS_FILE, WorkersFile } from './workers-file.js';
 
 /**
  * Loads a directory tree into an empty container in the CLFS format.

@@ -20,7 +20,7 @@ function callsText({ way, callMs, inFlight, mostInFlight }: NonNullable<JobStatu
   return `${way}${took}, ${inFlight} in flight, at most ${mostInFlight}`;
 }
 
-function workerLines({ workers }: JobStatus): readonly string[] {
+function workerLines({ workers }: Pick<JobStatus, 'workers'>): readonly string[] {
   if (!workers) return [];
   return [`Workers:   ${workers.length}`, ...workers.map((worker) => `           ${workerText(worker)}`)];
 }
@@ -89,6 +89,7 @@ function exportLines(job: RecordedExport, statePath: string): readonly string[] 
     `Entries:   ${job.written} written, ${job.replaced} replaced, ${job.left} there already, ${job.failed} failed`,
     ...(job.selection === '' ? [] : [`Left out:  ${job.excluded} entries, by ${job.selection}`]),
     `Bytes:     ${job.bytes}`,
+    ...workerLines(job),
     `Seen:      ${job.lastAlive ?? 'never'}`,
     ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
     ...failureLines({ failures: job.failures, root: Buffer.from(job.targetHex, 'hex') }),
