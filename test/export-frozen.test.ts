@@ -101,6 +101,7 @@ async function laneOf(container: MemoryContainer, target: string, constants: Exp
       objects: undefined,
       root,
       mounted: [],
+      isRemote: false,
       lanes: 1,
       mayBlock: false,
       traffic: new Traffic(1).memory,

@@ -50,6 +50,26 @@ describe.skipIf(why !== undefined)(`a call that never ends${why === undefined ? 
     expect(verified.stdout).toMatch(/^43 same, 0 different, 0 only in the source, 0 only in the container, 0 could/m);
   });
 
+  it('of the target is named, at the start too, and in a session that goes on', async () => {
+    const [target, state] = [join(slow.mountPoint, 'on-hold'), join(base, 'start-state')];
+    const args = ['export', container, target, `--state-path=${state}`, '--stall-warning=1s'];
+    writeFileSync(slow.hold, '');
+    expect(await stoppedWhenStalled(args, /The target has not answered since \S+Z: \S+on-hold\n/)).toBe(130);
+    expect(existsSync(state)).toBe(false);
+    rmSync(slow.hold);
+    // In a directory of an export that is under way, by the path that the kernel has.
+    const elsewhere = join(slow.mountPoint, 'names');
+    const begin = ['export', container, elsewhere, `--state-path=${state}`, '--stall-warning=1s'];
+    writeFileSync(slow.hold, '');
+    expect(await stoppedWhenStalled(begin, /The target has not answered since \S+Z: \S+names\/below\/on-hold\n/)).toBe(
+      130,
+    );
+    expect(readFileSync(join(state, 'clfsload.log'), 'utf8')).toMatch(/WARNING the target has not answered for \d+ s/);
+    rmSync(slow.hold);
+    const again = await runProgram('clfsload', ['resume', state]);
+    expect(again.stdout).toMatch(/, 0 failed/);
+  });
+
   it('of the source does not keep verify from ending when it is stopped', async () => {
     for (let file = 0; file < FILES; file++) writeFileSync(join(slow.back, `file ${file}`), 'content');
     mkdirSync(join(slow.back, 'below'));
@@ -65,6 +85,20 @@ describe.skipIf(why !== undefined)(`a call that never ends${why === undefined ? 
     rmSync(slow.hold);
   });
 });
+
+/** Runs the program until it says that something hangs, and stops it then. @returns its exit code */
+async function stoppedWhenStalled(args: readonly string[], says: RegExp): Promise<number | null> {
+  const { child, done } = startProgram('clfsload', args);
+  let told = '';
+  child.stderr?.on('data', (text: string) => {
+    told += text;
+  });
+  await until(() => says.test(told)).catch((error: unknown) => {
+    child.kill('SIGKILL');
+    throw new Error(`${String(error)} ${told}`);
+  });
+  return interrupted(child, done);
+}
 
 /** Stops a program by a signal. @returns its exit code; null when it had to be killed */
 async function interrupted(

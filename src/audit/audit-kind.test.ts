@@ -62,7 +62,7 @@ function lane() {
 }
 
 it('a worker that sees the source of a comparison has lanes that read it by the same descriptor', async () => {
-  const here = AUDIT_JOB.open(setup, OPTIONS, 2);
+  const here = await AUDIT_JOB.open(setup, OPTIONS, 2);
   const told = here.laneOf(lane());
   expect(told).toMatchObject({
     constants: setup.constants,
@@ -80,14 +80,14 @@ it('a worker that sees the source of a comparison has lanes that read it by the 
   here.close();
 });
 
-it('a worker that is told of a place of its own looks there, and is refused where it sees another tree', () => {
-  expect(() => AUDIT_JOB.open(setup, { source: Buffer.from(other) } as never, 1)).toThrow(/source/);
-  const same = AUDIT_JOB.open(setup, { source: setup.source?.path } as never, 1);
+it('a worker that is told of a place of its own looks there, and is refused where it sees another tree', async () => {
+  await expect(AUDIT_JOB.open(setup, { source: Buffer.from(other) } as never, 1)).rejects.toThrow(/source/);
+  const same = await AUDIT_JOB.open(setup, { source: setup.source?.path } as never, 1);
   same.close();
 });
 
-it('a worker needs no source where nothing is compared with one', () => {
-  const here = AUDIT_JOB.open({ ...setup, source: undefined }, OPTIONS, 1);
+it('a worker needs no source where nothing is compared with one', async () => {
+  const here = await AUDIT_JOB.open({ ...setup, source: undefined }, OPTIONS, 1);
   const told = here.laneOf(lane());
   expect([told.source, told.remote?.rootDevice]).toEqual([undefined, undefined]);
   here.close();

@@ -4,7 +4,7 @@ import { openLz4 } from '../lz4/lz4.js';
 import { type ContainerIdentity, requireIdentity } from '../namespace/identify-container.js';
 import { createDirectFinder } from '../namespace/object-finder.js';
 import { ContainerReader } from '../namespace/reader.js';
-import { openPosixSource } from '../source/posix-source.js';
+import { openSource } from '../source/posix-source.js';
 import { requireSameTree, type TreeEvidence } from '../source/same-tree.js';
 import { AUDIT_ENTRY } from './audit-entry.js';
 import type { AuditConstants } from './tasks/kinds.js';
@@ -26,9 +26,9 @@ export interface RemoteAuditSetup {
 export const AUDIT_JOB: JobKind<RemoteAuditSetup, ThreadAuditSetup> = {
   kind: 'audit',
   entry: AUDIT_ENTRY,
-  open({ source, constants, retryWindowMs }, options) {
+  async open({ source, constants, retryWindowMs }, options) {
     const path = options.source ?? source?.path;
-    const tree = source && path && openPosixSource(path);
+    const tree = source && path && (await openSource(path));
     if (source && tree) requireSameTree(source.evidence, tree);
     return {
       laneOf: ({ port, remote, ...lane }) => ({

@@ -35,6 +35,7 @@ const OF_AN_EXPORT = [
   'workerLease',
   'lateArrival',
   'retryWindow',
+  'stallWarning',
   'outputType',
   'trustedMicrosoftSuffixes',
   'page',
@@ -54,7 +55,7 @@ export function runResume(name: string, argv: readonly string[]): Promise<number
   if (!holdsExportState(resolve(statePath))) return runJob(command, { statePath, container, newSession: false });
   return runVerb(async (io) => {
     const given = container === undefined ? undefined : containerArgument(container);
-    return resumeExport(command, resumedExport(resolve(statePath), given), io, container);
+    return resumeExport(command, await resumedExport(resolve(statePath), given), io, container);
   }, command.opts<{ outputType: string }>().outputType === 'json');
 }
 
@@ -72,6 +73,7 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
     readonly workerLease?: number;
     readonly lateArrival?: number;
     readonly retryWindow?: number;
+    readonly stallWarning?: number;
     readonly outputType: string;
     readonly trustedMicrosoftSuffixes?: string;
     readonly page?: string;
@@ -81,6 +83,7 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
     threads,
     lateArrival: lateArrivalMs,
     retryWindow,
+    stallWarning: stallWarningMs,
     outputType,
     trustedMicrosoftSuffixes,
     page,
@@ -88,6 +91,15 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
   if (outputType === 'none') throw new UsageError('--output-type=none is not there for an export');
   const identity = { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain };
   const workers = workersOf(flags);
-  const all = { ...options, maxErrors, threads, workers, lateArrivalMs, retryWindowMs: retryWindow, identity };
+  const all = {
+    ...options,
+    maxErrors,
+    threads,
+    workers,
+    lateArrivalMs,
+    retryWindowMs: retryWindow,
+    stallWarningMs,
+    identity,
+  };
   return runExport(all, { json: outputType === 'json', given, page }, io);
 }

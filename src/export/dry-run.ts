@@ -42,8 +42,8 @@ export async function exportDryRun(reader: ContainerReader, options: ExportDryRu
   const { path = new Uint8Array(0), target, overwrite = 'if-different', choice = ALL, onProgress, signal } = options;
   const start = await lookUp(reader, path);
   const isTree = start.found.inode.attributes.type === ObjectType.directory;
-  const where = targetPath(target, isTree ? undefined : fileNameOf(start.path));
-  requireParent(where.directory);
+  const where = await targetPath(target, isTree ? undefined : fileNameOf(start.path));
+  await requireParent(where.directory);
   const constants = { overwrite, isTree };
   const chooser = chooserOf(choice);
   const counts = { written: 0, replaced: 0, left: 0, failed: 0, excluded: 0, bytes: 0 };

@@ -1,6 +1,7 @@
 import { redact } from '../container/azure/container-url.js';
 import { openContainer, type ParsedContainer, parseContainer, placeText } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';
+import { atMost } from '../engine/report.js';
 import { ClfsError } from '../error.js';
 import { GEOMETRY } from '../format/geometry.js';
 import { ObjectType } from '../format/ids.js';
@@ -22,12 +23,13 @@ import { keepFreedMemory } from '../posix/malloc.js';
 import { type OpenSalvage, openSalvage } from '../salvage/open-salvage.js';
 import { namedPlace, removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
 import { systemClock } from '../time/clock.js';
+import { JobWaits } from '../waits/job-waits.js';
 import { ALL } from './choice.js';
 import { endProbe } from './export-pool.js';
 import { ExportJobContext } from './job-context.js';
-import { claimState, createState, type ExportWish } from './open-export.js';
+import { claimState, createState, type ExportWish, openSameTarget } from './open-export.js';
 import { DEFAULT_RETRY_WINDOW_MS, isOnlyRemote, openExportLanes } from './open-lanes.js';
-import { type OpenTarget, openTarget, reopenTarget } from './open-target.js';
+import { type OpenTarget, openTarget } from './open-target.js';
 import { EXPORT_CHECKS, type ExportJobOptions, type ExportSummary } from './options.js';
 import { salvageRootName } from './salvage-root.js';
 import { ExportSession } from './session.js';
@@ -59,6 +61,8 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
     ? { place: { kind: 'local', directory: '/in-memory' }, query: '' }
     : parseContainer(options.container);
   const identity = await openIdentity(parsed, options.identity);
+  const { onMessage, signal = new AbortController().signal, stallWarningMs } = options;
+  const waits = new JobWaits(internals.clock ?? systemClock, signal, (text) => onMessage?.(text), stallWarningMs);
   try {
     const retryWindowMs = options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS;
     const container =
@@ -75,7 +79,7 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
         new ContainerReader(container, finder, openLz4(), internals.geometry ?? GEOMETRY, pace, overlay);
       if (!options.salvage) {
         const reader = readerBy(createDirectFinder(container, pace));
-        return await new ExportJob(options, parsed, identity, { reader, pace }).run();
+        return await new ExportJob(options, parsed, identity, waits, { reader, pace }).run();
       }
       const salvaged = await openSalvage(container, readerBy, {
         onPage: options.onListed,
@@ -86,7 +90,7 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
       });
       try {
         const { reader } = salvaged;
-        return await new ExportJob(options, parsed, identity, { reader, pace, salvaged }).run();
+        return await new ExportJob(options, parsed, identity, waits, { reader, pace, salvaged }).run();
       } finally {
         salvaged.close();
       }
@@ -94,9 +98,13 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
       if (!internals.container) await container.close();
     }
   } finally {
+    waits.close();
     identity.close();
   }
 }
+
+/** How long a target that is not to be written is waited for. */
+const LAST_CALLS_MS = 2000;
 
 /** What an export reads, and by what. */
 interface Reading {
@@ -123,13 +131,16 @@ class ExportJob {
   readonly #reader: ContainerReader;
   readonly #pace: Pace;
   readonly #salvaged: OpenSalvage | undefined;
+  readonly #waits: JobWaits;
 
   constructor(
     options: ExportJobOptions,
     parsed: ParsedContainer,
     identity: Identity,
+    waits: JobWaits,
     { reader, pace, salvaged }: Reading,
   ) {
+    this.#waits = waits;
     this.#options = options;
     this.#parsed = parsed;
     this.#identity = identity;
@@ -152,7 +163,9 @@ class ExportJob {
     const hooks = internals.hooks ?? {};
     const start = await lookUp(this.#reader, path);
     const isTree = start.found.inode.attributes.type === ObjectType.directory;
-    const where = targetPath(target, isTree ? undefined : fileNameOf(start.path));
+    const waits = this.#waits.of('target');
+    const given = Buffer.from(target as string);
+    const where = await waits.during(given, () => targetPath(target, isTree ? undefined : fileNameOf(start.path)));
     const wish: ExportWish = {
       ...(await identifyContainer(this.#reader)),
       ...(this.#salvaged && { rootName: salvageRootName(this.#salvaged.listingHash) }),
@@ -167,7 +180,7 @@ class ExportJob {
       choice,
     };
     await this.#requireApart(where, isTree);
-    requireParent(where.directory);
+    await waits.during(given, () => requireParent(where.directory));
     const { directory, state: before } = claimState(
       { statePath, newSession, defaultPath: statePath ?? where.defaultState() },
       wish,
@@ -181,8 +194,14 @@ class ExportJob {
       if (before)
         this.#options.onMessage?.(`Going on with the export whose state is in ${JSON.stringify(directory.path)}.`);
       listing = isTree ? await this.#list(start.path.length === 0) : undefined;
-      opened = before ? openSameTarget(before, where.directory, directory.path) : openTarget(where.directory, isTree);
-      state ??= createState(directory, wish, opened, hooks, (internals.clock ?? systemClock).now());
+      opened = await waits.during(
+        given,
+        () => (before ? openSameTarget(before, where.directory, directory.path) : openTarget(where.directory, isTree)),
+        (late) => void (before ? late.close() : late.discard()),
+      );
+      const target = opened;
+      const nowMs = (internals.clock ?? systemClock).now();
+      state ??= await waits.during(given, () => createState(directory, wish, target, hooks, nowMs));
       begun = true;
       const file = where.name && { name: where.name, handle: start.found.id };
       const { isSettled, ...summary } = await this.#session(state, directory, opened, listing, file);
@@ -198,7 +217,7 @@ class ExportJob {
       listing?.close();
       state?.close();
       if (!begun && !before) {
-        opened?.discard();
+        await atMost(systemClock, LAST_CALLS_MS, opened?.discard() ?? Promise.resolve());
         directory.discard();
       } else {
         opened?.close();
@@ -262,6 +281,7 @@ class ExportJob {
     const clock = internals.clock ?? systemClock;
     const log = openJobLog(directory.file('clfsload.log'), 'INFO', redact);
     let workersFile: WorkersFile | undefined;
+    this.#waits.log = log;
     try {
       const constants: ExportConstants = {
         overwrite: record.overwrite,
@@ -291,6 +311,7 @@ class ExportJob {
         objects: listing?.objects,
         target,
         log,
+        stalls: this.#waits.stalls,
       });
       // One that a session before has left is of no use to anybody.
       if (pool || constants.isResumed) context.beforeRoot = () => endProbe(target, constants);
@@ -309,7 +330,7 @@ class ExportJob {
       workersFile = pool && new WorkersFile(directory.file(WORKERS_FILE), clock, () => pool.workers.presence);
       const { status, error, progress, isSettled } = await session.run();
       // A target that does not answer is not asked for anything more.
-      if (isSettled) close();
+      if (isSettled) await close();
       const problemsFile = progress.failed > 0 ? directory.file('problems.txt') : undefined;
       const failures = state.failureGroups();
       return {
@@ -327,14 +348,4 @@ class ExportJob {
       log.close();
     }
   }
-}
-
-/** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */
-function openSameTarget({ record, counters }: ExportState, path: Buffer, state: string): OpenTarget {
-  return reopenTarget(path, {
-    mark: { inode: BigInt(record.targetInode), place: record.targetPlace },
-    isOurs: record.isTree,
-    hasEntries: counters.written + counters.replaced > 0,
-    state,
-  });
 }

@@ -1,6 +1,6 @@
 import type { ContainerPlace } from '../container/open-container.js';
 import { ClfsError } from '../error.js';
-import type { JobKind } from '../join/job-kind.js';
+import type { JobHere, JobKind } from '../join/job-kind.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { type ContainerIdentity, requireIdentity } from '../namespace/identify-container.js';
 import { createDirectFinder } from '../namespace/object-finder.js';
@@ -36,28 +36,17 @@ export interface RemoteExportSetup {
 export const EXPORT_JOB: JobKind<RemoteExportSetup, ThreadExportSetup> = {
   kind: 'export',
   entry: EXPORT_ENTRY,
-  open(setup, options) {
-    const target = openTarget(Buffer.from(options.target ?? setup.target), false);
+  async open(setup, options, lanes) {
+    const target = await openTarget(Buffer.from(options.target ?? setup.target), false);
     try {
-      requireSameTarget(setup, target);
+      await requireSameTarget(setup, target);
+      // Each lane has a description of its own: so each hears of what the system could not write.
+      const roots = await Promise.all(Array.from({ length: lanes }, () => target.openAgain()));
+      return here(setup, target, roots);
     } catch (error) {
       target.close();
       throw error;
     }
-    const { constants, retryWindowMs, isListed } = setup;
-    return {
-      laneOf: ({ port, ...lane }) => ({
-        ...lane,
-        constants,
-        retryWindowMs,
-        objects: isListed ? { kind: 'asked', port } : undefined,
-        mounted: target.mounted,
-        mayBlock: true,
-        // Each lane has a description of its own: so each hears of what the system could not write.
-        root: target.openAgain(),
-      }),
-      close: () => target.close(),
-    };
   },
   async requireContainer({ constants, container: identity }, container) {
     const reader = new ContainerReader(container, createDirectFinder(container), openLz4(), constants.geometry);
@@ -65,13 +54,38 @@ export const EXPORT_JOB: JobKind<RemoteExportSetup, ThreadExportSetup> = {
   },
 };
 
+/** @param roots a description of the target for each lane */
+function here(
+  { constants, retryWindowMs, isListed }: RemoteExportSetup,
+  target: OpenTarget,
+  roots: readonly number[],
+): JobHere<ThreadExportSetup> {
+  const { mounted, isRemote } = target;
+  return {
+    laneOf: ({ port, ...lane }) => ({
+      ...lane,
+      constants,
+      retryWindowMs,
+      objects: isListed ? { kind: 'asked', port } : undefined,
+      mounted,
+      isRemote,
+      mayBlock: true,
+      root: roots[lane.remote.lane],
+    }),
+    close: () => target.close(),
+  };
+}
+
 /** @throws ClfsError `target` */
-function requireSameTarget({ inode, bornNs, mounts, probe }: RemoteExportSetup, target: OpenTarget): void {
+async function requireSameTarget(
+  { inode, bornNs, mounts, probe }: RemoteExportSetup,
+  target: OpenTarget,
+): Promise<void> {
   const { status } = target;
   if (status.inode !== inode)
     throw new ClfsError('target', `its target is another directory: it has inode ${status.inode}, not ${inode}.`);
   if (bornNs !== 0n && status.bornNs !== 0n && status.bornNs !== bornNs)
     throw new ClfsError('target', 'its target is another directory: it was made at another time.');
-  requireSameMounts(target, mounts);
-  requireProbe(target.descriptor, probe);
+  await requireSameMounts(target, mounts);
+  await target.use((descriptor) => requireProbe(descriptor, probe));
 }

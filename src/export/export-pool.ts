@@ -49,8 +49,8 @@ export async function openExportPool(
     target: Buffer.from(targetHex, 'hex'),
     inode: target.status.inode,
     bornNs: target.status.bornNs,
-    mounts: mountsOf(target),
-    probe: newProbe(target, constants),
+    mounts: await mountsOf(target),
+    probe: await newProbe(target, constants),
   };
   const finder = objects && openSharedObjects(objects);
   return openPool<ExportKinds>(
@@ -65,18 +65,18 @@ export async function openExportPool(
 }
 
 /** Removes the probe of the target: whoever comes later does not take part. @throws ClfsError `target` */
-export function endProbe(target: OpenTarget, constants: ExportConstants): void {
+export async function endProbe(target: OpenTarget, constants: ExportConstants): Promise<void> {
   try {
-    removeProbe(target.descriptor, probeName(constants));
+    await target.use((descriptor) => removeProbe(descriptor, probeName(constants)));
   } catch (error) {
     throw errorOf(exportBreakage(error));
   }
 }
 
 /** @throws ClfsError `target` */
-function newProbe(target: OpenTarget, constants: ExportConstants): TargetProbe {
+async function newProbe(target: OpenTarget, constants: ExportConstants): Promise<TargetProbe> {
   try {
-    return makeProbe(target.descriptor, probeName(constants));
+    return await target.use((descriptor) => makeProbe(descriptor, probeName(constants)));
   } catch (error) {
     throw errorOf(exportBreakage(error));
   }

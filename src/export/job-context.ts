@@ -35,7 +35,9 @@ export class ExportJobContext {
   /** When what was given up can change nothing any more. */
   late: LateWrites | undefined;
   /** Called before the target's root gets its attributes: nothing is made in it after that. */
-  beforeRoot: (() => void) | undefined;
+  beforeRoot: (() => Promise<void>) | undefined;
+  /** Has the engine look again what is to be done. */
+  wake: () => void = () => undefined;
   #attempts = 0;
   /** Lanes that may have gone because of something, by what that is: of what waits to be done again. */
   readonly #losses = new Map<string, number>();

@@ -6,7 +6,7 @@ import { claimExistingState, claimNewState, type StateDirectory } from '../state
 import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import { choiceText } from './choice.js';
-import type { OpenTarget } from './open-target.js';
+import { type OpenTarget, reopenTarget } from './open-target.js';
 import { isSalvage } from './salvage-root.js';
 import type { ExportRecord } from './state/export-record.js';
 import { ExportState } from './state/export-state.js';
@@ -59,13 +59,13 @@ export function claimState(
 }
 
 /** Makes the state of a new job in a directory that was claimed. @throws ClfsError `state` */
-export function createState(
+export async function createState(
   directory: StateDirectory,
   wish: ExportWish,
   target: Pick<OpenTarget, 'mark' | 'probeNames'>,
   hooks: CommitHooks,
   nowMs: number,
-): ExportState {
+): Promise<ExportState> {
   const record: ExportRecord = {
     ...wish,
     program: VERSION,
@@ -74,7 +74,7 @@ export function createState(
     targetInode: String(target.mark.inode),
     targetPlace: target.mark.place,
     // Of one file no name is that of another.
-    ...(wish.isTree && { folding: target.probeNames() }),
+    ...(wish.isTree && { folding: await target.probeNames() }),
     startedMs: nowMs,
     sessions: 0,
     finished: false,
@@ -91,6 +91,16 @@ export function createState(
       { cause: error },
     );
   }
+}
+
+/** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */
+export function openSameTarget({ record, counters }: ExportState, path: Buffer, state: string): Promise<OpenTarget> {
+  return reopenTarget(path, {
+    mark: { inode: BigInt(record.targetInode), place: record.targetPlace },
+    isOurs: record.isTree,
+    hasEntries: counters.written + counters.replaced > 0,
+    state,
+  });
 }
 
 function claimDefault(path: string, wish: ExportWish, hooks: CommitHooks): ClaimedState {

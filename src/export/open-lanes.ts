@@ -14,6 +14,8 @@ import type { SharedObjects } from '../namespace/shared-objects.js';
 import { threadCount } from '../posix/descriptors.js';
 import type { RemotePool } from '../remote/remote-pool.js';
 import { systemClock } from '../time/clock.js';
+import type { StallReport } from '../waits/stall-report.js';
+import { WaitBoard } from '../waits/wait-board.js';
 import { EXPORT_ENTRY } from './export-entry.js';
 import { endProbe, openExportPool } from './export-pool.js';
 import type { OpenTarget } from './open-target.js';
@@ -38,6 +40,8 @@ interface LanesParts {
   readonly objects: SharedObjects | undefined;
   readonly target: OpenTarget;
   readonly log: JobLog;
+  /** Told what lanes wait for. */
+  readonly stalls: StallReport;
 }
 
 /** Lanes of an export that are open. */
@@ -48,7 +52,7 @@ interface ExportLanes {
   /** Of each lane, and of all that are elsewhere. */
   readonly traffic: readonly Traffic[];
   /** When the runner has been closed. */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Whether all work is left to lanes elsewhere. */
@@ -60,14 +64,14 @@ export function isOnlyRemote({ workers, threads }: ExportJobOptions): boolean {
 export async function openExportLanes(parts: LanesParts): Promise<ExportLanes> {
   const { runner: own, traffic } = await openOwn(parts);
   const { workers } = parts.options;
-  if (!workers) return { runner: own, pool: undefined, traffic, close: () => undefined };
+  if (!workers) return { runner: own, pool: undefined, traffic, close: async () => undefined };
   const close = () => quietly(() => endProbe(parts.target, parts.constants));
   try {
     const sent = new Traffic(1);
     const pool = await openPool(parts, workers, own.lanes, sent);
     return { runner: joinRunners(own, pool), pool, traffic: [...traffic, sent], close };
   } catch (error) {
-    close();
+    await close();
     await own.close();
     throw error;
   }
@@ -110,27 +114,36 @@ async function openOwn({
   objects,
   target,
   log,
+  stalls,
 }: LanesParts): Promise<Pick<ExportLanes, 'runner' | 'traffic'>> {
   const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS } = options;
   const { authorization } = identity;
   // The salvaged tree is read where it was put together.
   const threads = internals.container || overlay ? 0 : threadCount(options.threads);
   // Each lane has a description of its own, from the start: so each hears of what the system could not write.
-  const roots = Array.from({ length: threads + 1 }, () => target.openAgain());
+  const roots = await Promise.all(Array.from({ length: threads + 1 }, () => target.openAgain()));
   // A lane's own, since the number of connections that it may have goes by the places in it.
   const traffic = roots.map(() => new Traffic(1));
-  const { mounted } = target;
+  const { mounted, isRemote } = target;
   const reading = { place, retryWindowMs, objects };
-  const setup: Omit<ExportLaneSetup, 'root' | 'traffic'> = {
+  const setup: Omit<ExportLaneSetup, 'root' | 'traffic' | 'waits'> = {
     ...reading,
     constants,
     mounted,
+    isRemote,
     lanes: threads + 1,
     mayBlock: true,
   };
   const note: LaneLog = (text, detail) => log.write(detail ? 'INFO' : 'WARNING', text);
   // Its thread carries the line of progress, and the stop.
-  const ownSetup = { ...setup, root: roots[threads], traffic: traffic[threads].memory, mayBlock: false };
+  const waits = () => stalls.add(new WaitBoard()).memory;
+  const ownSetup = {
+    ...setup,
+    waits: waits(),
+    root: roots[threads],
+    traffic: traffic[threads].memory,
+    mayBlock: false,
+  };
   const { container, clock, calls, laterCalls } = internals;
   const ways = calls && { now: calls, later: laterCalls, mayBlock: laterCalls === undefined };
   const lane = await openExportLane(ownSetup, authorization, { container, clock, ways, overlay, log: note });
@@ -139,7 +152,7 @@ async function openOwn({
   const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
     lanes: threads,
     entry: EXPORT_ENTRY,
-    setupOf: (at) => ({ ...setup, root: roots[at], traffic: traffic[at].memory, authorization }),
+    setupOf: (at) => ({ ...setup, waits: waits(), root: roots[at], traffic: traffic[at].memory, authorization }),
     log: note,
   });
   identity.onRenewed((renewed) => inThreads.update(renewed));
@@ -147,9 +160,9 @@ async function openOwn({
 }
 
 /** What is left behind is removed by the next session. */
-function quietly(call: () => void): void {
+async function quietly(call: () => Promise<void>): Promise<void> {
   try {
-    call();
+    await call();
   } catch (error) {
     if (!isClfsError(error, 'target')) throw error;
   }

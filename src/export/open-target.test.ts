@@ -2,16 +2,17 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
+import { PosixError } from '../posix/libc.js';
 import { openTarget } from './open-target.js';
 
 const disk = vi.hoisted(() => ({ syncs: 0, fails: false }));
-vi.mock('../posix/libc.js', async (importOriginal) => {
-  const libc = await importOriginal<typeof import('../posix/libc.js')>();
+vi.mock('../posix/libc-later.js', async (importOriginal) => {
+  const libc = await importOriginal<typeof import('../posix/libc-later.js')>();
   return {
     ...libc,
-    syncFileSystem: () => {
+    async syncFileSystemLater() {
       disk.syncs++;
-      if (disk.fails) throw new libc.PosixError('sync', 5);
+      if (disk.fails) throw new PosixError('sync', 5);
     },
   };
 });
@@ -19,19 +20,19 @@ vi.mock('../posix/libc.js', async (importOriginal) => {
 const base = mkdtempSync(join(tmpdir(), 'clfs-open-target-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 
-it('a target that is made is durable before a state can name it', () => {
+it('a target that is made is durable before a state can name it', async () => {
   const path = join(base, 'made');
-  openTarget(Buffer.from(path), true).close();
+  (await openTarget(Buffer.from(path), true)).close();
   expect(disk.syncs).toBe(1);
-  openTarget(Buffer.from(path), true).close();
+  (await openTarget(Buffer.from(path), true)).close();
   expect(disk.syncs).toBe(1);
 });
 
-it('a target that cannot be made durable is refused, and nothing of it is left', () => {
+it('a target that cannot be made durable is refused, and nothing of it is left', async () => {
   const path = join(base, 'refused');
   const before = readdirSync('/proc/self/fd').length;
   disk.fails = true;
-  expect(() => openTarget(Buffer.from(path), true)).toThrow(/^Cannot write to .*refused": sync: /);
+  await expect(openTarget(Buffer.from(path), true)).rejects.toThrow(/^Cannot write to .*refused": sync: /);
   disk.fails = false;
   expect(existsSync(path)).toBe(false);
   expect(readdirSync('/proc/self/fd').length).toBe(before);

@@ -1,23 +1,26 @@
-import { fstatSync, readlinkSync } from 'node:fs';
 import { ClfsError, messageOf } from '../error.js';
+import { isRemoteFileSystemLater } from '../posix/file-system-type.js';
+import { CURRENT_DIRECTORY, close, type FileStatus, Open, PosixError, pathOfOpen } from '../posix/libc.js';
 import {
-  CURRENT_DIRECTORY,
-  close,
-  type FileStatus,
-  makeDirectory,
-  Open,
-  openAt,
-  PosixError,
-  readEntries,
-  removeAt,
-  statFd,
-  syncFileSystem,
-} from '../posix/libc.js';
-import { setModeOfPlace } from '../posix/libc-change.js';
+  closeLater,
+  makeDirectoryLater,
+  openAtLater,
+  readEntriesLater,
+  removeAtLater,
+  setModeOfPlaceLater,
+  statFdLater,
+  syncFileSystemLater,
+} from '../posix/libc-later.js';
 import { readMounts } from '../posix/mounts.js';
+import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { isOtherRoot, placeOf, type RootPlace } from '../source/source-place.js';
 import { quotePath } from '../text/escape-path.js';
 import { type NameFolding, probeNames } from './target/name-folding.js';
+
+/*
+ * All of it is done by calls in the pool: the file system may not answer, and the thread carries the line of progress and
+ * the stop.
+ */
 
 const PRIVATE_DIRECTORY = 0o700;
 
@@ -34,15 +37,18 @@ export interface OpenTarget {
   /** Paths below it at which other file systems are mounted. */
   readonly mounted: readonly Buffer[];
   /** What is at a path below it, whether it can be read or not; undefined where nothing is. @throws PosixError */
-  look(path: Uint8Array): FileStatus | undefined;
+  look(path: Uint8Array): Promise<FileStatus | undefined>;
   /** Which names it takes for one. */
-  probeNames(): NameFolding;
-  readonly descriptor: number;
+  probeNames(): Promise<NameFolding>;
+  /** Does something by its descriptor, which stays open until that has ended. @throws whatever it throws */
+  use<T>(call: (descriptor: number) => Promise<T>): Promise<T>;
   readonly status: FileStatus;
+  /** Whether another machine or process has it, so that it may not answer for long. */
+  readonly isRemote: boolean;
   /** Opens it for a lane, by a description of its own, which is closed with the target. @throws ClfsError `usage` */
-  openAgain(): number;
+  openAgain(): Promise<number>;
   /** Takes back what was made: for a job that was refused before it began. */
-  discard(): void;
+  discard(): Promise<void>;
   close(): void;
 }
 
@@ -52,19 +58,18 @@ export interface OpenTarget {
  * @param make make it when it is not there, so that it outlasts a power cut; its parent must be there
  * @throws ClfsError `usage`
  */
-export function openTarget(path: Buffer, make: boolean): OpenTarget {
+export async function openTarget(path: Buffer, make: boolean): Promise<OpenTarget> {
   let made = false;
   let opened: number | undefined;
   try {
-    if (make) made = makeMissing(path);
-    const fd = openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
-    opened = fd;
+    if (make) made = await makeMissing(path);
+    opened = await openAtLater(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
     // The state, which is durable at once, is going to know it by its inode number.
-    if (made) syncFileSystem(fd);
-    return held(path, fd, markOf(fd), made);
+    if (made) await syncFileSystemLater(opened);
+    return await held(path, opened, await markOf(opened), made);
   } catch (error) {
     if (opened !== undefined) close(opened);
-    if (made) removeIfEmpty(path);
+    if (made) await removeIfEmpty(path);
     throw cannotWrite(path, error);
   }
 }
@@ -85,16 +90,17 @@ export interface BegunTarget {
  *
  * @throws ClfsError `target` when it is not there any more
  */
-export function reopenTarget(path: Buffer, begun: BegunTarget): OpenTarget {
+export async function reopenTarget(path: Buffer, begun: BegunTarget): Promise<OpenTarget> {
   let place: number | undefined;
   let cause: unknown;
   try {
-    place = openAt(CURRENT_DIRECTORY, path, Open.path | Open.directory);
-    const mark = markOf(place);
-    const fd = isSameMark(begun.mark, mark) ? openPlace(path, place, begun.isOurs) : undefined;
+    place = await openAtLater(CURRENT_DIRECTORY, path, Open.path | Open.directory);
+    const mark = await markOf(place);
+    const fd = isSameMark(begun.mark, mark) ? await openPlace(path, place, begun.isOurs) : undefined;
     // Where no more is known than its number, one that was made anew may have the same: it is empty.
     const isTold = begun.mark.place !== undefined && mark.place !== undefined;
-    if (fd !== undefined && (isTold || !begun.hasEntries || !isEmpty(fd))) return held(path, fd, mark, false);
+    if (fd !== undefined && (isTold || !begun.hasEntries || !(await isEmpty(fd))))
+      return await held(path, fd, mark, false);
     if (fd !== undefined) close(fd);
   } catch (error) {
     cause = error;
@@ -109,56 +115,49 @@ export function reopenTarget(path: Buffer, begun: BegunTarget): OpenTarget {
 }
 
 /** @param made whether it was made now */
-function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): OpenTarget {
-  const all = [fd];
+async function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): Promise<OpenTarget> {
+  const own = new SharedDescriptor(fd);
+  const all = [own];
   const closeAll = () => {
-    for (const each of all) close(each);
+    for (const each of all) void each.close();
   };
   return {
     mark,
-    mounted: mountedBelow(pathOf(fd) ?? path),
-    look: (below) => lookBelow(fd, below),
-    probeNames: () => probeNames(fd),
-    descriptor: fd,
-    status: statFd(fd),
-    openAgain() {
+    mounted: mountedBelow(pathOfOpen(fd) ?? path),
+    look: (below) => own.use((at) => lookBelow(at, below)),
+    probeNames: () => own.use(probeNames),
+    use: (call) => own.use(call),
+    status: await statFdLater(fd),
+    isRemote: await isRemoteFileSystemLater(fd),
+    async openAgain() {
       try {
-        const again = openAt(fd, Buffer.from('.'), Open.readOnly | Open.directory);
-        all.push(again);
+        const again = await own.use((at) => openAtLater(at, Buffer.from('.'), Open.readOnly | Open.directory));
+        all.push(new SharedDescriptor(again));
         return again;
       } catch (error) {
         throw cannotWrite(path, error);
       }
     },
-    discard() {
+    async discard() {
       closeAll();
-      if (made) removeIfEmpty(path);
+      if (made) await removeIfEmpty(path);
     },
     close: closeAll,
   };
 }
 
-/** Where an open directory is, without symlinks; undefined where the system does not tell. */
-function pathOf(fd: number): Buffer | undefined {
-  try {
-    return readlinkSync(`/proc/self/fd/${fd}`, 'buffer');
-  } catch {
-    return undefined;
-  }
-}
-
-function lookBelow(at: number, path: Uint8Array): FileStatus | undefined {
+async function lookBelow(at: number, path: Uint8Array): Promise<FileStatus | undefined> {
   let place: number;
   try {
-    place = openAt(at, path, Open.path | Open.directory | Open.noFollow);
+    place = await openAtLater(at, path, Open.path | Open.directory | Open.noFollow);
   } catch (error) {
     if (error instanceof PosixError && MISSING.has(error.errno)) return undefined;
     throw error;
   }
   try {
-    return statFd(place);
+    return await statFdLater(place);
   } finally {
-    close(place);
+    await closeLater(place);
   }
 }
 
@@ -175,13 +174,10 @@ function cannotWrite(path: Buffer, error: unknown): ClfsError {
   return new ClfsError('usage', `Cannot write to ${quotePath(path)}: ${messageOf(error)}.`, { cause: error });
 }
 
-function markOf(fd: number): TargetMark {
-  const { ino, birthtimeNs } = fstatSync(fd, { bigint: true });
+async function markOf(descriptor: number): Promise<TargetMark> {
+  const { inode, bornNs } = await statFdLater(descriptor);
   // Without a time of its making it is its number that tells.
-  return {
-    inode: ino,
-    place: birthtimeNs === 0n ? undefined : placeOf({ descriptor: fd, inode: ino, bornNs: birthtimeNs })?.root,
-  };
+  return { inode, place: bornNs === 0n ? undefined : placeOf({ descriptor, inode, bornNs })?.root };
 }
 
 function isSameMark(before: TargetMark, now: TargetMark): boolean {
@@ -191,29 +187,29 @@ function isSameMark(before: TargetMark, now: TargetMark): boolean {
 }
 
 /** @returns undefined when another directory has its path now. @throws PosixError */
-function openPlace(path: Uint8Array, place: number, isOurs: boolean): number | undefined {
-  const open = () => openAt(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
+async function openPlace(path: Uint8Array, place: number, isOurs: boolean): Promise<number | undefined> {
+  const open = () => openAtLater(CURRENT_DIRECTORY, path, Open.readOnly | Open.directory);
   let fd: number;
   try {
-    fd = open();
+    fd = await open();
   } catch (error) {
     if (!isOurs || !(error instanceof PosixError && error.errno === 'EACCES')) throw error;
-    setModeOfPlace(place, PRIVATE_DIRECTORY);
-    fd = open();
+    await setModeOfPlaceLater(place, PRIVATE_DIRECTORY);
+    fd = await open();
   }
-  const [was, is] = [fstatSync(place, { bigint: true }), fstatSync(fd, { bigint: true })];
-  if (was.ino === is.ino && was.dev === is.dev) return fd;
+  const [was, is] = [await statFdLater(place), await statFdLater(fd)];
+  if (was.inode === is.inode && was.device === is.device) return fd;
   close(fd);
   return undefined;
 }
 
-function isEmpty(fd: number): boolean {
-  return readEntries(fd, Buffer.alloc(4096)).length === 0;
+async function isEmpty(fd: number): Promise<boolean> {
+  return (await readEntriesLater(fd, Buffer.alloc(4096))).length === 0;
 }
 
-function makeMissing(path: Uint8Array): boolean {
+async function makeMissing(path: Uint8Array): Promise<boolean> {
   try {
-    makeDirectory(CURRENT_DIRECTORY, path, PRIVATE_DIRECTORY);
+    await makeDirectoryLater(CURRENT_DIRECTORY, path, PRIVATE_DIRECTORY);
     return true;
   } catch (error) {
     if (error instanceof PosixError && error.errno === 'EEXIST') return false;
@@ -221,10 +217,7 @@ function makeMissing(path: Uint8Array): boolean {
   }
 }
 
-function removeIfEmpty(path: Uint8Array): void {
-  try {
-    removeAt(CURRENT_DIRECTORY, path, true);
-  } catch {
-    // Somebody uses it.
-  }
+/** When it is not, somebody uses it. */
+async function removeIfEmpty(path: Uint8Array): Promise<void> {
+  await removeAtLater(CURRENT_DIRECTORY, path, true).catch(() => undefined);
 }

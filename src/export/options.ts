@@ -61,6 +61,11 @@ export interface ExportJobOptions {
   readonly lateArrivalMs?: number;
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
   readonly retryWindowMs?: number;
+  /**
+   * After how long a call of the target that is not answered is spoken of, in milliseconds; by `onMessage`, and in the
+   * log. Default 60,000.
+   */
+  readonly stallWarningMs?: number;
   /** How to be let in where the URL has no SAS. */
   readonly identity?: IdentityOptions;
   /** Stops the job, so that it can be resumed. */
@@ -105,6 +110,7 @@ export const EXPORT_CHECKS = {
   workers: option.fields,
   lateArrivalMs: option.amount,
   retryWindowMs: option.amount,
+  stallWarningMs: option.amount,
   identity: option.fields,
   signal: option.signal,
   onListed: option.call,

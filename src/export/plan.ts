@@ -37,6 +37,8 @@ export class ExportPlan implements Plan<ExportKinds> {
   readonly #sweeping = new Set<number>();
   /** Entries that wait; below 0 when it is to be counted anew. */
   #backlog = -1;
+  #isRootBegun = false;
+  #rootError: { readonly error: unknown } | undefined;
   #level: { readonly depth: number; parent: number; id: number } | undefined;
 
   /** @param maxErrors failures of the present session that are tolerated */
@@ -79,15 +81,30 @@ export class ExportPlan implements Plan<ExportKinds> {
     if (leftovers.list(1).length > 0) throw new Error('Left-overs remain to be removed, and nothing removes them.');
     this.#stage = 'directories';
     const depth = directories.deepestOpen();
-    if (depth === undefined || depth === ROOT_DEPTH) {
-      this.#context.beforeRoot?.();
-      this.#context.beforeRoot = undefined;
-    }
+    if ((depth === undefined || depth === ROOT_DEPTH) && !this.#isReadyForRoot()) return 'wait';
     if (depth === undefined) return 'end';
     if (this.#level?.depth === depth)
       throw new Error(`Directories of depth ${depth} remain without their attributes, and nothing gives them.`);
     this.#level = { depth, parent: -1, id: 0 };
     return 'next';
+  }
+
+  /** Whether what comes before the root has been done: it is begun once, and not waited for here. */
+  #isReadyForRoot(): boolean {
+    const { beforeRoot, wake } = this.#context;
+    if (this.#rootError) throw this.#rootError.error;
+    if (!beforeRoot) return true;
+    if (this.#isRootBegun) return false;
+    this.#isRootBegun = true;
+    beforeRoot()
+      .then(() => {
+        this.#context.beforeRoot = undefined;
+      })
+      .catch((error: unknown) => {
+        this.#rootError = { error };
+      })
+      .finally(wake);
+    return false;
   }
 
   #hasTooManyFailures(turn: Turn<ExportKinds>): boolean {

@@ -35,7 +35,7 @@ export function holdsExportState(statePath: string): boolean {
  * @param container the same container, where it needs a SAS: that is recorded nowhere
  * @throws ClfsError `state` when it is damaged, of a newer program, or no export's
  */
-export function resumedExport(statePath: string, container?: string): ResumedOptions {
+export async function resumedExport(statePath: string, container?: string): Promise<ResumedOptions> {
   const path = join(statePath, 'job.db');
   const record = withDatabase(path, (db) => readRecord(db, path));
   const directory = Buffer.from(record.targetHex, 'hex');
@@ -45,7 +45,7 @@ export function resumedExport(statePath: string, container?: string): ResumedOpt
     path: Buffer.from(record.pathHex, 'hex'),
     target,
     // A state beside the target goes when everything has been written.
-    ...(isDefault(statePath, target, record) ? {} : { statePath, newSession: false }),
+    ...((await isDefault(statePath, target, record)) ? {} : { statePath, newSession: false }),
     overwrite: record.overwrite,
     sparse: record.sparse,
     salvage: isSalvage(record),
@@ -74,10 +74,10 @@ function withDatabase<T>(path: string, use: (db: Database) => T): T {
   }
 }
 
-function isDefault(statePath: string, target: Buffer, { isTree, pathHex }: ExportRecord): boolean {
+async function isDefault(statePath: string, target: Buffer, { isTree, pathHex }: ExportRecord): Promise<boolean> {
   try {
     const name = Buffer.from(pathHex, 'hex');
-    const where = targetPath(target, isTree ? undefined : name.subarray(name.lastIndexOf(0x2f) + 1));
+    const where = await targetPath(target, isTree ? undefined : name.subarray(name.lastIndexOf(0x2f) + 1));
     return where.defaultState() === statePath;
   } catch {
     return false;

@@ -87,6 +87,7 @@ export class ExportSession {
       cancelled: stopped,
     });
     this.#engine = engine;
+    context.wake = () => engine.wake();
     try {
       this.#prepare();
       options.onStart?.(() => this.#progress(), this.#parts.directory.path);

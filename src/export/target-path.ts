@@ -1,7 +1,7 @@
-import { existsSync, realpathSync } from 'node:fs';
+import { access, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ClfsError } from '../error.js';
-import { CURRENT_DIRECTORY, close, Open, openAt } from '../posix/libc.js';
+import { realPathOf } from '../paths/real-path.js';
 import { escapePath, quotePath } from '../text/escape-path.js';
 import { decodeExactly, encodeExactly, isUtf8 } from '../text/exact-text.js';
 
@@ -31,13 +31,13 @@ export function fileNameOf(path: Buffer): Buffer {
  * @param fileName name of the file that is exported; undefined for a tree
  * @throws ClfsError `usage`
  */
-export function targetPath(target: string | Uint8Array, fileName: Buffer | undefined): TargetPath {
+export async function targetPath(target: string | Uint8Array, fileName: Buffer | undefined): Promise<TargetPath> {
   // All paths here are text of `decodeExactly`.
   const given = typeof target === 'string' ? target : decodeExactly(target);
-  const path = realPath(resolve(given));
+  const path = await realPathOf(resolve(given));
   if (fileName === undefined)
     return { directory: encodeExactly(path), name: undefined, defaultState: () => beside(path) };
-  if (isDirectory(given))
+  if (await isDirectory(given))
     return {
       directory: encodeExactly(path),
       name: fileName,
@@ -46,7 +46,7 @@ export function targetPath(target: string | Uint8Array, fileName: Buffer | undef
   if (given.endsWith('/'))
     throw new ClfsError('usage', `Cannot write into ${quoted(given)}: there is no such directory.`);
   // The last component may be a symlink, which is not followed.
-  const directory = realPath(dirname(resolve(given)));
+  const directory = await realPathOf(dirname(resolve(given)));
   const name = basename(resolve(given));
   return {
     directory: encodeExactly(directory),
@@ -56,9 +56,9 @@ export function targetPath(target: string | Uint8Array, fileName: Buffer | undef
 }
 
 /** Requires that there is a place for the directory that is written to. @throws ClfsError `usage` */
-export function requireParent(path: Buffer): void {
+export async function requireParent(path: Buffer): Promise<void> {
   const parent = path.subarray(0, Math.max(1, path.lastIndexOf(0x2f)));
-  if (!existsSync(parent))
+  if (!(await isThere(parent)))
     throw new ClfsError(
       'usage',
       `Cannot write to ${quotePath(path)}: ${quotePath(parent)} is not an existing directory.`,
@@ -80,24 +80,19 @@ function stateIn(directory: string, name: string): string {
   return join(directory, `.${isUtf8(name) ? name : escapePath(encodeExactly(name))}.clfsload-export`);
 }
 
-function isDirectory(path: string): boolean {
+async function isDirectory(path: string): Promise<boolean> {
   try {
-    close(openAt(CURRENT_DIRECTORY, encodeExactly(path), Open.path | Open.directory));
-    return true;
+    return (await stat(encodeExactly(path))).isDirectory();
   } catch {
     return false;
   }
 }
 
-/** The path without symlinks, as far as it is there. */
-function realPath(path: string): string {
-  try {
-    // The function that is not native takes no bytes.
-    return decodeExactly(realpathSync.native(encodeExactly(path), 'buffer'));
-  } catch {
-    const parent = dirname(path);
-    return parent === path ? path : join(realPath(parent), basename(path));
-  }
+async function isThere(path: Uint8Array): Promise<boolean> {
+  return access(Buffer.from(path)).then(
+    () => true,
+    () => false,
+  );
 }
 
 function quoted(path: string): string {

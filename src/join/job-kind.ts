@@ -54,7 +54,7 @@ export interface JobKind<Setup extends JobSetup, LaneSetup> {
    * @param lanes that are going to be opened
    * @throws ClfsError with the reason why this worker cannot take part
    */
-  open(setup: Setup, options: WorkerOptions, lanes: number): JobHere<LaneSetup>;
+  open(setup: Setup, options: WorkerOptions, lanes: number): Promise<JobHere<LaneSetup>>;
   /** Makes sure that this is the container of the job. @throws ClfsError with the reason why not */
   requireContainer(setup: Setup, container: Container): Promise<void>;
 }

@@ -41,7 +41,7 @@ export async function openMemberLanes<M extends Kinds<M>>(
   let here: JobHere<unknown> | undefined;
   let identity: Awaited<ReturnType<typeof openIdentity>> | undefined;
   try {
-    here = kind.open(setup, options, threads);
+    here = await kind.open(setup, options, threads);
     const parsed = containerOf(setup, options.container);
     identity = await openIdentity(parsed, { ...options.identity, onTrouble: options.report });
     const { authorization } = identity;

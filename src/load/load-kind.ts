@@ -3,7 +3,7 @@ import { ClfsError } from '../error.js';
 import { type RunSettings, sourcePath } from '../job/load-spec.js';
 import type { JobKind } from '../join/job-kind.js';
 import { openLz4 } from '../lz4/lz4.js';
-import { openPosixSource } from '../source/posix-source.js';
+import { openSource } from '../source/posix-source.js';
 import { requireSameTree, type TreeEvidence } from '../source/same-tree.js';
 import { SourceGauge } from '../source/source-gauge.js';
 import { systemClock } from '../time/clock.js';
@@ -33,7 +33,7 @@ export interface RemoteLoadSetup {
 export const LOAD_JOB: JobKind<RemoteLoadSetup, ThreadLaneSetup> = {
   kind: 'load',
   entry: THREAD_ENTRY,
-  open(setup, options, lanes) {
+  async open(setup, options, lanes) {
     const { constants, settings } = setup;
     const encoder = encoderOf(constants.spec, openLz4());
     if (encoder !== setup.encoder)
@@ -44,7 +44,7 @@ export const LOAD_JOB: JobKind<RemoteLoadSetup, ThreadLaneSetup> = {
     const spec = options.source
       ? { ...constants.spec, sourceHex: Buffer.from(options.source).toString('hex') }
       : constants.spec;
-    const source = openPosixSource(sourcePath(spec));
+    const source = await openSource(sourcePath(spec));
     requireSameTree(setup.source, source);
     const gauge = new SourceGauge(lanes);
     const boards = Array.from({ length: lanes }, () => new WaitBoard());

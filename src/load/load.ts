@@ -21,6 +21,7 @@ import type { OpenDriverLink } from '../remote/link.js';
 import type { RemotePool } from '../remote/remote-pool.js';
 import { SourceGauge } from '../source/source-gauge.js';
 import { type Clock, systemClock } from '../time/clock.js';
+import { JobWaits } from '../waits/job-waits.js';
 import type { StallReport } from '../waits/stall-report.js';
 import { WaitBoard } from '../waits/wait-board.js';
 import { createContext } from '../worker/context.js';
@@ -37,7 +38,6 @@ import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { startEstimate } from './estimate.js';
 import { JobContext } from './job-context.js';
-import { LoadWaits } from './load-waits.js';
 import { openLoadWorkers } from './load-workers.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type OpenJob, resumeJob } from './open-job.js';
@@ -61,7 +61,7 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   if (!options.statePath) throw new ClfsError('usage', 'please specify a state-path');
   const clock = options.internals?.clock ?? systemClock;
   const signal = options.signal ?? new AbortController().signal;
-  const waits = new LoadWaits(clock, signal, (text) => options.onEvent?.({ kind: 'message', text }));
+  const waits = new JobWaits(clock, signal, (text) => options.onEvent?.({ kind: 'message', text }));
   try {
     return await runLoad(options, options.statePath, clock, signal, waits);
   } finally {
@@ -74,7 +74,7 @@ async function runLoad(
   statePath: string,
   clock: Clock,
   signal: AbortSignal,
-  waits: LoadWaits,
+  waits: JobWaits,
 ): Promise<LoadSummary> {
   const { internals, newSession } = options;
   const lz4 = openLz4();

@@ -14,7 +14,7 @@ import { openSource } from '../source/posix-source.js';
 import { selectFrom } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
 import { type NamedPlace, namedPlace, requireApart, requireNotInside } from '../state/state-directory.js';
-import type { LoadWaits } from './load-waits.js';
+import type { JobWaits } from '../waits/job-waits.js';
 import type { LoadOptions } from './options.js';
 
 const MOST_THREADS = 16;
@@ -50,7 +50,7 @@ export interface ResourceNeeds {
   readonly settings: RunSettings;
   readonly options: LoadOptions;
   readonly signal: AbortSignal;
-  readonly waits: LoadWaits;
+  readonly waits: JobWaits;
   /** Takes trouble with the identity, and details where they are wanted, once the log is open. */
   readonly log: LaneLog;
 }
@@ -74,8 +74,8 @@ export async function requirePlaces({
     );
   // Whichever does not answer is named.
   const local = localDirectory(destination, options);
-  const source = await waits.source.during(sourcePath(spec), () => namedPlace('source', sourcePath(spec)));
-  const container = local && (await waits.container.during(local, () => namedPlace('destination', local)));
+  const source = await waits.of('source').during(sourcePath(spec), () => namedPlace('source', sourcePath(spec)));
+  const container = local && (await waits.of('container').during(local, () => namedPlace('destination', local)));
   const state = await namedPlace('state directory', options.statePath);
   requireApart(state, source);
   if (container) {
@@ -106,7 +106,7 @@ export async function openResources({
 }: ResourceNeeds): Promise<LoadResources> {
   const destination = parseContainer(options.destination ?? spec.container);
   const local = localDirectory(destination, options);
-  const tree = await waits.source.during(
+  const tree = await waits.of('source').during(
     sourcePath(spec),
     () => openSource(sourcePath(spec)),
     (late) => late.close(),

@@ -7,6 +7,12 @@ const TELL_MS = 500;
 const LAST_ANSWER_MS = 1000;
 const NO_NAME = new Uint8Array(0);
 
+type WaitedPath = Uint8Array | string | (() => Uint8Array);
+
+function bytesOf(path: WaitedPath): Uint8Array {
+  return typeof path === 'function' ? path() : Buffer.from(path as string);
+}
+
 /** What {@link Waits} works with. */
 export interface WaitsParts {
   /** Where it is told. */
@@ -20,11 +26,7 @@ export interface WaitsParts {
 /** Calls of one place that one thread waits for without being held up by them. */
 export class Waits {
   readonly #parts: WaitsParts;
-  readonly #underWay = new Set<{
-    readonly sinceMs: number;
-    readonly directory: Uint8Array;
-    readonly name: Uint8Array;
-  }>();
+  readonly #underWay = new Set<{ readonly sinceMs: number; readonly path: WaitedPath }>();
   #tells = false;
 
   constructor(parts: WaitsParts) {
@@ -34,13 +36,13 @@ export class Waits {
   /**
    * Does something that waits for a file system, and tells so.
    *
-   * @param path what is waited for, for people
+   * @param path what is waited for, for people; looked up when it takes long
    * @param late takes what the call brings that goes on after a stop
    * @throws what `call` throws; ClfsError `cancelled` when it is stopped: the call may go on then
    */
-  async during<T>(path: Uint8Array | string, call: () => Promise<T>, late?: (result: T) => void): Promise<T> {
+  async during<T>(path: WaitedPath, call: () => Promise<T>, late?: (result: T) => void): Promise<T> {
     const { now, signal } = this.#parts;
-    const mine = { sinceMs: now(), directory: Buffer.from(path as string), name: NO_NAME };
+    const mine = { sinceMs: now(), path };
     this.#underWay.add(mine);
     this.#tellLater();
     try {
@@ -56,7 +58,7 @@ export class Waits {
     setTimeout(() => {
       this.#tells = false;
       const [oldest] = this.#underWay;
-      this.#parts.slot.tell(oldest);
+      this.#parts.slot.tell(oldest && { sinceMs: oldest.sinceMs, directory: bytesOf(oldest.path), name: NO_NAME });
       if (oldest) this.#tellLater();
     }, TELL_MS).unref();
   }

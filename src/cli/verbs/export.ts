@@ -70,6 +70,7 @@ interface Flags extends ServiceFlags, LaneFlags {
   readonly excludePattern: string;
   readonly dryRun: boolean;
   readonly lateArrival?: number;
+  readonly stallWarning?: number;
   readonly salvage: boolean;
   readonly page?: string;
 }
@@ -119,6 +120,11 @@ export const exportVerb: Verb = {
       .option(
         '--late-arrival <duration>',
         'how long what a worker that has gone was about to write may still be written (default: 235s)',
+        parseDuration,
+      )
+      .option(
+        '--stall-warning <duration>',
+        'after how long a call of the target that is not answered is spoken of (default: 60s)',
         parseDuration,
       )
       .option('--include <string>', 'wildcards for names of files, of which only those are written: "*.csv;README"', '')
@@ -176,6 +182,7 @@ function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io
       workers: workersOf(flags),
       lateArrivalMs: flags.lateArrival,
       retryWindowMs: flags.retryWindow,
+      stallWarningMs: flags.stallWarning,
       identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: io.complain },
     },
     { json: wantsJson(command), given: command.args[0], page: flags.page },
@@ -348,6 +355,7 @@ const NOT_WITH_TAR = [
   'workers',
   'workerLease',
   'lateArrival',
+  'stallWarning',
   'include',
   'excludePath',
   'excludePattern',

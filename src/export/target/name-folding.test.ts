@@ -4,18 +4,18 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { EXACT_NAMES, foldedName, probeNames } from './name-folding.js';
 
-it('finds that a usual file system tells all names apart, and leaves nothing there', () => {
+it('finds that a usual file system tells all names apart, and leaves nothing there', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'clfs-folding-'));
   const fd = openSync(directory, 'r');
-  expect(probeNames(fd)).toEqual(EXACT_NAMES);
+  expect(await probeNames(fd)).toEqual(EXACT_NAMES);
   expect(readdirSync(directory)).toEqual([]);
   closeSync(fd);
   rmSync(directory, { recursive: true });
 });
 
-it('takes a directory in which nothing can be made for a usual one', () => {
+it('takes a directory in which nothing can be made for a usual one', async () => {
   const fd = openSync('/proc/self', 'r');
-  expect(probeNames(fd)).toEqual(EXACT_NAMES);
+  expect(await probeNames(fd)).toEqual(EXACT_NAMES);
   closeSync(fd);
 });
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { close, lookAt, Open, openAt, PosixError, removeAt } from '../../posix/libc.js';
+import { Open, PosixError } from '../../posix/libc.js';
+import { closeLater, lookAtLater, openAtLater, removeAtLater } from '../../posix/libc-later.js';
 import { decodeExactly, encodeExactly } from '../../text/exact-text.js';
 
 /** What a file system does not tell apart in names; plain data. */
@@ -19,16 +20,18 @@ const PRIVATE_FILE = 0o600;
  * Finds out by a file, which is removed again, which names a directory takes for one. Where no file can be made, it is
  * taken to tell all of them apart.
  */
-export function probeNames(directory: number): NameFolding {
+export async function probeNames(directory: number): Promise<NameFolding> {
   const prefix = `.clfsload-${randomUUID()}-`;
   const name = Buffer.from(`${prefix}A\u00e9`);
+  const flags = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
   try {
-    close(openAt(directory, name, Open.writeOnly | Open.create | Open.exclusive | Open.noFollow, PRIVATE_FILE));
+    await closeLater(await openAtLater(directory, name, flags, PRIVATE_FILE));
     try {
-      const isTaken = (variant: string) => lookAt(directory, Buffer.from(`${prefix}${variant}`)) !== undefined;
-      return { letterCase: isTaken('a\u00e9'), unicodeForm: isTaken('Ae\u0301') };
+      const isTaken = async (variant: string) =>
+        (await lookAtLater(directory, Buffer.from(`${prefix}${variant}`))) !== undefined;
+      return { letterCase: await isTaken('a\u00e9'), unicodeForm: await isTaken('Ae\u0301') };
     } finally {
-      removeAt(directory, name);
+      await removeAtLater(directory, name);
     }
   } catch (error) {
     if (error instanceof PosixError) return EXACT_NAMES;

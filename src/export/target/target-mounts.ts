@@ -15,11 +15,13 @@ export interface TargetMount {
 type LookedAt = Pick<OpenTarget, 'mounted' | 'look'>;
 
 /** What is mounted below a target. */
-export function mountsOf({ mounted, look }: LookedAt): readonly TargetMount[] {
-  return mounted.map((path) => {
-    const { inode, bornNs } = look(path) ?? { inode: 0n, bornNs: 0n };
-    return { path, inode, bornNs };
-  });
+export function mountsOf({ mounted, look }: LookedAt): Promise<readonly TargetMount[]> {
+  return Promise.all(
+    mounted.map(async (path) => {
+      const { inode, bornNs } = (await look(path)) ?? { inode: 0n, bornNs: 0n };
+      return { path, inode, bornNs };
+    }),
+  );
 }
 
 /**
@@ -28,10 +30,10 @@ export function mountsOf({ mounted, look }: LookedAt): readonly TargetMount[] {
  *
  * @throws ClfsError `target`
  */
-export function requireSameMounts({ mounted, look }: LookedAt, mounts: readonly TargetMount[]): void {
+export async function requireSameMounts({ mounted, look }: LookedAt, mounts: readonly TargetMount[]): Promise<void> {
   for (const { path, inode, bornNs } of mounts) {
     if (inode === 0n) continue;
-    const here = look(path);
+    const here = await look(path);
     if (here?.inode !== inode || (bornNs !== 0n && here.bornNs !== 0n && here.bornNs !== bornNs))
       throw new ClfsError(
         'target',

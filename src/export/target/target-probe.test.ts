@@ -17,47 +17,47 @@ function targetOf(name: string) {
 }
 
 describe('the probe of a target', () => {
-  it('is found by who sees the same target, and goes without leaving anything', () => {
+  it('is found by who sees the same target, and goes without leaving anything', async () => {
     const { path, root, close } = targetOf('same');
-    const probe = makeProbe(root, NAME);
-    expect(() => requireProbe(root, structuredClone(probe))).not.toThrow();
+    const probe = await makeProbe(root, NAME);
+    await requireProbe(root, structuredClone(probe));
     utimesSync(path, 5, 5);
-    requireProbe(root, probe);
+    await requireProbe(root, probe);
     // What is tried in it leaves the times of the target alone.
     expect(statSync(path).mtimeMs).toBe(5000);
-    removeProbe(root, NAME);
-    removeProbe(root, NAME);
+    await removeProbe(root, NAME);
+    await removeProbe(root, NAME);
     expect(readdirSync(path)).toEqual([]);
-    expect(() => requireProbe(root, probe)).toThrow("the driver's probe is not there");
+    await expect(requireProbe(root, probe)).rejects.toThrow("the driver's probe is not there");
     close();
   });
 
-  it('is not that of another target, or of another session', () => {
+  it('is not that of another target, or of another session', async () => {
     const [one, other] = [targetOf('one'), targetOf('other')];
-    const probe = makeProbe(one.root, NAME);
-    expect(() => requireProbe(other.root, probe)).toThrow("the driver's probe is not there");
-    makeProbe(other.root, NAME);
-    expect(() => requireProbe(other.root, probe)).toThrow('it has another probe');
-    makeProbe(one.root, NAME);
-    expect(() => requireProbe(one.root, probe)).toThrow('it has another probe');
+    const probe = await makeProbe(one.root, NAME);
+    await expect(requireProbe(other.root, probe)).rejects.toThrow("the driver's probe is not there");
+    await makeProbe(other.root, NAME);
+    await expect(requireProbe(other.root, probe)).rejects.toThrow('it has another probe');
+    await makeProbe(one.root, NAME);
+    await expect(requireProbe(one.root, probe)).rejects.toThrow('it has another probe');
     one.close();
     other.close();
   });
 
-  it('tells that what is made there belongs to somebody else, or cannot be given away', () => {
+  it('tells that what is made there belongs to somebody else, or cannot be given away', async () => {
     const { root, close } = targetOf('squashed');
-    const probe = makeProbe(root, NAME);
+    const probe = await makeProbe(root, NAME);
     const owner = { uid: probe.owner.uid + 1, gid: probe.owner.gid };
-    expect(() => requireProbe(root, { ...probe, owner })).toThrow('belongs to');
-    expect(() => requireProbe(root, { ...probe, mayGive: false })).not.toThrow();
+    await expect(requireProbe(root, { ...probe, owner })).rejects.toThrow('belongs to');
+    await requireProbe(root, { ...probe, mayGive: false });
     close();
   });
 
-  it('is removed with what is in it', () => {
+  it('is removed with what is in it', async () => {
     const { path, root, close } = targetOf('full');
-    makeProbe(root, NAME);
+    await makeProbe(root, NAME);
     for (let at = 0; at < 300; at++) writeFileSync(join(path, NAME.toString(), `worker-${at}`), '');
-    removeProbe(root, NAME);
+    await removeProbe(root, NAME);
     expect(readdirSync(path)).toEqual([]);
     close();
   });

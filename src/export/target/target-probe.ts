@@ -1,20 +1,18 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { ClfsError, messageOf } from '../../error.js';
+import { type FileStatus, Open, PosixError } from '../../posix/libc.js';
 import {
-  close,
-  closeWritten,
-  type FileStatus,
-  makeDirectory,
-  Open,
-  openAt,
-  PosixError,
-  readAt,
-  readEntries,
-  removeAt,
-  statFd,
-  writeAt,
-} from '../../posix/libc.js';
-import { setOwnerFd } from '../../posix/libc-change.js';
+  closeLater,
+  closeWrittenLater,
+  makeDirectoryLater,
+  openAtLater,
+  readAtLater,
+  readEntriesLater,
+  removeAtLater,
+  setOwnerFdLater,
+  statFdLater,
+  writeLater,
+} from '../../posix/libc-later.js';
 
 /*
  * A directory in the target by which machines find out that they write to the same one, with the same rights. It is a
@@ -50,25 +48,25 @@ const OTHER_OWNER = 1;
 const MOST_TRIES = 100;
 
 /** Makes the probe; one that a session before has left is replaced. @throws PosixError */
-export function makeProbe(root: number, name: Buffer): TargetProbe {
-  removeProbe(root, name);
-  makeDirectory(root, name, PRIVATE_DIRECTORY);
-  const at = openAt(root, name, DIRECTORY_FLAGS);
+export async function makeProbe(root: number, name: Buffer): Promise<TargetProbe> {
+  await removeProbe(root, name);
+  await makeDirectoryLater(root, name, PRIVATE_DIRECTORY);
+  const at = await openAtLater(root, name, DIRECTORY_FLAGS);
   try {
     const token = randomBytes(TOKEN_BYTES);
-    const made = makeFile(at, TOKEN, token);
+    const made = await makeFile(at, TOKEN, token);
     return { name, token, ...made };
   } finally {
-    close(at);
+    await closeLater(at);
   }
 }
 
 /** Removes the probe, whatever other machines are about to do in it; does nothing when there is none. @throws PosixError */
-export function removeProbe(root: number, name: Buffer): void {
+export async function removeProbe(root: number, name: Buffer): Promise<void> {
   for (let tries = 1; ; tries++) {
     try {
-      empty(root, name);
-      removeAt(root, name, true);
+      await empty(root, name);
+      await removeAtLater(root, name, true);
       return;
     } catch (error) {
       if (isErrno(error, 'ENOENT')) return;
@@ -82,10 +80,10 @@ export function removeProbe(root: number, name: Buffer): void {
  *
  * @throws ClfsError `target`
  */
-export function requireProbe(root: number, { name, token, owner, mayGive }: TargetProbe): void {
+export async function requireProbe(root: number, { name, token, owner, mayGive }: TargetProbe): Promise<void> {
   let at: number;
   try {
-    at = openAt(root, name, DIRECTORY_FLAGS);
+    at = await openAtLater(root, name, DIRECTORY_FLAGS);
   } catch (error) {
     throw refusal(
       `its target is another directory, or the export is about to end: the driver's probe is not there`,
@@ -93,10 +91,10 @@ export function requireProbe(root: number, { name, token, owner, mayGive }: Targ
     );
   }
   try {
-    if (!readToken(at).equals(token)) throw refusal('its target is another directory: it has another probe');
+    if (!(await readToken(at)).equals(token)) throw refusal('its target is another directory: it has another probe');
     const own = Buffer.from(`worker-${randomUUID()}`);
-    const made = makeFile(at, own, Buffer.alloc(0));
-    removeAt(at, own);
+    const made = await makeFile(at, own, Buffer.alloc(0));
+    await removeAtLater(at, own);
     if (made.owner.uid !== owner.uid || made.owner.gid !== owner.gid)
       throw refusal(
         `what it makes in the target belongs to ${made.owner.uid}:${made.owner.gid}, what the driver makes to ${owner.uid}:${owner.gid}; run it as the same user, without root squash`,
@@ -106,56 +104,56 @@ export function requireProbe(root: number, { name, token, owner, mayGive }: Targ
     if (error instanceof PosixError) throw refusal(`it may not write to the target: ${messageOf(error)}`, error);
     throw error;
   } finally {
-    close(at);
+    await closeLater(at);
   }
 }
 
-function makeFile(at: number, name: Buffer, bytes: Uint8Array): Pick<TargetProbe, 'owner' | 'mayGive'> {
-  const fd = openAt(at, name, CREATE_FLAGS, PRIVATE_FILE);
+async function makeFile(at: number, name: Buffer, bytes: Uint8Array): Promise<Pick<TargetProbe, 'owner' | 'mayGive'>> {
+  const fd = await openAtLater(at, name, CREATE_FLAGS, PRIVATE_FILE);
   let status: FileStatus;
   let mayGive = true;
   try {
-    if (bytes.length > 0) writeAt(fd, bytes, 0);
-    status = statFd(fd);
-    setOwnerFd(fd, OTHER_OWNER, OTHER_OWNER);
-    setOwnerFd(fd, status.uid, status.gid);
+    if (bytes.length > 0) await writeLater(fd, bytes, 0);
+    status = await statFdLater(fd);
+    await setOwnerFdLater(fd, OTHER_OWNER, OTHER_OWNER);
+    await setOwnerFdLater(fd, status.uid, status.gid);
   } catch (error) {
     if (!isErrno(error, 'EPERM')) throw error;
-    status = statFd(fd);
+    status = await statFdLater(fd);
     mayGive = false;
   } finally {
-    closeWritten(fd);
+    await closeWrittenLater(fd);
   }
   return { owner: { uid: status.uid, gid: status.gid }, mayGive };
 }
 
-function readToken(at: number): Buffer {
-  const fd = openAt(at, TOKEN, Open.readOnly | Open.noFollow);
+async function readToken(at: number): Promise<Buffer> {
+  const fd = await openAtLater(at, TOKEN, Open.readOnly | Open.noFollow);
   try {
     const bytes = Buffer.alloc(TOKEN_BYTES);
-    return bytes.subarray(0, readAt(fd, bytes, 0));
+    return bytes.subarray(0, await readAtLater(fd, bytes, 0));
   } finally {
-    close(fd);
+    await closeLater(fd);
   }
 }
 
-function empty(root: number, name: Buffer): void {
-  const at = openAt(root, name, DIRECTORY_FLAGS);
+async function empty(root: number, name: Buffer): Promise<void> {
+  const at = await openAtLater(root, name, DIRECTORY_FLAGS);
   try {
     const buffer = Buffer.alloc(4096);
     const names: Uint8Array[] = [];
-    for (let found = readEntries(at, buffer); found.length > 0; found = readEntries(at, buffer))
+    for (let found = await readEntriesLater(at, buffer); found.length > 0; found = await readEntriesLater(at, buffer))
       names.push(...found.map((entry) => Buffer.from(entry.name)));
     for (const each of names) {
       try {
-        removeAt(at, each);
+        await removeAtLater(at, each);
       } catch (error) {
         // Whoever has made it was quicker.
         if (!isErrno(error, 'ENOENT')) throw error;
       }
     }
   } finally {
-    close(at);
+    await closeLater(at);
   }
 }
 

@@ -133,12 +133,12 @@ it('a sync holds what was written to file systems that are mounted below the roo
   tree.close();
 });
 
-it('the target is opened for each lane by a description of its own', () => {
-  const target = openTarget(Buffer.from(base), false);
+it('the target is opened for each lane by a description of its own', async () => {
+  const target = await openTarget(Buffer.from(base), false);
   try {
     // A lock belongs to a description: one that is shared would have it already.
-    expect(tryLock(target.openAgain())).toBe(true);
-    expect(tryLock(target.openAgain())).toBe(false);
+    expect(tryLock(await target.openAgain())).toBe(true);
+    expect(tryLock(await target.openAgain())).toBe(false);
   } finally {
     target.close();
   }

@@ -1,6 +1,10 @@
 import { ClfsError } from '../../error.js';
+import { joinPath } from '../../paths/join-path.js';
 import { CALLS_AT_ONCE } from '../../posix/koffi.js';
-import { Open } from '../../posix/libc.js';
+import { Open, pathOfOpen } from '../../posix/libc.js';
+import { systemClock } from '../../time/clock.js';
+import type { WaitSlot } from '../../waits/wait-board.js';
+import { Waits } from '../../waits/waits.js';
 import { type AnyCalls, CHANGES, type LaterCalls, type TargetCalls } from './target-calls.js';
 
 /*
@@ -42,6 +46,8 @@ export interface WaysParts {
   readonly mayBlock?: boolean;
   /** Whether something may be changed, asked right before each time; undefined: always. */
   mayChange?(): boolean;
+  /** Where it is told what is waited for; undefined: nobody looks. */
+  readonly waits?: WaitSlot;
   /** Told before and behind each call that changes something. */
   changing(): void;
   /** Told, in a sentence, of the way: when it is not the usual one from the start, and when it was changed. */
@@ -61,6 +67,7 @@ export class TargetWays {
   readonly #parts: WaysParts;
   readonly #flight = new Places(FEWEST_IN_FLIGHT);
   readonly #directories = new Map<number, Places>();
+  readonly #waits: Waits | undefined;
   #isSlow: boolean;
   #quickestMs = Number.POSITIVE_INFINITY;
   #looked = 0;
@@ -68,6 +75,8 @@ export class TargetWays {
 
   constructor(parts: WaysParts) {
     this.#parts = parts;
+    const { waits: slot } = parts;
+    this.#waits = slot && new Waits({ slot, now: () => systemClock.monotonic() });
     this.#isSlow = parts.later !== undefined && (parts.isSlow === true || parts.mayBlock === false);
     const calls: Record<string, unknown> = {};
     for (const key of Object.keys(parts.now) as Key[]) calls[key] = this.#either(key);
@@ -88,7 +97,7 @@ export class TargetWays {
 
   #either(key: Key): Call {
     const { now } = this.#parts;
-    const call = now[key] as Call;
+    const call = this.#waiting(key, now[key] as Call);
     const isChange = (CHANGES as readonly Key[]).includes(key);
     const directoryAt = NAMING[key];
     if (key === 'openAt')
@@ -106,6 +115,20 @@ export class TargetWays {
         return this.#later(key, how, isChange, directoryAt === undefined ? undefined : (how[directoryAt] as number));
       if (isChange) this.#change();
       return directoryAt === undefined ? call(...how) : this.#timed(call, how);
+    };
+  }
+
+  /** A call that holds up the thread, told where somebody looks. */
+  #waiting(key: Key, call: Call): Call {
+    const { waits } = this.#parts;
+    if (!waits) return call;
+    return (...how) => {
+      waits.blocks(NO_NAME, nameOfCall(key, how));
+      try {
+        return call(...how);
+      } finally {
+        waits.unblocks();
+      }
     };
   }
 
@@ -135,7 +158,8 @@ export class TargetWays {
       if (this.#abandoned) throw new ClfsError('cancelled', 'The export was stopped.');
       // What is to be made durable is noted before, and behind: a sync that ends in between holds nothing of it.
       if (isChange) this.#change();
-      return await (later[key] as Call)(...how);
+      const made = () => (later[key] as Call)(...how) as Promise<unknown>;
+      return await (this.#waits ? this.#waits.during(() => pathOfCall(key, how), made) : made());
     } finally {
       if (isChange) changing();
       if (directory !== undefined) this.#took(performance.now() - begun);
@@ -172,6 +196,34 @@ export class TargetWays {
     const took = `The quickest of the latest calls of the target took ${quickestMs.toFixed(2)} ms`;
     onWay?.(this.#isSlow ? `${took}: up to ${this.#flight.limit} are in flight.` : `${took}: one is made at a time.`);
   }
+}
+
+const NO_NAME = new Uint8Array(0);
+
+/** Where calls have the name that they are for, behind the directory that it is in; others are for what is open. */
+const NAME_AT: { readonly [K in keyof TargetCalls]?: number } = {
+  openAt: 1,
+  statAt: 1,
+  lookAt: 1,
+  makeDirectory: 1,
+  makeSymlink: 2,
+  makeLink: 3,
+  makeNode: 1,
+  removeAt: 1,
+  renameAt: 1,
+  renameNew: 1,
+  setTimes: 1,
+};
+
+function nameOfCall(key: Key, how: readonly unknown[]): Uint8Array {
+  const at = NAME_AT[key];
+  return at === undefined ? NO_NAME : (how[at] as Uint8Array);
+}
+
+/** What a call is for, as the kernel knows it. */
+function pathOfCall(key: Key, how: readonly unknown[]): Uint8Array {
+  const directory = how[(NAME_AT[key] ?? 1) - 1] as number;
+  return joinPath(pathOfOpen(directory) ?? NO_NAME, nameOfCall(key, how));
 }
 
 /** So many at once; whoever comes first is first. */

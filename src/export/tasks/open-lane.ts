@@ -6,8 +6,8 @@ import { createLane, type Lane, type LaneLog } from '../../engine/lane.js';
 import { openLz4 } from '../../lz4/lz4.js';
 import { type LaneReading, openLaneReader } from '../../namespace/lane-reader.js';
 import type { ReaderOverlay } from '../../namespace/reader.js';
-import { isRemoteFileSystem } from '../../posix/file-system-type.js';
 import { type Clock, systemClock } from '../../time/clock.js';
+import { WaitBoard } from '../../waits/wait-board.js';
 import { SYSTEM_CALLS, SYSTEM_CALLS_LATER } from '../target/target-calls.js';
 import type { WaysParts } from '../target/target-ways.js';
 import { createExportContext } from './context.js';
@@ -21,10 +21,14 @@ export interface ExportLaneSetup extends LaneReading {
   readonly root: number;
   /** Paths below it at which other file systems are mounted. */
   readonly mounted: readonly Uint8Array[];
+  /** Whether the target is another machine's or process', so that it may not answer for long. */
+  readonly isRemote: boolean;
   /** Lanes of the process, which share its descriptors. */
   readonly lanes: number;
   /** Whether the thread may be held up by a target that does not answer. */
   readonly mayBlock: boolean;
+  /** Memory of the `WaitBoard` of this lane; undefined: nobody looks. */
+  readonly waits?: SharedArrayBuffer;
   /** Memory of a `Traffic` that counts its requests, and its place in it; default: the only one. */
   readonly traffic: SharedArrayBuffer;
   readonly slot?: number;
@@ -60,7 +64,7 @@ export async function openExportLane(
   authorization: Authorization,
   parts: LaneParts = {},
 ): Promise<Lane<ExportKinds>> {
-  const { constants, objects, root, mounted, lanes, mayBlock, traffic, slot = 0, remote } = setup;
+  const { constants, objects, root, mounted, isRemote, lanes, mayBlock, traffic, slot = 0, remote } = setup;
   const mayChange = remote && holdLease(remote);
   const { container, overlay, log } = parts;
   const reading = {
@@ -72,7 +76,6 @@ export async function openExportLane(
     traffic: new Traffic(traffic, slot),
   };
   const { reader, close } = await openLaneReader(setup, authorization, reading);
-  const isRemote = isRemoteFileSystem(root);
   const context = createExportContext({
     constants,
     reader,
@@ -83,6 +86,8 @@ export async function openExportLane(
       isSlow: isRemote,
       mayBlock: mayBlock || !isRemote,
       mayChange,
+      // What the kernel alone has answers.
+      waits: isRemote ? new WaitBoard(setup.waits).slot('target') : undefined,
       onWay: (text) => log?.(text, true),
     },
     root,
