@@ -1,4 +1,5 @@
 import { close, existsSync, open, read, write } from 'node:fs';
+import { keepsDescriptors } from '../own-thread.js';
 import { koffi } from './koffi.js';
 import {
   cString,
@@ -32,6 +33,7 @@ const statx = c.func('int statx(int, const void *, int, uint32_t, void *)');
 const readlinkat = c.func('int64_t readlinkat(int, const void *, void *, size_t)');
 const getdents = c.func('int64_t syscall(int64_t, int, void *, size_t)');
 const ftruncate = c.func('int ftruncate64(int, int64_t)');
+const closeFd = c.func('int close(int)');
 const syncfs = c.func('int syncfs(int)');
 const mknodat = c.func('int mknodat(int, const void *, uint32_t, uint64_t)');
 const mkdirat = c.func('int mkdirat(int, const void *, uint32_t)');
@@ -56,7 +58,8 @@ const AT_EMPTY_PATH = 0x1000;
 const STATX_WANTED = 0xfff;
 /** Where each descriptor of the process has a path. */
 const DESCRIPTORS = '/proc/self/fd';
-const hasDescriptors = existsSync(DESCRIPTORS);
+/** Whether Node may open files here: where it counts them, it must not miss that the C library closes one. */
+const opensByNode = keepsDescriptors && existsSync(DESCRIPTORS);
 /** Bytes of a path for which there is room behind that of a descriptor. */
 const LONGEST_BELOW = 4000;
 const EMPTY_PATH = Buffer.from([0]);
@@ -193,7 +196,8 @@ export async function closeLater(fd: number): Promise<void> {
 }
 
 export async function closeWrittenLater(fd: number): Promise<void> {
-  await runInNode<void>('close', (done) => close(fd, done));
+  if (keepsDescriptors) await runInNode<void>('close', (done) => close(fd, done));
+  else await run('close', closeFd, fd);
 }
 
 export async function syncFileSystemLater(fd: number): Promise<void> {
@@ -202,10 +206,9 @@ export async function syncFileSystemLater(fd: number): Promise<void> {
 
 /** @returns a path by which Node can open what is below an open directory; undefined where there is none */
 function placeOf(at: number, path: Uint8Array): Buffer | undefined {
+  if (!opensByNode) return undefined;
   if (at < 0) return Buffer.from(path);
-  return hasDescriptors && path.length < LONGEST_BELOW
-    ? Buffer.concat([Buffer.from(`${DESCRIPTORS}/${at}/`), path])
-    : undefined;
+  return path.length < LONGEST_BELOW ? Buffer.concat([Buffer.from(`${DESCRIPTORS}/${at}/`), path]) : undefined;
 }
 
 /** Makes a call that Node has itself. */
