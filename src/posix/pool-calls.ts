@@ -41,6 +41,11 @@ export function callInPool(
   });
 }
 
+/** How many calls are under way, or wait for their turn. */
+export function callsInPool(): number {
+  return running + waiting.length;
+}
+
 function next(): void {
   running--;
   waiting.shift()?.();

@@ -85,7 +85,7 @@ export class ExportWorker implements CrewWorker {
       stop: () => driver().controller.abort(),
     });
     const options = { join: '', threads: 1, signal: this.#controller.signal, report: () => undefined };
-    const here = EXPORT_JOB.open(setup, options, 1);
+    const here = await EXPORT_JOB.open(setup, options, 1);
     // What is under way goes on by its descriptors when nobody waits for it any more.
     atEnd(() => here.close());
     atEnd(() => machine.end());

@@ -1,3 +1,5 @@
+import { callsInPool } from '../../src/posix/pool-calls.js';
+
 /** Turns of the event loop in which nothing happens before time is taken to be what is waited for. */
 const QUIET_TURNS = 3;
 
@@ -99,5 +101,5 @@ export class VirtualTime {
 
 /** Whether something real is under way, such as the copying of a file: no virtual time goes by meanwhile. */
 function waitsForDisk(): boolean {
-  return process.getActiveResourcesInfo().some((kind) => kind.startsWith('FSReq'));
+  return callsInPool() > 0 || process.getActiveResourcesInfo().some((kind) => kind.startsWith('FSReq'));
 }
