@@ -111,6 +111,18 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     expect(driver.output()).toMatch(/the server of the workers does not answer.*has gone/s);
   });
 
+  it('that takes short messages only is refused before anything begins: an answer that it does not take ended a driver', async () => {
+    const short = await startNats('max_payload: 65536');
+    const own = job();
+    const { code, stdout } = await start(
+      ...['load', source, own.container, `--state-path=${own.state}`, `--workers=${short.url}`],
+    ).done;
+    expect(code).not.toBe(0);
+    expect(stdout).toMatch(/its messages have 65536 bytes at most.* a max_payload of 131072 or more/);
+    expect(existsSync(own.state)).toBe(false);
+    await short.close();
+  });
+
   it('that does not know a worker ends it, with its reason', async () => {
     const locked = await startNats('authorization { users: [ { user: me, password: right } ] }');
     const args = ['worker', `--join=${locked.url}`, '--threads=1'];

@@ -24,6 +24,8 @@ const PUBLISH_MS = 3000;
 /** A ticket is a number. */
 const TICKET_BYTES = 1024;
 const MOST_UNDER_WAY = 256;
+/** Tasks and results go in pieces; answers to what lanes ask for, and the set-up of a job, do not. */
+const LEAST_BYTES = 131_072;
 
 /**
  * Opens a driver's end on NATS JetStream: a stream in the server's memory that nobody else uses, for the tickets.
@@ -54,13 +56,15 @@ async function withJetStream<T>(
 ): Promise<T> {
   const connection = await connectNats(options, name);
   try {
+    const longestBytes = connection.info?.max_payload ?? LEAST_BYTES;
+    if (longestBytes < LEAST_BYTES) throw new Error(`its messages have ${longestBytes} bytes at most`);
     return await use(connection, await jetstreamManager(connection));
   } catch (cause) {
     await connection.close().catch(() => undefined);
     if (cause instanceof ClfsError) throw cause;
     throw new ClfsError(
       'workers',
-      `The server of the workers at ${options.servers} does not do what is needed: ${messageOf(cause)}. Start it with JetStream (nats-server -js), and let the driver use it (docs/several-machines.md).`,
+      `The server of the workers at ${options.servers} does not do what is needed: ${messageOf(cause)}. Start it with JetStream (nats-server -js) and a max_payload of ${LEAST_BYTES} or more, and let the driver use it (docs/several-machines.md).`,
       { cause },
     );
   }
@@ -104,10 +108,10 @@ class NatsDriver implements DriverLink {
     await this.#makeStream();
     this.#subscribe(APPLY_SUBJECT, (message) => {
       const answer = this.#listener?.candidate(message.data);
-      if (answer) message.respond(answer);
+      if (answer) this.#respond(message, answer);
     });
     this.#subscribe(askSubject(this.#epoch), (message) => {
-      this.#listener?.question(message.data, (bytes) => void message.respond(bytes));
+      this.#listener?.question(message.data, (bytes) => this.#respond(message, bytes));
     });
     void this.#watch();
     void this.#watchStream();
@@ -133,6 +137,15 @@ class NatsDriver implements DriverLink {
     if (!this.#connection.isClosed() && this.#stream !== '')
       await Promise.race([this.#manager.streams.delete(this.#stream).catch(() => false), delay(2000)]);
     await this.#connection.close().catch(() => undefined);
+  }
+
+  /** What cannot be sent must not end the driver: who asked asks again. */
+  #respond(message: Msg, bytes: Uint8Array): void {
+    try {
+      message.respond(bytes);
+    } catch (error) {
+      this.#listener?.refused(messageOf(error));
+    }
   }
 
   #subscribe(subject: string, heard: (message: Msg) => void): void {
