@@ -16,6 +16,8 @@ import { createDirectFinder } from '../namespace/object-finder.js';
 import { ContainerReader } from '../namespace/reader.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { evidenceOf } from '../source/same-tree.js';
+import { systemClock } from '../time/clock.js';
+import { WaitBoard } from '../waits/wait-board.js';
 import { AUDIT_JOB, type RemoteAuditSetup } from './audit-kind.js';
 import { openAuditLane } from './tasks/open-lane.js';
 
@@ -80,6 +82,25 @@ it('a worker that sees the source of a comparison has lanes that read it by the 
   here.close();
 });
 
+it('a worker says what of the source does not answer it, and ends what it does when that is long', async () => {
+  const here = await AUDIT_JOB.open(setup, OPTIONS, 2);
+  const waits = new WaitBoard(here.laneOf(lane()).waits).slot('source');
+  expect([here.stalled?.(), here.stuck?.()]).toEqual([undefined, undefined]);
+  here.close();
+  for (const [waitedMs, isStuck] of [
+    [61_000, false],
+    [121_000, true],
+  ] as const) {
+    const again = await AUDIT_JOB.open(setup, OPTIONS, 2);
+    const slot = new WaitBoard(again.laneOf(lane()).waits).slot('source');
+    slot.tell({ sinceMs: systemClock.monotonic() - waitedMs, directory: Buffer.from('d'), name: Buffer.from('f') });
+    expect(again.stalled?.()).toMatch(/^the source has not answered for \d+ s: d\/f$/);
+    expect(again.stuck?.() !== undefined).toBe(isStuck);
+    again.close();
+  }
+  expect(waits.oldestSinceMs).toBe(0);
+});
+
 it('a worker that is told of a place of its own looks there, and is refused where it sees another tree', async () => {
   await expect(AUDIT_JOB.open(setup, { source: Buffer.from(other) } as never, 1)).rejects.toThrow(/source/);
   const same = await AUDIT_JOB.open(setup, { source: setup.source?.path } as never, 1);
@@ -87,7 +108,7 @@ it('a worker that is told of a place of its own looks there, and is refused wher
 });
 
 it('a worker needs no source where nothing is compared with one', async () => {
-  const here = await AUDIT_JOB.open({ ...setup, source: undefined }, OPTIONS, 1);
+  const here = await AUDIT_JOB.open({ ...setup, source: undefined }, OPTIONS, 2);
   const told = here.laneOf(lane());
   expect([told.source, told.remote?.rootDevice]).toEqual([undefined, undefined]);
   here.close();

@@ -1,11 +1,15 @@
 import type { ContainerPlace } from '../container/open-container.js';
 import type { JobKind } from '../join/job-kind.js';
+import { STUCK_MS, StuckLanes } from '../join/stuck-lanes.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { type ContainerIdentity, requireIdentity } from '../namespace/identify-container.js';
 import { createDirectFinder } from '../namespace/object-finder.js';
 import { ContainerReader } from '../namespace/reader.js';
 import { openSource } from '../source/posix-source.js';
 import { requireSameTree, type TreeEvidence } from '../source/same-tree.js';
+import { systemClock } from '../time/clock.js';
+import { DEFAULT_STALL_MS } from '../waits/stall-report.js';
+import { WaitBoard } from '../waits/wait-board.js';
 import { AUDIT_ENTRY } from './audit-entry.js';
 import type { AuditConstants } from './tasks/kinds.js';
 import type { SourceSetup, ThreadAuditSetup } from './tasks/open-lane.js';
@@ -26,10 +30,12 @@ export interface RemoteAuditSetup {
 export const AUDIT_JOB: JobKind<RemoteAuditSetup, ThreadAuditSetup> = {
   kind: 'audit',
   entry: AUDIT_ENTRY,
-  async open({ source, constants, retryWindowMs }, options) {
+  async open({ source, constants, retryWindowMs }, options, lanes) {
     const path = options.source ?? source?.path;
     const tree = source && path && (await openSource(path));
     if (source && tree) requireSameTree(source.evidence, tree);
+    const boards = Array.from({ length: lanes }, () => new WaitBoard());
+    const stuck = new StuckLanes(boards, systemClock);
     return {
       laneOf: ({ port, remote, ...lane }) => ({
         ...lane,
@@ -38,8 +44,11 @@ export const AUDIT_JOB: JobKind<RemoteAuditSetup, ThreadAuditSetup> = {
         objects: { kind: 'asked', port },
         source: source && path && { path, selection: source.selection, root: tree?.root },
         mayBlock: true,
+        waits: boards[remote.lane].memory,
         remote: { ...remote, rootDevice: source?.evidence.device },
       }),
+      stalled: () => stuck.waitsFor(DEFAULT_STALL_MS),
+      stuck: () => stuck.waitsFor(STUCK_MS),
       close: () => tree?.close(),
     };
   },

@@ -40,7 +40,7 @@ export function expectSource(
       const directory =
         async && pace.isAsync
           ? await patiently(what, () => underWay(pace, path, () => async.openDirectory(path)))
-          : await patiently(what, () => source.openDirectory(path));
+          : await patiently(what, () => blocking(pace, path, NO_NAME, () => source.openDirectory(path)));
       try {
         const self = await (asyncOf(directory, pace)?.attributes() ?? directory.attributes());
         return new DirectoryOfSource(directory, path, toExpected(lastComponent(path), self, undefined), places, pace);
@@ -63,6 +63,16 @@ async function underWay<T>(pace: SourcePace, path: Buffer, call: () => Promise<T
     return await call();
   } finally {
     turn.end();
+  }
+}
+
+/** A call that holds up the thread: whoever looks is told which. */
+function blocking<T>({ waits }: SourcePace, directory: Buffer, name: Buffer, call: () => T): T {
+  waits.blocks(directory, name);
+  try {
+    return call();
+  } finally {
+    waits.unblocks();
   }
 }
 
@@ -98,9 +108,11 @@ class DirectoryOfSource implements ExpectedDirectory {
   entry(name: Buffer): ExpectedEntry | Promise<ExpectedEntry> {
     const async = asyncOf(this.#directory, this.#pace);
     if (async) return underWay(this.#pace, this.#path, () => entryOf(async, name));
-    const attributes = this.#directory.attributesOf(name);
-    const target = attributes.type === ObjectType.symlink ? this.#directory.readLink(name) : undefined;
-    return toExpected(name, attributes, target);
+    return blocking(this.#pace, this.#path, name, () => {
+      const attributes = this.#directory.attributesOf(name);
+      const target = attributes.type === ObjectType.symlink ? this.#directory.readLink(name) : undefined;
+      return toExpected(name, attributes, target);
+    });
   }
 
   async content(name: Buffer): Promise<ExpectedContent> {
@@ -116,13 +128,15 @@ class DirectoryOfSource implements ExpectedDirectory {
 
   async #readDirectly(name: Buffer, release: () => void): Promise<ExpectedContent> {
     const begunMs = this.#pace.isLooking ? performance.now() : 0;
-    const file = await patiently(name, () => this.#directory.openFile(name));
+    const [pace, path] = [this.#pace, this.#path];
+    const file = await patiently(name, () => blocking(pace, path, name, () => this.#directory.openFile(name)));
     if (begunMs > 0) this.#pace.took(performance.now() - begunMs);
     const close = () => {
       file.close();
       release();
     };
-    return { kind: 'bytes', read: (target, position) => file.read(target, position), close };
+    const read = (target: Buffer, position: number) => blocking(pace, path, name, () => file.read(target, position));
+    return { kind: 'bytes', read, close };
   }
 
   async #read(async: AsyncSourceDirectory, name: Buffer, release: () => void): Promise<ExpectedContent> {

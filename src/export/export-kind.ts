@@ -1,10 +1,13 @@
 import type { ContainerPlace } from '../container/open-container.js';
 import { ClfsError } from '../error.js';
 import type { JobHere, JobKind } from '../join/job-kind.js';
+import { STUCK_MS, StuckLanes } from '../join/stuck-lanes.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { type ContainerIdentity, requireIdentity } from '../namespace/identify-container.js';
 import { createDirectFinder } from '../namespace/object-finder.js';
 import { ContainerReader } from '../namespace/reader.js';
+import { systemClock } from '../time/clock.js';
+import { WaitBoard } from '../waits/wait-board.js';
 import { EXPORT_ENTRY } from './export-entry.js';
 import { type OpenTarget, openTarget } from './open-target.js';
 import { requireSameMounts, type TargetMount } from './target/target-mounts.js';
@@ -18,6 +21,8 @@ export interface RemoteExportSetup {
   readonly place: ContainerPlace;
   readonly constants: ExportConstants;
   readonly retryWindowMs: number;
+  /** After how long a call of the target that is not answered is spoken of. */
+  readonly stallWarningMs: number;
   /** By what the container is known again. */
   readonly container: ContainerIdentity;
   /** Whether the driver has a listing of it, and finds objects for others. */
@@ -56,11 +61,13 @@ export const EXPORT_JOB: JobKind<RemoteExportSetup, ThreadExportSetup> = {
 
 /** @param roots a description of the target for each lane */
 function here(
-  { constants, retryWindowMs, isListed }: RemoteExportSetup,
+  { constants, retryWindowMs, stallWarningMs, isListed }: RemoteExportSetup,
   target: OpenTarget,
   roots: readonly number[],
 ): JobHere<ThreadExportSetup> {
   const { mounted, isRemote } = target;
+  const boards = roots.map(() => new WaitBoard());
+  const stuck = new StuckLanes(boards, systemClock);
   return {
     laneOf: ({ port, ...lane }) => ({
       ...lane,
@@ -71,7 +78,10 @@ function here(
       isRemote,
       mayBlock: true,
       root: roots[lane.remote.lane],
+      waits: boards[lane.remote.lane].memory,
     }),
+    stalled: () => stuck.waitsFor(stallWarningMs),
+    stuck: () => stuck.waitsFor(STUCK_MS),
     close: () => target.close(),
   };
 }

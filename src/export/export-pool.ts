@@ -7,6 +7,7 @@ import { openSharedObjects, type SharedObjects } from '../namespace/shared-objec
 import type { OpenDriverLink } from '../remote/link.js';
 import type { RemotePool } from '../remote/remote-pool.js';
 import type { Clock } from '../time/clock.js';
+import { DEFAULT_STALL_MS } from '../waits/stall-report.js';
 import type { RemoteExportSetup } from './export-kind.js';
 import type { OpenTarget } from './open-target.js';
 import type { ExportRecord } from './state/export-record.js';
@@ -22,6 +23,7 @@ interface ExportPoolParts {
   readonly record: ExportRecord;
   readonly constants: ExportConstants;
   readonly retryWindowMs: number;
+  readonly stallWarningMs: number | undefined;
   readonly lateArrivalMs: number;
   readonly objects: SharedObjects | undefined;
   readonly target: OpenTarget;
@@ -37,13 +39,14 @@ export async function openExportPool(
   parts: ExportPoolParts,
   openLink?: OpenDriverLink,
 ): Promise<RemotePool<ExportKinds>> {
-  const { place, record, constants, retryWindowMs, objects, target, ...rest } = parts;
+  const { place, record, constants, retryWindowMs, stallWarningMs, objects, target, ...rest } = parts;
   const { bucketUuid, rootName, containerId, jobId, targetHex } = record;
   const setup: RemoteExportSetup = {
     kind: 'export',
     place,
     constants,
     retryWindowMs,
+    stallWarningMs: stallWarningMs ?? DEFAULT_STALL_MS,
     container: { bucketUuid, rootName, containerId },
     isListed: objects !== undefined,
     target: Buffer.from(targetHex, 'hex'),

@@ -83,13 +83,14 @@ function openPool(
   ownLanes: number,
   traffic: Traffic,
 ): Promise<RemotePool<ExportKinds>> {
-  const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS, onMessage } = options;
+  const { internals = {}, retryWindowMs = DEFAULT_RETRY_WINDOW_MS, stallWarningMs, onMessage } = options;
   const parts = {
     wish,
     place,
     record,
     constants,
     retryWindowMs,
+    stallWarningMs,
     lateArrivalMs: lateArrivalOf(options),
     objects,
     target,

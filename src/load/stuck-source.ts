@@ -1,26 +1,17 @@
+import { STUCK_MS, StuckLanes } from '../join/stuck-lanes.js';
 import type { SourceGauge } from '../source/source-gauge.js';
 import type { Clock } from '../time/clock.js';
-import { StallWatch, stallText, type WaitingCall } from '../waits/stall-watch.js';
 import type { WaitBoard } from '../waits/wait-board.js';
 
-/** A source that has not answered a call for so long answers this machine no more. */
-const STUCK_MS = 120_000;
-const LOOK_MS = 1000;
-
-/**
- * Watches whether the source answers the threads of this process. On one machine a job waits for its source; where others
- * see it too, what one machine waits for is better given to them.
- */
+/** Watches whether the source answers the threads of this process, which may hold back what it does not give. */
 export class StuckSource {
   readonly #gauge: SourceGauge;
-  readonly #watch: StallWatch;
+  readonly #lanes: StuckLanes;
   readonly #clock: Clock;
-  #lookedMs = Number.NEGATIVE_INFINITY;
-  #oldest: WaitingCall | undefined;
 
   constructor(gauge: SourceGauge, boards: readonly WaitBoard[], clock: Clock) {
     this.#gauge = gauge;
-    this.#watch = new StallWatch(boards);
+    this.#lanes = new StuckLanes(boards, clock);
     this.#clock = clock;
   }
 
@@ -31,13 +22,7 @@ export class StuckSource {
 
   /** Which call has not been answered for so long, for people. */
   waitsFor(ms: number): string | undefined {
-    const now = this.#clock.monotonic();
-    if (now - this.#lookedMs >= LOOK_MS) {
-      this.#lookedMs = now;
-      this.#oldest = this.#watch.look(now);
-    }
-    const waitedMs = this.#oldest ? now - this.#oldest.sinceMs : 0;
-    return this.#oldest && waitedMs >= ms ? stallText(this.#oldest, waitedMs) : undefined;
+    return this.#lanes.waitsFor(ms);
   }
 
   #away(): string | undefined {

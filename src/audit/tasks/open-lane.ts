@@ -13,6 +13,7 @@ import { withDevicesOf } from '../../source/shared-devices.js';
 import { SourcePace } from '../../source/source-pace.js';
 import type { OpenRoot } from '../../source/source-tree.js';
 import { systemClock } from '../../time/clock.js';
+import { WaitBoard } from '../../waits/wait-board.js';
 import { expectSource } from '../source-expectation.js';
 import { createAuditContext } from './context.js';
 import { AUDIT_EXECUTORS } from './executors.js';
@@ -43,6 +44,8 @@ export interface AuditLaneSetup extends LaneReading {
   /** Memory of the `Traffic` that all lanes share, and the place of this one in it; undefined: nobody looks. */
   readonly traffic?: SharedArrayBuffer;
   readonly slot?: number;
+  /** Memory of the `WaitBoard` of this lane; undefined: nobody looks. */
+  readonly waits?: SharedArrayBuffer;
   /** Set where the lane works for another machine. */
   readonly remote?: RemoteAuditLane;
 }
@@ -73,7 +76,9 @@ export async function openAuditLane(setup: AuditLaneSetup, authorization: Author
   const posix = source && openPosixSource(source.path, source.root);
   const named = posix && remote?.rootDevice !== undefined ? withDevicesOf(posix, remote.rootDevice) : posix;
   const tree = source && named && selectFrom(named, source.selection);
-  const pace = tree && new SourcePace({ source: tree, mayBlock: setup.mayBlock });
+  const pace =
+    tree &&
+    new SourcePace({ source: tree, mayBlock: setup.mayBlock, waits: new WaitBoard(setup.waits).slot('source') });
   const expectation = tree && expectSource(tree, descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }), pace);
   const traffic = setup.traffic && new Traffic(setup.traffic, setup.slot ?? 0);
   const reading = { geometry: constants.geometry, lz4: openLz4(), signal: stop.signal, traffic };
