@@ -1,14 +1,9 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { allCommands } from '../src/cli/main.js';
-import { removeTree } from './support/tree.js';
 
 const root = new URL('..', import.meta.url).pathname;
-const base = mkdtempSync(join(tmpdir(), 'clfs-documented-'));
-afterAll(() => removeTree(base));
 
 const documents = [
   'README.md',
@@ -49,28 +44,5 @@ describe('commands in the documents', () => {
     }
     expect(wrong).toEqual([]);
     expect(seen).toBeGreaterThan(80);
-  });
-
-  it('the three short starts of README run as they stand', () => {
-    const source = join(base, 'project');
-    mkdirSync(join(source, 'some/dir'), { recursive: true });
-    writeFileSync(join(source, 'some/dir/file'), 'content');
-    const container = join(base, 'container');
-    const text = readFileSync(join(root, 'README.md'), 'utf8');
-    const [section] = /## Three short starts\n[\s\S]*?\n## /.exec(text) ?? [''];
-    const lines = [...section.matchAll(/^```\n([\s\S]*?)^```$/gm)].flatMap(([, block]) => block.trim().split('\n'));
-    expect(lines.length).toBe(7);
-    for (const line of lines) {
-      const command = line
-        .replace(/^clfsload /, `"${process.execPath}" "${join(root, 'bin/clfsload')}" `)
-        .replace('"https://ACCOUNT.blob.core.windows.net/CONTAINER?SAS"', `"${container}"`)
-        .replace(' CONTAINER', ` "${container}"`)
-        .replace('/data/project', source)
-        .replace('/var/tmp/project-load', join(base, 'state'))
-        .replace('/restored', join(base, 'restored'));
-      execFileSync('sh', ['-c', command], { stdio: 'pipe' });
-    }
-    expect(readFileSync(join(base, 'restored/some/dir/file'), 'utf8')).toBe('content');
-    expect(readFileSync(join(base, 'restored-part/file'), 'utf8')).toBe('content');
   });
 });
