@@ -58,7 +58,7 @@ async function stopped(width: Width, args: readonly string[], seen: RegExp): Pro
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
 /** A line of progress in any of its forms, without colours. */
 const LINE =
-  /^(?:[A-Z]\w+ {2})?(?:\d+(?:\.\d )?% {1,2})?[\d.]+k?(?:(?: of |\/)[\d.]+k?)?(?: (?:entry|entries|blobs?))?(?: {1,2}[\d./]+[BKM]?(?: of [\d.]+[BKM])?)?(?: {1,2}[\d.]+k?\/s)?(?: {1,2}[\d.]+[BKM]\/s)?(?: {1,2}\d+ ?s(?: left)?)?$/;
+  /^(?:[A-Z]\w+ {2})?(?:\d+(?:\.\d )?% {1,2})?[\d.]+k?(?:(?: of |\/)[\d.]+k?)?(?: (?:entry|entries|blobs?))?(?: {1,2}[\d./]+[BKM]?(?: of [\d.]+[BKM])?)?(?: {1,2}[\d.]+k?\/s)?(?: {1,2}[\d.]+[BKM]\/s)?(?: {1,2}(?:\d+ ?(?:min|[smhd]) ?)+(?:left)?)?$/;
 
 /** What a terminal was sent, with each run of progress lines as one word, and without what differs from run to run. */
 function recording({ stdout, stderr }: RunResult, width: Width): string {
@@ -120,6 +120,20 @@ describe.each([
         .replace(/(<PROGRESS>)?INFO: Finalize/, `${progress}INFO: Finalize`),
     ).toBe(
       `${beginning('Continuing the existing job.')}INFO: Transfer phase has started.\n${progress}INFO: Finalize phase has started.\n${summary('Completed')}`,
+    );
+  });
+
+  it('a load that comes to its end by itself', async () => {
+    const whole = await azurite.createContainer(`whole-${label}`);
+    const args = ['load', source, whole, `--state-path=${statePath}-whole`, ...SLOW];
+    const text = recording(await run(width, args), width);
+    expect(
+      text
+        // Whether the sizing came first differs.
+        .replace(/(<PROGRESS>)?INFO: ACLs and .*\n/, '')
+        .replace(/(<PROGRESS>)?INFO: Finalize/, `${progress}INFO: Finalize`),
+    ).toBe(
+      `${beginning('Starting a new job.')}INFO: Transfer phase has started.\n${progress}INFO: Finalize phase has started.\n${summary('Completed')}`,
     );
   });
 
