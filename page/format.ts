@@ -37,11 +37,13 @@ export function percent(permille: number): string {
   return permille >= 1000 ? '100 %' : `${(permille / 10).toFixed(1)} %`;
 }
 
-/** A length of time: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`. */
+/** A length of time: `45 s`, `2 min 10 s`, `12 min`, `3 h 20 min`, `2 d 4 h`. */
 export function duration(ms: number): string {
   const seconds = ms / 1000;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
   if (seconds < 89.5) return `${Math.round(seconds)} s`;
+  const tens = Math.round(seconds / 10);
+  if (tens < 60) return `${Math.floor(tens / 6)} min${tens % 6 === 0 ? '' : ` ${10 * (tens % 6)} s`}`;
   const minutes = Math.round(seconds / 60);
   if (minutes < 90) return `${minutes} min`;
   if (minutes < 2880) return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;

@@ -78,6 +78,7 @@ function sampleOf(now: ProgressSnapshot): ProgressSample {
     total: now.scanning ? undefined : now.filesTotal,
     bytes: now.bytesDone,
     bytesTotal: now.bytesTotal,
+    listingMs: now.listingMs,
     waiting: now.waitingSinceMs > 0 || (now.source?.awaySinceMs ?? 0) > 0,
   };
 }
@@ -99,6 +100,7 @@ export function loadFigures(now: ProgressSnapshot): ProgressFigures {
     bytesTotal: now.totalsKnown ? now.bytesTotal : undefined,
     permille: now.totalsKnown ? now.permille : undefined,
     failed: now.filesFailed,
+    listingMs: now.listingMs,
     workers: now.workers,
     retries: now.retries,
     waitingSeconds: now.waitingSinceMs > 0 ? Math.max(0, (Date.now() - now.waitingSinceMs) / 1000) : undefined,

@@ -136,6 +136,7 @@ async function runLoad(
       gauge,
       waits: stalls.add(new WaitBoard()),
     });
+    progress.checksListing = settings.checkListing !== false;
     if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
     else if (settings.estimate !== false && !internals?.container) {
       progress.sizing = true;

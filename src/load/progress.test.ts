@@ -77,6 +77,14 @@ describe('the progress of a load', () => {
     expect(progress.snapshot()).toMatchObject({ filesTotal: 15, filesPending: 0, bytesTotal: 1000 });
   });
 
+  it('foretells the listing in the end, unless there is none', () => {
+    const { progress } = started(0);
+    progress.setSized(3_000_000, 0, true);
+    expect(progress.snapshot().listingMs).toBe(30_000);
+    progress.checksListing = false;
+    expect(progress.snapshot().listingMs).toBe(0);
+  });
+
   it('has listings count what the format cannot hold for some seconds only', () => {
     const { progress, pass } = started(0);
     expect(progress.countsListed()).toBe(false);

@@ -64,6 +64,8 @@ export interface ProgressSnapshot {
   readonly source: SourceState | undefined;
   /** Milliseconds since the session began. */
   readonly elapsedMs: number;
+  /** Milliseconds that the listing of the container is expected to take, when the last entry is done. */
+  readonly listingMs: number;
 }
 
 /** Entries and bytes of a source, as a pass over all of it found them. */
@@ -86,6 +88,9 @@ export interface RecordedProgress {
 const ENTRY_COST_BYTES = 65536;
 /** More than this is said of no job that has not come to its end. */
 const MOST_PERMILLE = 999;
+
+/** Names that are listed a second, about. Source: docs/performance.md */
+const LISTED_PER_SECOND = 100_000;
 
 /** How long listings count what the format cannot hold. */
 const COUNT_LISTED_MS = 5000;
@@ -113,6 +118,8 @@ export class Progress {
   notCounted = 'the load did not size its source';
   /** Whether a pass over the source is to come or under way, so that totals are foretold only when it has ended. */
   sizing = false;
+  /** Whether the container is listed before the job commits. */
+  checksListing = true;
   #sized: (SizedTotals & { readonly complete: boolean }) | undefined;
   readonly #clock: Clock;
   readonly #begunMs: number;
@@ -213,6 +220,7 @@ export class Progress {
       workers: this.workers?.(),
       source: this.source(),
       elapsedMs: this.#clock.monotonic() - this.#begunMs,
+      listingMs: this.checksListing ? (1000 * total) / LISTED_PER_SECOND : 0,
     };
   }
 

@@ -32,7 +32,7 @@ export function sampleLoad(load: SampledLoad): JobSample {
 }
 
 function pulseOf({ context, traffic, lanes, mostLanes }: SampledLoad): JobPulse {
-  const { phase, elapsedMs, scanning, filesTotal, totalsKnown, bytesTotal, workers, source, ...now } =
+  const { phase, elapsedMs, scanning, filesTotal, totalsKnown, bytesTotal, listingMs, workers, source, ...now } =
     context.progress.snapshot();
   const { inFlight, limit } = traffic.totals();
   return {
@@ -40,6 +40,7 @@ function pulseOf({ context, traffic, lanes, mostLanes }: SampledLoad): JobPulse 
     elapsedMs,
     ...(scanning ? {} : { total: filesTotal }),
     ...(totalsKnown ? { bytesTotal } : {}),
+    listingMs,
     requests: now.requests,
     retries: now.retries,
     throttled: now.throttled,

@@ -20,6 +20,8 @@ export interface CommandFigures {
   /** Thousandths that are done, 0 to 999; undefined while that is not known. */
   readonly permille?: number;
   readonly failed?: number;
+  /** Milliseconds that something takes when all of it is done. */
+  readonly listingMs?: number;
 }
 
 const STEP_MS = 1000;

@@ -78,6 +78,29 @@ describe('the time that is left', () => {
     expect(at(502, 120)).toBeCloseTo(88, 0);
   });
 
+  it('is that of the work, however long was waited before it began', () => {
+    const meter = new ProgressMeter();
+    for (let second = 0; second < 240; second++)
+      expect(meter.take({ ms: second * 1000, done: 400, total: 1000 })).toMatchObject({ entriesPerSecond: 0 });
+    let left: number | undefined;
+    for (let second = 1; second <= 15; second++)
+      ({ secondsLeft: left } = meter.take({ ms: (239 + second) * 1000, done: 400 + 10 * second, total: 1000 }));
+    expect(left).toBeCloseTo(45, 0);
+  });
+
+  it('has what comes after the last entry in it', () => {
+    const meter = new ProgressMeter();
+    for (let second = 0; second < 20; second++) meter.take({ ms: second * 1000, done: 5 * second, total: 200 });
+    expect(meter.take({ ms: 20_000, done: 100, total: 200, listingMs: 7000 }).secondsLeft).toBeCloseTo(27, 0);
+  });
+
+  it('is not said when all is done: what comes then is no entry', () => {
+    const meter = new ProgressMeter();
+    for (let second = 0; second < 20; second++) meter.take({ ms: second * 1000, done: 5 * second, total: 100 });
+    expect(meter.take({ ms: 20_000, done: 99, total: 100 }).secondsLeft).toBeGreaterThan(0);
+    expect(meter.take({ ms: 21_000, done: 100, total: 100 }).secondsLeft).toBeUndefined();
+  });
+
   it('never fails, whatever is counted', () => {
     const sample = fc.record({ step: fc.nat(100_000), done: fc.nat(), bytes: fc.maxSafeNat(), waiting: fc.boolean() });
     fc.assert(

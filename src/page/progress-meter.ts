@@ -14,6 +14,8 @@ export interface ProgressSample {
   readonly total?: number;
   readonly bytes?: number;
   readonly bytesTotal?: number;
+  /** Milliseconds that something takes when all of it is done; default: nothing. */
+  readonly listingMs?: number;
   /** Nothing can be done: the time that goes by says nothing of the speed. */
   readonly waiting?: boolean;
 }
@@ -50,9 +52,12 @@ export class ProgressMeter {
       // What was taken off, to be done anew, makes nobody faster.
       const entries = Math.max(0, sample.done - last.done);
       const units = Math.max(0, (sample.bytes ?? 0) - (last.bytes ?? 0)) / UNIT_BYTES;
-      this.#seenMs += ms;
-      this.#shown.add(ms, entries, units, SHOWN_MS);
-      this.#past.add(ms, entries, units, Math.max(FORETOLD_MS, this.#seenMs / 2));
+      // What comes before the first of them, such as the wait for what a kill cut off, says nothing of how long one takes.
+      if (this.#past.ms > 0 || entries + units > 0) {
+        this.#seenMs += ms;
+        this.#shown.add(ms, entries, units, SHOWN_MS);
+        this.#past.add(ms, entries, units, Math.max(FORETOLD_MS, this.#seenMs / 2));
+      }
     }
     const { ms, entries, units } = this.#shown;
     return {
@@ -62,13 +67,15 @@ export class ProgressMeter {
     };
   }
 
-  #secondsLeft({ done, total, bytes = 0, bytesTotal = bytes }: ProgressSample): number | undefined {
+  #secondsLeft({ done, total, bytes = 0, bytesTotal = bytes, listingMs = 0 }: ProgressSample): number | undefined {
     if (total === undefined || this.#seenMs < FORETELL_AFTER_MS) return undefined;
+    // What comes after the last entry, such as a listing, is of another kind.
+    if (done >= total && bytes >= bytesTotal) return undefined;
     const costs = this.#past.costs();
     if (!costs) return undefined;
     const ms =
       costs.entryMs * Math.max(0, total - done) + costs.unitMs * (Math.max(0, bytesTotal - bytes) / UNIT_BYTES);
-    return ms / 1000;
+    return (ms + listingMs) / 1000;
   }
 }
 

@@ -89,7 +89,15 @@ export class RecordedModel {
     if (this.#meter?.session !== found.session) this.#meter = { session: found.session, meter: this.#taught(found) };
     const { done, failed, bytes, pulse } = found;
     const waiting = (pulse?.waitingSinceMs ?? 0) > 0 || (pulse?.source?.awaySinceMs ?? 0) > 0;
-    const sample = { ms: nowMs, done: done + failed, total, bytes, bytesTotal: bytesTotal ?? bytes, waiting };
+    const sample = {
+      ms: nowMs,
+      done: done + failed,
+      total,
+      bytes,
+      bytesTotal: bytesTotal ?? bytes,
+      listingMs: pulse?.listingMs,
+      waiting,
+    };
     const { entriesPerSecond, bytesPerSecond, secondsLeft } = this.#meter.meter.take(sample);
     // While nothing can be done nothing is, however fast it was before.
     return waiting

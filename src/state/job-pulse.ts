@@ -9,6 +9,8 @@ export interface JobPulse {
   /** Entries and bytes in all; absent while they are not known. */
   readonly total?: number;
   readonly bytesTotal?: number;
+  /** Milliseconds that the listing of the container is expected to take in the end; absent where none is. */
+  readonly listingMs?: number;
   /** Of the session. */
   readonly requests: number;
   readonly retries: number;

@@ -110,12 +110,12 @@ describe('quantities', () => {
     expect([0, 89, 90, 5400, 172_800, 190_000].map(durationText)).toEqual([
       '0 s',
       '89 s',
-      '2 min',
+      '1 min 30 s',
       '1 h 30 min',
       '2 d 0 h',
       '2 d 4 h',
     ]);
-    expect([45, 720, 12_000, 190_000].map(shortDuration)).toEqual(['45s', '12m', '3h20m', '2d4h']);
+    expect([45, 127, 720, 12_000, 190_000].map(shortDuration)).toEqual(['45s', '2m10s', '12m', '3h20m', '2d4h']);
     expect([counted(1, 'entries'), counted(0, 'entries'), counted(1, 'blobs'), counted(1, 'directories')]).toEqual([
       '1 entry',
       '0 entries',

@@ -11,14 +11,14 @@ export function shortCount(count: number): string {
   return scaled(count, 1000, COUNT_UNITS);
 }
 
-/** A length of time for people: `45 s`, `12 min`, `3 h 20 min`, `2 d 4 h`. */
+/** A length of time for people, never off by more than a tenth: `45 s`, `2 min 10 s`, `12 min`, `3 h 20 min`, `2 d 4 h`. */
 export function durationText(seconds: number): string {
   return durationParts(seconds)
     .map(([amount, unit]) => `${amount} ${unit}`)
     .join(' ');
 }
 
-/** The same in few characters: `45s`, `12m`, `3h20m`, `2d4h`. */
+/** The same in few characters: `45s`, `2m10s`, `12m`, `3h20m`, `2d4h`. */
 export function shortDuration(seconds: number): string {
   return durationParts(seconds)
     .map(([amount, unit]) => `${amount}${unit[0]}`)
@@ -28,6 +28,9 @@ export function shortDuration(seconds: number): string {
 function durationParts(seconds: number): readonly (readonly [number, string])[] {
   const minutes = Math.round(seconds / 60);
   if (seconds < 89.5) return [[Math.round(seconds), 's']];
+  // Of two minutes half a one would be a quarter.
+  const tens = Math.round(seconds / 10);
+  if (tens < 60) return [[Math.floor(tens / 6), 'min'], ...(tens % 6 === 0 ? [] : [[10 * (tens % 6), 's'] as const])];
   if (minutes < 90) return [[minutes, 'min']];
   if (minutes < 2880)
     return [
