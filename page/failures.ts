@@ -7,6 +7,30 @@ export type Search = (words: string, after: number) => Promise<FoundFailures>;
 
 const WAIT_MS = 250;
 
+/** How it is spoken of. */
+interface Words {
+  readonly title: string;
+  readonly search: string;
+  readonly none: string;
+  readonly kind: string;
+}
+
+/** Of a job. */
+export const FAILED: Words = {
+  title: 'What failed',
+  search: 'Search what failed',
+  none: 'Nothing failed.',
+  kind: 'Reason',
+};
+
+/** Of a check. */
+export const FOUND: Words = {
+  title: 'What was found',
+  search: 'Search what was found',
+  none: 'Nothing was found.',
+  kind: 'Kind',
+};
+
 /** What failed: by reason, and each entry by search. */
 export class FailuresPanel {
   readonly element: HTMLElement;
@@ -15,17 +39,13 @@ export class FailuresPanel {
   readonly #words = h('input', {
     type: 'search',
     placeholder: 'Search paths, reasons and messages',
-    'aria-label': 'Search what failed',
     autocomplete: 'off',
     spellcheck: 'false',
   });
+  readonly #head = h('thead');
   readonly #found = h('tbody');
-  readonly #table = h(
-    'table',
-    { class: 'failures' },
-    h('thead', {}, h('tr', {}, ...['Path', 'Reason', 'Why', 'When'].map((name) => h('th', { scope: 'col' }, name)))),
-    this.#found,
-  );
+  readonly #none: string;
+  readonly #table = h('table', { class: 'failures' }, this.#head, this.#found);
   readonly #says = h('p', { class: 'empty', role: 'status' });
   readonly #more = h('button', { type: 'button' }, 'Show more');
   readonly #body = h('div', {}, this.#reasons, this.#words, this.#table, this.#says, this.#more);
@@ -34,9 +54,13 @@ export class FailuresPanel {
   #asked = 0;
   #timer: number | undefined;
 
-  constructor(search: Search) {
+  constructor(search: Search, words: Words) {
     this.#search = search;
-    this.element = card('What failed', this.#body);
+    this.#none = words.none;
+    this.#words.setAttribute('aria-label', words.search);
+    const names = ['Path', words.kind, 'Why', 'When'];
+    this.#head.append(h('tr', {}, ...names.map((name) => h('th', { scope: 'col' }, name))));
+    this.element = card(words.title, this.#body);
     this.#words.addEventListener('input', () => {
       clearTimeout(this.#timer);
       this.#timer = setTimeout(() => void this.#look(), WAIT_MS);
@@ -66,7 +90,7 @@ export class FailuresPanel {
   async #look(after?: number): Promise<void> {
     const asked = ++this.#asked;
     if (this.#listed === 0) {
-      this.#say('Nothing failed.', [], false);
+      this.#say(this.#none, [], false);
       return;
     }
     const words = this.#words.value.trim();
@@ -95,7 +119,7 @@ export class FailuresPanel {
 }
 
 function said(found: number, words: string, more: boolean): string {
-  if (found === 0) return `Nothing that failed has “${words}” in it.`;
+  if (found === 0) return `Nothing has “${words}” in it.`;
   const what = words === '' ? `${counted(found, 'names')} shown` : `${counted(found, 'names')} with “${words}”`;
   return more ? `${what}, and there may be more.` : `${what}.`;
 }

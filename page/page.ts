@@ -1,7 +1,7 @@
 import type { FoundFailures, PageModel, PageReport } from '../src/page/model.js';
 import { Charts } from './charts.js';
 import { card, h, show } from './dom.js';
-import { FailuresPanel, type Search } from './failures.js';
+import { FAILED, FailuresPanel, FOUND, type Search } from './failures.js';
 import { moment, percent } from './format.js';
 import { LogPanel } from './log.js';
 import {
@@ -48,7 +48,7 @@ class Page {
   constructor(model: PageModel, search: Search) {
     const isJob = model.job.kind !== 'command';
     this.#charts = new Charts(model.job.unit, isJob);
-    this.#failures = new FailuresPanel(search);
+    this.#failures = new FailuresPanel(search, isJob ? FAILED : FOUND);
     document.body.replaceChildren(
       this.#header,
       this.#alerts,
@@ -61,9 +61,9 @@ class Page {
             h('div', { class: 'columns' }, card('Files by size', this.#sizes), card('Entries by type', this.#types)),
             card('Largest directories', this.#directories),
             ...(model.job.kind === 'load' ? [card('The listing of the container', this.#listing)] : []),
-            this.#failures.element,
           ]
         : []),
+      this.#failures.element,
       this.#log.element(model.job.kind === 'command' ? 'What it says' : 'The end of the log'),
       this.#foot,
     );
@@ -76,7 +76,7 @@ class Page {
     show(this.#header, ...header(job, now));
     show(this.#alerts, ...alerts(now));
     show(this.#hero, ...hero(job, now));
-    show(this.#tiles, ...tiles(job, now));
+    show(this.#tiles, ...tiles(job, now, failures));
     show(this.#atWork, ...atWork(now));
     show(this.#details, details(job, now));
     show(this.#listing, listing(now));
@@ -106,7 +106,9 @@ function showReport({ model, failures }: PageReport): void {
   };
   const page = new Page(model, search);
   page.show(model);
-  const more = failures.next === undefined ? '' : ' It has the first of what failed; failures.jsonl beside it has all.';
+  const isWhole = failures.rows.length >= model.failures.listed;
+  const all = model.job.kind === 'command' ? 'found' : 'failed; failures.jsonl beside it has all';
+  const more = isWhole ? '' : ` It has the first of what ${model.job.kind === 'command' ? 'was ' : ''}${all}.`;
   page.foot(`A report of ${moment(model.now.atMs)}.${more}`);
 }
 

@@ -1,4 +1,4 @@
-import type { PageCensus, PageJob, PageNow } from '../src/page/model.js';
+import type { PageCensus, PageFailures, PageJob, PageNow } from '../src/page/model.js';
 import { bar, facts, h } from './dom.js';
 import { byteRate, bytes, count, counted, duration, few, moment, percent, rate, sizeClass } from './format.js';
 
@@ -26,7 +26,7 @@ export function stateOf({ state, finalStatus }: PageNow): { readonly text: strin
 
 /** Whether everything has been tried, so that nothing is left to do. */
 function isOver({ finalStatus, state }: PageNow): boolean {
-  return state !== 'running' && finalStatus.startsWith('Completed');
+  return state !== 'running' && (finalStatus.startsWith('Completed') || finalStatus === 'Found');
 }
 
 /** Share of the work, from 0 to 1; undefined while it is not known. */
@@ -128,7 +128,7 @@ function line(name: string, share: number | undefined, text: string, kind = ''):
 }
 
 /** The figures that are looked at most. */
-export function tiles(job: PageJob, now: PageNow): readonly HTMLElement[] {
+export function tiles(job: PageJob, now: PageNow, { listed }: PageFailures): readonly HTMLElement[] {
   const { workedMs, state } = now;
   const running = state === 'running';
   const mean = (amount: number) => (workedMs > 0 ? (1000 * amount) / workedMs : 0);
@@ -142,12 +142,14 @@ export function tiles(job: PageJob, now: PageNow): readonly HTMLElement[] {
       ? tile('file data', byteRate(now.bytesPerSecond ?? 0), byteMeans)
       : tile('file data', byteRate(mean(now.bytes)), 'mean'),
     tile('worked', duration(workedMs), now.session > 1 ? `in ${count(now.session)} sessions` : ''),
-    tile(
-      'failed',
-      count(now.failed),
-      now.failed === 0 ? 'nothing so far' : 'see what failed',
-      now.failed > 0 ? 'bad' : '',
-    ),
+    job.kind === 'command'
+      ? tile('found', count(listed), listed === 0 ? 'nothing so far' : 'see what was found', listed > 0 ? 'bad' : '')
+      : tile(
+          'failed',
+          count(now.failed),
+          now.failed === 0 ? 'nothing so far' : 'see what failed',
+          now.failed > 0 ? 'bad' : '',
+        ),
     ...(now.requests > 0 || now.limit
       ? [
           tile('requests', few(now.requests), running ? `${count(now.inFlight ?? 0)} in flight` : ''),

@@ -215,7 +215,7 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
     await expect.poll(() => rows.count()).toBe(1);
     expect(await rows.first().locator('.path').innerText()).toBe('a\\x0ab\\x1b[31mred\\xe2\\x80\\xaegnp.exe-77');
     await page.getByRole('searchbox').fill('no such thing');
-    await page.getByText('Nothing that failed has “no such thing” in it.').waitFor();
+    await page.getByText('Nothing has “no such thing” in it.').waitFor();
     await page.getByRole('button', { name: 'entry-unreadable 89' }).click();
     await expect.poll(() => rows.count()).toBe(25);
     // By the keyboard alone.
@@ -236,6 +236,28 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
     expect(await page.title()).not.toBe('harmed');
     expect(trouble.filter((text) => !text.includes('Content Security Policy'))).toEqual([]);
     expect(trouble.length).toBeGreaterThan(0);
+  });
+
+  it('of a check is read from disk, with what was found', async () => {
+    const [source, container, state] = ['checked', 'checked-container', 'checked-state'].map((name) =>
+      join(base, name),
+    );
+    makeTree(source);
+    await loadWhole(source, container, state);
+    for (let file = 0; file < 40; file++) writeFileSync(join(source, `file-${file}`), 'other');
+    writeFileSync(join(source, '<img src=x>'), '');
+    const file = join(base, 'verify.html');
+    expect((await runProgram('clfsload', ['verify', source, container, `--html=${file}`])).code).toBe(1);
+    const page = await browse(pathToFileURL(file).href);
+    await page.locator('.pill', { hasText: 'Something was found' }).waitFor();
+    const rows = page.locator('.failures tbody tr');
+    expect(await rows.count()).toBe(25);
+    await page.getByRole('button', { name: 'only in the source 1' }).click();
+    await expect.poll(() => rows.count()).toBe(1);
+    expect(await rows.first().locator('.path').innerText()).toBe('<img src=x>');
+    expect(await page.locator('.tile', { hasText: 'found' }).innerText()).toContain('see what was found');
+    expect(trouble.filter((text) => !text.startsWith('asks file:'))).toEqual([]);
+    await picture(page, 'verify');
   });
 
   it('is read from disk with the same figures, in light, dark and narrow', async () => {

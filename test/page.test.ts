@@ -10,6 +10,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  truncateSync,
   writeFileSync,
 } from 'node:fs';
 import { createServer } from 'node:http';
@@ -479,6 +480,50 @@ describe('a job with --page', () => {
     }
     expect(await verify.done).toBe(0);
     for (const { job } of models) if (job) expect(job).toMatchObject({ kind: 'command', title: 'verify' });
+  });
+
+  it('of a check shows what was found, by kind and by search, and keeps it in a file', async () => {
+    const changed = join(base, 'changed');
+    cpSync(source, changed, { recursive: true, verbatimSymlinks: true, preserveTimestamps: true });
+    for (const name of HOSTILE) writeFileSync(join(changed, name, 'file'), 'other');
+    writeFileSync(join(changed, 'more'), '');
+    const html = join(base, 'verify.html');
+    const { code } = await runProgram('clfsload', ['verify', changed, container, `--html=${html}`]);
+    expect(code).toBe(1);
+    const { model, failures } = reportOf(readFileSync(html, 'utf8'));
+    expect(model.job).toMatchObject({ kind: 'command', title: 'verify', from: `${changed} · ${container}` });
+    expect(model.job.unit).toBe('entries');
+    expect(model.now).toMatchObject({ state: 'finished', finalStatus: 'Found', phase: 'Comparing' });
+    expect(model.now.workedMs).toBeGreaterThan(0);
+    const groups = new Map(model.failures.groups.map(({ reason, entries }) => [reason, entries]));
+    expect(groups.get('only in the source')).toBe(1);
+    expect(groups.get('different')).toBeGreaterThanOrEqual(3);
+    expect(failures.rows.map(({ path }) => path)).toContain('a\\x0ab\\x1b[31mred\\xe2\\x80\\xae/file');
+    expect(failures.rows.length).toBe(model.failures.listed);
+    expect(readFileSync(html, 'utf8')).not.toContain('<script>alert');
+    expect(model.log.at(-1)).toContain('1 only in the source');
+  });
+
+  it('of a check that finds nothing says so, and one that cannot be kept is told of before the work', async () => {
+    for (const [name, ...args] of [['fsck'], ['manifest', '--hash']]) {
+      const html = join(base, `${name}.html`);
+      expect((await runProgram('clfsload', [name, container, `--html=${html}`, ...args])).code).toBe(0);
+      const { model } = reportOf(readFileSync(html, 'utf8'));
+      expect(model.now).toMatchObject({ state: 'finished', finalStatus: 'Completed' });
+      expect(model.failures).toEqual({ groups: [], listed: 0 });
+    }
+    const refused = await runProgram('clfsload', ['fsck', container, `--html=${join(base, 'nowhere', 'x.html')}`]);
+    expect(refused).toMatchObject({ code: 2, stdout: '' });
+    expect(refused.stderr).toContain('Cannot write the report');
+    const damaged = join(base, 'damaged');
+    cpSync(container, damaged, { recursive: true });
+    for (const name of readdirSync(damaged)) if (name.endsWith('.0002')) truncateSync(join(damaged, name), 0);
+    for (const name of ['fsck', 'manifest']) {
+      const html = join(base, `${name}-damaged.html`);
+      expect((await runProgram('clfsload', [name, damaged, `--html=${html}`])).code).toBeGreaterThan(0);
+      const { model } = reportOf(readFileSync(html, 'utf8'));
+      expect(model.failures.listed, name).toBeGreaterThan(0);
+    }
   });
 
   it('says what is not there', async () => {

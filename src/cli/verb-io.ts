@@ -58,6 +58,7 @@ export function createIo(signal: AbortSignal): ProgramIo {
       // It would be written into what is shown there, and erase it.
       if (!lineHasBegun && performance.now() - writtenMs > READER_MS) line.show(figures);
     },
+    found: () => undefined,
     clearProgress: () => line.clear(),
   };
 }

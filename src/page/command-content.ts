@@ -1,7 +1,9 @@
 import { halved, type SeriesRow } from '../state/job-series.js';
 import { escapeText } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
-import type { PageEnding, PageModel } from './model.js';
+import type { PageContent } from './content.js';
+import { type FoundBatch, FoundList } from './found.js';
+import type { FoundFailures, PageEnding, PageModel } from './model.js';
 import { ProgressMeter } from './progress-meter.js';
 import { seriesOf } from './series-of.js';
 
@@ -39,7 +41,7 @@ const NOTHING = {
 };
 
 /** A command without a state, such as a verify: its past is kept here, for as long as it runs. */
-export class CommandContent {
+export class CommandContent implements PageContent {
   readonly #command: { readonly title: string; readonly from: string; readonly to: string };
   readonly #begunMs = Date.now();
   #figures: CommandFigures = { label: '', unit: 'entries', done: 0 };
@@ -52,6 +54,7 @@ export class CommandContent {
   #rates: ReturnType<ProgressMeter['take']> | undefined;
   #lines: string[] = [];
   #ending: PageEnding | undefined;
+  readonly #found = new FoundList();
 
   constructor(command: { readonly title: string; readonly from: string; readonly to: string }) {
     this.#command = command;
@@ -85,7 +88,22 @@ export class CommandContent {
     this.#lines = [...this.#lines, ...lines.map(escapeText)].slice(-MOST_LINES);
   }
 
+  /** Takes what was found. */
+  find(batch: FoundBatch): void {
+    this.#found.add(batch);
+  }
+
+  search(words: string, after: number, limit?: number): FoundFailures {
+    return this.#found.search(words, after, limit);
+  }
+
+  /** Nothing is recorded of it. */
+  status(): undefined {
+    return undefined;
+  }
+
   end(ending: PageEnding | undefined): void {
+    this.#seenMs = Date.now();
     if (ending) this.#figures = { ...this.#figures, done: ending.done, bytes: ending.bytes };
     this.#ending = ending ?? {
       finalStatus: 'Completed',
@@ -134,7 +152,7 @@ export class CommandContent {
       },
       series: seriesOf(this.#rows),
       census: { types: [], sizes: [], directories: [] },
-      failures: { groups: [], listed: 0 },
+      failures: this.#found.failures,
       log: this.#lines,
     };
   }

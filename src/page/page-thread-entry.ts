@@ -17,7 +17,7 @@ let job = statePath === undefined ? undefined : new RecordedContent(statePath);
 const running = command && new CommandContent(command);
 const content: PageContent = {
   look: () => (job ?? running)?.look() ?? nothingYet(VERSION, []),
-  search: (words, after, limit) => job?.search(words, after, limit) ?? { rows: [] },
+  search: (words, after, limit) => (job ?? running)?.search(words, after, limit) ?? { rows: [] },
   status: () => job?.status(),
 };
 try {
@@ -26,6 +26,7 @@ try {
     if (message.kind === 'job') job = new RecordedContent(message.statePath);
     else if (message.kind === 'figures') running?.take(message.figures);
     else if (message.kind === 'line') running?.say(message.text);
+    else if (message.kind === 'found') running?.find(message.batch);
     else {
       if (job && message.ending) job.end(message.ending);
       running?.end(message.ending);

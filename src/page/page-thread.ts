@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClfsError } from '../error.js';
 import { startThread } from '../own-thread.js';
+import { FoundBatches } from './found.js';
 import type { OpenPage, PageOptions } from './page-options.js';
 import { addressOf, isAtHome, pagePlace } from './page-place.js';
 import type { FromPageThread, PageThreadSetup, ToPageThread } from './thread-messages.js';
@@ -38,17 +39,28 @@ export async function openPageThread({ listen, token, statePath, command }: Page
   const tell = (message: ToPageThread) => {
     if (!isGone) worker.postMessage(message);
   };
+  const found = new FoundBatches();
+  const tellFound = () => {
+    const batch = found.take();
+    if (batch) tell({ kind: 'found', batch });
+  };
   const address = addressOf(place.host, port);
   return {
     address,
     url: `${address}${token === undefined ? place.token : 'TOKEN'}/`,
     warning: isAtHome(place.host) ? undefined : exposedText(place.host),
     about: (path) => tell({ kind: 'job', statePath: resolve(path) }),
-    show: (figures) => tell({ kind: 'figures', figures }),
+    show(figures) {
+      tell({ kind: 'figures', figures });
+      tellFound();
+    },
+    // Told with the figures: there may be millions.
+    found: (finding) => found.add(finding),
     say: (text) => tell({ kind: 'line', text }),
     async close(ending) {
       if (isGone) return;
       worker.ref();
+      tellFound();
       const ended = new Promise((resolveEnd) => worker.once('exit', resolveEnd));
       tell({ kind: 'end', ending });
       await Promise.race([ended, sleep(LAST_LOOK_MS, undefined, { ref: false })]);

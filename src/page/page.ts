@@ -1,5 +1,5 @@
 import { join, resolve } from 'node:path';
-import type { OpenPage, PageOptions } from './page-options.js';
+import type { CommandReport, OpenPage, PageOptions } from './page-options.js';
 
 /**
  * Serves the page of a job from a thread of its own: the state is only read, and neither the job nor the process waits
@@ -10,6 +10,12 @@ import type { OpenPage, PageOptions } from './page-options.js';
 export async function openPage(options: PageOptions): Promise<OpenPage> {
   const { openPageThread } = await import('./page-thread.js');
   return openPageThread(options);
+}
+
+/** Keeps what a command without a state does and finds, for a report like that of a job. */
+export async function commandReport(command: NonNullable<PageOptions['command']>): Promise<CommandReport> {
+  const { openCommandReport } = await import('./command-report.js');
+  return openCommandReport(command);
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { CommandFigures } from './command-content.js';
+import type { FoundBatch } from './found.js';
 import type { PageEnding } from './model.js';
 import type { PagePlace } from './server.js';
 
@@ -16,6 +17,7 @@ export type ToPageThread =
   | { readonly kind: 'job'; readonly statePath: string }
   | { readonly kind: 'figures'; readonly figures: CommandFigures }
   | { readonly kind: 'line'; readonly text: string }
+  | { readonly kind: 'found'; readonly batch: FoundBatch }
   | { readonly kind: 'end'; readonly ending: PageEnding | undefined };
 
 /** What the thread tells. */

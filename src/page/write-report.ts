@@ -1,5 +1,6 @@
 import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { ClfsError, messageOf } from '../error.js';
+import type { PageReport } from './model.js';
 import { reportHtml } from './page-html.js';
 import { RecordedContent } from './recorded-content.js';
 import { RecordedModel } from './recorded-model.js';
@@ -8,9 +9,13 @@ import { reportedFailures } from './reported-failures.js';
 /** Writes the page of a job as it stands now, with everything in it, to a file: all of it or nothing. */
 export function writeReportNow(statePath: string, file: string): void {
   const model = new RecordedModel(statePath).look();
-  const html = reportHtml({ model, failures: reportedFailures(new RecordedContent(statePath)) });
+  writeReportFile(file, { model, failures: reportedFailures(new RecordedContent(statePath)) });
+}
+
+/** Writes a report to a file: all of it or nothing. @throws ClfsError `target` */
+export function writeReportFile(file: string, report: PageReport): void {
   try {
-    writeWhole(file, html);
+    writeWhole(file, reportHtml(report));
   } catch (cause) {
     throw new ClfsError('target', `Cannot write the report ${JSON.stringify(file)}: ${messageOf(cause)}.`, { cause });
   }

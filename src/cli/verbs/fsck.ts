@@ -1,4 +1,5 @@
 import {
+  type CommandFinding,
   fsck as check,
   counted,
   escapeName,
@@ -10,7 +11,8 @@ import {
 } from '../../index.js';
 import { normalizePage, UsageError } from '../arguments.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
-import { paged, pageOption } from '../job-page.js';
+import { pageOption } from '../job-page.js';
+import { htmlOption, paged } from '../watched-verb.js';
 import { showEntries } from './show-progress.js';
 import {
   crewOptions,
@@ -45,6 +47,7 @@ export const fsck: Verb = {
       .option('--content', 'read the segments of files too')
       .addOption(threadsOption('read, with --content'))
       .addOption(pageOption())
+      .addOption(htmlOption())
       .addOption(workersOptions(', with --content')[0])
       .addOption(workersOptions()[1])
       .option('--strict', 'exit with 1 for warnings too'),
@@ -70,7 +73,10 @@ export const fsck: Verb = {
             onProgress: showEntries(io, 'Checking', inodes, () => crew?.workers),
             drain: () => io.write(pending.splice(0).join('')),
           },
-          (finding) => pending.push(json ? jsonOf(finding) : textOf(finding)),
+          (finding) => {
+            io.found(foundOf(finding));
+            pending.push(json ? jsonOf(finding) : textOf(finding));
+          },
         );
         await io.write(pending.join(''));
         await io.write(json ? fieldsLine({ summary }) : summaryText(summary));
@@ -98,6 +104,11 @@ function summaryText({ entries, objects, errors, warnings, withoutRoot }: FsckSu
       'Errors: load the tree again into an empty container if the source is there; else "export" saves what can be read, and "export --salvage" also what no directory lists any more and what is there of incomplete files. docs/errors.md explains each code.',
     );
   return lines.map((line) => `${line}\n`).join('');
+}
+
+function foundOf({ severity, code, path, object, message }: Finding): CommandFinding {
+  const where = path === undefined ? escapeName(object ?? '-') : escapePath(path) || '.';
+  return { kind: `${severity} ${code}`, path: where, text: escapeText(message) };
 }
 
 function textOf({ severity, code, path, object, message }: Finding): string {

@@ -1,6 +1,15 @@
-import { createManifest, escapeJson, escapePath, formatManifestEntry, messageOf, ObjectType } from '../../index.js';
+import {
+  createManifest,
+  escapeJson,
+  escapePath,
+  escapeText,
+  formatManifestEntry,
+  messageOf,
+  ObjectType,
+} from '../../index.js';
 import { normalizePage, UsageError } from '../arguments.js';
-import { paged, pageOption } from '../job-page.js';
+import { pageOption } from '../job-page.js';
+import { htmlOption, paged } from '../watched-verb.js';
 import { showEntries } from './show-progress.js';
 import {
   crewOptions,
@@ -34,6 +43,7 @@ export const manifest: Verb = {
       .option('--hash', 'with the SHA-256 of regular files')
       .addOption(threadsOption('read, with --hash or --sha256sum'))
       .addOption(pageOption())
+      .addOption(htmlOption())
       .addOption(workersOptions(', with --hash or --sha256sum')[0])
       .addOption(workersOptions()[1])
       .option('--sha256sum', 'lines for "sha256sum -c" in place of JSON'),
@@ -57,6 +67,7 @@ export const manifest: Verb = {
           if (error) {
             damaged = true;
             io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+            io.found({ kind: 'could not be read', path: escapePath(path) || '.', text: escapeText(messageOf(error)) });
           } else if (!sha256sum) await io.write(`${escapeJson(formatManifestEntry(entry))}\n`);
           else if (entry.type === ObjectType.regular && entry.sha256) await io.write(sumLine(entry.path, entry.sha256));
         }

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import {
   ClfsError,
+  type CommandFinding,
   type ContainerReader,
   type CrewOptions,
   countInodes,
@@ -42,6 +43,8 @@ export interface VerbIo {
   complain(text: string): void;
   /** Where the work stands: shown on standard error, by a line that results do not run into. */
   progress(figures: () => ProgressFigures): void;
+  /** What a check has found, beside the line that it writes: for its page and its report. */
+  found(finding: CommandFinding): void;
 }
 
 /** A command with what every verb has that reads a container. */

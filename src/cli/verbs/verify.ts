@@ -13,10 +13,11 @@ import {
 } from '../../index.js';
 import { normalizePage, UsageError } from '../arguments.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
-import { paged, pageOption } from '../job-page.js';
+import { pageOption } from '../job-page.js';
 import { localPath, presentPath } from '../local-path.js';
 import { shortBytes } from '../progress/quantities.js';
 import { openReportFile } from '../report-file.js';
+import { htmlOption, paged } from '../watched-verb.js';
 import { showEntries } from './show-progress.js';
 import {
   crewOptions,
@@ -68,6 +69,7 @@ export const verify: Verb = {
       .option('--one-file-system', 'as the load: mount points below the source are empty')
       .addOption(threadsOption('compare'))
       .addOption(pageOption())
+      .addOption(htmlOption())
       .addOption(workersOptions()[0])
       .addOption(workersOptions()[1])
       .option('--report <file>', 'write a line for every entry to a file'),
@@ -109,12 +111,18 @@ export const verify: Verb = {
           },
           (line) => {
             report?.write(textOf(line));
-            if (line.mark !== '=')
+            if (line.mark !== '=') {
+              io.found({
+                kind: KINDS[line.mark],
+                path: shownPath(line.path),
+                text: escapeText(line.details.join('; ')),
+              });
               pending.push(
                 wantsJson(command)
                   ? fieldsLine({ mark: line.mark, ...pathFields(line.path), details: line.details })
                   : textOf(line),
               );
+            }
           },
         );
         await io.write(pending.join(''));
@@ -146,8 +154,20 @@ async function sourceOf(source: string, { excludePath, excludePattern, oneFileSy
   };
 }
 
+/** What each mark but that of the same stands for. */
+const KINDS = {
+  '+': 'only in the source',
+  '-': 'only in the container',
+  '*': 'different',
+  '!': 'could not be checked',
+} as const;
+
+function shownPath(path: Uint8Array): string {
+  return escapePath(path) || '.';
+}
+
 function textOf({ mark, path, details }: VerifyLine): string {
-  return `${mark} ${escapePath(path) || '.'}${details.length > 0 ? `: ${escapeText(details.join('; '))}` : ''}\n`;
+  return `${mark} ${shownPath(path)}${details.length > 0 ? `: ${escapeText(details.join('; '))}` : ''}\n`;
 }
 
 function parseShare(value: string): number {
