@@ -99,7 +99,8 @@ const sorted = { of: 0, names: [] };
 
 function listing(blobs, query) {
   const [prefix, marker] = [query.get('prefix') ?? '', query.get('marker') ?? ''];
-  if (sorted.of !== blobs.size) Object.assign(sorted, { of: blobs.size, names: [...blobs.keys()].sort() });
+  if (sorted.of !== blobs.size)
+    Object.assign(sorted, { of: blobs.size, names: [...blobs.keys()].sort((a, b) => (a < b ? -1 : 1)) });
   const { names } = sorted;
   const from = marker > prefix ? marker : prefix;
   let [low, high] = [0, names.length];

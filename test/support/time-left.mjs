@@ -113,6 +113,7 @@ async function lookOn(session) {
         permille: ratio === undefined ? undefined : Math.round(1000 * ratio),
         recorded: permille === 0 ? undefined : permille,
         done: metric('entries_done') ?? 0,
+        counters: ['requests', 'retries', 'throttled', 'worked_seconds'].map((name) => [name, metric(`${name}_total`)]),
         left: metric('left_seconds'),
       });
     } catch {
@@ -155,11 +156,11 @@ function judge(sessions) {
   const never = new Map();
   let worst = 0;
   let judged = 0;
-  const notFalling = (what, permille, s) => {
-    if (permille === undefined) return;
+  const notFalling = (what, value, s) => {
+    if (value === undefined) return;
     const before = never.get(what) ?? 0;
-    if (permille < before) complain(`${what} fell from ${before / 10} % to ${permille / 10} % at ${s.toFixed(1)} s`);
-    never.set(what, Math.max(before, permille));
+    if (value < before) complain(`${what} fell from ${before} to ${value} at ${s.toFixed(1)} s`);
+    never.set(what, Math.max(before, value));
   };
   const right = (what, { permille, left }, s, index, begunS) => {
     if ((permille ?? 0) < FROM_PERMILLE) return;
@@ -180,12 +181,13 @@ function judge(sessions) {
   for (const [index, { lines, looks }] of sessions.entries()) {
     const begunS = lines[0]?.s ?? 0;
     for (const { s, said } of lines) {
-      notFalling('the line', said.permille, s);
+      notFalling('thousandths of the line', said.permille, s);
       right('the line', said, s, index, begunS);
     }
     for (const look of looks) {
-      notFalling('the page', look.permille, look.s);
-      notFalling('the status', look.recorded, look.s);
+      notFalling('thousandths of the page', look.permille, look.s);
+      notFalling('thousandths of the status', look.recorded, look.s);
+      for (const [name, value] of look.counters) notFalling(`the counter ${name}`, value, look.s);
       right('the page', look, look.s, index, begunS);
     }
   }
