@@ -89,7 +89,7 @@ const ENTRY_COST_BYTES = 65536;
 /** More than this is said of no job that has not come to its end. */
 const MOST_PERMILLE = 999;
 
-/** Names that are listed a second, about. Source: docs/performance.md */
+/** Names that are listed a second, about: what docs/performance.md has of the listing before the commit. */
 const LISTED_PER_SECOND = 100_000;
 
 /** How long listings count what the format cannot hold. */
