@@ -77,7 +77,8 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
     mayBlock: false,
   };
   const { authorization } = identity;
-  let runner: Runner<AuditKinds> = createInlineRunner(await openAuditLane(setup, authorization));
+  const neverBlocks = options.source?.root?.isRemote === true && place.kind !== 'local';
+  let runner: Runner<AuditKinds> = createInlineRunner(await openAuditLane(setup, authorization), neverBlocks);
   if (threads > 0) {
     const inThreads = createThreadRunner<AuditKinds, ThreadAuditSetup, Authorization>({
       lanes: threads,

@@ -59,7 +59,7 @@ export class Engine<M extends Kinds<M>> {
   /** Units that each lane has; the last number stands for all lanes elsewhere. */
   readonly #lanes: number[] = [];
   #remoteLanes = 0;
-  #policy = new LanePolicy(1, true);
+  #policy = new LanePolicy({ lanes: 1, all: true });
   #events: Event<M>[] = [];
   #ticket = 0;
   #timer: Timer | undefined;
@@ -113,7 +113,11 @@ export class Engine<M extends Kinds<M>> {
   async run(runner: Runner<M>, signal: AbortSignal): Promise<void> {
     this.#runner = runner;
     this.#lanes.push(...new Array<number>(runner.lanes + (runner.remote ? 1 : 0)).fill(0));
-    this.#policy = new LanePolicy(runner.lanes, this.#allLanes);
+    this.#policy = new LanePolicy({
+      lanes: runner.lanes,
+      all: this.#allLanes,
+      firstNeverBlocks: runner.firstNeverBlocks,
+    });
     runner.start({
       part: (ticket, message) => this.#receive({ ticket, told: 'part', message }),
       done: (ticket, message) => this.#receive({ ticket, told: 'done', message }),

@@ -2,13 +2,14 @@ import type { Kinds } from './kinds.js';
 import type { Lane } from './lane.js';
 import type { Runner, RunnerEvents } from './runner.js';
 
-/** Runs tasks in the caller's thread, on one lane. */
-export function createInlineRunner<M extends Kinds<M>>(lane: Lane<M>): Runner<M> {
+/** Runs tasks in the caller's thread, on one lane. @param neverBlocks whether none of its calls ever holds up the thread */
+export function createInlineRunner<M extends Kinds<M>>(lane: Lane<M>, neverBlocks = false): Runner<M> {
   let events: RunnerEvents<M> | undefined;
   let closed = false;
   const running = new Map<number, Promise<void>>();
   return {
     lanes: 1,
+    firstNeverBlocks: neverBlocks,
     start(told) {
       events = told;
     },

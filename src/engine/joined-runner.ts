@@ -9,6 +9,7 @@ import type { Runner } from './runner.js';
 export function joinRunners<M extends Kinds<M>>(first: Runner<M>, second: Runner<M>): Runner<M> {
   return {
     lanes: first.lanes + second.lanes,
+    firstNeverBlocks: first.firstNeverBlocks,
     remote: second.remote,
     start(events) {
       first.start(events);

@@ -16,10 +16,13 @@ function pass(ms: number, idle: number): void {
 
 describe('lanes that get work', () => {
   beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }));
-  afterEach(() => void vi.useRealTimers());
+  afterEach(() => {
+    vi.restoreAllMocks();
+    vi.useRealTimers();
+  });
 
   it('are the main thread at first, and threads alone when the load lasts', () => {
-    const lanes = new LanePolicy(5, false);
+    const lanes = new LanePolicy({ lanes: 5, all: false });
     expect(lanes.active).toEqual({ first: 0, end: 1 });
     vi.advanceTimersByTime(2900);
     expect(lanes.active).toEqual({ first: 0, end: 1 });
@@ -27,8 +30,34 @@ describe('lanes that get work', () => {
     expect(lanes.active).toEqual({ first: 1, end: 2 });
   });
 
+  it('are the main thread alone where nothing holds it up, as long as it waits most of the time', () => {
+    const busy = vi.spyOn(performance, 'eventLoopUtilization');
+    const lanes = new LanePolicy({ lanes: 5, all: false, firstNeverBlocks: true });
+    const works = (utilization: number) => busy.mockReturnValue({ idle: 0, active: 0, utilization });
+    works(0.6);
+    pass(10_000, 1);
+    expect(lanes.grow(0)).toBe(400);
+    expect(lanes.active).toEqual({ first: 0, end: 1 });
+    works(0.8);
+    pass(400, 1);
+    expect(lanes.grow(0)).toBe(0);
+    expect(lanes.active).toEqual({ first: 1, end: 4 });
+    works(0);
+    pass(400, 1);
+    expect(lanes.grow(0)).toBe(0);
+    expect(lanes.active).toEqual({ first: 1, end: 5 });
+  });
+
+  it('are more beside a main thread that waits, where large files are to be sent', () => {
+    vi.spyOn(performance, 'eventLoopUtilization').mockReturnValue({ idle: 0, active: 0, utilization: 0 });
+    const lanes = new LanePolicy({ lanes: 5, all: false, firstNeverBlocks: true });
+    pass(60, 1);
+    expect(lanes.grow(1)).toBe(0);
+    expect(lanes.active.end).toBeGreaterThan(1);
+  });
+
   it('are never more than there are threads', () => {
-    const lanes = new LanePolicy(5, true);
+    const lanes = new LanePolicy({ lanes: 5, all: true });
     expect(lanes.active).toEqual({ first: 0, end: 4 });
     vi.advanceTimersByTime(3100);
     expect(lanes.active).toEqual({ first: 1, end: 5 });
@@ -36,7 +65,7 @@ describe('lanes that get work', () => {
   });
 
   it('are all of them at once when much is to be sent', () => {
-    const lanes = new LanePolicy(3, false);
+    const lanes = new LanePolicy({ lanes: 3, all: false });
     expect(lanes.grow(1e6)).toBeGreaterThan(0);
     expect(lanes.active).toEqual({ first: 0, end: 1 });
     expect(lanes.grow(1e11)).toBe(0);
@@ -44,14 +73,14 @@ describe('lanes that get work', () => {
   });
 
   it('is the one there is', () => {
-    const lanes = new LanePolicy(1, false);
+    const lanes = new LanePolicy({ lanes: 1, all: false });
     vi.advanceTimersByTime(60_000);
     expect(lanes.active).toEqual({ first: 0, end: 1 });
     expect(lanes.grow(1e11)).toBeUndefined();
   });
 
   it('grow while processors idle: of small files after a while, by half of those', () => {
-    const lanes = new LanePolicy(9, false);
+    const lanes = new LanePolicy({ lanes: 9, all: false });
     expect(lanes.grow(0)).toBe(400);
     pass(399, 1);
     expect(lanes.grow(0)).toBe(1);
@@ -68,7 +97,7 @@ describe('lanes that get work', () => {
   });
 
   it('grow sooner for large files, by all that idle, and never beyond what there is', () => {
-    const lanes = new LanePolicy(6, false);
+    const lanes = new LanePolicy({ lanes: 6, all: false });
     expect(lanes.grow(1)).toBe(60);
     pass(60, 0.8);
     expect(lanes.grow(1)).toBe(0);

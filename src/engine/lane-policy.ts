@@ -11,31 +11,48 @@ const MUCH_BYTES = 4 * 2 ** 30;
 /** How long the main thread's own lane works: a small load ends before starting a thread would have been worth it. */
 const OWN_LANE_MS = 3000;
 
+/** Share of its time that a thread works which is worth another one. With less it waits, as another one would. */
+const BUSY = 0.7;
+
+/** What a {@link LanePolicy} goes by. */
+export interface LanePolicyOptions {
+  /** The main thread's own, and those of threads. */
+  readonly lanes: number;
+  /** Use as many as there are threads from the start. */
+  readonly all: boolean;
+  /** Whether no call of the main thread's lane ever holds it up. */
+  readonly firstNeverBlocks?: boolean;
+}
+
 /**
  * Decides which lanes get work. One at first, more while lanes are full and processors idle: a thread that only
  * competes for a busy processor costs its start-up and memory, and brings nothing. The first lane is the main thread's
  * own; after a while only threads work, so that a slow file system does not hold up what the main thread is for.
+ *
+ * Where nothing holds it up, it goes on as long as it is enough: where it waits most of its time for small files, as
+ * many calls as there can be are under way, and another lane would wait for the same.
  */
 export class LanePolicy {
   readonly #lanes: number;
+  readonly #firstNeverBlocks: boolean;
   readonly #begunMs = performance.now();
   #count: number;
   #lookedAtMs = performance.now();
   #times: ReturnType<typeof processorTimes> | undefined;
+  #busy = performance.eventLoopUtilization();
 
-  /**
-   * @param lanes the main thread's own, and those of threads
-   * @param all use as many as there are threads from the start
-   */
-  constructor(lanes: number, all: boolean) {
+  constructor({ lanes, all, firstNeverBlocks = false }: LanePolicyOptions) {
     this.#lanes = lanes;
+    this.#firstNeverBlocks = firstNeverBlocks;
     this.#count = all ? this.#most : 1;
     if (this.#count < this.#most) this.#times = processorTimes();
   }
 
   /** First lane that gets work, and the one behind the last. */
   get active(): { readonly first: number; readonly end: number } {
-    const first = this.#lanes > 1 && performance.now() - this.#begunMs > OWN_LANE_MS ? 1 : 0;
+    const isLong = performance.now() - this.#begunMs > OWN_LANE_MS;
+    const mayStay = this.#firstNeverBlocks && this.#count === 1;
+    const first = this.#lanes > 1 && isLong && !mayStay ? 1 : 0;
     return { first, end: first + this.#count };
   }
 
@@ -61,9 +78,18 @@ export class LanePolicy {
     this.#lookedAtMs = now;
     this.#times = { idle, total, processors };
     const idleNow = ((idle - before.idle) / Math.max(1, total - before.total)) * processors;
-    if (idleNow < idleProcessors) return lookMs;
+    if (idleNow < idleProcessors || (!large && this.#waitsMostly())) return lookMs;
     this.#count = Math.min(this.#most, this.#count + Math.max(1, Math.floor(large ? idleNow : idleNow / 2)));
     return 0;
+  }
+
+  /** Whether the main thread, while it alone works and nothing holds it up, has waited most of the time since the last look. */
+  #waitsMostly(): boolean {
+    if (!this.#firstNeverBlocks || this.active.end !== 1) return false;
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, this.#busy);
+    this.#busy = now;
+    return utilization < BUSY;
   }
 
   get #most(): number {

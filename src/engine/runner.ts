@@ -22,6 +22,8 @@ export interface RunnerEvents<M extends Kinds<M>> {
 export interface Runner<M extends Kinds<M>> {
   /** Number of places of this process that run tasks side by side. */
   readonly lanes: number;
+  /** Whether no call of the first lane ever holds up its thread, which has something else to do as well. */
+  readonly firstNeverBlocks?: boolean;
   /**
    * Whether there may be lanes elsewhere too, which come and go: one number, that behind the last of `lanes`, stands for
    * all of them. Their tasks wait while there is none.

@@ -148,7 +148,7 @@ async function openOwn({
   const { container, clock, calls, laterCalls } = internals;
   const ways = calls && { now: calls, later: laterCalls, mayBlock: laterCalls === undefined };
   const lane = await openExportLane(ownSetup, authorization, { container, clock, ways, overlay, log: note });
-  const own = createInlineRunner(lane);
+  const own = createInlineRunner(lane, isRemote && place.kind !== 'local');
   if (threads === 0) return { runner: own, traffic };
   const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({
     lanes: threads,

@@ -248,6 +248,8 @@ async function openRunner(
     mayBlock: false,
   };
   const own = await openLoadLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
+  // A lane that has but its share of a fixed number of requests waits where others would not.
+  const neverBlocks = source.isRemote === true && destination.place.kind !== 'local' && concurrency === undefined;
   if (threads === 0) return createInlineRunner(own);
   const inThreads = createThreadRunner<LoadKinds, ThreadLaneSetup, Authorization>({
     lanes: threads,
@@ -265,7 +267,7 @@ async function openRunner(
     log: onLog,
   });
   identity.onRenewed((authorization) => inThreads.update(authorization));
-  return joinRunners(createInlineRunner(own), inThreads);
+  return joinRunners(createInlineRunner(own, neverBlocks), inThreads);
 }
 
 function wishOf({ source, destination, compression, preserveHardLinks, selection, manifest }: LoadOptions): LoadWish {
