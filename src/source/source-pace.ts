@@ -21,18 +21,29 @@ const WINDOW_FILES = 64;
 const TELL_MS = 1000;
 
 /** What a pace needs to know. */
-export interface PaceOptions {
+export type PaceOptions = PaceParts & (TellsNobody | TellsWaits);
+
+interface PaceParts {
   readonly source: SourceTree;
   /** Whether the thread may be held up by a source that does not answer. */
   readonly mayBlock: boolean;
   /** Where it tells what it does. */
   readonly gauge?: SourceGauge;
-  /** Where it tells what it waits for. */
-  readonly waits?: WaitSlot;
-  /** Milliseconds on a clock that never jumps. */
-  readonly now?: () => number;
   /** Whether the lane waits for the service at this moment. */
   readonly waitsForService?: () => boolean;
+}
+
+interface TellsNobody {
+  readonly waits?: undefined;
+  /** Milliseconds on a clock that never jumps; default: that of the thread, which no other one has. */
+  readonly now?: () => number;
+}
+
+interface TellsWaits {
+  /** Where it tells what it waits for, since when. */
+  readonly waits: WaitSlot | undefined;
+  /** The clock of whoever looks there. */
+  readonly now: () => number;
 }
 
 /**

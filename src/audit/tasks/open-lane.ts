@@ -76,9 +76,9 @@ export async function openAuditLane(setup: AuditLaneSetup, authorization: Author
   const posix = source && openPosixSource(source.path, source.root);
   const named = posix && remote?.rootDevice !== undefined ? withDevicesOf(posix, remote.rootDevice) : posix;
   const tree = source && named && selectFrom(named, source.selection);
-  const pace =
-    tree &&
-    new SourcePace({ source: tree, mayBlock: setup.mayBlock, waits: new WaitBoard(setup.waits).slot('source') });
+  const waits = new WaitBoard(setup.waits).slot('source');
+  const now = () => systemClock.monotonic();
+  const pace = tree && new SourcePace({ source: tree, mayBlock: setup.mayBlock, waits, now });
   const expectation = tree && expectSource(tree, descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }), pace);
   const traffic = setup.traffic && new Traffic(setup.traffic, setup.slot ?? 0);
   const reading = { geometry: constants.geometry, lz4: openLz4(), signal: stop.signal, traffic };
