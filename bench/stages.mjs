@@ -37,7 +37,7 @@ try {
   const lz4 = openLz4();
   const parent = ids.handle(1001, ObjectType.directory, 0, 1);
   const constants = { fsid: 1, containerId: 99 };
-  await stage('scan', 'entries', async () => (await sizeTree(source, false, GEOMETRY)).entries);
+  await stage('scan', 'entries', async () => (await sizeTree(source, { preserveHardLinks: false, geometry: GEOMETRY })).entries);
 
   const scratch = Buffer.allocUnsafeSlow(8192);
   const eachFile = (use) => {

@@ -238,7 +238,9 @@ export async function runLoadCommand(name: string, argv: readonly string[]): Pro
       source: await presentPath(source),
       selection,
       preserveHardLinks: flags.preserveHardlinks,
+      stallWarningMs: flags.stallWarning,
       signal,
+      onMessage: (text) => messages.info(`INFO: ${text}`),
       onSize:
         flags.outputType === 'text' && (formOf(command) === 'own' || process.stdout.isTTY)
           ? ({ entries, bytes }) => messages.progress(sizingProgress(entries, bytes))

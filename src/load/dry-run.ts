@@ -3,9 +3,12 @@ import { GEOMETRY } from '../format/geometry.js';
 import { openSource } from '../source/posix-source.js';
 import { EVERYTHING, type Selection } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
+import { systemClock } from '../time/clock.js';
+import { JobWaits } from '../waits/job-waits.js';
+import { WaitBoard } from '../waits/wait-board.js';
 import { unlessStopped } from '../waits/waits.js';
-import type { TreeSize } from '../worker/size-tree.js';
 import { type SizerThread, startSizer } from '../worker/sizer-thread.js';
+import type { TreeSize } from '../worker/tree-count.js';
 
 /** Requests of a load beside one PUT an object: the bucket object twice, and the log. */
 const FURTHER_PUTS = 3;
@@ -18,6 +21,13 @@ export interface DryRunOptions {
   readonly preserveHardLinks?: boolean;
   readonly selection?: Selection;
   readonly signal?: AbortSignal;
+  /**
+   * After how long a call of the source that is not answered is spoken of, in milliseconds; by `onMessage`. Default
+   * 60,000.
+   */
+  readonly stallWarningMs?: number;
+  /** Told, in whole sentences, of what the user should know. */
+  readonly onMessage?: (text: string) => void;
   /** Called now and then with what has been found so far. */
   readonly onSize?: (size: TreeSize) => void;
 }
@@ -40,19 +50,22 @@ export async function dryRun(options: DryRunOptions): Promise<DryRun> {
   const { signal, onSize } = options;
   const { selection = EVERYTHING, preserveHardLinks = false } = options;
   const stop = signal ?? new AbortController().signal;
+  const waits = new JobWaits(systemClock, stop, (text) => options.onMessage?.(text), options.stallWarningMs);
   let tree: SourceTree | undefined;
   let sizer: SizerThread | undefined;
   try {
     const late = (tree: SourceTree) => tree.close();
-    tree = await unlessStopped(stop, () => openSource(source), late);
+    tree = await waits.of('source').during(source, () => openSource(source), late);
     const { root } = tree;
     const spec = { sourceHex: Buffer.from(source).toString('hex'), selection, preserveHardLinks };
-    const setup = { spec, root, geometry: GEOMETRY, unstorable: true, audit: true };
+    const board = waits.stalls.add(new WaitBoard());
+    const setup = { spec, root, geometry: GEOMETRY, waits: board.memory, unstorable: true, audit: true };
     const thread = startSizer(setup, (size) => onSize?.(size));
     sizer = thread;
     const size = await unlessStopped(stop, () => thread.done);
     return { ...size, puts: size.objects + FURTHER_PUTS, bytesOnWire: size.bytes + size.objects * BYTES_AN_OBJECT };
   } finally {
+    waits.close();
     await sizer?.stop();
     tree?.close();
   }

@@ -140,7 +140,15 @@ async function runLoad(
     if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
     else if (settings.estimate !== false && !internals?.container) {
       progress.sizing = true;
-      sizing = startEstimate({ spec, root: resources.source.root, geometry: constants.geometry }, progress);
+      sizing = startEstimate(
+        {
+          spec,
+          root: resources.source.root,
+          geometry: constants.geometry,
+          waits: stalls.add(new WaitBoard()).memory,
+        },
+        progress,
+      );
     }
     const own = internals?.container
       ? createInlineRunner(shareLoadLane(work))

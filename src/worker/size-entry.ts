@@ -3,8 +3,10 @@ import { messageOf } from '../error.js';
 import { sourcePath } from '../job/load-spec.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { selectFrom } from '../source/selection.js';
+import { WaitBoard } from '../waits/wait-board.js';
 import type { FromSizer, SizeSetup } from './size-protocol.js';
-import { sizeTree, type TreeSize } from './size-tree.js';
+import { sizeTree } from './size-tree.js';
+import type { TreeSize } from './tree-count.js';
 
 const REPORT_MS = 500;
 
@@ -12,7 +14,7 @@ if (!parentPort) throw new Error('This file is the entry of a worker thread.');
 const port = parentPort;
 const send = (message: FromSizer) => port.postMessage(message);
 
-const { spec, root, geometry, unstorable, audit } = workerData as SizeSetup;
+const { spec, root, geometry, unstorable, audit, waits } = workerData as SizeSetup;
 let saidAt = performance.now();
 try {
   const tree = selectFrom(openPosixSource(sourcePath(spec), root), spec.selection);
@@ -23,7 +25,11 @@ try {
     send({ kind: 'size', size: partial, complete: false });
   };
   const { preserveHardLinks, selection } = spec;
-  const size = await sizeTree(tree, { preserveHardLinks, geometry, unstorable, audit, selection }, onProgress);
+  const size = await sizeTree(
+    tree,
+    { preserveHardLinks, geometry, unstorable, audit, selection },
+    { onProgress, waits: new WaitBoard(waits).slot('source') },
+  );
   tree.close();
   send({ kind: 'size', size, complete: true });
 } catch (error) {

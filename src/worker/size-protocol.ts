@@ -1,7 +1,7 @@
 import type { Geometry } from '../format/geometry.js';
 import type { LoadSpec } from '../job/load-spec.js';
 import type { OpenRoot } from '../source/source-tree.js';
-import type { TreeSize } from './size-tree.js';
+import type { TreeSize } from './tree-count.js';
 
 /** What a sizing thread is given: its workerData. */
 export interface SizeSetup {
@@ -9,6 +9,8 @@ export interface SizeSetup {
   /** The source's root, which stays open; undefined: it is opened by its path. */
   readonly root?: OpenRoot;
   readonly geometry: Geometry;
+  /** Memory of a `WaitBoard`; undefined: nobody looks. */
+  readonly waits?: SharedArrayBuffer;
   /** Count what the format cannot hold too: one more system call an entry. */
   readonly unstorable?: boolean;
   /** Look closely: see `SizeOptions`. */

@@ -1,56 +1,32 @@
 import { setImmediate } from 'node:timers/promises';
-import { ClfsError } from '../error.js';
-import { indirectNodes } from '../format/block-map.js';
-import { directoryEntryBytes, directoryPieceCapacity } from '../format/dirents.js';
-import { fileBlockCount, type Geometry, maximumBlockCount } from '../format/geometry.js';
-import { BLOCK_ID_BYTES, HANDLE_BYTES, ObjectType } from '../format/ids.js';
+import { ClfsError, isClfsError } from '../error.js';
+import { ObjectType } from '../format/ids.js';
 import { joinPath } from '../paths/join-path.js';
-import { type Selection, type SelectionRule, selectionRules } from '../source/selection.js';
-import type { SourceAttributes, SourceDirectory, SourceTree } from '../source/source-tree.js';
-import { countUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from './unstorable-count.js';
+import { SourcePace } from '../source/source-pace.js';
+import type {
+  AsyncSourceDirectory,
+  ListedEntry,
+  SourceAttributes,
+  SourceDirectory,
+  SourceTree,
+} from '../source/source-tree.js';
+import type { WaitSlot } from '../waits/wait-board.js';
+import { type CountedDirectory, type SizeOptions, TreeCount, type TreeSize } from './tree-count.js';
 
-/** Directories with the most entries that are named. */
-const LARGEST_SHOWN = 10;
-/** Unreadable entries that are named. */
-const UNREADABLE_SHOWN = 10;
 /** Entries after which the caller gets its turn. */
 const TURN_ENTRIES = 512;
+/** Directories that are gone over at once where calls take long. */
+const DIRECTORIES_AT_ONCE = 32;
+/** Calls for one entry, one after another: look, open and close, what it has that the format cannot hold. */
+const CALLS_AN_ENTRY = 3;
 
-/** What a load of a tree would write. */
-export interface TreeSize {
-  /** Entries that would be loaded, the root included; a linked inode counts once where links are preserved. */
-  readonly entries: number;
-  /** By type, at the place of its number. */
-  readonly types: readonly number[];
-  /** Bytes of file data. */
-  readonly bytes: number;
-  /** Objects of the tree: inodes, segments and indirect blocks. */
-  readonly objects: number;
-  /** Inodes with several links, and their names in the tree; 0 unless links are preserved, or `audit` is set. */
-  readonly linkGroups: number;
-  readonly linkNames: number;
-  readonly unreadable: number;
-  /** The first of those that are unreadable, and why. */
-  readonly unreadableFirst: readonly { readonly path: Uint8Array; readonly message: string }[];
-  /** With `audit`: what of the selection has left nothing out, as the flag that says so. */
-  readonly unmatched: readonly string[];
-  readonly excluded: number;
-  /** What the format cannot hold; undefined when it was not looked for, or the source cannot tell. */
-  readonly unstorable: UnstorableCount | undefined;
-  /** The directories with the most entries, largest first. */
-  readonly largest: readonly { readonly path: Uint8Array; readonly entries: number }[];
-}
-
-/** How a tree is sized. */
-export interface SizeOptions {
-  readonly preserveHardLinks: boolean;
-  readonly geometry: Geometry;
-  /** Count what the format cannot hold too: one more system call an entry. */
-  readonly unstorable?: boolean;
-  /** Look closely, as a dry run does: at links that are not preserved, and by opening each file. */
-  readonly audit?: boolean;
-  /** What is left out of the tree, which is told by {@link TreeSize.unmatched}. */
-  readonly selection?: Selection;
+/** What goes on while a tree is sized. */
+export interface SizeParts {
+  /** Told now and then. */
+  readonly onProgress?: (size: TreeSize) => void;
+  readonly signal?: AbortSignal;
+  /** Where it is told what is waited for. */
+  readonly waits?: WaitSlot;
 }
 
 /**
@@ -60,216 +36,200 @@ export interface SizeOptions {
  *
  * @throws ClfsError `source` when the root cannot be read
  */
-export async function sizeTree(
-  source: SourceTree,
-  options: SizeOptions,
-  onProgress: (size: TreeSize) => void = () => undefined,
-  signal?: AbortSignal,
-): Promise<TreeSize> {
-  const sizer = new Sizer(source, options);
-  for (let turn = 0; sizer.step(); turn++) {
-    if (turn % TURN_ENTRIES !== 0) continue;
-    await setImmediate();
-    signal?.throwIfAborted();
-    onProgress(sizer.size());
-  }
-  return sizer.size();
+export async function sizeTree(source: SourceTree, options: SizeOptions, parts: SizeParts = {}): Promise<TreeSize> {
+  return new Sizer(source, options, parts).run();
 }
 
 class Sizer {
   readonly #source: SourceTree;
-  readonly #preserveHardLinks: boolean;
-  readonly #geometry: Geometry;
-  readonly #types = new Array<number>(8).fill(0);
-  readonly #seen = new Set<string>();
-  readonly #seenDirectories = new Set<string>();
-  readonly #open: Buffer[] = [Buffer.alloc(0)];
-  #listing: Generator<void> | undefined;
-  #bytes = 0;
-  #objects = 0;
-  #linkNames = 0;
-  #unreadable = 0;
-  readonly #unreadableFirst: { path: Uint8Array; message: string }[] = [];
   readonly #audit: boolean;
-  #unmatched: readonly SelectionRule[];
-  #excluded = 0;
-  #unstorable: UnstorableCount | undefined;
-  #largest: { path: Uint8Array; entries: number }[] = [];
+  readonly #parts: SizeParts;
+  readonly #count: TreeCount;
+  readonly #pace: SourcePace;
+  readonly #open: Buffer[] = [Buffer.alloc(0)];
+  #running = 0;
+  #failure: { readonly error: unknown } | undefined;
+  #wake: () => void = () => undefined;
+  #entries = 0;
 
-  constructor(source: SourceTree, { preserveHardLinks, geometry, unstorable, audit, selection }: SizeOptions) {
-    this.#audit = audit === true;
-    this.#unmatched = audit && selection ? selectionRules(selection) : [];
+  constructor(source: SourceTree, options: SizeOptions, parts: SizeParts) {
     this.#source = source;
-    this.#unstorable = unstorable ? NOTHING_UNSTORABLE : undefined;
-    this.#preserveHardLinks = preserveHardLinks;
-    this.#geometry = geometry;
+    this.#audit = options.audit === true;
+    this.#parts = parts;
+    this.#count = new TreeCount(options);
+    this.#pace = new SourcePace({ source, mayBlock: true, waits: parts.waits });
   }
 
-  /** Looks at one entry more. @returns false at the end */
-  step(): boolean {
-    if (this.#listing) {
-      if (!this.#listing.next().done) return true;
-      this.#listing = undefined;
-    }
-    const path = this.#open.pop();
-    if (path === undefined) return false;
-    this.#listing = this.#directory(path);
-    return true;
-  }
-
-  size(): TreeSize {
-    return {
-      entries: this.#types.reduce((sum, count) => sum + count),
-      types: [...this.#types],
-      bytes: this.#bytes,
-      objects: this.#objects,
-      linkGroups: this.#seen.size,
-      linkNames: this.#linkNames,
-      unreadable: this.#unreadable,
-      unreadableFirst: [...this.#unreadableFirst],
-      unmatched: this.#unmatched.map(({ flag }) => flag),
-      excluded: this.#excluded,
-      unstorable: this.#unstorable,
-      largest: [...this.#largest],
-    };
-  }
-
-  *#directory(path: Buffer): Generator<void> {
-    let directory: SourceDirectory | undefined;
-    // As they are written: files first, then directories, then linked names.
-    const filesFirst: [number[], number[], number[]] = [[], [], []];
-    let entries = 0;
-    try {
-      directory = this.#source.openDirectory(path);
-      const self = directory.attributes();
-      const identity = `${self.device}/${self.inode}`;
-      if (this.#seenDirectories.has(identity))
-        throw new ClfsError('entry', 'it is in the tree by another path already', {
-          reason: 'directory-reached-twice',
+  async run(): Promise<TreeSize> {
+    const { async } = this.#source;
+    while (this.#open.length + this.#running > 0 && !this.#failure) {
+      const path = this.#running < DIRECTORIES_AT_ONCE ? this.#open.pop() : undefined;
+      if (path === undefined) {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
         });
-      this.#seenDirectories.add(identity);
-      this.#look(directory, path, DOT);
+        continue;
+      }
+      this.#pace.begin();
+      if (async && this.#pace.isAsync) void this.#begin(path, async);
+      else await this.#directory(path);
+    }
+    if (this.#failure) throw this.#failure.error;
+    return this.#count.size();
+  }
+
+  async #begin(path: Buffer, async: NonNullable<SourceTree['async']>): Promise<void> {
+    this.#running++;
+    try {
+      await this.#directoryLater(path, async);
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+    this.#running--;
+    this.#wake();
+  }
+
+  /** Goes over a directory by calls that hold up the thread, which cost least where they are answered at once. */
+  async #directory(path: Buffer): Promise<void> {
+    const { waits } = this.#pace;
+    let directory: SourceDirectory | undefined;
+    try {
+      waits.blocks(path, NO_NAME);
+      directory = this.#source.openDirectory(path);
+      const counted = this.#count.beginDirectory(path, directory.attributes());
+      if (this.#count.wantsUnstorable) this.#count.look(path, DOT, directory.unstorableOf?.(DOT));
       for (const batch of directory.list()) {
-        for (const { name, excluded } of batch) {
-          if (excluded) {
-            this.#excluded++;
-            this.#match(path, name);
-            continue;
-          }
-          const attributes = this.#lookAt(directory, path, name);
-          if (attributes) {
-            entries++;
-            filesFirst[this.#entry(directory, path, name, attributes)].push(name.length);
-          }
-          yield;
+        for (const entry of batch) {
+          this.#entry(directory, counted, entry);
+          const turn = this.#pause();
+          if (turn) await turn;
+          waits.blocks(path, NO_NAME);
         }
       }
-      this.#types[ObjectType.directory]++;
-      this.#objects += this.#directoryObjects(path, filesFirst);
-      this.#remember(path, entries);
+      this.#count.endDirectory(counted);
     } catch (error) {
-      if (!(error instanceof ClfsError) || error.code !== 'entry') throw error;
-      if (path.length === 0)
-        throw new ClfsError('source', `Cannot read the source: ${error.message}.`, { cause: error });
-      this.#cannotRead(path, error.message);
+      this.#cannotEnter(path, error);
+    } finally {
+      directory?.close();
+      waits.unblocks();
+    }
+  }
+
+  #entry(directory: SourceDirectory, counted: CountedDirectory, { name, excluded }: ListedEntry): void {
+    const { path } = counted;
+    if (excluded) {
+      this.#count.exclude(path, name);
+      return;
+    }
+    const begunMs = this.#pace.isLooking ? performance.now() : 0;
+    this.#pace.waits.blocks(path, name);
+    try {
+      const attributes = directory.attributesOf(name);
+      if (this.#audit && attributes.type === ObjectType.regular) directory.openFile(name).close();
+      if (this.#found(counted, name, attributes)) this.#count.look(path, name, directory.unstorableOf?.(name));
+    } catch (error) {
+      this.#cannotRead(path, name, error);
+    } finally {
+      if (begunMs > 0) this.#pace.took(performance.now() - begunMs);
+    }
+  }
+
+  /** Goes over a directory with many calls under way, which leave the thread free. */
+  async #directoryLater(path: Buffer, async: NonNullable<SourceTree['async']>): Promise<void> {
+    let directory: SourceDirectory | undefined;
+    try {
+      directory = await this.#turn(path, NO_NAME, () => async.openDirectory(path));
+      const later = directory.async;
+      if (!later) throw new Error('A directory that was opened by calls that leave the thread free has none.');
+      const counted = this.#count.beginDirectory(path, await this.#turn(path, NO_NAME, () => later.attributes()));
+      if (this.#count.wantsUnstorable)
+        this.#count.look(path, DOT, await this.#turn(path, DOT, async () => later.unstorableOf?.(DOT)));
+      const batches = later.list()[Symbol.asyncIterator]();
+      for (;;) {
+        const next = await this.#turn(path, NO_NAME, () => batches.next());
+        if (next.done) break;
+        await this.#entriesLater(later, counted, next.value);
+      }
+      this.#count.endDirectory(counted);
+    } catch (error) {
+      this.#cannotEnter(path, error);
     } finally {
       directory?.close();
     }
   }
 
-  /** @returns 0 for a file, 1 for a directory, 2 for one of several names */
-  #entry(directory: SourceDirectory, path: Buffer, name: Buffer, attributes: SourceAttributes): 0 | 1 | 2 {
-    const { type } = attributes;
-    if (type === ObjectType.directory) {
-      this.#open.push(joinPath(path, name));
-      return 1;
+  /** Entries side by side; what is found counts in their order, by which they are written. */
+  async #entriesLater(
+    directory: AsyncSourceDirectory,
+    counted: CountedDirectory,
+    entries: readonly ListedEntry[],
+  ): Promise<void> {
+    const { path } = counted;
+    const looks = entries.map(async ({ name, excluded }) => {
+      if (excluded) return undefined;
+      const turn = await this.#pace.enter(path, name);
+      try {
+        const attributes = await directory.attributesOf(name);
+        if (this.#audit && attributes.type === ObjectType.regular) await (await directory.openFile(name)).close();
+        const unstorable = this.#count.wantsUnstorable && (await directory.unstorableOf?.(name));
+        turn.end(CALLS_AN_ENTRY);
+        return { attributes, unstorable: unstorable || undefined };
+      } catch (error) {
+        turn.end();
+        return { error };
+      }
+    });
+    for (const [at, { name }] of entries.entries()) {
+      const found = await looks[at];
+      if (!found) this.#count.exclude(path, name);
+      else if ('error' in found) this.#cannotRead(path, name, found.error);
+      else if (this.#found(counted, name, found.attributes)) this.#count.look(path, name, found.unstorable);
+      const turn = this.#pause();
+      if (turn) await turn;
     }
-    const linked = this.#preserveHardLinks && attributes.linkCount > 1;
-    if (linked || (this.#audit && attributes.linkCount > 1)) {
-      this.#linkNames++;
-      const identity = `${attributes.device}/${attributes.inode}`;
-      if (linked && this.#seen.has(identity)) return 2;
-      this.#seen.add(identity);
-    }
-    this.#look(directory, path, name);
-    this.#inode(path, name, attributes);
-    return linked ? 2 : 0;
   }
 
-  /** Attributes of an entry that can be read; undefined of one that cannot, which is counted. */
-  #lookAt(directory: SourceDirectory, path: Buffer, name: Buffer): SourceAttributes | undefined {
+  /** @returns whether it is to be looked at what of it the format cannot hold */
+  #found(counted: CountedDirectory, name: Buffer, attributes: SourceAttributes): boolean {
+    const isOwn = this.#count.entry(counted, name, attributes);
+    if (attributes.type === ObjectType.directory) this.#open.push(joinPath(counted.path, name));
+    return isOwn && this.#count.wantsUnstorable;
+  }
+
+  async #turn<T>(path: Buffer, name: Buffer, call: () => Promise<T>): Promise<T> {
+    const turn = await this.#pace.enter(path, name);
     try {
-      const attributes = directory.attributesOf(name);
-      if (this.#audit && attributes.type === ObjectType.regular) directory.openFile(name).close();
-      return attributes;
-    } catch (error) {
-      if (!(error instanceof ClfsError) || error.code !== 'entry') throw error;
-      this.#cannotRead(joinPath(path, name), error.message);
-      return undefined;
+      return await call();
+    } finally {
+      turn.end();
     }
   }
 
-  #cannotRead(path: Uint8Array, message: string): void {
-    this.#unreadable++;
-    if (this.#unreadableFirst.length < UNREADABLE_SHOWN) this.#unreadableFirst.push({ path, message });
+  /** The caller gets its turn now and then. */
+  #pause(): Promise<void> | undefined {
+    return ++this.#entries % TURN_ENTRIES === 0 ? this.#giveTurn() : undefined;
   }
 
-  /** Something has been left out. */
-  #match(directory: Buffer, name: Buffer): void {
-    if (this.#unmatched.length > 0)
-      this.#unmatched = this.#unmatched.filter(({ matches }) => !matches(directory, name));
+  async #giveTurn(): Promise<void> {
+    const { onProgress, signal } = this.#parts;
+    await setImmediate();
+    signal?.throwIfAborted();
+    onProgress?.(this.#count.size());
   }
 
-  #look(directory: SourceDirectory, path: Buffer, name: Buffer): void {
-    this.#unstorable &&= countUnstorable(this.#unstorable, directory, path, name);
+  /** @throws ClfsError `source` when it is the root; what is no failure of an entry */
+  #cannotEnter(path: Buffer, error: unknown): void {
+    if (!isClfsError(error, 'entry')) throw error;
+    if (path.length === 0) throw new ClfsError('source', `Cannot read the source: ${error.message}.`, { cause: error });
+    this.#count.cannotRead(path, error.message);
   }
 
-  #inode(path: Buffer, name: Buffer, attributes: SourceAttributes): void {
-    const { type } = attributes;
-    const sizeBytes = Number(attributes.sizeBytes);
-    if (type === ObjectType.regular) {
-      const blocks = fileBlockCount(sizeBytes, this.#geometry);
-      if (blocks > maximumBlockCount(this.#geometry)) {
-        this.#cannotRead(joinPath(path, name), 'it needs more segments than the format has');
-        return;
-      }
-      this.#bytes += sizeBytes;
-      this.#objects += this.#objectsOf(blocks);
-    } else this.#objects++;
-    this.#types[type]++;
-  }
-
-  #directoryObjects(path: Buffer, names: readonly (readonly number[])[]): number {
-    // The root has the short id of its own; it is its own parent, and that of the directories in it.
-    const own = path.length === 0 ? BLOCK_ID_BYTES : HANDLE_BYTES;
-    const parent = path.includes(0x2f) ? HANDLE_BYTES : BLOCK_ID_BYTES;
-    let block = 0;
-    let filled = directoryEntryBytes(1, own) + directoryEntryBytes(2, parent);
-    for (const list of names) {
-      for (const nameBytes of list) {
-        const bytes = directoryEntryBytes(nameBytes, HANDLE_BYTES);
-        if (filled + bytes > directoryPieceCapacity(block, this.#geometry)) {
-          block++;
-          filled = 0;
-        }
-        filled += bytes;
-      }
-    }
-    return this.#objectsOf(block + 1);
-  }
-
-  /** Objects of an inode of so many blocks. */
-  #objectsOf(blocks: number): number {
-    if (blocks <= this.#geometry.directBlocks) return blocks;
-    let indirect = 0;
-    for (const _node of indirectNodes(blocks, this.#geometry)) indirect++;
-    return blocks + indirect;
-  }
-
-  #remember(path: Uint8Array, entries: number): void {
-    if (this.#largest.length === LARGEST_SHOWN && entries <= this.#largest[LARGEST_SHOWN - 1].entries) return;
-    this.#largest = [...this.#largest, { path, entries }].sort((a, b) => b.entries - a.entries).slice(0, LARGEST_SHOWN);
+  /** @throws what is no failure of the entry */
+  #cannotRead(path: Buffer, name: Buffer, error: unknown): void {
+    if (!isClfsError(error, 'entry')) throw error;
+    this.#count.cannotRead(joinPath(path, name), error.message);
   }
 }
 
 const DOT = Buffer.from('.');
+const NO_NAME = Buffer.alloc(0);

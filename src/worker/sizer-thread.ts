@@ -3,7 +3,7 @@ import { ClfsError, messageOf } from '../error.js';
 import { startThread } from '../own-thread.js';
 import { systemClock } from '../time/clock.js';
 import type { FromSizer, SizeSetup } from './size-protocol.js';
-import type { TreeSize } from './size-tree.js';
+import type { TreeSize } from './tree-count.js';
 
 /** How long the thread is waited for when it is ended. */
 const LAST_CALL_MS = 2000;

@@ -43,7 +43,16 @@ export function countUnstorable(
   path: Uint8Array,
   name: Buffer,
 ): UnstorableCount | undefined {
-  const unstorable = directory.unstorableOf?.(name);
+  return addEntry(count, directory.unstorableOf?.(name), path, name);
+}
+
+/** {@link countUnstorable} of what is known of an entry; undefined: the source cannot tell. */
+export function addEntry(
+  count: UnstorableCount,
+  unstorable: Unstorable | undefined,
+  path: Uint8Array,
+  name: Buffer,
+): UnstorableCount | undefined {
   if (!unstorable) return undefined;
   let counted = count;
   for (const kind of Object.keys(KINDS) as (keyof UnstorableCount)[]) {
