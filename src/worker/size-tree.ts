@@ -10,6 +10,7 @@ import type {
   SourceDirectory,
   SourceTree,
 } from '../source/source-tree.js';
+import { systemClock } from '../time/clock.js';
 import type { WaitSlot } from '../waits/wait-board.js';
 import { type CountedDirectory, type SizeOptions, TreeCount, type TreeSize } from './tree-count.js';
 
@@ -57,7 +58,8 @@ class Sizer {
     this.#audit = options.audit === true;
     this.#parts = parts;
     this.#count = new TreeCount(options);
-    this.#pace = new SourcePace({ source, mayBlock: true, waits: parts.waits });
+    const now = () => systemClock.monotonic();
+    this.#pace = new SourcePace({ source, mayBlock: true, waits: parts.waits, now });
   }
 
   async run(): Promise<TreeSize> {
