@@ -25,6 +25,8 @@ type Update = Partial<Omit<PageModel, 'series'>> & {
   readonly series?: { readonly from: number; readonly rows: PageModel['series'] };
 };
 
+/** After how long a refused page asks again. */
+const AGAIN_MS = 5000;
 /** Failures that are shown at once. */
 const ROWS_AT_ONCE = 25;
 
@@ -132,27 +134,35 @@ function showLive(): void {
     document.body.classList.toggle('lost', !isLive);
     page?.foot(h('span', { class: isLive ? 'live' : 'late' }, text), ...(isLive ? [' · ', ...links()] : []));
   };
-  const events = new EventSource('events');
-  events.onmessage = ({ data }) => {
-    const { series, ...update } = JSON.parse(data as string) as Update;
-    const before = model?.series ?? [];
-    const isOther = update.job !== undefined && JSON.stringify(update.job) !== JSON.stringify(model?.job);
-    model = {
-      ...(model as PageModel),
-      ...update,
-      series: series ? [...before.slice(0, series.from), ...series.rows] : before,
+  const follow = () => {
+    const events = new EventSource('events');
+    events.onmessage = ({ data }) => {
+      const { series, ...update } = JSON.parse(data as string) as Update;
+      const before = model?.series ?? [];
+      const isOther = update.job !== undefined && JSON.stringify(update.job) !== JSON.stringify(model?.job);
+      model = {
+        ...(model as PageModel),
+        ...update,
+        series: series ? [...before.slice(0, series.from), ...series.rows] : before,
+      };
+      // What it is becomes known when the job has begun.
+      if (!page || isOther) page = new Page(model, search);
+      page.show(model);
+      say(`Live, as of ${moment(model.now.atMs)}`, true);
     };
-    // What it is becomes known when the job has begun.
-    if (!page || isOther) page = new Page(model, search);
-    page.show(model);
-    say(`Live, as of ${moment(model.now.atMs)}`, true);
+    events.addEventListener('end', () => {
+      events.close();
+      const kept = model?.job.kind === 'load' ? ' report.html in the state directory keeps this page.' : '';
+      say(`The program has ended.${kept}`, false);
+    });
+    events.onerror = () => {
+      say('The program does not answer. The page goes on when it does.', false);
+      // A browser tries again by itself where nothing answers, and not where it is refused: too many look on, or something
+      // in between does not reach the program.
+      if (events.readyState === EventSource.CLOSED) setTimeout(follow, AGAIN_MS);
+    };
   };
-  events.addEventListener('end', () => {
-    events.close();
-    const kept = model?.job.kind === 'load' ? ' report.html in the state directory keeps this page.' : '';
-    say(`The program has ended.${kept}`, false);
-  });
-  events.onerror = () => say('The program does not answer. The page goes on when it does.', false);
+  follow();
 }
 
 const report = JSON.parse(document.getElementById('report')?.textContent ?? 'null') as PageReport | null;

@@ -1,12 +1,13 @@
 import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openDatabase } from '../src/sqlite/database.js';
 import { type Azurite, startAzurite } from './support/azurite.js';
-import { type ServedPage, startPage } from './support/page-client.js';
+import { eventsOf, type ServedPage, startPage } from './support/page-client.js';
 import { loadWhole, runProgram } from './support/program.js';
 import { removeTree, someBytes } from './support/tree.js';
 
@@ -236,6 +237,22 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
     expect(await page.title()).not.toBe('harmed');
     expect(trouble.filter((text) => !text.includes('Content Security Policy'))).toEqual([]);
     expect(trouble.length).toBeGreaterThan(0);
+  });
+
+  it('comes when it was refused first, since too many looked on', async () => {
+    const [source, container, state] = ['many', 'many-container', 'many-state'].map((name) => join(base, name));
+    makeTree(source);
+    await loadWhole(source, container, state);
+    const job = await startPage(['page', state]);
+    served.push(job);
+    const onlookers = Array.from({ length: 64 }, () => eventsOf(job.url));
+    for (const events of onlookers) await events.next();
+    const refused = eventsOf(job.url);
+    expect((await refused.next()).done).toBe(true);
+    const browsed = browse(job.url);
+    await setTimeout(2000);
+    await Promise.all(onlookers.map((events) => events.return(undefined)));
+    await (await browsed).locator('.pill', { hasText: 'Completed' }).waitFor();
   });
 
   it('of a check is read from disk, with what was found', async () => {
