@@ -22,6 +22,8 @@ const HOSTILE = [
   '<img src=x onerror="document.title=\'harmed\'">',
   'a\nb\x1b[31mred\u202egnp.exe',
 ];
+/** A machine that does much else takes its time. */
+const PATIENT = { timeout: 15_000 };
 const SCHEMES = {
   light: { colorScheme: 'light', viewport: { width: 1280, height: 900 } },
   dark: { colorScheme: 'dark', viewport: { width: 1280, height: 900 } },
@@ -191,7 +193,7 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
     expect(await after.locator('.share strong').innerText()).toBe('100 %');
     expect(await after.locator('.lines .text').first().innerText()).toBe('47 of 47 entries');
     expect(await after.locator('.tile', { hasText: 'worked' }).innerText()).toContain('in 2 sessions');
-    await expect.poll(() => after.locator('.chart canvas').count()).toBe(4);
+    await expect.poll(() => after.locator('.chart canvas').count(), PATIENT).toBe(4);
     expect(await after.title()).toBe('Completed · Load · clfsload');
     expect(trouble).toEqual([]);
   });
@@ -211,21 +213,21 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
     await page.locator('.failures .path', { hasText: HOSTILE[0] }).first().waitFor();
     expect(await rows.count()).toBe(25);
     await page.getByRole('button', { name: 'Show more' }).click();
-    await expect.poll(() => rows.count()).toBe(50);
+    await expect.poll(() => rows.count(), PATIENT).toBe(50);
     await page.getByRole('searchbox').fill('why CHANGED');
-    await expect.poll(() => rows.count()).toBe(1);
+    await expect.poll(() => rows.count(), PATIENT).toBe(1);
     expect(await rows.first().locator('.path').innerText()).toBe('a\\x0ab\\x1b[31mred\\xe2\\x80\\xaegnp.exe-77');
     await page.getByRole('searchbox').fill('no such thing');
     await page.getByText('Nothing has “no such thing” in it.').waitFor();
     await page.getByRole('button', { name: 'entry-unreadable 89' }).click();
-    await expect.poll(() => rows.count()).toBe(25);
+    await expect.poll(() => rows.count(), PATIENT).toBe(25);
     // By the keyboard alone.
     await page.getByRole('button', { name: 'entry-changed 1' }).focus();
     await page.keyboard.press('Enter');
-    await expect.poll(() => rows.count()).toBe(1);
+    await expect.poll(() => rows.count(), PATIENT).toBe(1);
     // Further down than one search goes.
     await page.getByRole('searchbox').fill('needle');
-    await expect.poll(() => rows.first().locator('.path').innerText()).toBe('deep-50000');
+    await expect.poll(() => rows.first().locator('.path').innerText(), PATIENT).toBe('deep-50000');
     expect(await rows.count()).toBe(1);
     expect(await page.getByRole('region', { name: 'Log' }).count()).toBe(1);
     expect(await page.locator('img, script[src], iframe').count()).toBe(0);
@@ -270,7 +272,7 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
     const rows = page.locator('.failures tbody tr');
     expect(await rows.count()).toBe(25);
     await page.getByRole('button', { name: 'only in the source 1' }).click();
-    await expect.poll(() => rows.count()).toBe(1);
+    await expect.poll(() => rows.count(), PATIENT).toBe(1);
     expect(await rows.first().locator('.path').innerText()).toBe('<img src=x>');
     expect(await page.locator('.tile', { hasText: 'found' }).innerText()).toContain('see what was found');
     expect(trouble.filter((text) => !text.startsWith('asks file:'))).toEqual([]);
@@ -295,9 +297,9 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
       const page = await browse(pathToFileURL(file).href, options);
       expect(await figuresOf(page)).toEqual(figures);
       await page.getByRole('searchbox').fill('entry-changed');
-      await expect.poll(() => page.locator('.failures tbody tr').count()).toBe(1);
+      await expect.poll(() => page.locator('.failures tbody tr').count(), PATIENT).toBe(1);
       await page.getByRole('searchbox').fill('');
-      await expect.poll(() => page.locator('.failures tbody tr').count()).toBe(25);
+      await expect.poll(() => page.locator('.failures tbody tr').count(), PATIENT).toBe(25);
       expect(trouble.filter((text) => !text.startsWith('asks file:'))).toEqual([]);
       await picture(page, name);
     }

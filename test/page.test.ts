@@ -167,7 +167,7 @@ describe('the page is there for who may look', () => {
     const all = await strangers(port(), 400);
     const { open } = all;
     expect((await ask(served.url)).status).toBe(200);
-    await expect.poll(open).toBeLessThanOrEqual(64);
+    await expect.poll(open, { timeout: 8000 }).toBeLessThanOrEqual(64);
     expect(open()).toBeGreaterThan(0);
     // Those that have asked, and go on to read, are not among who is sent away.
     const events = eventsOf(served.url);
@@ -364,7 +364,7 @@ describe('the report', () => {
       '--page',
       ...CAPPED,
     ]);
-    await expect.poll(() => existsSync(join(kept, 'clfsload.log'))).toBe(true);
+    await expect.poll(() => existsSync(join(kept, 'clfsload.log')), { timeout: 15_000 }).toBe(true);
     mkdirSync(join(kept, 'report.html', 'in the way'), { recursive: true });
     expect(await page.done).toBe(0);
     expect(page.output()).toContain('INFO: report.html was not written: Cannot write the report');
