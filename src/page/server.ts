@@ -28,6 +28,8 @@ export interface PageServer {
 const LOOK_MS = 1000;
 /** The next look comes after so many times what one took: it never takes much of a processor. */
 const REST_FACTOR = 20;
+/** But not so late that who looks on is taken for gone. */
+const LONGEST_REST_MS = 60_000;
 const MOST_ONLOOKERS = 64;
 
 /** What every answer says. */
@@ -190,7 +192,7 @@ class Page {
     const begun = performance.now();
     this.#updates.tell(this.#content.look());
     if (this.#updates.count === 0) return;
-    const restMs = Math.max(LOOK_MS, REST_FACTOR * (performance.now() - begun));
+    const restMs = Math.min(LONGEST_REST_MS, Math.max(LOOK_MS, REST_FACTOR * (performance.now() - begun)));
     this.#timer = setTimeout(() => this.#tell(), restMs);
     this.#timer.unref();
   }
