@@ -153,12 +153,15 @@ class CrewLife {
     const happen = (what: CrewHappening) => this.#crew.happen(what);
     const moments = new CrewMoments(events, happen, (label) => this.#count(label, label));
     const driver = new ExportDriver(this.#world, this.#statePath, moments);
+    // What goes on after one with workers may have none: those of before may still be at work.
+    const isAlone = number > 1 && this.#random.chance(25);
+    if (isAlone) this.#count('session without workers', 'the next session has no workers');
     this.#atEnd.push(() => driver.machine.end());
     this.#crew.begin(driver);
     let summary: ExportSummary | undefined;
     let ended: string;
     try {
-      summary = await this.#export(driver);
+      summary = await this.#export(driver, isAlone);
       ended = `${summary.status} ${summary.error === undefined ? '' : messageOf(summary.error)}`;
     } catch (error) {
       ended = `refused: ${messageOf(error)}`;
@@ -177,7 +180,7 @@ class CrewLife {
     return summary;
   }
 
-  #export(driver: ExportDriver): Promise<ExportSummary> {
+  #export(driver: ExportDriver, isAlone: boolean): Promise<ExportSummary> {
     const { plan, server } = this.#crew;
     const { machine } = driver;
     return exportJob({
@@ -189,7 +192,7 @@ class CrewLife {
       sparse: this.#sparse,
       maxErrors: 1000,
       signal: driver.controller.signal,
-      workers: { workers: 'nats://in-memory', leaseMs: plan.leaseMs },
+      workers: isAlone ? undefined : { workers: 'nats://in-memory', leaseMs: plan.leaseMs },
       threads: plan.onlyWorkers ? 0 : undefined,
       lateArrivalMs: LATE_MS,
       // Nothing else in this world is refused to an entry alone.

@@ -55,7 +55,13 @@ it(`an export with workers that says that it is complete is whole, in ${count} r
   console.log(`LIVES_RESULT ${JSON.stringify({ lives, failed })}`);
   expect(failed).toEqual([]);
   if (lives < ENOUGH) return;
-  const labels = [...CREW_HAPPENINGS, 'worker: takes part', 'worker: lost its lease', 'worker: lost with tasks'];
+  const labels = [
+    ...CREW_HAPPENINGS,
+    'worker: takes part',
+    'worker: lost its lease',
+    'worker: lost with tasks',
+    'session without workers',
+  ];
   for (const label of labels) expect(tally.get(label) ?? 0, label).toBeGreaterThan(0);
   for (const kind of CALL_FAULTS)
     expect(
