@@ -39,10 +39,13 @@ export function expectSource(
       const { async } = source;
       const directory =
         async && pace.isAsync
-          ? await patiently(what, () => underWay(pace, path, () => async.openDirectory(path)))
+          ? await patiently(what, () => underWay(pace, path, NO_NAME, () => async.openDirectory(path)))
           : await patiently(what, () => blocking(pace, path, NO_NAME, () => source.openDirectory(path)));
       try {
-        const self = await (asyncOf(directory, pace)?.attributes() ?? directory.attributes());
+        const free = asyncOf(directory, pace);
+        const self = free
+          ? await underWay(pace, path, NO_NAME, () => free.attributes())
+          : blocking(pace, path, NO_NAME, () => directory.attributes());
         return new DirectoryOfSource(directory, path, toExpected(lastComponent(path), self, undefined), places, pace);
       } catch (error) {
         directory.close();
@@ -57,8 +60,9 @@ function asyncOf(directory: SourceDirectory, pace: SourcePace): AsyncSourceDirec
   return pace.isAsync ? directory.async : undefined;
 }
 
-async function underWay<T>(pace: SourcePace, path: Buffer, call: () => Promise<T>): Promise<T> {
-  const turn = await pace.enter(path, NO_NAME);
+/** A call that leaves the thread free has a turn, by which whoever looks is told which takes long. */
+async function underWay<T>(pace: SourcePace, directory: Buffer, name: Buffer, call: () => Promise<T>): Promise<T> {
+  const turn = await pace.enter(directory, name);
   try {
     return await call();
   } finally {
@@ -101,13 +105,13 @@ class DirectoryOfSource implements ExpectedDirectory {
 
   async *names(): AsyncGenerator<Buffer> {
     const async = asyncOf(this.#directory, this.#pace);
-    for await (const batch of batches(async ?? this.#directory, this.#path))
+    for await (const batch of batches(async ?? this.#directory, this.#path, this.#pace))
       for (const { name, excluded } of batch) if (!excluded) yield name;
   }
 
   entry(name: Buffer): ExpectedEntry | Promise<ExpectedEntry> {
     const async = asyncOf(this.#directory, this.#pace);
-    if (async) return underWay(this.#pace, this.#path, () => entryOf(async, name));
+    if (async) return underWay(this.#pace, this.#path, name, () => entryOf(async, name));
     return blocking(this.#pace, this.#path, name, () => {
       const attributes = this.#directory.attributesOf(name);
       const target = attributes.type === ObjectType.symlink ? this.#directory.readLink(name) : undefined;
@@ -140,10 +144,10 @@ class DirectoryOfSource implements ExpectedDirectory {
   }
 
   async #read(async: AsyncSourceDirectory, name: Buffer, release: () => void): Promise<ExpectedContent> {
-    const file = await patiently(name, () => underWay(this.#pace, this.#path, () => async.openFile(name)));
+    const file = await patiently(name, () => underWay(this.#pace, this.#path, name, () => async.openFile(name)));
     return {
       kind: 'bytes',
-      read: (target, position) => underWay(this.#pace, this.#path, () => file.read(target, position)),
+      read: (target, position) => underWay(this.#pace, this.#path, name, () => file.read(target, position)),
       close: () => void file.close().then(release),
     };
   }
@@ -163,19 +167,35 @@ async function entryOf(directory: AsyncSourceDirectory, name: Buffer): Promise<E
 async function* batches(
   directory: SourceDirectory | AsyncSourceDirectory,
   path: Buffer,
+  pace: SourcePace,
 ): AsyncGenerator<readonly ListedEntry[]> {
   const begin = async () => {
     const list = directory.list();
-    const listing = Symbol.asyncIterator in list ? list[Symbol.asyncIterator]() : list[Symbol.iterator]();
-    return { listing, first: await listing.next() };
+    const listing = Symbol.asyncIterator in list ? nextInPool(list, path, pace) : nextHere(list, path, pace);
+    return { ...listing, first: await listing.next() };
   };
-  const { listing, first } = await patiently(path.length === 0 ? '.' : path, begin);
-  let next = first;
+  const { next, end, first } = await patiently(path.length === 0 ? '.' : path, begin);
   try {
-    for (; !next.done; next = await listing.next()) yield next.value;
+    for (let batch = first; !batch.done; batch = await next()) yield batch.value;
   } finally {
-    await listing.return?.();
+    await end();
   }
+}
+
+function nextInPool(list: AsyncIterable<readonly ListedEntry[]>, path: Buffer, pace: SourcePace) {
+  const listing = list[Symbol.asyncIterator]();
+  return {
+    next: () => underWay(pace, path, NO_NAME, () => listing.next()),
+    end: async () => void (await listing.return?.()),
+  };
+}
+
+function nextHere(list: Iterable<readonly ListedEntry[]>, path: Buffer, pace: SourcePace) {
+  const listing = list[Symbol.iterator]();
+  return {
+    next: () => blocking(pace, path, NO_NAME, () => listing.next()),
+    end: () => void listing.return?.(),
+  };
 }
 
 function toExpected(name: Buffer, a: SourceAttributes, target: Buffer | undefined): ExpectedEntry {
