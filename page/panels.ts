@@ -196,7 +196,7 @@ export function alerts(now: PageNow): readonly HTMLElement[] {
   if (source?.awaySinceMs !== undefined)
     texts.push([
       'warn',
-      `Nothing of the source can be read ${since(source.awaySinceMs)}. The load goes on when it can be read.`,
+      `The source, or a file system in it, cannot be read ${since(source.awaySinceMs)}. The load goes on when it can be read.`,
     ]);
   if (source?.stalledSinceMs !== undefined)
     texts.push(['warn', `The source has not answered ${since(source.stalledSinceMs)}: ${source.stalledPath ?? ''}`]);

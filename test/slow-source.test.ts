@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -140,6 +140,27 @@ describe.skipIf(why !== undefined)(`a slow file system${why === undefined ? '' :
     const { stdout, code } = await done;
     expect(stdout).toContain('Number of Transfers Failed: 0');
     expect(code).toBe(0);
+  });
+
+  it('that is mounted in another one and away for a while costs no failures', async () => {
+    const [container, state] = places('mounted');
+    const source = join(base, 'mounted-source');
+    mkdirSync(join(source, 'mounted'), { recursive: true });
+    for (let f = 0; f < 5000; f++) writeFileSync(join(source, `f${f}`), `${f}`);
+    execFileSync('mount', ['--bind', slow.mountPoint, join(source, 'mounted')]);
+    try {
+      writeFileSync(slow.fail, '');
+      const { done } = startProgram('clfsload', ['load', source, container, state, '--max-errors=0']);
+      await until(() => existsSync(join(base, 'mounted-state', 'clfsload.log')));
+      // Longer than an entry is tried again for.
+      await sleep(12_000);
+      rmSync(slow.fail);
+      const { stdout } = await done;
+      expect(stdout).toContain('Final Job Status: Completed\n');
+      expect(stdout).toContain('Number of Transfers Failed: 0');
+    } finally {
+      execFileSync('umount', [join(source, 'mounted')]);
+    }
   });
 
   it('of 20,000 files is loaded under "ulimit -n 256"', async () => {

@@ -12,8 +12,9 @@ import { durationText } from './progress/quantities.js';
 /** Said once when the service stops answering. */
 export const WAITING = 'The service does not answer; waiting for it. Requests are repeated until it does.';
 
-/** Said once when nothing of the source can be read. */
-export const SOURCE_AWAY = 'Nothing of the source can be read; waiting for it. The load goes on when it can be read.';
+/** Said once when the source, or a file system in it, is away. */
+export const SOURCE_AWAY =
+  'The source, or a file system that is mounted in it, cannot be read; waiting for it. The load goes on when it can be read.';
 
 /** What has not been answered for long, and since when; undefined where all is. */
 export function stallText({ source }: ProgressSnapshot): string | undefined {

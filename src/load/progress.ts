@@ -13,7 +13,7 @@ export interface SourceState {
   readonly calls: SourceCalls;
   /** What of the source, or of a container on disk, has not been answered for long. */
   readonly stalled: Stalled | undefined;
-  /** Since when, in milliseconds since 1970, nothing of the source can be read; 0 when it can. */
+  /** Since when, in milliseconds since 1970, the source, or a file system in it, cannot be read; 0 when it can. */
   readonly awaySinceMs: number;
 }
 

@@ -124,7 +124,10 @@ export class SourceWatch {
       .filter((ms) => ms > 0);
     const awaySinceMs = since.length > 0 ? Math.min(...since) : 0;
     if (awaySinceMs > 0 && this.#awaySinceMs === 0)
-      log.write('WARNING', 'nothing of the source can be read; the job waits for it, and goes on when it can be');
+      log.write(
+        'WARNING',
+        'the source, or a file system that is mounted in it, cannot be read; the job waits for it, and goes on when it can be',
+      );
     else if (awaySinceMs === 0 && this.#awaySinceMs > 0) log.write('INFO', 'the source can be read again');
     this.#awaySinceMs = awaySinceMs;
   }

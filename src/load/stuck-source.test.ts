@@ -57,6 +57,6 @@ describe('a source that does not answer one machine', () => {
     pass(60_000);
     expect(stuck.look()).toBeUndefined();
     pass(60_000);
-    expect(stuck.look()).toBe('nothing of the source could be read for 120 s');
+    expect(stuck.look()).toBe('the source, or a file system that is mounted in it, could not be read for 120 s');
   });
 });

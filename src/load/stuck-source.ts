@@ -30,7 +30,7 @@ export class StuckSource {
     for (let slot = 0; slot < this.#gauge.slots; slot++) {
       const { awaySinceMs } = this.#gauge.slot(slot).read();
       if (awaySinceMs > 0 && now - awaySinceMs >= STUCK_MS)
-        return `nothing of the source could be read for ${Math.round((now - awaySinceMs) / 1000)} s`;
+        return `the source, or a file system that is mounted in it, could not be read for ${Math.round((now - awaySinceMs) / 1000)} s`;
     }
     return undefined;
   }

@@ -65,7 +65,7 @@ export function metricsText({ job, now, census, failures }: PageModel): Promise<
     gauge('source_call_seconds', 'What a call of the source takes.', now.source.callMs / 1000);
     gauge(
       'source_away_seconds',
-      'For how long nothing of the source can be read; 0 when it can.',
+      'For how long the source, or a file system in it, cannot be read; 0 when it can.',
       seconds(now.source.awaySinceMs),
     );
     gauge(

@@ -32,7 +32,7 @@ import {
   requireIdentity,
   TYPE_BY_MODE,
 } from './posix-entries.js';
-import { hasRemoteBelow, placeOf } from './source-place.js';
+import { hasRemoteBelow, mountPointsBelow, placeOf } from './source-place.js';
 import type {
   AsyncSourceDirectory,
   DirectoryIdentity,
@@ -105,6 +105,7 @@ function treeAt(root: OpenRoot): SourceTree {
     openDirectory: (path, expected) => openDirectory(descriptor, path, expected),
     root,
     place: () => placeOf(root),
+    mountPoints: () => mountPointsBelow(descriptor),
     async: {
       openDirectory: async (path, expected) =>
         new PosixDirectory(await shared.use((at) => openDirectoryInPool(at, path, expected))),

@@ -149,6 +149,7 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
     openDirectory: (path, expected) => view(path, source.openDirectory(path, expected)),
     root: source.root,
     place: () => source.place?.(),
+    mountPoints: () => source.mountPoints?.() ?? [],
     async: async && {
       openDirectory: async (path, expected) => view(path, await async.openDirectory(path, expected)),
     },

@@ -45,6 +45,8 @@ export interface SourceTree {
   readonly root?: OpenRoot;
   /** What tells this tree from another one at its path; undefined where that cannot be told. */
   place?(): SourcePlace | undefined;
+  /** Where other file systems are mounted now, below the root: nothing is asked of them. Undefined: that is not known. */
+  mountPoints?(): readonly Buffer[];
   /** The calls that leave the thread free; undefined where there are none. */
   readonly async?: AsyncSourceTree;
   /** Whether it is on a file system that may not answer for long, since another machine or process has it. */

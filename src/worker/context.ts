@@ -164,10 +164,10 @@ export async function inDirectory<T>(
   };
   try {
     const result = await work();
-    context.outage.succeeded();
+    context.outage.succeeded(path);
     return result;
   } catch (error) {
-    return await context.outage.again(error, work);
+    return await context.outage.again(path, error, work);
   } finally {
     giveBack();
   }

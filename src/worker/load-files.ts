@@ -78,7 +78,7 @@ async function openForChunk(task: FilesTask, path: Buffer, context: WorkContext)
   try {
     return await open();
   } catch (error) {
-    return context.outage.again(error, open);
+    return context.outage.again(path, error, open);
   }
 }
 
@@ -118,10 +118,10 @@ async function loadEntry(
   const build = () => buildEntry(directory, item, context);
   try {
     const built = await build();
-    context.outage.succeeded();
+    context.outage.succeeded(item.sourcePath);
     chunk.take(index, item, built);
   } catch (error) {
-    await context.outage.again(error, build).then(
+    await context.outage.again(item.sourcePath, error, build).then(
       (built) => chunk.take(index, item, built),
       (failure: unknown) => chunk.fail(index, failure),
     );
@@ -145,12 +145,12 @@ async function readEntry(
   chunk.beginRead();
   try {
     const built = await build();
-    context.outage.succeeded();
+    context.outage.succeeded(item.sourcePath);
     chunk.take(index, item, built);
   } catch (error) {
     // Until its next try.
     turn.pause();
-    await context.outage.again(error, buildAgain).then(
+    await context.outage.again(item.sourcePath, error, buildAgain).then(
       (built) => chunk.take(index, item, built),
       (failure: unknown) => chunk.fail(index, failure),
     );

@@ -1,4 +1,5 @@
 import { ClfsError, isClfsError } from '../error.js';
+import { joinPath } from '../paths/join-path.js';
 import type { DirectoryIdentity, ListedEntry, SourceAttributes, SourceDirectory } from '../source/source-tree.js';
 import { openDirectory, underWay, type WorkContext } from './context.js';
 
@@ -91,7 +92,7 @@ export class EntryLooks {
         const { name } = entry;
         const look = () => underWay(this.#context, this.#path, name, () => async.attributesOf(name));
         const found = await look().catch(entryError);
-        this.#prepared.set(entry, found instanceof ClfsError ? await this.#again(found, look) : found);
+        this.#prepared.set(entry, found instanceof ClfsError ? await this.#again(entry, found, look) : found);
       }),
     );
   }
@@ -111,7 +112,7 @@ export class EntryLooks {
     try {
       return look();
     } catch (error) {
-      return this.#again(entryError(error), look);
+      return this.#again(entry, entryError(error), look);
     } finally {
       pace.waits.unblocks();
       if (begunMs > 0) pace.took(performance.now() - begunMs);
@@ -119,10 +120,13 @@ export class EntryLooks {
   }
 
   #again(
+    { name }: ListedEntry,
     error: ClfsError,
     look: () => SourceAttributes | Promise<SourceAttributes>,
   ): Promise<SourceAttributes | ClfsError> {
-    return this.#context.outage.again(error, look).catch(entryError);
+    // What is mounted there may be what does not answer.
+    const path = joinPath(this.#path, name);
+    return this.#context.outage.again(path, error, look).catch(entryError);
   }
 }
 

@@ -37,6 +37,8 @@ function rememberedSource(isAway: () => boolean): SourceTree {
   return { openDirectory: () => root, close: () => undefined };
 }
 
+const ROOT = Buffer.alloc(0);
+
 describe('a source that is away', () => {
   it('is not taken for one that answers since its client remembers the root', async () => {
     const clock = hurriedClock();
@@ -49,12 +51,51 @@ describe('a source that is away', () => {
       if (isAway()) throw failureOf(constants.errno.EIO);
       return 'content';
     };
-    expect(await outage.again(failureOf(constants.errno.EIO), read)).toBe('content');
+    expect(await outage.again(ROOT, failureOf(constants.errno.EIO), read)).toBe('content');
     expect(gauge.read().awaySinceMs).toBe(0);
     // One that answers, and an entry of it that does not.
-    const failing = outage.again(failureOf(constants.errno.EIO), () => {
+    const failing = outage.again(ROOT, failureOf(constants.errno.EIO), () => {
       throw failureOf(constants.errno.EIO);
     });
     await expect(failing).rejects.toThrow('EIO');
+  });
+
+  it('is waited for where only what is mounted below its root is away, while the rest is read', async () => {
+    const clock = hurriedClock();
+    const backMs = clock.ms + 10 * 60_000;
+    const isAway = () => clock.ms < backMs;
+    const stop = { asked: false, controller: new AbortController() };
+    const gauge = new SourceGauge(1);
+    const mounted = Buffer.from('mounted');
+    const asked: string[] = [];
+    const source: SourceTree = {
+      mountPoints: () => [mounted, Buffer.from('mounted/deeper'), Buffer.from('mount')],
+      openDirectory(path) {
+        asked.push(path.toString());
+        return rememberedSource(() => isAway() && path.equals(mounted)).openDirectory(path);
+      },
+      close: () => undefined,
+    };
+    const outage = new SourceOutage(source, gauge, clock, stop);
+    let isTold = false;
+    const read = (name: string) =>
+      outage.again(Buffer.from(`mounted/${name}`), failureOf(constants.errno.ESTALE), () => {
+        // The rest is read all the time.
+        outage.succeeded(Buffer.from('elsewhere'));
+        outage.succeeded(Buffer.from('mount'));
+        isTold ||= gauge.read().awaySinceMs > 0;
+        if (isAway()) throw failureOf(constants.errno.ESTALE);
+        return name;
+      });
+    const names = ['a', 'b', 'c', 'd', 'e'];
+    expect(await Promise.all(names.map(read))).toEqual(names);
+    expect(isTold).toBe(true);
+    expect(gauge.read().awaySinceMs).toBe(0);
+    expect(new Set(asked)).toEqual(new Set(['mounted']));
+    // What fails in the rest meanwhile is a failure of its own.
+    const other = outage.again(Buffer.from('elsewhere'), failureOf(constants.errno.EIO), () => {
+      throw failureOf(constants.errno.EIO);
+    });
+    await expect(other).rejects.toThrow('EIO');
   });
 });

@@ -22,24 +22,24 @@ const MOST_CAUSES = 8;
 type FailedEntry = object;
 
 /**
- * Tells the failure of an entry from that of the whole source, for one lane.
+ * Tells the failure of an entry from that of a whole file system, for one lane: that of the root, or one that is mounted
+ * below it and may have a server of its own.
  *
- * What fails as it does when a server is away is tried again a few times. Then the root is asked: when it answers, the
- * entry has failed, else it is held back: it is tried again and again until something can be read. When several entries
- * in a row have failed so, all further ones are held back for a minute before the root is asked. When it does not answer
- * then, the source is away, and the job waits for it.
+ * What fails as it does when a server is away is tried again a few times. Then the root of its file system is asked: when
+ * it answers, the entry has failed, else it is held back: it is tried again and again until something can be read. When
+ * several entries in a row have failed so, all further ones of that file system are held back for a minute before its
+ * root is asked. When it does not answer then, it is away, and the job waits for it.
  */
 export class SourceOutage {
   readonly #source: SourceTree;
   readonly #gauge: SourceGauge;
   readonly #clock: Clock;
   readonly #stop: { readonly asked: boolean; readonly controller: AbortController };
-  /** Entries that failed since something could be read. */
-  readonly #failed = new Set<FailedEntry>();
-  #sinceMs = 0;
-  /** Until when it is known that what fails is not the source as a whole. */
-  #provenUntilMs = 0;
-  #probe: Promise<boolean> | undefined;
+  /** Of which something has failed, by the path at which they are mounted. */
+  readonly #fileSystems = new Map<string, FileSystem>();
+  /** Of those, how many have failed since something of them could be read. */
+  #troubled = 0;
+  #mountPoints: readonly Buffer[] = [];
 
   constructor(
     source: SourceTree,
@@ -53,33 +53,39 @@ export class SourceOutage {
     this.#stop = stop;
   }
 
-  /** Something of the source could be read. Cheap: called for each entry. */
-  succeeded(): void {
-    if (this.#failed.size > 0) this.#answered();
+  /** Something could be read. Cheap: called for each entry. @param path of it, or of its directory */
+  succeeded(path: Uint8Array): void {
+    if (this.#troubled > 0) this.#answered(this.#fileSystemOf(path));
   }
 
   /**
    * Does something of the source that has failed again, where that may help.
    *
+   * @param path of what has failed, or of its directory
    * @throws what `work` throws when it has failed for good; the error itself when it is not one of an outage;
    *   ClfsError `cancelled` when the job stops meanwhile
    */
-  async again<T>(error: unknown, work: () => T | Promise<T>): Promise<T> {
+  async again<T>(path: Uint8Array, error: unknown, work: () => T | Promise<T>): Promise<T> {
     let last = error;
     const entry: FailedEntry = {};
+    let fileSystem: FileSystem | undefined;
     for (let tries = 1; ; tries++) {
       const errno = errnoOf(last);
       if (errno === undefined || !OUTAGE.has(errno)) {
         // Whatever it says, the source has answered; what is not its own says nothing.
-        if (isClfsError(last, 'entry')) this.succeeded();
+        if (isClfsError(last, 'entry')) this.succeeded(path);
         throw last;
       }
-      if (!(await this.#isWorthATry(entry, TRANSIENT.has(errno) && tries < MOST_TRIES))) throw last;
+      if (!fileSystem) {
+        this.#mountPoints = this.#source.mountPoints?.() ?? [];
+        fileSystem = this.#fileSystemOf(path);
+      }
+      if (!(await this.#isWorthATry(fileSystem, entry, TRANSIENT.has(errno) && tries < MOST_TRIES))) throw last;
       await this.#clock.sleep(PAUSES_MS[Math.min(tries, PAUSES_MS.length) - 1], this.#stop.controller.signal);
       if (this.#stop.asked) throw stopped();
       try {
         const result = await work();
-        this.succeeded();
+        this.succeeded(path);
         return result;
       } catch (thrown) {
         last = thrown;
@@ -87,38 +93,66 @@ export class SourceOutage {
     }
   }
 
-  async #isWorthATry(entry: FailedEntry, isTransient: boolean): Promise<boolean> {
+  async #isWorthATry(at: FileSystem, entry: FailedEntry, isTransient: boolean): Promise<boolean> {
     const now = this.#clock.monotonic();
-    if (this.#failed.size === 0) this.#sinceMs = now;
-    this.#failed.add(entry);
+    if (at.failed.size === 0) {
+      at.sinceMs = now;
+      this.#troubled++;
+    }
+    at.failed.add(entry);
     if (isTransient) return true;
-    if (now < this.#provenUntilMs) return false;
-    const isYoung = now - this.#sinceMs < MINUTE_MS;
-    // Another server may answer for the root than for what failed.
-    if (isYoung && this.#failed.size >= ENTRIES_IN_A_ROW) return true;
-    this.#probe ??= this.#rootAnswers().finally(() => {
-      this.#probe = undefined;
+    if (now < at.provenUntilMs) return false;
+    const isYoung = now - at.sinceMs < MINUTE_MS;
+    // Another server may answer for its root than for what failed.
+    if (isYoung && at.failed.size >= ENTRIES_IN_A_ROW) return true;
+    at.probe ??= this.#rootAnswers(at).finally(() => {
+      at.probe = undefined;
     });
-    if (!(await this.#probe)) {
-      if (!isYoung) this.#gauge.set('awaySince', this.#sinceMs);
+    if (!(await at.probe)) {
+      if (!isYoung) {
+        at.isAway = true;
+        this.#tell();
+      }
       return true;
     }
     if (!isYoung) {
-      this.#provenUntilMs = this.#clock.monotonic() + MINUTE_MS;
-      this.#answered();
+      at.provenUntilMs = this.#clock.monotonic() + MINUTE_MS;
+      this.#answered(at);
     }
     return false;
   }
 
-  #answered(): void {
-    this.#failed.clear();
-    this.#gauge.set('awaySince', 0);
+  #answered(at: FileSystem): void {
+    if (at.failed.size === 0) return;
+    at.failed.clear();
+    this.#troubled--;
+    at.isAway = false;
+    this.#tell();
   }
 
-  async #rootAnswers(): Promise<boolean> {
+  /** Since when the first of those that are away is. */
+  #tell(): void {
+    const away = [...this.#fileSystems.values()].filter(({ isAway }) => isAway);
+    this.#gauge.set('awaySince', away.length === 0 ? 0 : Math.min(...away.map(({ sinceMs }) => sinceMs)));
+  }
+
+  /** The innermost file system that a path is on. */
+  #fileSystemOf(path: Uint8Array): FileSystem {
+    let root: Buffer = ROOT;
+    for (const point of this.#mountPoints) if (point.length > root.length && isAtOrBelow(path, point)) root = point;
+    const key = root.toString('latin1');
+    let found = this.#fileSystems.get(key);
+    if (!found) {
+      found = { root, failed: new Set(), sinceMs: 0, provenUntilMs: 0, isAway: false, probe: undefined };
+      this.#fileSystems.set(key, found);
+    }
+    return found;
+  }
+
+  async #rootAnswers({ root: path }: FileSystem): Promise<boolean> {
     try {
       const { async } = this.#source;
-      const root = async ? await async.openDirectory(ROOT) : this.#source.openDirectory(ROOT);
+      const root = async ? await async.openDirectory(path) : this.#source.openDirectory(path);
       try {
         // What a client remembers of it says nothing of its server.
         await (root.async?.attributes(true) ?? root.attributes(true));
@@ -132,6 +166,25 @@ export class SourceOutage {
   }
 }
 
+/** A file system of a source, as far as something of it has failed. */
+interface FileSystem {
+  /** Where it is mounted, below the root. */
+  readonly root: Buffer;
+  /** Entries that failed since something could be read. */
+  readonly failed: Set<FailedEntry>;
+  sinceMs: number;
+  /** Until when it is known that what fails is not the file system as a whole. */
+  provenUntilMs: number;
+  isAway: boolean;
+  probe: Promise<boolean> | undefined;
+}
+
+function isAtOrBelow(path: Uint8Array, point: Buffer): boolean {
+  if (path.length < point.length || (path.length > point.length && path[point.length] !== SLASH)) return false;
+  return point.equals(path.subarray(0, point.length));
+}
+
+const SLASH = 0x2f;
 const ROOT = Buffer.alloc(0);
 
 /** What the system said, at the root of a failure of an entry. */
