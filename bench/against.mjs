@@ -1,14 +1,14 @@
 // Compares `clfsload load` of this checkout with that of another one, alternating, in the same run.
 //
 //   git worktree add ../before COMMIT && (cd ../before && npm ci && npm run build)
-//   node bench/against.mjs ../before [S L M] [--flags=--check-listing=false]
+//   node bench/against.mjs ../before [S L M R] [--flags=--check-listing=false]
 //
 // The flags are for this checkout's program alone.
 //
 // Needs what bench/run.mjs needs; azcopy is not asked.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { args, fixture, median, rounds, runCases, runOurs, smallFiles, text } from './harness.mjs';
+import { args, fixture, median, random, rounds, runCases, runOurs, smallFiles, text } from './harness.mjs';
 
 const [other, ...wanted] = args.filter((arg) => !arg.startsWith('--'));
 const many = () =>
@@ -19,7 +19,7 @@ const many = () =>
     }
   });
 const flags = args.filter((arg) => arg.startsWith('--flags=')).flatMap((arg) => arg.slice('--flags='.length).split(' '));
-const CASES = { S: [smallFiles, 20_000, 'files/s'], L: [text, 1024, 'MiB/s'], M: [many, 100_000, 'files/s'] };
+const CASES = { S: [smallFiles, 20_000, 'files/s'], L: [text, 1024, 'MiB/s'], M: [many, 100_000, 'files/s'], R: [random, 512, 'MiB/s'] };
 const programs = { this: { flags }, other: { program: resolve(other) } };
 
 await runCases(wanted.length > 0 ? wanted : Object.keys(CASES), async (name) => {
