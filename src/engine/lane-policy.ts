@@ -35,7 +35,9 @@ export interface LanePolicyOptions {
 export class LanePolicy {
   readonly #lanes: number;
   readonly #firstNeverBlocks: boolean;
+  readonly #all: boolean;
   readonly #begunMs = performance.now();
+  #first = 0;
   #count: number;
   #lookedAtMs = performance.now();
   #times: ReturnType<typeof processorTimes> | undefined;
@@ -43,6 +45,7 @@ export class LanePolicy {
 
   constructor({ lanes, all, firstNeverBlocks = false }: LanePolicyOptions) {
     this.#lanes = lanes;
+    this.#all = all;
     this.#firstNeverBlocks = firstNeverBlocks;
     this.#count = all ? this.#most : 1;
     if (this.#count < this.#most) this.#times = processorTimes();
@@ -52,8 +55,12 @@ export class LanePolicy {
   get active(): { readonly first: number; readonly end: number } {
     const isLong = performance.now() - this.#begunMs > OWN_LANE_MS;
     const mayStay = this.#firstNeverBlocks && this.#count === 1;
-    const first = this.#lanes > 1 && isLong && !mayStay ? 1 : 0;
-    return { first, end: first + this.#count };
+    if (this.#first === 0 && this.#lanes > 1 && isLong && !mayStay) {
+      this.#first = 1;
+      // Whether one more is worth its start is looked at anew.
+      if (!this.#all) this.#count = Math.max(1, this.#count - 1);
+    }
+    return { first: this.#first, end: this.#first + this.#count };
   }
 
   /**
