@@ -19,6 +19,10 @@ describeFindings('names and back pointers of an inode', {
     'error link-count a/file: The inode has back pointers to 2 links; 1 directory entries refer to it.',
     'error link-count a/file: The link count is 1, with 2 back pointers.',
   ],
+  'one of two back pointers to another directory': [
+    (c) => editNamed(c, 'linked', ({ backPointers = [] }) => ({ backPointers: [backPointers[0], backPointers[0]] })),
+    'error link-count linked: The inode has back pointers to 2 links; 2 directory entries refer to it, from other directories.',
+  ],
   'another NAME': [
     named('file', () => ({ name: Buffer.from('other') })),
     'warning name-record a/file: The NAME record is not the name of its directory entry.',

@@ -54,18 +54,19 @@ export class LinkBook {
   *tallies(): Generator<LinkTally> {
     let open: (LinkedInode & { readonly referrers: Uint8Array[]; named: boolean }) | undefined;
     for (const [key, value] of this.#rows.entries()) {
+      const id = key.subarray(1, key.length - SERIAL_BYTES);
       if (key.subarray(key.length - SERIAL_BYTES).every((byte) => byte === 0)) {
         if (open) yield open;
         const [path, name, ...backPointers] = separated(Buffer.from(value));
         open = {
-          id: key.subarray(1, key.length - SERIAL_BYTES),
+          id,
           path,
           name: name.toString(),
           backPointers,
           referrers: [],
           named: false,
         };
-      } else if (open) {
+      } else if (open && Buffer.compare(open.id, id) === 0) {
         open.referrers.push(value.subarray(1));
         open.named ||= value[0] === 1;
       }

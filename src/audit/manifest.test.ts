@@ -12,8 +12,12 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 /** The line of a path: a directory where `sha256` is missing. */
 function line(path: Buffer, sha256?: string): string {
+  return formatManifestEntry(fields(path, sha256));
+}
+
+function fields(path: Buffer, sha256?: string): Parameters<typeof formatManifestEntry>[0] {
   const isDirectory = sha256 === undefined;
-  return formatManifestEntry({
+  return {
     path,
     type: isDirectory ? ObjectType.directory : ObjectType.regular,
     mode: isDirectory ? 0o040755 : 0o100644,
@@ -27,7 +31,7 @@ function line(path: Buffer, sha256?: string): string {
     linkGroup: undefined,
     target: undefined,
     sha256,
-  });
+  };
 }
 
 function manifest(...lines: readonly string[]): string {
@@ -75,6 +79,16 @@ describe('a manifest', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('tells what a symlink leads to, whatever its bytes', async () => {
+    const target = Buffer.from([0xff, 0x2f, 0x0a]);
+    const symlink = formatManifestEntry({ ...fields(Buffer.from('l')), type: ObjectType.symlink, target });
+    const expectation = await expectManifest(manifest(ROOT, symlink, line(Buffer.from('f'), 'ff')));
+    const root = await expectation.directory(Buffer.alloc(0));
+    expect((await root.entry(Buffer.from('l'))).target).toEqual(target);
+    expect((await root.entry(Buffer.from('f'))).target).toBeUndefined();
+    expectation.close();
   });
 
   it('tells the content of each file by its own sum', async () => {
