@@ -70,6 +70,17 @@ describe.skipIf(why !== undefined)(`a call that never ends${why === undefined ? 
     expect(again.stdout).toMatch(/, 0 failed/);
   });
 
+  it('of the source does not keep verify from ending when it is stopped at its start', async () => {
+    const root = join(slow.mountPoint, 'hold-source');
+    mkdirSync(join(slow.back, 'hold-source'));
+    rmSync(slow.held, { force: true });
+    writeFileSync(slow.hold, '');
+    const { child, done } = startProgram('clfsload', ['verify', root, container]);
+    await until(() => existsSync(slow.held));
+    expect(await interrupted(child, done)).toBe(130);
+    rmSync(slow.hold);
+  });
+
   it('of the source does not keep verify from ending when it is stopped', async () => {
     for (let file = 0; file < FILES; file++) writeFileSync(join(slow.back, `file ${file}`), 'content');
     mkdirSync(join(slow.back, 'below'));

@@ -37,7 +37,7 @@ interface AuditPool {
 export async function openAuditPool({ setup, reader, ...parts }: AuditPoolParts): Promise<AuditPool> {
   const { place, constants, retryWindowMs, source } = setup;
   requireWorkers(parts.wish);
-  const tree = source && openPosixSource(source.path);
+  const tree = source && openPosixSource(source.path, source.root);
   try {
     const all: RemoteAuditSetup = {
       kind: 'audit',

@@ -17,6 +17,7 @@ import {
 import { openAtLater, statFdLater } from '../posix/libc-later.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { quotePath } from '../text/escape-path.js';
+import { unlessStopped } from '../waits/waits.js';
 import { openDirectoryInPool, PosixAsyncDirectory } from './posix-async-source.js';
 import {
   attributes,
@@ -76,9 +77,20 @@ export function openPosixSource(root: Uint8Array, open?: OpenRoot): SourceTree {
 /**
  * {@link openPosixSource} by calls that leave the thread free, since a server may never answer.
  *
- * @throws ClfsError `source`
+ * @param signal when it is aborted, the source is not waited for any more
+ * @throws ClfsError `source`, `cancelled`
  */
-export async function openSource(root: Uint8Array): Promise<SourceTree> {
+export function openSource(root: Uint8Array, signal?: AbortSignal): Promise<SourceTree> {
+  return signal
+    ? unlessStopped(
+        signal,
+        () => openLater(root),
+        (late) => late.close(),
+      )
+    : openLater(root);
+}
+
+async function openLater(root: Uint8Array): Promise<SourceTree> {
   try {
     const descriptor = await openAtLater(CURRENT_DIRECTORY, root, ROOT_FLAGS);
     const { inode, bornNs } = await statFdLater(descriptor);

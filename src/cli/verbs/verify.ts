@@ -6,7 +6,7 @@ import {
   escapeText,
   expectManifest,
   expectSource,
-  openPosixSource,
+  openSource,
   parseSelection,
   selectFrom,
   type VerifyLine,
@@ -84,10 +84,13 @@ export const verify: Verb = {
       );
     const lanes = crewOptions(flags, io);
     return withReader(command, command.args[wanted - 1], io, async (open) => {
-      const source = flags.manifest === undefined ? await sourceOf(command.args[0], flags) : undefined;
-      const expectation = source
-        ? expectSource(selectFrom(openPosixSource(source.path), source.selection))
-        : await expectManifest(localPath(flags.manifest ?? ''), io.signal);
+      const named = flags.manifest === undefined ? await sourceOf(command.args[0], flags) : undefined;
+      const tree = named && (await openSource(named.path, io.signal));
+      const source = named && { ...named, root: tree?.root };
+      const expectation =
+        source && tree
+          ? expectSource(selectFrom(tree, source.selection))
+          : await expectManifest(localPath(flags.manifest ?? ''), io.signal);
       const report = flags.report === undefined ? undefined : openReportFile(localPath(flags.report));
       const pending: string[] = [];
       let crew: Awaited<ReturnType<typeof open.crew>> | undefined;
