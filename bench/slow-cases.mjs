@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { cache, compare, fixture, here, median, rounds, runOurs, runVerb, smallFiles, text, url, work } from './harness.mjs';
+import { buildSupport, cache, compare, fixture, here, median, rounds, runOurs, runVerb, smallFiles, text, url, work } from './harness.mjs';
 
 /**
  * Has a file system of which each call takes so many microseconds, for as long as `use` takes. Needs libfuse3-dev, fuse3
@@ -58,6 +58,20 @@ export const SLOW_CASES = {
         'RSS MB': median(verifies.map(({ peak }) => peak)).toFixed(0),
       };
     }),
+  /** The same tree by a source in the process of which each call takes a millisecond, to a container on disk: one lane, no FUSE, no sink. */
+  async FS() {
+    const program = await buildSupport('slow-load');
+    const runs = [];
+    for (let round = 0; round < rounds; round++) {
+      const [container, state] = ['FS-container', 'FS-state'].map((name) => join(work, name));
+      for (const path of [container, state]) rmSync(path, { recursive: true, force: true });
+      mkdirSync(container);
+      const env = { ...process.env, UV_THREADPOOL_SIZE: '128' };
+      runs.push(Number(execFileSync(process.execPath, [program, halfOfSmallFiles(), container, state], { env }).toString()));
+      for (const path of [container, state]) rmSync(path, { recursive: true, force: true });
+    }
+    return { case: 'FS', clfsload: `${(10000 / median(runs)).toFixed(0)} files/s` };
+  },
   /** Large files at 5 ms a call, against the same without a delay. */
   FL: () =>
     withSlowFileSystem(5000, text(), MOUNT, async (source) => {

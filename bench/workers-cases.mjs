@@ -2,8 +2,7 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { build } from 'esbuild';
-import { fixture, fourfold, here, median, PORT, rounds, sink, smallFiles, url, work } from './harness.mjs';
+import { buildSupport, fixture, fourfold, here, median, PORT, rounds, sink, smallFiles, url, work } from './harness.mjs';
 import { withSlowFileSystem } from './slow-cases.mjs';
 
 const NATS_PORT = 10290;
@@ -75,22 +74,6 @@ const worker = (threads, env = {}) => ({
   env: { CLFS_URL: url(), ...env },
 });
 
-async function buildIdleWorker() {
-  const path = join(here, '../dist/bench/idle-worker.js');
-  await build({
-    entryPoints: [join(here, '../test/support/idle-worker.ts')],
-    outfile: path,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    external: ['koffi', '@photostructure/sqlite', 'lz4-napi'],
-    banner: { js: "import { createRequire as createRequireForBundle } from 'node:module';\nconst require = createRequireForBundle(import.meta.url);" },
-    logLevel: 'warning',
-  });
-  return path;
-}
-
 /** 100 directories of 80 files of 4 KiB. */
 const someSmallFiles = () =>
   fixture('S-8000', (path) => {
@@ -121,7 +104,7 @@ export const WORKERS_CASES = {
   /** Workers that answer at once: what the driver, its state and the server take. */
   async KD() {
     const [directories, files] = [2000, 1000];
-    const idle = await buildIdleWorker();
+    const idle = await buildSupport('idle-worker');
     const source = fixture('KD', () => undefined);
     const { seconds, cpu, memory } = await runWithWorkers({
       source,
