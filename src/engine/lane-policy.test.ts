@@ -30,6 +30,17 @@ describe('lanes that get work', () => {
     expect(lanes.active).toEqual({ first: 1, end: 2 });
   });
 
+  it('are one fewer when the main thread leaves: whether another one is worth its start is looked at anew', () => {
+    const lanes = new LanePolicy({ lanes: 9, all: false });
+    pass(400, 1);
+    expect(lanes.grow(0)).toBe(0);
+    expect(lanes.active).toEqual({ first: 0, end: 3 });
+    pass(3000, 0.1);
+    expect(lanes.active).toEqual({ first: 1, end: 3 });
+    expect(lanes.grow(0)).toBeGreaterThan(0);
+    expect(lanes.active).toEqual({ first: 1, end: 3 });
+  });
+
   it('are the main thread alone where nothing holds it up, as long as it waits most of the time', () => {
     const busy = vi.spyOn(performance, 'eventLoopUtilization');
     const lanes = new LanePolicy({ lanes: 5, all: false, firstNeverBlocks: true });
@@ -41,7 +52,7 @@ describe('lanes that get work', () => {
     works(0.8);
     pass(400, 1);
     expect(lanes.grow(0)).toBe(0);
-    expect(lanes.active).toEqual({ first: 1, end: 4 });
+    expect(lanes.active).toEqual({ first: 1, end: 3 });
     works(0);
     pass(400, 1);
     expect(lanes.grow(0)).toBe(0);
