@@ -9,8 +9,8 @@ const SLOW_OPEN_MS = 0.25;
 const FILES_LOOKED_AT = 3;
 /** One file of every so many chunks is opened the other way, to see whether the file system is fast now. */
 const CHUNKS_A_PROBE = 8;
-/** Files that a lane can process in a second: with so many under way that this many arrive, it does not wait. */
-const FILES_A_SECOND = 4000;
+/** More files than a lane can process in a second: with so many under way that this many arrive, it does not wait. */
+const FILES_A_SECOND = 8000;
 const FEWEST_IN_FLIGHT = 8;
 const MOST_IN_FLIGHT = 128;
 /** As long as it is not known what a file takes. */
