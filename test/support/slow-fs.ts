@@ -63,7 +63,9 @@ export function mountSlowFs(callUs: number, folds = false): SlowFileSystem {
 }
 
 function compile(): string {
-  const path = join(mkdtempSync(join(tmpdir(), 'clfs-slowfs-')), 'slowfs');
+  const directory = mkdtempSync(join(tmpdir(), 'clfs-slowfs-'));
+  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
+  const path = join(directory, 'slowfs');
   const flags = execFileSync('pkg-config', ['--cflags', '--libs', 'fuse3']).toString().trim().split(/\s+/);
   execFileSync('gcc', ['-O2', '-o', path, SOURCE, ...flags]);
   return path;
