@@ -1,7 +1,8 @@
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { afterAll } from 'vitest';
 
 const SOURCE = new URL('./slowfs.c', import.meta.url).pathname;
 
@@ -28,6 +29,9 @@ export function whyNoSlowFs(): string | undefined {
 }
 
 let program: string | undefined;
+afterAll(() => {
+  if (program !== undefined) rmSync(dirname(program), { recursive: true });
+});
 
 /**
  * Mounts a slow view of a new, empty directory.
@@ -63,9 +67,7 @@ export function mountSlowFs(callUs: number, folds = false): SlowFileSystem {
 }
 
 function compile(): string {
-  const directory = mkdtempSync(join(tmpdir(), 'clfs-slowfs-'));
-  process.on('exit', () => rmSync(directory, { recursive: true, force: true }));
-  const path = join(directory, 'slowfs');
+  const path = join(mkdtempSync(join(tmpdir(), 'clfs-slowfs-')), 'slowfs');
   const flags = execFileSync('pkg-config', ['--cflags', '--libs', 'fuse3']).toString().trim().split(/\s+/);
   execFileSync('gcc', ['-O2', '-o', path, SOURCE, ...flags]);
   return path;
