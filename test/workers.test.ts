@@ -44,7 +44,10 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     place = join(base, `test-${count++}`);
     mkdirSync(place);
   });
-  afterEach(async () => {
+  afterEach(async ({ task }) => {
+    if (task.result?.state === 'fail')
+      for (const { child, output } of started)
+        console.error(`${child.spawnargs.join(' ')}\nexit ${child.exitCode}; has said:\n${output()}`);
     for (const { child } of started) {
       child.kill('SIGCONT');
       child.kill('SIGKILL');

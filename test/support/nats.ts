@@ -75,10 +75,13 @@ function plain(address: string, port: number, directory: string, more: string): 
 function answers(address: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(port, address);
+    // Where nobody listens, a connection can even be made with itself: it says nothing.
+    socket.setTimeout(1000, () => socket.destroy());
     socket.once('data', () => {
-      socket.destroy();
       resolve(true);
+      socket.destroy();
     });
     socket.once('error', () => resolve(false));
+    socket.once('close', () => resolve(false));
   });
 }
