@@ -3,7 +3,6 @@ import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync, writeSync, closeSync, chmodSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 
 export const here = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
 export const work = '/dev/shm/clfsload-bench';
@@ -16,23 +15,6 @@ export const url = (port = PORT, scheme = 'http') => `${scheme}://127.0.0.1:${po
 export const args = process.argv.slice(2);
 export const short = args.includes('--short');
 export const rounds = short ? 1 : 5;
-
-/** Joins a program of test/support into one file. @returns its path */
-export async function buildSupport(name) {
-  const path = join(here, `../dist/bench/${name}.js`);
-  await build({
-    entryPoints: [join(here, `../test/support/${name}.ts`)],
-    outfile: path,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    external: ['koffi', '@photostructure/sqlite', 'lz4-napi'],
-    banner: { js: "import { createRequire as createRequireForBundle } from 'node:module';\nconst require = createRequireForBundle(import.meta.url);" },
-    logLevel: 'warning',
-  });
-  return path;
-}
 
 /** A seeded stream of numbers below 2^32. */
 export function numbers(seed) {

@@ -1,7 +1,8 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildSupport, cache, compare, fixture, here, median, rounds, runOurs, runVerb, smallFiles, text, url, work } from './harness.mjs';
+import { cache, compare, fixture, here, median, rounds, runOurs, runVerb, smallFiles, text, url, work } from './harness.mjs';
+import { bundleProgram } from '../test/support/bundle-program.mjs';
 
 /**
  * Has a file system of which each call takes so many microseconds, for as long as `use` takes. Needs libfuse3-dev, fuse3
@@ -60,7 +61,7 @@ export const SLOW_CASES = {
     }),
   /** The same tree by a source in the process of which each call takes a millisecond, to a container on disk: one lane, no FUSE, no sink. */
   async FS() {
-    const program = await buildSupport('slow-load');
+    const program = await bundleProgram('slow-load', 'bench');
     const runs = [];
     for (let round = 0; round < rounds; round++) {
       const [container, state] = ['FS-container', 'FS-state'].map((name) => join(work, name));

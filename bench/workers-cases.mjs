@@ -2,7 +2,8 @@
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildSupport, fixture, fourfold, here, median, PORT, rounds, sink, smallFiles, url, work } from './harness.mjs';
+import { fixture, fourfold, here, median, PORT, rounds, sink, smallFiles, url, work } from './harness.mjs';
+import { bundleProgram } from '../test/support/bundle-program.mjs';
 import { withSlowFileSystem } from './slow-cases.mjs';
 
 const NATS_PORT = 10290;
@@ -104,7 +105,7 @@ export const WORKERS_CASES = {
   /** Workers that answer at once: what the driver, its state and the server take. */
   async KD() {
     const [directories, files] = [2000, 1000];
-    const idle = await buildSupport('idle-worker');
+    const idle = await bundleProgram('idle-worker', 'bench');
     const source = fixture('KD', () => undefined);
     const { seconds, cpu, memory } = await runWithWorkers({
       source,

@@ -13,7 +13,7 @@ import { VirtualTime } from '../lives/virtual-time.js';
 import { SMALL } from '../support/check.js';
 import { type CrewEvent, CrewMoments, drawEvents } from './crew-moments.js';
 import { ExportDriver } from './export-driver.js';
-import { ExportWorker } from './export-worker.js';
+import { createExportWorker } from './export-worker.js';
 import { type CrewWorld, Killed, LATE_MS } from './machine.js';
 import { differencesOf, snapshotOf } from './snapshot.js';
 import { bytesOf } from './tree.js';
@@ -95,7 +95,7 @@ class CrewLife {
     this.#crew = new Crew(
       plan,
       this.#world,
-      (parts) => new ExportWorker({ ...parts, world: this.#world, atEnd: (close) => this.#atEnd.push(close) }),
+      (parts) => createExportWorker({ ...parts, world: this.#world, atEnd: (close) => this.#atEnd.push(close) }),
       (label, text) => this.#count(label, text),
     );
     const { weather, ...rest } = plan;

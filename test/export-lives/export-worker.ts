@@ -7,10 +7,8 @@ import { SYSTEM_CALLS } from '../../src/export/target/target-calls.js';
 import type { ExportKinds } from '../../src/export/tasks/kinds.js';
 import { openExportLane } from '../../src/export/tasks/open-lane.js';
 import type { MemberLanes } from '../../src/join/member-lanes.js';
-import { serveJobs } from '../../src/join/serve-jobs.js';
-import type { Clock } from '../../src/time/clock.js';
 import type { CrewWorker, CrewWorkerParts } from '../lives/crew.js';
-import { Gate } from '../lives/gate.js';
+import { CrewMember } from '../lives/crew-member.js';
 import type { ExportDriver } from './export-driver.js';
 import { type CrewWorld, Machine } from './machine.js';
 
@@ -24,67 +22,28 @@ interface ExportWorkerParts extends CrewWorkerParts<ExportDriver> {
   atEnd(close: () => void): void;
 }
 
-/** A worker on a machine of its own, with one lane that writes to the target. */
-export class ExportWorker implements CrewWorker {
-  readonly gate: Gate;
-  readonly name: string;
-  readonly #parts: ExportWorkerParts;
-  readonly #clock: Clock;
-  readonly #controller = new AbortController();
+/** A worker of an export, whose lane writes to the target. */
+export function createExportWorker({ world, atEnd, ...parts }: ExportWorkerParts): CrewWorker {
+  const { driver, number } = parts;
   /** What works for the present job. */
-  #machine: Machine | undefined;
-
-  constructor(parts: ExportWorkerParts) {
-    this.#parts = parts;
-    const { time } = parts.world;
-    this.gate = new Gate(time);
-    this.name = `worker ${parts.number}`;
-    this.#clock = this.gate.makeClock(
-      () => time.ms,
-      () => time.ms + parts.number * 1_000_000,
-    );
-  }
-
-  run(): Promise<void> {
-    const { link, report } = this.#parts;
-    return serveJobs<ExportKinds>({
-      link: link(this.gate),
-      clock: this.#clock,
-      name: this.name,
-      threads: 1,
-      signal: this.#controller.signal,
-      report,
-      // There are no other jobs.
-      openLanes: (setup) => this.#openLanes(setup as RemoteExportSetup),
-    });
-  }
-
-  leave(): void {
-    this.#controller.abort();
-  }
-
-  die(): void {
-    if (this.gate.isDead) return;
-    this.gate.die();
-    this.#machine?.abandon();
-    this.#parts.died();
-  }
-
-  async #openLanes(setup: RemoteExportSetup): Promise<MemberLanes<ExportKinds>> {
-    const { world, driver, atEnd, number } = this.#parts;
-    const clock = this.#clock;
+  let present: Machine | undefined;
+  const open = async (
+    setup: RemoteExportSetup,
+    member: CrewMember<ExportKinds, RemoteExportSetup>,
+  ): Promise<MemberLanes<ExportKinds>> => {
+    const { clock } = member;
     const lease = new Lease(1);
     let closed = false;
-    const isGone = () => closed || this.gate.isDead;
+    const isGone = () => closed || member.gate.isDead;
     const machine = new Machine({
       world,
       moments: () => driver().moments,
-      gate: this.gate,
+      gate: member.gate,
       isGone,
-      die: () => this.die(),
+      die: () => member.die(),
       stop: () => driver().controller.abort(),
     });
-    const options = { join: '', threads: 1, signal: this.#controller.signal, report: () => undefined };
+    const options = { join: '', threads: 1, signal: member.signal, report: () => undefined };
     const here = await EXPORT_JOB.open(setup, options, 1);
     // What is under way goes on by its descriptors when nobody waits for it any more.
     atEnd(() => here.close());
@@ -106,13 +65,13 @@ export class ExportWorker implements CrewWorker {
       now: SYSTEM_CALLS,
       later: machine.laterCalls,
       mayBlock: false,
-      mayChange: maySendBy(lease, this.#clock),
+      mayChange: maySendBy(lease, clock),
     };
     // By its own clock it looks whether it may change something.
     const lane = { ...told, remote: undefined };
-    const parts = { container, ways, clock: this.#clock };
-    const runner = createInlineRunner<ExportKinds>(await openExportLane(lane, told.authorization, parts));
-    this.#machine = machine;
+    const instead = { container, ways, clock };
+    const runner = createInlineRunner<ExportKinds>(await openExportLane(lane, told.authorization, instead));
+    present = machine;
     return {
       lease,
       runner,
@@ -132,7 +91,9 @@ export class ExportWorker implements CrewWorker {
         void runner.close();
       },
     };
-  }
+  };
+  const work = { open, abandon: () => present?.abandon() };
+  return new CrewMember<ExportKinds, RemoteExportSetup>(parts, world.time, work);
 }
 
 /** A port as the threads of a worker have it; answers come in the order of the questions. */

@@ -20,7 +20,7 @@ import { Service } from './service.js';
 import { act, shorten } from './source-actions.js';
 import { runVirtually } from './timers.js';
 import { VirtualTime } from './virtual-time.js';
-import { WorkerProcess } from './worker-process.js';
+import { createLoadWorker } from './worker-process.js';
 
 const BEGUN_MS = 1_800_000_000_000;
 /** Sessions after which a job whose source is healed must have come to its end. */
@@ -141,7 +141,7 @@ class LifeRun {
     }
     this.#tree.history.begin(this.#tree);
     const around = this.#around;
-    const make = (parts: CrewWorkerParts<Process>) => new WorkerProcess({ ...parts, around });
+    const make = (parts: CrewWorkerParts<Process>) => createLoadWorker({ ...parts, around });
     const crew = plan && new Crew(plan, around, make, (label, text) => this.#crewTells(label, text));
     this.#around.crew = crew;
     let end: SessionEnd | undefined;

@@ -1,29 +1,13 @@
 // Goes over trees that are computed, in a process for each verb, and prints what each object costs in processor time:
 // npm run test:scale SCALE=10000000 VERBS=walk,fsck npm run test:scale
 import { execFileSync } from 'node:child_process';
-import { build } from 'esbuild';
+import { bundleProgram } from './bundle-program.mjs';
 
 const WANTED_MB = 400;
 const WANTED_GROWTH = 1.1;
 
 /** Builds the program. @returns its path */
-export async function buildScale() {
-  const path = new URL('../../dist/scale/scale-main.js', import.meta.url).pathname;
-  await build({
-    entryPoints: [new URL('scale-main.ts', import.meta.url).pathname],
-    outfile: path,
-    bundle: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node20',
-    external: ['koffi', '@photostructure/sqlite', 'lz4-napi'],
-    banner: {
-      js: "import { createRequire as createRequireForBundle } from 'node:module';\nconst require = createRequireForBundle(import.meta.url);",
-    },
-    logLevel: 'warning',
-  });
-  return path;
-}
+export const buildScale = () => bundleProgram('scale-main', 'scale');
 
 /** Runs one verb. @returns what `runAtScale` of scale-verbs.ts returns */
 export function runScale(path, verb, count) {
