@@ -1,4 +1,4 @@
-/** The layers of docs/design.md: each folder, and what it may import beside itself, error.ts, option-checks.ts, own-thread.ts and version.ts. */
+/** The layers of docs/design.md: each folder, and what it may import beside itself, error.ts, option-checks.ts and version.ts. */
 const LAYERS = {
   format: [],
   lz4: ['format', 'posix'],
@@ -29,7 +29,7 @@ const LAYERS = {
   page: ['books', 'container', 'export', 'format', 'job', 'load', 'source', 'sqlite', 'state', 'text'],
   cli: [],
 };
-const SHARED = 'error|option-checks|own-thread|version';
+const SHARED = 'error|option-checks|version';
 
 module.exports = {
   forbidden: [

@@ -1,7 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
+import { once } from 'node:events';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Expectation } from '../src/audit/expectation.js';
 import { expectSource } from '../src/audit/source-expectation.js';
@@ -38,6 +40,32 @@ function withLimit(
   }
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, output })));
 }
+
+describe('a thread that ends', () => {
+  it.each(['libc.js', 'libc-later.js'])(
+    'closes no file of another thread, whoever has closed what Node has opened in it (%s)',
+    async (closing) => {
+      const posix = (name: string) => JSON.stringify(new URL(`../dist/posix/${name}`, import.meta.url).href);
+      const program = `import { parentPort } from 'node:worker_threads';
+      import { openAtLater } from ${posix('libc-later.js')};
+      import * as calls from ${posix(closing)};
+      const fd = await openAtLater(-100, Buffer.from('/dev/null'), 0);
+      await (calls.closeLater ?? calls.close)(fd);
+      parentPort.on('message', () => process.exit());
+      parentPort.postMessage(fd);`;
+      const thread = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`));
+      const ended = once(thread, 'exit');
+      const [fd] = (await once(thread, 'message')) as [number];
+      // The lowest number that is free is given: in the end that one.
+      const opened: number[] = [];
+      while (opened.at(-1) !== fd && opened.length < 100) opened.push(openSync(BIN, 'r'));
+      thread.postMessage('end');
+      expect((await ended)[0]).toBe(0);
+      expect(opened.at(-1)).toBe(fd);
+      for (const each of opened) closeSync(each);
+    },
+  );
+});
 
 describe('descriptors', () => {
   const source = join(base, 'source');

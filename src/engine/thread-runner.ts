@@ -1,6 +1,5 @@
-import type { MessagePort, Worker } from 'node:worker_threads';
+import { type MessagePort, Worker } from 'node:worker_threads';
 import { ClfsError, messageOf } from '../error.js';
-import { startThread } from '../own-thread.js';
 import { systemClock } from '../time/clock.js';
 import type { Kinds } from './kinds.js';
 import type { LaneLog } from './lane.js';
@@ -55,7 +54,7 @@ export function createThreadRunner<M extends Kinds<M>, Setup, Update>(
     if (!closed) events?.failed(new ClfsError('worker', text, { cause }));
   };
   const start = (lane: number) => {
-    const thread = startThread(setup.entry, { resourceLimits: THREAD_LIMITS });
+    const thread = new Worker(setup.entry, { resourceLimits: THREAD_LIMITS });
     const told = setup.setupOf(lane);
     thread.postMessage({ say: 'open', setup: told } satisfies Message, [...(setup.portsOf?.(lane) ?? [])]);
     thread.on('error', (error: unknown) => died(messageOf(error), error));

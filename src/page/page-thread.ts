@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { ClfsError } from '../error.js';
-import { startThread } from '../own-thread.js';
 import { FoundBatches } from './found.js';
 import type { OpenPage, PageOptions } from './page-options.js';
 import { addressOf, isAtHome, pagePlace } from './page-place.js';
@@ -18,7 +18,7 @@ export async function openPageThread({ listen, token, statePath, command }: Page
     statePath: statePath === undefined ? undefined : resolve(statePath),
     command: command && { title: command.title, from: command.from ?? '', to: command.to ?? '' },
   };
-  const worker = startThread(new URL('./page-thread-entry.js', import.meta.url), { workerData: setup });
+  const worker = new Worker(new URL('./page-thread-entry.js', import.meta.url), { workerData: setup });
   const port = await new Promise<number>((resolvePort, reject) => {
     worker.once('error', reject);
     worker.once('exit', () => reject(new ClfsError('usage', 'The page ended at once.')));

@@ -1,5 +1,4 @@
 import { close, existsSync, open, read, write } from 'node:fs';
-import { keepsDescriptors } from '../own-thread.js';
 import { koffi } from './koffi.js';
 import {
   cString,
@@ -17,6 +16,7 @@ import {
   timespecs,
 } from './libc.js';
 import { UNKNOWN_THERE } from './libc-change.js';
+import { openedByNode } from './opened-by-node.js';
 import { type BoundCall, callInPool } from './pool-calls.js';
 
 /*
@@ -56,10 +56,10 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const STATX_WANTED = 0xfff;
+const SLASH = 0x2f;
 /** Where each descriptor of the process has a path. */
 const DESCRIPTORS = '/proc/self/fd';
-/** Whether Node may open files here: where it counts them, it must not miss that the C library closes one. */
-const opensByNode = keepsDescriptors && existsSync(DESCRIPTORS);
+const hasDescriptors = existsSync(DESCRIPTORS);
 /** Bytes of a path for which there is room behind that of a descriptor. */
 const LONGEST_BELOW = 4000;
 const EMPTY_PATH = Buffer.from([0]);
@@ -67,7 +67,9 @@ const EMPTY_PATH = Buffer.from([0]);
 export async function openAtLater(at: number, path: Uint8Array, flags: number, mode = 0): Promise<number> {
   const place = placeOf(at, path);
   if (!place) return run('open', openat, at, cString(path), flags | Open.closeOnExec, mode);
-  return runInNode('open', (done) => open(place, flags | Open.closeOnExec, mode, done));
+  const fd = await runInNode('open', (done) => open(place, flags | Open.closeOnExec, mode, done));
+  openedByNode.add(fd);
+  return fd;
 }
 
 export async function statAtLater(at: number, name: Uint8Array): Promise<FileStatus> {
@@ -196,7 +198,7 @@ export async function closeLater(fd: number): Promise<void> {
 }
 
 export async function closeWrittenLater(fd: number): Promise<void> {
-  if (keepsDescriptors) await runInNode<void>('close', (done) => close(fd, done));
+  if (openedByNode.delete(fd)) await runInNode<void>('close', (done) => close(fd, done));
   else await run('close', closeFd, fd);
 }
 
@@ -206,9 +208,9 @@ export async function syncFileSystemLater(fd: number): Promise<void> {
 
 /** @returns a path by which Node can open what is below an open directory; undefined where there is none */
 function placeOf(at: number, path: Uint8Array): Buffer | undefined {
-  if (!opensByNode) return undefined;
   if (at < 0) return Buffer.from(path);
-  return path.length < LONGEST_BELOW ? Buffer.concat([Buffer.from(`${DESCRIPTORS}/${at}/`), path]) : undefined;
+  const isBelow = path.length > 0 && path.length < LONGEST_BELOW && path[0] !== SLASH;
+  return hasDescriptors && isBelow ? Buffer.concat([Buffer.from(`${DESCRIPTORS}/${at}/`), path]) : undefined;
 }
 
 /** Makes a call that Node has itself. */

@@ -1,5 +1,7 @@
+import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
 import { koffi } from './koffi.js';
+import { openedByNode } from './opened-by-node.js';
 
 /**
  * Calls into the C library that Node has not: relative to a directory's descriptor, with names as bytes, times in
@@ -275,7 +277,11 @@ export function pathOfOpen(fd: number): Buffer | undefined {
 
 /** Closes a descriptor that was read from: errors are ignored, what was read is not affected. */
 export function close(fd: number): void {
-  closeFd(fd);
+  try {
+    closeWritten(fd);
+  } catch {
+    // Nothing depends on it.
+  }
 }
 
 /**
@@ -283,7 +289,15 @@ export function close(fd: number): void {
  * PosixError
  */
 export function closeWritten(fd: number): void {
-  if (closeFd(fd) < 0) failed('close');
+  if (!openedByNode.delete(fd)) {
+    if (closeFd(fd) < 0) failed('close');
+    return;
+  }
+  try {
+    closeSync(fd);
+  } catch (error) {
+    throw toPosixError('close', error);
+  }
 }
 
 /** A failure of one of Node's own calls, as those here tell it; anything else as it is. */

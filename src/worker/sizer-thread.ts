@@ -1,6 +1,6 @@
+import { Worker } from 'node:worker_threads';
 import { atMost } from '../engine/report.js';
 import { ClfsError, messageOf } from '../error.js';
-import { startThread } from '../own-thread.js';
 import { systemClock } from '../time/clock.js';
 import type { FromSizer, SizeSetup } from './size-protocol.js';
 import type { TreeSize } from './tree-count.js';
@@ -18,7 +18,7 @@ export interface SizerThread {
 
 /** @param onSize called now and then with what has been found so far */
 export function startSizer(setup: SizeSetup, onSize: (size: TreeSize, complete: boolean) => void): SizerThread {
-  const thread = startThread(new URL('./size-entry.js', import.meta.url), { workerData: setup });
+  const thread = new Worker(new URL('./size-entry.js', import.meta.url), { workerData: setup });
   const done = new Promise<TreeSize>((resolve, reject) => {
     thread.on('message', (message: FromSizer) => {
       if (message.kind === 'failed') {
