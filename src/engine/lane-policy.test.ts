@@ -52,11 +52,40 @@ describe('lanes that get work', () => {
     works(0.8);
     pass(400, 1);
     expect(lanes.grow(0)).toBe(0);
-    expect(lanes.active).toEqual({ first: 1, end: 3 });
+    expect(lanes.active).toEqual({ first: 1, end: 2 });
     works(0);
     pass(400, 1);
     expect(lanes.grow(0)).toBe(0);
-    expect(lanes.active).toEqual({ first: 1, end: 5 });
+    expect(lanes.active).toEqual({ first: 1, end: 4 });
+  });
+
+  it('are a thread in its place once it is busy, where there is but one', () => {
+    const busy = vi.spyOn(performance, 'eventLoopUtilization');
+    const works = (utilization: number) => busy.mockReturnValue({ idle: 0, active: 0, utilization });
+    const lanes = new LanePolicy({ lanes: 2, all: false, firstNeverBlocks: true });
+    works(0.9);
+    pass(400, 0);
+    expect(lanes.grow(0)).toBeGreaterThan(0);
+    works(0.1);
+    pass(3000, 1);
+    expect(lanes.grow(0)).toBeGreaterThan(0);
+    expect(lanes.active).toEqual({ first: 0, end: 1 });
+    works(0.9);
+    pass(400, 0);
+    expect(lanes.grow(0)).toBe(0);
+    expect(lanes.active).toEqual({ first: 1, end: 2 });
+    expect(lanes.grow(1e11)).toBeUndefined();
+  });
+
+  it('are threads where somebody asks for them, and where much is to be sent, whatever the main thread waits for', () => {
+    vi.spyOn(performance, 'eventLoopUtilization').mockReturnValue({ idle: 0, active: 0, utilization: 0 });
+    const asked = new LanePolicy({ lanes: 2, all: true, firstNeverBlocks: true });
+    const large = new LanePolicy({ lanes: 2, all: false, firstNeverBlocks: true });
+    pass(3100, 1);
+    expect(asked.active).toEqual({ first: 1, end: 2 });
+    expect(large.active).toEqual({ first: 0, end: 1 });
+    expect(large.grow(1e11)).toBe(0);
+    expect(large.active).toEqual({ first: 1, end: 2 });
   });
 
   it('are more beside a main thread that waits, where large files are to be sent', () => {

@@ -29,12 +29,13 @@ export interface LanePolicyOptions {
  * competes for a busy processor costs its start-up and memory, and brings nothing. The first lane is the main thread's
  * own; after a while only threads work, so that a slow file system does not hold up what the main thread is for.
  *
- * Where nothing holds it up, it goes on as long as it is enough: where it waits most of its time for small files, as
+ * Where nothing holds it up, it goes on as long as it is enough: while it waits most of its time for small files, as
  * many calls as there can be are under way, and another lane would wait for the same.
  */
 export class LanePolicy {
   readonly #lanes: number;
-  readonly #firstNeverBlocks: boolean;
+  /** Whether the main thread may go on alone, however long it takes. */
+  #mayStay: boolean;
   readonly #all: boolean;
   readonly #begunMs = performance.now();
   #first = 0;
@@ -46,16 +47,15 @@ export class LanePolicy {
   constructor({ lanes, all, firstNeverBlocks = false }: LanePolicyOptions) {
     this.#lanes = lanes;
     this.#all = all;
-    this.#firstNeverBlocks = firstNeverBlocks;
+    // Who asks for threads gets them.
+    this.#mayStay = firstNeverBlocks && !all;
     this.#count = all ? this.#most : 1;
     if (this.#count < this.#most) this.#times = processorTimes();
   }
 
   /** First lane that gets work, and the one behind the last. */
   get active(): { readonly first: number; readonly end: number } {
-    const isLong = performance.now() - this.#begunMs > OWN_LANE_MS;
-    const mayStay = this.#firstNeverBlocks && this.#count === 1;
-    if (this.#first === 0 && this.#lanes > 1 && isLong && !mayStay) {
+    if (this.#first === 0 && this.#lanes > 1 && this.#isLong && !this.#isAlone) {
       this.#first = 1;
       // Whether one more is worth its start is looked at anew.
       if (!this.#all) this.#count = Math.max(1, this.#count - 1);
@@ -70,8 +70,10 @@ export class LanePolicy {
    * @returns after how many milliseconds to ask again (0: there are more lanes now); undefined: all lanes are active
    */
   grow(largeBytes: number): number | undefined {
-    if (this.#count === this.#most) return undefined;
+    const isAlone = this.#isAlone;
+    if (this.#count === this.#most && !isAlone) return undefined;
     if (largeBytes > MUCH_BYTES) {
+      this.#mayStay = false;
       this.#count = this.#most;
       return 0;
     }
@@ -85,14 +87,29 @@ export class LanePolicy {
     this.#lookedAtMs = now;
     this.#times = { idle, total, processors };
     const idleNow = ((idle - before.idle) / Math.max(1, total - before.total)) * processors;
-    if (idleNow < idleProcessors || (!large && this.#waitsMostly())) return lookMs;
+    if (isAlone) {
+      if (!large && this.#waitsMostly()) return lookMs;
+      if (this.#isLong) {
+        this.#mayStay = false;
+        return 0;
+      }
+    }
+    if (idleNow < idleProcessors || this.#count === this.#most) return lookMs;
     this.#count = Math.min(this.#most, this.#count + Math.max(1, Math.floor(large ? idleNow : idleNow / 2)));
     return 0;
   }
 
-  /** Whether the main thread, while it alone works and nothing holds it up, has waited most of the time since the last look. */
+  get #isLong(): boolean {
+    return performance.now() - this.#begunMs > OWN_LANE_MS;
+  }
+
+  /** Whether the main thread works alone, and may go on so. */
+  get #isAlone(): boolean {
+    return this.#mayStay && this.#first === 0 && this.#count === 1;
+  }
+
+  /** Whether the main thread has waited most of the time since the last look. */
   #waitsMostly(): boolean {
-    if (!this.#firstNeverBlocks || this.active.end !== 1) return false;
     const now = performance.eventLoopUtilization();
     const { utilization } = performance.eventLoopUtilization(now, this.#busy);
     this.#busy = now;
