@@ -60,6 +60,50 @@ describe('a source that is away', () => {
     await expect(failing).rejects.toThrow('EIO');
   });
 
+  it('is there when it refuses: what fails in it has failed', async () => {
+    const clock = hurriedClock();
+    const stop = { asked: false, controller: new AbortController() };
+    const answer = async (atRoot: number) => {
+      const source: SourceTree = {
+        openDirectory: () => {
+          throw failureOf(atRoot);
+        },
+        close: () => undefined,
+      };
+      const outage = new SourceOutage(source, new SourceGauge(1), clock, stop);
+      let tries = 0;
+      const read = () => {
+        // Somebody stops a job that waits for ever.
+        if (++tries > 500) stop.asked = true;
+        throw failureOf(constants.errno.EIO);
+      };
+      return outage.again(ROOT, failureOf(constants.errno.EIO), read).catch(({ code }: { code: string }) => code);
+    };
+    for (const atRoot of [constants.errno.EACCES, constants.errno.ENOENT]) expect(await answer(atRoot)).toBe('entry');
+    expect(await answer(constants.errno.EMFILE)).toBe('cancelled');
+  });
+
+  it('is known to answer again where what was away is mounted no more', async () => {
+    const clock = hurriedClock();
+    const stop = { asked: false, controller: new AbortController() };
+    const gauge = new SourceGauge(1);
+    const backMs = clock.ms + 10 * 60_000;
+    const isAway = () => clock.ms < backMs;
+    const source: SourceTree = {
+      ...rememberedSource(isAway),
+      mountPoints: () => (isAway() ? [Buffer.from('sub')] : []),
+    };
+    const outage = new SourceOutage(source, gauge, clock, stop);
+    const read = (path: string) =>
+      outage.again(Buffer.from(path), failureOf(constants.errno.EIO), () => {
+        if (isAway()) throw failureOf(constants.errno.EIO);
+        // A later failure elsewhere has the mounts looked at anew.
+        return outage.again(ROOT, failureOf(constants.errno.ESTALE), () => path);
+      });
+    expect(await read('sub/a')).toBe('sub/a');
+    expect(gauge.read().awaySinceMs).toBe(0);
+  });
+
   it('is waited for where only what is mounted below its root is away, while the rest is read', async () => {
     const clock = hurriedClock();
     const backMs = clock.ms + 10 * 60_000;

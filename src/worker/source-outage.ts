@@ -1,4 +1,5 @@
 import { isClfsError } from '../error.js';
+import { isOutOfDescriptors } from '../posix/descriptors.js';
 import { PosixError } from '../posix/libc.js';
 import type { SourceGauge } from '../source/source-gauge.js';
 import type { SourceTree } from '../source/source-tree.js';
@@ -69,11 +70,13 @@ export class SourceOutage {
     let last = error;
     const entry: FailedEntry = {};
     let fileSystem: FileSystem | undefined;
+    // It may be mounted no more by then.
+    const answered = () => (fileSystem ? this.#answered(fileSystem) : this.succeeded(path));
     for (let tries = 1; ; tries++) {
       const errno = errnoOf(last);
       if (errno === undefined || !OUTAGE.has(errno)) {
         // Whatever it says, the source has answered; what is not its own says nothing.
-        if (isClfsError(last, 'entry')) this.succeeded(path);
+        if (isClfsError(last, 'entry')) answered();
         throw last;
       }
       if (!fileSystem) {
@@ -85,7 +88,7 @@ export class SourceOutage {
       if (this.#stop.asked) throw stopped();
       try {
         const result = await work();
-        this.succeeded(path);
+        answered();
         return result;
       } catch (thrown) {
         last = thrown;
@@ -160,8 +163,10 @@ export class SourceOutage {
         root.close();
       }
       return true;
-    } catch {
-      return false;
+    } catch (error) {
+      // One that refuses is there; of what this process lacks it says nothing.
+      const errno = errnoOf(error);
+      return errno !== undefined && !OUTAGE.has(errno) && !isOutOfDescriptors(error);
     }
   }
 }
