@@ -155,8 +155,8 @@ export class ExportSession {
     );
     const retried = state.transact(() => {
       state.update({ sessions: sessions + 1, finalStatus: '', finished: false, remoteLateMs: this.#lateWhenKilled() });
-      // What was claimed may be what a worker elsewhere has, which goes on with it for a while.
-      if (this.#ofBeforeMs > 0 || context.constants.isShared) state.leftovers.addClaimed();
+      // What was claimed may have left something, or be what a worker elsewhere has, which goes on with it for a while.
+      state.leftovers.addClaimed();
       state.reclaim();
       if (sessions > 0) {
         // To be opened the root may have lost its mode, and takes it again.
