@@ -1,7 +1,9 @@
-import { closeSync, constants, openSync } from 'node:fs';
 import { patiently } from '../../posix/descriptors.js';
+import { close, Open } from '../../posix/libc.js';
+import { openAtLater } from '../../posix/libc-later.js';
 
 const SLASH = 0x2f;
+const HERE = Buffer.from('.');
 
 /**
  * File systems that are mounted in a target, as far as something is written to them: a sync of the target's own does
@@ -34,16 +36,14 @@ export class MountedPlaces {
   async note(path: Buffer, fd: number): Promise<void> {
     const point = this.#pointOf(path);
     if (point === undefined || this.#open.has(point)) return;
-    // By Node, which closes it when its thread ends.
-    const own = await patiently(path, () =>
-      openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY | constants.O_DIRECTORY),
-    );
-    if (this.#open.has(point)) closeSync(own);
+    // By Node, which closes it when its thread ends; in the pool, since what is mounted there may not answer.
+    const own = await patiently(path, () => openAtLater(fd, HERE, Open.readOnly | Open.directory));
+    if (this.#open.has(point)) close(own);
     else this.#open.set(point, own);
   }
 
   close(): void {
-    for (const fd of this.#open.values()) closeSync(fd);
+    for (const fd of this.#open.values()) close(fd);
     this.#open.clear();
   }
 
