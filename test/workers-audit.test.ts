@@ -1,9 +1,10 @@
 import { copyFileSync, linkSync, mkdirSync, readdirSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { inTime } from './support/in-time.js';
 import { HAS_NATS } from './support/nats.js';
 import { loadWhole, runProgram } from './support/program.js';
-import type { Running } from './support/run-workers.js';
+import { outputs, type Running } from './support/run-workers.js';
 import { removeTree, someBytes } from './support/tree.js';
 import { makeBase } from './support/whole-job.js';
 import { WorkersPlace } from './support/workers-place.js';
@@ -62,7 +63,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     first.child.kill('SIGKILL');
     const second = all.worker();
     const third = all.worker();
-    const result = await driver.done;
+    const result = await driver.ended();
     expect(driver.output()).toMatch(GONE);
     expect(result.code).toBe(code);
     expect(linesOf(result.stdout)).toEqual(linesOf(alone.stdout));
@@ -107,7 +108,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     await wrong.said(/cannot take part in job .*: its source is another tree/);
     await driver.said(/is refused: its source is another tree/);
     await all.worker().said(/takes part/);
-    expect((await driver.done).code).toBe(1);
+    expect((await driver.ended()).code).toBe(1);
   });
 
   it('are refused, with the reason on both ends, where they find another container', async () => {
@@ -118,14 +119,14 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     await other.said(/cannot take part in job .*: it finds another container there/);
     await driver.said(/is refused: it finds another container there/);
     await all.worker().said(/takes part/);
-    expect((await driver.done).code).toBe(0);
+    expect((await driver.ended()).code).toBe(0);
   });
 
   it('are of use only where something is handed to them', async () => {
-    const { code, stderr } = await all.drive('fsck', container).done;
+    const { code, stderr } = await all.drive('fsck', container).ended();
     expect(code).toBe(2);
     expect(stderr).toContain('--workers is there with --content');
-    expect((await all.drive('manifest', container).done).stderr).toContain('--workers is there with --hash');
+    expect((await all.drive('manifest', container).ended()).stderr).toContain('--workers is there with --hash');
     const lease = await runProgram('clfsload', ['fsck', container, '--worker-lease=3s']);
     expect(lease.stderr).toContain('--worker-lease is there with --workers');
   });
@@ -142,5 +143,6 @@ function linesOf(text: string): readonly string[] {
 async function hasPrinted(driver: Running): Promise<void> {
   const printed = new Promise<boolean>((resolve) => driver.child.stdout?.once('data', () => resolve(true)));
   const ended = driver.done.then(() => false);
-  if (!(await Promise.race([printed, ended]))) throw new Error(`It has ended early: ${driver.output()}`);
+  const has = inTime('It prints something', Promise.race([printed, ended]), outputs);
+  if (!(await has)) throw new Error(`It has ended early: ${driver.output()}`);
 }

@@ -46,7 +46,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   const hasFiles = (some: number) => until(() => names().length > some);
   /** The export has come to its end, and the target is the source, with nothing else in it. */
   const expectWhole = async (driver: Running, from = source) => {
-    const { code, stdout, stderr } = await driver.done;
+    const { code, stdout, stderr } = await driver.ended();
     expect(`${stdout}${stderr}`).toContain('0 failed');
     expect(code).toBe(0);
     const check = await runProgram('clfsload', ['verify', '--content', target(), container]);
@@ -63,7 +63,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     await expectWhole(driver);
     for (const each of [first, second]) await each.said(/no more in job .*: the driver has ended/);
     const again = write(target());
-    expect((await again.done).stdout).toMatch(/0 entries written .*, 0 replaced|there already/);
+    expect((await again.ended()).stdout).toMatch(/0 entries written .*, 0 replaced|there already/);
   });
 
   it('may be killed: what one had is done by others', async () => {
@@ -106,7 +106,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     first.child.kill('SIGKILL');
     all.worker();
     all.worker();
-    const { code } = await driver.done;
+    const { code } = await driver.ended();
     expect(driver.output()).toMatch(GONE);
     expect(code).toBe(0);
     const [is, was] = [target(), join(source, 'large', 'large')].map((path) => statSync(path));
@@ -121,7 +121,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     await first.said(/takes part/);
     await hasFiles(100);
     killed.child.kill('SIGKILL');
-    await killed.done;
+    await killed.ended();
     const driver = write(target());
     await driver.said(/Going on with the export/);
     await expectWhole(driver);
@@ -134,7 +134,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     await first.said(/takes part/);
     await hasFiles(100);
     killed.child.kill('SIGKILL');
-    await killed.done;
+    await killed.ended();
     await expectWhole(all.start('export', container, target()));
   });
 
@@ -151,11 +151,11 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   });
 
   it('are not there for what is done in one place', async () => {
-    const salvage = await write(target(), '--salvage').done;
+    const salvage = await write(target(), '--salvage').ended();
     expect(salvage.stderr).toContain('cannot be left to workers');
-    expect((await write(target(), '--dry-run').done).stderr).toContain('--workers is not there for --dry-run');
-    expect((await all.start('export', container, '--tar', '-', `--workers=${all.server.url}`).done).stderr).toContain(
-      '--workers is not there for --tar',
-    );
+    expect((await write(target(), '--dry-run').ended()).stderr).toContain('--workers is not there for --dry-run');
+    expect(
+      (await all.start('export', container, '--tar', '-', `--workers=${all.server.url}`).ended()).stderr,
+    ).toContain('--workers is not there for --tar');
   });
 });

@@ -81,14 +81,14 @@ describe.skipIf(reason !== undefined)('workers on hosts of their own', () => {
     expect(late.length).toBeGreaterThan(0);
     await first.said(/no more in job .*: the driver has not answered in time/);
     hosts.setConnected('first', true);
-    const { stdout, stderr } = await driver.done;
+    const { stdout, stderr } = await driver.ended();
     expect(`${stdout}${stderr}`).toContain('Final Job Status: Completed\n');
     await expectFaithful(source, container);
     const there = new Set<string>();
     for await (const page of container.list('')) for (const { name } of page) there.add(name);
     // It was not their names that others used: what came late has been removed.
     expect(late.filter((name) => there.has(name))).toEqual([]);
-    const check = await start(['fsck', '--content', 'env:CONTAINER']).done;
+    const check = await start(['fsck', '--content', 'env:CONTAINER']).ended();
     expect(check.stdout).toContain(': 0 errors, 0 warnings');
   });
 });

@@ -91,7 +91,7 @@ describe.skipIf(!HAS_NATS)('workers at a server as the document configures it', 
   it('do a load, each with its own certificate and password, and nothing of them is on a command line', async () => {
     const first = worker();
     const driver = load('container');
-    expect((await driver.done).stdout).toContain('Final Job Status: Completed\n');
+    expect((await driver.ended()).stdout).toContain('Final Job Status: Completed\n');
     expect(driver.output()).toContain('takes part with 1 thread');
     const container = openLocalContainer(join(base, 'container'));
     await expectFaithful(source, container);
@@ -126,7 +126,7 @@ describe.skipIf(!HAS_NATS)('workers at a server as the document configures it', 
       ['load', source, join(base, 'none'), `--state-path=${join(base, 'none-state')}`, `--workers=${url}`],
       as('worker'),
     );
-    expect((await driver.done).code).toBe(1);
+    expect((await driver.ended()).code).toBe(1);
     expect(driver.output()).toMatch(/The server of the workers at .* does not do what is needed/);
   });
 

@@ -10,7 +10,7 @@ import { natsOptions } from '../src/remote/nats-options.js';
 import { openNatsWorker } from '../src/remote/nats-worker.js';
 import { expectFaithful } from './support/check.js';
 import { HAS_NATS, type NatsServer, startNats } from './support/nats.js';
-import { type Running, run } from './support/run-workers.js';
+import { type Running, run, until } from './support/run-workers.js';
 import { removeTree } from './support/tree.js';
 import { makeBase } from './support/whole-job.js';
 
@@ -50,7 +50,7 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     start('load', source, container, `--state-path=${state}`, `--workers=${server.url}`, '--threads=0', ...more);
   const client = () => connect({ servers: server.url.slice('nats://'.length) });
   const expectWhole = async (driver: Running, container: string) => {
-    const { code, stdout, stderr } = await driver.done;
+    const { code, stdout, stderr } = await driver.ended();
     expect(`${stdout}${stderr}`).toContain('Final Job Status: Completed\n');
     expect(code).toBe(0);
     const opened = openLocalContainer(container);
@@ -67,10 +67,7 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     const wrong = other.subscribe('clfs.apply', { callback: (_error, message) => void message.respond('{"epoch":7}') });
     const first = worker();
     await first.said(/waiting for a job/);
-    await new Promise<void>((resolve) => {
-      const wait = () => (wrong.getReceived() > 1 ? resolve() : setTimeout(wait, 20));
-      wait();
-    });
+    await until(() => wrong.getReceived() > 1);
     wrong.unsubscribe();
     const driver = load(own, '--worker-lease=4s', '--late-arrival=2s');
     await first.said(/takes part/);
@@ -90,7 +87,7 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     const late = worker();
     await late.said(/Cannot reach the server of the workers/);
     waiting.child.kill('SIGTERM');
-    expect((await waiting.done).code).toBe(0);
+    expect((await waiting.ended()).code).toBe(0);
     await server.start();
     const own = job();
     const driver = load(own);
@@ -116,7 +113,7 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     const own = job();
     const { code, stdout } = await start(
       ...['load', source, own.container, `--state-path=${own.state}`, `--workers=${short.url}`],
-    ).done;
+    ).ended();
     expect(code).not.toBe(0);
     expect(stdout).toMatch(/its messages have 65536 bytes at most.* a max_payload of 131072 or more/);
     expect(existsSync(own.state)).toBe(false);
@@ -128,7 +125,7 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     const args = ['worker', `--join=${locked.url}`, '--threads=1'];
     const stranger = run(args, { CLFSLOAD_NATS_USER: 'me', CLFSLOAD_NATS_PASSWORD: 'the wrong one' });
     started.push(stranger);
-    expect((await stranger.done).code).toBe(2);
+    expect((await stranger.ended()).code).toBe(2);
     expect(stranger.output()).toMatch(/Cannot reach the server of the workers .*authorization/i);
     expect(stranger.output()).not.toContain('the wrong one');
     await locked.close();
@@ -163,7 +160,7 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     const driver = load(own);
     await driver.said(/no worker takes part: the job waits for one/);
     driver.child.kill('SIGINT');
-    expect((await driver.done).stdout).toContain('Final Job Status: Cancelled\n');
+    expect((await driver.ended()).stdout).toContain('Final Job Status: Cancelled\n');
     const alone = start('resume', own.state, '--workers=', '--threads=1');
     await expectWhole(alone, own.container);
   });
@@ -172,7 +169,7 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     await server.stop('SIGKILL');
     const own = job();
     const refused = load(own);
-    expect((await refused.done).code).toBe(1);
+    expect((await refused.ended()).code).toBe(1);
     expect(refused.output()).toContain('Cannot reach the server of the workers');
     expect([own.container, own.state].filter((path) => existsSync(path))).toEqual([]);
     await server.start();
@@ -211,7 +208,7 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
       const manager = await jetstreamManager(other);
       const { queue } = driver;
       const messages = async () => (await manager.streams.info(queue)).state.messages;
-      while ((await messages()) === 0) await new Promise((resolve) => setTimeout(resolve, 20));
+      await until(async () => (await messages()) > 0);
       await manager.streams[how](queue);
       await untilFound(7);
       expect(driver.queue === queue).toBe(how === 'purge');

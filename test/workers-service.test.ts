@@ -82,7 +82,7 @@ describe.skipIf(!HAS_NATS)('workers with a service', () => {
     await first.said(/waiting for a job/);
     expect(readFileSync(`/proc/${first.child.pid}/cmdline`, 'latin1')).not.toContain('sig=');
     const driver = load();
-    expect((await driver.done).code).toBe(1);
+    expect((await driver.ended()).code).toBe(1);
     expect(driver.output()).toContain(
       '3 workers in a row have gone while they worked on "f123" (a task of kind files)',
     );
@@ -91,7 +91,7 @@ describe.skipIf(!HAS_NATS)('workers with a service', () => {
     poison = undefined;
     const worker = startWorker();
     const resumed = load('--new-session=false');
-    expect((await resumed.done).stdout).toContain('Final Job Status: Completed\n');
+    expect((await resumed.ended()).stdout).toContain('Final Job Status: Completed\n');
     await worker.said(/no more in job/);
     const { place, query } = parseContainer(url.href);
     const traffic = new Traffic(1);

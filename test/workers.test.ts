@@ -81,13 +81,13 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   const hasBlobs = (some: number) => until(() => existsSync(container()) && readdirSync(container()).length > some);
   /** The load has come to its end, and the container holds the source and nothing else. */
   const expectWhole = async (driver: Running) => {
-    const { code, stdout, stderr } = await driver.done;
+    const { code, stdout, stderr } = await driver.ended();
     expect(`${stdout}${stderr}`).toContain('Final Job Status: Completed\n');
     expect(code).toBe(0);
     const opened = openLocalContainer(container());
     await expectFaithful(source, opened);
     await opened.close();
-    const check = await run(['fsck', '--content', container()]).done;
+    const check = await run(['fsck', '--content', container()]).ended();
     expect(check.stdout).toContain(': 0 errors, 0 warnings');
   };
 
@@ -109,9 +109,9 @@ describe.skipIf(!HAS_NATS)('workers', () => {
       `--workers=${server.url}`,
       '--threads=0',
     );
-    expect((await again.done).code).toBe(0);
+    expect((await again.ended()).code).toBe(0);
     first.child.kill('SIGTERM');
-    expect((await first.done).code).toBe(0);
+    expect((await first.ended()).code).toBe(0);
   });
 
   it('are shown by the status of the load while it runs', async () => {
@@ -197,7 +197,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     await first.said(/takes part/);
     await hasBlobs(100);
     killed.child.kill('SIGKILL');
-    await killed.done;
+    await killed.ended();
     const driver = load('--new-session=false');
     await first.said(/no more in job .*: (?:the driver has not answered in time|the driver has ended)/);
     await expectWhole(driver);
@@ -242,10 +242,10 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   it('say what is wrong where there is no server, or a password in its address', async () => {
     await server.stop('SIGKILL');
     const driver = load();
-    expect((await driver.done).code).toBe(1);
+    expect((await driver.ended()).code).toBe(1);
     expect(driver.output()).toContain('Cannot reach the server of the workers');
     const told = start('worker', '--join=nats://me:secret@127.0.0.1:1');
-    expect((await told.done).code).toBe(2);
+    expect((await told.ended()).code).toBe(2);
     expect(told.output()).toContain('has a user or a password in it');
     expect(told.output()).not.toContain('secret');
   });

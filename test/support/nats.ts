@@ -4,6 +4,8 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './azurite.js';
+import { inTime } from './in-time.js';
+import { outputs } from './run-workers.js';
 import { removeTree } from './tree.js';
 
 /** Whether there is a `nats-server` to run tests with; `.ci/run` installs it. */
@@ -41,10 +43,11 @@ export async function startNats(
     typeof more === 'string' ? plain(address, port, directory, more) : more(port, directory),
   );
   let child: ChildProcess | undefined;
+  let ended: Promise<void> = Promise.resolve();
+  let log = '';
   const stop = async (signal: 'SIGKILL' | 'SIGTERM') => {
-    const ended = child && new Promise((resolve) => child?.once('exit', resolve));
     child?.kill(signal);
-    await ended;
+    await inTime(`nats-server ends by ${signal}`, ended, () => `${log}\n${outputs()}`);
     child = undefined;
   };
   const server: NatsServer = {
@@ -53,9 +56,14 @@ export async function startNats(
     freeze: (frozen) => void child?.kill(frozen ? 'SIGSTOP' : 'SIGCONT'),
     async start() {
       const [command, ...args] = [...on, 'nats-server', '-c', configuration];
-      child = spawn(command, args, { stdio: 'ignore' });
+      const started = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+      child = started;
+      ended = new Promise((resolve) => started.once('exit', () => resolve()));
+      started.stderr.setEncoding('utf8').on('data', (text: string) => {
+        log += text;
+      });
       for (let tries = 0; !(await answers(address, port)); tries++) {
-        if (tries > 300 || child.exitCode !== null) throw new Error('nats-server does not start');
+        if (tries > 300 || started.exitCode !== null) throw new Error(`nats-server does not start: ${log}`);
         await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },

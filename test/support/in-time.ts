@@ -1,0 +1,24 @@
+/** Longer than anything that is waited for takes, also where others keep the machine busy; shorter than a test may take. */
+const DEADLINE_MS = 200_000;
+
+/**
+ * Waits for something, and not for ever.
+ *
+ * @param what is waited for
+ * @param tell what is known of why it does not come
+ * @throws Error with both when it has not come in time
+ */
+export async function inTime<T>(what: string, coming: Promise<T>, tell: () => string = () => ''): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`${what}: not within ${DEADLINE_MS / 1000} s. ${tell()}`.trimEnd())),
+      DEADLINE_MS,
+    );
+  });
+  try {
+    return await Promise.race([coming, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
