@@ -86,6 +86,9 @@ function setUp(more: { readonly ownLanes?: number; readonly capMbps?: number } =
     return answer;
   };
   const ask = (question: Question) => raw(encode(question));
+  /** Asks what is answered later. */
+  const hear = (question: Question, heard: (answer: Answer | undefined) => void) =>
+    listener?.question(encode(question), (told) => heard(readAnswer(told)));
   const apply = (candidate: unknown) => {
     const answer = listener?.candidate(Buffer.from(JSON.stringify(candidate)));
     return answer && readWelcome(answer);
@@ -99,7 +102,7 @@ function setUp(more: { readonly ownLanes?: number; readonly capMbps?: number } =
     time.clear();
   };
   const connected = (open: boolean) => listener?.connected(open);
-  return { time, pool, connected, reports, waiting, shares, offered, raw, ask, apply, join, close };
+  return { time, pool, connected, reports, waiting, shares, offered, raw, ask, hear, apply, join, close };
 }
 
 type SetUp = ReturnType<typeof setUp>;
@@ -143,6 +146,17 @@ describe('a pool of workers', () => {
     expect(told).toEqual([['done', 1, 'b']]);
     expect(reports.filter((text) => text.includes('not of a worker'))).toHaveLength(1);
     await close();
+  });
+
+  it('lets a worker go that asks for what it knows nothing of: it would ask for ever', async () => {
+    const set = setUp();
+    set.join('w');
+    const answers: unknown[] = [];
+    set.hear({ say: 'ask', worker: 'w', what: 'what?' }, (answer) => answers.push(answer));
+    await set.time.sleep(1);
+    expect(answers).toEqual([{ to: 'nobody' }]);
+    expect(set.reports.at(-1)).toBe('host/1 has gone: it asks for what the driver does not know');
+    await set.close();
   });
 
   it.each([

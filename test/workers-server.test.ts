@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
@@ -153,6 +153,30 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     // It took long, and not because of anything that the driver has seen.
     expect(driver.output()).not.toContain('Limited by');
     await locked.close();
+  });
+
+  it('that does not know a worker any more, for a while, is told of by both; what it had is done when it is known again', async () => {
+    const users = (...names: string[]) =>
+      `authorization { users: [ ${names.map((name) => `{ user: ${name}, password: p }`).join(', ')} ] }`;
+    const own = job();
+    const strict = await startNats(users('driver', 'worker'));
+    const as = (user: string, args: readonly string[]) => {
+      const running = run(args, { CLFSLOAD_NATS_USER: user, CLFSLOAD_NATS_PASSWORD: 'p' });
+      started.push(running);
+      return running;
+    };
+    const args = [`--state-path=${own.state}`, `--workers=${strict.url}`, '--threads=0'];
+    const driver = as('driver', ['load', source, own.container, ...args, '--worker-lease=2s', '--late-arrival=1s']);
+    const first = as('worker', ['worker', `--join=${strict.url}`, '--threads=1']);
+    await first.said(/takes part/);
+    await until(() => existsSync(own.container) && readdirSync(own.container).length > 20);
+    strict.reload(users('driver'));
+    await first.said(/refuses something .*uthorization Violation/);
+    await driver.said(/has gone: it was not heard of for/);
+    strict.reload(users('driver', 'worker'));
+    await expectWhole(driver, own.container);
+    expect(driver.output().match(/takes part with/g)).toHaveLength(2);
+    await strict.close();
   });
 
   it('has no worker: a driver without threads says so, is stopped, and goes on without any', async () => {

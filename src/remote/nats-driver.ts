@@ -8,10 +8,11 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import { errors, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ClfsError, messageOf } from '../error.js';
 import type { DriverLink, Listener } from './link.js';
 import { connectNats } from './nats-connection.js';
+import { NatsLine } from './nats-line.js';
 import type { NatsOptions } from './nats-options.js';
 import { APPLY_SUBJECT, askSubject, CONSUMER, taskSubject } from './nats-subjects.js';
 
@@ -20,7 +21,8 @@ const ACCEPT_MS = 10_000;
 const AGAIN_MS = 500;
 /** How often it is looked whether the stream still has what was offered. */
 const LOOK_MS = 5000;
-const PUBLISH_MS = 3000;
+/** What is sent while the server is away is thrown away: it is not waited for longer than an answer takes. */
+const API_MS = 2000;
 /** A ticket is a number. */
 const TICKET_BYTES = 1024;
 const MOST_UNDER_WAY = 256;
@@ -37,8 +39,10 @@ export async function openNatsDriver(
   options: NatsOptions,
   { job, epoch }: { readonly job: string; readonly epoch: string },
 ): Promise<DriverLink> {
-  return withJetStream(options, `clfsload driver ${epoch}`, async (connection, manager) => {
-    const link = new NatsDriver(connection, manager, `CLFS_${job}`, epoch);
+  const name = `clfsload driver ${epoch}`;
+  return withJetStream(options, name, async (connection, manager) => {
+    const line = new NatsLine(connection, () => connectNats(options, name));
+    const link = new NatsDriver(line, manager, `CLFS_${job}`, epoch);
     await link.begin();
     return link;
   });
@@ -58,7 +62,7 @@ async function withJetStream<T>(
   try {
     const longestBytes = connection.info?.max_payload ?? LEAST_BYTES;
     if (longestBytes < LEAST_BYTES) throw new Error(`its messages have ${longestBytes} bytes at most`);
-    return await use(connection, await jetstreamManager(connection));
+    return await use(connection, await jetstreamManager(connection, { timeout: API_MS }));
   } catch (cause) {
     await connection.close().catch(() => undefined);
     if (cause instanceof ClfsError) throw cause;
@@ -72,9 +76,9 @@ async function withJetStream<T>(
 
 class NatsDriver implements DriverLink {
   readonly longestBytes: number;
-  readonly #connection: NatsConnection;
-  readonly #manager: JetStreamManager;
-  readonly #client: JetStreamClient;
+  readonly #line: NatsLine;
+  #manager: JetStreamManager;
+  #client: JetStreamClient;
   readonly #job: string;
   readonly #epoch: string;
   /** Tickets that nobody has taken. */
@@ -88,14 +92,17 @@ class NatsDriver implements DriverLink {
   #listener: Listener | undefined;
   #closed = false;
   #renewing: Promise<void> | undefined;
+  /** Counts what looks whether there is a stream: only the latest makes one. */
+  #looks = 0;
+  #heard: { readonly subject: string; readonly by: (message: Msg) => void; subscription: Subscription }[] = [];
 
-  constructor(connection: NatsConnection, manager: JetStreamManager, job: string, epoch: string) {
-    this.#connection = connection;
+  constructor(line: NatsLine, manager: JetStreamManager, job: string, epoch: string) {
+    this.#line = line;
     this.#manager = manager;
-    this.#client = jetstream(connection);
+    this.#client = jetstream(line.connection, { timeout: API_MS });
     this.#job = job;
     this.#epoch = epoch;
-    this.longestBytes = connection.info?.max_payload ?? 1048576;
+    this.longestBytes = line.connection.info?.max_payload ?? 1048576;
   }
 
   get queue(): string {
@@ -105,7 +112,7 @@ class NatsDriver implements DriverLink {
   async begin(): Promise<void> {
     for await (const name of this.#manager.streams.names())
       if (name.startsWith(`${this.#job}_`)) await this.#manager.streams.delete(name).catch(() => false);
-    await this.#makeStream();
+    await this.#makeStream(++this.#looks);
     this.#subscribe(APPLY_SUBJECT, (message) => {
       const answer = this.#listener?.candidate(message.data);
       if (answer) this.#respond(message, answer);
@@ -113,7 +120,14 @@ class NatsDriver implements DriverLink {
     this.#subscribe(askSubject(this.#epoch), (message) => {
       this.#listener?.question(message.data, (bytes) => this.#respond(message, bytes));
     });
-    void this.#watch();
+    this.#line.follow({
+      renewed: (connection) => void this.#renewed(connection),
+      connected: (open) => {
+        this.#listener?.connected(open);
+        if (open) void this.#requireStream(true);
+      },
+      refused: (reason) => this.#listener?.refused(reason),
+    });
     void this.#watchStream();
   }
 
@@ -134,9 +148,9 @@ class NatsDriver implements DriverLink {
   async close(): Promise<void> {
     this.#closed = true;
     this.#offered.clear();
-    if (!this.#connection.isClosed() && this.#stream !== '')
+    if (this.#line.isOpen && this.#stream !== '')
       await Promise.race([this.#manager.streams.delete(this.#stream).catch(() => false), delay(2000)]);
-    await this.#connection.close().catch(() => undefined);
+    await this.#line.close();
   }
 
   /** What cannot be sent must not end the driver: who asked asks again. */
@@ -148,17 +162,34 @@ class NatsDriver implements DriverLink {
     }
   }
 
-  #subscribe(subject: string, heard: (message: Msg) => void): void {
-    this.#connection.subscribe(subject, {
+  #subscribe(subject: string, by: (message: Msg) => void): void {
+    this.#heard.push({ subject, by, subscription: this.#hear(subject, by) });
+  }
+
+  #hear(subject: string, by: (message: Msg) => void): Subscription {
+    return this.#line.connection.subscribe(subject, {
       callback: (error, message) => {
-        // Of what is refused the connection tells.
-        if (!error) heard(message);
+        // Of what is refused the line tells.
+        if (!error) by(message);
       },
     });
   }
 
+  /** What the server has refused, or what was heard by a connection that is no more, is listened to again. */
+  #hearAgain(): void {
+    if (!this.#line.isOpen) return;
+    for (const each of this.#heard)
+      if (each.subscription.isClosed()) each.subscription = this.#hear(each.subject, each.by);
+  }
+
+  /** There is another connection. */
+  async #renewed(connection: NatsConnection): Promise<void> {
+    this.#client = jetstream(connection, { timeout: API_MS });
+    this.#manager = await jetstreamManager(connection, { timeout: API_MS, checkAPI: false });
+  }
+
   /** A stream that was lost is never made again under its name: late words on the old one would be taken for the new. */
-  async #makeStream(): Promise<void> {
+  async #makeStream(look: number): Promise<void> {
     const stream = `${this.#job}_${this.#epoch}_${++this.#incarnation}`;
     await this.#manager.streams.add({
       name: stream,
@@ -175,6 +206,8 @@ class NatsDriver implements DriverLink {
       max_deliver: -1,
       max_ack_pending: 100_000,
     });
+    // Somebody else has looked meanwhile, since this took long.
+    if (look !== this.#looks) return;
     const former = this.#stream;
     this.#stream = stream;
     this.#toPublish = this.#allOffers();
@@ -195,7 +228,7 @@ class NatsDriver implements DriverLink {
       if (!this.#offered.has(ticket)) continue;
       this.#underWay++;
       const stream = this.#stream;
-      const options = { msgID: id, expect: { streamName: stream }, timeout: PUBLISH_MS, retries: 1 };
+      const options = { msgID: id, expect: { streamName: stream }, timeout: API_MS, retries: 1 };
       this.#client
         .publish(taskSubject(stream), String(ticket), options)
         .catch(async () => {
@@ -211,23 +244,10 @@ class NatsDriver implements DriverLink {
     }
   }
 
-  /** Follows the connection: after the server was away it may have forgotten everything. */
-  async #watch(): Promise<void> {
-    for await (const status of this.#connection.status()) {
-      if (this.#closed) return;
-      if (status.type === 'error' && status.error instanceof errors.PermissionViolationError)
-        this.#listener?.refused(messageOf(status.error));
-      else if (status.type === 'disconnect') this.#listener?.connected(false);
-      else if (status.type === 'reconnect') {
-        this.#listener?.connected(true);
-        void this.#requireStream();
-      }
-    }
-  }
-
   /** Looks from time to time: a stream that somebody removes or empties takes tickets with it without a word. */
   async #watchStream(): Promise<void> {
     for (let wasEmpty = false; !this.#closed; await delay(LOOK_MS)) {
+      this.#hearAgain();
       const isQuiet = this.#offered.size > 0 && this.#toPublish.length + this.#underWay === 0;
       const held = isQuiet ? await this.#held().catch(() => 1) : 1;
       if (held === undefined) await this.#requireStream();
@@ -242,18 +262,25 @@ class NatsDriver implements DriverLink {
     return [...this.#offered].map((ticket) => this.#offerOf(ticket));
   }
 
-  /** Makes a new stream if there is none; tries until that is known. */
-  #requireStream(): Promise<void> {
-    this.#renewing ??= this.#renew().finally(() => {
-      this.#renewing = undefined;
+  /**
+   * Makes a new stream if there is none; tries until that is known.
+   *
+   * @param afresh what has been asked before may have been thrown away: its answer is not waited for
+   */
+  #requireStream(afresh = false): Promise<void> {
+    if (this.#renewing && !afresh) return this.#renewing;
+    const renewing = this.#renew(++this.#looks).finally(() => {
+      if (this.#renewing === renewing) this.#renewing = undefined;
     });
-    return this.#renewing;
+    this.#renewing = renewing;
+    return renewing;
   }
 
-  async #renew(): Promise<void> {
-    while (!this.#closed) {
+  async #renew(look: number): Promise<void> {
+    while (!this.#closed && look === this.#looks) {
       try {
-        if ((await this.#held()) === undefined) await this.#makeStream();
+        this.#hearAgain();
+        if ((await this.#held()) === undefined) await this.#makeStream(look);
         return;
       } catch {
         await delay(AGAIN_MS);

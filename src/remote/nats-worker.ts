@@ -1,8 +1,8 @@
-import { type Consumer, type JetStreamClient, jetstream } from '@nats-io/jetstream';
-import { errors, type NatsConnection } from '@nats-io/transport-node';
+import { type Consumer, type JetStreamClient, type JsMsg, jetstream } from '@nats-io/jetstream';
 import { messageOf } from '../error.js';
 import type { Delivery, WorkerLink } from './link.js';
 import { connectNats, type Patience } from './nats-connection.js';
+import { NatsLine } from './nats-line.js';
 import type { NatsOptions } from './nats-options.js';
 import { APPLY_SUBJECT, askSubject, CONSUMER } from './nats-subjects.js';
 
@@ -18,41 +18,43 @@ export async function openNatsWorker(
   patience: Patience,
 ): Promise<WorkerLink | undefined> {
   const connection = await connectNats(options, name, patience);
-  return connection && new NatsWorker(connection, patience.report);
+  return connection && new NatsWorker(new NatsLine(connection, () => connectNats(options, name)), patience.report);
 }
 
 const TROUBLE_MS = 500;
+const API_MS = 2000;
 const MOST_TOLD = 10;
 
 class NatsWorker implements WorkerLink {
-  readonly #connection: NatsConnection;
-  readonly #client: JetStreamClient;
+  readonly #line: NatsLine;
+  #client: JetStreamClient;
   #queue = '';
   #consumer: Consumer | undefined;
 
   /** What the server has refused, such as a subject that this worker may not use. */
   readonly #refused = new Set<string>();
 
-  constructor(connection: NatsConnection, report: (text: string) => void) {
-    this.#connection = connection;
-    this.#client = jetstream(connection);
-    void this.#watch(report);
+  constructor(line: NatsLine, report: (text: string) => void) {
+    this.#line = line;
+    this.#client = jetstream(line.connection, { timeout: API_MS });
+    line.follow({
+      renewed: (connection) => {
+        this.#client = jetstream(connection, { timeout: API_MS });
+        this.#consumer = undefined;
+      },
+      connected: () => undefined,
+      refused: (reason) => this.#reportRefusal(reason, report),
+    });
   }
 
-  async #watch(report: (text: string) => void): Promise<void> {
-    for await (const status of this.#connection.status()) {
-      if (status.type !== 'error' || !(status.error instanceof errors.PermissionViolationError)) continue;
-      const text = messageOf(status.error);
-      if (this.#refused.has(text) || this.#refused.size >= MOST_TOLD) continue;
-      this.#refused.add(text);
-      report(
-        `The server of the workers refuses something (docs/several-machines.md has what a worker needs): ${text}.`,
-      );
-    }
+  #reportRefusal(text: string, report: (text: string) => void): void {
+    if (this.#refused.has(text) || this.#refused.size >= MOST_TOLD) return;
+    this.#refused.add(text);
+    report(`The server of the workers refuses something (docs/several-machines.md has what a worker needs): ${text}.`);
   }
 
   get longestBytes(): number {
-    return this.#connection.info?.max_payload ?? 1048576;
+    return this.#line.connection.info?.max_payload ?? 1048576;
   }
 
   apply(bytes: Uint8Array, waitMs: number): Promise<Uint8Array | undefined> {
@@ -72,9 +74,15 @@ class NatsWorker implements WorkerLink {
     try {
       const consumer = await this.#consumerOf(queue);
       const messages = await consumer.fetch({ max_messages: most, expires: waitMs });
-      for await (const message of messages) {
-        const ticket = Number(message.string());
-        found({ ticket, deliveries: message.info.deliveryCount, accept: () => message.ack() });
+      // The client's own watch for silence ends with a connection that is lost.
+      const late = setTimeout(() => messages.stop(new Error('the server does not answer')), waitMs + API_MS);
+      try {
+        for await (const message of messages) {
+          const ticket = Number(message.string());
+          found({ ticket, deliveries: message.info.deliveryCount, accept: () => this.#accept(message) });
+        }
+      } finally {
+        clearTimeout(late);
       }
       return undefined;
     } catch (error) {
@@ -85,7 +93,7 @@ class NatsWorker implements WorkerLink {
   }
 
   async close(): Promise<void> {
-    await this.#connection.close().catch(() => undefined);
+    await this.#line.close();
   }
 
   async #consumerOf(queue: string): Promise<Consumer> {
@@ -96,9 +104,15 @@ class NatsWorker implements WorkerLink {
     return this.#consumer;
   }
 
+  /** What cannot be sent is given out again. */
+  #accept(message: JsMsg): void {
+    if (!this.#line.connection.isClosed()) message.ack();
+  }
+
   async #request(subject: string, bytes: Uint8Array, waitMs: number): Promise<Uint8Array | undefined> {
     try {
-      return (await this.#connection.request(subject, bytes, { timeout: waitMs })).data;
+      if (!this.#line.isOpen) throw new Error('What is sent now is thrown away.');
+      return (await this.#line.connection.request(subject, bytes, { timeout: waitMs })).data;
     } catch {
       // Nobody listens, or the server is away: who asks will ask again, not at once.
       await delay(Math.min(TROUBLE_MS, waitMs));

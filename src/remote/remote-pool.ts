@@ -15,7 +15,7 @@ export interface PoolParts<M extends Kinds<M>> extends Omit<WorkersParts, 'gone'
   readonly link: DriverLink;
   /** Brings what workers tell into the terms of this machine. */
   mend?(told: PartMessage<M> | ResultMessage<M>): void;
-  /** Answers what a lane elsewhere asks for; undefined: not at all. @throws what ends the job */
+  /** Answers what a lane elsewhere asks for; undefined: nothing is known of it. @throws what ends the job */
   answer?(what: unknown): Promise<unknown>;
 }
 
@@ -179,7 +179,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
         capMbps: this.workers.shareOf(worker),
       });
       this.workers.answered(worker);
-    } else if (question.say === 'ask') this.#asked(question.what, answer);
+    } else if (question.say === 'ask') this.#asked(worker, question.what, answer);
     else if (question.say === 'take') this.#take(worker, question, answer);
     else this.#told(worker, question, answer);
   }
@@ -217,9 +217,18 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     answer({ to: 'take', go: true, units: ticket.units, pieces: pieces.count, bytes: pieces.at(piece) });
   }
 
-  #asked(what: unknown, answer: (value: Answer) => void): void {
-    this.#answer?.(what).then(
-      (found) => found !== undefined && answer({ to: 'ask', answer: found }),
+  #asked(worker: RemoteWorker, what: unknown, answer: (value: Answer) => void): void {
+    const found = this.#answer?.(what) ?? Promise.resolve(undefined);
+    found.then(
+      (known) => {
+        if (known !== undefined) {
+          answer({ to: 'ask', answer: known });
+          return;
+        }
+        // It would ask for ever.
+        this.workers.expel(worker, 'it asks for what the driver does not know');
+        answer({ to: 'nobody' });
+      },
       (error: unknown) => this.#events?.failed(error),
     );
   }

@@ -20,6 +20,8 @@ export interface NatsServer {
   freeze(frozen: boolean): void;
   /** Starts it again, where it was; it has forgotten what was in its memory. */
   start(): Promise<void>;
+  /** Has it take other lines of configuration while it runs. */
+  reload(more: string): void;
   close(): Promise<void>;
 }
 
@@ -54,6 +56,10 @@ export async function startNats(
     url: `nats://${address}:${port}`,
     stop,
     freeze: (frozen) => void child?.kill(frozen ? 'SIGSTOP' : 'SIGCONT'),
+    reload(lines) {
+      writeFileSync(configuration, plain(address, port, directory, lines));
+      child?.kill('SIGHUP');
+    },
     async start() {
       const [command, ...args] = [...on, 'nats-server', '-c', configuration];
       const started = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
