@@ -23,6 +23,7 @@ export async function jobPage(
   if (listen === undefined) return undefined;
   const page = await servedPage(listen, options);
   for (const text of pageTexts(page)) say(text);
+  void page.lost.then((reason) => say(`WARNING: The page is served no more: ${reason}. The work goes on without it.`));
   return page;
 }
 

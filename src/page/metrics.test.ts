@@ -11,6 +11,17 @@ describe('the metrics', () => {
     expect(text).toContain('clfsload_failures{reason="a\\"b\\\\c\\nd"} 3\n');
   });
 
+  it('count entries as entries, and the blobs of a listing as blobs', async () => {
+    const { job, now } = nothing;
+    const at = { ...now, done: 31_000, total: 40_000, entriesPerSecond: 5000 };
+    const text = await metricsText({ ...nothing, job: { ...job, kind: 'command', unit: 'blobs' }, now: at });
+    expect(text).toContain('clfsload_other_done{unit="blobs"} 31000\n');
+    expect(text).not.toMatch(/^clfsload_entries(?:_done|_per_second)? /m);
+    const later = await metricsText({ ...nothing, now: at });
+    expect(later).toMatch(/^clfsload_entries_done 31000$/m);
+    expect(later).not.toContain('other_done');
+  });
+
   it('leave out what is not known: of a command its requests and sessions, too', async () => {
     const job = await metricsText(nothing);
     expect(job).toContain('clfsload_requests_total 0\n');

@@ -31,13 +31,15 @@ export function metricsText({ job, now, census, failures }: PageModel): Promise<
     'Share of the work that is done, by entries and bytes.',
     now.permille === undefined ? undefined : now.permille / 1000,
   );
-  gauge('entries_done', 'Entries done, over all sessions.', now.done);
-  gauge('entries', 'Entries in all, as far as they are known.', now.total);
+  // What is counted may be something else for a while, such as the blobs of a listing.
+  const ofEntries = (count: number | undefined) => (job.unit === 'entries' ? count : undefined);
+  gauge('entries_done', 'Entries done, over all sessions.', ofEntries(now.done));
+  gauge('entries', 'Entries in all, as far as they are known.', ofEntries(now.total));
   gauge('entries_failed', 'Entries that failed.', now.failed);
   if (isJob) gauge('entries_excluded', "Entries that the user's choice leaves out.", now.excluded);
   gauge('bytes_done', 'Bytes of file data done, over all sessions.', now.bytes);
   gauge('bytes', 'Bytes of file data in all, as far as they are known.', now.bytesTotal);
-  gauge('entries_per_second', 'Entries a second, at present.', now.entriesPerSecond);
+  gauge('entries_per_second', 'Entries a second, at present.', ofEntries(now.entriesPerSecond));
   gauge('bytes_per_second', 'Bytes of file data a second, at present.', now.bytesPerSecond);
   gauge('left_seconds', 'Time that is left, as far as it can be foretold.', now.secondsLeft);
   counter('worked_seconds', 'Time that the job has run, all its sessions together.', now.workedMs / 1000);
@@ -88,6 +90,13 @@ export function metricsText({ job, now, census, failures }: PageModel): Promise<
     registers,
   });
   for (const { name, count } of census.types) byType.set({ type: name }, count);
+  if (job.unit !== 'entries')
+    new Gauge({
+      name: 'clfsload_other_done',
+      help: 'What has been done of what is counted in place of entries, by what that is.',
+      labelNames: ['unit'],
+      registers,
+    }).set({ unit: job.unit }, now.done);
   if (now.listing)
     gauge(
       'listing_checked',

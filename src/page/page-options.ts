@@ -43,6 +43,8 @@ export interface OpenPage extends CommandWatcher {
   readonly url: string;
   /** What the user should know of the place that was chosen; undefined: nothing. */
   readonly warning: string | undefined;
+  /** Resolves, with the reason, when the page is served no more though nobody has closed it. */
+  readonly lost: Promise<string>;
   /** Tells which job it is about, when its state directory has become known. */
   about(statePath: string): void;
   /** Tells who looks on how it ended, and serves nothing more. @param ending of a job that leaves no state behind */

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { ClfsError } from '../error.js';
+import { ClfsError, messageOf } from '../error.js';
 import { FoundBatches } from './found.js';
 import type { OpenPage, PageOptions } from './page-options.js';
 import { addressOf, isAtHome, pagePlace } from './page-place.js';
@@ -30,11 +30,14 @@ export async function openPageThread({ listen, token, statePath, command }: Page
   // It keeps no process alive, and ends no job.
   worker.unref();
   let isGone = false;
-  worker.on('error', () => {
-    isGone = true;
-  });
-  worker.on('exit', () => {
-    isGone = true;
+  let isClosed = false;
+  const lost = new Promise<string>((resolveLost) => {
+    const gone = (reason: string) => {
+      isGone = true;
+      if (!isClosed) resolveLost(reason);
+    };
+    worker.on('error', (error) => gone(messageOf(error)));
+    worker.on('exit', (code) => gone(`its thread ended with code ${code}`));
   });
   const tell = (message: ToPageThread) => {
     if (!isGone) worker.postMessage(message);
@@ -49,6 +52,7 @@ export async function openPageThread({ listen, token, statePath, command }: Page
     address,
     url: `${address}${token === undefined ? place.token : 'TOKEN'}/`,
     warning: isAtHome(place.host) ? undefined : exposedText(place.host),
+    lost,
     about: (path) => tell({ kind: 'job', statePath: resolve(path) }),
     show(figures) {
       tell({ kind: 'figures', figures });
@@ -58,6 +62,7 @@ export async function openPageThread({ listen, token, statePath, command }: Page
     found: (finding) => found.add(finding),
     say: (text) => tell({ kind: 'line', text }),
     async close(ending) {
+      isClosed = true;
       if (isGone) return;
       worker.ref();
       tellFound();

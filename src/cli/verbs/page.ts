@@ -1,4 +1,4 @@
-import { escapeText, exportStatus, holdsExportState, jobStatus, writeReport } from '../../index.js';
+import { ClfsError, escapeText, exportStatus, holdsExportState, jobStatus, writeReport } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { fieldsLine } from '../fields-line.js';
 import { pageTexts, servedPage } from '../job-page.js';
@@ -36,16 +36,17 @@ export const page: Verb = {
     await io.write(
       wantsJson(command) ? fieldsLine({ url, address }) : `${pageTexts(served).map(escapeText).join('\n')}\n`,
     );
-    await stopped(io.signal);
+    const reason = await Promise.race([stopped(io.signal), served.lost]);
     await served.close();
+    if (reason !== undefined) throw new ClfsError('worker', `The page is served no more: ${reason}. Start it again.`);
     return Exit.ok;
   },
 };
 
-function stopped(signal: AbortSignal): Promise<void> {
+function stopped(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve());
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined));
     // A signal to come keeps no process alive.
     const timer = setInterval(() => undefined, 3_600_000);
     signal.addEventListener('abort', () => clearInterval(timer));
