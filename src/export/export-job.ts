@@ -299,6 +299,7 @@ class ExportJob {
         constants,
         log,
         clock,
+        total: listing?.total ?? (file ? 1 : undefined),
         onFailure: (...failure) => this.#options.onFailure?.(...failure),
       });
       const { runner, pool, traffic, close } = await openExportLanes({
@@ -324,7 +325,6 @@ class ExportJob {
         signal,
         workers: pool && (() => pool.workers.present.length),
         onlyRemote: isOnlyRemote(this.#options),
-        total: listing?.total ?? (file ? 1 : undefined),
         file,
       });
       workersFile = pool && new WorkersFile(directory.file(WORKERS_FILE), clock, () => pool.workers.presence);

@@ -10,6 +10,8 @@ import type { EntryProblem, ExportConstants } from './tasks/kinds.js';
 /** Directories whose path is kept at hand, and bytes of all these paths. */
 const CACHED_DIRECTORIES = 4096;
 const CACHED_BYTES = 16 * 1048576;
+/** More than this is said of no job that has not come to its end. */
+const MOST_PERMILLE = 999;
 
 /** What {@link ExportJobContext} is made of. */
 export interface ExportJobContextParts {
@@ -17,6 +19,8 @@ export interface ExportJobContextParts {
   readonly constants: ExportConstants;
   readonly log: JobLog;
   readonly clock: Clock;
+  /** Entries in all; undefined where that is not known. */
+  readonly total: number | undefined;
   onFailure(path: Buffer, reason: string, message: string): void;
 }
 
@@ -26,6 +30,8 @@ export class ExportJobContext {
   readonly constants: ExportConstants;
   readonly log: JobLog;
   readonly clock: Clock;
+  /** Entries in all; undefined where that is not known. */
+  readonly total: number | undefined;
   /** What has been written, for people. */
   readonly census = new JobCensus();
   /** Failures of all sessions that stand. */
@@ -45,12 +51,26 @@ export class ExportJobContext {
   readonly #paths = new Map<number, Buffer>();
   #pathBytes = 0;
 
-  constructor({ state, constants, log, clock, onFailure }: ExportJobContextParts) {
+  constructor({ state, constants, log, clock, total, onFailure }: ExportJobContextParts) {
     this.state = state;
     this.constants = constants;
     this.log = log;
     this.clock = clock;
+    this.total = total;
     this.#onFailure = onFailure;
+  }
+
+  /**
+   * Records what share of the work is done, in the transaction of the results that brought it: what failed and is tried
+   * again takes nothing back that somebody has read.
+   */
+  recordShare(): void {
+    const { state, total, failed } = this;
+    if (total === undefined) return;
+    const { written, replaced, left } = state.counters;
+    const share = (written + replaced + left + failed) / Math.max(1, total);
+    const permille = Math.min(MOST_PERMILLE, Math.floor(1000 * share));
+    if (permille > (state.record.permille ?? 0)) state.update({ permille });
   }
 
   /** Names a try: never that of another one, of whatever session. */

@@ -152,6 +152,8 @@ export interface ExportProgress {
   readonly bytes: number;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
+  /** Thousandths of the work that are done, at most 999; 0 while `total` is not known. It never falls, also over sessions. */
+  readonly permille: number;
   /** Workers on other machines that are there; undefined where none can be. */
   readonly workers: number | undefined;
   /** Entries done in the present session. */

@@ -53,6 +53,7 @@ export class ExportPlan implements Plan<ExportKinds> {
   }
 
   next(turn: Turn<ExportKinds>): void {
+    this.#context.recordShare();
     if (this.#hasTooManyFailures(turn) || turn.room <= 0) return;
     this.#large.next(turn);
     if (this.#stage === 'scan') this.#scan(turn);

@@ -36,8 +36,6 @@ export interface ExportSessionParts {
   readonly workers: (() => number) | undefined;
   /** Leave all work to lanes elsewhere. */
   readonly onlyRemote: boolean;
-  /** Entries in all; undefined where that is not known. */
-  readonly total: number | undefined;
   /** Name and handle of the one file; undefined for a tree. */
   readonly file: { readonly name: Buffer; readonly handle: Uint8Array } | undefined;
 }
@@ -196,11 +194,12 @@ export class ExportSession {
   }
 
   #progress(): ExportProgress {
-    const { context, total } = this.#parts;
+    const { context } = this.#parts;
     return {
       ...context.state.counters,
       failed: context.failed,
-      total,
+      total: context.total,
+      permille: context.state.record.permille ?? 0,
       workers: this.#parts.workers?.(),
       sessionEntries: this.#done() - this.#doneBefore,
       elapsedMs: context.clock.monotonic() - this.#begunMs,

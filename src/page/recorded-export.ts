@@ -46,7 +46,7 @@ export function readExport(db: Database, statePath: string): RecordedJob {
     session: record.sessions,
     sessionStartMs: undefined,
     aliveMs: row.aliveMs,
-    permille: finished ? 1000 : undefined,
+    permille: finished ? 1000 : record.permille,
     done: written + replaced + kept,
     bytes: row.bytes,
     excluded: row.excluded,

@@ -49,8 +49,6 @@ export class RecordedModel {
       rows.reduce((all, row) => (only === undefined || row.session === only ? all + row[of] : all), 0);
     const total = pulse?.total ?? found.sized?.entries;
     const bytesTotal = pulse?.bytesTotal ?? found.sized?.bytes;
-    const isOver = !running && found.finalStatus !== '';
-    const permille = found.permille ?? (isOver ? undefined : shareOf(done + failed, pulse?.total));
     const isFresh = running && pulse !== undefined && nowMs - found.aliveMs < FRESH_MS;
     return {
       atMs: nowMs,
@@ -59,7 +57,11 @@ export class RecordedModel {
       session,
       ...(found.aliveMs > 0 ? { aliveMs: found.aliveMs } : {}),
       phase: phaseOf(found),
-      ...defined({ permille, total: total === undefined ? undefined : Math.max(total, done + failed), bytesTotal }),
+      ...defined({
+        permille: found.permille,
+        total: total === undefined ? undefined : Math.max(total, done + failed),
+        bytesTotal,
+      }),
       done,
       failed,
       excluded: found.excluded,
@@ -126,11 +128,6 @@ function phaseOf({ running, finished, finalStatus, pulse, job }: LookedAt): stri
   // What stands there is of the session before.
   if (running && phase === 'Done') return job.phases[0];
   return !running && finalStatus === '' && phase === 'Done' ? job.phases[0] : phase;
-}
-
-/** What is not done is never said to be. */
-function shareOf(done: number, total: number | undefined): number | undefined {
-  return total === undefined ? undefined : Math.min(999, Math.floor((1000 * done) / Math.max(1, total)));
 }
 
 function sourceOf({ sourceCalls, pulse, running }: LookedAt): PageSource | undefined {

@@ -29,7 +29,7 @@ import { endingLines } from '../ending-text.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { jobPage, pageOption } from '../job-page.js';
 import { targetPath } from '../local-path.js';
-import { type ProgressFigures, permilleOf } from '../progress/figures.js';
+import type { ProgressFigures } from '../progress/figures.js';
 import { shortBytes } from '../progress/quantities.js';
 import { resumeText } from '../resume-text.js';
 import { keepReport } from '../run-load.js';
@@ -255,9 +255,10 @@ function choiceOf({ include, excludePath, excludePattern }: Flags) {
   return parseExportChoice(include, excludePath, excludePattern);
 }
 
-function figuresOf({ written, replaced, left, failed, total, bytes, workers }: ExportProgress): ProgressFigures {
+function figuresOf({ written, replaced, left, failed, total, bytes, workers, ...at }: ExportProgress): ProgressFigures {
   const done = written + replaced + left + failed;
-  return { label: 'Export', unit: 'entries', done, total, bytes, failed, permille: permilleOf(done, total), workers };
+  const permille = total === undefined ? undefined : at.permille;
+  return { label: 'Export', unit: 'entries', done, total, bytes, failed, permille, workers };
 }
 
 function summaryFields({ status, progress, statePath, problemsFile, error, failures, salvage }: ExportSummary) {

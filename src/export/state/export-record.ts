@@ -40,6 +40,8 @@ export interface ExportRecord extends ContainerIdentity {
    * after its end, in milliseconds; missing where there are none.
    */
   readonly remoteLateMs?: number;
+  /** Thousandths of the work that are done: it only grows; missing while the number of entries is not known. */
+  readonly permille?: number;
   /** Status of the latest session; empty while one runs. */
   readonly finalStatus: string;
 }
