@@ -20,6 +20,7 @@ import { changedEachTime, checked, type Item, MOST_ATTEMPTS } from './item.js';
 import { manifestLines, newHash } from './manifest-lines.js';
 import type { ObjectDraft } from './object-writer.js';
 import { type ReadFile, readAhead } from './read-ahead.js';
+import { asideOf, lookAtSettled } from './settled-looks.js';
 
 /** Objects of an entry, ready to be sent: the inode, and the one further segment that it may have. */
 export interface BuiltEntry {
@@ -58,10 +59,20 @@ export async function buildEntry(
     const begunMs = pace.isLooking ? performance.now() : 0;
     const opened = openPatiently(item.sourceName, () => directory.openFile(item.sourceName));
     file = opened instanceof Promise ? await opened : opened;
+    const open = file;
+    let looks = 0;
+    const look = () => {
+      const seen = checked(open.attributes(), item);
+      if (begunMs > 0 && looks++ === 0) pace.took(performance.now() - begunMs);
+      return seen;
+    };
+    const aside = {
+      giveUp: () => pace.waits.unblocks(),
+      takeAgain: () => pace.waits.blocks(item.sourcePath, item.sourceName),
+    };
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-      const before = checked(file.attributes(), item);
-      if (begunMs > 0 && attempt === 1) pace.took(performance.now() - begunMs);
-      const built = await buildRegular(file, before, item, context);
+      const before = await lookAtSettled(context, look, aside);
+      const built = await buildRegular(open, before, item, context);
       if (built) return built;
     }
   } finally {
@@ -167,9 +178,11 @@ async function buildSpecial(
   context: WorkContext,
   turn?: SourceTurn,
 ): Promise<BuiltEntry> {
+  const look = async () => checked(await directory.attributesOf(item.sourceName), item);
+  const isLink = item.type === ObjectType.symlink;
   for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-    const before = checked(await directory.attributesOf(item.sourceName), item);
-    const target = item.type === ObjectType.symlink ? await directory.readLink(item.sourceName) : undefined;
+    const before = isLink ? await lookAtSettled(context, look, turn && asideOf(turn)) : await look();
+    const target = isLink ? await directory.readLink(item.sourceName) : undefined;
     if (target && !isUnchanged(before, await directory.attributesOf(item.sourceName))) continue;
     turn?.end();
     const attributes = toAttributes(before, context.constants, target?.length ?? 0, item.backPointers.length);

@@ -11,6 +11,7 @@ import { inDirectory, type WorkContext } from './context.js';
 import { hasClampedTime, toAttributes } from './file-attributes.js';
 import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
 import { problemOf } from './problem.js';
+import { lookUntilSettled } from './settled-looks.js';
 import { directoryAttributes, EntryLooks, listing } from './source-looks.js';
 import type { ListPart, ListResult, ListTask, LookResult, LookTask } from './tasks.js';
 import { countUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from './unstorable-count.js';
@@ -61,8 +62,10 @@ async function listWhole(
   restart: boolean,
 ): Promise<SourceAttributes> {
   const { path } = task.place;
-  let before = await directoryAttributes(directory, path, context);
   for (let attempt = 1; ; attempt++) {
+    // One that changes all the time is listed all the same: names that come and go are nobody's loss.
+    const look = () => directoryAttributes(directory, path, context);
+    const { seen: before } = await lookUntilSettled(context, look);
     const names = new SpilledSet(NAMES_BYTES);
     let complete: boolean;
     try {
@@ -72,7 +75,6 @@ async function listWhole(
     }
     const after = await directoryAttributes(directory, path, context, true);
     if ((complete && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) return after;
-    before = after;
   }
 }
 

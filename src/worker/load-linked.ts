@@ -10,6 +10,7 @@ import { buildEntry, buildEntryAsync } from './build-entry.js';
 import { inDirectory, underWay, type WorkContext } from './context.js';
 import { checked, entryProblem, type Item, MOST_ATTEMPTS } from './item.js';
 import { problemOf } from './problem.js';
+import { lookAtSettled } from './settled-looks.js';
 import type { DirectoryPlace, EntryProblem, LinkedResult, LinkedTask } from './tasks.js';
 
 /**
@@ -54,12 +55,15 @@ async function confirmNames(
   for (const [candidate, { place, name }] of task.candidates.entries()) {
     if (context.stop.asked) throw stopped();
     try {
-      const found = await inDirectory(context, place, (directory) =>
-        lookAt(directory, place, Buffer.from(name), context),
-      );
-      checked(found, expected);
+      const look = async () => {
+        const found = await inDirectory(context, place, (directory) =>
+          lookAt(directory, place, Buffer.from(name), context),
+        );
+        return checked(found, expected);
+      };
       // The first look counts: when the inode was another one at a later look, it is another one when it is read.
-      confirmed ??= found;
+      if (confirmed) await look();
+      else confirmed = await lookAtSettled(context, look);
     } catch (error) {
       problems.push({ candidate, ...problemOf(error, 1) });
     }

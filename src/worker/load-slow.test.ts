@@ -19,6 +19,8 @@ import { EntryPacker } from './packed-entries.js';
 import type { DirectoryPlace, FilesPart, FilesTask, JobConstants, LargeFile } from './tasks.js';
 
 const MIB = 1048576;
+/** As long after a change no look at a remote file is made again. */
+const SETTLED_MS = 600;
 const MANAGER = targetManagerOf(ROOT_ID);
 const CONSTANTS = {
   spec: { compression: 'DISABLED', selection: EVERYTHING, preserveHardLinks: false },
@@ -122,6 +124,8 @@ describe('a lane with a slow source', () => {
     const path = join(base, 'hang');
     const names = Array.from({ length: 60 }, (_, n) => `${n}`);
     for (const name of names) makeFile(path, name, 7);
+    // What has just changed would be looked at several times.
+    await sleep(SETTLED_MS);
     let calls = 0;
     // Some files are read, and then nothing is answered any more.
     const context = laneOf(path, () => (++calls > 40 ? new Promise(() => undefined) : sleep(1)));

@@ -4,6 +4,7 @@ import type { AsyncSourceDirectory, AsyncSourceFile, SourceAttributes, SourceFil
 import type { SourceTurn } from '../source/source-turns.js';
 import type { WorkContext } from './context.js';
 import { changedEachTime, checked, type Item, MOST_ATTEMPTS } from './item.js';
+import { asideOf, lookAtSettled } from './settled-looks.js';
 
 /** Calls for a small file, one after another: open, look, read, look, close. */
 const CALLS_A_FILE = 5;
@@ -33,8 +34,9 @@ export async function readAhead(
   const file = await open(directory, item.sourceName, turn);
   let ahead: FileAhead | undefined;
   try {
+    const look = async () => checked(await file.attributes(), item);
     for (let attempt = 1; attempt <= MOST_ATTEMPTS && !ahead; attempt++)
-      ahead = await readWhole(file, checked(await file.attributes(), item), context, turn);
+      ahead = await readWhole(file, await lookAtSettled(context, look, asideOf(turn)), context, turn);
   } finally {
     // Until then it has its descriptor.
     await file.close();

@@ -11,7 +11,7 @@ import { ContainerReader, type FoundInode } from '../../src/namespace/reader.js'
 import { walk } from '../../src/namespace/walk.js';
 import { escapePath } from '../../src/text/escape-path.js';
 import { SMALL } from '../support/check.js';
-import { tickOf, type Version } from './model-node.js';
+import type { Version } from './model-node.js';
 import type { ModelTree } from './model-tree.js';
 import { shorten } from './source-actions.js';
 
@@ -58,7 +58,7 @@ export async function judge(container: MemoryContainer, tree: ModelTree, end: Jo
   }
   for (const [path, entry] of entries) judgeEntry(path, entry, tree, findings);
   for (const [path, version] of tree.history.untouched())
-    judgeUntouched(path, version, entries.get(path), end, findings);
+    judgeUntouched({ path, version, tree }, entries.get(path), end, findings);
   if (end.healed) judgeFailures(tree, end.failed, findings);
   if (end.preserveHardLinks) judgeLinks(tree, entries, end, findings);
   if (end.complete && end.manifest !== undefined) judgeManifest(end.manifest, entries, findings);
@@ -77,13 +77,27 @@ async function contentOf(reader: ContainerReader, found: FoundInode): Promise<Bu
 function judgeEntry(path: string, { found, content }: Entry, tree: ModelTree, findings: string[]): void {
   const { attributes } = found.inode;
   const say = (text: string) => findings.push(`entry ${shorten(path) || '(root)'}: ${text}`);
-  const version = tree.versions.get(tickOf(attributes.ctime.seconds, attributes.ctime.nanoseconds));
-  if (!version) return void say('no inode of the source ever had its change time');
+  const versions = tree.versionsOf(attributes.ctime);
+  if (versions.length === 0) return void say('no inode of the source ever had its change time');
+  if (!tree.history.everHad(path)) return void say('the source never had this path');
+  const allowed = versions.filter((version) => tree.history.allows(path, version));
+  if (allowed.length === 0)
+    return void say(`it is ${versions.map(nameOfVersion).join(' or ')}, which this path never led to`);
+  const wrong = allowed.map((version) => differences({ found, content }, version));
+  if (wrong.some((differing) => differing.length === 0)) return;
+  const texts = allowed.map((version, at) => `${wrong[at].join(', ')} not of ${nameOfVersion(version)}`);
+  say(texts.join('; '));
+}
+
+function nameOfVersion({ tick, node }: Version): string {
+  return `version ${tick} of inode ${node.inode}`;
+}
+
+/** In what an entry is not a version. */
+function differences({ found, content }: Entry, version: Version): string[] {
+  const { attributes } = found.inode;
   const { attributes: was, node } = version;
   const directory = node.isDirectory;
-  if (!tree.history.everHad(path)) return void say('the source never had this path');
-  if (!tree.history.allows(path, version))
-    return void say(`it is version ${version.tick} of inode ${node.inode}, which this path never led to`);
   const wrong: string[] = [];
   if (attributes.type !== was.type) wrong.push('type');
   if (attributes.mode !== was.mode) wrong.push('mode');
@@ -93,21 +107,18 @@ function judgeEntry(path: string, { found, content }: Entry, tree: ModelTree, fi
   if (attributes.inodeNumber !== was.inode) wrong.push('inode number');
   if (!directory && Number(attributes.lengthBytes) !== version.content.length) wrong.push('size');
   if (!directory && !content.equals(version.content)) wrong.push('content');
-  if (wrong.length > 0) say(`${wrong.join(', ')} not of version ${version.tick} of inode ${node.inode}`);
+  return wrong;
 }
 
 /** What nothing happened to must be there. */
 function judgeUntouched(
-  path: string,
-  version: Version,
+  { path, version, tree }: { readonly path: string; readonly version: Version; readonly tree: ModelTree },
   entry: Entry | undefined,
   end: JobEnd,
   findings: string[],
 ): void {
   if (entry) {
-    const { attributes } = entry.found.inode;
-    const tick = tickOf(attributes.ctime.seconds, attributes.ctime.nanoseconds);
-    if (!version.node.isDirectory && tick !== version.tick)
+    if (!version.node.isDirectory && !tree.versionsOf(entry.found.inode.attributes.ctime).includes(version))
       findings.push(`untouched ${shorten(path)}: it is another version in the container`);
     return;
   }

@@ -9,7 +9,7 @@ import { Killed } from './caller.js';
 import { Crew, type CrewWorkerParts } from './crew.js';
 import { type Happening, type LifeEvent, labelOf } from './events.js';
 import { judge } from './judge.js';
-import { DIRECTORY } from './model-node.js';
+import { DIRECTORY, type Stamp } from './model-node.js';
 import type { ModelTree } from './model-tree.js';
 import { describeLife, type Life, type SessionPlan } from './plan.js';
 import { plantTree } from './plant-tree.js';
@@ -94,7 +94,7 @@ class LifeRun {
     this.#base = base;
     this.#source = source;
     this.#statePath = join(base, 'state-0');
-    this.#tree = plantTree(life.tree, life.reuseInodes);
+    this.#tree = plantTree(life.tree, life.reuseInodes, this.#sourceClock());
     this.#around = {
       tree: this.#tree,
       service: this.#service,
@@ -109,6 +109,17 @@ class LifeRun {
       crew: undefined,
       happened: (event, at) => this.#happened(event, at),
       happen: (what, process) => this.#happen(what, process),
+    };
+  }
+
+  /** From what a change of the source has its time; undefined: the exact one of the model. */
+  #sourceClock(): ((tick: number) => Stamp) | undefined {
+    const { sourceClock } = this.#life;
+    if (sourceClock === 'exact') return undefined;
+    const stepMs = sourceClock === 'jiffies' ? 10 : 1000;
+    return () => {
+      const ms = Math.floor((BEGUN_MS + this.#time.ms) / stepMs) * stepMs;
+      return { seconds: Math.floor(ms / 1000), nanoseconds: (ms % 1000) * 1e6 + (stepMs < 1000 ? 1 : 0) };
     };
   }
 
@@ -370,6 +381,8 @@ class LifeRun {
         process.controller.abort();
         return undefined;
       case 'clock':
+        // A source's clock that others are compared with goes on: the machine's stays with it.
+        if (this.#life.sourceClock !== 'exact') return undefined;
         this.#around.offsetMs += what.ms;
         done(`the clock jumps by ${what.ms / 1000} s`);
         return undefined;

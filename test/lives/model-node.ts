@@ -4,7 +4,6 @@ import type { SourceAttributes } from '../../src/source/source-tree.js';
 /** st_mode's type bits by object type. */
 const MODE_BITS = [0, 0o100000, 0o040000, 0o060000, 0o020000, 0o120000, 0o140000, 0o010000];
 const FIRST_SECOND = 1_600_000_000;
-const TICKS_A_SECOND = 16;
 const NOTHING = Buffer.alloc(0);
 
 export const REGULAR = 1;
@@ -14,10 +13,16 @@ export const SYMLINK = 5;
 export const SOCKET = 6;
 export const FIFO = 7;
 
+/** A time of an inode. */
+export interface Stamp {
+  readonly seconds: number;
+  readonly nanoseconds: number;
+}
+
 /** An inode as it was from one change to the next. */
 export interface Version {
   readonly node: Node;
-  /** Number of the change that made it: its ctime, unique in the tree. */
+  /** Number of the change that made it, unique in the tree. */
   readonly tick: number;
   readonly attributes: SourceAttributes;
   /** Bytes of a file, target of a symlink. */
@@ -36,7 +41,7 @@ export class Node {
   /** Descriptors by which it is open. */
   opens = 0;
   content: Buffer = NOTHING;
-  #modifiedTick = 0;
+  #modified: Stamp = { seconds: FIRST_SECOND, nanoseconds: 1 };
   #bornTick = 0;
   #version: Version | undefined;
 
@@ -65,12 +70,11 @@ export class Node {
     return this.#version;
   }
 
-  /** Something of it has changed. @param modified whether that was its content */
-  changed(tick: number, modified: boolean): void {
-    if (modified) this.#modifiedTick = tick;
+  /** Something of it has changed. @param ctime what it gets @param modified whether that was its content */
+  changed(tick: number, ctime: Stamp, modified: boolean): void {
+    if (modified) this.#modified = ctime;
     if (this.isNew) this.#bornTick = tick;
-    const mtime = timeOf(this.#modifiedTick);
-    const ctime = timeOf(tick);
+    const mtime = this.#modified;
     const device = this.type === CHAR;
     this.#version = {
       node: this,
@@ -97,16 +101,4 @@ export class Node {
       },
     };
   }
-}
-
-/** The change that gave an inode this ctime. */
-export function tickOf(seconds: number, nanoseconds: number): number {
-  return (seconds - FIRST_SECOND) * TICKS_A_SECOND + (nanoseconds - 1) / 1000;
-}
-
-function timeOf(tick: number): { readonly seconds: number; readonly nanoseconds: number } {
-  return {
-    seconds: FIRST_SECOND + Math.floor(tick / TICKS_A_SECOND),
-    nanoseconds: (tick % TICKS_A_SECOND) * 1000 + 1,
-  };
 }

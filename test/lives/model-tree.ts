@@ -1,6 +1,6 @@
 import type { EntryType } from '../../src/format/ids.js';
 import { History } from './history.js';
-import { DIRECTORY, Node, type Version } from './model-node.js';
+import { DIRECTORY, Node, type Stamp, type Version } from './model-node.js';
 
 /** A name in a directory of the model, and what it leads to. */
 export interface Place {
@@ -12,25 +12,34 @@ export interface Place {
 }
 
 const FIRST_INODE = 100;
+const FIRST_SECOND = 1_600_000_000;
+const TICKS_A_SECOND = 16;
+
+/** The clock of a file system that gives each change a time of its own. @param tick number of the change */
+const exactClock = (tick: number): Stamp => ({
+  seconds: FIRST_SECOND + Math.floor(tick / TICKS_A_SECOND),
+  nanoseconds: (tick % TICKS_A_SECOND) * 1000 + 1,
+});
 
 /**
  * A POSIX tree in memory, with inodes, links and open files, that remembers all its past.
  *
- * Each change of an inode moves its ctime. Numbers of inodes that are gone are used again when `reuse` says so, as ext4
- * does.
+ * Each change of an inode gives it the time of the file system's clock as its ctime: by default another one each time.
+ * Numbers of inodes that are gone are used again when `reuse` says so, as ext4 does.
  */
 export class ModelTree {
   readonly root: Node;
   readonly history = new History();
-  /** Every version of every inode, by the number of the change that made it. */
-  readonly versions = new Map<number, Version>();
+  readonly #versions = new Map<string, Version[]>();
   readonly #reuse: boolean;
+  readonly #clock: (tick: number) => Stamp;
   readonly #free: number[] = [];
   #nextInode = FIRST_INODE;
   #tick = 0;
 
-  constructor(reuse: boolean) {
+  constructor(reuse: boolean, clock = exactClock) {
     this.#reuse = reuse;
+    this.#clock = clock;
     this.root = this.makeNode(DIRECTORY);
     this.root.links = 2;
     this.touch(this.root, true);
@@ -66,8 +75,16 @@ export class ModelTree {
 
   /** An inode has changed. */
   touch(node: Node, modified: boolean): void {
-    node.changed(++this.#tick, modified);
-    this.versions.set(node.version.tick, node.version);
+    const ctime = this.#clock(++this.#tick);
+    node.changed(this.#tick, ctime, modified);
+    const versions = this.#versions.get(keyOf(ctime));
+    if (versions) versions.push(node.version);
+    else this.#versions.set(keyOf(ctime), [node.version]);
+  }
+
+  /** Every version of every inode that had this ctime. */
+  versionsOf(ctime: Stamp): readonly Version[] {
+    return this.#versions.get(keyOf(ctime)) ?? [];
   }
 
   /** Gives an inode a name, in place of what has it, as rename and link do. */
@@ -141,4 +158,8 @@ export class ModelTree {
     const unlinked = node.links <= (node.isDirectory ? 1 : 0);
     if (unlinked && node.opens === 0 && node !== this.root) this.#free.push(node.inode);
   }
+}
+
+function keyOf({ seconds, nanoseconds }: Stamp): string {
+  return `${seconds}.${nanoseconds}`;
 }

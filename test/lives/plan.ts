@@ -47,9 +47,15 @@ export interface Life {
   readonly sessions: readonly SessionPlan[];
   /** The source is called by calls that leave the loader free. */
   readonly asyncSource: boolean;
+  /** Steps of the clock from which a change of the source has its time: a step for each change, or one in so long. */
+  readonly sourceClock: SourceClock;
   /** Workers on other machines; undefined: there are none. */
   readonly crew?: CrewPlan;
 }
+
+/** Clocks of file systems: an exact one, the kernel's of every ten milliseconds, Lustre's. */
+const SOURCE_CLOCKS = ['exact', 'exact', 'jiffies', 'seconds'] as const;
+type SourceClock = (typeof SOURCE_CLOCKS)[number];
 
 /** Workers on other machines. */
 export interface CrewPlan {
@@ -90,6 +96,7 @@ export function drawLife(seed: number): Life {
     tree: Array.from({ length: 4 + random.below(12) }, () => drawEntry(random)),
     sessions: Array.from({ length: 1 + random.below(5) }, (_, index) => drawSession(random, index)),
     asyncSource: random.chance(50),
+    sourceClock: random.pick(SOURCE_CLOCKS),
   };
 }
 
@@ -223,11 +230,11 @@ function drawAction(random: Random): SourceAction {
 
 /** A life in a few lines: what it begins with and what is planned. */
 export function describeLife(life: Life): string {
-  const { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes, asyncSource } = life;
+  const { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes, asyncSource, sourceClock } = life;
   const flags = { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes, asyncSource };
   const on = Object.entries(flags).map(([name, value]) => (value ? name : `no ${name}`));
   const large = life.tree.filter(({ kind, size }) => kind === 'file' && fileBlockCount(size, SMALL) > 2).length;
   const { crew } = life;
   const workers = crew ? `; ${JSON.stringify(crew)}` : '';
-  return `seed ${life.seed}: ${on.join(', ')}; ${life.tree.length} entries, ${large} large files${workers}`;
+  return `seed ${life.seed}: ${on.join(', ')}, ${sourceClock} clock; ${life.tree.length} entries, ${large} large files${workers}`;
 }

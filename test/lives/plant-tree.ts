@@ -3,8 +3,8 @@ import type { SeedEntry } from './plan.js';
 import { bytesOf, nameOf } from './source-actions.js';
 
 /** The tree before the job. */
-export function plantTree(entries: readonly SeedEntry[], reuse: boolean): ModelTree {
-  const tree = new ModelTree(reuse);
+export function plantTree(entries: readonly SeedEntry[], ...how: ConstructorParameters<typeof ModelTree>): ModelTree {
+  const tree = new ModelTree(...how);
   for (const { kind, pick, seed, size } of entries) {
     const places = tree.places();
     const parents = [tree.root, ...places.filter(({ node }) => node.isDirectory).map(({ node }) => node)];

@@ -8,6 +8,12 @@
  */
 export const PLANTED_FAULTS = [
   {
+    name: 'a look at what has just changed is taken for one that others are compared with',
+    file: 'src/source/settled.ts',
+    find: 'if (ms === 0) return',
+    replace: 'if (ms >= 0) return',
+  },
+  {
     name: 'a linked inode of which nothing counts keeps its handle',
     file: 'src/load/tries.ts',
     find: 'state.links.setNames(group.id, state.takeSequences(1), ',
@@ -183,8 +189,8 @@ export const PLANTED_FAULTS = [
   {
     name: 'a linked file is read as it is a moment after its names were looked at',
     file: 'src/worker/load-linked.ts',
-    find: '      confirmed ??= found;\n',
-    replace: '',
+    find: 'else confirmed = await',
+    replace: 'else await',
     test: 'test/whole-names.test.ts',
   },
   {

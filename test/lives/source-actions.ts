@@ -7,6 +7,7 @@ export const SOURCE_ACTIONS = [
   'shrink',
   'resize',
   'rewrite',
+  'rewrite',
   'replace',
   'delete',
   'create',

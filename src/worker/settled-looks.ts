@@ -1,0 +1,50 @@
+import { settledLook } from '../source/settled.js';
+import { entryFailure, type SourceAttributes } from '../source/source-tree.js';
+import type { SourceTurn } from '../source/source-turns.js';
+import { stopped } from './breakage.js';
+import type { WorkContext } from './context.js';
+
+/** What is given up while an entry settles, and taken again. */
+export interface Aside {
+  giveUp(): void;
+  takeAgain(): void | Promise<void>;
+}
+
+/** A turn at the source is given up. */
+export function asideOf(turn: SourceTurn): Aside {
+  return { giveUp: () => turn.pause(), takeAgain: () => turn.resume() };
+}
+
+/**
+ * Looks at an entry with which later looks are compared, in a lane: see {@link settledLook}.
+ *
+ * @throws ClfsError `entry`: `entry-changed` when it changes all the time; `cancelled` when the job stops; what `look`
+ * throws
+ */
+export async function lookAtSettled(
+  context: WorkContext,
+  look: () => SourceAttributes | Promise<SourceAttributes>,
+  aside?: Aside,
+): Promise<SourceAttributes> {
+  const { seen, isSettled } = await lookUntilSettled(context, look, aside);
+  if (isSettled) return seen;
+  throw entryFailure('entry-changed', 'it changes so often that a change while it is read could not be told');
+}
+
+/** The same of an entry that may change all the time, with whatever was seen last. */
+export async function lookUntilSettled(
+  { source, clock, stop }: WorkContext,
+  look: () => SourceAttributes | Promise<SourceAttributes>,
+  aside?: Aside,
+): Promise<{ readonly seen: SourceAttributes; readonly isSettled: boolean }> {
+  return settledLook(look, {
+    isRemote: source.isRemote === true,
+    now: () => clock.now(),
+    async sleep(ms) {
+      aside?.giveUp();
+      await clock.sleep(ms, stop.controller.signal);
+      if (stop.asked) throw stopped();
+      await aside?.takeAgain();
+    },
+  });
+}
