@@ -42,7 +42,7 @@ export class Node {
   opens = 0;
   content: Buffer = NOTHING;
   #modified: Stamp = { seconds: FIRST_SECOND, nanoseconds: 1 };
-  #bornTick = 0;
+  #born: Stamp | undefined;
   #version: Version | undefined;
 
   constructor(inode: number, type: EntryType) {
@@ -73,7 +73,7 @@ export class Node {
   /** Something of it has changed. @param ctime what it gets @param modified whether that was its content */
   changed(tick: number, ctime: Stamp, modified: boolean): void {
     if (modified) this.#modified = ctime;
-    if (this.isNew) this.#bornTick = tick;
+    this.#born ??= ctime;
     const mtime = this.#modified;
     const device = this.type === CHAR;
     this.#version = {
@@ -96,7 +96,7 @@ export class Node {
         atimeNanoseconds: 7,
         specialMajor: device ? 5 : 0,
         specialMinor: device ? 1 : 0,
-        bornNs: this.isDirectory ? BigInt(this.#bornTick) : 0n,
+        bornNs: this.isDirectory ? BigInt(this.#born.seconds) * 1_000_000_000n + BigInt(this.#born.nanoseconds) : 0n,
         device: '',
       },
     };
