@@ -20,10 +20,16 @@ export function errorOf({ code, message }: Breakage): ClfsError {
   return new ClfsError(code, message);
 }
 
+/** What ended a task early, by what it told; undefined: it was not. */
+export function breakageIn(told: unknown): Breakage | undefined {
+  return (told as { readonly result?: { readonly broken?: Breakage } }).result?.broken;
+}
+
 /** What a task told, with whose trouble it is in the message of what ended it, if something did. */
 export function blameOn<Told>(who: string, told: Told): Told {
-  const { result } = told as { readonly result?: { readonly broken?: Breakage } };
-  if (result?.broken === undefined) return told;
-  const { code, message } = result.broken;
+  const broken = breakageIn(told);
+  if (broken === undefined) return told;
+  const { code, message } = broken;
+  const { result } = told as { readonly result: object };
   return { ...told, result: { ...result, broken: { code, message: `${who}: ${message}` } } };
 }

@@ -6,6 +6,7 @@ import type { WorkerLink } from '../remote/link.js';
 import { Member } from '../remote/member.js';
 import { type Candidate, decode, encode, PROTOCOL, WIRE_FORMAT } from '../remote/messages.js';
 import { readWelcome } from '../remote/read-messages.js';
+import type { Trouble } from '../remote/trouble.js';
 import type { Clock } from '../time/clock.js';
 import { VERSION } from '../version.js';
 import type { JobSetup } from './job-kind.js';
@@ -53,8 +54,8 @@ export async function serveJobs<M extends Kinds<M>>(parts: ServeParts<M>): Promi
       refusals.add(epoch, `The driver of job ${epoch} refuses this worker: ${welcome.refused}.`);
       continue;
     }
-    const leave = async (reason: string, suspect: boolean) => {
-      const question = encode({ say: 'leave', worker, reason, suspect });
+    const leave = async (reason: string, suspect: boolean, trouble?: Trouble) => {
+      const question = encode({ say: 'leave', worker, reason, suspect, trouble });
       for (let tries = 0; tries < FAREWELLS; tries++) if (await link.ask(epoch, question, APPLY_MS)) return;
     };
     let lanes: MemberLanes<M>;
@@ -75,7 +76,10 @@ export async function serveJobs<M extends Kinds<M>>(parts: ServeParts<M>): Promi
     await lanes.close();
     report(`Worker ${name}: no more in job ${epoch}: ${end.text}.`);
     if (end.why === 'over') continue;
-    await leave(end.text, end.why === 'broken');
+    await leave(end.text, end.why === 'broken', end.trouble);
+    // What it is may be over then, and until then other jobs are heard of.
+    if (end.why === 'trouble')
+      refusals.add(epoch, `Worker ${name}: tries again to take part in job ${epoch} in a minute.`);
     if (end.why === 'broken' || end.why === 'stuck') await sleep(AFTER_TROUBLE_MS);
   }
 }

@@ -15,12 +15,14 @@ export interface WorkerStatus {
   readonly megabitsPerSecond: number;
   /** Whether it does much less a thread than the others. */
   readonly slow: boolean;
-  /** What does not answer it. */
+  /** What does not answer it, or why it has gone. */
   readonly trouble: string | undefined;
+  /** When it has gone; undefined: it is there. */
+  readonly gone: string | undefined;
 }
 
 function statusOf(worker: WorkerPresence): WorkerStatus {
-  const { name, threads, sinceMs, tasks, unitsPerSecond, bytesPerSecond, isSlow, trouble } = worker;
+  const { name, threads, sinceMs, tasks, unitsPerSecond, bytesPerSecond, isSlow, trouble, goneMs } = worker;
   const since = new Date(sinceMs).toISOString();
   return {
     name,
@@ -31,6 +33,7 @@ function statusOf(worker: WorkerPresence): WorkerStatus {
     megabitsPerSecond: (bytesPerSecond * 8) / 1e6,
     slow: isSlow,
     trouble,
+    gone: goneMs === undefined ? undefined : new Date(goneMs).toISOString(),
   };
 }
 

@@ -1,12 +1,14 @@
+import { type Breakage, breakageIn, breakageOf } from '../engine/breakage.js';
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from '../engine/kinds.js';
 import type { Runner } from '../engine/runner.js';
-import { isClfsError, messageOf } from '../error.js';
+import { messageOf } from '../error.js';
 import type { Clock } from '../time/clock.js';
 import type { Delivery, WorkerLink } from './link.js';
 import { type Answer, decode, encode, type Failure, type Question, type WorkerCounters } from './messages.js';
 import { Outbox } from './outbox.js';
 import { readAnswer } from './read-messages.js';
 import { TakePace } from './take-pace.js';
+import type { Trouble } from './trouble.js';
 
 /** What holds until when a worker may send; see `container/lease.ts`. */
 interface Lease {
@@ -37,8 +39,10 @@ export interface MemberParts<M extends Kinds<M>> {
 
 /** How a membership has ended. */
 export interface MemberEnd {
-  readonly why: 'over' | 'lease' | 'left' | 'broken' | 'stuck';
+  readonly why: 'over' | 'lease' | 'left' | 'broken' | 'stuck' | 'trouble';
   readonly text: string;
+  /** With `trouble`: what it is. */
+  readonly trouble?: Trouble;
 }
 
 const BEAT_MS = 1000;
@@ -86,10 +90,12 @@ export class Member<M extends Kinds<M>> {
     const { runner, lease, worker } = this.#parts;
     runner.start({
       part: (ticket, part) => this.#tell(ticket, 'part', part),
-      done: (ticket, result) => this.#tell(ticket, 'done', result),
+      done: (ticket, result) => {
+        if (!this.#isTrouble(ticket, breakageIn(result))) this.#tell(ticket, 'done', result);
+      },
       failed: (error, ticket) => {
         if (ticket === undefined) this.#end({ why: 'broken', text: messageOf(error) });
-        else this.#tell(ticket, 'failed', failureOf(error));
+        else if (!this.#isTrouble(ticket, breakageOf(error))) this.#tell(ticket, 'failed', breakageOf(error));
       },
       lost: () => this.#end({ why: 'broken', text: 'a lane is lost' }),
       remoteLanes: () => undefined,
@@ -117,6 +123,13 @@ export class Member<M extends Kinds<M>> {
   #now() {
     const { clock } = this.#parts;
     return { monotonicMs: clock.monotonic(), nowMs: clock.now() };
+  }
+
+  /** What ends a task before its time, but by the driver's wish, is the trouble of this machine, and ends this. */
+  #isTrouble(ticket: number, ended: Breakage | undefined): boolean {
+    if (!ended || ended.code === 'cancelled' || this.#wish !== 'work') return false;
+    this.#end({ why: 'trouble', text: ended.message, trouble: { code: ended.code, ticket } });
+    return true;
   }
 
   /** Says every second that it is here. */
@@ -280,11 +293,4 @@ export class Member<M extends Kinds<M>> {
     const answer = await link.ask(epoch, encode(question), waitMs);
     return answer && readAnswer(answer);
   }
-}
-
-function failureOf(error: unknown): Failure {
-  const ours = isClfsError(error);
-  return ours
-    ? { code: error.code, message: error.message }
-    : { code: 'worker', message: String((error as Error)?.stack ?? messageOf(error)) };
 }

@@ -1,5 +1,6 @@
 import { deserialize, serialize } from 'node:v8';
 import type { ErrorCode } from '../error.js';
+import type { Trouble } from './trouble.js';
 
 /** Version of what drivers and workers say to each other. A worker of another one is refused. */
 export const PROTOCOL = 1;
@@ -58,8 +59,10 @@ export type Question = { readonly worker: string } & (
       /** It does not take part, or not any more. */
       readonly say: 'leave';
       readonly reason: string;
-      /** Whether what it worked on may be the reason. */
+      /** Whether any of what it worked on may be the reason. */
       readonly suspect: boolean;
+      /** What ended a task before its time. */
+      readonly trouble?: Trouble;
     }
   | { readonly say: 'here'; readonly counters: WorkerCounters }
   | {

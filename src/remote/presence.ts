@@ -13,8 +13,17 @@ export interface WorkerPresence {
   readonly bytesPerSecond: number;
   /** It does much less a thread than the others. */
   readonly isSlow: boolean;
-  /** What does not answer it; missing where all does. */
+  /** What does not answer it, or why it has gone; missing where all is well. */
   readonly trouble?: string;
+  /** When it has gone, in milliseconds since 1970; missing where it is there. */
+  readonly goneMs?: number;
+}
+
+/** A worker that does not take part any more, as people want to know it. */
+export function goneOf({ candidate, sinceMs }: RemoteWorker, goneMs: number, trouble: string): WorkerPresence {
+  const { name, lanes: threads } = candidate;
+  const nothing = { tasks: 0, unitsPerSecond: 0, bytesPerSecond: 0, isSlow: false };
+  return { name, threads, sinceMs, ...nothing, trouble, goneMs };
 }
 
 /** @param isSlow whether it was found to be much slower than the others */

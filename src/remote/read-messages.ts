@@ -54,9 +54,11 @@ const COUNTERS: Shape = {
   stalled: isOrMissing(isReason),
 };
 
+const TROUBLE: Shape = { code: isName, ticket: isCount };
+
 const QUESTIONS: Readonly<Record<string, Shape>> = {
   begin: { worker: isId },
-  leave: { worker: isId, reason: isReason, suspect: isFlag },
+  leave: { worker: isId, reason: isReason, suspect: isFlag, trouble: isOrMissing((value) => has(value, TROUBLE)) },
   here: { worker: isId, counters: isCounters },
   ask: { worker: isId },
   take: { worker: isId, ticket: isCount, deliveries: isCount, piece: isCount },

@@ -11,7 +11,8 @@ import type { RemoteWorker, WorkersParts } from './remote-worker.js';
 import { RemoteWorkers } from './remote-workers.js';
 
 /** What a {@link RemotePool} works with. */
-export interface PoolParts<M extends Kinds<M>> extends Omit<WorkersParts, 'gone' | 'changed' | 'hasWaiting'> {
+export interface PoolParts<M extends Kinds<M>>
+  extends Omit<WorkersParts, 'gone' | 'allTroubled' | 'changed' | 'hasWaiting'> {
   readonly link: DriverLink;
   /** Brings what workers tell into the terms of this machine. */
   mend?(told: PartMessage<M> | ResultMessage<M>): void;
@@ -70,7 +71,8 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
         if (lanes === 0 && parts.ownLanes > 0) this.#recall();
       },
       hasWaiting: () => this.#tickets.size > 0,
-      gone: (worker, uncertainUntilMs, suspect) => this.#lose(worker, uncertainUntilMs, suspect),
+      gone: (worker, uncertainUntilMs, isSuspect) => this.#lose(worker, uncertainUntilMs, isSuspect),
+      allTroubled: (error, ticket) => this.#events?.failed(error, ticket),
     });
     link.listen({
       candidate: (bytes) => this.#guarded(() => this.#candidate(bytes)),
@@ -161,7 +163,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
       return;
     }
     if (question.say === 'leave') {
-      this.workers.leave(question.worker, question.reason, question.suspect);
+      this.workers.leave(question.worker, question.reason, question.suspect, question.trouble);
       answer({ to: 'leave' });
       return;
     }
@@ -289,8 +291,8 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     this.#events?.done(number, holder ? blameOn(holder.candidate.name, told) : told);
   }
 
-  #lose(worker: RemoteWorker, uncertainUntilMs: number, suspect: boolean): void {
-    for (const number of [...worker.tickets]) this.#drop(number, uncertainUntilMs, suspect);
+  #lose(worker: RemoteWorker, uncertainUntilMs: number, isSuspect: (ticket: number) => boolean): void {
+    for (const number of [...worker.tickets]) this.#drop(number, uncertainUntilMs, isSuspect(number));
   }
 
   #drop(number: number, uncertainUntilMs: number, suspect: boolean): void {

@@ -1,3 +1,4 @@
+import type { ClfsError } from '../error.js';
 import type { Clock } from '../time/clock.js';
 import type { Candidate, WorkerCounters } from './messages.js';
 import type { RecentRate } from './recent-rate.js';
@@ -29,8 +30,15 @@ export interface WorkersParts {
   hasWaiting(): boolean;
   /** Told what of the cap is left to the lanes of this process, in megabits per second. */
   ownShare?(megabitsPerSecond: number): void;
-  /** A worker has gone. @param uncertainUntilMs until when what it has sent can take effect */
-  gone(worker: RemoteWorker, uncertainUntilMs: number, suspect: boolean): void;
+  /**
+   * A worker has gone.
+   *
+   * @param uncertainUntilMs until when what it has sent can take effect
+   * @param isSuspect whether a ticket that it had may be why
+   */
+  gone(worker: RemoteWorker, uncertainUntilMs: number, isSuspect: (ticket: number) => boolean): void;
+  /** Nobody is left, since the last one has had a trouble that the job would have had by itself. */
+  allTroubled(error: ClfsError, ticket: number): void;
 }
 
 /** A worker that takes part. */

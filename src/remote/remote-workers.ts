@@ -1,9 +1,11 @@
+import { ClfsError } from '../error.js';
 import { VERSION } from '../version.js';
 import { type Candidate, encode, PROTOCOL, type Welcome, WIRE_FORMAT, type WorkerCounters } from './messages.js';
-import { presenceOf, type WorkerPresence } from './presence.js';
+import { goneOf, presenceOf, type WorkerPresence } from './presence.js';
 import { RecentRate } from './recent-rate.js';
 import type { RemoteWorker, WorkersParts } from './remote-worker.js';
 import { SlowWatch, WATCH_MS } from './slow-watch.js';
+import { maySpread, type Trouble } from './trouble.js';
 
 /** Beyond its lease, for what is on its way. */
 const GRACE_MS = 1000;
@@ -14,6 +16,7 @@ const HELD_UP_MS = 1000;
 /** It is told of when there was no worker for so long. */
 const DESERTED_MS = 3000;
 const MOST_CANDIDATES = 10_000;
+const MOST_GONE = 20;
 const NOTHING: WorkerCounters = {
   requests: 0,
   bytesSent: 0,
@@ -33,6 +36,8 @@ export class RemoteWorkers {
   readonly #former = new Set<string>();
   /** What is told only once. */
   readonly #told = new Set<string>();
+  /** Those who have gone, by their names, the latest ones. */
+  readonly #gone = new Map<string, WorkerPresence>();
   readonly #slow = new SlowWatch();
   #watchedMs: number;
   #timer: { cancel(): void } | undefined;
@@ -66,9 +71,10 @@ export class RemoteWorkers {
     return [...this.#workers.values()].filter(({ heardMs }) => now - heardMs < PRESENT_MS);
   }
 
-  /** Those who are {@link present}, as people want to know them. */
+  /** Those who are {@link present}, and those who have gone, as people want to know them. */
   get presence(): readonly WorkerPresence[] {
-    return this.present.map((worker) => presenceOf(worker, this.#slow.isSlow(worker.candidate.worker)));
+    const present = this.present.map((worker) => presenceOf(worker, this.#slow.isSlow(worker.candidate.worker)));
+    return [...present, ...this.#gone.values()];
   }
 
   /** Since when, in milliseconds, requests of some worker have failed; 0: they do not. */
@@ -110,26 +116,30 @@ export class RemoteWorkers {
       units: new RecentRate(clock),
       bytes: new RecentRate(clock),
     });
+    this.#gone.delete(candidate.name);
     this.#parts.report(`${candidate.name} takes part with ${lanesText(candidate.lanes)}`);
     this.#changed();
     return true;
   }
 
   /** Somebody does not take part, or not any more. It sends nothing from here on. */
-  leave(id: string, reason: string, suspect: boolean): void {
+  leave(id: string, reason: string, suspect: boolean, trouble?: Trouble): void {
     const worker = this.#workers.get(id);
     const candidate = this.#candidates.get(id);
     this.#former.add(id);
-    if (worker) this.#remove(worker, this.#parts.clock.monotonic(), suspect, reason);
+    const isSuspect = (ticket: number) => suspect || (trouble?.ticket === ticket && maySpread(trouble));
+    if (worker) this.#remove(worker, this.#parts.clock.monotonic(), isSuspect, reason);
     else if (candidate) this.#reportRefusal(candidate, reason);
     this.#candidates.delete(id);
     this.#dismissed?.delete(id);
+    if (!worker || !trouble || this.#workers.size > 0 || this.#parts.ownLanes > 0) return;
+    this.#parts.allTroubled(new ClfsError(trouble.code, `${worker.candidate.name}: ${reason}`), trouble.ticket);
   }
 
   /** A worker is of no use: it is told that it does not take part any more when it is heard of. */
   expel(worker: RemoteWorker, reason: string): void {
     this.#former.add(worker.candidate.worker);
-    this.#remove(worker, this.#lastSentMs(worker), false, reason);
+    this.#remove(worker, this.#lastSentMs(worker), () => false, reason);
   }
 
   /** Something came that is not of a worker. @returns what there is to answer: nothing */
@@ -277,18 +287,25 @@ export class RemoteWorkers {
     const seconds = Math.round((this.#parts.clock.monotonic() - worker.heardMs) / 1000);
     // Where the server was away, nothing speaks against what the worker had.
     const suspect = this.#awayUntilMs < worker.heardMs;
-    this.#remove(worker, this.#lastSentMs(worker), suspect, `it was not heard of for ${seconds} s`);
+    this.#remove(worker, this.#lastSentMs(worker), () => suspect, `it was not heard of for ${seconds} s`);
   }
 
   /** @param endMs when it has sent its last, at the latest */
-  #remove(worker: RemoteWorker, endMs: number, suspect: boolean, reason: string): void {
+  #remove(worker: RemoteWorker, endMs: number, isSuspect: (ticket: number) => boolean, reason: string): void {
     const { candidate, tickets } = worker;
     this.#workers.delete(candidate.worker);
+    this.#keepGone(goneOf(worker, this.#parts.clock.now(), reason));
     const lost = tickets.size === 0 ? '' : `; ${tickets.size} of its tasks are given to others`;
     this.#parts.report(`${candidate.name} has gone: ${reason}${lost}`);
     this.#parts.counted({ ...NOTHING, waitingMs: this.waitingMs });
-    this.#parts.gone(worker, tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, suspect);
+    this.#parts.gone(worker, tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, isSuspect);
     this.#changed();
+  }
+
+  #keepGone(gone: WorkerPresence): void {
+    this.#gone.delete(gone.name);
+    this.#gone.set(gone.name, gone);
+    for (const name of this.#gone.keys()) if (this.#gone.size > MOST_GONE) this.#gone.delete(name);
   }
 
   #changed(): void {

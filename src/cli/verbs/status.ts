@@ -22,10 +22,12 @@ function callsText({ way, callMs, inFlight, mostInFlight }: NonNullable<JobStatu
 
 function workerLines({ workers }: Pick<JobStatus, 'workers'>): readonly string[] {
   if (!workers) return [];
-  return [`Workers:   ${workers.length}`, ...workers.map((worker) => `           ${workerText(worker)}`)];
+  const here = workers.filter(({ gone }) => gone === undefined);
+  return [`Workers:   ${here.length}`, ...workers.map((worker) => `           ${workerText(worker)}`)];
 }
 
-function workerText({ name, threads, since, tasks, ...rest }: WorkerStatus): string {
+function workerText({ name, threads, since, tasks, gone, ...rest }: WorkerStatus): string {
+  if (gone !== undefined) return `${name}: has gone at ${gone}, ${rest.trouble}`;
   const { unitsPerSecond, megabitsPerSecond, slow, trouble } = rest;
   const rate = `${unitsPerSecond.toFixed(0)} units/s, ${megabitsPerSecond.toFixed(1)} Mb/s`;
   const marks = `${slow ? ', much slower than the others' : ''}${trouble === undefined ? '' : `, ${trouble}`}`;

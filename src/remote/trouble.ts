@@ -1,0 +1,35 @@
+import type { ErrorCode } from '../error.js';
+
+/*
+ * Whose trouble it is. What ends a task on one machine ends the job there; where others see the same, it may be that of
+ * the one alone: its rights have run out, its mount or its disk is gone, it has no memory or descriptors left. So a worker
+ * on which a task ends before its time takes no part any more: it ends its lanes, gives back all it has as lost, says why,
+ * and tries to take part again later. What all of them see ends the job all the same: when nobody is left who could
+ * do anything, by the reason that the last one has had; and what a task itself brings about, by the count of those who
+ * have gone with it (`engine/work.ts`).
+ */
+
+/** Why a worker gives back what it has. */
+export interface Trouble {
+  readonly code: ErrorCode;
+  /** Of the task that it has ended. */
+  readonly ticket: number;
+}
+
+/** What a machine has whatever it works on. Any other trouble may be that of the task, for whoever takes it next. */
+const OF_MACHINES: readonly ErrorCode[] = [
+  'access-denied',
+  'container',
+  'container-missing',
+  'open-files',
+  'service-unavailable',
+  'source',
+  'state',
+  'target',
+  'temporary',
+];
+
+/** Whether what a task has ended with may be the fault of the task. */
+export function maySpread({ code }: Trouble): boolean {
+  return !OF_MACHINES.includes(code);
+}
