@@ -12,13 +12,25 @@ import { Pace } from './namespace/pace.js';
 import { ContainerReader } from './namespace/reader.js';
 import { checkOptions, option } from './option-checks.js';
 import { type OpenSalvage, openSalvage } from './salvage/open-salvage.js';
+import { openSource } from './source/posix-source.js';
+import type { SourceTree } from './source/source-tree.js';
+import { systemClock } from './time/clock.js';
+import { JobWaits } from './waits/job-waits.js';
 
 /** How a container is opened for reading. */
 export interface ReaderOptions {
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
   readonly retryWindowMs?: number;
-  /** Told, in a whole sentence, when the host has not answered for two seconds at the beginning. */
+  /**
+   * Told, in a whole sentence, when the host has not answered for two seconds at the beginning, and when a file system
+   * does not answer for long.
+   */
   readonly onWaiting?: (text: string) => void;
+  /**
+   * After how long a call of a container on disk, or of a source, that is not answered is spoken of, in milliseconds.
+   * Default 60,000.
+   */
+  readonly stallWarningMs?: number;
   /** When it is aborted, reading ends soon, with its reason. */
   readonly signal?: AbortSignal;
   /** How to log in where the URL has no SAS. */
@@ -28,6 +40,7 @@ export interface ReaderOptions {
 const READER_CHECKS = {
   retryWindowMs: option.amount,
   onWaiting: option.call,
+  stallWarningMs: option.amount,
   signal: option.signal,
   identity: option.fields,
 } as const satisfies Record<keyof ReaderOptions, unknown>;
@@ -37,6 +50,13 @@ export interface OpenReader {
   readonly container: Container;
   /** Finds each object by asking for it: for single paths. */
   readonly reader: ContainerReader;
+  /**
+   * Opens a directory tree that the container is compared with; while it does not answer, that is told as what the
+   * container does not. To be closed.
+   *
+   * @throws ClfsError `source`
+   */
+  source(path: Uint8Array): Promise<SourceTree>;
   /** Lists the container, and reads by that listing: for whole trees. The index is closed with the rest. */
   index(onPage?: (blobs: number) => void): Promise<{ readonly reader: ContainerReader; readonly index: ObjectIndex }>;
   /** Lists the container, and reads what can be reached in it without its root. To be closed before the rest. */
@@ -65,20 +85,37 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
   checkOptions('openReader', options, READER_CHECKS);
   const parsed = parseContainer(text);
   const retryWindowMs = options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS;
+  const { signal = new AbortController().signal, onWaiting, stallWarningMs } = options;
   const identity = await openIdentity(parsed, options.identity);
-  const container = await openContainer(parsed.place, identity.authorization, {
-    retryWindowMs,
-    traffic: new Traffic(1),
-    onWaiting: options.onWaiting,
-    signal: options.signal,
-    keepsNames: true,
-  });
+  const waits = new JobWaits(systemClock, signal, (text) => onWaiting?.(text), stallWarningMs);
+  let container: Container;
+  try {
+    container = await openContainer(parsed.place, identity.authorization, {
+      retryWindowMs,
+      traffic: new Traffic(1),
+      onWaiting,
+      signal: options.signal,
+      keepsNames: true,
+      waits: waits.slot('container'),
+      mayBlock: false,
+    });
+  } catch (error) {
+    waits.close();
+    identity.close();
+    throw error;
+  }
   const lz4 = openLz4();
   const pace = new Pace(options.signal);
   const indexes: ObjectIndex[] = [];
   return {
     container,
     reader: new ContainerReader(container, createDirectFinder(container, pace), lz4, GEOMETRY, pace),
+    source: (path) =>
+      waits.of('source').during(
+        path,
+        () => openSource(path),
+        (late) => late.close(),
+      ),
     async index(onPage) {
       const index = await indexContainer(container, { onPage, pace });
       indexes.push(index);
@@ -105,10 +142,12 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
           retryWindowMs,
           signal: options.signal,
           pace,
+          stalls: waits.stalls,
         },
         crewOptions,
       ),
     async close() {
+      waits.close();
       for (const index of indexes) index.close();
       identity.close();
       await container.close();

@@ -38,7 +38,7 @@ beforeAll(async () => {
   whole.blobs.delete(segmentsOf(whole, 'large')[3]);
   mkdirSync(directory);
   for (const [name, blob] of whole.blobs) writeFileSync(join(directory, name), blob);
-  index = await indexContainer(openLocalContainer(directory));
+  index = await indexContainer(await openLocalContainer(directory));
 });
 afterAll(() => {
   index.close();
@@ -51,7 +51,7 @@ async function withCrew<T>(threads: number, use: (crew: AuditCrew, reader: Conta
       place: { kind: 'local', directory },
       identity: { authorization: { query: '', bearer: '' }, onRenewed: () => undefined, close: () => undefined },
       index,
-      reader: new ContainerReader(openLocalContainer(directory), index, openLz4(), SMALL),
+      reader: new ContainerReader(await openLocalContainer(directory), index, openLz4(), SMALL),
       retryWindowMs: 1000,
       signal: undefined,
       pace: new Pace(),
@@ -64,7 +64,7 @@ async function withCrew<T>(threads: number, use: (crew: AuditCrew, reader: Conta
   );
   try {
     expect(crew.lanes).toBe(threads + 1);
-    return await use(crew, new ContainerReader(openLocalContainer(directory), index, openLz4(), SMALL));
+    return await use(crew, new ContainerReader(await openLocalContainer(directory), index, openLz4(), SMALL));
   } finally {
     await crew.close();
   }

@@ -41,18 +41,25 @@ describe('a container in memory', () => containerContract(async () => new Memory
 describe('a container on disk', () => {
   const base = mkdtempSync(join(tmpdir(), 'clfs-local-'));
   afterAll(() => rmSync(base, { recursive: true, force: true }));
-  containerContract(async () => openLocalContainer(mkdtempSync(join(base, 'c-'))));
+  describe.each([
+    ['at once', false],
+    ['in the pool', true],
+  ])('that is called %s', (_way, isRemote) => {
+    containerContract(async () => openLocalContainer(mkdtempSync(join(base, 'c-')), { isRemote, mayBlock: !isRemote }));
+    describe('and whose names are kept', () => {
+      const how = { keepsNames: true, isRemote, mayBlock: !isRemote };
+      containerContract(async () => openLocalContainer(mkdtempSync(join(base, 'c-')), how));
+    });
+  });
 
   describe('whose names are kept', () => {
-    containerContract(async () => openLocalContainer(mkdtempSync(join(base, 'c-')), { keepsNames: true }));
-
     it('are read once, and again when the directory has changed', async () => {
       const directory = mkdtempSync(join(base, 'c-'));
       const name = (i: number) => `${String(i % 7).padStart(16, '0')}_${String(i).padStart(9, '0')}`;
       for (let i = 0; i < 20_000; i++) writeFileSync(join(directory, name(i)), '');
       writeFileSync(join(directory, 'short'), '');
-      const container = openLocalContainer(directory, { keepsNames: true });
-      const other = openLocalContainer(directory);
+      const container = await openLocalContainer(directory, { keepsNames: true });
+      const other = await openLocalContainer(directory);
       const listed = async (prefix: string) => {
         const names: string[] = [];
         for await (const page of container.list(prefix)) names.push(...page.map((blob) => blob.name));
@@ -83,7 +90,7 @@ describe('a container on disk', () => {
 
       await new Promise((resolve) => setTimeout(resolve, 3100));
       vi.stubEnv('TMPDIR', '/nowhere/at/all');
-      const without = openLocalContainer(directory, { keepsNames: true });
+      const without = await openLocalContainer(directory, { keepsNames: true });
       const names: string[] = [];
       for await (const page of without.list(name(9))) names.push(...page.map((blob) => blob.name));
       expect(names).toEqual([name(9)]);
@@ -94,7 +101,7 @@ describe('a container on disk', () => {
 
   it('leaves no temporary file, and removes those of others', async () => {
     const directory = mkdtempSync(join(base, 'c-'));
-    const container = openLocalContainer(directory);
+    const container = await openLocalContainer(directory);
     await container.put('one', Buffer.from('1'));
     await container.put('one', Buffer.from('2'));
     await container.put('two', Buffer.from('2'), { onlyNew: true });
@@ -106,7 +113,7 @@ describe('a container on disk', () => {
   });
 
   it('refuses names that are no file names', async () => {
-    const container = openLocalContainer(mkdtempSync(join(base, 'c-')));
+    const container = await openLocalContainer(mkdtempSync(join(base, 'c-')));
     for (const name of ['', '.', '..', 'a/b', '../x', 'a\0b'])
       await expect(container.put(name, Buffer.alloc(1))).rejects.toMatchObject({ code: 'container' });
     await container.close();
@@ -117,7 +124,7 @@ it('a container on disk has no blob where a listing shows none: nothing waits fo
   const directory = mkdtempSync(join(tmpdir(), 'clfs-container-fifo-'));
   mkdirSync(join(directory, 'a directory'));
   makeNode(CURRENT_DIRECTORY, Buffer.from(join(directory, 'a fifo')), 0o010600, 0, 0);
-  const container = openLocalContainer(directory);
+  const container = await openLocalContainer(directory);
   for (const name of ['a directory', 'a fifo'])
     await expect(container.get(name, 100)).rejects.toMatchObject({ code: 'not-found' });
   await container.close();

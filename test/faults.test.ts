@@ -216,7 +216,7 @@ describe('entries that an ordinary user may not read', () => {
       ),
     ).toBe(true);
     if (isRoot) {
-      const container = openLocalContainer(destination);
+      const container = await openLocalContainer(destination);
       await expectFaithful(source, container, undefined, failed);
       await container.close();
     }
@@ -233,7 +233,7 @@ describe('entries that an ordinary user may not read', () => {
     const third = asOrdinaryUser(['load', source, destination, `--state-path=${state}`, '--new-session=false']);
     expect(third.output).toContain('Final Job Status: Completed\n');
     expect(third.code).toBe(0);
-    const container = openLocalContainer(destination);
+    const container = await openLocalContainer(destination);
     await expectFaithful(source, container);
     await container.close();
   });

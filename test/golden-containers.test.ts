@@ -2,9 +2,10 @@ import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { lstatSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { expectManifest } from '../src/audit/manifest.js';
 import { type VerifyLine, verify } from '../src/audit/verify.js';
+import type { Container } from '../src/container/container.js';
 import { openLocalContainer } from '../src/container/local-container.js';
 import { openLz4 } from '../src/lz4/lz4.js';
 import { indexContainer } from '../src/namespace/object-index.js';
@@ -41,7 +42,10 @@ interface Wanted {
 
 describe.each(GOLDEN)('the reference container %s', (name) => {
   const golden = unpackGolden(name);
-  const container = openLocalContainer(golden.blobs);
+  let container: Container;
+  beforeAll(async () => {
+    container = await openLocalContainer(golden.blobs);
+  });
   afterAll(() => golden.remove());
 
   it('has only warnings, of the known deviations', async () => {

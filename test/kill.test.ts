@@ -67,7 +67,7 @@ describe('kill -9 at random moments', () => {
     expect(run.stdout).toContain('Final Job Status: Completed\n');
     expect(run.code).toBe(0);
     expect(readdirSync(destination).filter((name) => name.startsWith('.'))).toEqual([]);
-    const container = openLocalContainer(destination);
+    const container = await openLocalContainer(destination);
     await expectFaithful(source, container);
     await container.close();
   });

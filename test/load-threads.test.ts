@@ -49,7 +49,7 @@ describe('load with threads, a tree of every kind of entry', () => {
       expect(run.code).toBe(0);
       if (!links) expect(run.stdout).toContain(`Number of Transfers Completed: ${entries}\n`);
       expect(readdirSync(destination).filter((name) => name.startsWith('.'))).toEqual([]);
-      const container = openLocalContainer(destination);
+      const container = await openLocalContainer(destination);
       await expectFaithful(source, container);
       await container.close();
     });

@@ -5,11 +5,12 @@ import { afterAll, expect, it, vi } from 'vitest';
 import { openLocalContainer } from '../src/container/local-container.js';
 import { removeTree } from './support/tree.js';
 
-const disk = vi.hoisted(() => ({ fails: false, syncs: 0 }));
-vi.mock('../src/posix/libc.js', async (importOriginal) => ({
-  ...(await importOriginal<typeof import('../src/posix/libc.js')>()),
-  syncFileSystem: () => {
+const disk = vi.hoisted(() => ({ fails: false, syncs: 0, held: Promise.resolve() }));
+vi.mock('../src/posix/libc-later.js', async (importOriginal) => ({
+  ...(await importOriginal<typeof import('../src/posix/libc-later.js')>()),
+  syncFileSystemLater: async () => {
     disk.syncs++;
+    await disk.held;
     if (disk.fails) throw Object.assign(new Error('sync: input/output error'), { code: 'EIO' });
   },
 }));
@@ -18,7 +19,7 @@ const base = mkdtempSync(join(tmpdir(), 'clfs-sync-'));
 afterAll(() => removeTree(base));
 
 it('after a sync that failed nothing of this container is durable any more, though a later sync would succeed', async () => {
-  const container = openLocalContainer(base);
+  const container = await openLocalContainer(base);
   await container.put('one', Buffer.from('1'));
   disk.fails = true;
   await expect(container.flush()).rejects.toMatchObject({ code: 'container' });
@@ -31,8 +32,31 @@ it('after a sync that failed nothing of this container is durable any more, thou
 });
 
 it('a container that is closed makes nothing durable', async () => {
-  const container = openLocalContainer(base);
+  const container = await openLocalContainer(base);
   await container.put('three', Buffer.from('3'));
   await container.close();
   await expect(container.flush()).rejects.toMatchObject({ code: 'cancelled' });
+});
+
+it('a flush waits for the sync that makes durable what was put before', async () => {
+  const container = await openLocalContainer(base);
+  await container.put('four', Buffer.from('4'));
+  let release: () => void = () => undefined;
+  disk.held = new Promise((resolve) => {
+    release = resolve;
+  });
+  disk.fails = true;
+  let isFlushed = false;
+  const first = container.flush();
+  const second = container.flush().then(() => {
+    isFlushed = true;
+  });
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  expect(isFlushed).toBe(false);
+  release();
+  // Nor does it say that all is well when that has failed.
+  await expect(first).rejects.toMatchObject({ code: 'container' });
+  await expect(second).rejects.toMatchObject({ code: 'container' });
+  disk.fails = false;
+  await container.close();
 });

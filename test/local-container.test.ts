@@ -17,13 +17,31 @@ vi.mock('node:fs', async (importOriginal) => {
       trouble.before(name);
       return call(...args);
     };
+  /** Of a call that tells by its last argument how it ended. */
+  const later =
+    (name: string, call: (...args: never[]) => unknown) =>
+    (...args: unknown[]) => {
+      try {
+        trouble.before(name);
+      } catch (error) {
+        (args.at(-1) as (error: unknown) => void)(error);
+        return;
+      }
+      (call as (...args: unknown[]) => unknown)(...args);
+    };
   return {
     ...real,
     openSync: through('open', real.openSync),
     opendirSync: through('opendir', real.opendirSync),
-    readFileSync: through('open', real.readFileSync as (...args: unknown[]) => unknown),
     writeSync: through('write', real.writeSync as (...args: unknown[]) => number),
     statSync: through('stat', real.statSync as (...args: unknown[]) => unknown),
+    default: {
+      ...real,
+      open: later('open', real.open),
+      opendir: later('opendir', real.opendir),
+      write: later('write', real.write),
+      stat: later('stat', real.stat),
+    },
   };
 });
 
@@ -36,13 +54,19 @@ afterEach(() => {
 
 const failure = (code: string) => Object.assign(new Error(`${code}: no more`), { code });
 
-describe('a container on a disk that is full', () => {
+/** Both ways in which a container on disk is called. */
+const WAYS = [
+  ['at once', { isRemote: false }],
+  ['in the pool', { isRemote: true, mayBlock: false }],
+] as const;
+
+describe.each(WAYS)('a container on a disk that is full, called %s', (_way, way) => {
   containerContract(
-    async () => openLocalContainer(directory()),
+    async () => openLocalContainer(directory(), way),
     async () => {
       const place = directory();
       let broken = 0;
-      const breaking = openLocalContainer(place);
+      const breaking = await openLocalContainer(place, way);
       const put = breaking.put.bind(breaking);
       breaking.put = (...args) => {
         trouble.before = (call) => {
@@ -55,14 +79,14 @@ describe('a container on a disk that is full', () => {
           expect(readdirSync(place).filter((name) => name.startsWith('.'))).toEqual([]);
         });
       };
-      return { breaking, whole: openLocalContainer(place), broken: () => broken };
+      return { breaking, whole: await openLocalContainer(place), broken: () => broken };
     },
   );
 });
 
-describe('descriptors that have run out', () => {
+describe.each(WAYS)('descriptors that have run out, of a container that is called %s,', (_way, way) => {
   it.each(['EMFILE', 'ENFILE'])('(%s) are waited for', async (code) => {
-    const container = openLocalContainer(directory(), { clock: new PatientClock() });
+    const container = await openLocalContainer(directory(), { clock: new PatientClock(), ...way });
     let left = 0;
     let seen = 0;
     trouble.before = (call) => {
@@ -86,7 +110,7 @@ describe('descriptors that have run out', () => {
 
   it('for good are an error after a minute', async () => {
     const clock = new PatientClock();
-    const container = openLocalContainer(directory(), { clock });
+    const container = await openLocalContainer(directory(), { clock, ...way });
     trouble.before = (call) => {
       if (call.startsWith('open')) throw failure('EMFILE');
     };
@@ -99,12 +123,12 @@ describe('descriptors that have run out', () => {
   });
 });
 
-describe('a listing of a directory', () => {
+describe.each(WAYS)('a listing of a directory, called %s,', (_way, way) => {
   const many = directory();
   for (let file = 0; file < 6000; file++) writeFileSync(join(many, `name-${file}`), '');
 
   it.each(['', 'nothing begins so'])('lets timers fire (prefix %j)', async (prefix) => {
-    const container = openLocalContainer(many);
+    const container = await openLocalContainer(many, way);
     let fired = 0;
     const timer = setInterval(() => fired++, 1);
     let count = 0;
@@ -118,7 +142,7 @@ describe('a listing of a directory', () => {
   it('passes over a blob that vanishes in the meantime', async () => {
     const place = directory();
     for (let file = 0; file < 3000; file++) writeFileSync(join(place, `name-${file}`), '');
-    const container = openLocalContainer(place);
+    const container = await openLocalContainer(place, way);
     const found = new Set<string>();
     for await (const page of container.list('name-')) {
       if (found.size === 0)
@@ -136,7 +160,7 @@ describe('a listing of a directory', () => {
     writeFileSync(Buffer.concat([Buffer.from(`${place}/a`), Buffer.from([0xff])]), 'foreign');
     writeFileSync(join(place, 'ä'), 'x');
     fs.mkdirSync(join(place, 'directory'));
-    const container = openLocalContainer(place);
+    const container = await openLocalContainer(place, way);
     const found: unknown[] = [];
     for await (const page of container.list('')) found.push(...page);
     expect(found).toHaveLength(2);
@@ -151,7 +175,7 @@ describe('a listing of a directory', () => {
   });
 
   it('that cannot be gone on with is an error of the container', async () => {
-    const container = openLocalContainer(many);
+    const container = await openLocalContainer(many, way);
     trouble.before = (call) => {
       if (call === 'stat') throw failure('EIO');
     };

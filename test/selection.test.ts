@@ -37,10 +37,10 @@ async function pathsLoaded(
     destination: container,
     statePath: fresh('state'),
     ...options,
-    internals: { container: openLocalContainer(container) },
+    internals: { container: await openLocalContainer(container) },
   });
   expect(summary.status).toBe('Completed');
-  expect(await findingsOf(openLocalContainer(container))).toEqual([]);
+  expect(await findingsOf(await openLocalContainer(container))).toEqual([]);
   const found = await runProgram('clfsload', ['find', container]);
   return { paths: found.stdout.trim().split('\n').sort(), excluded: summary.progress.filesExcluded };
 }

@@ -62,7 +62,7 @@ describe.skipIf(!isRoot)('the disk of the state (needs root)', () => {
     const log = readFileSync(join(path, 'state', 'clfsload.log'), 'utf8');
     execFileSync('umount', [path]);
     expect(resumed.stdout, log).toContain('Final Job Status: Completed\n');
-    const container = openLocalContainer(join(base, 'container-full'));
+    const container = await openLocalContainer(join(base, 'container-full'));
     await expectFaithful(source, container);
     await container.close();
   });

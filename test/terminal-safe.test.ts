@@ -61,7 +61,7 @@ describe('a container whose names a terminal would obey', () => {
       compression: 'DISABLED',
     });
     expect(summary.status).toBe('Completed');
-    const store = openLocalContainer(container);
+    const store = await openLocalContainer(container);
     // The bucket object's values, a foreign blob, a damaged blob, an entry that leads nowhere, one whose name cannot be
     // one, and one twice.
     const pairs = new Map(decodeBucket((await store.get(BUCKET_NAME, 1e6)).subarray(ENVELOPE_BYTES)));

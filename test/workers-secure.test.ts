@@ -93,7 +93,7 @@ describe.skipIf(!HAS_NATS)('workers at a server as the document configures it', 
     const driver = load('container');
     expect((await driver.ended()).stdout).toContain('Final Job Status: Completed\n');
     expect(driver.output()).toContain('takes part with 1 thread');
-    const container = openLocalContainer(join(base, 'container'));
+    const container = await openLocalContainer(join(base, 'container'));
     await expectFaithful(source, container);
     await container.close();
     await first.said(/no more in job/);

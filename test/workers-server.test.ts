@@ -53,7 +53,7 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     const { code, stdout, stderr } = await driver.ended();
     expect(`${stdout}${stderr}`).toContain('Final Job Status: Completed\n');
     expect(code).toBe(0);
-    const opened = openLocalContainer(container);
+    const opened = await openLocalContainer(container);
     await expectFaithful(source, opened);
     await opened.close();
   };

@@ -33,7 +33,7 @@ beforeAll(async () => {
   mkdirSync(directory);
   mkdirSync(other);
   for (const [name, blob] of whole.blobs) writeFileSync(join(directory, name), blob);
-  const container = openLocalContainer(directory);
+  const container = await openLocalContainer(directory);
   const tree = openPosixSource(Buffer.from(source));
   setup = {
     kind: 'audit',
@@ -115,7 +115,7 @@ it('a worker needs no source where nothing is compared with one', async () => {
 });
 
 it('a worker is refused where it finds another container than the driver', async () => {
-  const container = openLocalContainer(directory);
+  const container = await openLocalContainer(directory);
   await AUDIT_JOB.requireContainer(setup, container);
   await expect(AUDIT_JOB.requireContainer(setup, new MemoryContainer())).rejects.toThrow(/container/);
   await container.close();

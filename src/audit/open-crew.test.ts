@@ -29,7 +29,7 @@ beforeAll(async () => {
   ({ source, whole } = await makeAudited(base));
   mkdirSync(directory);
   for (const [name, blob] of whole.blobs) writeFileSync(join(directory, name), blob);
-  container = openLocalContainer(directory);
+  container = await openLocalContainer(directory);
   index = await indexContainer(container);
 });
 afterEach(async () => {

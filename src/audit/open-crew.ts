@@ -16,6 +16,9 @@ import { shareObjects } from '../namespace/shared-objects.js';
 import { threadCount } from '../posix/descriptors.js';
 import { keepFreedMemory } from '../posix/malloc.js';
 import { systemClock } from '../time/clock.js';
+import type { StallReport } from '../waits/stall-report.js';
+import { WaitBoard } from '../waits/wait-board.js';
+import { unlessStopped } from '../waits/waits.js';
 import { AUDIT_ENTRY } from './audit-entry.js';
 import { openAuditPool } from './audit-pool.js';
 import type { AuditKinds, CompareConstants } from './tasks/kinds.js';
@@ -45,6 +48,8 @@ export interface CrewPlace {
   readonly retryWindowMs: number;
   readonly signal: AbortSignal | undefined;
   readonly pace: Pace;
+  /** Told what lanes wait for; undefined: nobody looks. */
+  readonly stalls?: StallReport;
 }
 
 /** Lanes that read a container. */
@@ -58,7 +63,7 @@ export interface AuditCrew extends Crew<AuditKinds> {
 /** Opens lanes that read a container which has been listed. To be closed. @throws as the first lane does */
 export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Promise<AuditCrew> {
   keepFreedMemory();
-  const { place, identity, index, reader, retryWindowMs, signal, pace } = where;
+  const { place, identity, index, reader, retryWindowMs, signal, pace, stalls } = where;
   const { workers } = options;
   const threads = threadCount(options.threads);
   const onlyRemote = workers !== undefined && threads === 0;
@@ -76,14 +81,23 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
     lanes: threads + 1,
     mayBlock: false,
   };
+  const waits = () => stalls?.add(new WaitBoard()).memory;
   const { authorization } = identity;
   const neverBlocks = options.source?.root?.isRemote === true && place.kind !== 'local';
-  let runner: Runner<AuditKinds> = createInlineRunner(await openAuditLane(setup, authorization), neverBlocks);
+  let runner: Runner<AuditKinds> = createInlineRunner(
+    // Its container may not answer any more.
+    await unlessStopped(
+      signal ?? new AbortController().signal,
+      () => openAuditLane({ ...setup, waits: waits() }, authorization),
+      (late) => late.abandon(),
+    ),
+    neverBlocks,
+  );
   if (threads > 0) {
     const inThreads = createThreadRunner<AuditKinds, ThreadAuditSetup, Authorization>({
       lanes: threads,
       entry: AUDIT_ENTRY,
-      setupOf: () => ({ ...setup, mayBlock: true, authorization }),
+      setupOf: () => ({ ...setup, waits: waits(), mayBlock: true, authorization }),
       log: () => undefined,
     });
     identity.onRenewed((renewed) => inThreads.update(renewed));

@@ -1,5 +1,6 @@
 import { fstatSync, writeSync } from 'node:fs';
 import { ClfsError, escapeText, messageOf, Pace } from '../index.js';
+import type { ProgressFigures } from './progress/figures.js';
 import { StatusLine } from './progress/status-line.js';
 import type { VerbIo } from './verbs/verb.js';
 
@@ -7,6 +8,7 @@ const STANDARD_OUTPUT = 1;
 const NEWLINE = 0x0a;
 /** What is written to a pipe has been read, and shown, after this long. */
 const READER_MS = 500;
+const SHOW_MS = 1000;
 
 /** The reader of standard output has closed it: the verb ends, and says nothing of it. */
 export class ClosedPipe extends Error {}
@@ -33,6 +35,13 @@ export function createIo(signal: AbortSignal): ProgramIo {
   const throughReader = process.stderr.isTTY && !process.stdout.isTTY && !isFile(STANDARD_OUTPUT);
   let lineHasBegun = false;
   let writtenMs = Number.NEGATIVE_INFINITY;
+  let figures: (() => ProgressFigures) | undefined;
+  // It would be written into what is shown there, and erase it.
+  const show = () => {
+    if (figures && !lineHasBegun && performance.now() - writtenMs > READER_MS) line.show(figures);
+  };
+  // Also while nothing goes on, since something does not answer.
+  const timer = setInterval(show, SHOW_MS).unref();
   return {
     signal,
     async write(bytes) {
@@ -47,6 +56,7 @@ export function createIo(signal: AbortSignal): ProgramIo {
       await pace.pause();
     },
     async finish() {
+      clearInterval(timer);
       line.clear();
       await put('');
     },
@@ -54,12 +64,15 @@ export function createIo(signal: AbortSignal): ProgramIo {
       line.clear();
       process.stderr.write(`${escapeText(text)}\n`);
     },
-    progress(figures) {
-      // It would be written into what is shown there, and erase it.
-      if (!lineHasBegun && performance.now() - writtenMs > READER_MS) line.show(figures);
+    progress(now) {
+      figures = now;
+      show();
     },
     found: () => undefined,
-    clearProgress: () => line.clear(),
+    clearProgress() {
+      clearInterval(timer);
+      line.clear();
+    },
   };
 }
 

@@ -1,4 +1,4 @@
-import { type BigIntStats, fstatSync } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
 import { TemporaryFile } from '../spill/temporary-file.js';
 
 /** Characters that names are looked up by: of an object's name the hash of its id. */
@@ -27,8 +27,8 @@ export class KeptNames {
   }
 
   /** Whether the directory is as it was: its times say so. */
-  isCurrent(fd: number): boolean {
-    return stateOf(fstatSync(fd, { bigint: true })) === this.#state;
+  isCurrent(times: BigIntStats): boolean {
+    return stateOf(times) === this.#state;
   }
 
   /**
@@ -51,15 +51,13 @@ export class KeptNames {
 }
 
 /** Whether the next change of a directory will show in its times. */
-export function isSettled(fd: number): boolean {
-  const { mtimeNs, ctimeNs } = fstatSync(fd, { bigint: true });
+export function isSettled({ mtimeNs, ctimeNs }: BigIntStats): boolean {
   const latest = BigInt(Date.now()) * 1_000_000n - SETTLED_NS;
   return mtimeNs < latest && ctimeNs < latest;
 }
 
 /** Takes the names of a directory down while it is read. */
 export class NamesTaker {
-  readonly #fd: number;
   readonly #before: BigIntStats;
   readonly #file = new TemporaryFile();
   readonly #block = Buffer.alloc(SLOTS_AT_ONCE * SLOT_BYTES);
@@ -67,10 +65,9 @@ export class NamesTaker {
   #count = 0;
   #fits = true;
 
-  /** @param fd the directory, of which nothing has been read yet, and which {@link isSettled} */
-  constructor(fd: number) {
-    this.#fd = fd;
-    this.#before = fstatSync(fd, { bigint: true });
+  /** @param before of the directory, of which nothing has been read yet, and which {@link isSettled} */
+  constructor(before: BigIntStats) {
+    this.#before = before;
   }
 
   add(name: string): void {
@@ -92,12 +89,13 @@ export class NamesTaker {
   }
 
   /**
+   * @param after of the directory, when it has been read
    * @returns undefined when the names cannot be relied on: the directory has changed in the meantime, or has names that
    * are too long
    */
-  finish(): KeptNames | undefined {
+  finish(after: BigIntStats): KeptNames | undefined {
     const state = stateOf(this.#before);
-    if (!this.#fits || stateOf(fstatSync(this.#fd, { bigint: true })) !== state) {
+    if (!this.#fits || stateOf(after) !== state) {
       this.close();
       return undefined;
     }

@@ -5,7 +5,7 @@ import type { Authorization } from './azure/authorization.js';
 import type { ServiceOptions } from './azure/blob-service.js';
 import { addressText, type ContainerAddress, parseContainerUrl } from './azure/container-url.js';
 import type { Container } from './container.js';
-import { openLocalContainer } from './local-container.js';
+import { type LocalOptions, openLocalContainer } from './local-container.js';
 
 /** Which container, without its secret; plain data that can be handed to a thread. */
 export type ContainerPlace =
@@ -54,14 +54,18 @@ export function placeText(place: ContainerPlace): string {
   return place.kind === 'azure' ? addressText(place.address) : place.directory;
 }
 
+/** How a container is opened, whichever it is. */
+export interface OpenOptions extends ServiceOptions, Pick<LocalOptions, 'keepsNames' | 'waits' | 'mayBlock'> {
+  readonly lateArrivalMs?: number;
+}
+
 /** Opens a container for one thread. @throws ClfsError as its implementation says */
 export async function openContainer(
   place: ContainerPlace,
   authorization: Authorization,
-  options: ServiceOptions & { readonly lateArrivalMs?: number; readonly keepsNames?: boolean },
+  options: OpenOptions,
 ): Promise<Container> {
-  const { keepsNames, maySend } = options;
-  if (place.kind === 'local') return openLocalContainer(place.directory, { keepsNames, maySend });
+  if (place.kind === 'local') return openLocalContainer(place.directory, options);
   // The HTTP client takes most of the start-up time: it is loaded where it is needed.
   const { AzureContainer } = await import('./azure/azure-container.js');
   return new AzureContainer(place.address, authorization, options);

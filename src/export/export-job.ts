@@ -72,6 +72,8 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
         traffic: new Traffic(1),
         onWaiting: options.onMessage,
         signal: options.signal,
+        waits: waits.slot('container'),
+        mayBlock: false,
       }));
     try {
       const pace = new Pace(options.signal);

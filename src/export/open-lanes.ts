@@ -16,6 +16,7 @@ import type { RemotePool } from '../remote/remote-pool.js';
 import { systemClock } from '../time/clock.js';
 import type { StallReport } from '../waits/stall-report.js';
 import { WaitBoard } from '../waits/wait-board.js';
+import { unlessStopped } from '../waits/waits.js';
 import { EXPORT_ENTRY } from './export-entry.js';
 import { endProbe, openExportPool } from './export-pool.js';
 import type { OpenTarget } from './open-target.js';
@@ -147,7 +148,12 @@ async function openOwn({
   };
   const { container, clock, calls, laterCalls } = internals;
   const ways = calls && { now: calls, later: laterCalls, mayBlock: laterCalls === undefined };
-  const lane = await openExportLane(ownSetup, authorization, { container, clock, ways, overlay, log: note });
+  // Its container may not answer any more.
+  const lane = await unlessStopped(
+    options.signal ?? new AbortController().signal,
+    () => openExportLane(ownSetup, authorization, { container, clock, ways, overlay, log: note }),
+    (late) => late.abandon(),
+  );
   const own = createInlineRunner(lane, isRemote && place.kind !== 'local');
   if (threads === 0) return { runner: own, traffic };
   const inThreads = createThreadRunner<ExportKinds, ThreadExportSetup, Authorization>({

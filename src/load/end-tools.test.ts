@@ -12,7 +12,7 @@ afterAll(() => rmSync(base, { recursive: true }));
 const context = { log: { write: () => undefined } } as unknown as JobContext;
 
 /** @param untilMs until when something that was given up can take effect, on a clock that stands at 1000 */
-function toolsOf(untilMs: number): EndTools {
+async function toolsOf(untilMs: number): Promise<EndTools> {
   let ms = 1000;
   const clock = {
     monotonic: () => ms,
@@ -20,7 +20,7 @@ function toolsOf(untilMs: number): EndTools {
       ms += delayMs;
     },
   };
-  const work = { container: openLocalContainer(base) };
+  const work = { container: await openLocalContainer(base) };
   const { signal } = new AbortController();
   return { work, clock, signal, uncertainUntilMs: () => untilMs } as unknown as EndTools;
 }
@@ -32,14 +32,14 @@ describe('the wait for late puts', () => {
     ['was not lost', 0, 1],
   ])('takes the temporary file of a put that %s', async (_, untilMs, left) => {
     writeFileSync(join(base, '.clfsload-put-0123-4'), 'of a machine that is frozen');
-    await waitForLatePuts(context, toolsOf(untilMs));
+    await waitForLatePuts(context, await toolsOf(untilMs));
     expect(readdirSync(base)).toHaveLength(left);
   });
 
   it('leaves nothing to a machine that looked at its lease before, and wakes after', async () => {
-    const { work } = toolsOf(0);
+    const { work } = await toolsOf(0);
     rmSync(join(base, '.clfsload-put-0123-4'), { force: true });
-    const asleep = openLocalContainer(base, {
+    const asleep = await openLocalContainer(base, {
       maySend() {
         const [temporary] = readdirSync(base);
         unlinkSync(join(base, temporary));

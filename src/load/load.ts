@@ -24,6 +24,7 @@ import { type Clock, systemClock } from '../time/clock.js';
 import { JobWaits } from '../waits/job-waits.js';
 import type { StallReport } from '../waits/stall-report.js';
 import { WaitBoard } from '../waits/wait-board.js';
+import { unlessStopped } from '../waits/waits.js';
 import { createContext } from '../worker/context.js';
 import { encoderOf } from '../worker/encoder.js';
 import { JobIds } from '../worker/job-ids.js';
@@ -89,7 +90,7 @@ async function runLoad(
     random: internals?.random,
     async check(spec, settings) {
       if (settings.stallWarningMs !== undefined) waits.stalls.stallMs = settings.stallWarningMs;
-      await requirePlaces({ spec, settings, options, waits });
+      await unlessStopped(signal, () => requirePlaces({ spec, settings, options, waits }));
       const { workers, leaseMs } = settings;
       if (workers && !internals?.workers) requireWorkers({ workers, leaseMs });
     },
@@ -152,7 +153,7 @@ async function runLoad(
     }
     const own = internals?.container
       ? createInlineRunner(shareLoadLane(work))
-      : await openRunner(job, constants, gauge, stalls, note, log.includes('DEBUG'));
+      : await openRunner(job, constants, gauge, stalls, note, log.includes('DEBUG'), signal);
     runner = own;
     const report = (text: string) => {
       log?.write('INFO', text);
@@ -238,6 +239,7 @@ async function openRunner(
   stalls: StallReport,
   onLog: LaneLog,
   detailed: boolean,
+  signal: AbortSignal,
 ): Promise<Runner<LoadKinds>> {
   const concurrency = settings.concurrency
     ? Math.max(1, Math.round(settings.concurrency / Math.max(1, threads)))
@@ -255,7 +257,12 @@ async function openRunner(
     waits: stalls.add(new WaitBoard()).memory,
     mayBlock: false,
   };
-  const own = await openLoadLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog);
+  // Its container may not answer any more.
+  const own = await unlessStopped(
+    signal,
+    () => openLoadLane(lane, identity.authorization, new Traffic(traffic.memory, 1), onLog),
+    (late) => late.abandon(),
+  );
   // A lane that has but its share of a fixed number of requests waits where others would not.
   const neverBlocks = source.isRemote === true && destination.place.kind !== 'local' && concurrency === undefined;
   if (threads === 0) return createInlineRunner(own);

@@ -88,7 +88,7 @@ export async function beginJob({
     state?.close();
     // Why it was refused is what is told.
     await resources?.close().catch(() => undefined);
-    resources?.discard();
+    await resources?.discard();
     // Where the bucket object may be there, its UUID is kept for the next start.
     const refused = isClfsError(error, 'container-not-empty', 'container-missing', 'access-denied');
     if (takenOver || (asked && !refused)) directory.release();

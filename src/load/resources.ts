@@ -1,4 +1,5 @@
-import { constants as access, accessSync, existsSync, mkdirSync, rmdirSync } from 'node:fs';
+import { constants } from 'node:fs';
+import { access, mkdir, rmdir } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { Container } from '../container/container.js';
@@ -7,6 +8,7 @@ import { openContainer, type ParsedContainer, parseContainer } from '../containe
 import { createRateLimit } from '../container/rate-limit.js';
 import { Traffic } from '../container/traffic.js';
 import type { LaneLog } from '../engine/lane.js';
+import { atMost } from '../engine/report.js';
 import { ClfsError, messageOf } from '../error.js';
 import { type Identity, openIdentity } from '../identity/identity.js';
 import { type LoadSpec, type RunSettings, sourcePath } from '../job/load-spec.js';
@@ -14,12 +16,15 @@ import { openSource } from '../source/posix-source.js';
 import { selectFrom } from '../source/selection.js';
 import type { SourceTree } from '../source/source-tree.js';
 import { type NamedPlace, namedPlace, requireApart, requireNotInside } from '../state/state-directory.js';
+import { systemClock } from '../time/clock.js';
 import type { JobWaits } from '../waits/job-waits.js';
 import type { LoadOptions } from './options.js';
 
 const MOST_THREADS = 16;
 /** What a machine that was frozen has sent to a container on disk may take effect when it goes on. */
 const LATE_ON_DISK_MS = 235_000;
+/** How long a container that does not answer is waited for when it is to be left as it was. */
+const LAST_CALLS_MS = 2000;
 /** Retry window until the job has begun: a service that does not answer is then an error soon. */
 const FIRST_RETRY_WINDOW_MS = 15_000;
 
@@ -40,7 +45,7 @@ export interface LoadResources {
   /**
    * Removes the directory of a container that was made for a job which was refused, unless another job uses it by now.
    */
-  discard(): void;
+  discard(): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -83,7 +88,7 @@ export async function requirePlaces({
     requireApart(state, container);
   }
   await requireOutside(source, { 'log directory': settings.logDirectory, manifest: spec.manifest });
-  requireWritable(settings.logDirectory, spec.manifest);
+  await requireWritable(settings.logDirectory, spec.manifest);
 }
 
 /** Where a container on disk is; undefined for one of a service. */
@@ -125,14 +130,22 @@ export async function openResources({
     onWaiting: (text: string) => options.onEvent?.({ kind: 'message', text }),
     signal,
   };
-  const discard = () => {
-    if (made !== undefined) removeIfEmpty(made);
+  const discard = async () => {
+    if (made !== undefined) await atMost(systemClock, LAST_CALLS_MS, removeIfEmpty(made));
   };
   try {
     identity = await openIdentity(destination, { ...options.identity, onTrouble: (text) => log(text) });
-    if (local !== undefined && options.newSession !== false && makeLocalContainer(local)) made = local;
+    if (local !== undefined && options.newSession !== false) {
+      const isNew = await waits.of('container').during(local, () => makeLocalContainer(local));
+      if (isNew) made = local;
+    }
     const container =
-      options.internals?.container ?? (await openContainer(destination.place, identity.authorization, service));
+      options.internals?.container ??
+      (await openContainer(destination.place, identity.authorization, {
+        ...service,
+        waits: waits.slot('container'),
+        mayBlock: false,
+      }));
     const close = async () => {
       identity?.close();
       source.close();
@@ -147,35 +160,41 @@ export async function openResources({
   } catch (error) {
     identity?.close();
     source.close();
-    discard();
+    await discard();
     throw error;
   }
 }
 
-function removeIfEmpty(directory: string): void {
+async function removeIfEmpty(directory: string): Promise<void> {
   try {
-    rmdirSync(directory);
+    await rmdir(directory);
   } catch {
     // It is not empty: somebody uses it.
   }
 }
 
 /** Checks, before anything begins, that files outside the state directory can be written. @throws ClfsError `usage` */
-function requireWritable(logDirectory: string | undefined, manifest: string | undefined): void {
-  const check = (what: string, directory: string, prepare?: () => unknown) => {
+async function requireWritable(logDirectory: string | undefined, manifest: string | undefined): Promise<void> {
+  const check = async (what: string, directory: string, prepare?: () => Promise<unknown>) => {
     try {
-      prepare?.();
-      accessSync(directory, access.W_OK);
+      await prepare?.();
+      await access(directory, constants.W_OK);
     } catch (error) {
       throw new ClfsError('usage', `Cannot write the ${what} to ${JSON.stringify(directory)}: ${messageOf(error)}.`, {
         cause: error,
       });
     }
   };
-  if (logDirectory !== undefined) {
-    check('log', logDirectory, () => existsSync(logDirectory) || mkdirSync(logDirectory));
-  }
-  if (manifest !== undefined) check('manifest', dirname(manifest));
+  if (logDirectory !== undefined)
+    // What is there already is no trouble; what it is, is seen when it is written to.
+    await check('log', logDirectory, () => mkdir(logDirectory).catch(rethrowUnless('EEXIST')));
+  if (manifest !== undefined) await check('manifest', dirname(manifest));
+}
+
+function rethrowUnless(code: string): (error: unknown) => void {
+  return (error) => {
+    if ((error as NodeJS.ErrnoException).code !== code) throw error;
+  };
 }
 
 /** What grows while the source is read must not be in it. @throws ClfsError `usage` */

@@ -1,7 +1,6 @@
 import type { Authorization } from '../container/azure/authorization.js';
-import type { ServiceOptions } from '../container/azure/blob-service.js';
 import type { Container } from '../container/container.js';
-import { type ContainerPlace, openContainer } from '../container/open-container.js';
+import { type ContainerPlace, type OpenOptions, openContainer } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';
 import type { Lz4 } from '../format/envelope.js';
 import type { Geometry } from '../format/geometry.js';
@@ -19,7 +18,7 @@ export interface LaneReading {
 }
 
 /** By what a lane reads. */
-export interface LaneReaderParts extends Pick<ServiceOptions, 'onRetry' | 'signal'> {
+export interface LaneReaderParts extends Pick<OpenOptions, 'onRetry' | 'signal' | 'waits' | 'mayBlock'> {
   readonly geometry: Geometry;
   readonly lz4: Lz4;
   /** Counts its requests. */
@@ -46,10 +45,10 @@ export interface LaneReader {
 export async function openLaneReader(
   { place, retryWindowMs, objects }: LaneReading,
   authorization: Authorization,
-  { geometry, lz4, container: given, overlay, onRetry, signal, traffic = new Traffic(1) }: LaneReaderParts,
+  { geometry, lz4, container: given, overlay, traffic = new Traffic(1), ...how }: LaneReaderParts,
 ): Promise<LaneReader> {
-  const container = given ?? (await openContainer(place, authorization, { retryWindowMs, traffic, onRetry, signal }));
-  const pace = new Pace(signal);
+  const container = given ?? (await openContainer(place, authorization, { retryWindowMs, traffic, ...how }));
+  const pace = new Pace(how.signal);
   const finder = objects ? openSharedObjects(objects) : createDirectFinder(container, pace);
   let closed: Promise<void> | undefined;
   return {

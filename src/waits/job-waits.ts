@@ -1,7 +1,7 @@
 import type { Clock } from '../time/clock.js';
 import { StallReport, stallSentence } from './stall-report.js';
 import { stallText } from './stall-watch.js';
-import { WaitBoard, type WaitedPlace } from './wait-board.js';
+import { WaitBoard, type WaitedPlace, type WaitSlot } from './wait-board.js';
 import { Waits } from './waits.js';
 
 /** Where it is written what does not answer. */
@@ -39,8 +39,12 @@ export class JobWaits {
 
   /** What the calling thread waits for of a place, outside of its lane. */
   of(place: WaitedPlace): Waits {
-    const slot = this.#board.slot(place);
-    return new Waits({ slot, now: () => this.#clock.monotonic(), signal: this.#signal });
+    return new Waits({ slot: this.slot(place), now: () => this.#clock.monotonic(), signal: this.#signal });
+  }
+
+  /** Where the calling thread tells by itself what it waits for of a place. */
+  slot(place: WaitedPlace): WaitSlot {
+    return this.#board.slot(place);
   }
 
   close(): void {

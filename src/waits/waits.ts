@@ -52,6 +52,17 @@ export class Waits {
     }
   }
 
+  /** Does something that holds up the thread until a file system has answered. @throws what `call` throws */
+  blocking<T>(path: Uint8Array | string, call: () => T): T {
+    const { slot } = this.#parts;
+    slot.blocks(NO_NAME, bytesOf(path));
+    try {
+      return call();
+    } finally {
+      slot.unblocks();
+    }
+  }
+
   #tellLater(): void {
     if (this.#tells) return;
     this.#tells = true;

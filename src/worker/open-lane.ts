@@ -80,6 +80,7 @@ export async function openLoadLane(
   // For a lane that works for another machine the rate is told later, and again and again.
   const rateLimit = remote || capMbps ? createRateLimit(capMbps ?? 0, traffic) : undefined;
   const maySend = remote && holdLease(remote);
+  const board = new WaitBoard(setup.waits);
   const service = {
     retryWindowMs,
     concurrency,
@@ -89,6 +90,8 @@ export async function openLoadLane(
     onRetry: (text: string) => log(text),
     onDetail: setup.detailed ? (text: string) => log(text, true) : undefined,
     maySend,
+    waits: board.slot('container'),
+    mayBlock: setup.mayBlock,
   };
   const constants = { ...setup.constants, secret: Buffer.from(setup.constants.secret) };
   const tree = openPosixSource(sourcePath(constants.spec), setup.root);
@@ -100,7 +103,7 @@ export async function openLoadLane(
   const context = createContext(constants, source, container, openLz4(), setup.lanes, systemClock, {
     mayBlock: setup.mayBlock,
     gauge: new SourceGauge(setup.gauge, setup.gaugeSlot),
-    waits: new WaitBoard(setup.waits),
+    waits: board,
   });
   let closed: Promise<void> | undefined;
   const closeContainer = () => {

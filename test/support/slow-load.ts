@@ -18,7 +18,7 @@ const { status, error } = await load({
   destination,
   statePath,
   internals: {
-    container: openLocalContainer(destination),
+    container: await openLocalContainer(destination),
     wrapSource: (tree) => withAsyncSide(tree, () => sleep(CALL_MS), true),
   },
 });

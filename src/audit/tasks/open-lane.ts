@@ -76,12 +76,14 @@ export async function openAuditLane(setup: AuditLaneSetup, authorization: Author
   const posix = source && openPosixSource(source.path, source.root);
   const named = posix && remote?.rootDevice !== undefined ? withDevicesOf(posix, remote.rootDevice) : posix;
   const tree = source && named && selectFrom(named, source.selection);
-  const waits = new WaitBoard(setup.waits).slot('source');
+  const board = new WaitBoard(setup.waits);
   const now = () => systemClock.monotonic();
-  const pace = tree && new SourcePace({ source: tree, mayBlock: setup.mayBlock, waits, now });
+  const { mayBlock } = setup;
+  const pace = tree && new SourcePace({ source: tree, mayBlock, waits: board.slot('source'), now });
   const expectation = tree && expectSource(tree, descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }), pace);
   const traffic = setup.traffic && new Traffic(setup.traffic, setup.slot ?? 0);
-  const reading = { geometry: constants.geometry, lz4: openLz4(), signal: stop.signal, traffic };
+  const waits = board.slot('container');
+  const reading = { geometry: constants.geometry, lz4: openLz4(), signal: stop.signal, traffic, waits, mayBlock };
   const { reader, close } = await openLaneReader(setup, authorization, reading).catch((error) => {
     expectation?.close();
     throw error;

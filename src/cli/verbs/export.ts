@@ -70,7 +70,6 @@ interface Flags extends ServiceFlags, LaneFlags {
   readonly excludePattern: string;
   readonly dryRun: boolean;
   readonly lateArrival?: number;
-  readonly stallWarning?: number;
   readonly salvage: boolean;
   readonly page?: string;
 }
@@ -120,11 +119,6 @@ export const exportVerb: Verb = {
       .option(
         '--late-arrival <duration>',
         'how long what a worker that has gone was about to write may still be written (default: 235s)',
-        parseDuration,
-      )
-      .option(
-        '--stall-warning <duration>',
-        'after how long a call of the target that is not answered is spoken of (default: 60s)',
         parseDuration,
       )
       .option('--include <string>', 'wildcards for names of files, of which only those are written: "*.csv;README"', '')
@@ -356,7 +350,6 @@ const NOT_WITH_TAR = [
   'workers',
   'workerLease',
   'lateArrival',
-  'stallWarning',
   'include',
   'excludePath',
   'excludePattern',

@@ -59,6 +59,11 @@ export function verbCommand(name: string, description: string, examples: string)
       'how long to wait for a service that does not answer, such as 90s or 6h (default: 60s)',
       parseDuration,
     )
+    .option(
+      '--stall-warning <duration>',
+      'after how long a call of a file system that is not answered is spoken of (default: 60s)',
+      parseDuration,
+    )
     .addHelpText(
       'after',
       '\nCONTAINER is a container URL (with a SAS, or with the identity that AZCOPY_AUTO_LOGIN_TYPE names), a file:// URL, or the path of a directory of\nblobs; env:NAME and @FILE take it from the environment or a file.',
@@ -90,6 +95,8 @@ export interface ServiceFlags {
   readonly trustedMicrosoftSuffixes?: string;
   /** In milliseconds. */
   readonly retryWindow?: number;
+  /** In milliseconds. */
+  readonly stallWarning?: number;
 }
 
 /** Opens a container, gives it to `use`, and closes it. */
@@ -99,10 +106,11 @@ export async function withReader<T>(
   io: VerbIo,
   use: (open: OpenReader) => Promise<T>,
 ): Promise<T> {
-  const { trustedMicrosoftSuffixes: trustedSuffixes, retryWindow: retryWindowMs } = command.opts<ServiceFlags>();
+  const { trustedMicrosoftSuffixes: trustedSuffixes, retryWindow, stallWarning } = command.opts<ServiceFlags>();
   const open = await openReader(containerArgument(container), {
     signal: io.signal,
-    retryWindowMs,
+    retryWindowMs: retryWindow,
+    stallWarningMs: stallWarning,
     onWaiting: io.complain,
     identity: { trustedSuffixes, onPrompt: io.complain },
   });

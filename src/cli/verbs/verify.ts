@@ -6,7 +6,6 @@ import {
   escapeText,
   expectManifest,
   expectSource,
-  openSource,
   parseSelection,
   selectFrom,
   type VerifyLine,
@@ -85,7 +84,7 @@ export const verify: Verb = {
     const lanes = crewOptions(flags, io);
     return withReader(command, command.args[wanted - 1], io, async (open) => {
       const named = flags.manifest === undefined ? await sourceOf(command.args[0], flags) : undefined;
-      const tree = named && (await openSource(named.path, io.signal));
+      const tree = named && (await open.source(named.path));
       const source = named && { ...named, root: tree?.root };
       const expectation =
         source && tree

@@ -2,6 +2,7 @@ import { ClfsError } from '../../error.js';
 import { joinPath } from '../../paths/join-path.js';
 import { CALLS_AT_ONCE } from '../../posix/koffi.js';
 import { Open, pathOfOpen } from '../../posix/libc.js';
+import { Places } from '../../posix/places.js';
 import { systemClock } from '../../time/clock.js';
 import type { WaitSlot } from '../../waits/wait-board.js';
 import { Waits } from '../../waits/waits.js';
@@ -224,34 +225,4 @@ function nameOfCall(key: Key, how: readonly unknown[]): Uint8Array {
 function pathOfCall(key: Key, how: readonly unknown[]): Uint8Array {
   const directory = how[(NAME_AT[key] ?? 1) - 1] as number;
   return joinPath(pathOfOpen(directory) ?? NO_NAME, nameOfCall(key, how));
-}
-
-/** So many at once; whoever comes first is first. */
-class Places {
-  limit: number;
-  #taken = 0;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(limit: number) {
-    this.limit = limit;
-  }
-
-  get isFree(): boolean {
-    return this.#taken === 0;
-  }
-
-  /** @returns gives the place back, once */
-  async take(): Promise<() => void> {
-    if (this.#taken >= this.limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    else this.#taken++;
-    return this.#release;
-  }
-
-  readonly #release = () => {
-    this.#taken--;
-    while (this.#waiting.length > 0 && this.#taken < this.limit) {
-      this.#taken++;
-      this.#waiting.shift()?.();
-    }
-  };
 }

@@ -67,6 +67,7 @@ export async function openExportLane(
   const { constants, objects, root, mounted, isRemote, lanes, mayBlock, traffic, slot = 0, remote } = setup;
   const mayChange = remote && holdLease(remote);
   const { container, overlay, log } = parts;
+  const board = new WaitBoard(setup.waits);
   const reading = {
     geometry: constants.geometry,
     lz4: openLz4(),
@@ -74,6 +75,8 @@ export async function openExportLane(
     overlay,
     onRetry: log,
     traffic: new Traffic(traffic, slot),
+    waits: board.slot('container'),
+    mayBlock,
   };
   const { reader, close } = await openLaneReader(setup, authorization, reading);
   const context = createExportContext({
@@ -87,7 +90,7 @@ export async function openExportLane(
       mayBlock: mayBlock || !isRemote,
       mayChange,
       // What the kernel alone has answers.
-      waits: isRemote ? new WaitBoard(setup.waits).slot('target') : undefined,
+      waits: isRemote ? board.slot('target') : undefined,
       onWay: (text) => log?.(text, true),
     },
     root,

@@ -1,0 +1,111 @@
+import type { BigIntStats } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { isClfsError } from '../error.js';
+import type { BlobInfo } from './container.js';
+import { isSettled, type KeptNames, LOOKED_UP_CHARACTERS, NamesTaker } from './kept-names.js';
+import { TEMPORARY } from './local-files.js';
+import type { LocalPlace } from './local-place.js';
+
+const PENDING = Symbol('the names are not read yet');
+/** How often whoever waits for names gets a turn. */
+const TURN_MS = 20;
+
+/** Lists a container on disk. To be closed. */
+export class LocalListing {
+  readonly #place: LocalPlace;
+  /** The directory and a slash. */
+  readonly #prefix: Buffer;
+  #keepsNames: boolean;
+  #names: KeptNames | undefined;
+  #taking: Promise<void> | undefined;
+  #closed = false;
+
+  /** @param keepsNames see `LocalOptions` */
+  constructor(place: LocalPlace, keepsNames: boolean) {
+    this.#place = place;
+    this.#prefix = Buffer.from(`${place.directory}/`);
+    this.#keepsNames = keepsNames;
+  }
+
+  async *list(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
+    const wanted = Buffer.from(prefix).toString('latin1');
+    if (this.#keepsNames && prefix.length >= LOOKED_UP_CHARACTERS) {
+      const current = this.#currentNames();
+      const look = () => Promise.race([current, sleep(TURN_MS, PENDING)]);
+      let names = await look();
+      // Whoever waits for a timer or a signal gets a turn: such a page holds nothing.
+      for (; names === PENDING; names = await look()) yield [];
+      if (names) {
+        yield await this.#infos([...names.find(wanted)]);
+        return;
+      }
+    }
+    // Also where no name begins with the prefix: the page is empty then.
+    for await (const names of this.#place.names('list'))
+      yield await this.#infos(names.filter((name) => name.startsWith(wanted) && !name.startsWith(TEMPORARY)));
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#names?.close();
+    this.#names = undefined;
+  }
+
+  /** The names as they are now; undefined when they cannot be kept. Whoever asks at the same time gets the same. */
+  async #currentNames(): Promise<KeptNames | undefined> {
+    if (this.#names?.isCurrent(await this.#times())) return this.#names;
+    this.#taking ??= this.#takeNames().finally(() => {
+      this.#taking = undefined;
+    });
+    await this.#taking;
+    return this.#names?.isCurrent(await this.#times()) ? this.#names : undefined;
+  }
+
+  async #takeNames(): Promise<void> {
+    this.#names?.close();
+    this.#names = undefined;
+    const before = await this.#times();
+    if (!isSettled(before)) return;
+    let taker: NamesTaker | undefined;
+    try {
+      taker = new NamesTaker(before);
+      for await (const names of this.#place.names('list')) {
+        if (this.#closed) return;
+        for (const name of names) if (!name.startsWith(TEMPORARY)) taker.add(name);
+      }
+      this.#names = taker.finish(await this.#times());
+    } catch (error) {
+      // Without room for temporary files each listing reads the directory.
+      if (!isClfsError(error, 'temporary')) throw error;
+      this.#keepsNames = false;
+    } finally {
+      if (!this.#names) taker?.close();
+    }
+  }
+
+  async #times(): Promise<BigIntStats> {
+    const { directory, ways, descriptor } = this.#place;
+    try {
+      return await ways.of(directory, descriptor, (files, fd) => files.times(fd));
+    } catch (error) {
+      throw this.#place.failure('list', directory, error);
+    }
+  }
+
+  /** Blobs as a listing shows them, by their names as bytes; without what is no file, or has vanished meanwhile. */
+  async #infos(names: readonly string[]): Promise<readonly BlobInfo[]> {
+    const { ways, directory } = this.#place;
+    const infos: BlobInfo[] = [];
+    try {
+      const looks = names.map(async (latin1) => {
+        const path = Buffer.concat([this.#prefix, Buffer.from(latin1, 'latin1')]);
+        return ways.do(path, (files) => files.look(path));
+      });
+      for (const [at, look] of (await Promise.all(looks)).entries())
+        if (look?.isFile) infos.push({ name: Buffer.from(names[at], 'latin1').toString(), sizeBytes: look.sizeBytes });
+    } catch (error) {
+      throw this.#place.failure('list', directory, error);
+    }
+    return infos;
+  }
+}

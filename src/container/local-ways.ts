@@ -1,0 +1,200 @@
+import { syncFileSystemLater } from '../posix/libc-later.js';
+import { Places } from '../posix/places.js';
+import { poolThreads } from '../posix/pool-threads.js';
+import type { SharedDescriptor } from '../posix/shared-descriptor.js';
+import type { Waits } from '../waits/waits.js';
+import type { LocalFiles, Soon } from './local-files.js';
+
+/*
+ * Reading a small blob and giving or taking a name are what a server has to be asked for: a file system is slow when
+ * the quickest of some of them took so long, and quick again when the quickest of more of them, which the way through
+ * the pool makes take longer, took less than that.
+ */
+const SLOW_MS = 0.4;
+const LOOKED_AT = 3;
+const QUICK_MS = 0.2;
+const LOOKED_AT_LATER = 64;
+const SMALL_BYTES = 65536;
+/** Calls a millisecond that a thread has use for: so many are in flight as come up while one takes its time. */
+const CALLS_A_MS = 32;
+const FEWEST_IN_FLIGHT = 8;
+const FIRST_IN_FLIGHT = 16;
+/** Of what is done, in sequence. */
+const CALLS_TO_READ = 4;
+/** How many may wait before nothing more is prepared. */
+const WAITING_AHEAD = 16;
+
+/** What {@link LocalWays} works with. */
+export interface LocalWaysParts {
+  readonly now: LocalFiles;
+  readonly later: LocalFiles;
+  /** Whether the file system is of another machine or process, which may not answer. */
+  readonly isRemote: boolean;
+  /** Whether the thread may be held up by one that may not answer. */
+  readonly mayBlock: boolean;
+  /** Told what is waited for. */
+  readonly waits: Waits;
+  /** Told, in a sentence, of the way: when it is not the usual one from the start, and when it was changed. */
+  readonly onWay?: (text: string) => void;
+}
+
+/**
+ * Makes the calls of a container on disk in one of two ways: at once, which costs least, or, where they take long, in
+ * threads of Node's pool, many in flight. Which of them, and how many, is found from how long they take.
+ */
+export class LocalWays {
+  readonly #parts: LocalWaysParts;
+  /** What gives or takes a name: the kernel does one at a time in a directory. */
+  readonly #turn = new Places(1);
+  readonly #flight = new Places(Math.min(FIRST_IN_FLIGHT, mostInFlight()));
+  #isLater: boolean;
+  #calls = 0;
+  #quickestMs = Number.POSITIVE_INFINITY;
+  #quickestCallMs = Number.POSITIVE_INFINITY;
+  #looked = 0;
+  #ready: (() => void)[] = [];
+
+  constructor(parts: LocalWaysParts) {
+    this.#parts = parts;
+    this.#isLater = parts.isRemote;
+    if (this.#isLater) parts.onWay?.('The container is taken for slow from the start.');
+  }
+
+  /** Whether calls are made later, many at once. */
+  get isLater(): boolean {
+    return this.#isLater;
+  }
+
+  /** Whether calls are under way, waited for or not. */
+  get isBusy(): boolean {
+    return this.#calls > 0;
+  }
+
+  /** Does something whose duration says nothing of the file system. @param path what it is for */
+  do<T>(path: string | Buffer, work: (files: LocalFiles) => Soon<T>): Soon<T> {
+    return this.#isLater ? this.#later(path, work) : this.#now(path, work);
+  }
+
+  /** Gives or takes a name. */
+  name(path: string, work: (files: LocalFiles) => Soon<void>): Soon<void> {
+    return this.#isLater ? this.#nameLater(path, work) : this.#timed(path, work, () => 1);
+  }
+
+  async #nameLater(path: string, work: (files: LocalFiles) => Soon<void>): Promise<void> {
+    const turn = await this.#turn.take();
+    try {
+      await this.#timed(path, work, () => 1);
+    } finally {
+      turn();
+    }
+  }
+
+  /** Makes a new file. @param sync whether its bytes are to be durable then */
+  write(path: string, body: Uint8Array, sync: boolean): Soon<void> {
+    if (this.#isLater) return this.#writeLater(path, body, sync);
+    return this.#now(path, (files) => files.fill(files.create(path) as number, body, sync));
+  }
+
+  async #writeLater(path: string, body: Uint8Array, sync: boolean): Promise<void> {
+    const turn = await this.#turn.take();
+    await this.#later(path, async (files) => {
+      let fd: number;
+      try {
+        fd = await files.create(path);
+      } finally {
+        turn();
+      }
+      await files.fill(fd, body, sync);
+    });
+  }
+
+  read(path: string, limitBytes: number): ReturnType<LocalFiles['read']> {
+    return this.#timed(
+      path,
+      (files) => files.read(path, limitBytes),
+      (read) => (Buffer.isBuffer(read) && read.length <= SMALL_BYTES ? CALLS_TO_READ : 0),
+    );
+  }
+
+  /** As {@link do}, by what is open. */
+  of<T>(path: string, open: SharedDescriptor, work: (files: LocalFiles, fd: number) => Soon<T>): Soon<T> {
+    if (!this.#isLater) return this.#now(path, (files) => work(files, open.fd));
+    return this.#later(path, (files) => open.use(async (fd) => work(files, fd)));
+  }
+
+  /** Makes everything durable that was written to the file system: in the pool, since it takes long on any disk. */
+  async sync(path: string, open: SharedDescriptor): Promise<void> {
+    const { waits } = this.#parts;
+    await waits.during(path, () => this.#call(() => open.use(syncFileSystemLater)));
+  }
+
+  /** As `Container.ready`. */
+  ready(): Promise<void> | undefined {
+    if (!this.#isLater || this.#flight.waiting < WAITING_AHEAD) return undefined;
+    return new Promise((resolve) => this.#ready.push(resolve));
+  }
+
+  #now<T>(path: string | Buffer, work: (files: LocalFiles) => Soon<T>): Soon<T> {
+    const { now, isRemote, waits } = this.#parts;
+    // One of this machine answers: what is told costs as much as a call.
+    return isRemote ? waits.blocking(path, () => work(now)) : work(now);
+  }
+
+  async #later<T>(path: string | Buffer, work: (files: LocalFiles) => Soon<T>, took?: (ms: number, result: T) => void) {
+    const { later, waits } = this.#parts;
+    const release = await this.#flight.take();
+    const begun = performance.now();
+    try {
+      const result = await waits.during(path, () => this.#call(async () => work(later)));
+      took?.(performance.now() - begun, result);
+      return result;
+    } finally {
+      release();
+      while (this.#ready.length > 0 && this.#flight.waiting < WAITING_AHEAD) this.#ready.shift()?.();
+    }
+  }
+
+  async #call<T>(make: () => Promise<T>): Promise<T> {
+    this.#calls++;
+    try {
+      return await make();
+    } finally {
+      this.#calls--;
+    }
+  }
+
+  /** @param callsOf how many calls were made, one after another; 0: they say nothing */
+  #timed<T>(path: string, work: (files: LocalFiles) => Soon<T>, callsOf: (result: T) => number): Soon<T> {
+    const took = (ms: number, result: T) => {
+      const calls = callsOf(result);
+      if (calls > 0) this.#took(ms, calls);
+    };
+    if (this.#isLater) return this.#later(path, work, took);
+    const begun = performance.now();
+    const result = this.#now(path, work);
+    if (!(result instanceof Promise)) took(performance.now() - begun, result);
+    return result;
+  }
+
+  #took(ms: number, calls: number): void {
+    const { isRemote, mayBlock, onWay } = this.#parts;
+    if (ms < this.#quickestMs) this.#quickestMs = ms;
+    if (ms / calls < this.#quickestCallMs) this.#quickestCallMs = ms / calls;
+    if (++this.#looked < (this.#isLater ? LOOKED_AT_LATER : LOOKED_AT)) return;
+    const [quickestMs, callMs] = [this.#quickestMs, this.#quickestCallMs];
+    this.#looked = 0;
+    this.#quickestMs = Number.POSITIVE_INFINITY;
+    this.#quickestCallMs = Number.POSITIVE_INFINITY;
+    const was = this.#isLater;
+    this.#isLater = (isRemote && !mayBlock) || quickestMs > (was ? QUICK_MS : SLOW_MS);
+    this.#flight.limit = Math.min(mostInFlight(), Math.max(FEWEST_IN_FLIGHT, Math.ceil(CALLS_A_MS * callMs)));
+    if (this.#isLater === was) return;
+    const took = `The quickest of the latest calls of the container took ${quickestMs.toFixed(2)} ms`;
+    onWay?.(this.#isLater ? `${took}: up to ${this.#flight.limit} are in flight.` : `${took}: one is made at a time.`);
+  }
+}
+
+/** The other half of the pool is for what else there is to do. */
+function mostInFlight(): number {
+  return Math.max(1, Math.floor(poolThreads() / 2));
+}
