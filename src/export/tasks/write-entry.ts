@@ -11,6 +11,8 @@ import { createEntry, type EntryPlace, removeMade } from './create-entry.js';
 import type { ExportConstants } from './kinds.js';
 
 const S_IFDIR = 0o040000;
+/** Steps in which file systems keep times: whole seconds (Lustre), microseconds, those of NTFS and SMB. */
+const STEPS_NS = [1_000_000_000, 1_000_000, 1000, 100] as const;
 /** What a file system without hard links says. */
 const NO_LINKS = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EMLINK']);
 /** A file of more segments than this is written in parts. */
@@ -49,14 +51,16 @@ export function staysAsItIs(
 
 /** Whether a file has the type, time and length that it gets last of all. */
 export function isWhole(there: FileStatus, attributes: Attributes): boolean {
-  return (
-    hasTypeAndLength(there, attributes) &&
-    there.mtimeSeconds === attributes.mtime.seconds &&
-    there.mtimeNanoseconds === attributes.mtime.nanoseconds
-  );
+  return hasTypeAndLength(there, attributes) && isKept(there, attributes.mtime);
 }
 
-/** What can be told of a file that is known otherwise: not every file system keeps times to the nanosecond. */
+/** Whether a time is the one that was given, as its file system keeps it: some drop what is below their steps. */
+function isKept(there: FileStatus, { seconds, nanoseconds }: Attributes['mtime']): boolean {
+  const step = STEPS_NS.find((ns) => there.mtimeNanoseconds % ns === 0) ?? 1;
+  return there.mtimeSeconds === seconds && there.mtimeNanoseconds === nanoseconds - (nanoseconds % step);
+}
+
+/** What can be told of a file that is known otherwise, whatever its times are. */
 export function hasTypeAndLength(there: FileStatus, attributes: Attributes): boolean {
   return (
     (there.mode & S_IFMT) === modeTypeBits(attributes.type) &&
