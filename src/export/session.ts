@@ -2,10 +2,11 @@ import type { Traffic } from '../container/traffic.js';
 import { Engine } from '../engine/engine.js';
 import { atMost } from '../engine/report.js';
 import type { Runner } from '../engine/runner.js';
-import { ClfsError, isClfsError, messageOf } from '../error.js';
+import { ClfsError, isClfsError } from '../error.js';
 import { LEASE_MS } from '../join/open-pool.js';
 import { pathBelow, type ReportedFailure, writeFailureReports } from '../log/failure-reports.js';
 import type { StateDirectory } from '../state/state-directory.js';
+import { writeTrouble } from '../state/write-trouble.js';
 import { VERSION } from '../version.js';
 import type { ExportJobContext } from './job-context.js';
 import { LateWrites } from './late-writes.js';
@@ -122,7 +123,12 @@ export class ExportSession {
       status = 'Failed';
     }
     log.write('INFO', `final status: ${status}`);
-    return { status, error: stateError(failure), progress: this.#progress(), isSettled };
+    return {
+      status,
+      error: writeTrouble(failure, 'the state of the export', 'and repeat the export: it goes on'),
+      progress: this.#progress(),
+      isSettled,
+    };
   }
 
   /** From here on what is done is written into the job's past. */
@@ -227,18 +233,4 @@ function* reported(context: ExportJobContext): Generator<ReportedFailure> {
   )
     for (const failure of page)
       yield { ...failure, path: pathBelow(root, context.entryPath(failure.directory, failure.name)) };
-}
-
-/** Trouble of the database as an error that tells what to do. */
-function stateError(error: unknown): unknown {
-  if (error === undefined || error instanceof ClfsError) return error;
-  const { code } = error as { code?: unknown };
-  if (typeof code !== 'string' || !code.includes('SQLITE')) return error;
-  return new ClfsError(
-    'state',
-    `Cannot write the state of the export: ${messageOf(error)}. Make room or mend the disk, and repeat the export: it goes on.`,
-    {
-      cause: error,
-    },
-  );
 }

@@ -1,44 +1,34 @@
-import { basename } from 'node:path';
 import type { Traffic } from '../container/traffic.js';
 import { Engine } from '../engine/engine.js';
 import { atMost } from '../engine/report.js';
 import type { Runner } from '../engine/runner.js';
-import { ClfsError, isClfsError, messageOf } from '../error.js';
+import { ClfsError, isClfsError } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
 import { sourcePath } from '../job/load-spec.js';
-import { LEASE_MS } from '../join/open-pool.js';
 import type { SourcePlace } from '../source/source-place.js';
-import { ROOT_DIRECTORY } from '../state/directories.js';
-import { DirectoryStatus } from '../state/schema.js';
+import { writeTrouble } from '../state/write-trouble.js';
 import { quotePath } from '../text/escape-path.js';
 import { systemClock } from '../time/clock.js';
 import { VERSION } from '../version.js';
 import type { StallReport } from '../waits/stall-report.js';
 import { stopped } from '../worker/breakage.js';
 import type { WorkContext } from '../worker/context.js';
-import { encoderOf } from '../worker/encoder.js';
 import type { LoadKinds } from '../worker/tasks.js';
-import { NOTHING_UNSTORABLE } from '../worker/unstorable-count.js';
-import { bindFileSystems } from './bind-file-systems.js';
 import { cleanUp } from './clean-up.js';
 import { commit } from './commit.js';
 import { countedTexts, endNotes } from './end-notes.js';
 import type { EndTools } from './end-tools.js';
-import { LeftoverGuard } from './guard.js';
 import type { JobContext } from './job-context.js';
-import { giveUpMoved } from './moved-directories.js';
 import type { OpenJob } from './open-job.js';
 import type { FinalStatus, LoadOptions, LoadSummary } from './options.js';
 import { LoadPlan } from './plan.js';
+import { prepareSession } from './prepare-session.js';
 import type { Phase } from './progress.js';
 import { placeWithMounts } from './recorded-mounts.js';
 import { writeReports } from './reports.js';
-import { restoreEntries } from './restore-entries.js';
-import { retryFailures } from './retry-failures.js';
 import { sampleLoad } from './sample-job.js';
-import { lookAtSource, requireSameRoot } from './source-proof.js';
+import { isFinished, lateUntilMs, listingText } from './session-decisions.js';
 import type { SourceWatch } from './source-watch.js';
-import { giveUpLostTries } from './tries.js';
 
 const DEFAULT_MAX_ERRORS = 50;
 /** How long a source is waited for that is looked at in the end. */
@@ -73,11 +63,8 @@ export class Session {
   constructor(parts: SessionParts) {
     const { options, job, context, work, runner, lz4, signal, traffic } = parts;
     this.#parts = parts;
-    const { sessions, settled } = job.state.record;
     const { clock } = context;
-    // It is not known when that process died: its last puts may have been sent just before the present session began.
-    const lateMs = Math.max(job.resources.container.lateArrivalMs, job.state.record.remoteLateMs ?? 0);
-    const ofBeforeMs = sessions > 0 && !settled ? clock.monotonic() + lateMs : 0;
+    const ofBeforeMs = lateUntilMs(job.state.record, job.resources.container.lateArrivalMs, clock.monotonic());
     this.#tools = {
       work,
       runner,
@@ -111,7 +98,7 @@ export class Session {
     let status: FinalStatus;
     let failure: unknown;
     try {
-      if (this.#isFinished()) {
+      if (isFinished(state.record)) {
         progress.begin(this.#recorded, 0, 0, this.#parts.traffic);
         progress.scanning = false;
         options.onStart?.(() => progress.snapshot());
@@ -120,7 +107,9 @@ export class Session {
         await runner.close();
         return this.#summary('Completed', undefined);
       }
-      await this.#prepare();
+      const { traffic } = this.#parts;
+      const report = (text: string) => this.#report(text);
+      await prepareSession(context, this.#tools, { job, traffic, recorded: this.#recorded, report });
       this.#beginSeries();
       options.onStart?.(() => progress.snapshot());
       this.#enter('Transfer');
@@ -173,7 +162,7 @@ export class Session {
       status = 'Failed';
     }
     log.write('INFO', `final status: ${status}`);
-    return this.#summary(status, wrapState(failure));
+    return this.#summary(status, writeTrouble(failure, 'the job state', 'then go on with --new-session=false'));
   }
 
   /** Brings everything but the root into the container. */
@@ -204,15 +193,13 @@ export class Session {
   #summary(status: FinalStatus, error: unknown): LoadSummary {
     const { job, context } = this.#parts;
     const problemsFile = context.progress.failed > 0 ? job.directory.file('problems.txt') : undefined;
-    const { committed, notChecked } = job.state.record;
-    const listing = committed ? (notChecked === '' ? 'checked' : `not checked: ${notChecked}`) : undefined;
     return {
       status,
       progress: context.progress.snapshot(),
       error,
       problemsFile,
       failures: job.state.failureGroups(),
-      listing,
+      listing: listingText(job.state.record),
       linkCopies: job.state.linkCopies(),
     };
   }
@@ -258,78 +245,6 @@ export class Session {
     }
   }
 
-  #isFinished(): boolean {
-    const { state } = this.#parts.job;
-    return state.record.committed && state.record.finalStatus === 'Completed';
-  }
-
-  /** Brings the state to where a session begins: lost tries are given up, failures are to be tried again. */
-  async #prepare(): Promise<void> {
-    const { job, context, work, traffic } = this.#parts;
-    const { state } = job;
-    const { progress } = context;
-    const first = state.record.sessions === 0;
-    const { device, inode, bornNs } = await lookAtSource(this.#tools, Buffer.alloc(0));
-    const encoder = encoderOf(job.spec, this.#tools.lz4);
-    const { encoder: before, sessions } = state.record;
-    const remoteLateMs = this.#remoteLateMs();
-    state.transact(() => {
-      const { done, bytes } = state.counters;
-      const sessionStart = { ms: context.clock.now(), done, bytes };
-      state.update({
-        sessions: sessions + 1,
-        sessionStart,
-        finalStatus: '',
-        settled: false,
-        remoteLateMs,
-        encoder,
-        spec: job.spec,
-        settings: job.settings,
-        ...(first ? { sourcePlace: work.source.place?.() } : {}),
-      });
-      if (first) {
-        const name = rootName(sourcePath(job.spec));
-        const fileSystem = state.fileSystemOf(device);
-        const status = DirectoryStatus.found;
-        state.directories.add({ parent: 0, name, fileSystem, inode, bornNs, sequence: 0, manager: 0, status });
-      } else giveUpLostTries(context, encoder === before);
-    });
-    if (first) {
-      progress.listedUnstorable = NOTHING_UNSTORABLE;
-      progress.begin(this.#recorded, 0, 1, traffic);
-      return;
-    }
-    await bindFileSystems(context, this.#tools, device);
-    await work.container.tidy();
-    // An end that had begun is brought to its end before anything is repaired: the root may be there already.
-    if (this.#isCommitting()) {
-      await cleanUp(context, this.#tools);
-      await commit(context, this.#tools);
-    }
-    // Nothing of another tree is loaded as this one.
-    const { status } = state.directories.get(ROOT_DIRECTORY);
-    if (status !== DirectoryStatus.written || state.failures.count() > 0) requireSameRoot(context);
-    if (!state.record.books) await restoreEntries(context, new LeftoverGuard(context, this.#tools));
-    const givenUp = await giveUpMoved(context, this.#tools);
-    const sourcePlace = await placeWithMounts(context, this.#tools);
-    const retried = state.transact(() => {
-      state.update({ sourcePlace });
-      if (givenUp) {
-        // What is listed anew has been counted by nobody.
-        state.update({ unheld: undefined });
-        const { done, bytes } = state.counters;
-        state.update({ sessionStart: { ...state.record.sessionStart, done, bytes } });
-        // What waited for it need not any more.
-        state.directoryLife.recount();
-      }
-      const count = retryFailures(state);
-      if (count > 0) state.update({ repaired: true });
-      return count;
-    });
-    if (retried > 0) this.#report(`Trying ${retried} failed ${retried === 1 ? 'entry' : 'entries'} again.`);
-    progress.begin(this.#recorded, 0, state.openEntries() + retried, traffic);
-  }
-
   /** From here on what is done is written into the job's past. */
   #beginSeries(): void {
     const { context, job, runner, traffic } = this.#parts;
@@ -339,23 +254,6 @@ export class Session {
       const { first, end } = this.#engine?.lanes ?? { first: 0, end: 0 };
       return sampleLoad({ context, traffic, lanes: end - first, mostLanes: runner.lanes });
     });
-  }
-
-  /** How long workers elsewhere may have an effect when the present session dies, those of sessions before included. */
-  #remoteLateMs(): number | undefined {
-    const { settings, state, resources } = this.#parts.job;
-    const { settled, remoteLateMs = 0 } = state.record;
-    const own = !settings.workers ? 0 : (settings.leaseMs ?? LEASE_MS) + resources.remoteLateArrivalMs;
-    return Math.max(own, settled ? 0 : remoteLateMs) || undefined;
-  }
-
-  /** Whether a session before had brought the job to its end: nothing has changed since. */
-  #isCommitting(): boolean {
-    const { state } = this.#parts.job;
-    if (state.rootSeals.get()) return true;
-    const { committing, committed } = state.record;
-    const { status } = state.directories.get(ROOT_DIRECTORY);
-    return committing && !committed && (status === DirectoryStatus.ready || status === DirectoryStatus.written);
   }
 
   /**
@@ -392,23 +290,4 @@ export class Session {
     const { filesDone, filesFailed, bytesDone, retries, throttled, requests } = this.#parts.context.progress.snapshot();
     return `${filesDone} entries done, ${filesFailed} failed, ${bytesDone} bytes; ${requests} requests, ${retries} retries, ${throttled} throttled`;
   }
-}
-
-function rootName(source: Buffer): Buffer {
-  return Buffer.from(basename(source.toString('latin1')), 'latin1');
-}
-
-/** Trouble of the database as an error that tells what to do. */
-function wrapState(error: unknown): unknown {
-  if (error === undefined || error instanceof ClfsError) return error;
-  const { code } = error as { code?: unknown };
-  if (typeof code === 'string' && code.includes('SQLITE'))
-    return new ClfsError(
-      'state',
-      `Cannot write the job state: ${messageOf(error)}. Make room or mend the disk, then go on with --new-session=false.`,
-      {
-        cause: error,
-      },
-    );
-  return error;
 }
