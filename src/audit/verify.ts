@@ -1,17 +1,16 @@
 import { type Asker, askHere } from '../engine/asker.js';
 import { LANE_UNITS } from '../engine/engine.js';
-import { bytesEqual, idHex, ROOT_ID } from '../format/ids.js';
-import { MOST_LINKS } from '../format/limits.js';
+import { ROOT_ID } from '../format/ids.js';
 import type { ContainerReader } from '../namespace/reader.js';
 import { sideBySide } from '../namespace/side-by-side.js';
 import { joinPath } from '../paths/join-path.js';
 import { joined, separated } from '../spill/spilled-list.js';
-import { SpilledMap } from '../spill/spilled-map.js';
 import { SpilledStack } from '../spill/spilled-stack.js';
 import { quotePath } from '../text/escape-path.js';
+import { compareLarge, type LargeContent } from './compare-large.js';
+import { ComparedLinks } from './compared-links.js';
 import type { Expectation } from './expectation.js';
 import { KeptParts } from './kept-parts.js';
-import { LARGE_BYTES } from './tasks/compare-content.js';
 import { compareDirectoryWith } from './tasks/compare-directory.js';
 import { createAuditContext } from './tasks/context.js';
 import { AUDIT_EXECUTORS } from './tasks/executors.js';
@@ -22,9 +21,7 @@ import type {
   DirectoryPart,
   DirectoryResult,
   DirectoryTask,
-  EntryLink,
   GivenEntry,
-  RangeResult,
 } from './tasks/kinds.js';
 
 /** How an entry came out: the same, only expected, only in the container, different, or not checked. */
@@ -64,14 +61,12 @@ export interface VerifySummary {
   readonly onlyRounding: boolean;
 }
 
-/** How much of a lane a directory takes, and a part of a large file. */
+/** How much of a lane a directory takes. */
 const DIRECTORY_UNITS = 16;
-const RANGE_UNITS = 512;
 /** Bytes of a name and a handle, about: an entry takes one unit. */
 const ENTRY_BYTES = 48;
-/** Large files of some entries, and parts of one large file for each lane, that are compared at once. */
+/** Large files of some entries that are compared at once. */
 const LARGE_AT_ONCE = 8;
-const RANGES_A_LANE = 4;
 
 /**
  * Compares a container with what it should hold. Lines come in the order in which they are found.
@@ -118,9 +113,7 @@ class Comparison {
   #units = 0;
   #failure: { readonly error: unknown } | undefined;
   #wake: () => void = () => undefined;
-  /** Of files with several links, the id of the inode by what tells the links of one file, and the other way round. */
-  readonly #inodeOfKey = new SpilledMap();
-  readonly #keyOfInode = new SpilledMap();
+  readonly #links = new ComparedLinks();
   /** The last one first: what is below a directory comes before what is beside it, so that little waits. */
   readonly #items = new SpilledStack<Item>({
     encode: ({ kind, path, bytes }) => joined([Buffer.from(kind), path, bytes]),
@@ -170,7 +163,7 @@ class Comparison {
   }
 
   close(): void {
-    for (const each of [this.#inodeOfKey, this.#keyOfInode, this.#items]) each.close();
+    for (const each of [this.#links, this.#items]) each.close();
   }
 
   summary(): VerifySummary {
@@ -264,7 +257,7 @@ class Comparison {
       if (isDirectory) this.#push({ kind: 'directory', path: entryPath, bytes: handle });
       else if (unchecked !== undefined) this.#say('!', entryPath, [unchecked]);
       else {
-        const all = addTexts(differences, link ? this.#compareLink(link) : []);
+        const all = addTexts(differences, link ? this.#links.compare(link) : []);
         if (largeBytes === undefined) this.#judge(entryPath, all);
         else large.push({ path, name, handle, sizeBytes: largeBytes, sha256: given?.[index].sha256, differences: all });
       }
@@ -290,54 +283,14 @@ class Comparison {
   }
 
   async #large(entry: LargeEntry): Promise<void> {
-    const { difference, unchecked } = (await this.#compareParts(entry)) ?? {};
+    const told = (bytes: number) => {
+      this.#bytes += bytes;
+      this.#tell();
+    };
+    const { difference, unchecked } = (await compareLarge(this.#crew, entry, told)) ?? {};
     const entryPath = joinPath(entry.path, entry.name);
     if (unchecked !== undefined) this.#say('!', entryPath, [unchecked]);
     else this.#judge(entryPath, addTexts(entry.differences, difference === undefined ? [] : [difference]));
-  }
-
-  /**
-   * Compares the content of a large file, part by part; one that is known by its sum as a whole.
-   *
-   * @returns of the first part that is not the same
-   */
-  async #compareParts({ path, name, handle, sizeBytes, sha256 }: LargeEntry): Promise<RangeResult | undefined> {
-    // The first one counts: those before it have been begun before it, and are waited for.
-    let first: { readonly firstByte: number; readonly result: RangeResult } | undefined;
-    const step = sha256 === undefined ? LARGE_BYTES : sizeBytes;
-    const isDecided = () => first !== undefined;
-    function* starts(): Generator<number> {
-      for (let at = 0; at < sizeBytes && !isDecided(); at += step) yield at;
-    }
-    await sideBySide(starts(), this.#crew.lanes * RANGES_A_LANE, async (firstByte) => {
-      const endByte = Math.min(sizeBytes, firstByte + step);
-      const task = { path, name, handle, firstByte, endByte, isLast: endByte === sizeBytes, sha256 };
-      const result = await this.#crew.ask('range', task, RANGE_UNITS, {
-        subject: () => quotePath(joinPath(path, name)),
-      });
-      this.#bytes += result.bytes;
-      this.#tell();
-      const isSame = result.difference === undefined && result.unchecked === undefined;
-      if (!isSame && (!first || firstByte < first.firstByte)) first = { firstByte, result };
-    });
-    return first?.result;
-  }
-
-  /** Links of one file are one inode where the container has preserved links; an inode with links is one file. */
-  #compareLink({ id, linkCount, key: expectedKey }: EntryLink): readonly string[] {
-    const differences: string[] = [];
-    const key = Buffer.from(expectedKey ?? `single ${idHex(id)}`);
-    const known = this.#keyOfInode.get(id);
-    if (known !== undefined && !key.equals(known)) differences.push('linked with what is another file in the source');
-    else if (expectedKey === undefined) differences.push('linked, with a file that has one link in the source');
-    this.#keyOfInode.set(id, key);
-    if (expectedKey === undefined) return differences;
-    const other = this.#inodeOfKey.get(key);
-    // An inode that is full gives way to copies: then the links are spread over several.
-    if (other !== undefined && !bytesEqual(other, id) && linkCount < MOST_LINKS)
-      differences.push('not linked with another name of the same file');
-    else if (other === undefined) this.#inodeOfKey.set(key, id);
-    return differences;
   }
 
   #pause(): Promise<void> | undefined {
@@ -364,12 +317,7 @@ class Comparison {
 }
 
 /** A large file of which all but the content has been compared. */
-interface LargeEntry {
-  readonly path: Buffer;
-  readonly name: Buffer;
-  readonly handle: Buffer;
-  readonly sizeBytes: number;
-  readonly sha256: string | undefined;
+interface LargeEntry extends LargeContent {
   readonly differences: Differences;
 }
 
