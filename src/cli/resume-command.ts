@@ -4,8 +4,8 @@ import { type ExportJobOptions, holdsExportState, resumedExport } from '../index
 import { normalizeBooleans, normalizePage, strict, UsageError } from './arguments.js';
 import { containerArgument } from './container-argument.js';
 import { CONTAINER_HELP, runJob, withRunOptions } from './load-command.js';
+import { runExport } from './run-export.js';
 import { runVerb } from './run-verb.js';
-import { runExport } from './verbs/export.js';
 import { type VerbIo, workersOf } from './verbs/verb.js';
 
 const EXAMPLES = `
