@@ -19,16 +19,6 @@ export async function openPageThread({ listen, token, statePath, command }: Page
     command: command && { title: command.title, from: command.from ?? '', to: command.to ?? '' },
   };
   const worker = new Worker(new URL('./page-thread-entry.js', import.meta.url), { workerData: setup });
-  const port = await new Promise<number>((resolvePort, reject) => {
-    worker.once('error', reject);
-    worker.once('exit', () => reject(new ClfsError('usage', 'The page ended at once.')));
-    worker.once('message', (message: FromPageThread) => {
-      if (message.kind === 'listening') resolvePort(message.port);
-      else reject(new ClfsError('usage', message.kind === 'refused' ? message.message : 'The page ended at once.'));
-    });
-  });
-  // It keeps no process alive, and ends no job.
-  worker.unref();
   let isGone = false;
   let isClosed = false;
   const lost = new Promise<string>((resolveLost) => {
@@ -39,6 +29,15 @@ export async function openPageThread({ listen, token, statePath, command }: Page
     worker.on('error', (error) => gone(messageOf(error)));
     worker.on('exit', (code) => gone(`its thread ended with code ${code}`));
   });
+  const port = await new Promise<number>((resolvePort, reject) => {
+    void lost.then((reason) => reject(new ClfsError('worker', `The page ended at once: ${reason}.`)));
+    worker.once('message', (message: FromPageThread) => {
+      if (message.kind === 'listening') resolvePort(message.port);
+      else reject(new ClfsError('usage', message.kind === 'refused' ? message.message : 'The page ended at once.'));
+    });
+  });
+  // It keeps no process alive, and ends no job.
+  worker.unref();
   const tell = (message: ToPageThread) => {
     if (!isGone) worker.postMessage(message);
   };
