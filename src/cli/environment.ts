@@ -91,7 +91,8 @@ export const ENVIRONMENT: readonly VariableGroup[] = [
       },
       {
         name: 'HTTPS_PROXY',
-        meaning: 'The proxy for https, as a URL; HTTP_PROXY for http. In lower case too.',
+        meaning:
+          'The proxy for https, as a URL; HTTP_PROXY for http. In lower case too. What a request that was given up has sent to it may arrive late.',
       },
       {
         name: 'NO_PROXY',

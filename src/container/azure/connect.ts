@@ -16,6 +16,9 @@ interface Resettable {
  * is killed the kernel sends the rest for 103 s, by Linux's default of eight retries; what it can hold by default (4 MiB)
  * and the time limit of such a put end before `longestPutMs`.
  *
+ * Behind a proxy they are not: undici's agent for proxies makes its connections by itself, and what the proxy has taken it
+ * sends on.
+ *
  * @param timeoutMs how long a connection, and its encryption, may each take to be made
  */
 export function createResettingConnector(timeoutMs: number): buildConnector.connector {
