@@ -163,6 +163,16 @@ describe('a container of the Blob service', () => {
     await container.close();
   });
 
+  it('counts the bytes of what is read', async () => {
+    const { place, query } = parseContainer(await azurite.createContainer('counted'));
+    const traffic = new Traffic(1);
+    const container = await openContainer(place, { query, bearer: '' }, { retryWindowMs: 5000, traffic });
+    await container.put('a', Buffer.alloc(1000));
+    for (let reads = 0; reads < 2; reads++) await container.get('a', 10_000);
+    expect(traffic.totals().bytesReceived).toBe(2000);
+    await container.close();
+  });
+
   it('says that access is denied', async () => {
     await azurite.createContainer('denied');
     const container = await open(azurite.sasUrl('denied', { permissions: 'r' }));

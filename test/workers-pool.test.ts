@@ -148,6 +148,16 @@ describe('a pool of workers', () => {
     await close();
   });
 
+  it('shows the rate of what a worker has read of the service, too: that is all that one of an export does', async () => {
+    const set = setUp();
+    set.join('w');
+    await set.time.sleep(10_000);
+    for (const bytesReceived of [4_000_000, 10_000_000, 8_000_000])
+      set.ask({ say: 'here', worker: 'w', counters: { ...COUNTERS, bytesSent: 500_000, bytesReceived } });
+    expect(set.pool.workers.presence).toMatchObject([{ name: 'host/1', bytesPerSecond: 1_050_000 }]);
+    await set.close();
+  });
+
   it('lets a worker go that asks for what it knows nothing of: it would ask for ever', async () => {
     const set = setUp();
     set.join('w');

@@ -1,6 +1,7 @@
 const FIELDS = [
   'requests',
   'bytesSent',
+  'bytesReceived',
   'retries',
   'throttled',
   'waitingSince',
@@ -15,6 +16,8 @@ export interface TrafficTotals {
   readonly requests: number;
   /** Bytes of request bodies and lines on the wire, those of repeated requests included. */
   readonly bytesSent: number;
+  /** Bytes of blobs that were read. */
+  readonly bytesReceived: number;
   readonly retries: number;
   /** Answers 429 and 503. */
   readonly throttled: number;
@@ -50,7 +53,7 @@ export class Traffic {
     this.#slot = slot;
   }
 
-  add(field: 'requests' | 'bytesSent' | 'retries' | 'throttled', amount: number): void {
+  add(field: 'requests' | 'bytesSent' | 'bytesReceived' | 'retries' | 'throttled', amount: number): void {
     this.#values[this.#slot * FIELDS.length + FIELDS.indexOf(field)] += amount;
   }
 
@@ -86,6 +89,7 @@ export class Traffic {
     return {
       requests: sum('requests'),
       bytesSent: sum('bytesSent'),
+      bytesReceived: sum('bytesReceived'),
       retries: sum('retries'),
       throttled: sum('throttled'),
       waitingSince: this.#fold('waitingSince', (a, b) => (a === 0 ? b : b === 0 ? a : Math.min(a, b))),

@@ -57,6 +57,7 @@ function totalsOf(all: readonly Traffic[]): TrafficTotals {
   return {
     requests: sum(({ requests }) => requests),
     bytesSent: sum(({ bytesSent }) => bytesSent),
+    bytesReceived: sum(({ bytesReceived }) => bytesReceived),
     retries: sum(({ retries }) => retries),
     throttled: sum(({ throttled }) => throttled),
     inFlight: sum(({ inFlight }) => inFlight),

@@ -135,10 +135,11 @@ function stuckText(lease: Lease): string | undefined {
 }
 
 function countersOf(traffic: Traffic): ReturnType<MemberParts<never>['counters']> {
-  const { requests, bytesSent, retries, throttled, waitingSince } = traffic.totals();
+  const { requests, bytesSent, bytesReceived, retries, throttled, waitingSince } = traffic.totals();
   return {
     requests,
     bytesSent,
+    bytesReceived,
     retries,
     throttled,
     waitingMs: waitingSince === 0 ? 0 : Math.max(1, systemClock.now() - waitingSince),

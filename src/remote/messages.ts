@@ -39,6 +39,8 @@ export type Welcome =
 export interface WorkerCounters {
   readonly requests: number;
   readonly bytesSent: number;
+  /** Missing: none. */
+  readonly bytesReceived?: number;
   readonly retries: number;
   readonly throttled: number;
   /** For how long every request of some lane has failed, in milliseconds; 0 when none does. */

@@ -8,7 +8,7 @@ export interface WorkerPresence {
   /** Since when it takes part, in milliseconds since 1970. */
   readonly sinceMs: number;
   readonly tasks: number;
-  /** Of late, in units of about one small file, and in bytes that it has sent. */
+  /** Of late, in units of about one small file, and in bytes that it has sent to the service or received from it. */
   readonly unitsPerSecond: number;
   readonly bytesPerSecond: number;
   /** It does much less a thread than the others. */

@@ -47,6 +47,7 @@ const isCounters: Check = (value) => has(value, COUNTERS);
 const COUNTERS: Shape = {
   requests: isAmount,
   bytesSent: isAmount,
+  bytesReceived: isOrMissing(isAmount),
   retries: isAmount,
   throttled: isAmount,
   waitingMs: isAmount,

@@ -179,15 +179,17 @@ export class RemoteWorkers {
   count(worker: RemoteWorker, told: WorkerCounters): void {
     const before = worker.counters;
     const grown = (field: 'requests' | 'bytesSent' | 'retries' | 'throttled') => Math.max(before[field], told[field]);
+    const received = Math.max(before.bytesReceived ?? 0, told.bytesReceived ?? 0);
     const now = {
       ...told,
+      bytesReceived: received,
       requests: grown('requests'),
       bytesSent: grown('bytesSent'),
       retries: grown('retries'),
       throttled: grown('throttled'),
     };
     worker.counters = now;
-    worker.bytes.add(now.bytesSent - before.bytesSent);
+    worker.bytes.add(now.bytesSent - before.bytesSent + received - (before.bytesReceived ?? 0));
     const { name } = worker.candidate;
     if (now.stalled !== undefined && before.stalled === undefined) this.#parts.report(`${name}: ${now.stalled}`);
     if (now.stalled === undefined && before.stalled !== undefined)

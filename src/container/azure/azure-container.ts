@@ -50,6 +50,7 @@ export class AzureContainer implements Container {
 
   async get(name: string, limitBytes: number): Promise<Buffer> {
     const { body } = await this.#service.send({ method: 'GET', blob: name, accept: OK, limitBytes, room: this.#room });
+    this.#options.traffic.add('bytesReceived', body.length);
     return body;
   }
 
