@@ -23,7 +23,8 @@ const skipped = new Set((process.env.LIVES_SKIP ?? '').split(',').map(Number));
 const worlds = new Worlds(base);
 
 it('a life is the same each time', async () => {
-  const named = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/g;
+  // Ids of jobs, and those of their sessions.
+  const named = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|\b[0-9a-f]{8}-[0-9a-f]{12}/g;
   const tell = async (seed: number) => {
     const { story } = await liveWithCrew(seed, await worlds.of(seed), base);
     return story.join('\n').replaceAll(named, '');

@@ -1,5 +1,5 @@
 import { ftruncateSync } from 'node:fs';
-import type { FileStatus, FileTime } from '../../posix/libc.js';
+import type { FileStatus, FileTime, RawEntry } from '../../posix/libc.js';
 import {
   close,
   closeWritten,
@@ -9,6 +9,7 @@ import {
   makeNode,
   makeSymlink,
   openAt,
+  readEntries,
   removeAt,
   setModeFd,
   setTimes,
@@ -35,6 +36,7 @@ import {
   makeNodeLater,
   makeSymlinkLater,
   openAtLater,
+  readEntriesLater,
   removeAtLater,
   renameAtLater,
   renameNewLater,
@@ -63,6 +65,8 @@ export interface TargetCalls {
   /** lstat of an entry that need not be there. */
   lookAt(at: number, name: Uint8Array): FileStatus | undefined;
   statFd(fd: number): FileStatus;
+  /** Further entries of an open directory, read by way of `buffer`; none at its end. */
+  readEntries(fd: number, buffer: Buffer): readonly RawEntry[];
   /** Writes all of the bytes at `position`. */
   write(fd: number, bytes: Uint8Array, position: number): void;
   truncate(fd: number, sizeBytes: number): void;
@@ -124,6 +128,7 @@ export const SYSTEM_CALLS: TargetCalls = {
   statAt,
   lookAt,
   statFd,
+  readEntries,
   write,
   truncate,
   makeDirectory,
@@ -150,6 +155,7 @@ export const SYSTEM_CALLS_LATER: LaterCalls = {
   statAt: statAtLater,
   lookAt: lookAtLater,
   statFd: statFdLater,
+  readEntries: readEntriesLater,
   write: writeLater,
   truncate: truncateLater,
   makeDirectory: makeDirectoryLater,

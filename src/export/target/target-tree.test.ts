@@ -22,6 +22,7 @@ function treeOf(syncs: readonly ('succeeds' | 'fails')[]) {
     statAt: SYSTEM_CALLS.statAt,
     lookAt: SYSTEM_CALLS.lookAt,
     statFd: SYSTEM_CALLS.statFd,
+    readEntries: SYSTEM_CALLS.readEntries,
     write: () => undefined,
     truncate: () => undefined,
     makeDirectory: () => undefined,

@@ -1,5 +1,4 @@
 import type { RawEntry } from '../../posix/libc.js';
-import { readEntriesLater } from '../../posix/libc-later.js';
 import { InTheWay } from '../target/target-tree.js';
 import type { ExportContext } from './context.js';
 import type { SweepResult, SweepTask } from './kinds.js';
@@ -17,8 +16,7 @@ export async function sweepDirectory({ path }: SweepTask, context: ExportContext
     try {
       const buffer = Buffer.alloc(BUFFER_BYTES);
       const ours: RawEntry[] = [];
-      // Seldom, and by the main thread: never so that it is held up.
-      const list = () => readEntriesLater(at, buffer);
+      const list = async () => target.calls.readEntries(at, buffer);
       for (let found = await list(); found.length > 0; found = await list()) {
         ours.push(...found.filter(({ name }) => name.subarray(0, prefix.length).equals(prefix)));
         await reader.pause();
