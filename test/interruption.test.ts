@@ -16,12 +16,12 @@ const FILES = 12_000;
 const PRELOAD = `
 const fs = require('node:fs');
 const { syncBuiltinESMExports } = require('node:module');
-const read = fs.readFileSync;
+const open = fs.openSync;
 let blobs = 0;
-fs.readFileSync = (path, ...rest) => {
+fs.openSync = (path, ...rest) => {
   if (typeof path === 'string' && path.startsWith(process.env.TEST_CONTAINER) && ++blobs === 300) process.kill(process.pid, process.env.TEST_SIGNAL);
   if (blobs > 300 && process.env.TEST_MARK) fs.writeFileSync(process.env.TEST_MARK, String(blobs));
-  return read(path, ...rest);
+  return open(path, ...rest);
 };
 syncBuiltinESMExports();
 `;
