@@ -20,7 +20,7 @@ import { changedEachTime, checked, type Item, MOST_ATTEMPTS } from './item.js';
 import { manifestLines, newHash } from './manifest-lines.js';
 import type { ObjectDraft } from './object-writer.js';
 import { type ReadFile, readAhead } from './read-ahead.js';
-import { asideOf, lookAtSettled } from './settled-looks.js';
+import { asideOf, isSettled, lookAtSettled } from './settled-looks.js';
 
 /** Objects of an entry, ready to be sent: the inode, and the one further segment that it may have. */
 export interface BuiltEntry {
@@ -59,20 +59,11 @@ export async function buildEntry(
     const begunMs = pace.isLooking ? performance.now() : 0;
     const opened = openPatiently(item.sourceName, () => directory.openFile(item.sourceName));
     file = opened instanceof Promise ? await opened : opened;
-    const open = file;
-    let looks = 0;
-    const look = () => {
-      const seen = checked(open.attributes(), item);
-      if (begunMs > 0 && looks++ === 0) pace.took(performance.now() - begunMs);
-      return seen;
-    };
-    const aside = {
-      giveUp: () => pace.waits.unblocks(),
-      takeAgain: () => pace.waits.blocks(item.sourcePath, item.sourceName),
-    };
     for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-      const before = await lookAtSettled(context, look, aside);
-      const built = await buildRegular(open, before, item, context);
+      let before = checked(file.attributes(), item);
+      if (begunMs > 0 && attempt === 1) pace.took(performance.now() - begunMs);
+      if (!isSettled(context, before)) before = await lookLater(file, item, context);
+      const built = await buildRegular(file, before, item, context);
       if (built) return built;
     }
   } finally {
@@ -80,6 +71,13 @@ export async function buildEntry(
     pace.waits.unblocks();
   }
   throw changedEachTime();
+}
+
+/** Looks at a file when it has settled. */
+function lookLater(file: SourceFile, item: Item, context: WorkContext): Promise<SourceAttributes> {
+  const { waits } = context.pace;
+  const aside = { giveUp: () => waits.unblocks(), takeAgain: () => waits.blocks(item.sourcePath, item.sourceName) };
+  return lookAtSettled(context, () => checked(file.attributes(), item), aside);
 }
 
 /**

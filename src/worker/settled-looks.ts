@@ -1,4 +1,4 @@
-import { settledLook } from '../source/settled.js';
+import { settledLook, unsettledMs } from '../source/settled.js';
 import { entryFailure, type SourceAttributes } from '../source/source-tree.js';
 import type { SourceTurn } from '../source/source-turns.js';
 import { stopped } from './breakage.js';
@@ -8,6 +8,14 @@ import type { WorkContext } from './context.js';
 export interface Aside {
   giveUp(): void;
   takeAgain(): void | Promise<void>;
+}
+
+/**
+ * Whether a look tells by itself what comes after it, as almost all do. Where calls are answered at once it is asked
+ * first: an await for each file would be felt.
+ */
+export function isSettled({ source, clock }: WorkContext, seen: SourceAttributes): boolean {
+  return unsettledMs(seen, clock.now(), source.isRemote === true) === 0;
 }
 
 /** A turn at the source is given up. */

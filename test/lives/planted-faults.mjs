@@ -10,8 +10,8 @@ export const PLANTED_FAULTS = [
   {
     name: 'a look at what has just changed is taken for one that others are compared with',
     file: 'src/source/settled.ts',
-    find: 'if (ms === 0) return',
-    replace: 'if (ms >= 0) return',
+    find: 'return ageMs >= neededMs ||',
+    replace: 'return ageMs >= 0 ||',
   },
   {
     name: 'a linked inode of which nothing counts keeps its handle',
@@ -87,9 +87,9 @@ export const PLANTED_FAULTS = [
   },
   {
     name: 'late puts of a process that was killed are not waited for',
-    file: 'src/load/session.ts',
-    find: 'ofBeforeMs = sessions > 0 && !settled ?',
-    replace: 'ofBeforeMs = sessions < 0 && !settled ?',
+    file: 'src/load/session-decisions.ts',
+    find: 'return sessions > 0 && !settled ?',
+    replace: 'return sessions < 0 && !settled ?',
   },
   {
     name: 'an error of a put is swallowed',
@@ -211,9 +211,9 @@ export const PLANTED_FAULTS = [
   {
     name: 'workers: those of a driver that died are not waited for by the next session',
     lives: 'workers',
-    file: 'src/load/session.ts',
-    find: 'const lateMs = Math.max(job.resources.container.lateArrivalMs, job.state.record.remoteLateMs ?? 0);',
-    replace: 'const lateMs = job.resources.container.lateArrivalMs;',
+    file: 'src/load/session-decisions.ts',
+    find: 'nowMs + Math.max(lateArrivalMs, remoteLateMs)',
+    replace: 'nowMs + Math.min(lateArrivalMs, lateArrivalMs + remoteLateMs)',
   },
   {
     name: 'workers: the lease runs from the answer',
@@ -245,7 +245,7 @@ export const PLANTED_FAULTS = [
     name: 'workers: what a worker had that is gone is done by another one under the same names',
     lives: 'workers',
     file: 'src/remote/remote-pool.ts',
-    find: 'for (const number of [...worker.tickets]) this.#drop(number, uncertainUntilMs, suspect);',
+    find: 'for (const number of [...worker.tickets]) this.#drop(number, uncertainUntilMs, isSuspect(number));',
     replace: `for (const number of [...worker.tickets]) {
       Object.assign(this.#tickets.get(number) ?? {}, { holder: undefined, told: new Reassembly(), recorded: 0 });
       this.#link.offer(number);
@@ -262,8 +262,8 @@ export const PLANTED_FAULTS = [
     name: 'workers: late puts of one that is gone are not waited for',
     lives: 'workers',
     file: 'src/remote/remote-workers.ts',
-    find: 'tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, suspect);',
-    replace: '0, suspect);',
+    find: 'tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, isSuspect);',
+    replace: '0, isSuspect);',
   },
   {
     name: 'workers: what one that is gone can send until its lease has ended is not reckoned with',
