@@ -85,7 +85,7 @@ const KINDS: readonly SeedEntry['kind'][] = [
 /** Draws a life. Each seed gives another one, and always the same. */
 export function drawLife(seed: number): Life {
   const random = new Random(seed);
-  return {
+  const life: Life = {
     seed,
     preserveHardLinks: random.chance(70),
     compress: random.chance(50),
@@ -98,6 +98,21 @@ export function drawLife(seed: number): Life {
     asyncSource: random.chance(50),
     sourceClock: random.pick(SOURCE_CLOCKS),
   };
+  if (life.sourceClock === 'exact') return life;
+  // What such a clock hides is a file that is written anew.
+  const again = new Random(seed + 0.125);
+  const sessions = life.sessions.map((session) => {
+    const events = session.events.map((event) => (again.chance(70) ? rewriting(event) : event));
+    return { ...session, events };
+  });
+  return { ...life, sessions };
+}
+
+/** The same, with a file that is written anew where something happens to the source. */
+function rewriting(event: LifeEvent): LifeEvent {
+  const { what } = event;
+  if (what.kind !== 'source') return event;
+  return { ...event, what: { ...what, action: { ...what.action, kind: 'rewrite' } } } as LifeEvent;
 }
 
 /** Draws a life with workers: like the one without that has the same seed, with further events. */
