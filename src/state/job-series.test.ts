@@ -94,6 +94,14 @@ describe('the past of a job', () => {
     ]);
   });
 
+  it('has what was done in the millisecond in which the session ends', () => {
+    const job = new Job();
+    job.turn(0, 5, { last: true });
+    expect(job.rows()).toMatchObject([{ spanMs: 0, entries: 5, inFlight: 4 }]);
+    job.turn(10, 1, { last: true });
+    expect(job.rows()).toMatchObject([{ spanMs: 10, entries: 6, inFlight: 4 }]);
+  });
+
   it('means what stood over the time that it stood, when two rows become one', () => {
     const job = new Job();
     job.turn(3000, 5);
@@ -120,6 +128,7 @@ describe('the past of a job', () => {
     job.turn(-3_600_000, 5);
     job.turn(3000, 5);
     expect(job.rows().every(({ spanMs }) => spanMs > 0)).toBe(true);
+    expect(sum(job.rows(), ({ entries }) => entries)).toBe(15);
   });
 
   it('stays small over a day, and loses nothing of the sums', () => {
@@ -159,7 +168,7 @@ describe('the past of a job', () => {
         for (let at = 1; at < rows.length; at++)
           expect(rows[at].endMs - rows[at].spanMs).toBeGreaterThanOrEqual(rows[at - 1].endMs);
       }),
-      { numRuns: 40 },
+      { numRuns: 40, examples: [[[{ ms: 0, entries: 1, what: 'session' }]]] },
     );
   });
 });

@@ -124,10 +124,14 @@ export class JobSeries {
   /** Called at the end of each transaction, as part of it. */
   take(nowMs: number): void {
     if (!this.#sampler) return;
-    // A clock that was set back begins anew.
     const open = this.#open;
-    if (!open || nowMs < open.writtenMs) {
-      this.#open = emptyAfter(open?.row.id ?? this.#lastId, nowMs, this.#sampler());
+    if (!open) {
+      this.#open = emptyAfter(this.#lastId, nowMs, this.#sampler());
+      return;
+    }
+    if (nowMs < open.writtenMs) {
+      // A clock that was set back begins a stretch, with what was counted since the one before was written.
+      this.#open = { ...emptyAfter(open.row.id, nowMs, this.#sampler()), before: countedBy(open) };
       return;
     }
     const spanMs = nowMs - open.writtenMs;
@@ -135,7 +139,7 @@ export class JobSeries {
     this.#isDue = false;
     const sample = this.#sampler();
     this.#putPulse.run(nowMs, JSON.stringify(sample.pulse()));
-    if (spanMs === 0) return;
+    if (spanMs === 0 && !hasMore(open, sample)) return;
     const row = extended(open, sample, spanMs, nowMs);
     this.#write(row);
     if (row.spanMs < this.#stepMs) {
@@ -210,11 +214,23 @@ function emptyAfter(id: number, nowMs: number, { session, counts, levels }: JobS
   return { row, before: counts, writtenMs: nowMs };
 }
 
+/** What had been counted when a stretch was written. */
+function countedBy({ row, before }: Open): SampledCounts {
+  return Object.fromEntries(COUNTS.map((name) => [name, before[name] + row[name]])) as unknown as SampledCounts;
+}
+
+/** Whether something was counted since the stretch was written, be it within the same millisecond. */
+function hasMore(open: Open, { counts }: JobSample): boolean {
+  const counted = countedBy(open);
+  return COUNTS.some((name) => counts[name] > counted[name]);
+}
+
 /** What was taken off, to be done anew, makes no stretch negative. */
 function extended({ row, before }: Open, sample: JobSample, moreMs: number, endMs: number): SeriesRow {
   const spanMs = row.spanMs + moreMs;
   const counts = COUNTS.map((name) => [name, Math.max(0, sample.counts[name] - before[name])]);
-  const levels = LEVELS.map((name) => [name, (row[name] * row.spanMs + sample.levels[name] * moreMs) / spanMs]);
+  const mean = (name: keyof SampledLevels) => (row[name] * row.spanMs + sample.levels[name] * moreMs) / spanMs;
+  const levels = LEVELS.map((name) => [name, spanMs === 0 ? sample.levels[name] : mean(name)]);
   return { ...row, endMs, spanMs, ...Object.fromEntries([...counts, ...levels]) };
 }
 
