@@ -2,18 +2,11 @@ import { syncFileSystemLater } from '../posix/libc-later.js';
 import { Places } from '../posix/places.js';
 import { poolThreads } from '../posix/pool-threads.js';
 import type { SharedDescriptor } from '../posix/shared-descriptor.js';
+import { Slowness } from '../posix/slowness.js';
 import type { Waits } from '../waits/waits.js';
 import type { LocalFiles, Soon } from './local-files.js';
 
-/*
- * Reading a small blob and giving or taking a name are what a server has to be asked for: a file system is slow when
- * the quickest of some of them took so long, and quick again when the quickest of more of them, which the way through
- * the pool makes take longer, took less than that.
- */
-const SLOW_MS = 0.4;
-const LOOKED_AT = 3;
-const QUICK_MS = 0.2;
-const LOOKED_AT_LATER = 64;
+/** Reading a blob of so many bytes, and giving or taking a name, are what a server has to be asked for. */
 const SMALL_BYTES = 65536;
 /** Calls a millisecond that a thread has use for: so many are in flight as come up while one takes its time. */
 const CALLS_A_MS = 32;
@@ -47,22 +40,20 @@ export class LocalWays {
   /** What gives or takes a name: the kernel does one at a time in a directory. */
   readonly #turn = new Places(1);
   readonly #flight = new Places(Math.min(FIRST_IN_FLIGHT, mostInFlight()));
-  #isLater: boolean;
+  readonly #slowness: Slowness;
   #calls = 0;
-  #quickestMs = Number.POSITIVE_INFINITY;
-  #quickestCallMs = Number.POSITIVE_INFINITY;
-  #looked = 0;
   #ready: (() => void)[] = [];
 
   constructor(parts: LocalWaysParts) {
+    const { isRemote, mayBlock, onWay } = parts;
     this.#parts = parts;
-    this.#isLater = parts.isRemote;
-    if (this.#isLater) parts.onWay?.('The container is taken for slow from the start.');
+    this.#slowness = new Slowness(isRemote, isRemote && !mayBlock);
+    if (isRemote) onWay?.('The container is taken for slow from the start.');
   }
 
   /** Whether calls are made later, many at once. */
   get isLater(): boolean {
-    return this.#isLater;
+    return this.#slowness.isSlow;
   }
 
   /** Whether calls are under way, waited for or not. */
@@ -72,12 +63,12 @@ export class LocalWays {
 
   /** Does something whose duration says nothing of the file system. @param path what it is for */
   do<T>(path: string | Buffer, work: (files: LocalFiles) => Soon<T>): Soon<T> {
-    return this.#isLater ? this.#later(path, work) : this.#now(path, work);
+    return this.isLater ? this.#later(path, work) : this.#now(path, work);
   }
 
   /** Gives or takes a name. */
   name(path: string, work: (files: LocalFiles) => Soon<void>): Soon<void> {
-    return this.#isLater ? this.#nameLater(path, work) : this.#timed(path, work, () => 1);
+    return this.isLater ? this.#nameLater(path, work) : this.#timed(path, work, () => 1);
   }
 
   async #nameLater(path: string, work: (files: LocalFiles) => Soon<void>): Promise<void> {
@@ -91,7 +82,7 @@ export class LocalWays {
 
   /** Makes a new file. @param sync whether its bytes are to be durable then */
   write(path: string, body: Uint8Array, sync: boolean): Soon<void> {
-    if (this.#isLater) return this.#writeLater(path, body, sync);
+    if (this.isLater) return this.#writeLater(path, body, sync);
     return this.#now(path, (files) => files.fill(files.create(path) as number, body, sync));
   }
 
@@ -118,7 +109,7 @@ export class LocalWays {
 
   /** As {@link do}, by what is open. */
   of<T>(path: string, open: SharedDescriptor, work: (files: LocalFiles, fd: number) => Soon<T>): Soon<T> {
-    if (!this.#isLater) return this.#now(path, (files) => work(files, open.fd));
+    if (!this.isLater) return this.#now(path, (files) => work(files, open.fd));
     return this.#later(path, (files) => open.use(async (fd) => work(files, fd)));
   }
 
@@ -130,7 +121,7 @@ export class LocalWays {
 
   /** As `Container.ready`. */
   ready(): Promise<void> | undefined {
-    if (!this.#isLater || this.#flight.waiting < WAITING_AHEAD) return undefined;
+    if (!this.isLater || this.#flight.waiting < WAITING_AHEAD) return undefined;
     return new Promise((resolve) => this.#ready.push(resolve));
   }
 
@@ -169,7 +160,7 @@ export class LocalWays {
       const calls = callsOf(result);
       if (calls > 0) this.#took(ms, calls);
     };
-    if (this.#isLater) return this.#later(path, work, took);
+    if (this.isLater) return this.#later(path, work, took);
     const begun = performance.now();
     const result = this.#now(path, work);
     if (!(result instanceof Promise)) took(performance.now() - begun, result);
@@ -177,20 +168,11 @@ export class LocalWays {
   }
 
   #took(ms: number, calls: number): void {
-    const { isRemote, mayBlock, onWay } = this.#parts;
-    if (ms < this.#quickestMs) this.#quickestMs = ms;
-    if (ms / calls < this.#quickestCallMs) this.#quickestCallMs = ms / calls;
-    if (++this.#looked < (this.#isLater ? LOOKED_AT_LATER : LOOKED_AT)) return;
-    const [quickestMs, callMs] = [this.#quickestMs, this.#quickestCallMs];
-    this.#looked = 0;
-    this.#quickestMs = Number.POSITIVE_INFINITY;
-    this.#quickestCallMs = Number.POSITIVE_INFINITY;
-    const was = this.#isLater;
-    this.#isLater = (isRemote && !mayBlock) || quickestMs > (was ? QUICK_MS : SLOW_MS);
-    this.#flight.limit = Math.min(mostInFlight(), Math.max(FEWEST_IN_FLIGHT, Math.ceil(CALLS_A_MS * callMs)));
-    if (this.#isLater === was) return;
-    const took = `The quickest of the latest calls of the container took ${quickestMs.toFixed(2)} ms`;
-    onWay?.(this.#isLater ? `${took}: up to ${this.#flight.limit} are in flight.` : `${took}: one is made at a time.`);
+    const found = this.#slowness.took(ms, calls);
+    if (!found) return;
+    this.#flight.limit = Math.min(mostInFlight(), Math.max(FEWEST_IN_FLIGHT, Math.ceil(CALLS_A_MS * found.callMs)));
+    const text = found.changeText('container', this.#flight.limit);
+    if (text !== undefined) this.#parts.onWay?.(text);
   }
 }
 

@@ -3,26 +3,20 @@ import { joinPath } from '../../paths/join-path.js';
 import { CALLS_AT_ONCE } from '../../posix/koffi.js';
 import { Open, pathOfOpen } from '../../posix/libc.js';
 import { Places } from '../../posix/places.js';
+import { Slowness } from '../../posix/slowness.js';
 import { systemClock } from '../../time/clock.js';
 import type { WaitSlot } from '../../waits/wait-board.js';
 import { Waits } from '../../waits/waits.js';
 import { type AnyCalls, CHANGES, type LaterCalls, type TargetCalls } from './target-calls.js';
 
-/*
- * The call that gives a name is what a server has to be asked for, whatever the system keeps in memory: a target is
- * slow when the quickest of some of them took so long. It is quick again when the quickest of more of them, which the
- * way through the pool makes take longer, took less than that. The quickest tells: a processor that is busy makes most
- * of them late, and not all.
- */
-const SLOW_MS = 0.4;
-const LOOKED_AT = 3;
-const QUICK_MS = 0.2;
-const LOOKED_AT_LATER = 64;
 /** Calls a millisecond that a lane has use for: so many are in flight as come up while one takes its time. */
 const CALLS_A_MS = 16;
 const FEWEST_IN_FLIGHT = 8;
 
-/** Those that give or take a name; the argument that is the directory in which. */
+/**
+ * Those that give or take a name; the argument that is the directory in which. They are what a server has to be asked
+ * for, whatever the system keeps in memory: they tell whether a target is slow.
+ */
 const NAMING: { readonly [K in keyof TargetCalls]?: number } = {
   makeDirectory: 0,
   makeSymlink: 1,
@@ -69,26 +63,24 @@ export class TargetWays {
   readonly #flight = new Places(FEWEST_IN_FLIGHT);
   readonly #directories = new Map<number, Places>();
   readonly #waits: Waits | undefined;
-  #isSlow: boolean;
-  #quickestMs = Number.POSITIVE_INFINITY;
-  #looked = 0;
+  readonly #slowness: Slowness;
   #abandoned = false;
 
   constructor(parts: WaysParts) {
     this.#parts = parts;
-    const { waits: slot } = parts;
+    const { waits: slot, later, mayBlock = true } = parts;
     this.#waits = slot && new Waits({ slot, now: () => systemClock.monotonic() });
-    this.#isSlow = parts.later !== undefined && (parts.isSlow === true || parts.mayBlock === false);
+    this.#slowness = new Slowness(later !== undefined && (parts.isSlow === true || !mayBlock), !mayBlock);
     const calls: Record<string, unknown> = {};
     for (const key of Object.keys(parts.now) as Key[]) calls[key] = this.#either(key);
     this.calls = calls as unknown as AnyCalls;
-    if (this.#isSlow)
+    if (this.isSlow)
       parts.onWay?.(`The target is taken for slow from the start: up to ${this.#flight.limit} calls are in flight.`);
   }
 
   /** Whether calls are made later. */
   get isSlow(): boolean {
-    return this.#isSlow;
+    return this.#slowness.isSlow;
   }
 
   /** Has no further call begin that waits for its turn. */
@@ -104,7 +96,7 @@ export class TargetWays {
     if (key === 'openAt')
       return (...how) => {
         const isCreate = ((how[2] as number) & Open.create) !== 0;
-        if (this.#isSlow) return this.#later(key, how, isCreate, isCreate ? (how[0] as number) : undefined);
+        if (this.isSlow) return this.#later(key, how, isCreate, isCreate ? (how[0] as number) : undefined);
         if (!isCreate) return call(...how);
         this.#change();
         return this.#timed(call, how);
@@ -112,7 +104,7 @@ export class TargetWays {
     // It takes long on any disk, and nothing else need wait for it.
     const isLong = key === 'sync' && this.#parts.later !== undefined;
     return (...how) => {
-      if (this.#isSlow || isLong)
+      if (this.isSlow || isLong)
         return this.#later(key, how, isChange, directoryAt === undefined ? undefined : (how[directoryAt] as number));
       if (isChange) this.#change();
       return directoryAt === undefined ? call(...how) : this.#timed(call, how);
@@ -183,19 +175,12 @@ export class TargetWays {
   }
 
   #took(ms: number): void {
-    const { later, mayBlock = true, onWay } = this.#parts;
-    if (!later) return;
-    if (ms < this.#quickestMs) this.#quickestMs = ms;
-    if (++this.#looked < (this.#isSlow ? LOOKED_AT_LATER : LOOKED_AT)) return;
-    const quickestMs = this.#quickestMs;
-    this.#looked = 0;
-    this.#quickestMs = Number.POSITIVE_INFINITY;
-    const was = this.#isSlow;
-    if (mayBlock) this.#isSlow = quickestMs > (was ? QUICK_MS : SLOW_MS);
-    this.#flight.limit = Math.min(CALLS_AT_ONCE, Math.max(FEWEST_IN_FLIGHT, Math.ceil(CALLS_A_MS * quickestMs)));
-    if (this.#isSlow === was) return;
-    const took = `The quickest of the latest calls of the target took ${quickestMs.toFixed(2)} ms`;
-    onWay?.(this.#isSlow ? `${took}: up to ${this.#flight.limit} are in flight.` : `${took}: one is made at a time.`);
+    const { later, onWay } = this.#parts;
+    const found = later && this.#slowness.took(ms, 1);
+    if (!found) return;
+    this.#flight.limit = Math.min(CALLS_AT_ONCE, Math.max(FEWEST_IN_FLIGHT, Math.ceil(CALLS_A_MS * found.callMs)));
+    const text = found.changeText('target', this.#flight.limit);
+    if (text !== undefined) onWay?.(text);
   }
 }
 
