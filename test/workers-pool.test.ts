@@ -113,7 +113,7 @@ function listenTo(pool: RemotePool<PoolKinds>) {
   pool.start({
     part: (ticket, { part }) => void told.push(['part', ticket, part]),
     done: (ticket, { result }) => void told.push(['done', ticket, result]),
-    lost: (ticket, _untilMs, suspect) => void told.push(['lost', ticket, suspect]),
+    lost: (ticket, _untilMs, { share }) => void told.push(['lost', ticket, share]),
     failed: (error, ticket) => void told.push(['failed', String(error), ticket]),
     remoteLanes: () => undefined,
   });
@@ -183,7 +183,7 @@ describe('a pool of workers', () => {
     pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
     take(set, 'w', 1);
     expect(ask({ say: 'tell', worker: 'w', ticket: 1, number: 0, more: false, what, bytes })).toEqual({ to: 'nobody' });
-    expect(told).toEqual([['lost', 1, false]]);
+    expect(told).toEqual([['lost', 1, 0]]);
     expect(reports.at(-1)).toMatch(/^host\/1 has gone: what it tells cannot be understood.* given to others$/);
     await close();
   });
@@ -200,8 +200,8 @@ describe('a pool of workers', () => {
     expect(told).toEqual([]);
     await time.sleep(5000);
     expect(told).toEqual([
-      ['lost', 1, false],
-      ['lost', 2, false],
+      ['lost', 1, 0],
+      ['lost', 2, 0],
     ]);
     await close();
   });
@@ -217,8 +217,8 @@ describe('a pool of workers', () => {
     expect(told).toEqual([]);
     ask({ say: 'leave', worker: 'first', reason: 'enough', suspect: false });
     expect(told).toEqual([
-      ['lost', 1, false],
-      ['lost', 2, false],
+      ['lost', 1, 0],
+      ['lost', 2, 0],
     ]);
     await close();
   });
@@ -256,9 +256,9 @@ describe('a pool of workers', () => {
   });
 
   it.each([
-    ['a worker has gone, held up or not', true],
-    ['the server was away', false],
-  ])('counts it against what a worker had only where %s', async (_, suspect) => {
+    ['a worker has gone, held up or not', 1],
+    ['the server was away', 0],
+  ])('counts it against what a worker had only where %s', async (_, share) => {
     const set = setUp();
     const { time, pool, join, connected, close } = set;
     const told = listenTo(pool);
@@ -266,7 +266,7 @@ describe('a pool of workers', () => {
     join('w');
     pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
     take(set, 'w', 1);
-    if (suspect) time.pass(5000);
+    if (share > 0) time.pass(5000);
     else {
       connected(false);
       await time.sleep(5000);
@@ -275,7 +275,7 @@ describe('a pool of workers', () => {
     await time.sleep(LEASE_MS);
     expect(told).toEqual([]);
     await time.sleep(LEASE_MS);
-    expect(told).toEqual([['lost', 1, suspect]]);
+    expect(told).toEqual([['lost', 1, share]]);
     await close();
   });
 
@@ -359,6 +359,32 @@ describe('a pool of workers', () => {
     expect(told).toEqual([
       ['done', 1, { done: 3, broken: { code: 'target', message: 'host/1: No space left.' } }],
       ['done', 2, { done: 4, broken: undefined }],
+    ]);
+    await close();
+  });
+
+  it.each([
+    ['a part, where a machine may have it of itself', 'service-unavailable', 0.25],
+    ['all, where the next one may have it too', 'service', 1],
+  ] as const)('blames a task for %s, and says what has ended it', async (_, code, share) => {
+    const set = setUp();
+    const { pool, join, ask, close } = set;
+    const lost: unknown[] = [];
+    const ignored = { part: () => undefined, done: () => undefined, failed: () => undefined };
+    pool.start({
+      ...ignored,
+      lost: (ticket, _untilMs, blame) => void lost.push([ticket, blame]),
+      remoteLanes: () => undefined,
+    });
+    join('w');
+    for (const ticket of [1, 2]) {
+      pool.submit(0, ticket, { kind: 'note', task: 'a' }, 1);
+      take(set, 'w', ticket);
+    }
+    ask({ say: 'leave', worker: 'w', reason: 'no answer', suspect: false, trouble: { code, ticket: 2 } });
+    expect(lost).toEqual([
+      [1, { share: 0 }],
+      [2, { share, broken: { code, message: 'host/1: no answer' } }],
     ]);
     await close();
   });

@@ -91,7 +91,7 @@ describe('a crew', () => {
     while (submitted.length < 1) await sleep(5);
     expect(crew.lanes).toBe(3);
     events?.part(submitted[0], { kind: 'double', part: 'lost' });
-    events?.lost(submitted[0], 0, true);
+    events?.lost(submitted[0], 0, { share: 1 });
     while (submitted.length < 2) await sleep(5);
     events?.part(submitted[1], { kind: 'double', part: 'told' });
     // Of the lane that is gone nothing counts any more.
@@ -115,7 +115,7 @@ describe('a crew', () => {
     const { start } = runner;
     let lose: (ticket: number) => void = () => undefined;
     runner.start = (told) => {
-      lose = (ticket) => told.lost(ticket, 0, true);
+      lose = (ticket) => told.lost(ticket, 0, { share: 1 });
       start(told);
     };
     const crew = openCrew({ runner, clock: systemClock, allLanes: true, onlyRemote: true, signal: undefined });

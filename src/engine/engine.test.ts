@@ -174,7 +174,7 @@ describe('the engine', () => {
     const running = run();
     await turns();
     const [first] = runner.submitted;
-    runner.events?.lost(first.ticket, systemClock.monotonic() + 60_000, true);
+    runner.events?.lost(first.ticket, systemClock.monotonic() + 60_000, { share: 1 });
     await turns();
     runner.events?.done(first.ticket, { kind: 'note', result: 'late' });
     const second = runner.submitted[1];
@@ -193,7 +193,7 @@ describe('the engine', () => {
     plan.waiting.push(work('note', { task: 'again', units: 1, done: () => undefined }));
     const running = run();
     await turns();
-    runner.events?.lost(runner.submitted[0].ticket, 0, false);
+    runner.events?.lost(runner.submitted[0].ticket, 0, { share: 0 });
     await turns();
     expect(runner.submitted.map(({ task }) => task.task)).toEqual(['again', 'again']);
     runner.events?.done(runner.submitted[1].ticket, { kind: 'note', result: '' });
@@ -390,10 +390,10 @@ describe('the engine', () => {
     const { plan, runner, run } = setUp();
     plan.waiting.push(work('note', { task: 'a', units: 1, subject: () => '"/bad"', done: () => undefined }));
     const running = run();
-    for (const [at, suspect] of [true, false, true, false, true].entries()) {
+    for (const [at, share] of [1, 0, 1, 0, 1].entries()) {
       await turns();
       expect(runner.submitted).toHaveLength(at + 1);
-      runner.events?.lost(runner.submitted[at].ticket, 0, suspect);
+      runner.events?.lost(runner.submitted[at].ticket, 0, { share });
     }
     await expect(running).rejects.toThrow('3 workers in a row have gone while they worked on "/bad"');
     expect(runner.submitted).toHaveLength(5);

@@ -1,7 +1,7 @@
 import type { Clock } from '../time/clock.js';
 import type { Kinds, PartMessage, ResultMessage } from './kinds.js';
 import { LanePolicy } from './lane-policy.js';
-import type { Runner } from './runner.js';
+import type { Blame, Runner } from './runner.js';
 import type { Plan, Transactions, Turn, Work } from './work.js';
 
 /** Work that a lane has at once, in units of about one small file. */
@@ -36,7 +36,7 @@ interface Running<M extends Kinds<M>> {
 type Event<M extends Kinds<M>> = { readonly ticket: number } & (
   | { readonly told: 'part'; readonly message: PartMessage<M> }
   | { readonly told: 'done'; readonly message: ResultMessage<M> }
-  | { readonly told: 'lost'; readonly suspect: boolean }
+  | { readonly told: 'lost'; readonly blame: Blame }
 );
 
 type Timer = ReturnType<Clock['after']>;
@@ -121,9 +121,9 @@ export class Engine<M extends Kinds<M>> {
     runner.start({
       part: (ticket, message) => this.#receive({ ticket, told: 'part', message }),
       done: (ticket, message) => this.#receive({ ticket, told: 'done', message }),
-      lost: (ticket, uncertainUntilMs, suspect) => {
+      lost: (ticket, uncertainUntilMs, blame) => {
         this.#uncertainUntilMs = Math.max(this.#uncertainUntilMs, uncertainUntilMs);
-        this.#receive({ ticket, told: 'lost', suspect });
+        this.#receive({ ticket, told: 'lost', blame });
       },
       remoteLanes: (count) => {
         this.#remoteLanes = count;
@@ -259,7 +259,7 @@ export class Engine<M extends Kinds<M>> {
     }
     const running = this.#take(event.ticket);
     if (!running) return;
-    if (event.told === 'lost') running.work.lost(turn, event.suspect);
+    if (event.told === 'lost') running.work.lost(turn, event.blame);
     else running.work.done(event.message, turn, running.lane);
   }
 

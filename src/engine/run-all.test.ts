@@ -71,7 +71,7 @@ describe('tasks without an order', () => {
   it('are given again to their lane when they were lost; parts of them are of no account', async () => {
     const { runner, results } = begin([7]);
     runner.events?.part(0, { kind: 'double', part: 'half' });
-    runner.events?.lost(0, 0, true);
+    runner.events?.lost(0, 0, { share: 1 });
     expect(runner.submitted).toEqual(new Array(2).fill({ lane: 1, ticket: 0, task: 7 }));
     runner.answer(runner.submitted[1]);
     expect(await results).toEqual([14]);

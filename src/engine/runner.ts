@@ -1,4 +1,18 @@
+import type { Breakage } from './breakage.js';
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from './kinds.js';
+
+/** What speaks for it that a task is why its lane is gone. */
+export interface Blame {
+  /** How much of a lane that has gone because of it: 0 nothing, 1 all. */
+  readonly share: number;
+  /** What has ended it on that lane, where it was told. */
+  readonly broken?: Breakage;
+}
+
+/** The lane has gone for a reason of its own. */
+export const NOT_BLAMED: Blame = { share: 0 };
+/** The lane has gone while it had the task, and nobody knows why. */
+export const BLAMED: Blame = { share: 1 };
 
 /** Told of what tasks do, by their ticket. Never called from inside {@link Runner.submit}. */
 export interface RunnerEvents<M extends Kinds<M>> {
@@ -9,9 +23,9 @@ export interface RunnerEvents<M extends Kinds<M>> {
    *
    * @param uncertainUntilMs until when what it has sent may still take effect, on the clock's monotonic scale; 0: the
    *   task was never begun
-   * @param suspect whether the task may be what brought the lane down
+   * @param blame what speaks for it that the task has brought the lane down
    */
-  lost(ticket: number, uncertainUntilMs: number, suspect: boolean): void;
+  lost(ticket: number, uncertainUntilMs: number, blame: Blame): void;
   /** So many lanes are elsewhere now; see {@link Runner.remote}. */
   remoteLanes(count: number): void;
   /** The job has to stop: by what a task threw, or (without a ticket) since a lane cannot go on. */

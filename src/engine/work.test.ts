@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Kind } from './kinds.js';
+import { NOT_BLAMED } from './runner.js';
 import { type Turn, workOf } from './work.js';
 
 interface TestKinds {
@@ -46,10 +47,25 @@ describe('a piece of work', () => {
   it('that is lost is given again as it is, unless it says otherwise', () => {
     const [plain, own] = [turn(), turn()];
     const piece = work('count', { task: 5, units: 1, done: () => undefined });
-    piece.lost(plain, false);
+    piece.lost(plain, NOT_BLAMED);
     expect(plain.given).toEqual([piece]);
     let lost = 0;
-    work('count', { task: 5, units: 1, done: () => undefined, lost: () => void lost++ }).lost(own, false);
+    work('count', { task: 5, units: 1, done: () => undefined, lost: () => void lost++ }).lost(own, NOT_BLAMED);
     expect([lost, own.given]).toEqual([1, []]);
+  });
+
+  it('that ends on a dozen machines by what each may have of itself ends the job, with the reason of the last', () => {
+    const piece = work('count', { task: 5, units: 1, done: () => undefined });
+    const stopped: unknown[] = [];
+    const one = { ...turn(), stop: (reason: unknown) => void stopped.push(reason) };
+    const alone: boolean[] = [];
+    for (let machine = 1; machine <= 12; machine++) {
+      expect(stopped).toEqual([]);
+      alone.push(piece.alone);
+      piece.lost(one, { share: 0.25, broken: { code: 'service-unavailable', message: `host/${machine}: no answer` } });
+    }
+    expect(stopped).toMatchObject([{ code: 'service-unavailable', message: 'host/12: no answer' }]);
+    expect(one.given).toHaveLength(11);
+    expect(alone).toEqual(Array.from({ length: 12 }, (_, at) => at >= 8));
   });
 });

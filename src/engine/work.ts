@@ -1,5 +1,7 @@
 import { ClfsError } from '../error.js';
+import { errorOf } from './breakage.js';
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from './kinds.js';
+import type { Blame } from './runner.js';
 
 /**
  * One turn of the engine: a transaction in which results are recorded and new work is given.
@@ -32,10 +34,10 @@ export interface WorkSpec<M extends Kinds<M>, K extends keyof M> {
    * The lane is gone, and nobody knows how far the task came: it is given up, and offered again under names that nobody
    * has had. Absent where a task can simply be done once more: it is then submitted again as it is.
    *
-   * @param losses lanes that may have gone because of it: for the work that is offered in its place
+   * @param losses lanes that may have gone because of it, in shares of them: for the work that is offered in its place
    */
   lost?(turn: Turn<M>, losses: number): void;
-  /** Lanes that may have gone because of what was tried before in its place; 0 when left out. */
+  /** Lanes that may have gone because of what was tried before in its place, in shares of them; 0 when left out. */
   readonly losses?: number;
   /** What it works on, as people know it: for a task that brings its lanes down. */
   readonly subject?: () => string;
@@ -50,8 +52,8 @@ export interface Work<M extends Kinds<M>> {
   done(message: ResultMessage<M>, turn: Turn<M>, lane: number): void;
   /** Whether so many lanes have gone with it that one more names it: then nothing else should go with it. */
   readonly alone: boolean;
-  /** @param suspect whether the work may be why the lane is gone */
-  lost(turn: Turn<M>, suspect: boolean): void;
+  /** @param blame what speaks for it that the work is why the lane is gone */
+  lost(turn: Turn<M>, blame: Blame): void;
 }
 
 /** Lanes that a task may bring down before the job ends with its name. */
@@ -67,7 +69,7 @@ export function workOf<M extends Kinds<M>>() {
       units: spec.units,
       lane: spec.lane,
       get alone() {
-        return losses === MOST_LOSSES - 1;
+        return losses >= MOST_LOSSES - 1;
       },
       part(told, turn) {
         if (!isPartOf<M, K>(kind, told)) throw wrongKind(kind, told.kind);
@@ -77,10 +79,10 @@ export function workOf<M extends Kinds<M>>() {
         if (!isResultOf<M, K>(kind, answer)) throw wrongKind(kind, answer.kind);
         spec.done(answer.result, turn, lane);
       },
-      lost(turn, suspect) {
-        if (suspect) losses++;
+      lost(turn, { share, broken }) {
+        losses += share;
         if (losses >= MOST_LOSSES) {
-          turn.stop(broughtDown(kind, spec.subject?.()));
+          turn.stop(broken ? errorOf(broken) : broughtDown(kind, spec.subject?.()));
           return;
         }
         if (spec.lost) spec.lost(turn, losses);

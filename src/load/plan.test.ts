@@ -83,7 +83,7 @@ describe('the plan of a load', () => {
     expect(first.kinds).toEqual(['list']);
     expect(statusOf(ROOT_DIRECTORY)).toBe(DirectoryStatus.listing);
     expect(turn().given).toEqual([]);
-    state.transact(() => first.given[0].lost(first.one, true));
+    state.transact(() => first.given[0].lost(first.one, { share: 1 }));
     expect(statusOf(ROOT_DIRECTORY)).toBe(DirectoryStatus.found);
     expect(turn().kinds).toEqual(['list']);
   });

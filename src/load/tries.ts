@@ -37,7 +37,7 @@ import type { JobContext } from './job-context.js';
  * Records what a chunk's try leaves: its entries that are neither acknowledged nor otherwise done go on in chunks of
  * their own.
  *
- * @param losses lanes that may have gone because of one of the entries: the more, the smaller the chunks, so that in the
+ * @param losses lanes that may have gone because of one of the entries, in shares of them: the more, the smaller the chunks, so that in the
  *   end it stands alone
  * @returns ids of these chunks
  */
@@ -72,7 +72,7 @@ export function endChunk(
       owner: { kind: 'entry', directory: chunk.directory },
     });
   }
-  const chunks = addChunks(context, chunk, rest, ENTRIES_BY_LOSSES[losses] ?? 1);
+  const chunks = addChunks(context, chunk, rest, ENTRIES_BY_LOSSES[Math.floor(losses)] ?? 1);
   state.directoryLife.addPending(chunk.directory, chunks.length + ended.large.length - 1);
   return chunks;
 }

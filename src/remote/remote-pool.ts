@@ -1,6 +1,6 @@
 import { blameOn } from '../engine/breakage.js';
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from '../engine/kinds.js';
-import type { Runner, RunnerEvents } from '../engine/runner.js';
+import { type Blame, NOT_BLAMED, type Runner, type RunnerEvents } from '../engine/runner.js';
 import { ClfsError } from '../error.js';
 import type { Clock } from '../time/clock.js';
 import type { DriverLink } from './link.js';
@@ -71,7 +71,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
         if (lanes === 0 && parts.ownLanes > 0) this.#recall();
       },
       hasWaiting: () => this.#tickets.size > 0,
-      gone: (worker, uncertainUntilMs, isSuspect) => this.#lose(worker, uncertainUntilMs, isSuspect),
+      gone: (worker, uncertainUntilMs, blameOf) => this.#lose(worker, uncertainUntilMs, blameOf),
       allTroubled: (error, ticket) => this.#events?.failed(error, ticket),
     });
     link.listen({
@@ -199,7 +199,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     }
     // Somebody may have had it before: it is never done as it is, but under a ticket, and names, of its own.
     if (!isMine && deliveries > 1) {
-      this.#drop(number, 0, false);
+      this.#drop(number, 0, NOT_BLAMED);
       answer({ to: 'take', go: false });
       return;
     }
@@ -237,7 +237,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
 
   /** Gives back what nobody has taken: where nobody is left to take it, the lanes of this process do it. */
   #recall(): void {
-    for (const [number, { holder }] of [...this.#tickets]) if (!holder) this.#drop(number, 0, false);
+    for (const [number, { holder }] of [...this.#tickets]) if (!holder) this.#drop(number, 0, NOT_BLAMED);
   }
 
   /** Nobody has it yet: it is the same ticket, for somebody who has room for it. */
@@ -291,14 +291,14 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     this.#events?.done(number, holder ? blameOn(holder.candidate.name, told) : told);
   }
 
-  #lose(worker: RemoteWorker, uncertainUntilMs: number, isSuspect: (ticket: number) => boolean): void {
-    for (const number of [...worker.tickets]) this.#drop(number, uncertainUntilMs, isSuspect(number));
+  #lose(worker: RemoteWorker, uncertainUntilMs: number, blameOf: (ticket: number) => Blame): void {
+    for (const number of [...worker.tickets]) this.#drop(number, uncertainUntilMs, blameOf(number));
   }
 
-  #drop(number: number, uncertainUntilMs: number, suspect: boolean): void {
+  #drop(number: number, uncertainUntilMs: number, blame: Blame): void {
     if (!this.#forget(number)) return;
     this.#link.withdraw(number);
-    this.#events?.lost(number, uncertainUntilMs, suspect);
+    this.#events?.lost(number, uncertainUntilMs, blame);
   }
 
   #forget(number: number): boolean {

@@ -1,3 +1,4 @@
+import type { Blame } from '../engine/runner.js';
 import type { ClfsError } from '../error.js';
 import type { Clock } from '../time/clock.js';
 import type { Candidate, WorkerCounters } from './messages.js';
@@ -34,9 +35,9 @@ export interface WorkersParts {
    * A worker has gone.
    *
    * @param uncertainUntilMs until when what it has sent can take effect
-   * @param isSuspect whether a ticket that it had may be why
+   * @param blameOf what speaks for it that a ticket which it had is why
    */
-  gone(worker: RemoteWorker, uncertainUntilMs: number, isSuspect: (ticket: number) => boolean): void;
+  gone(worker: RemoteWorker, uncertainUntilMs: number, blameOf: (ticket: number) => Blame): void;
   /** Nobody is left, since the last one has had a trouble that the job would have had by itself. */
   allTroubled(error: ClfsError, ticket: number): void;
 }

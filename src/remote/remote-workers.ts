@@ -1,11 +1,12 @@
-import { ClfsError } from '../error.js';
+import { errorOf } from '../engine/breakage.js';
+import { BLAMED, type Blame, NOT_BLAMED } from '../engine/runner.js';
 import { VERSION } from '../version.js';
 import { type Candidate, encode, PROTOCOL, type Welcome, WIRE_FORMAT, type WorkerCounters } from './messages.js';
 import { goneOf, presenceOf, type WorkerPresence } from './presence.js';
 import { RecentRate } from './recent-rate.js';
 import type { RemoteWorker, WorkersParts } from './remote-worker.js';
 import { SlowWatch, WATCH_MS } from './slow-watch.js';
-import { maySpread, type Trouble } from './trouble.js';
+import { shareOf, type Trouble } from './trouble.js';
 
 /** Beyond its lease, for what is on its way. */
 const GRACE_MS = 1000;
@@ -127,19 +128,23 @@ export class RemoteWorkers {
     const worker = this.#workers.get(id);
     const candidate = this.#candidates.get(id);
     this.#former.add(id);
-    const isSuspect = (ticket: number) => suspect || (trouble?.ticket === ticket && maySpread(trouble));
-    if (worker) this.#remove(worker, this.#parts.clock.monotonic(), isSuspect, reason);
+    const broken = worker && trouble && { code: trouble.code, message: `${worker.candidate.name}: ${reason}` };
+    const blameOf = (ticket: number): Blame => {
+      if (trouble?.ticket === ticket) return { share: shareOf(trouble), broken };
+      return suspect ? BLAMED : NOT_BLAMED;
+    };
+    if (worker) this.#remove(worker, this.#parts.clock.monotonic(), blameOf, reason);
     else if (candidate) this.#reportRefusal(candidate, reason);
     this.#candidates.delete(id);
     this.#dismissed?.delete(id);
-    if (!worker || !trouble || this.#workers.size > 0 || this.#parts.ownLanes > 0) return;
-    this.#parts.allTroubled(new ClfsError(trouble.code, `${worker.candidate.name}: ${reason}`), trouble.ticket);
+    if (!trouble || !broken || this.#workers.size > 0 || this.#parts.ownLanes > 0) return;
+    this.#parts.allTroubled(errorOf(broken), trouble.ticket);
   }
 
   /** A worker is of no use: it is told that it does not take part any more when it is heard of. */
   expel(worker: RemoteWorker, reason: string): void {
     this.#former.add(worker.candidate.worker);
-    this.#remove(worker, this.#lastSentMs(worker), () => false, reason);
+    this.#remove(worker, this.#lastSentMs(worker), () => NOT_BLAMED, reason);
   }
 
   /** Something came that is not of a worker. @returns what there is to answer: nothing */
@@ -288,19 +293,19 @@ export class RemoteWorkers {
     this.#former.add(worker.candidate.worker);
     const seconds = Math.round((this.#parts.clock.monotonic() - worker.heardMs) / 1000);
     // Where the server was away, nothing speaks against what the worker had.
-    const suspect = this.#awayUntilMs < worker.heardMs;
-    this.#remove(worker, this.#lastSentMs(worker), () => suspect, `it was not heard of for ${seconds} s`);
+    const blame = this.#awayUntilMs < worker.heardMs ? BLAMED : NOT_BLAMED;
+    this.#remove(worker, this.#lastSentMs(worker), () => blame, `it was not heard of for ${seconds} s`);
   }
 
   /** @param endMs when it has sent its last, at the latest */
-  #remove(worker: RemoteWorker, endMs: number, isSuspect: (ticket: number) => boolean, reason: string): void {
+  #remove(worker: RemoteWorker, endMs: number, blameOf: (ticket: number) => Blame, reason: string): void {
     const { candidate, tickets } = worker;
     this.#workers.delete(candidate.worker);
     this.#keepGone(goneOf(worker, this.#parts.clock.now(), reason));
     const lost = tickets.size === 0 ? '' : `; ${tickets.size} of its tasks are given to others`;
     this.#parts.report(`${candidate.name} has gone: ${reason}${lost}`);
     this.#parts.counted({ ...NOTHING, waitingMs: this.waitingMs });
-    this.#parts.gone(worker, tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, isSuspect);
+    this.#parts.gone(worker, tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, blameOf);
     this.#changed();
   }
 

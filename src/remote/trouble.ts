@@ -5,8 +5,8 @@ import type { ErrorCode } from '../error.js';
  * the one alone: its rights have run out, its mount or its disk is gone, it has no memory or descriptors left. So a worker
  * on which a task ends before its time takes no part any more: it ends its lanes, gives back all it has as lost, says why,
  * and tries to take part again later. What all of them see ends the job all the same: when nobody is left who could
- * do anything, by the reason that the last one has had; and what a task itself brings about, by the count of those who
- * have gone with it (`engine/work.ts`).
+ * do anything, by the reason that the last one has had; and what a task brings about wherever it is done, by the count
+ * of those who have gone with it (`engine/work.ts`), with the reason of the last of them.
  */
 
 /** Why a worker gives back what it has. */
@@ -16,7 +16,7 @@ export interface Trouble {
   readonly ticket: number;
 }
 
-/** What a machine has whatever it works on. Any other trouble may be that of the task, for whoever takes it next. */
+/** What a machine may have whatever it works on. Any other trouble may be that of the task, for whoever takes it next. */
 const OF_MACHINES: readonly ErrorCode[] = [
   'access-denied',
   'container',
@@ -29,7 +29,10 @@ const OF_MACHINES: readonly ErrorCode[] = [
   'temporary',
 ];
 
-/** Whether what a task has ended with may be the fault of the task. */
-export function maySpread({ code }: Trouble): boolean {
-  return !OF_MACHINES.includes(code);
+/** A dozen machines that have such a trouble with one task are too many for chance. */
+const MACHINE_SHARE = 0.25;
+
+/** How much of a loss the task is blamed for that has ended with this: never for nothing, or it would be tried for ever. */
+export function shareOf({ code }: Trouble): number {
+  return OF_MACHINES.includes(code) ? MACHINE_SHARE : 1;
 }

@@ -232,7 +232,7 @@ export const PLANTED_FAULTS = [
     }
     // Somebody may have had it before: it is never done as it is, but under a ticket, and names, of its own.
     if (!isMine && deliveries > 1) {
-      this.#drop(number, 0, false);
+      this.#drop(number, 0, NOT_BLAMED);
       answer({ to: 'take', go: false });
       return;
     }`,
@@ -245,7 +245,7 @@ export const PLANTED_FAULTS = [
     name: 'workers: what a worker had that is gone is done by another one under the same names',
     lives: 'workers',
     file: 'src/remote/remote-pool.ts',
-    find: 'for (const number of [...worker.tickets]) this.#drop(number, uncertainUntilMs, isSuspect(number));',
+    find: 'for (const number of [...worker.tickets]) this.#drop(number, uncertainUntilMs, blameOf(number));',
     replace: `for (const number of [...worker.tickets]) {
       Object.assign(this.#tickets.get(number) ?? {}, { holder: undefined, told: new Reassembly(), recorded: 0 });
       this.#link.offer(number);
@@ -262,8 +262,8 @@ export const PLANTED_FAULTS = [
     name: 'workers: late puts of one that is gone are not waited for',
     lives: 'workers',
     file: 'src/remote/remote-workers.ts',
-    find: 'tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, isSuspect);',
-    replace: '0, isSuspect);',
+    find: 'tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, blameOf);',
+    replace: '0, blameOf);',
   },
   {
     name: 'workers: what one that is gone can send until its lease has ended is not reckoned with',
