@@ -1,9 +1,10 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { ObjectType } from '../src/format/ids.js';
 import { entryFailure, type ListedEntry } from '../src/source/source-tree.js';
 import { expectFaithful, SMALL } from './support/check.js';
+import { KillableWorld } from './support/killable-world.js';
 import { removeTree } from './support/tree.js';
 import { Job, makeBase, type Watch } from './support/whole-job.js';
 
@@ -125,4 +126,27 @@ describe('a linked file that is written anew while its names are looked at', () 
     expect(done).toBe(1);
     await expectFaithful(job.source, job.world.store, SMALL);
   });
+
+  it.each([false, true])(
+    'fails with all its names while it changes all the time, and stays one file (asynchronous: %s)',
+    async (isAsync) => {
+      const job = new Job(base, { preserveHardLinks: true }, new KillableWorld(true));
+      job.file('a', 'the first');
+      job.link('a', 'b');
+      let changes = 0;
+      const watch: Watch = {
+        isAsync,
+        entry(path, what) {
+          if (what === 'look' && (path === 'a' || path === 'b'))
+            chmodSync(job.path(path), ++changes % 2 ? 0o600 : 0o644);
+        },
+      };
+      const summary = await job.session(watch);
+      expect(summary.status).toBe('CompletedWithErrors');
+      expect(summary.progress.filesFailed).toBe(1);
+      expect(readFileSync(join(job.statePath, 'failures.jsonl'), 'utf8')).toContain('it changes so often');
+      expect((await job.session()).status).toBe('Completed');
+      await expectFaithful(job.source, job.world.store, SMALL);
+    },
+  );
 });

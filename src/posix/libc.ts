@@ -228,7 +228,8 @@ export function ofOpenFile(fresh: boolean): number {
 }
 
 /**
- * Whether inode, size, modification and change time of an open file are still those of `before`, as its server has them.
+ * Whether inode, mode, owners, size, modification and change time of an open file are still those of `before`, as its
+ * server has them.
  *
  * @throws PosixError
  */
@@ -241,7 +242,10 @@ export function isSameStatus(fd: number, before: FileStatus): boolean {
     before.mtimeSeconds === signed64(b, 112) &&
     before.ctimeSeconds === signed64(b, 96) &&
     before.sizeBytes === b.readBigUInt64LE(40) &&
-    before.inode === b.readBigUInt64LE(32)
+    before.inode === b.readBigUInt64LE(32) &&
+    before.mode === b.readUInt16LE(28) &&
+    before.uid === b.readUInt32LE(20) &&
+    before.gid === b.readUInt32LE(24)
   );
 }
 

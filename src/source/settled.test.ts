@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { settledLook, unsettledMs } from './settled.js';
+import { isLongPast, settledLook } from './settled.js';
 import type { SourceAttributes } from './source-tree.js';
 
 const ctime = (ms: number, nanoseconds = (ms % 1000) * 1e6 + 1) => ({
@@ -18,8 +18,43 @@ const CLOCKS = [
   { stepMs: 1000, remote: true },
 ];
 
-describe('unsettledMs', () => {
-  it('is 0 only when each later change has another time', () => {
+/** A file on a file system whose clock moves in steps and differs from ours, changed now and then. */
+class Changing {
+  nowMs = 1_000_000_000;
+  readonly #stepMs: number;
+  readonly #skewMs: number;
+  /** Times of our clock at which it changes. */
+  readonly #changesMs: readonly number[];
+
+  constructor(stepMs: number, skewMs: number, pausesMs: readonly number[]) {
+    this.#stepMs = stepMs;
+    this.#skewMs = skewMs;
+    let at = this.nowMs - 3000;
+    this.#changesMs = pausesMs.map((ms) => (at += ms));
+  }
+
+  /** How often it has changed until now. */
+  get changes(): number {
+    return this.#changesMs.filter((ms) => ms <= this.nowMs).length;
+  }
+
+  look(): SourceAttributes {
+    const changedMs = this.#changesMs.filter((ms) => ms <= this.nowMs).at(-1) ?? this.nowMs - 100_000;
+    const stamp = Math.floor((changedMs + this.#skewMs) / this.#stepMs) * this.#stepMs;
+    return seen(stamp, this.#stepMs >= 1000 ? 0 : undefined);
+  }
+}
+
+const parts = (file: Changing, isRemote: boolean) => ({
+  isRemote,
+  now: () => file.nowMs,
+  sleep: async (ms: number) => {
+    file.nowMs += ms;
+  },
+});
+
+describe('isLongPast', () => {
+  it('is so only when each later change has another time', () => {
     fc.assert(
       fc.property(
         fc.constantFrom(...CLOCKS),
@@ -32,7 +67,7 @@ describe('unsettledMs', () => {
           const stamp = stampOf(changedMs);
           const lookedMs = changedMs + laterMs;
           const look = ctime(stamp, stepMs >= 1000 ? 0 : (stamp % 1000) * 1e6 + 1);
-          if (unsettledMs(look, lookedMs + (remote ? skewMs : 0), remote) > 0) return;
+          if (!isLongPast(look, lookedMs + (remote ? skewMs : 0), remote)) return;
           expect(stampOf(lookedMs + changeMs)).toBeGreaterThan(stamp);
         },
       ),
@@ -40,38 +75,44 @@ describe('unsettledMs', () => {
     );
   });
 
-  it('is how long until it is 0', () => {
-    fc.assert(
-      fc.property(fc.constantFrom(0, 1), fc.boolean(), fc.nat(5000), (nanoseconds, remote, ageMs) => {
-        const look = ctime(1_000_000, nanoseconds);
-        const ms = unsettledMs(look, 1_000_000 + ageMs, remote);
-        expect(unsettledMs(look, 1_000_000 + ageMs + ms, remote)).toBe(0);
-        if (ms > 1) expect(unsettledMs(look, 1_000_000 + ageMs + ms - 1, remote)).toBeGreaterThan(0);
-      }),
-    );
-  });
-
-  it('waits for nothing that changed long ago, or is to come', () => {
-    for (const nowMs of [5_000_000, 500_000]) expect(unsettledMs(ctime(1_000_000, 0), nowMs, true)).toBe(0);
+  it('is so of what changed long ago, or is to come by hours', () => {
+    for (const nowMs of [5_000_000, 1_000_000 - 3_700_000])
+      expect(isLongPast(ctime(1_000_000, 0), nowMs, true)).toBe(true);
+    expect(isLongPast(ctime(1_000_000, 0), 1_000_000 - 3_500_000, true)).toBe(false);
   });
 });
 
 describe('settledLook', () => {
-  it('looks again after the pause that it takes', async () => {
-    let now = 1_000_005;
-    const slept: number[] = [];
-    const sleep = async (ms: number) => {
-      slept.push(ms);
-      now += ms;
-    };
-    const looks = [seen(1_000_000), seen(1_000_010), seen(1_000_010)];
-    const found = await settledLook(() => looks.shift() as SourceAttributes, {
-      isRemote: false,
-      now: () => now,
-      sleep,
-    });
-    expect(found).toEqual({ seen: seen(1_000_010), isSettled: true });
-    expect(slept).toEqual([16, 10]);
+  it('tells each later change by its time, though a clock is ahead by minutes', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.constantFrom(...CLOCKS),
+        fc.integer({ min: -400, max: 600_000 }),
+        fc.array(fc.oneof(fc.nat(15), fc.nat(3000)), { maxLength: 12 }),
+        fc.nat(3000),
+        async ({ stepMs, remote }, skewMs, pausesMs, laterMs) => {
+          const file = new Changing(stepMs, remote ? skewMs : 0, pausesMs);
+          const found = await settledLook(() => file.look(), parts(file, remote));
+          if (!found.isSettled) return;
+          expect(found.seen).toEqual(file.look());
+          const changes = file.changes;
+          file.nowMs += laterMs;
+          if (file.changes > changes) expect(file.look()).not.toEqual(found.seen);
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+
+  it('waits for one step of the clock where the file stands still', async () => {
+    for (const [stepMs, waitMs] of [
+      [10, 50],
+      [1000, 2000],
+    ]) {
+      const file = new Changing(stepMs, 300, [3000]);
+      expect(await settledLook(() => file.look(), parts(file, true))).toEqual({ seen: file.look(), isSettled: true });
+      expect(file.nowMs).toBe(1_000_000_000 + waitMs);
+    }
   });
 
   it('gives up what changes all the time', async () => {

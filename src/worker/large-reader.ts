@@ -129,11 +129,19 @@ async function readRanges(file: AsyncSourceFile, target: Buffer, position: numbe
 }
 
 function requireSame(now: SourceAttributes, recorded: Attributes): void {
-  const { mtime, ctime, inodeNumber, lengthBytes } = toAttributes(now, NO_CONSTANTS, Number(now.sizeBytes), 0);
+  const { mtime, ctime, inodeNumber, lengthBytes, mode, uid, gid } = toAttributes(
+    now,
+    NO_CONSTANTS,
+    Number(now.sizeBytes),
+    0,
+  );
   const same =
     now.type === ObjectType.regular &&
     inodeNumber === recorded.inodeNumber &&
     lengthBytes === recorded.lengthBytes &&
+    mode === recorded.mode &&
+    uid === recorded.uid &&
+    gid === recorded.gid &&
     mtime.seconds === recorded.mtime.seconds &&
     mtime.nanoseconds === recorded.mtime.nanoseconds &&
     ctime.seconds === recorded.ctime.seconds &&

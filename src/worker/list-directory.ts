@@ -62,10 +62,13 @@ async function listWhole(
   restart: boolean,
 ): Promise<SourceAttributes> {
   const { path } = task.place;
+  const look = () => directoryAttributes(directory, path, context);
+  let isSettled = true;
   for (let attempt = 1; ; attempt++) {
-    // One that changes all the time is listed all the same: names that come and go are nobody's loss.
-    const look = () => directoryAttributes(directory, path, context);
-    const { seen: before } = await lookUntilSettled(context, look);
+    // One that changes all the time is listed all the same, and waited for once: names that come and go are nobody's loss.
+    let before: SourceAttributes;
+    if (isSettled) ({ seen: before, isSettled } = await lookUntilSettled(context, look));
+    else before = await look();
     const names = new SpilledSet(NAMES_BYTES);
     let complete: boolean;
     try {
@@ -74,7 +77,7 @@ async function listWhole(
       names.close();
     }
     const after = await directoryAttributes(directory, path, context, true);
-    if ((complete && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) return after;
+    if ((complete && isSettled && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) return after;
   }
 }
 

@@ -10,7 +10,7 @@ import { buildEntry, buildEntryAsync } from './build-entry.js';
 import { inDirectory, underWay, type WorkContext } from './context.js';
 import { checked, entryProblem, type Item, MOST_ATTEMPTS } from './item.js';
 import { problemOf } from './problem.js';
-import { lookAtSettled } from './settled-looks.js';
+import { changesTooOften, lookUntilSettled } from './settled-looks.js';
 import type { DirectoryPlace, EntryProblem, LinkedResult, LinkedTask } from './tasks.js';
 
 /**
@@ -28,6 +28,7 @@ export async function loadLinked(task: LinkedTask, context: WorkContext): Promis
         return result;
     }
   } catch (error) {
+    if (isClfsError(error, 'entry')) return { outcome: 'failed', problem: problemOf(error, MOST_ATTEMPTS) };
     return { outcome: 'broken', broken: breakageOf(error) };
   }
 }
@@ -45,12 +46,14 @@ async function loadOnce(task: LinkedTask, context: WorkContext): Promise<LinkedR
 
 type NameProblem = { readonly candidate: number } & EntryProblem;
 
+/** @throws ClfsError `entry` when the inode changes all the time, which tells nothing of its names */
 async function confirmNames(
   task: LinkedTask,
   context: WorkContext,
 ): Promise<{ readonly problems: readonly NameProblem[]; readonly confirmed: SourceAttributes | undefined }> {
   const problems: NameProblem[] = [];
   let confirmed: SourceAttributes | undefined;
+  let isSettled = true;
   const expected = { type: task.type, expectedInode: task.inode };
   for (const [candidate, { place, name }] of task.candidates.entries()) {
     if (context.stop.asked) throw stopped();
@@ -63,10 +66,11 @@ async function confirmNames(
       };
       // The first look counts: when the inode was another one at a later look, it is another one when it is read.
       if (confirmed) await look();
-      else confirmed = await lookAtSettled(context, look);
+      else ({ seen: confirmed, isSettled } = await lookUntilSettled(context, look));
     } catch (error) {
       problems.push({ candidate, ...problemOf(error, 1) });
     }
+    if (!isSettled) throw changesTooOften();
   }
   return { problems, confirmed };
 }

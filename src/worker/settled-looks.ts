@@ -1,5 +1,5 @@
-import { settledLook, unsettledMs } from '../source/settled.js';
-import { entryFailure, type SourceAttributes } from '../source/source-tree.js';
+import { isLongPast, settledLook } from '../source/settled.js';
+import { entryFailure, type SourceAttributes, type SourceTree } from '../source/source-tree.js';
 import type { SourceTurn } from '../source/source-turns.js';
 import { stopped } from './breakage.js';
 import type { WorkContext } from './context.js';
@@ -15,7 +15,12 @@ export interface Aside {
  * first: an await for each file would be felt.
  */
 export function isSettled({ source, clock }: WorkContext, seen: SourceAttributes): boolean {
-  return unsettledMs(seen, clock.now(), source.isRemote === true) === 0;
+  return isLongPast(seen, clock.now(), hasOtherClocks(source));
+}
+
+/** Whether times of entries may be by clocks of other machines, be it of a file system that is mounted below. */
+function hasOtherClocks({ isRemote, mayHang }: SourceTree): boolean {
+  return isRemote === true || mayHang === true;
 }
 
 /** A turn at the source is given up. */
@@ -36,7 +41,12 @@ export async function lookAtSettled(
 ): Promise<SourceAttributes> {
   const { seen, isSettled } = await lookUntilSettled(context, look, aside);
   if (isSettled) return seen;
-  throw entryFailure('entry-changed', 'it changes so often that a change while it is read could not be told');
+  throw changesTooOften();
+}
+
+/** The failure of an entry that does not settle. */
+export function changesTooOften(): Error {
+  return entryFailure('entry-changed', 'it changes so often that a change while it is read could not be told');
 }
 
 /** The same of an entry that may change all the time, with whatever was seen last. */
@@ -46,7 +56,7 @@ export async function lookUntilSettled(
   aside?: Aside,
 ): Promise<{ readonly seen: SourceAttributes; readonly isSettled: boolean }> {
   return settledLook(look, {
-    isRemote: source.isRemote === true,
+    isRemote: hasOtherClocks(source),
     now: () => clock.now(),
     async sleep(ms) {
       aside?.giveUp();

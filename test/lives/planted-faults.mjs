@@ -10,7 +10,7 @@ export const PLANTED_FAULTS = [
   {
     name: 'a look at what has just changed is taken for one that others are compared with',
     file: 'src/source/settled.ts',
-    find: 'return ageMs >= neededMs ||',
+    find: 'return ageMs >= stepMs(seen) + (isRemote ? SKEW_MS : 0) ||',
     replace: 'return ageMs >= 0 ||',
   },
   {
@@ -189,8 +189,8 @@ export const PLANTED_FAULTS = [
   {
     name: 'a linked file is read as it is a moment after its names were looked at',
     file: 'src/worker/load-linked.ts',
-    find: 'else confirmed = await',
-    replace: 'else await',
+    find: 'else ({ seen: confirmed, isSettled } =',
+    replace: 'else ({ isSettled } =',
     test: 'test/whole-names.test.ts',
   },
   {

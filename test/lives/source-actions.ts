@@ -7,7 +7,6 @@ export const SOURCE_ACTIONS = [
   'shrink',
   'resize',
   'rewrite',
-  'rewrite',
   'replace',
   'delete',
   'create',

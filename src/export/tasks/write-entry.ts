@@ -11,8 +11,8 @@ import { createEntry, type EntryPlace, removeMade } from './create-entry.js';
 import type { ExportConstants } from './kinds.js';
 
 const S_IFDIR = 0o040000;
-/** Steps in which file systems keep times: whole seconds (Lustre), microseconds, those of NTFS and SMB. */
-const STEPS_NS = [1_000_000_000, 1_000_000, 1000, 100] as const;
+/** Steps in which file systems keep times: whole seconds (Lustre), 10 ms (exFAT), microseconds, those of NTFS and SMB. */
+const STEPS_NS = [1_000_000_000, 10_000_000, 1_000_000, 1000, 100] as const;
 /** What a file system without hard links says. */
 const NO_LINKS = new Set(['EPERM', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS', 'EMLINK']);
 /** A file of more segments than this is written in parts. */
