@@ -389,6 +389,39 @@ describe('a pool of workers', () => {
     await close();
   });
 
+  it('ends with the reason of the last worker when that has gone in trouble, unless another one comes soon', async () => {
+    const set = setUp();
+    const { time, pool, join, ask, close } = set;
+    const told = listenTo(pool);
+    const goInTrouble = (worker: string, ticket: number) => {
+      join(worker);
+      take(set, worker, ticket);
+      const trouble = { code: 'target', ticket } as const;
+      ask({ say: 'leave', worker, reason: `No space for ${worker}.`, suspect: false, trouble });
+    };
+    for (const ticket of [1, 2, 3]) pool.submit(0, ticket, { kind: 'note', task: 'a' }, 1);
+    goInTrouble('a', 1);
+    await time.sleep(2900);
+    join('b');
+    await time.sleep(9000);
+    // Of one that goes without a word it is not known that it had a trouble: somebody else may come.
+    goInTrouble('c', 2);
+    ask({ say: 'leave', worker: 'b', reason: 'enough', suspect: false });
+    await time.sleep(60_000);
+    const lost = [
+      ['lost', 1, 0.25],
+      ['lost', 2, 0.25],
+    ];
+    expect(told).toEqual(lost);
+    pool.submit(0, 4, { kind: 'note', task: 'a' }, 1);
+    goInTrouble('d', 3);
+    await time.sleep(2000);
+    expect(told).toEqual([...lost, ['lost', 3, 0.25]]);
+    await time.sleep(2000);
+    expect(told.slice(3)).toEqual([['failed', 'ClfsError: host/1: No space for d.', 4]]);
+    await close();
+  });
+
   it('says that nobody is there, once, while work waits', async () => {
     const { time, pool, reports, join, ask, close } = setUp();
     const isTold = () => reports.filter((text) => text.includes('no worker takes part')).length;

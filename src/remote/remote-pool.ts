@@ -72,7 +72,8 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
       },
       hasWaiting: () => this.#tickets.size > 0,
       gone: (worker, uncertainUntilMs, blameOf) => this.#lose(worker, uncertainUntilMs, blameOf),
-      allTroubled: (error, ticket) => this.#events?.failed(error, ticket),
+      // It ends as by any of the tasks that nobody is left to do, so that what was told is recorded.
+      allTroubled: (error) => this.#events?.failed(error, this.#tickets.keys().next().value),
     });
     link.listen({
       candidate: (bytes) => this.#guarded(() => this.#candidate(bytes)),

@@ -38,8 +38,8 @@ export interface WorkersParts {
    * @param blameOf what speaks for it that a ticket which it had is why
    */
   gone(worker: RemoteWorker, uncertainUntilMs: number, blameOf: (ticket: number) => Blame): void;
-  /** Nobody is left, since the last one has had a trouble that the job would have had by itself. */
-  allTroubled(error: ClfsError, ticket: number): void;
+  /** Nobody has been left for a while, and the last one has had a trouble that the job would have had by itself. */
+  allTroubled(error: ClfsError): void;
 }
 
 /** A worker that takes part. */

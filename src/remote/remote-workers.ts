@@ -1,5 +1,6 @@
 import { errorOf } from '../engine/breakage.js';
 import { BLAMED, type Blame, NOT_BLAMED } from '../engine/runner.js';
+import type { ClfsError } from '../error.js';
 import { VERSION } from '../version.js';
 import { type Candidate, encode, PROTOCOL, type Welcome, WIRE_FORMAT, type WorkerCounters } from './messages.js';
 import { goneOf, presenceOf, type WorkerPresence } from './presence.js';
@@ -14,7 +15,7 @@ const GRACE_MS = 1000;
 const PRESENT_MS = 4000;
 /** The driver itself was held up for so long: then silence says nothing. */
 const HELD_UP_MS = 1000;
-/** It is told of when there was no worker for so long. */
+/** There was no worker for so long: it is told of, or ends the job. Somebody may be about to come. */
 const DESERTED_MS = 3000;
 const MOST_CANDIDATES = 10_000;
 const MOST_GONE = 20;
@@ -48,6 +49,8 @@ export class RemoteWorkers {
   #awayUntilMs = 0;
   /** Since when there has been nobody; 0 when that was told. */
   #desertedMs: number;
+  /** With what the last one has gone, which the job would have had by itself. */
+  #lastTrouble: ClfsError | undefined;
   #dismissed: Set<string> | undefined;
 
   constructor(parts: WorkersParts) {
@@ -118,6 +121,7 @@ export class RemoteWorkers {
       bytes: new RecentRate(clock),
     });
     this.#gone.delete(candidate.name);
+    this.#lastTrouble = undefined;
     this.#parts.report(`${candidate.name} takes part with ${lanesText(candidate.lanes)}`);
     this.#changed();
     return true;
@@ -137,8 +141,7 @@ export class RemoteWorkers {
     else if (candidate) this.#reportRefusal(candidate, reason);
     this.#candidates.delete(id);
     this.#dismissed?.delete(id);
-    if (!trouble || !broken || this.#workers.size > 0 || this.#parts.ownLanes > 0) return;
-    this.#parts.allTroubled(errorOf(broken), trouble.ticket);
+    if (broken) this.#lastTrouble = errorOf(broken);
   }
 
   /** A worker is of no use: it is told that it does not take part any more when it is heard of. */
@@ -228,13 +231,16 @@ export class RemoteWorkers {
       this.#parts.report(`${this.#workers.get(id)?.candidate.name} is much slower than the other workers`);
   }
 
-  /** Where all work is left to workers, it waits while there is none. */
+  /** Where all work is left to workers, it waits while there is none, unless the last one has gone in trouble. */
   #tellDeserted(now: number): void {
-    if (this.#workers.size > 0) this.#desertedMs = now;
-    if (this.#desertedMs === 0 || now - this.#desertedMs < DESERTED_MS) return;
-    const { ownLanes, hasWaiting, report } = this.#parts;
+    if (this.#workers.size > 0 || this.#desertedMs === 0 || now - this.#desertedMs < DESERTED_MS) return;
+    const { ownLanes, hasWaiting, allTroubled, report } = this.#parts;
     if (ownLanes > 0 || !hasWaiting()) return;
     this.#desertedMs = 0;
+    if (this.#lastTrouble) {
+      allTroubled(this.#lastTrouble);
+      return;
+    }
     report('no worker takes part: the job waits for one (clfsload worker --join=…)');
   }
 
@@ -301,6 +307,8 @@ export class RemoteWorkers {
   #remove(worker: RemoteWorker, endMs: number, blameOf: (ticket: number) => Blame, reason: string): void {
     const { candidate, tickets } = worker;
     this.#workers.delete(candidate.worker);
+    this.#desertedMs = this.#parts.clock.monotonic();
+    this.#lastTrouble = undefined;
     this.#keepGone(goneOf(worker, this.#parts.clock.now(), reason));
     const lost = tickets.size === 0 ? '' : `; ${tickets.size} of its tasks are given to others`;
     this.#parts.report(`${candidate.name} has gone: ${reason}${lost}`);

@@ -4,8 +4,8 @@ import type { ErrorCode } from '../error.js';
  * Whose trouble it is. What ends a task on one machine ends the job there; where others see the same, it may be that of
  * the one alone: its rights have run out, its mount or its disk is gone, it has no memory or descriptors left. So a worker
  * on which a task ends before its time takes no part any more: it ends its lanes, gives back all it has as lost, says why,
- * and tries to take part again later. What all of them see ends the job all the same: when nobody is left who could
- * do anything, by the reason that the last one has had; and what a task brings about wherever it is done, by the count
+ * and tries to take part again later. What all of them see ends the job all the same: when nobody has been left for a
+ * while who could do anything, by the reason that the last one has had; and what a task brings about wherever it is done, by the count
  * of those who have gone with it (`engine/work.ts`), with the reason of the last of them.
  */
 
