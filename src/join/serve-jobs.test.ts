@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import type { Kind } from '../engine/kinds.js';
+import { ClfsError } from '../error.js';
 import type { WorkerLink } from '../remote/link.js';
-import { type Candidate, encode } from '../remote/messages.js';
+import { type Candidate, decode, encode, type Question } from '../remote/messages.js';
+import type { MemberLanes } from './member-lanes.js';
 import { serveJobs } from './serve-jobs.js';
 
+interface TestKinds {
+  readonly note: Kind<string, string, string>;
+}
+
 /** A worker whose drivers the test plays, on a clock that goes as fast as it is asked. */
-function setUp(driver: (candidate: Candidate) => object | undefined, openLanes: () => Promise<never>) {
+function setUp(driver: (candidate: Candidate) => object | undefined, openLanes: () => Promise<MemberLanes<TestKinds>>) {
   let ms = 0;
   const stop = new AbortController();
   const reports: string[] = [];
@@ -23,7 +30,7 @@ function setUp(driver: (candidate: Candidate) => object | undefined, openLanes: 
       const answer = driver(JSON.parse(Buffer.from(bytes).toString()) as Candidate);
       return answer && Buffer.from(JSON.stringify(answer));
     },
-    ask: async () => encode({ to: 'leave' }),
+    ask: async (_epoch, bytes) => encode({ to: decode<Question>(bytes).say }),
     pull: async () => undefined,
     close: async () => undefined,
   };
@@ -33,6 +40,31 @@ function setUp(driver: (candidate: Candidate) => object | undefined, openLanes: 
     reports,
     run: () => serveJobs({ ...parts, report: (text) => void reports.push(text) }),
     now: () => ms,
+    pass(passedMs: number) {
+      ms += passedMs;
+    },
+  };
+}
+
+/** Lanes of which one is in trouble as soon as it has begun. */
+function troubledLanes(begun: () => void): MemberLanes<TestKinds> {
+  return {
+    runner: {
+      lanes: 1,
+      start(events) {
+        begun();
+        events.failed(new ClfsError('target', 'No space left.'), 1);
+      },
+      submit: () => undefined,
+      stop: () => undefined,
+      abandon: () => undefined,
+      close: async () => undefined,
+    },
+    lease: { extend: () => undefined, end: () => undefined, leftMs: () => 1 },
+    counters: () => ({ requests: 0, bytesSent: 0, retries: 0, throttled: 0, waitingMs: 0, uncertainMs: 0 }),
+    setCap: () => undefined,
+    answerBy: () => undefined,
+    close: async () => undefined,
   };
 }
 
@@ -70,6 +102,25 @@ describe('a worker that a driver has no use for', () => {
     await run();
     expect(now()).toBeGreaterThanOrEqual(120_000);
     expect(reports).toEqual(['This worker cannot take part in job job: nothing is mounted there.']);
+  });
+
+  it('stays away from a job in which it has trouble for longer each time, and begins anew when it went well', async () => {
+    const workMs = [0, 0, 0, 0, 0, 0, 0, 0, 0, 65 * 60_000, 0];
+    const { stop, reports, run, pass } = setUp(
+      ({ refusedBy = [] }) => (refusedBy.includes('job') ? undefined : { epoch: 'job', leaseMs: 30_000, setup }),
+      async () =>
+        troubledLanes(() => {
+          pass(workMs.shift() ?? 0);
+          if (workMs.length === 0) stop.abort();
+        }),
+    );
+    await run();
+    const minutes = reports.flatMap((text) => /tries again .* in (?:a minute|(\d+) minutes)/.exec(text)?.[1] ?? []);
+    const tries = reports.filter((text) => text.includes('tries again'));
+    expect(tries[0]).toBe('Worker host/1: tries again to take part in job job in a minute.');
+    expect(tries[9]).toBe(tries[0]);
+    expect(tries).toHaveLength(11);
+    expect(minutes).toEqual(['2', '4', '8', '16', '32', '64', '64', '64', '2']);
   });
 
   it('goes on when what comes is no answer', async () => {

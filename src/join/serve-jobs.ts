@@ -14,8 +14,11 @@ import type { MemberLanes } from './member-lanes.js';
 
 const APPLY_MS = 2000;
 const AGAIN_MS = 500;
+const MINUTE_MS = 60_000;
 /** A driver that this worker is not for is asked again after so long: a mount, a clock or a SAS may have been set right. */
-const REFUSED_MS = 60_000;
+const REFUSED_MS = MINUTE_MS;
+/** Each trouble in a job doubles the time until the next try, up to this. */
+const MOST_MINUTES = 64;
 const AFTER_TROUBLE_MS = 5000;
 /** How long it is tried to tell a driver that this worker has gone. */
 const FAREWELLS = 3;
@@ -78,8 +81,11 @@ export async function serveJobs<M extends Kinds<M>>(parts: ServeParts<M>): Promi
     if (end.why === 'over') continue;
     await leave(end.text, end.why === 'broken', end.trouble);
     // What it is may be over then, and until then other jobs are heard of.
-    if (end.why === 'trouble')
-      refusals.add(epoch, `Worker ${name}: tries again to take part in job ${epoch} in a minute.`);
+    if (end.why === 'trouble') {
+      const minutes = refusals.addTrouble(epoch);
+      const when = minutes === 1 ? 'a minute' : `${minutes} minutes`;
+      report(`Worker ${name}: tries again to take part in job ${epoch} in ${when}.`);
+    }
     if (end.why === 'broken' || end.why === 'stuck') await sleep(AFTER_TROUBLE_MS);
   }
 }
@@ -90,6 +96,8 @@ class Refusals {
   readonly #report: (text: string) => void;
   readonly #untilMs = new Map<string, number>();
   readonly #told = new Set<string>();
+  /** The latest troubles in jobs: how long each was for them, and until when. */
+  readonly #troubles = new Map<string, { readonly minutes: number; readonly untilMs: number }>();
 
   constructor(clock: Clock, report: (text: string) => void) {
     this.#clock = clock;
@@ -101,6 +109,23 @@ class Refusals {
     this.#untilMs.set(epoch, this.#clock.monotonic() + REFUSED_MS);
     if (!this.#told.has(text)) this.#report(text);
     this.#told.add(text);
+  }
+
+  /**
+   * A job has given trouble: each time that the worker comes back only to have it again, it stays away for twice as long,
+   * since it takes tasks from those who could do them. A job that went well for as long as it stayed away begins anew.
+   *
+   * @returns for how many minutes it stays away
+   */
+  addTrouble(epoch: string): number {
+    const now = this.#clock.monotonic();
+    const last = this.#troubles.get(epoch);
+    const again = last !== undefined && now - last.untilMs < last.minutes * MINUTE_MS;
+    const minutes = again ? Math.min(MOST_MINUTES, 2 * last.minutes) : 1;
+    const untilMs = now + minutes * MINUTE_MS;
+    this.#troubles.set(epoch, { minutes, untilMs });
+    this.#untilMs.set(epoch, untilMs);
+    return minutes;
   }
 
   epochs(): readonly string[] {
