@@ -500,27 +500,33 @@ describe('a worker', () => {
   const here = { to: 'here', wish: 'work', queue: 'queue', capMbps: 0 } as const;
   const task = { to: 'take', go: true, units: 1, pieces: 1, bytes: encode({ kind: 'note', task: 'a' }) } as const;
 
-  it('whose lease has run out tells nothing of what was held back, and does not go on when it is answered', async () => {
-    let silent = false;
-    const { time, lease, asked, begun, events, end } = memberOf(({ say }) => {
-      if (silent) return undefined;
-      return say === 'here' ? here : say === 'take' ? task : { to: 'begin' };
-    });
-    while (begun.length === 0) await time.sleep(10);
-    // So that its lease ends between two looks at it.
-    await time.sleep(3500);
-    silent = true;
-    const leftMs = () => lease.leftMs({ monotonicMs: time.ms, nowMs: time.ms });
-    while (leftMs() > 0) await time.sleep(1);
-    // What comes first is what a lane was about to put, and may not.
-    events()?.failed(new ClfsError('cancelled', 'The job was stopped.'), 1);
-    silent = false;
-    expect(await end).toMatchObject({ why: 'lease' });
-    await time.sleep(60_000);
-    expect(asked.filter(({ say }) => say === 'tell')).toEqual([]);
-    expect(leftMs()).toBeLessThanOrEqual(0);
-    time.clear();
-  });
+  it.each([
+    ['as stopped', 'cancelled'],
+    ['by a trouble', 'service-unavailable'],
+  ] as const)(
+    'whose lease has run out tells nothing of what has ended %s then, and does not go on when it is answered',
+    async (_, code) => {
+      let silent = false;
+      const { time, lease, asked, begun, events, end } = memberOf(({ say }) => {
+        if (silent) return undefined;
+        return say === 'here' ? here : say === 'take' ? task : { to: 'begin' };
+      });
+      while (begun.length === 0) await time.sleep(10);
+      // So that its lease ends between two looks at it.
+      await time.sleep(3500);
+      silent = true;
+      const leftMs = () => lease.leftMs({ monotonicMs: time.ms, nowMs: time.ms });
+      while (leftMs() > 0) await time.sleep(1);
+      // What comes first is what a lane was about to put, and may not.
+      events()?.failed(new ClfsError(code, 'It has ended.'), 1);
+      silent = false;
+      expect(await end).toMatchObject({ why: 'lease' });
+      await time.sleep(60_000);
+      expect(asked.filter(({ say }) => say === 'tell')).toEqual([]);
+      expect(leftMs()).toBeLessThanOrEqual(0);
+      time.clear();
+    },
+  );
 
   it('has its lease from when it asked, not from when it was answered', async () => {
     const { time, lease, asked } = memberOf(({ say }) => (say === 'here' ? here : { to: say as 'begin' }));

@@ -125,9 +125,12 @@ export class Member<M extends Kinds<M>> {
     return { monotonicMs: clock.monotonic(), nowMs: clock.now() };
   }
 
-  /** What ends a task before its time, but by the driver's wish, is the trouble of this machine, and ends this. */
+  /**
+   * What ends a task before its time is the trouble of this machine, and ends this; but not by the driver's wish, nor when
+   * the lease has run out: that has ended all that is under way, and what came of that is no trouble.
+   */
   #isTrouble(ticket: number, ended: Breakage | undefined): boolean {
-    if (!ended || ended.code === 'cancelled' || this.#wish !== 'work') return false;
+    if (!ended || ended.code === 'cancelled' || this.#wish !== 'work' || this.#hasRunOut()) return false;
     this.#end({ why: 'trouble', text: ended.message, trouble: { code: ended.code, ticket } });
     return true;
   }
