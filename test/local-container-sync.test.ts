@@ -1,8 +1,10 @@
-import { mkdtempSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { closeSync, constants, mkdtempSync, open, openSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
 import { openLocalContainer } from '../src/container/local-container.js';
+import { poolThreads } from '../src/posix/pool-threads.js';
 import { removeTree } from './support/tree.js';
 
 const disk = vi.hoisted(() => ({ fails: false, syncs: 0, held: Promise.resolve() }));
@@ -59,4 +61,35 @@ it('a flush waits for the sync that makes durable what was put before', async ()
   await expect(second).rejects.toMatchObject({ code: 'container' });
   disk.fails = false;
   await container.close();
+});
+
+it('a container is closed, though nothing of what others do in the pool is answered', async () => {
+  disk.held = Promise.resolve();
+  const fifo = join(base, 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const container = await openLocalContainer(base);
+  await container.put('five', Buffer.from('5'));
+  await container.flush();
+  const opened: number[] = [];
+  const opens = Array.from(
+    { length: poolThreads() },
+    () =>
+      new Promise<void>((resolve, reject) => {
+        open(fifo, constants.O_RDONLY, (error, fd) => {
+          if (error) reject(error);
+          else opened.push(fd);
+          resolve();
+        });
+      }),
+  );
+  try {
+    const begun = performance.now();
+    await container.close();
+    expect(performance.now() - begun).toBeLessThan(5000);
+    expect(opened).toEqual([]);
+  } finally {
+    closeSync(openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK));
+    await Promise.all(opens);
+    for (const fd of opened) closeSync(fd);
+  }
 });

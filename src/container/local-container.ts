@@ -68,7 +68,7 @@ export interface LocalOptions {
   readonly keepsNames?: boolean;
   /** Where it is told what is waited for, and since when. */
   readonly waits?: WaitSlot;
-  /** When it is aborted, nothing is waited for any more. */
+  /** When it is aborted, nothing is waited for any more, and nothing begun that may not be answered. */
   readonly signal?: AbortSignal;
   /** Whether the thread may be held up by a file system of another machine or process. Default: it may. */
   readonly mayBlock?: boolean;
@@ -236,9 +236,8 @@ class LocalContainer implements Container {
     this.#closed = true;
     this.#closing.abort();
     this.#listing.close();
-    const { descriptor, ways } = this.#place;
-    const closed = descriptor.close();
+    const { descriptor, directory, ways } = this.#place;
     // What is not answered may have it, or all threads of the pool, for good.
-    if (!ways.isBusy) await closed;
+    await ways.last(directory, () => descriptor.close());
   }
 }

@@ -60,7 +60,7 @@ export class LocalPlace {
       }
     } finally {
       const opened = directory;
-      if (opened) await ways.do(path, () => opened.close());
+      if (opened) await ways.last(path, () => opened.close());
     }
   }
 

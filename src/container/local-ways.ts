@@ -41,7 +41,6 @@ export class LocalWays {
   readonly #turn = new Places(1);
   readonly #flight = new Places(Math.min(FIRST_IN_FLIGHT, mostInFlight()));
   readonly #slowness: Slowness;
-  #calls = 0;
   #ready: (() => void)[] = [];
 
   constructor(parts: LocalWaysParts) {
@@ -56,9 +55,9 @@ export class LocalWays {
     return this.#slowness.isSlow;
   }
 
-  /** Whether calls are under way, waited for or not. */
-  get isBusy(): boolean {
-    return this.#calls > 0;
+  /** To be asked before something is begun again. @throws ClfsError `cancelled` when it is stopped */
+  requireGoing(): void {
+    this.#parts.waits.requireGoing();
   }
 
   /** Does something whose duration says nothing of the file system. @param path what it is for */
@@ -72,12 +71,21 @@ export class LocalWays {
   }
 
   async #nameLater(path: string, work: (files: LocalFiles) => Soon<void>): Promise<void> {
-    const turn = await this.#turn.take();
+    const turn = await this.#takeTurn();
     try {
       await this.#timed(path, work, () => 1);
     } finally {
       turn();
     }
+  }
+
+  /** @returns gives it back; a second call does nothing */
+  async #takeTurn(): Promise<() => void> {
+    const release = await this.#turn.take();
+    return () => {
+      release();
+      this.#wake();
+    };
   }
 
   /** Makes a new file. @param sync whether its bytes are to be durable then */
@@ -87,16 +95,17 @@ export class LocalWays {
   }
 
   async #writeLater(path: string, body: Uint8Array, sync: boolean): Promise<void> {
-    const turn = await this.#turn.take();
-    await this.#later(path, async (files) => {
-      let fd: number;
-      try {
-        fd = await files.create(path);
-      } finally {
+    const turn = await this.#takeTurn();
+    try {
+      await this.#later(path, async (files) => {
+        const fd = await files.create(path);
         turn();
-      }
-      await files.fill(fd, body, sync);
-    });
+        await files.fill(fd, body, sync);
+      });
+    } finally {
+      // Also of one that is not answered, and not waited for any more.
+      turn();
+    }
   }
 
   read(path: string, limitBytes: number): ReturnType<LocalFiles['read']> {
@@ -115,14 +124,26 @@ export class LocalWays {
 
   /** Makes everything durable that was written to the file system: in the pool, since it takes long on any disk. */
   async sync(path: string, open: SharedDescriptor): Promise<void> {
-    const { waits } = this.#parts;
-    await waits.during(path, () => this.#call(() => open.use(syncFileSystemLater)));
+    await this.#parts.waits.during(path, () => open.use(syncFileSystemLater));
+  }
+
+  /** Does the last of something, which is begun after a stop too; then it is waited for a second at most. */
+  last(path: string, work: () => Soon<void>): Promise<void> {
+    return this.#parts.waits.last(path, async () => work());
   }
 
   /** As `Container.ready`. */
   ready(): Promise<void> | undefined {
-    if (!this.isLater || this.#flight.waiting < WAITING_AHEAD) return undefined;
+    if (!this.isLater || this.#isReady) return undefined;
     return new Promise((resolve) => this.#ready.push(resolve));
+  }
+
+  get #isReady(): boolean {
+    return this.#flight.waiting + this.#turn.waiting < WAITING_AHEAD;
+  }
+
+  #wake(): void {
+    while (this.#ready.length > 0 && this.#isReady) this.#ready.shift()?.();
   }
 
   #now<T>(path: string | Buffer, work: (files: LocalFiles) => Soon<T>): Soon<T> {
@@ -134,23 +155,16 @@ export class LocalWays {
   async #later<T>(path: string | Buffer, work: (files: LocalFiles) => Soon<T>, took?: (ms: number, result: T) => void) {
     const { later, waits } = this.#parts;
     const release = await this.#flight.take();
-    const begun = performance.now();
     try {
-      const result = await waits.during(path, () => this.#call(async () => work(later)));
+      // What waited for its turn is not begun after a stop: one after another would be waited for.
+      waits.requireGoing();
+      const begun = performance.now();
+      const result = await waits.during(path, async () => work(later));
       took?.(performance.now() - begun, result);
       return result;
     } finally {
       release();
-      while (this.#ready.length > 0 && this.#flight.waiting < WAITING_AHEAD) this.#ready.shift()?.();
-    }
-  }
-
-  async #call<T>(make: () => Promise<T>): Promise<T> {
-    this.#calls++;
-    try {
-      return await make();
-    } finally {
-      this.#calls--;
+      this.#wake();
     }
   }
 

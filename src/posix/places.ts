@@ -17,18 +17,22 @@ export class Places {
     return this.#waiting.length;
   }
 
-  /** @returns gives the place back, once */
+  /** @returns gives the place back; a second call does nothing */
   async take(): Promise<() => void> {
     if (this.#taken >= this.limit) await new Promise<void>((resolve) => this.#waiting.push(resolve));
     else this.#taken++;
-    return this.#release;
+    let isHeld = true;
+    return () => {
+      if (isHeld) this.#release();
+      isHeld = false;
+    };
   }
 
-  readonly #release = () => {
+  #release(): void {
     this.#taken--;
     while (this.#waiting.length > 0 && this.#taken < this.limit) {
       this.#taken++;
       this.#waiting.shift()?.();
     }
-  };
+  }
 }

@@ -1,4 +1,4 @@
-import { ClfsError } from '../error.js';
+import { ClfsError, isClfsError } from '../error.js';
 import type { WaitSlot } from './wait-board.js';
 
 /** How often what is waited for is told. */
@@ -52,6 +52,24 @@ export class Waits {
     }
   }
 
+  /** To be asked before something is begun. @throws ClfsError `cancelled` when it is stopped */
+  requireGoing(): void {
+    if (this.#parts.signal?.aborted) throw stopped();
+  }
+
+  /**
+   * Does the last of something, which is begun after a stop too; then it is waited for a second at most.
+   *
+   * @throws what `call` throws
+   */
+  async last(path: WaitedPath, call: () => Promise<void>): Promise<void> {
+    try {
+      await this.during(path, call);
+    } catch (error) {
+      if (!isClfsError(error, 'cancelled')) throw error;
+    }
+  }
+
   /** Does something that holds up the thread until a file system has answered. @throws what `call` throws */
   blocking<T>(path: Uint8Array | string, call: () => T): T {
     const { slot } = this.#parts;
@@ -88,7 +106,7 @@ export function unlessStopped<T>(signal: AbortSignal, call: () => Promise<T>, la
     const stop = () => {
       timer = setTimeout(() => {
         isOver = true;
-        reject(new ClfsError('cancelled', 'The job was stopped.'));
+        reject(stopped());
       }, LAST_ANSWER_MS);
     };
     if (signal.aborted) stop();
@@ -109,4 +127,8 @@ export function unlessStopped<T>(signal: AbortSignal, call: () => Promise<T>, la
       },
     );
   });
+}
+
+function stopped(): ClfsError {
+  return new ClfsError('cancelled', 'The job was stopped.');
 }
