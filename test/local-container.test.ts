@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import * as fs from 'node:fs';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -119,6 +120,25 @@ describe.each(WAYS)('descriptors that have run out, of a container that is calle
     expect(clock.monotonic() - begun).toBeGreaterThan(60_000);
     expect(clock.monotonic() - begun).toBeLessThan(70_000);
     trouble.before = () => undefined;
+    await container.close();
+  });
+});
+
+describe.each(WAYS)('a container that is called %s', (_way, way) => {
+  it('waits for whoever has a lease of a blob, and for no FIFO', async () => {
+    const place = directory();
+    const container = await openLocalContainer(place, way);
+    await container.put('name', Buffer.from('content'));
+    execFileSync('mkfifo', [join(place, 'fifo')]);
+    let opens = 0;
+    trouble.before = (call) => {
+      if (call === 'open' && opens++ === 0) throw failure('EAGAIN');
+    };
+    expect((await container.get('name', 100)).toString()).toBe('content');
+    expect(opens).toBe(2);
+    opens = 0;
+    await expect(container.get('fifo', 100)).rejects.toMatchObject({ code: 'not-found' });
+    expect(opens).toBe(1);
     await container.close();
   });
 });

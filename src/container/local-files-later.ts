@@ -1,5 +1,6 @@
 import fs, { type BigIntStats, type Dir, type Stats } from 'node:fs';
 import {
+  isLeased,
   isNoFile,
   LISTING,
   type LocalFiles,
@@ -9,6 +10,7 @@ import {
   NAMES_AT_ONCE,
   NOTHING_TO_READ,
   READING,
+  WAITING,
 } from './local-files.js';
 
 /** {@link LocalFiles} that wait in threads of Node's pool, many at once. */
@@ -27,7 +29,10 @@ export const LOCAL_FILES_LATER: LocalFiles = {
       fd = await called<number>((done) => fs.open(path, READING, done));
     } catch (error) {
       if (isNoFile(error)) return NOTHING_TO_READ;
-      throw error;
+      if (!isLeased(error)) throw error;
+      const look = lookOf(await called<Stats>((done) => fs.stat(path, done)));
+      if (!look.isFile) return look;
+      fd = await called<number>((done) => fs.open(path, WAITING, done));
     }
     try {
       const look = lookOf(await called<Stats>((done) => fs.fstat(fd, done)));

@@ -42,7 +42,7 @@ export interface LocalFiles {
   /** undefined: there is nothing. */
   look(path: string | Buffer): Soon<BlobLook | undefined>;
   /**
-   * Reads a file. It waits for no FIFO.
+   * Reads a file. It waits for no FIFO, and for whoever has a lease of the file.
    *
    * @returns its bytes; what it is when it is no file, or has more than `limitBytes`
    */
@@ -60,8 +60,10 @@ export interface LocalFiles {
   times(fd: number): Soon<BigIntStats>;
 }
 
-/** How a file is opened that is read. */
+/** How a file is opened that is read: a FIFO is not waited for. */
 export const READING = constants.O_RDONLY | constants.O_NONBLOCK;
+/** How one is opened of which another process has a lease, as servers of files take them: until it is given up. */
+export const WAITING = constants.O_RDONLY;
 /** How one is made. */
 export const MAKING = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 export const MODE = 0o644;
@@ -84,7 +86,10 @@ export const LOCAL_FILES: LocalFiles = {
       fd = openSync(path, READING);
     } catch (error) {
       if (isNoFile(error)) return NOTHING_TO_READ;
-      throw error;
+      if (!isLeased(error)) throw error;
+      const look = lookOf(statSync(path));
+      if (!look.isFile) return look;
+      fd = openSync(path, WAITING);
     }
     try {
       const look = lookOf(fstatSync(fd));
@@ -133,6 +138,11 @@ export const NOTHING_TO_READ: BlobLook = { isFile: false, sizeBytes: 0 };
 
 export function isNoFile(error: unknown): boolean {
   return NO_FILE.has((error as NodeJS.ErrnoException).code ?? '');
+}
+
+/** Whether a file was not opened, without waiting, since somebody has a lease of it. */
+export function isLeased(error: unknown): boolean {
+  return (error as NodeJS.ErrnoException).code === 'EAGAIN';
 }
 
 export function lookOf(status: Stats): BlobLook {
