@@ -36,12 +36,14 @@ vi.mock('node:fs', async (importOriginal) => {
     opendirSync: through('opendir', real.opendirSync),
     writeSync: through('write', real.writeSync as (...args: unknown[]) => number),
     statSync: through('stat', real.statSync as (...args: unknown[]) => unknown),
+    unlinkSync: through('unlink', real.unlinkSync),
     default: {
       ...real,
       open: later('open', real.open),
       opendir: later('opendir', real.opendir),
       write: later('write', real.write),
       stat: later('stat', real.stat),
+      unlink: later('unlink', real.unlink),
     },
   };
 });
@@ -139,6 +141,25 @@ describe.each(WAYS)('a container that is called %s', (_way, way) => {
     opens = 0;
     await expect(container.get('fifo', 100)).rejects.toMatchObject({ code: 'not-found' });
     expect(opens).toBe(1);
+    await container.close();
+  });
+
+  it('is not tidy while a temporary file cannot be removed', async () => {
+    const place = directory();
+    const container = await openLocalContainer(place, way);
+    writeFileSync(join(place, '.clfsload-put-left'), '');
+    trouble.before = (call) => {
+      if (call === 'unlink') throw failure('EACCES');
+    };
+    await expect(container.tidy()).rejects.toMatchObject({ code: 'access-denied' });
+    // What is gone already is no trouble.
+    trouble.before = (call) => {
+      if (call === 'unlink') throw failure('ENOENT');
+    };
+    await container.tidy();
+    trouble.before = () => undefined;
+    await container.tidy();
+    expect(readdirSync(place)).toEqual([]);
     await container.close();
   });
 });

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { ClfsError, isClfsError, messageOf } from '../error.js';
+import { ClfsError, messageOf } from '../error.js';
 import { isRemoteFileSystemLater } from '../posix/file-system-type.js';
 import { CURRENT_DIRECTORY, close, Open } from '../posix/libc.js';
 import { openAtLater } from '../posix/libc-later.js';
@@ -16,9 +16,6 @@ import { LOCAL_FILES_LATER } from './local-files-later.js';
 import { LocalListing } from './local-listing.js';
 import { codeOf, failureOf, LocalPlace } from './local-place.js';
 import { LocalWays } from './local-ways.js';
-
-/** What was not waited for any more may take effect for so long. */
-const LATE_MS = 235_000;
 
 /**
  * A container that is a directory: one file a blob, named as the blob.
@@ -101,8 +98,10 @@ export async function makeLocalContainer(directory: string): Promise<boolean> {
 
 class LocalContainer implements Container {
   readonly listsByPrefix = false;
+  // A put that is not answered takes effect by giving its temporary file a name: a session begins by removing that, and
+  // then it cannot, however late it is. So no time need pass.
   readonly lateArrivalMs = 0;
-  uncertainUntilMs = 0;
+  readonly uncertainUntilMs = 0;
   readonly #place: LocalPlace;
   readonly #listing: LocalListing;
   readonly #closing: AbortController;
@@ -139,7 +138,8 @@ class LocalContainer implements Container {
       } else await this.#giveName(path, (files) => files.rename(temporary, path));
       this.#dirty = true;
     } catch (error) {
-      await this.#giveUp(temporaryName, error);
+      // Where nothing is answered any more, and nothing is asked, the next session removes it.
+      await this.#removeTemporary(temporaryName).catch(() => undefined);
       if (options?.onlyNew && codeOf(error) === 'EEXIST')
         throw new ClfsError('exists', `The blob ${name} exists.`, { cause: error });
       throw this.#place.failure('write', name, error);
@@ -152,14 +152,6 @@ class LocalContainer implements Container {
       if (this.#closed || this.#maySend?.() === false) throw new ClfsError('cancelled', 'The job was stopped.');
       return give(files);
     });
-  }
-
-  /** Of a put that failed. */
-  async #giveUp(temporaryName: string, error: unknown): Promise<void> {
-    // What is not answered may take effect when it is, and nothing more is asked then.
-    const { ways, clock } = this.#place;
-    if (isClfsError(error, 'cancelled') && ways.isLater) this.uncertainUntilMs = clock.monotonic() + LATE_MS;
-    else await this.#removeQuietly(temporaryName);
   }
 
   async get(name: string, limitBytes: number): Promise<Buffer> {
@@ -219,16 +211,16 @@ class LocalContainer implements Container {
 
   async tidy(): Promise<void> {
     for await (const names of this.#place.names('tidy'))
-      for (const name of names) if (name.startsWith(TEMPORARY)) await this.#removeQuietly(name);
+      for (const name of names) if (name.startsWith(TEMPORARY)) await this.#removeTemporary(name);
   }
 
-  /** What was never made, or is gone already, is no trouble. @param name of a temporary file */
-  async #removeQuietly(name: string): Promise<void> {
+  /** What was never made, or is gone already, is no trouble. @throws ClfsError as {@link LocalPlace.failure} */
+  async #removeTemporary(name: string): Promise<void> {
     const path = join(this.#place.directory, name);
     try {
       await this.#place.ways.name(path, (files) => files.remove(path));
     } catch (error) {
-      if (isClfsError(error, 'cancelled')) throw error;
+      if (codeOf(error) !== 'ENOENT') throw this.#place.failure('remove', name, error);
     }
   }
 
