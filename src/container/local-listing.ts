@@ -65,7 +65,7 @@ export class LocalListing {
     this.#names?.close();
     this.#names = undefined;
     const before = await this.#times();
-    if (!isSettled(before)) return;
+    if (this.#closed || !isSettled(before)) return;
     let taker: NamesTaker | undefined;
     try {
       taker = new NamesTaker(before);
@@ -73,7 +73,9 @@ export class LocalListing {
         if (this.#closed) return;
         for (const name of names) if (!name.startsWith(TEMPORARY)) taker.add(name);
       }
-      this.#names = taker.finish(await this.#times());
+      const after = await this.#times();
+      // Nobody would close it any more.
+      if (!this.#closed) this.#names = taker.finish(after);
     } catch (error) {
       // Without room for temporary files each listing reads the directory.
       if (!isClfsError(error, 'temporary')) throw error;

@@ -15,6 +15,7 @@ const HERE = Buffer.from('.');
 export class MountedPlaces {
   readonly #points: readonly Buffer[];
   readonly #open = new Map<string, number>();
+  #isClosed = false;
 
   /** @param points paths below the target's root at which something is mounted */
   constructor(points: readonly Uint8Array[]) {
@@ -38,11 +39,13 @@ export class MountedPlaces {
     if (point === undefined || this.#open.has(point)) return;
     // By Node, which closes it when its thread ends; in the pool, since what is mounted there may not answer.
     const own = await patiently(path, () => openAtLater(fd, HERE, Open.readOnly | Open.directory));
-    if (this.#open.has(point)) close(own);
+    // Somebody else has noted it meanwhile; or nobody would close it any more.
+    if (this.#isClosed || this.#open.has(point)) close(own);
     else this.#open.set(point, own);
   }
 
   close(): void {
+    this.#isClosed = true;
     for (const fd of this.#open.values()) close(fd);
     this.#open.clear();
   }
