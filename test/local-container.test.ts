@@ -111,6 +111,23 @@ describe.each(WAYS)('descriptors that have run out, of a container that is calle
     await container.close();
   });
 
+  it('are not waited for after a stop', async () => {
+    const stop = new AbortController();
+    const options = { clock: new PatientClock(), signal: stop.signal, ...way };
+    const container = await openLocalContainer(directory(), options);
+    let opens = 0;
+    trouble.before = (call) => {
+      if (call !== 'open') return;
+      opens++;
+      stop.abort();
+      throw failure('EMFILE');
+    };
+    await expect(container.put('name', Buffer.from('content'))).rejects.toMatchObject({ code: 'cancelled' });
+    expect(opens).toBe(1);
+    trouble.before = () => undefined;
+    await container.close();
+  });
+
   it('for good are an error after a minute', async () => {
     const clock = new PatientClock();
     const container = await openLocalContainer(directory(), { clock, ...way });

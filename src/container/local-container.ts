@@ -127,15 +127,22 @@ class LocalContainer implements Container {
     const temporaryName = `${this.#temporary}${this.#serial++}`;
     const temporary = join(this.#place.directory, temporaryName);
     try {
-      const replaces = !options?.onlyNew && (await ways.do(path, (files) => files.look(path))) !== undefined;
-      await this.#place.withDescriptors(() => ways.write(temporary, body, replaces || options?.onlyNew === true));
+      // Nothing is awaited that is done: it is done for each of millions of blobs.
+      const look = options?.onlyNew ? undefined : ways.do(path, (files) => files.look(path));
+      const there = look instanceof Promise ? await look : look;
+      const sync = options?.onlyNew === true || there !== undefined;
+      const written = this.#place.withDescriptors(() => ways.write(temporary, body, sync));
+      if (written instanceof Promise) await written;
       if (options?.onlyNew) {
         try {
           await this.#giveName(path, (files) => files.link(temporary, path));
         } finally {
           await ways.name(temporary, (files) => files.remove(temporary));
         }
-      } else await this.#giveName(path, (files) => files.rename(temporary, path));
+      } else {
+        const named = this.#giveName(path, (files) => files.rename(temporary, path));
+        if (named instanceof Promise) await named;
+      }
       this.#dirty = true;
     } catch (error) {
       // Where nothing is answered any more, and nothing is asked, the next session removes it.

@@ -99,11 +99,8 @@ export class LocalListing {
     const { ways, directory } = this.#place;
     const infos: BlobInfo[] = [];
     try {
-      const looks = names.map(async (latin1) => {
-        const path = Buffer.concat([this.#prefix, Buffer.from(latin1, 'latin1')]);
-        return ways.do(path, (files) => files.look(path));
-      });
-      for (const [at, look] of (await Promise.all(looks)).entries())
+      const paths = names.map((latin1) => Buffer.concat([this.#prefix, Buffer.from(latin1, 'latin1')]));
+      for (const [at, look] of (await ways.look(paths)).entries())
         if (look?.isFile) infos.push({ name: Buffer.from(names[at], 'latin1').toString(), sizeBytes: look.sizeBytes });
     } catch (error) {
       throw this.#place.failure('list', directory, error);

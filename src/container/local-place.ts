@@ -65,16 +65,29 @@ export class LocalPlace {
   }
 
   /** Does something that needs a descriptor; while there is none, tries again when others may have closed theirs. */
-  async withDescriptors<T>(work: () => Soon<T>): Promise<T> {
-    let begun: number | undefined;
+  withDescriptors<T>(work: () => Soon<T>): Soon<T> {
+    // Not asynchronous where nothing is waited for, as is usual.
+    try {
+      const done = work();
+      return done instanceof Promise ? done.catch((error: unknown) => this.#whenThereAre(work, error)) : done;
+    } catch (error) {
+      return this.#whenThereAre(work, error);
+    }
+  }
+
+  /** @param failure of the first try */
+  async #whenThereAre<T>(work: () => Soon<T>, failure: unknown): Promise<T> {
+    const begun = this.clock.monotonic();
+    let latest = failure;
     for (let delayMs = 5; ; delayMs = Math.min(2 * delayMs, LONGEST_DELAY_MS)) {
+      if (!NO_DESCRIPTORS.has(codeOf(latest)) || this.clock.monotonic() - begun > DESCRIPTORS_MS) throw latest;
+      await this.clock.sleep(delayMs);
+      this.ways.requireGoing();
       try {
         return await work();
       } catch (error) {
-        begun ??= this.clock.monotonic();
-        if (!NO_DESCRIPTORS.has(codeOf(error)) || this.clock.monotonic() - begun > DESCRIPTORS_MS) throw error;
+        latest = error;
       }
-      await this.clock.sleep(delayMs);
     }
   }
 

@@ -4,7 +4,7 @@ import { poolThreads } from '../posix/pool-threads.js';
 import type { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { Slowness } from '../posix/slowness.js';
 import type { Waits } from '../waits/waits.js';
-import type { LocalFiles, Soon } from './local-files.js';
+import type { BlobLook, LocalFiles, Soon } from './local-files.js';
 
 /** Reading a blob of so many bytes, and giving or taking a name, are what a server has to be asked for. */
 const SMALL_BYTES = 65536;
@@ -63,6 +63,12 @@ export class LocalWays {
   /** Does something whose duration says nothing of the file system. @param path what it is for */
   do<T>(path: string | Buffer, work: (files: LocalFiles) => Soon<T>): Soon<T> {
     return this.isLater ? this.#later(path, work) : this.#now(path, work);
+  }
+
+  /** What has each of these names. */
+  look(paths: readonly Buffer[]): Soon<readonly (BlobLook | undefined)[]> {
+    if (this.isLater) return Promise.all(paths.map((path) => this.#later(path, async (files) => files.look(path))));
+    return paths.map((path) => this.#now(path, (files) => files.look(path)) as BlobLook | undefined);
   }
 
   /** Gives or takes a name. */
