@@ -1,6 +1,8 @@
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openNatsDriver } from '../src/remote/nats-driver.js';
+import { NatsLine } from '../src/remote/nats-line.js';
 import { natsOptions } from '../src/remote/nats-options.js';
 import { openNatsWorker } from '../src/remote/nats-worker.js';
 import { HAS_NATS, type NatsServer, startNats } from './support/nats.js';
@@ -9,6 +11,11 @@ import { until } from './support/run-workers.js';
 vi.mock('@nats-io/transport-node', async (importOriginal) => {
   const client = await importOriginal<typeof import('@nats-io/transport-node')>();
   return { ...client, connect: vi.fn(client.connect) };
+});
+
+vi.mock('@nats-io/jetstream', async (importOriginal) => {
+  const client = await importOriginal<typeof import('@nats-io/jetstream')>();
+  return { ...client, jetstreamManager: vi.fn(client.jetstreamManager) };
 });
 
 const text = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes).toString();
@@ -25,6 +32,7 @@ describe.skipIf(!HAS_NATS)('a line to the server of workers', () => {
     heard.connections = [];
     heard.refused = [];
     vi.mocked(connect).mockClear();
+    vi.mocked(jetstreamManager).mockClear();
   });
   afterEach(async () => {
     for (const close of closed) await close();
@@ -90,6 +98,67 @@ describe.skipIf(!HAS_NATS)('a line to the server of workers', () => {
     });
   });
 
+  it('of a driver that has ended for good leaves no queue behind that was about to be made', async () => {
+    const driver = await openDriver();
+    const former = driver.queue;
+    const observer = await connect({ servers: server.url });
+    closed.push(() => observer.close());
+    const { streams } = await jetstreamManager(observer);
+    const manager: JetStreamManager = await vi.mocked(jetstreamManager).mock.results[0].value;
+    let goOn: () => void = () => undefined;
+    const add = manager.consumers.add.bind(manager.consumers);
+    const adding = vi.spyOn(manager.consumers, 'add').mockImplementation(async (...all) => {
+      const added = await add(...all);
+      await new Promise<void>((resolve) => {
+        goOn = resolve;
+      });
+      return added;
+    });
+    await streams.delete(former);
+    driver.offer(1);
+    await until(() => adding.mock.calls.length > 0);
+    await (await connectionOf(0)).close();
+    await until(() => driver.queue !== former);
+    const names = async () => {
+      const found: string[] = [];
+      for await (const name of streams.names()) found.push(name);
+      return found;
+    };
+    expect(await names()).toHaveLength(2);
+    goOn();
+    await vi.waitFor(async () => expect(await names()).toEqual([driver.queue]), { timeout: 5000, interval: 100 });
+  });
+
+  it('that is closed while it is made again ends what it has made', async () => {
+    const open = async () => {
+      const connection = await connect({ servers: server.url });
+      closed.push(() => connection.close());
+      return connection;
+    };
+    const [first, second] = [await open(), await open()];
+    let made: (connection: NatsConnection) => void = () => undefined;
+    const making = vi.fn(
+      () =>
+        new Promise<NatsConnection>((resolve) => {
+          made = resolve;
+        }),
+    );
+    const told: string[] = [];
+    const line = new NatsLine(first, making);
+    line.follow({
+      renewed: () => void told.push('renewed'),
+      connected: (isOpen) => void told.push(isOpen ? 'there' : 'away'),
+      refused: (reason) => void told.push(reason),
+    });
+    await first.close();
+    await until(() => making.mock.calls.length > 0);
+    await line.close();
+    made(second);
+    await until(() => second.isClosed());
+    expect(told).toEqual(['away']);
+    expect(making).toHaveBeenCalledTimes(1);
+  });
+
   it('of a worker that has ended for good is there again', async () => {
     const driver = await openDriver();
     const worker = await openWorker();
@@ -138,6 +207,11 @@ describe.skipIf(!HAS_NATS)('a line to the server of workers', () => {
     server.reload(driverMay('"_INBOX.>"'));
     await until(() => heard.refused.some((reason) => reason.includes('clfs.ask')));
     expect(await ask()).toBeUndefined();
+    // Nor does it give up when it cannot even try.
+    const trying = vi.spyOn(await connectionOf(0), 'subscribe').mockImplementationOnce(() => {
+      throw new Error('The connection is about to end.');
+    });
+    await until(() => trying.mock.calls.length > 1);
     server.reload(driverMay('">"'));
     await untilAnswered(ask);
   });

@@ -191,6 +191,24 @@ class NatsDriver implements DriverLink {
   /** A stream that was lost is never made again under its name: late words on the old one would be taken for the new. */
   async #makeStream(look: number): Promise<void> {
     const stream = `${this.#job}_${this.#epoch}_${++this.#incarnation}`;
+    let isUsed = false;
+    try {
+      await this.#addStream(stream);
+      // Somebody else has looked meanwhile, since this took long.
+      isUsed = look === this.#looks && !this.#closed;
+    } finally {
+      // What is not answered may be made all the same. Nobody else knows its name.
+      if (!isUsed) void this.#manager.streams.delete(stream).catch(() => false);
+    }
+    if (!isUsed) return;
+    const former = this.#stream;
+    this.#stream = stream;
+    this.#toPublish = this.#allOffers();
+    if (former !== '') await this.#manager.streams.delete(former).catch(() => false);
+    this.#publishNext();
+  }
+
+  async #addStream(stream: string): Promise<void> {
     await this.#manager.streams.add({
       name: stream,
       subjects: [taskSubject(stream)],
@@ -206,13 +224,6 @@ class NatsDriver implements DriverLink {
       max_deliver: -1,
       max_ack_pending: 100_000,
     });
-    // Somebody else has looked meanwhile, since this took long.
-    if (look !== this.#looks) return;
-    const former = this.#stream;
-    this.#stream = stream;
-    this.#toPublish = this.#allOffers();
-    if (former !== '') await this.#manager.streams.delete(former).catch(() => false);
-    this.#publishNext();
   }
 
   /** Publishing it again counts once; offering it again counts anew. */
@@ -246,16 +257,24 @@ class NatsDriver implements DriverLink {
 
   /** Looks from time to time: a stream that somebody removes or empties takes tickets with it without a word. */
   async #watchStream(): Promise<void> {
-    for (let wasEmpty = false; !this.#closed; await delay(LOOK_MS)) {
-      this.#hearAgain();
-      const isQuiet = this.#offered.size > 0 && this.#toPublish.length + this.#underWay === 0;
-      const held = isQuiet ? await this.#held().catch(() => 1) : 1;
-      if (held === undefined) await this.#requireStream();
-      // What was taken just now is not in it either: that is withdrawn soon.
-      if (held === 0 && wasEmpty) this.#toPublish = this.#allOffers();
-      this.#publishNext();
-      wasEmpty = held === 0 && !wasEmpty;
-    }
+    for (let wasEmpty = false; !this.#closed; await delay(LOOK_MS))
+      // One that fails, as where the connection ends meanwhile, is not the last one.
+      wasEmpty = await this.#look(wasEmpty).catch(() => false);
+  }
+
+  /**
+   * @param wasEmpty what is offered is offered again if the stream is still empty
+   * @returns whether it is empty, for the first time
+   */
+  async #look(wasEmpty: boolean): Promise<boolean> {
+    this.#hearAgain();
+    const isQuiet = this.#offered.size > 0 && this.#toPublish.length + this.#underWay === 0;
+    const held = isQuiet ? await this.#held().catch(() => 1) : 1;
+    if (held === undefined) await this.#requireStream();
+    // What was taken just now is not in it either: that is withdrawn soon.
+    if (held === 0 && wasEmpty) this.#toPublish = this.#allOffers();
+    this.#publishNext();
+    return held === 0 && !wasEmpty;
   }
 
   #allOffers() {

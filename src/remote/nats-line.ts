@@ -80,13 +80,17 @@ export class NatsLine {
     while (!this.#isClosed) {
       try {
         const connection = await this.#connect();
+        if (this.#isClosed) {
+          await connection.close();
+          return;
+        }
         this.#connection = connection;
-        if (this.#isClosed) await connection.close();
         this.#watch(connection);
         this.#events?.renewed(connection);
         this.#set(true);
         return;
       } catch (error) {
+        if (this.#isClosed) return;
         this.#events?.refused(messageOf(error));
         await this.#clock.sleep(AGAIN_MS);
       }
