@@ -1,19 +1,17 @@
+import { Readable } from 'node:stream';
 import type { Command } from 'commander';
 import {
   type ContainerReader,
   escapePath,
-  type FoundInode,
   isClfsError,
-  joinPath,
   messageOf,
   ObjectType,
   PendingDirectories,
-  type PendingDirectory,
-  sortedEntries,
 } from '../../index.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { shortBytes } from '../progress/quantities.js';
 import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
+import { type ListedItem, type ListingStep, type ListingWish, listingSteps } from './ls-steps.js';
 import { salvageText } from './salvage-text.js';
 import { showEntries } from './show-progress.js';
 import {
@@ -28,7 +26,11 @@ import {
   withReader,
 } from './verb.js';
 
-const FETCHED_AT_ONCE = 64;
+/** Steps that are gone ahead while entries are read. */
+const STEPS_AHEAD = 256;
+/** What is written together: characters, raw names and their ends. */
+const TEXT_AT_ONCE = 8192;
+const NAMES_AT_ONCE = 1024;
 
 interface Flags {
   readonly long?: boolean;
@@ -82,104 +84,93 @@ export const ls: Verb = {
 
 /** @param inodes in all; undefined where that is not known */
 async function list(command: Command, reader: ContainerReader, io: VerbIo, inodes?: number): Promise<number> {
-  const flags = command.opts<Flags>();
   const start = await lookUpArgument(command, reader, command.args[1]);
-  const listing = new Listing(reader, command, io, start.path.length === 0 ? inodes : undefined);
+  const flags = command.opts<Flags>();
+  const output = new Output(flags, wantsJson(command), io);
   if (start.found.inode.attributes.type !== ObjectType.directory) {
-    await io.write(listing.format({ name: start.path, path: start.path, found: start.found }));
+    output.entry({ name: start.path, path: start.path, found: start.found, error: undefined });
+    await output.write();
     return Exit.ok;
   }
+  const show = showEntries(io, 'Entries', start.path.length === 0 ? inodes : undefined);
   const met = reader.finder.idSet();
   const pending = new PendingDirectories(reader, met);
+  const below = new PendingDirectories(reader, met);
+  let entries = 0;
   try {
     pending.push(start.path, start.found);
-    let first = true;
-    for (let next = pending.pop(); next; next = pending.pop()) {
-      if (flags.recursive && !wantsJson(command) && !flags.null)
-        await io.write(`${first ? '' : '\n'}${escapePath(next.path) || '.'}:\n`);
-      first = false;
-      const below = new PendingDirectories(reader, met);
-      try {
-        await listing.directory(next, below);
-        if (flags.recursive) pending.take(below);
-      } finally {
-        below.close();
+    const steps = listingSteps(reader, { pending, below }, wishOf(flags, wantsJson(command)));
+    for await (const step of Readable.from(steps, { highWaterMark: STEPS_AHEAD }) as AsyncIterable<ListingStep>) {
+      io.signal.throwIfAborted();
+      if (step.kind === 'directory') output.directory(step.path);
+      else if (step.kind === 'damage') output.complain(step.path, step.error);
+      else {
+        show(++entries);
+        output.entry(await step.item);
       }
+      if (output.isLong) await output.write();
     }
+    await output.write();
   } finally {
-    pending.close();
-    met.close();
+    for (const each of [pending, below, met]) each.close();
   }
-  return listing.damaged ? Exit.unchecked : Exit.ok;
+  return output.damaged ? Exit.unchecked : Exit.ok;
 }
 
-interface Reference {
-  readonly name: Buffer;
-  readonly handle: Uint8Array;
+function wishOf(flags: Flags, json: boolean): ListingWish {
+  return {
+    all: flags.all === true,
+    recursive: flags.recursive === true,
+    attributes: flags.long === true || json,
+  };
 }
 
-interface Item {
-  readonly name: Buffer;
-  readonly path: Buffer;
-  readonly found: FoundInode | undefined;
-}
-
-class Listing {
+/** What is listed, as text, as JSON or as raw names. */
+class Output {
   damaged = false;
-  readonly #reader: ContainerReader;
   readonly #flags: Flags;
   readonly #json: boolean;
   readonly #io: VerbIo;
-  readonly #show: (entries: number) => void;
-  #entries = 0;
+  #text = '';
+  #raw: Buffer[] = [];
+  #directories = 0;
 
-  constructor(reader: ContainerReader, command: Command, io: VerbIo, inodes: number | undefined) {
-    this.#show = showEntries(io, 'Entries', inodes);
-    this.#reader = reader;
-    this.#flags = command.opts<Flags>();
-    this.#json = wantsJson(command);
+  constructor(flags: Flags, json: boolean, io: VerbIo) {
+    this.#flags = flags;
+    this.#json = json;
     this.#io = io;
   }
 
-  /** Prints a directory. @param below takes the directories in it */
-  async directory({ path, read }: PendingDirectory, below: PendingDirectories): Promise<void> {
-    const found = await read();
-    let batch: Reference[] = [];
-    for await (const { name, handle } of sortedEntries(this.#reader, found, (error) => this.#complain(path, error))) {
-      if (!this.#flags.all && name[0] === 0x2e) continue;
-      batch.push({ name: Buffer.from(name), handle });
-      if (batch.length < FETCHED_AT_ONCE) continue;
-      await this.#print(path, batch, below);
-      batch = [];
-    }
-    await this.#print(path, batch, below);
+  get isLong(): boolean {
+    return this.#text.length >= TEXT_AT_ONCE || this.#raw.length >= NAMES_AT_ONCE;
   }
 
-  async #print(path: Buffer, batch: readonly Reference[], below: PendingDirectories): Promise<void> {
-    this.#io.signal.throwIfAborted();
-    this.#entries += batch.length;
-    this.#show(this.#entries);
-    const items = await Promise.all(batch.map((entry) => this.#item(path, entry)));
-    let text = '';
-    for (const item of items) {
-      if (this.#flags.null) await this.#io.write(Buffer.concat([this.#flags.recursive ? item.path : item.name, NUL]));
-      else text += this.format(item);
-      const dots = item.name.equals(DOT) || item.name.equals(DOT_DOT);
-      if (item.found?.inode.attributes.type === ObjectType.directory && !dots) this.#meet(item.path, item.found, below);
-    }
-    if (text !== '') await this.#io.write(text);
+  /** Writes what there is. */
+  async write(): Promise<void> {
+    const bytes = this.#flags.null ? Buffer.concat(this.#raw) : this.#text;
+    this.#text = '';
+    this.#raw = [];
+    if (bytes.length > 0) await this.#io.write(bytes);
   }
 
-  #meet(path: Buffer, found: FoundInode, below: PendingDirectories): void {
-    if (!this.#flags.recursive) return;
-    try {
-      below.push(path, found);
-    } catch (error) {
-      this.#complain(path, error);
-    }
+  directory(path: Buffer): void {
+    if (!this.#flags.recursive || this.#json || this.#flags.null) return;
+    this.#text += `${this.#directories++ === 0 ? '' : '\n'}${escapePath(path) || '.'}:\n`;
   }
 
-  format({ name, path, found }: Item): string {
+  entry(item: ListedItem): void {
+    if (item.error !== undefined) this.complain(item.path, item.error);
+    if (this.#flags.null) this.#raw.push(this.#flags.recursive ? item.path : item.name, NUL);
+    else this.#text += this.#format(item);
+  }
+
+  complain(path: Buffer, error: unknown): void {
+    if (!isClfsError(error, 'format', 'not-found')) throw error;
+    this.damaged = true;
+    this.#io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+  }
+
+  #format({ name, path, found }: ListedItem): string {
     if (this.#json)
       return fieldsLine({ ...pathFields(path), ...(found ? attributeFields(found) : { error: 'unreadable' }) });
     const shown = escapePath(name);
@@ -195,36 +186,6 @@ class Listing {
     const target = a.type === ObjectType.symlink ? ` -> ${escapePath(found.inode.data ?? Buffer.alloc(0))}` : '';
     return `${modeText(a)} ${String(a.linkCount).padStart(3)} ${String(a.uid).padStart(5)} ${String(a.gid).padStart(5)} ${size.padStart(this.#flags.human ? 6 : 12)} ${timeText(a.mtime)} ${shown}${target}\n`;
   }
-
-  async #item(directory: Buffer, { name, handle }: Reference): Promise<Item> {
-    const path = joinPath(directory, name);
-    try {
-      if (!(await this.#isLookedInto(handle))) return { name, path, found: undefined };
-      return { name, path, found: await this.#reader.inode(handle) };
-    } catch (error) {
-      this.#complain(path, error);
-      return { name, path, found: undefined };
-    }
-  }
-
-  /**
-   * Names alone need no inodes, and below a directory only those of directories; of what is not in the container
-   * nothing is known.
-   */
-  async #isLookedInto(handle: Uint8Array): Promise<boolean> {
-    if (this.#flags.long || this.#json) return true;
-    if (!this.#flags.recursive) return false;
-    const blob = await this.#reader.finder.find(handle);
-    return blob === undefined || blob.key.type === ObjectType.directory || blob.key.nameVersion === 1;
-  }
-
-  #complain(path: Buffer, error: unknown): void {
-    if (!isClfsError(error, 'format', 'not-found')) throw error;
-    this.damaged = true;
-    this.#io.complain(`${escapePath(path)}: ${messageOf(error)}`);
-  }
 }
 
 const NUL = Buffer.from([0]);
-const DOT = Buffer.from('.');
-const DOT_DOT = Buffer.from('..');
