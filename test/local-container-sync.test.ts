@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { closeSync, constants, mkdtempSync, open, openSync } from 'node:fs';
+import { closeSync, constants, mkdtempSync, open, openSync, readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
@@ -7,7 +7,13 @@ import { openLocalContainer } from '../src/container/local-container.js';
 import { poolThreads } from '../src/posix/pool-threads.js';
 import { removeTree } from './support/tree.js';
 
-const disk = vi.hoisted(() => ({ fails: false, syncs: 0, held: Promise.resolve() }));
+const disk = vi.hoisted(() => ({ fails: false, syncs: 0, held: Promise.resolve(), now: 0 }));
+vi.mock('../src/posix/libc.js', async (importOriginal) => ({
+  ...(await importOriginal<typeof import('../src/posix/libc.js')>()),
+  syncFileSystem: () => {
+    disk.now++;
+  },
+}));
 vi.mock('../src/posix/libc-later.js', async (importOriginal) => ({
   ...(await importOriginal<typeof import('../src/posix/libc-later.js')>()),
   syncFileSystemLater: async () => {
@@ -38,6 +44,8 @@ it('a container that is closed makes nothing durable', async () => {
   await container.put('three', Buffer.from('3'));
   await container.close();
   await expect(container.flush()).rejects.toMatchObject({ code: 'cancelled' });
+  await expect(container.put('late', Buffer.from('late'))).rejects.toMatchObject({ code: 'cancelled' });
+  expect(readdirSync(base).sort()).toEqual(['one', 'three', 'two']);
 });
 
 it('a flush waits for the sync that makes durable what was put before', async () => {
@@ -63,33 +71,82 @@ it('a flush waits for the sync that makes durable what was put before', async ()
   await container.close();
 });
 
+/** Has all threads of the pool wait for something that is not answered. @returns ends that */
+function fillPool(): () => Promise<void> {
+  const fifo = join(mkdtempSync(join(base, 'pool-')), 'fifo');
+  execFileSync('mkfifo', [fifo]);
+  const opens = Array.from(
+    { length: poolThreads() },
+    () => new Promise<number>((resolve) => open(fifo, constants.O_RDONLY, (_error, fd) => resolve(fd))),
+  );
+  return async () => {
+    closeSync(openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK));
+    for (const fd of await Promise.all(opens)) closeSync(fd);
+  };
+}
+
 it('a container is closed, though nothing of what others do in the pool is answered', async () => {
   disk.held = Promise.resolve();
-  const fifo = join(base, 'fifo');
-  execFileSync('mkfifo', [fifo]);
   const container = await openLocalContainer(base);
   await container.put('five', Buffer.from('5'));
   await container.flush();
-  const opened: number[] = [];
-  const opens = Array.from(
-    { length: poolThreads() },
-    () =>
-      new Promise<void>((resolve, reject) => {
-        open(fifo, constants.O_RDONLY, (error, fd) => {
-          if (error) reject(error);
-          else opened.push(fd);
-          resolve();
-        });
-      }),
-  );
+  const emptyPool = fillPool();
   try {
     const begun = performance.now();
     await container.close();
     expect(performance.now() - begun).toBeLessThan(5000);
-    expect(opened).toEqual([]);
   } finally {
-    closeSync(openSync(fifo, constants.O_RDWR | constants.O_NONBLOCK));
-    await Promise.all(opens);
-    for (const fd of opened) closeSync(fd);
+    await emptyPool();
   }
 });
+
+it('a flush ends, though nothing of what others do in the pool is answered, and hears of what the disk did not take', async () => {
+  let release: () => void = () => undefined;
+  disk.held = new Promise((resolve) => {
+    release = resolve;
+  });
+  disk.now = 0;
+  const container = await openLocalContainer(base);
+  const emptyPool = fillPool();
+  try {
+    for (const name of ['six', 'seven']) {
+      await container.put(name, Buffer.from(name));
+      await container.flush();
+    }
+    expect(disk.now).toBe(2);
+  } finally {
+    await emptyPool();
+  }
+  // The call in the pool was told of it, and nobody will be again.
+  disk.fails = true;
+  release();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  disk.fails = false;
+  await container.put('eight', Buffer.from('8'));
+  await expect(container.flush()).rejects.toMatchObject({ code: 'container' });
+  await container.close();
+});
+
+it.each([false, true])(
+  'a sync that takes long is waited for (by a pool that is full, on a remote disk: %s)',
+  async (isRemote) => {
+    let release: () => void = () => undefined;
+    disk.held = new Promise((resolve) => {
+      release = resolve;
+    });
+    disk.now = 0;
+    const container = await openLocalContainer(base, { isRemote });
+    await container.put('nine', Buffer.from('9'));
+    const emptyPool = isRemote ? fillPool() : async () => undefined;
+    let isFlushed = false;
+    const flushed = container.flush().then(() => {
+      isFlushed = true;
+    });
+    await new Promise((resolve) => setTimeout(resolve, 1200));
+    expect({ isFlushed, now: disk.now }).toEqual({ isFlushed: false, now: 0 });
+    release();
+    await flushed;
+    await emptyPool();
+    await container.close();
+  },
+);

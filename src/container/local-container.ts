@@ -15,6 +15,7 @@ import { LOCAL_FILES, type LocalFiles, type Soon, TEMPORARY } from './local-file
 import { LOCAL_FILES_LATER } from './local-files-later.js';
 import { LocalListing } from './local-listing.js';
 import { codeOf, failureOf, LocalPlace } from './local-place.js';
+import { LocalSync } from './local-sync.js';
 import { LocalWays } from './local-ways.js';
 
 /**
@@ -41,12 +42,19 @@ export async function openLocalContainer(directory: string, options: LocalOption
     if (!(await stat(directory)).isDirectory())
       throw new ClfsError('container', `The container ${JSON.stringify(directory)} is not a directory.`);
     const fd = await openAtLater(CURRENT_DIRECTORY, Buffer.from(directory), Open.readOnly);
-    return { fd, isRemote: given ?? (await isRemoteFileSystemLater(fd)) };
+    try {
+      return { fd, isRemote: given ?? (await isRemoteFileSystemLater(fd)) };
+    } catch (error) {
+      close(fd);
+      throw error;
+    }
   };
   try {
     const { fd, isRemote } = await waits.during(directory, open, (late) => close(late.fd));
     const ways = new LocalWays({ now: LOCAL_FILES, later: LOCAL_FILES_LATER, isRemote, mayBlock, waits, onWay });
-    return new LocalContainer(new LocalPlace(directory, new SharedDescriptor(fd), ways, clock), closing, options);
+    const descriptor = new SharedDescriptor(fd);
+    const sync = new LocalSync(descriptor, isRemote);
+    return new LocalContainer(new LocalPlace(directory, descriptor, ways, clock), sync, closing, options);
   } catch (error) {
     throw failureOf(directory, 'open', directory, error);
   }
@@ -104,6 +112,7 @@ class LocalContainer implements Container {
   readonly uncertainUntilMs = 0;
   readonly #place: LocalPlace;
   readonly #listing: LocalListing;
+  readonly #sync: LocalSync;
   readonly #closing: AbortController;
   readonly #temporary = `${TEMPORARY}${randomBytes(8).toString('hex')}-`;
   readonly #maySend: (() => boolean) | undefined;
@@ -114,8 +123,10 @@ class LocalContainer implements Container {
   #flushed: Promise<void> = Promise.resolve();
 
   /** @param closing ends what is under way */
-  constructor(place: LocalPlace, closing: AbortController, { keepsNames = false, maySend }: LocalOptions) {
+  constructor(place: LocalPlace, sync: LocalSync, closing: AbortController, options: LocalOptions) {
+    const { keepsNames = false, maySend } = options;
     this.#place = place;
+    this.#sync = sync;
     this.#closing = closing;
     this.#listing = new LocalListing(place, keepsNames);
     this.#maySend = maySend;
@@ -131,7 +142,11 @@ class LocalContainer implements Container {
       const look = options?.onlyNew ? undefined : ways.do(path, (files) => files.look(path));
       const there = look instanceof Promise ? await look : look;
       const sync = options?.onlyNew === true || there !== undefined;
-      const written = this.#place.withDescriptors(() => ways.write(temporary, body, sync));
+      const written = this.#place.withDescriptors(() => {
+        if (this.#closed) throw stopped();
+        this.#sync.begin();
+        return ways.write(temporary, body, sync);
+      });
       if (written instanceof Promise) await written;
       if (options?.onlyNew) {
         try {
@@ -156,7 +171,7 @@ class LocalContainer implements Container {
   /** A put takes effect. */
   #giveName(path: string, give: (files: LocalFiles) => Soon<void>): Soon<void> {
     return this.#place.ways.name(path, (files) => {
-      if (this.#closed || this.#maySend?.() === false) throw new ClfsError('cancelled', 'The job was stopped.');
+      if (this.#closed || this.#maySend?.() === false) throw stopped();
       return give(files);
     });
   }
@@ -208,8 +223,8 @@ class LocalContainer implements Container {
       throw new ClfsError('cancelled', `The container ${JSON.stringify(this.#place.directory)} is closed.`);
     this.#dirty = false;
     try {
-      const { ways, directory, descriptor } = this.#place;
-      await ways.sync(directory, descriptor);
+      const { ways, directory } = this.#place;
+      await ways.sync(directory, this.#sync);
     } catch (error) {
       this.#lost = this.#place.failure('sync', this.#place.directory, error);
       throw this.#lost;
@@ -238,5 +253,10 @@ class LocalContainer implements Container {
     const { descriptor, directory, ways } = this.#place;
     // What is not answered may have it, or all threads of the pool, for good.
     await ways.last(directory, () => descriptor.close());
+    this.#sync.close();
   }
+}
+
+function stopped(): ClfsError {
+  return new ClfsError('cancelled', 'The job was stopped.');
 }

@@ -1,10 +1,10 @@
-import { syncFileSystemLater } from '../posix/libc-later.js';
 import { Places } from '../posix/places.js';
 import { poolThreads } from '../posix/pool-threads.js';
 import type { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { Slowness } from '../posix/slowness.js';
 import type { Waits } from '../waits/waits.js';
 import type { BlobLook, LocalFiles, Soon } from './local-files.js';
+import type { LocalSync } from './local-sync.js';
 
 /** Reading a blob of so many bytes, and giving or taking a name, are what a server has to be asked for. */
 const SMALL_BYTES = 65536;
@@ -128,9 +128,9 @@ export class LocalWays {
     return this.#later(path, (files) => open.use(async (fd) => work(files, fd)));
   }
 
-  /** Makes everything durable that was written to the file system: in the pool, since it takes long on any disk. */
-  async sync(path: string, open: SharedDescriptor): Promise<void> {
-    await this.#parts.waits.during(path, () => open.use(syncFileSystemLater));
+  /** Waits for a sync of the file system. */
+  sync(path: string, sync: LocalSync): Promise<void> {
+    return this.#parts.waits.during(path, () => sync.make());
   }
 
   /** Does the last of something, which is begun after a stop too; then it is waited for a second at most. */
