@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readdirSync, readlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
@@ -41,6 +41,15 @@ function withLimit(
   return new Promise((resolve) => child.on('close', (code) => resolve({ code, output })));
 }
 
+/** Where a link leads; undefined when it is gone. */
+function readlinkOf(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
 describe('a thread that ends', () => {
   it.each(['libc.js', 'libc-later.js'])(
     'closes no file of another thread, whoever has closed what Node has opened in it (%s)',
@@ -65,6 +74,26 @@ describe('a thread that ends', () => {
       for (const each of opened) closeSync(each);
     },
   );
+
+  it('leaves nothing of its container on disk open, though it is ended in the midst of it', async () => {
+    const place = join(base, 'of-a-thread');
+    mkdirSync(place);
+    const module = new URL('../dist/container/local-container.js', import.meta.url).href;
+    const program = `import { parentPort } from 'node:worker_threads';
+      import { openLocalContainer } from ${JSON.stringify(module)};
+      const container = await openLocalContainer(${JSON.stringify(place)});
+      await container.put('name', Buffer.from('content'));
+      await container.flush();
+      parentPort.on('message', () => undefined);
+      parentPort.postMessage('written');`;
+    const isOpen = () =>
+      readdirSync('/proc/self/fd').filter((fd) => readlinkOf(`/proc/self/fd/${fd}`) === place).length;
+    const thread = new Worker(new URL(`data:text/javascript,${encodeURIComponent(program)}`));
+    await once(thread, 'message');
+    expect(isOpen()).toBe(2);
+    await thread.terminate();
+    expect(isOpen()).toBe(0);
+  });
 });
 
 describe('descriptors', () => {

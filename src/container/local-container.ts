@@ -53,7 +53,7 @@ export async function openLocalContainer(directory: string, options: LocalOption
     const { fd, isRemote } = await waits.during(directory, open, (late) => close(late.fd));
     const ways = new LocalWays({ now: LOCAL_FILES, later: LOCAL_FILES_LATER, isRemote, mayBlock, waits, onWay });
     const descriptor = new SharedDescriptor(fd);
-    const sync = new LocalSync(descriptor, isRemote);
+    const sync = new LocalSync(descriptor, directory, isRemote);
     return new LocalContainer(new LocalPlace(directory, descriptor, ways, clock), sync, closing, options);
   } catch (error) {
     throw failureOf(directory, 'open', directory, error);

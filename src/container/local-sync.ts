@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
+import { closeSync, openSync } from 'node:fs';
 import { ClfsError } from '../error.js';
-import { close, Open, openAt, syncFileSystem } from '../posix/libc.js';
+import { syncFileSystem } from '../posix/libc.js';
 import { syncFileSystemLater } from '../posix/libc-later.js';
 import type { SharedDescriptor } from '../posix/shared-descriptor.js';
 
-const HERE = Buffer.from('.');
 /** How long a sync is waited for, and then a thread of the pool; both together are less than the wait after a stop. */
 const PATIENCE_MS = 400;
 
@@ -18,6 +18,7 @@ const PATIENCE_MS = 400;
  */
 export class LocalSync {
   readonly #open: SharedDescriptor;
+  readonly #directory: string;
   readonly #isRemote: boolean;
   #own: number | undefined;
   /** Whether there is a call in the pool that has not ended. */
@@ -26,16 +27,19 @@ export class LocalSync {
 
   /**
    * @param open the container's directory
+   * @param directory its path
    * @param isRemote whether it is of another machine or process, which may not answer: then no sync is made at once
    */
-  constructor(open: SharedDescriptor, isRemote: boolean) {
+  constructor(open: SharedDescriptor, directory: string, isRemote: boolean) {
     this.#open = open;
+    this.#directory = directory;
     this.#isRemote = isRemote;
   }
 
-  /** To be called before something is written. Who only reads needs no further descriptor. @throws PosixError */
+  /** To be called before something is written. Who only reads needs no further descriptor. @throws what Node throws */
   begin(): void {
-    if (!this.#isRemote) this.#own ??= openAt(this.#open.fd, HERE, Open.readOnly | Open.directory);
+    // By Node, which closes it when its thread ends.
+    if (!this.#isRemote) this.#own ??= openSync(this.#directory, 'r');
   }
 
   /** One after another. After one that failed in the pool none succeeds any more. @throws PosixError; ClfsError `cancelled` */
@@ -71,7 +75,7 @@ export class LocalSync {
 
   /** To be called when nothing is written, and no sync made, any more; the container's directory is closed by others. */
   close(): void {
-    if (this.#own !== undefined) close(this.#own);
+    if (this.#own !== undefined) closeSync(this.#own);
     this.#own = undefined;
   }
 }
