@@ -172,7 +172,7 @@ describe('WalkAhead', () => {
     const root = { id: 0, pieces: [Array.from({ length: 1000 }, () => ({ id: id++ }))] };
     const reader = new CountingReader(root, () => 1, 16);
     expect(await walked(reader, root)).toHaveLength(1001);
-    expect(reader.most).toBeLessThanOrEqual(64);
+    expect(reader.most).toBeLessThanOrEqual(72);
   });
 
   it('asks for nothing more when it is closed', async () => {

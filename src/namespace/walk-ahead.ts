@@ -3,6 +3,7 @@ import { ClfsError, isClfsError } from '../error.js';
 import { type DirectoryEntry, isDot, isDotDot, isSafeName } from '../format/dirents.js';
 import { ObjectType } from '../format/ids.js';
 import { joinPath } from '../paths/join-path.js';
+import { ReadWindow } from './read-window.js';
 import type { FoundInode } from './reader.js';
 
 /** One entry of a tree that is walked. */
@@ -27,13 +28,10 @@ export interface TreeReader {
 
 type Reference = Pick<WalkedEntry, 'path' | 'name' | 'handle' | 'parent'>;
 
-/** Entries that are read before the walk comes to them. */
-const AHEAD = 64;
-/** The same where the container has room for more requests. */
-const MOST_AHEAD = 256;
-/** With so many, or so large ones, in memory not more than {@link AHEAD}: each directory on the way down may have many. */
+/** With so many, or so large ones, in memory few are read ahead: each directory on the way down may have many. */
 const MANY = 4096;
 const MANY_BYTES = 32 * 1048576;
+const FEW_AHEAD = 64;
 /** No real tree is deeper; a hostile one is cut off here. */
 const MOST_DEPTH = 100_000;
 
@@ -44,18 +42,18 @@ const MOST_DEPTH = 100_000;
  */
 export class WalkAhead {
   readonly #reader: TreeReader;
+  readonly #window: ReadWindow;
   /** Before the first place and behind the last one. */
   readonly #ends = new Place();
   #entries = 0;
   #bytes = 0;
   /** The first rest that is not waited for, and how many entries lie before it; undefined: to be looked for. */
   #first: { readonly rest: Rest | undefined; before: number } | undefined;
-  /** The container has enough to do. */
-  #isBusy = false;
   #isClosed = false;
 
   constructor(reader: TreeReader, start: Uint8Array) {
     this.#reader = reader;
+    this.#window = new ReadWindow(reader.container);
     this.#add({ path: Buffer.alloc(0), name: Buffer.alloc(0), handle: start, parent: start }, 0, this.#ends);
   }
 
@@ -75,6 +73,7 @@ export class WalkAhead {
       if (place instanceof Entry) {
         const entry = await place.value;
         this.#remove(place);
+        this.#window.adapt();
         const isLeft = isDirectory(entry) && !mayEnter(entry.handle, place.depth >= MOST_DEPTH);
         if (isLeft && place.rest) this.#removeTo(place.rest);
         return { entry, isLeft };
@@ -96,23 +95,12 @@ export class WalkAhead {
   #readOn(): void {
     while (!this.#isClosed) {
       const { rest, before } = this.#findFirst();
-      if (!rest || (before >= AHEAD && !this.#mayGoFurther(before))) return;
+      const isLittle = this.#entries < MANY && this.#bytes < MANY_BYTES;
+      if (!rest || before >= (isLittle ? this.#window.size : FEW_AHEAD)) return;
       const next = rest.entry();
       if (next) this.#addChild(next, rest);
       else this.#pull(rest);
     }
-  }
-
-  #mayGoFurther(before: number): boolean {
-    if (this.#isBusy || before >= MOST_AHEAD || this.#entries >= MANY || this.#bytes >= MANY_BYTES) return false;
-    const ready = this.#reader.container.ready();
-    if (!ready) return true;
-    this.#isBusy = true;
-    void ready.then(() => {
-      this.#isBusy = false;
-      this.#readOn();
-    });
-    return false;
   }
 
   #addChild({ name, handle }: DirectoryEntry, rest: Rest): void {

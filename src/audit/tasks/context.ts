@@ -2,13 +2,12 @@ import { isClfsError, messageOf } from '../../error.js';
 import { fileBlockCount } from '../../format/geometry.js';
 import { ByteBudget } from '../../namespace/byte-budget.js';
 import { readContent, SEGMENTS_AHEAD } from '../../namespace/content.js';
+import { ReadPlaces } from '../../namespace/read-window.js';
 import type { ContainerReader, FoundInode } from '../../namespace/reader.js';
-import { DescriptorPlaces, descriptorPlaces } from '../../posix/descriptors.js';
+import { type DescriptorPlaces, descriptorPlaces } from '../../posix/descriptors.js';
 import type { Expectation } from '../expectation.js';
 import type { AuditConstants } from './kinds.js';
 
-/** Entries of one lane that are under way at once: most of them wait for the service. */
-const MOST_ENTRIES = 64;
 /** Directories of the expectation that tasks of one lane have open at once. */
 const MOST_DIRECTORIES = 16;
 /** Bytes of segments that one lane has in memory at once. */
@@ -25,7 +24,7 @@ export interface AuditContext {
    * So nobody waits for somebody who waits for him.
    */
   readonly directories: DescriptorPlaces;
-  readonly entries: DescriptorPlaces;
+  readonly entries: ReadPlaces;
   readonly contentBudget: ByteBudget;
 }
 
@@ -41,7 +40,7 @@ export function createAuditContext(
     reader,
     expectation,
     directories: descriptorPlaces(MOST_DIRECTORIES, { sharers: 4 * lanes }),
-    entries: new DescriptorPlaces(MOST_ENTRIES),
+    entries: new ReadPlaces(reader.container),
     contentBudget: new ByteBudget(CONTENT_BYTES),
   };
 }
