@@ -98,9 +98,14 @@ export class ChunkInProgress {
     this.broken ??= breakageOf(error);
   }
 
-  /** Tells what is acknowledged, if the last time is a while ago. */
+  /** Whether something is acknowledged, and the last report is a while ago. */
+  get isReportDue(): boolean {
+    return this.#news.done > 0 && this.#context.clock.monotonic() - this.#reportedMs >= REPORT_MS;
+  }
+
+  /** Tells what is acknowledged, if that is due. */
   async report(): Promise<void> {
-    if (this.#news.done === 0 || this.#context.clock.monotonic() - this.#reportedMs < REPORT_MS) return;
+    if (!this.isReportDue) return;
     const news = await this.#takeDurable();
     if (news) this.#tell(news.part());
   }

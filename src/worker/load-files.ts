@@ -45,10 +45,9 @@ export async function loadFiles(
   try {
     const probes = pace.begin();
     for (const { index, type, name } of unpackEntries(task.entries)) {
-      if (index % TURN_ENTRIES === TURN_ENTRIES - 1) {
-        await setImmediate();
-        await chunk.report();
-      }
+      if (index % TURN_ENTRIES === TURN_ENTRIES - 1) await setImmediate();
+      // A file may take seconds, since it is large, or changes all the time.
+      if (chunk.isReportDue) await chunk.report();
       const async = pace.isAsync && !(probes && index === 0) ? directory?.async : undefined;
       if (async) endReports ??= chunk.reportMeanwhile();
       const turn = async && (await reads.enter(name));

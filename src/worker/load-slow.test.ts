@@ -11,6 +11,8 @@ import { packAttributes } from '../format/packed-attributes.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { EVERYTHING } from '../source/selection.js';
+import type { SourceTree } from '../source/source-tree.js';
+import { systemClock } from '../time/clock.js';
 import { askToStop, createContext, type WorkContext } from './context.js';
 import { toAttributes } from './file-attributes.js';
 import { loadFiles } from './load-files.js';
@@ -140,4 +142,44 @@ describe('a lane with a slow source', () => {
     expect(result.begun).toBeLessThan(names.length);
     expect(result.broken?.code).toBe('cancelled');
   });
+
+  it('tells what is acknowledged between files that take seconds, where it waits for each call', async () => {
+    const path = join(base, 'seconds');
+    const names = ['a', 'b', 'c', 'd'];
+    for (const name of names) makeFile(path, name, 7);
+    let nowMs = 1_000_000;
+    const clock = { ...systemClock, monotonic: () => nowMs, now: () => Date.now() + 60_000 };
+    const source = openPosixSource(Buffer.from(path));
+    const lane = createContext(
+      CONSTANTS,
+      slowToOpen(source, () => (nowMs += 1500)),
+      new MemoryContainer(),
+      openLz4(),
+      1,
+      clock,
+    );
+    const parts: FilesPart[] = [];
+    const result = await loadFiles(chunkOf(lane, 1, names), lane, (part) => parts.push(part));
+    // Of the last ones the result tells.
+    expect(parts.length).toBeGreaterThanOrEqual(2);
+    expect(parts.reduce((sum, { done }) => sum + done, result.done)).toBe(4);
+    source.close();
+  });
 });
+
+/** A source of which it takes long to open a file. */
+function slowToOpen(source: SourceTree, opens: () => void): SourceTree {
+  return {
+    ...source,
+    async: undefined,
+    openDirectory(path, expected) {
+      const directory = source.openDirectory(path, expected);
+      const openFile = directory.openFile.bind(directory);
+      directory.openFile = (name) => {
+        opens();
+        return openFile(name);
+      };
+      return directory;
+    },
+  };
+}
