@@ -7,7 +7,7 @@ import { loadWhole, runProgram } from './support/program.js';
 import { outputs, type Running } from './support/run-workers.js';
 import { removeTree, someBytes } from './support/tree.js';
 import { makeBase } from './support/whole-job.js';
-import { WorkersPlace } from './support/workers-place.js';
+import { HOLDS, WorkersPlace } from './support/workers-place.js';
 
 const DIRECTORIES = 6;
 const FILES_A_DIRECTORY = 150;
@@ -51,18 +51,17 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   });
   afterEach(() => all.close());
 
-  /** Runs it on one machine, and with two workers, one of which is killed as soon as something has come of it. */
+  /** Runs it on one machine, and with three workers, one of which is killed when something has come of it. */
   const compare = async (args: readonly string[], code: number) => {
     const alone = await runProgram('clfsload', args);
     expect(alone.code).toBe(code);
-    const first = all.worker();
+    // However busy this machine is, it has tasks when it is killed, and there are others to do them.
+    const first = all.holdingWorker(INODE_OR_SEGMENT, (DIRECTORIES * FILES_A_DIRECTORY) / 2);
     const driver = all.drive(...args);
-    await first.said(/takes part/);
-    await hasPrinted(driver);
-    // As long as it is alone it has tasks.
+    await Promise.all([first.said(HOLDS), hasPrinted(driver)]);
+    const [second, third] = [all.worker(), all.worker()];
+    for (const each of [second, third]) await each.said(/takes part/);
     first.child.kill('SIGKILL');
-    const second = all.worker();
-    const third = all.worker();
     const result = await driver.ended();
     expect(driver.output()).toMatch(GONE);
     expect(result.code).toBe(code);
@@ -133,6 +132,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
 });
 
 const SEGMENT = /\.0008\./;
+const INODE_OR_SEGMENT = /\.000[18]\./;
 
 /** Findings and differences come in no order. */
 function linesOf(text: string): readonly string[] {

@@ -4,6 +4,10 @@ import { type NatsServer, startNats } from './nats.js';
 import { type Running, run } from './run-workers.js';
 import { removeTree } from './tree.js';
 
+const HOLDING = new URL('./holding-reads.mjs', import.meta.url).href;
+/** What a {@link WorkersPlace.holdingWorker} says when it waits. */
+export const HOLDS = /a file is not answered/;
+
 /** A server of workers, what was started for one test, and a place for its files. To be closed. */
 export class WorkersPlace {
   readonly server: NatsServer;
@@ -26,13 +30,27 @@ export class WorkersPlace {
   }
 
   start(...args: string[]): Running {
-    const running = run(args);
+    return this.#run(args);
+  }
+
+  #run(args: readonly string[], env: NodeJS.ProcessEnv = {}): Running {
+    const running = run(args, env);
     this.#started.push(running);
     return running;
   }
 
   worker(...more: string[]): Running {
-    return this.start('worker', `--join=${this.server.url}`, '--threads=1', ...more);
+    return this.start(...this.#asWorker(), ...more);
+  }
+
+  /** A worker that opens so many files whose paths match, and waits for the next one without end: it has tasks. */
+  holdingWorker(path: RegExp, after: number): Running {
+    const env = { NODE_OPTIONS: `--import=${HOLDING}`, HOLD_PATH: path.source, HOLD_AFTER: String(after) };
+    return this.#run(this.#asWorker(), env);
+  }
+
+  #asWorker(): readonly string[] {
+    return ['worker', `--join=${this.server.url}`, '--threads=1'];
   }
 
   /** Starts what leaves all work to workers, and notices soon when one is gone. */
