@@ -161,6 +161,20 @@ describe.each(WAYS)('a container that is called %s', (_way, way) => {
     await container.close();
   });
 
+  it('leaves no temporary file of what is put while it is closed', async () => {
+    const place = directory();
+    const container = await openLocalContainer(place, way);
+    let closed: Promise<void> | undefined;
+    trouble.before = (call) => {
+      if (call === 'write') closed ??= container.close();
+    };
+    const puts = ['one', 'two', 'three'].map((name) => container.put(name, Buffer.from(name)));
+    for (const put of await Promise.allSettled(puts))
+      expect(put).toMatchObject({ status: 'rejected', reason: { code: 'cancelled' } });
+    await closed;
+    expect(readdirSync(place)).toEqual([]);
+  });
+
   it('is not tidy while a temporary file cannot be removed', async () => {
     const place = directory();
     const container = await openLocalContainer(place, way);

@@ -135,8 +135,7 @@ class LocalContainer implements Container {
   async put(name: string, body: Uint8Array, options?: PutOptions): Promise<void> {
     const { ways } = this.#place;
     const path = this.#place.path(name);
-    const temporaryName = `${this.#temporary}${this.#serial++}`;
-    const temporary = join(this.#place.directory, temporaryName);
+    const temporary = join(this.#place.directory, `${this.#temporary}${this.#serial++}`);
     try {
       // Nothing is awaited that is done: it is done for each of millions of blobs.
       const look = options?.onlyNew ? undefined : ways.do(path, (files) => files.look(path));
@@ -160,8 +159,8 @@ class LocalContainer implements Container {
       }
       this.#dirty = true;
     } catch (error) {
-      // Where nothing is answered any more, and nothing is asked, the next session removes it.
-      await this.#removeTemporary(temporaryName).catch(() => undefined);
+      // Where nothing is answered any more the next session removes it.
+      await this.#clear(temporary);
       if (options?.onlyNew && codeOf(error) === 'EEXIST')
         throw new ClfsError('exists', `The blob ${name} exists.`, { cause: error });
       throw this.#place.failure('write', name, error);
@@ -234,6 +233,15 @@ class LocalContainer implements Container {
   async tidy(): Promise<void> {
     for await (const names of this.#place.names('tidy'))
       for (const name of names) if (name.startsWith(TEMPORARY)) await this.#removeTemporary(name);
+  }
+
+  /** Removes the temporary file of a put that failed, if that can be done. */
+  async #clear(path: string): Promise<void> {
+    try {
+      await this.#place.ways.clear(path);
+    } catch {
+      // It is told why the put failed.
+    }
   }
 
   /** What was never made, or is gone already, is no trouble. @throws ClfsError as {@link LocalPlace.failure} */

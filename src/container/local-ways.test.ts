@@ -79,3 +79,21 @@ it('has nothing more prepared while many wait for their turn to give a name', as
   await Promise.all([ready, ...named]);
   expect(isReady).toBe(true);
 });
+
+it('removes a file after a stop, as long as all is answered', async () => {
+  const removed: string[] = [];
+  const remove = async (path: string) => {
+    removed.push(path);
+  };
+  const { ways, stop } = waysOf({ remove });
+  stop.abort();
+  await ways.clear('a');
+  expect(removed).toEqual(['a']);
+  const silent = waysOf({ remove, rename: () => NEVER });
+  const renamed = (async () => silent.ways.name('b', (files) => files.rename('b', 'c')))();
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  silent.stop.abort();
+  await expect(renamed).rejects.toMatchObject({ code: 'cancelled' });
+  await silent.ways.clear('b');
+  expect(removed).toEqual(['a']);
+});

@@ -41,6 +41,8 @@ export class LocalWays {
   readonly #turn = new Places(1);
   readonly #flight = new Places(Math.min(FIRST_IN_FLIGHT, mostInFlight()));
   readonly #slowness: Slowness;
+  /** Whether something was given up that was not answered. */
+  #isSilent = false;
   #ready: (() => void)[] = [];
 
   constructor(parts: LocalWaysParts) {
@@ -92,6 +94,13 @@ export class LocalWays {
       release();
       this.#wake();
     };
+  }
+
+  /** Removes a file, after a stop too; not where something was not answered that was asked before. */
+  clear(path: string): Soon<void> {
+    const { waits, later } = this.#parts;
+    if (!this.isLater || !waits.isStopped) return this.name(path, (files) => files.remove(path));
+    return this.#isSilent ? undefined : this.last(path, () => later.remove(path));
   }
 
   /** Makes a new file. @param sync whether its bytes are to be durable then */
@@ -165,7 +174,17 @@ export class LocalWays {
       // What waited for its turn is not begun after a stop: one after another would be waited for.
       waits.requireGoing();
       const begun = performance.now();
-      const result = await waits.during(path, async () => work(later));
+      let isAnswered = false;
+      const made = async () => {
+        try {
+          return await work(later);
+        } finally {
+          isAnswered = true;
+        }
+      };
+      const result = await waits.during(path, made).finally(() => {
+        if (!isAnswered) this.#isSilent = true;
+      });
       took?.(performance.now() - begun, result);
       return result;
     } finally {

@@ -52,9 +52,13 @@ export class Waits {
     }
   }
 
+  get isStopped(): boolean {
+    return this.#parts.signal?.aborted === true;
+  }
+
   /** To be asked before something is begun. @throws ClfsError `cancelled` when it is stopped */
   requireGoing(): void {
-    if (this.#parts.signal?.aborted) throw stopped();
+    if (this.isStopped) throw stopped();
   }
 
   /**
