@@ -74,8 +74,10 @@ async function explain(life: Life, outcome: Outcome, scratch: Scratch, small: bo
   const shrunk = small
     ? await shrink(life, async (smaller) => signatureOf(await live(smaller, scratch)) === signature)
     : life;
-  const { findings, story } = small ? await live(shrunk, scratch) : outcome;
-  return { seed: life.seed, signature, findings, shrunk, story };
+  const again = small ? await live(shrunk, scratch) : outcome;
+  if (again.findings.length > 0) return { seed: life.seed, signature, shrunk, ...again };
+  const findings = [...outcome.findings, 'again: the same life did not fail when it was lived once more'];
+  return { seed: life.seed, signature, shrunk: life, findings, story: outcome.story };
 }
 
 /** The kinds of what is wrong, each once. */
