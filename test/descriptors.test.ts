@@ -10,7 +10,7 @@ import { expectSource } from '../src/audit/source-expectation.js';
 import { type VerifyLine, verify } from '../src/audit/verify.js';
 import { ClfsError, isClfsError } from '../src/error.js';
 import { DescriptorPlaces, isOutOfDescriptors, patiently } from '../src/posix/descriptors.js';
-import { PosixError } from '../src/posix/libc.js';
+import { PosixError } from '../src/posix/posix-error.js';
 import { openPosixSource } from '../src/source/posix-source.js';
 import type { SourceTree } from '../src/source/source-tree.js';
 import { withAsyncSide } from './support/async-source.js';

@@ -20,7 +20,7 @@ import { exportJob } from '../src/export/export-job.js';
 import type { ExportProgress } from '../src/export/options.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { decodeSegment } from '../src/format/segment.js';
-import { PosixError } from '../src/posix/libc.js';
+import { PosixError } from '../src/posix/posix-error.js';
 import { exportSmall } from './support/export-small.js';
 import { complaints, loadWhole, runProgram, startProgram } from './support/program.js';
 import { loadSmall, objectBody, objectNames } from './support/small-container.js';

@@ -16,7 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { decodeSegment } from '../src/format/segment.js';
-import { PosixError } from '../src/posix/libc.js';
+import { PosixError } from '../src/posix/posix-error.js';
 import { exportSmall, type SmallExport } from './support/export-small.js';
 import { loadSmall, objectBody, objectNames } from './support/small-container.js';
 import { removeTree, someBytes } from './support/tree.js';

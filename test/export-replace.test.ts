@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryContainer } from '../src/container/memory-container.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
-import { PosixError } from '../src/posix/libc.js';
+import { PosixError } from '../src/posix/posix-error.js';
 import { exportSmall } from './support/export-small.js';
 import { loadSmall, objectNames } from './support/small-container.js';
 import { removeTree, someBytes } from './support/tree.js';

@@ -6,7 +6,7 @@ import type { MemoryContainer } from '../src/container/memory-container.js';
 import type { ExportJobOptions, ExportProgress } from '../src/export/options.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { RecordedModel } from '../src/page/recorded-model.js';
-import { PosixError } from '../src/posix/libc.js';
+import { PosixError } from '../src/posix/posix-error.js';
 import { exportSmall } from './support/export-small.js';
 import { loadSmall } from './support/small-container.js';
 import { removeTree, someBytes } from './support/tree.js';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { ClfsError, messageOf } from '../error.js';
-import { PosixError } from '../posix/libc.js';
+import { PosixError } from '../posix/posix-error.js';
 import type { SharedDescriptor } from '../posix/shared-descriptor.js';
 import type { Clock } from '../time/clock.js';
 import type { DirectoryNames, Soon } from './local-files.js';

@@ -2,7 +2,7 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
-import { PosixError } from '../posix/libc.js';
+import { PosixError } from '../posix/posix-error.js';
 import { openTarget } from './open-target.js';
 
 const disk = vi.hoisted(() => ({ syncs: 0, fails: false }));

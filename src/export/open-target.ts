@@ -1,6 +1,7 @@
 import { ClfsError, messageOf } from '../error.js';
+import type { FileStatus } from '../posix/file-status.js';
 import { isRemoteFileSystemLater } from '../posix/file-system-type.js';
-import { CURRENT_DIRECTORY, close, type FileStatus, Open, PosixError, pathOfOpen } from '../posix/libc.js';
+import { CURRENT_DIRECTORY, close, Open, pathOfOpen } from '../posix/libc.js';
 import {
   closeLater,
   makeDirectoryLater,
@@ -12,6 +13,7 @@ import {
   syncFileSystemLater,
 } from '../posix/libc-later.js';
 import { readMounts } from '../posix/mounts.js';
+import { PosixError } from '../posix/posix-error.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { isOtherRoot, placeOf, type RootPlace } from '../source/source-place.js';
 import { quotePath } from '../text/escape-path.js';

@@ -1,6 +1,7 @@
 import { chmodSync } from 'node:fs';
 import { koffi } from './koffi.js';
-import { cString, type FileTime, failed, PosixError, timespecs, toPosixError } from './libc.js';
+import { cString, type FileTime, failed, timespecs, toPosixError } from './libc.js';
+import { PosixError } from './posix-error.js';
 
 /* Calls of the C library by which a file is given its attributes and its name, as `libc.ts` has the others. */
 

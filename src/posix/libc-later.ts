@@ -1,23 +1,21 @@
 import { close, existsSync, open, read, write } from 'node:fs';
+import { decodeStatus, type FileStatus, STATUS_BYTES } from './file-status.js';
 import { koffi } from './koffi.js';
 import {
   cString,
   decodeEntries,
-  decodeStatus,
   encodeDevice,
-  type FileStatus,
   type FileTime,
   Open,
   ofOpenFile,
-  PosixError,
   type RawEntry,
-  STATUS_BYTES,
   SYS_GETDENTS64,
   timespecs,
 } from './libc.js';
 import { UNKNOWN_THERE } from './libc-change.js';
 import { openedByNode } from './opened-by-node.js';
 import { type BoundCall, callInPool } from './pool-calls.js';
+import { PosixError } from './posix-error.js';
 
 /*
  * Calls of `libc.ts` and `libc-change.ts` that wait in a thread of Node's pool, several at once: for file systems of

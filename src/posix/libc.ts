@@ -1,7 +1,9 @@
 import { closeSync } from 'node:fs';
 import { constants } from 'node:os';
+import { decodeStatus, type FileStatus, isSameStatus, STATUS_BYTES } from './file-status.js';
 import { koffi } from './koffi.js';
 import { openedByNode } from './opened-by-node.js';
+import { PosixError } from './posix-error.js';
 
 /**
  * Calls into the C library that Node has not: relative to a directory's descriptor, with names as bytes, times in
@@ -46,6 +48,7 @@ const LOCK_SHARED_NOW = 5;
 const LOCK_EXCLUSIVE_NOW = 6;
 const LOCK_RELEASE = 8;
 const EMPTY_PATH = Buffer.from([0]);
+const statusBuffer = Buffer.from(new ArrayBuffer(STATUS_BYTES));
 const ARM = process.arch === 'arm64';
 
 /** Flags of {@link openAt}; two of them differ on arm64. */
@@ -65,44 +68,6 @@ export const Open = {
   path: 0o10000000,
 } as const;
 
-/** File type bits of st_mode. */
-export const S_IFMT = 0o170000;
-const S_IFDIR = 0o040000;
-
-const ERRNO_NAMES = new Map(Object.entries(constants.errno).map(([name, number]) => [number, name]));
-
-/** A C library call that failed. */
-export class PosixError extends Error {
-  /** Such as `ENOENT`. */
-  readonly errno: string;
-
-  constructor(call: string, errno: number) {
-    const name = ERRNO_NAMES.get(errno) ?? `errno ${errno}`;
-    const text = ERRNO_TEXTS[name];
-    super(`${call}: ${text === undefined ? name : `${text} (${name})`}`);
-    this.name = 'PosixError';
-    this.errno = name;
-  }
-}
-
-const ERRNO_TEXTS: Record<string, string> = {
-  EACCES: 'permission denied',
-  EDQUOT: 'disk quota exceeded',
-  EEXIST: 'file exists',
-  EFBIG: 'file too large',
-  EIO: 'input/output error',
-  EISDIR: 'is a directory',
-  ELOOP: 'is a symbolic link',
-  EMFILE: 'too many open files of the process',
-  ENFILE: 'too many open files of the machine',
-  ENOENT: 'no such file or directory',
-  ENOSPC: 'no space left on device',
-  ENOTDIR: 'not a directory',
-  EPERM: 'operation not permitted',
-  EROFS: 'read-only file system',
-  ESTALE: 'stale file handle',
-};
-
 /** Throws what the latest call failed with. */
 export function failed(call: string): never {
   throw new PosixError(call, koffi.errno());
@@ -114,77 +79,6 @@ export function cString(bytes: Uint8Array): Buffer {
   text.set(bytes);
   text[bytes.length] = 0;
   return text;
-}
-
-/** What statx tells of a file. */
-export interface FileStatus {
-  /** st_mode, type bits included. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly linkCount: number;
-  readonly inode: bigint;
-  readonly sizeBytes: bigint;
-  readonly mtimeSeconds: number;
-  readonly mtimeNanoseconds: number;
-  readonly ctimeSeconds: number;
-  readonly ctimeNanoseconds: number;
-  readonly atimeSeconds: number;
-  readonly atimeNanoseconds: number;
-  readonly specialMajor: number;
-  readonly specialMinor: number;
-  /**
-   * When a directory was made, in nanoseconds since 1970 modulo 2^64; 0 where the file system does not tell, and for
-   * what is no directory.
-   */
-  readonly bornNs: bigint;
-  /** Device of the file system that it is on, `major:minor`; may change at a remount. */
-  readonly device: string;
-}
-
-/** Bytes that statx fills. */
-export const STATUS_BYTES = 256;
-const statusBuffer = Buffer.from(new ArrayBuffer(STATUS_BYTES));
-
-/** @param b what statx has filled, of {@link STATUS_BYTES} */
-export function decodeStatus(b: Buffer = statusBuffer): FileStatus {
-  const mode = b.readUInt16LE(28);
-  return {
-    mode,
-    uid: b.readUInt32LE(20),
-    gid: b.readUInt32LE(24),
-    linkCount: b.readUInt32LE(16),
-    inode: b.readBigUInt64LE(32),
-    sizeBytes: b.readBigUInt64LE(40),
-    atimeSeconds: signed64(b, 64),
-    atimeNanoseconds: b.readUInt32LE(72),
-    ctimeSeconds: signed64(b, 96),
-    ctimeNanoseconds: b.readUInt32LE(104),
-    mtimeSeconds: signed64(b, 112),
-    mtimeNanoseconds: b.readUInt32LE(120),
-    specialMajor: b.readUInt32LE(128),
-    specialMinor: b.readUInt32LE(132),
-    bornNs: (mode & S_IFMT) === S_IFDIR ? birthTime(b) : 0n,
-    device: deviceText(b.readUInt32LE(136), b.readUInt32LE(140)),
-  };
-}
-
-function birthTime(b: Buffer): bigint {
-  if ((b.readUInt32LE(0) & STATX_BTIME) === 0) return 0n;
-  return BigInt.asUintN(64, b.readBigInt64LE(80) * 1_000_000_000n + BigInt(b.readUInt32LE(88)));
-}
-
-let latestDevice = { major: -1, minor: -1, text: '' };
-
-/** A tree has few devices: the text of the latest one is kept. */
-function deviceText(major: number, minor: number): string {
-  if (major !== latestDevice.major || minor !== latestDevice.minor)
-    latestDevice = { major, minor, text: `${major}:${minor}` };
-  return latestDevice.text;
-}
-
-function signed64(b: Buffer, at: number): number {
-  return b.readInt32LE(at + 4) * 0x1_0000_0000 + b.readUInt32LE(at);
 }
 
 /** Stands for the current directory, from which a relative path is taken. */
@@ -199,7 +93,7 @@ export function openAt(at: number, path: Uint8Array, flags: number, mode = 0): n
 /** lstat of `name` in the directory `at`. @throws PosixError */
 export function statAt(at: number, name: Uint8Array): FileStatus {
   if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_WANTED, statusBuffer) < 0) failed('stat');
-  return decodeStatus();
+  return decodeStatus(statusBuffer);
 }
 
 /**
@@ -207,7 +101,7 @@ export function statAt(at: number, name: Uint8Array): FileStatus {
  * more than the call. @throws PosixError
  */
 export function lookAt(at: number, name: Uint8Array): FileStatus | undefined {
-  if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_WANTED, statusBuffer) >= 0) return decodeStatus();
+  if (statx(at, cString(name), AT_SYMLINK_NOFOLLOW, STATX_WANTED, statusBuffer) >= 0) return decodeStatus(statusBuffer);
   return koffi.errno() === constants.errno.ENOENT ? undefined : failed('stat');
 }
 
@@ -219,7 +113,7 @@ export function lookAt(at: number, name: Uint8Array): FileStatus | undefined {
  */
 export function statFd(fd: number, fresh = false): FileStatus {
   if (statx(fd, EMPTY_PATH, ofOpenFile(fresh), STATX_WANTED, statusBuffer) < 0) failed('stat');
-  return decodeStatus();
+  return decodeStatus(statusBuffer);
 }
 
 /** Flags of statx for an open file. @param fresh as for {@link statFd} */
@@ -227,26 +121,10 @@ export function ofOpenFile(fresh: boolean): number {
   return fresh ? AT_EMPTY_PATH | AT_STATX_FORCE_SYNC : AT_EMPTY_PATH;
 }
 
-/**
- * Whether inode, mode, owners, size, modification and change time of an open file are still those of `before`, as its
- * server has them.
- *
- * @throws PosixError
- */
-export function isSameStatus(fd: number, before: FileStatus): boolean {
+/** Whether an open file is as it was, as its server has it: see {@link isSameStatus}. @throws PosixError */
+export function isUnchangedFd(fd: number, before: FileStatus): boolean {
   if (statx(fd, EMPTY_PATH, ofOpenFile(true), STATX_BASIC, statusBuffer) < 0) failed('stat');
-  const b = statusBuffer;
-  return (
-    before.mtimeNanoseconds === b.readUInt32LE(120) &&
-    before.ctimeNanoseconds === b.readUInt32LE(104) &&
-    before.mtimeSeconds === signed64(b, 112) &&
-    before.ctimeSeconds === signed64(b, 96) &&
-    before.sizeBytes === b.readBigUInt64LE(40) &&
-    before.inode === b.readBigUInt64LE(32) &&
-    before.mode === b.readUInt16LE(28) &&
-    before.uid === b.readUInt32LE(20) &&
-    before.gid === b.readUInt32LE(24)
-  );
+  return isSameStatus(statusBuffer, before);
 }
 
 /** Reads into `target` from `position`. @returns bytes read, 0 at the end. @throws PosixError */

@@ -1,6 +1,8 @@
 import { ClfsError, messageOf } from '../error.js';
 import type { EntryType } from '../format/ids.js';
-import { type FileStatus, Open, PosixError, S_IFMT } from '../posix/libc.js';
+import { type FileStatus, S_IFMT } from '../posix/file-status.js';
+import { Open } from '../posix/libc.js';
+import { PosixError } from '../posix/posix-error.js';
 import { type DirectoryIdentity, entryFailure, type SourceAttributes } from './source-tree.js';
 
 /* What both ways of calling a POSIX source share: how things are opened, and what they are found to be. */

@@ -5,7 +5,7 @@ import {
   CURRENT_DIRECTORY,
   close,
   duplicate,
-  isSameStatus,
+  isUnchangedFd,
   Open,
   openAt,
   readAt,
@@ -266,7 +266,7 @@ class PosixFile implements SourceFile {
 
   isUnchanged(before: SourceAttributes): boolean {
     try {
-      return isSameStatus(this.#fd, before);
+      return isUnchangedFd(this.#fd, before);
     } catch (error) {
       throw fileFailure(error);
     }

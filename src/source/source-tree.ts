@@ -1,6 +1,6 @@
 import { ClfsError } from '../error.js';
 import type { EntryType } from '../format/ids.js';
-import type { FileStatus } from '../posix/libc.js';
+import type { FileStatus } from '../posix/file-status.js';
 import type { SourcePlace } from './source-place.js';
 
 /** Attributes of an entry of the source, as lstat gives them. */

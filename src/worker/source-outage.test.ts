@@ -1,6 +1,6 @@
 import { constants } from 'node:os';
 import { describe, expect, it } from 'vitest';
-import { PosixError } from '../posix/libc.js';
+import { PosixError } from '../posix/posix-error.js';
 import { SourceGauge } from '../source/source-gauge.js';
 import { entryFailure, type SourceDirectory, type SourceTree } from '../source/source-tree.js';
 import type { Clock } from '../time/clock.js';

@@ -1,6 +1,6 @@
 import { isClfsError } from '../error.js';
 import { isOutOfDescriptors } from '../posix/descriptors.js';
-import { PosixError } from '../posix/libc.js';
+import { PosixError } from '../posix/posix-error.js';
 import type { SourceGauge } from '../source/source-gauge.js';
 import type { SourceTree } from '../source/source-tree.js';
 import type { Clock } from '../time/clock.js';

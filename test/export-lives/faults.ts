@@ -3,7 +3,7 @@ import type { BlobInfo, Container } from '../../src/container/container.js';
 import type { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError } from '../../src/error.js';
 import { CHANGES, type LaterCalls, type TargetCalls } from '../../src/export/target/target-calls.js';
-import { PosixError } from '../../src/posix/libc.js';
+import { PosixError } from '../../src/posix/posix-error.js';
 import type { CommitHooks } from '../../src/state/job-database.js';
 import type { VolatileDisk } from '../support/volatile-disk.js';
 

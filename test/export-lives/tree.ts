@@ -9,7 +9,8 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { close, makeNode, Open, openAt, PosixError } from '../../src/posix/libc.js';
+import { close, makeNode, Open, openAt } from '../../src/posix/libc.js';
+import { PosixError } from '../../src/posix/posix-error.js';
 import type { Random } from '../lives/random.js';
 import { isRoot } from '../support/tree.js';
 

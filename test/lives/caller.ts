@@ -1,7 +1,7 @@
 import { constants } from 'node:os';
 import type { BlobInfo, Container, PutOptions } from '../../src/container/container.js';
 import { ClfsError } from '../../src/error.js';
-import { PosixError } from '../../src/posix/libc.js';
+import { PosixError } from '../../src/posix/posix-error.js';
 import { entryFailure, type SourceTree } from '../../src/source/source-tree.js';
 import type { Clock } from '../../src/time/clock.js';
 import { withAsyncSide } from '../support/async-source.js';

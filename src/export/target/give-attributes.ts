@@ -1,7 +1,9 @@
 import { constants as system } from 'node:os';
 import { type Attributes, fileTimes } from '../../format/attributes.js';
 import { modeTypeBits, ObjectType } from '../../format/ids.js';
-import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
+import { type FileStatus, S_IFMT } from '../../posix/file-status.js';
+import { Open } from '../../posix/libc.js';
+import { PosixError } from '../../posix/posix-error.js';
 import type { AnyCalls } from './target-calls.js';
 
 const IS_ROOT = process.getuid?.() === 0;

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { Open, PosixError } from '../../posix/libc.js';
+import { Open } from '../../posix/libc.js';
 import { closeLater, lookAtLater, openAtLater, removeAtLater } from '../../posix/libc-later.js';
+import { PosixError } from '../../posix/posix-error.js';
 import { decodeExactly, encodeExactly } from '../../text/exact-text.js';
 
 /** What a file system does not tell apart in names; plain data. */

@@ -1,5 +1,6 @@
 import { ftruncateSync } from 'node:fs';
-import type { FileStatus, FileTime, RawEntry } from '../../posix/libc.js';
+import type { FileStatus } from '../../posix/file-status.js';
+import type { FileTime, RawEntry } from '../../posix/libc.js';
 import {
   close,
   closeWritten,

@@ -1,5 +1,5 @@
 import { ClfsError, messageOf } from '../../error.js';
-import { PosixError } from '../../posix/libc.js';
+import { PosixError } from '../../posix/posix-error.js';
 import { quotePath } from '../../text/escape-path.js';
 
 /** What every further entry would fail for as well. */

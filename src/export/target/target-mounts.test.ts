@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { FileStatus } from '../../posix/libc.js';
+import type { FileStatus } from '../../posix/file-status.js';
 import { mountsOf, requireSameMounts } from './target-mounts.js';
 
 /** A machine on which directories have these inode numbers and times, and some of them are mounted. */

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { ClfsError, messageOf } from '../../error.js';
-import { type FileStatus, Open, PosixError } from '../../posix/libc.js';
+import type { FileStatus } from '../../posix/file-status.js';
+import { Open } from '../../posix/libc.js';
 import {
   closeLater,
   closeWrittenLater,
@@ -13,6 +14,7 @@ import {
   statFdLater,
   writeLater,
 } from '../../posix/libc-later.js';
+import { PosixError } from '../../posix/posix-error.js';
 
 /*
  * A directory in the target by which machines find out that they write to the same one, with the same rights. It is a

@@ -2,7 +2,8 @@ import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { Open, PosixError, tryLock } from '../../posix/libc.js';
+import { Open, tryLock } from '../../posix/libc.js';
+import { PosixError } from '../../posix/posix-error.js';
 import { openTarget } from '../open-target.js';
 import { type AnyCalls, SYSTEM_CALLS, type TargetCalls } from './target-calls.js';
 import { TargetTree } from './target-tree.js';

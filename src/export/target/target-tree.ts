@@ -1,6 +1,8 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { patiently } from '../../posix/descriptors.js';
-import { type FileStatus, Open, PosixError, S_IFMT } from '../../posix/libc.js';
+import { type FileStatus, S_IFMT } from '../../posix/file-status.js';
+import { Open } from '../../posix/libc.js';
+import { PosixError } from '../../posix/posix-error.js';
 import type { Overwrite } from '../options.js';
 import { MountedPlaces } from './mounted-places.js';
 import { patientCalls } from './patient-calls.js';

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { Open, PosixError } from '../../posix/libc.js';
+import { Open } from '../../posix/libc.js';
+import { PosixError } from '../../posix/posix-error.js';
 import { type LaterCalls, SYSTEM_CALLS, type TargetCalls } from './target-calls.js';
 import { TargetTree } from './target-tree.js';
 import { TargetWays } from './target-ways.js';

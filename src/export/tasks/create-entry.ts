@@ -2,7 +2,8 @@ import { ClfsError } from '../../error.js';
 import { modeTypeBits, ObjectType } from '../../format/ids.js';
 import { fileSize, isGap, linkTarget, readContent, wholeContent } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
-import { Open, PosixError } from '../../posix/libc.js';
+import { Open } from '../../posix/libc.js';
+import { PosixError } from '../../posix/posix-error.js';
 import { firstMode, giveOwnerAndMode, giveOwnerAndModeAt, type NewFiles, newFiles } from '../target/give-attributes.js';
 import type { ExportContext } from './context.js';
 

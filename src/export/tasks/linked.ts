@@ -1,7 +1,8 @@
 import { fileSize } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { joinPath } from '../../paths/join-path.js';
-import { type FileStatus, PosixError } from '../../posix/libc.js';
+import type { FileStatus } from '../../posix/file-status.js';
+import { PosixError } from '../../posix/posix-error.js';
 import type { ExportContext } from './context.js';
 import { createEntry, EntryPlace } from './create-entry.js';
 import type { EntryProblem, LinkedResult, LinkedTask, TargetName } from './kinds.js';

@@ -1,6 +1,6 @@
 import { type Breakage, breakageOf } from '../../engine/breakage.js';
 import { ClfsError, isClfsError } from '../../error.js';
-import { PosixError } from '../../posix/libc.js';
+import { PosixError } from '../../posix/posix-error.js';
 import { targetError } from '../target/target-error.js';
 import { InTheWay } from '../target/target-tree.js';
 import type { EntryProblem } from './kinds.js';

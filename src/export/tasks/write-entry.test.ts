@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Attributes } from '../../format/attributes.js';
 import { ObjectType } from '../../format/ids.js';
-import type { FileStatus } from '../../posix/libc.js';
+import type { FileStatus } from '../../posix/file-status.js';
 import { isWhole } from './write-entry.js';
 
 const nanosecond = fc.nat(999_999_999);
