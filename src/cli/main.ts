@@ -102,7 +102,7 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
 
 /** Every command of clfsload, the load first: for completion and for docs/commands.md. */
 export async function allCommands(): Promise<readonly Command[]> {
-  const { loadCommand } = await import('./load-command.js');
+  const { loadCommand } = await import('./load-flags.js');
   const verbs = await Promise.all(Object.values(VERBS).map(async (verb) => (await verb.load()).command()));
   const { resumeCommand } = await import('./resume-command.js');
   return [loadCommand('load'), resumeCommand('resume'), ...verbs];
