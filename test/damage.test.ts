@@ -73,6 +73,11 @@ const attribute =
   (kind: Kind, change: (a: Inode['attributes']) => Partial<Inode['attributes']>) => (container: MemoryContainer) =>
     editInode(container, kind, ({ attributes }) => ({ attributes: { ...attributes, ...change(attributes) } }));
 
+const block0 = (kind: Kind, id: Uint8Array) => (container: MemoryContainer) =>
+  editInode(container, kind, ({ blockMap }) => ({
+    blockMap: { ...blockMap, direct: [id, ...blockMap.direct.slice(1)] },
+  }));
+
 /** Kinds of damage, and a code that tells of each. */
 const DAMAGES: Record<string, [(container: MemoryContainer) => void, RegExp]> = {};
 for (const kind of ['regular', 'symlink', 'directory', 'linked'] as const) {
@@ -121,13 +126,8 @@ for (const kind of ['regular', 'symlink', 'directory', 'linked'] as const) {
     attribute(kind, ({ mtime }) => ({ mtime: { ...mtime, nanoseconds: 1_000_000_000 } })),
     /time/,
   ];
-  DAMAGES[`block 0 of a ${kind} inode is another`] = [
-    (c) =>
-      editInode(c, kind, ({ blockMap }) => ({
-        blockMap: { ...blockMap, direct: [ROOT_ID, ...blockMap.direct.slice(1)] },
-      })),
-    /block-map/,
-  ];
+  DAMAGES[`block 0 of a ${kind} inode is no inode`] = [block0(kind, NULL_BLOCK_ID), /block-map/];
+  DAMAGES[`block 0 of a ${kind} inode is another`] = [block0(kind, ROOT_ID), /damaged-object/];
 }
 for (const kind of ['file-segment', 'directory-segment', 'indirect'] as const) {
   DAMAGES[`delete a ${kind}`] = [(c) => void c.blobs.delete(pick(c, kind)), /missing-object/];

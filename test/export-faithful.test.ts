@@ -197,6 +197,23 @@ describe('an export', () => {
     expect((await tarOf(container)).failed).toEqual(failures);
   });
 
+  it.each([
+    ['file', 'large', ['a/file', 'a/large']],
+    ['symlink', 'fifo', ['b/fifo', 'b/symlink']],
+    ['a', 'b', ['a', 'b']],
+  ])('and a tar write nothing of %s and %s, whose blobs were exchanged', async (one, other, names) => {
+    const container = copyOf(whole);
+    const [first, second] = [blobNamed(container, one).blob, blobNamed(container, other).blob];
+    const blob = container.blobs.get(first) as Buffer;
+    container.blobs.set(first, container.blobs.get(second) as Buffer);
+    container.blobs.set(second, blob);
+    const { status, failures } = await exportSmall(container, base, newTarget());
+    expect({ status, failures }).toEqual({ status: 'CompletedWithErrors', failures: names });
+    expect((await tarOf(container)).failed.sort()).toEqual(names);
+    const salvaged = await exportSmall(container, base, newTarget(), { salvage: true });
+    expect(salvaged.salvage).toMatchObject({ unreadable: 2 });
+  });
+
   it('as a tar names a device whose number no header has room for', async () => {
     const container = copyOf(whole);
     editNamed(container, 'fifo', ({ attributes }) => ({ attributes: { ...attributes, deviceMinor: 0xffffffff } }));

@@ -5,7 +5,7 @@ import { indirectPath } from '../format/block-map.js';
 import { type DirectoryEntry, decodeDirents } from '../format/dirents.js';
 import { type DecodedObject, decodeObject, type Lz4 } from '../format/envelope.js';
 import { GEOMETRY, type Geometry, TREE_COUNT } from '../format/geometry.js';
-import { idHex, isNullId, isRootId, ObjectType } from '../format/ids.js';
+import { bytesEqual, HANDLE_BYTES, idHex, isNullId, isRootId, ObjectType } from '../format/ids.js';
 import { decodeInode, type Inode } from '../format/inode.js';
 import { type DirectorySegment, decodeSegment, type FileSegment, type IndirectBlock } from '../format/segment.js';
 import { isOutOfDescriptors, patiently } from '../posix/descriptors.js';
@@ -21,7 +21,7 @@ const OBJECT_LIMIT_BYTES = 16 * 1048576;
  * The same of an inode, whose data, direct blocks and back pointers take some 100 KB at most: many of them are in memory
  * at once, and a few bytes can stand for much.
  */
-export const INODE_LIMIT_BYTES = 1048576;
+const INODE_LIMIT_BYTES = 1048576;
 /** From this size on memory is used again: nothing else is in it then. */
 const LARGE_BYTES = 1048576;
 /** Indirect blocks that are kept: sequential readers come back to the same ones. */
@@ -124,9 +124,19 @@ export class ContainerReader {
   }
 
   async #inode(id: Uint8Array, known?: ObjectBlob): Promise<FoundInode> {
-    const blob = await this.#find(id, 'inode', known);
+    return this.inodeIn(await this.#find(id, 'inode', known), id);
+  }
+
+  /**
+   * The inode that a blob of its id holds, whether that is the version that counts or not.
+   *
+   * @throws ClfsError `not-found`; `format`, also when it is that of another id
+   */
+  async inodeIn(blob: ObjectBlob, id: Uint8Array = blob.key.id): Promise<FoundInode> {
     const { body, storedBytes, compressed } = await this.fetch(blob.name, INODE_LIMIT_BYTES);
-    return { id, blob, inode: inBlob(blob.name, () => decodeInode(body)), storedBytes, compressed };
+    const inode = inBlob(blob.name, () => decodeInode(body));
+    requireOwnInode(blob.name, inode, id);
+    return { id, blob, inode, storedBytes, compressed };
   }
 
   async #root(id: Uint8Array): Promise<FoundInode> {
@@ -290,6 +300,14 @@ export class ContainerReader {
 function isNew(met: Set<string>, id: Uint8Array): boolean {
   const before = met.size;
   return met.add(Buffer.from(id).toString('latin1')).size > before;
+}
+
+/** Block 0 is the inode itself. What names no inode there tells nothing, and is only a finding of `fsck`. */
+function requireOwnInode(name: string, { blockMap }: Inode, id: Uint8Array): void {
+  const [own] = blockMap.direct;
+  if (own === undefined || bytesEqual(own, id)) return;
+  if (own.length === HANDLE_BYTES || isRootId(own))
+    throw new ClfsError('format', `The object ${name} holds the inode ${idHex(own)}, not ${idHex(id)}.`);
 }
 
 function requireOwner(name: string, actual: Uint8Array, expected: Uint8Array): void {

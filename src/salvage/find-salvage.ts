@@ -8,7 +8,7 @@ import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import type { ByteSet } from '../spill/spilled-set.js';
 import { SpilledSet } from '../spill/spilled-set.js';
 import { anchorDirectories } from './anchor.js';
-import { inOrder, isComplete, orLost, parentOf, readEntries, readVersion } from './read-inodes.js';
+import { inOrder, isComplete, orLost, parentOf, readEntries } from './read-inodes.js';
 import type { Salvage, SalvageCounts, SalvageOptions } from './salvage.js';
 import { groupId, isOfContainer, LOST_AND_FOUND_ID, versionId } from './salvage-ids.js';
 import { SalvageOverlay } from './salvage-overlay.js';
@@ -198,7 +198,7 @@ class Search {
   }
 
   async #readSuperseded(blob: ObjectBlob): Promise<FileFacts | undefined> {
-    return this.#claimOf(await orLost(() => readVersion(this.#reader, blob)));
+    return this.#claimOf(await orLost(() => this.#reader.inodeIn(blob)));
   }
 
   async #claimOf(found: FoundInode | undefined): Promise<FileFacts | undefined> {

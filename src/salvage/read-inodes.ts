@@ -1,11 +1,10 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { type DirectoryEntry, decodeDirents, isDotDot } from '../format/dirents.js';
 import { hash64Hex } from '../format/hash.js';
-import { decodeInode } from '../format/inode.js';
 import { decodeObjectName } from '../format/names.js';
 import { fileSize, requireSegments } from '../namespace/content.js';
 import type { ObjectBlob } from '../namespace/object-blob.js';
-import { type ContainerReader, type FoundInode, INODE_LIMIT_BYTES } from '../namespace/reader.js';
+import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 
 /** Inodes that are fetched at once. */
 const FETCH_AHEAD = 64;
@@ -37,12 +36,6 @@ export async function* inOrder<T>(
     ahead.push({ blob, result });
   }
   while (ahead.length > 0) yield await next();
-}
-
-/** Reads an inode from one blob of its id, whether it counts or not. @throws as `ContainerReader.inode` */
-export async function readVersion(reader: ContainerReader, blob: ObjectBlob): Promise<FoundInode> {
-  const { body, storedBytes, compressed } = await reader.fetch(blob.name, INODE_LIMIT_BYTES);
-  return { id: blob.key.id, blob, inode: decodeInode(body), storedBytes, compressed };
 }
 
 /** A blob by its name. @throws ClfsError `format` when it is not that of an object */

@@ -8,7 +8,7 @@ import type { ObjectBlob } from '../namespace/object-blob.js';
 import type { ContainerReader, FoundInode, ReaderOverlay } from '../namespace/reader.js';
 import { type ByteSet, SpilledSet } from '../spill/spilled-set.js';
 import { freeName } from './marked-names.js';
-import { blobOf, orLost, readVersion } from './read-inodes.js';
+import { blobOf, orLost } from './read-inodes.js';
 import { isOfContainer, versionBlob } from './salvage-ids.js';
 import type { SalvageTree } from './salvage-tree.js';
 
@@ -59,7 +59,7 @@ export class SalvageOverlay implements ReaderOverlay {
 
   async inode(id: Uint8Array): Promise<FoundInode | undefined> {
     const blob = versionBlob(id);
-    if (blob !== undefined) return this.#withGaps(id, await readVersion(this.#reader, blobOf(blob)));
+    if (blob !== undefined) return this.#withGaps(id, await this.#reader.inodeIn(blobOf(blob)));
     if (!isOfContainer(id) || this.#parts.rebuilt.has(id)) return madeDirectory(id);
     if (this.#parts.incomplete.has(id)) return this.#withGaps(id, await this.#reader.inode(id));
     return undefined;
