@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { ClfsError } from '../src/error.js';
 import { readBucketUuid } from '../src/load/bucket-object.js';
 import { openLz4 } from '../src/lz4/lz4.js';
 import { expectFaithful, SMALL } from './support/check.js';
@@ -63,6 +64,27 @@ describe('a job refused while its bucket object was stored (issue 12, number 11)
     const job = await refusedJob();
     job.world.store.blobs.clear();
     expect((await job.session({}, { newSession: true })).status).toBe('Completed');
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+});
+
+describe('a temporary file that a container cannot get rid of', () => {
+  it('fails the job after its commit, and each further session until it is gone', async () => {
+    const job = new Job(base, {});
+    job.file('a');
+    let isThere = true;
+    Object.assign(job.world.container, {
+      async tidy() {
+        if (job.world.store.blobs.size > 1 && isThere) throw new ClfsError('service', 'Cannot remove tmp-1.');
+      },
+    });
+    for (let session = 0; session < 2; session++) {
+      const { status, error } = await job.session();
+      expect(status).toBe('Failed');
+      expect((error as Error).message).toBe('Cannot remove tmp-1.');
+    }
+    isThere = false;
+    expect((await job.session()).status).toBe('Completed');
     await expectFaithful(job.source, job.world.store, SMALL);
   });
 });
