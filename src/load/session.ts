@@ -102,8 +102,6 @@ export class Session {
         progress.begin(this.#recorded, 0, 0, this.#parts.traffic);
         progress.scanning = false;
         options.onStart?.(() => progress.snapshot());
-        // What was left to do when it had been committed.
-        await work.container.tidy();
         this.#report('This job is finished already: everything is in the container.');
         await this.#writeManifest();
         await runner.close();
