@@ -72,12 +72,25 @@ describe('clfsload export', () => {
     expect(lstatSync(join(into, 'd.tmp')).mtimeMs).toBe(lstatSync(join(source, 'papers/d.tmp')).mtimeMs);
     expect(readdirSync(into).sort()).toEqual(['d.tmp', 'large', 'link']);
     expect((await export_(container, 'large', into)).stdout).toMatch(/^0 entries written .* 1 there already/);
-    expect((await export_(container, 'README', join(base, 'not/there'))).stderr).toMatch(
-      /is not an existing directory/,
-    );
+    for (const dryRun of ['--dry-run=false', '--dry-run'])
+      expect((await export_(container, 'README', join(base, 'not/there'), dryRun)).stderr).toMatch(
+        /^Cannot write to ".*there": ".*not" is not an existing directory\.\n$/,
+      );
     expect((await export_(container, 'README', `${join(base, 'nothing')}/`)).stderr).toMatch(
       /there is no such directory/,
     );
+  });
+
+  it('writes a tar of one file, by its name', async () => {
+    const into = join(base, 'untarred');
+    mkdirSync(into);
+    for (const path of ['papers/c.csv', 'link']) {
+      const tar = join(base, 'one.tar');
+      expect((await export_(container, path, '--tar', tar)).code).toBe(0);
+      expect(spawnSync('tar', ['xf', tar, '-C', into]).status, path).toBe(0);
+    }
+    expect(readFileSync(join(into, 'c.csv'), 'utf8')).toBe('content of papers/c.csv');
+    expect(readdirSync(into).sort()).toEqual(['c.csv', 'link']);
   });
 
   it('writes what is chosen', async () => {

@@ -45,7 +45,7 @@ export async function exportDryRun(reader: ContainerReader, options: ExportDryRu
   const start = await lookUp(reader, path);
   const isTree = start.found.inode.attributes.type === ObjectType.directory;
   const where = await targetPath(target, isTree ? undefined : fileNameOf(start.path));
-  await requireParent(where.directory);
+  await requireParent(where);
   const constants = { overwrite, isTree };
   const chooser = chooserOf(choice);
   const counts = { written: 0, replaced: 0, left: 0, failed: 0, excluded: 0, bytes: 0 };

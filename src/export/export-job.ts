@@ -182,7 +182,7 @@ class ExportJob {
       choice,
     };
     await this.#requireApart(where, isTree);
-    await waits.during(given, () => requireParent(where.directory));
+    await waits.during(given, () => requireParent(where));
     const { directory, state: before } = claimState(
       { statePath, newSession, defaultPath: statePath ?? where.defaultState() },
       wish,

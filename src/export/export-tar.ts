@@ -1,5 +1,6 @@
 import { ClfsError, isClfsError } from '../error.js';
-import { ObjectType } from '../format/ids.js';
+import { isSafeName } from '../format/dirents.js';
+import { idHex, ObjectType } from '../format/ids.js';
 import { fileSize, linkTarget, readContent, requireSegments } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
@@ -12,6 +13,8 @@ const RECORD_BYTES = 20 * TAR_BLOCK_BYTES;
 /** How a tar is written. */
 export interface TarOptions {
   readonly signal?: AbortSignal;
+  /** Name of what is written where it is no directory. Default: the one that its inode says, or its handle. */
+  readonly name?: Uint8Array;
   readonly onProgress?: (entries: number, bytes: number) => void;
   /** Told of each entry that could not be written. */
   readonly onFailure: (path: Buffer, error: Error) => void;
@@ -73,7 +76,7 @@ async function writeTar(
       continue;
     }
     const { attributes } = found.inode;
-    const shown = path.length === 0 ? Buffer.from('.') : path;
+    const shown = path.length === 0 ? nameOfStart(found, options) : path;
     if (!isTarType(attributes.type)) {
       fail(path, new ClfsError('usage', 'a tar has no sockets'));
       continue;
@@ -104,6 +107,12 @@ async function writeTar(
   await put(Buffer.alloc(2 * TAR_BLOCK_BYTES));
   await put(Buffer.alloc((RECORD_BYTES - (length % RECORD_BYTES)) % RECORD_BYTES));
   return summary;
+}
+
+/** What the entry is called that the tree begins with. */
+function nameOfStart({ id, inode }: FoundInode, { name = inode.name }: TarOptions): Buffer {
+  if (inode.attributes.type === ObjectType.directory) return Buffer.from('.');
+  return isSafeName(name) ? Buffer.from(name) : Buffer.from(idHex(id));
 }
 
 /** Why an entry cannot be written at all; undefined when the container has what its length and type call for. */

@@ -1,6 +1,7 @@
 import { access, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ClfsError } from '../error.js';
+import { joinPath } from '../paths/join-path.js';
 import { realPathOf } from '../paths/real-path.js';
 import { escapePath, quotePath } from '../text/escape-path.js';
 import { decodeExactly, encodeExactly, isUtf8 } from '../text/exact-text.js';
@@ -55,8 +56,9 @@ export async function targetPath(target: string | Uint8Array, fileName: Buffer |
   };
 }
 
-/** Requires that there is a place for the directory that is written to. @throws ClfsError `usage` */
-export async function requireParent(path: Buffer): Promise<void> {
+/** Requires that there is a place for the directory, or the file, that is written. @throws ClfsError `usage` */
+export async function requireParent({ directory, name }: TargetPath): Promise<void> {
+  const path = name ? joinPath(directory, name) : directory;
   const parent = path.subarray(0, Math.max(1, path.lastIndexOf(0x2f)));
   if (!(await isThere(parent)))
     throw new ClfsError(

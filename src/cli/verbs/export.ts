@@ -252,6 +252,7 @@ async function runTar(command: Command, flags: Flags, tar: string, path: Buffer,
     const summary = await toTar(tar, io, (write) =>
       exportTar(reader, start.found, write, {
         signal: io.signal,
+        name: start.path.subarray(start.path.lastIndexOf(0x2f) + 1),
         onProgress,
         onFailure: (failed, error) => io.complain(`${escapePath(failed) || '.'}: ${messageOf(error)}`),
       }),
