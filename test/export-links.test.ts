@@ -109,6 +109,27 @@ describe('export of a file with three names', () => {
       if (name !== replaced) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
   });
 
+  it('a name that cannot be replaced is a failure, and the content is not written once more for it', async () => {
+    const target = mkdtempSync(join(base, 'immutable-'));
+    writeFileSync(join(target, 'b'), 'to be replaced');
+    let bytes = 0;
+    const calls: TargetCalls = {
+      ...SYSTEM_CALLS,
+      write: (fd, piece, position) => {
+        bytes += piece.length;
+        SYSTEM_CALLS.write(fd, piece, position);
+      },
+      renameAt: (...how) => {
+        if (Buffer.from(how[3]).toString() === 'b') throw new PosixError('rename', 1);
+        SYSTEM_CALLS.renameAt(...how);
+      },
+    };
+    const summary = await exportSmall(container, base, target, { internals: { calls } });
+    expect(summary).toMatchObject({ written: 3, failed: 1, failures: ['b'] });
+    expect(bytes).toBe(CONTENT.length);
+    expect(readdirSync(target).sort()).toEqual(NAMES);
+  });
+
   it('a file system without links gets files of their own', async () => {
     const target = join(base, 'no-links');
     const makeLink = () => {

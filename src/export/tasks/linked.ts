@@ -229,12 +229,16 @@ class GroupInProgress {
     const { calls } = target;
     if (!this.#linkTo) throw new Error('There is nothing to link to.');
     if (there) requireReplaceable(there);
+    let isLinked = true;
     try {
       await calls.makeLink(this.#linkTo.at, this.#linkTo.name, at, there ? this.#temporary : name);
-      if (there) await rename(this.#context, at, this.#temporary, name);
-      return this.#linked(index, there ? 'replaced' : 'written');
     } catch (error) {
       if (!(error instanceof PosixError && NOT_LINKABLE.has(error.errno))) throw error;
+      isLinked = false;
+    }
+    if (isLinked) {
+      if (there) await rename(this.#context, at, this.#temporary, name);
+      return this.#linked(index, there ? 'replaced' : 'written');
     }
     const made = await makeEntry(this.#context, new EntryPlace(at), name, found, () => this.#temporary);
     if (!made) return 'left';
