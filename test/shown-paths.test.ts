@@ -264,6 +264,36 @@ describe('bytes of the command line', () => {
   });
 });
 
+describe('what an export takes and leaves out', () => {
+  it('is told by paths and patterns of any bytes, as a load is', async () => {
+    const choice = [
+      Buffer.concat([Buffer.from('--exclude-pattern='), Buffer.from([0xfe, 0x2a])]),
+      `--exclude-path=dirs/\\xff;${hex(Buffer.from('a\nb'))}`,
+    ];
+    const target = join(base, 'chosen');
+    const state = join(base, 'choosing');
+    expect(runRaw(['export', container, target, `--state-path=${state}`, ...choice]).code).toBe(0);
+    const names = (directory: string) =>
+      readdirSync(directory, { encoding: 'buffer' }).map((name) => name.toString('hex'));
+    const gone = ['a\nb', Buffer.alloc(255, 0xfe)].map((name) => bytes(name).toString('hex'));
+    for (const name of gone) expect(names(target)).not.toContain(name);
+    expect(names(target)).toContain('ff');
+    expect(names(join(target, 'dirs'))).not.toContain('ff');
+    // The same choice again, as status gives it for a shell.
+    const status = JSON.parse((await runProgram('clfsload', ['status', '--json', state])).stdout) as {
+      selection: string;
+    };
+    const program = `${ansi(process.execPath)} ${ansi(BIN)}`;
+    const rest = `${ansi(container)} ${ansi(target)} --state-path=${ansi(state)} --new-session=false`;
+    expect(runShell(`${program} export ${rest} ${utf8(status.selection)}`)).toMatchObject({ code: 0 });
+    const included = join(base, 'included');
+    const include = Buffer.concat([Buffer.from('--include='), FF, Buffer.from('*')]);
+    expect(runRaw(['export', container, included, include]).code).toBe(0);
+    expect(names(included)).toContain('ff');
+    expect(names(included)).not.toContain(Buffer.from('A').toString('hex'));
+  });
+});
+
 describe('paths of this machine', () => {
   it('a source is named by its bytes, in digits, as it is shown, or by where one is', async () => {
     const same = `${3 * NAMES.length + 2} same, 0 different, 0 only in the source, 0 only in the container`;

@@ -1,5 +1,4 @@
-import picomatch from 'picomatch';
-import { parseSelection } from '../source/selection.js';
+import { exclusionFlags, exclusionOf, listFlag, namesMatching, parseSelection } from '../source/selection.js';
 
 /** What of a tree is exported. */
 export interface Choice {
@@ -7,7 +6,7 @@ export interface Choice {
    * Wildcards for the names of what are no directories; empty: all of them. Directories are gone through in any case.
    */
   readonly includePatterns: readonly string[];
-  /** Paths below what is exported; an excluded directory takes with it what is below it. */
+  /** Paths below what is exported, as text of `decodeExactly`; an excluded directory takes with it what is below it. */
   readonly excludePaths: readonly string[];
   /** Wildcards for names, directories too. */
   readonly excludePatterns: readonly string[];
@@ -31,15 +30,9 @@ export function parseExportChoice(include: string, excludePaths: string, exclude
   };
 }
 
-/** A choice as the flags that make it; empty for everything. */
-export function choiceText({ includePatterns, excludePaths, excludePatterns }: Choice): string {
-  const flag = (name: string, values: readonly string[]) =>
-    values.length > 0 ? [`${name}=${JSON.stringify(values.join(';'))}`] : [];
-  return [
-    ...flag('--include', includePatterns),
-    ...flag('--exclude-path', excludePaths),
-    ...flag('--exclude-pattern', excludePatterns),
-  ].join(' ');
+/** A choice as the flags that make it, for a shell; empty for everything. */
+export function choiceText(choice: Choice): string {
+  return [...listFlag('--include', choice.includePatterns), ...exclusionFlags(choice)].join(' ');
 }
 
 /** Decides what is exported. */
@@ -54,23 +47,11 @@ export interface Chooser {
 }
 
 /** Reads a choice. */
-export function chooserOf({ includePatterns, excludePaths, excludePatterns }: Choice): Chooser {
-  const paths = new Set(excludePaths.map((path) => Buffer.from(path).toString('latin1')));
-  const excluded = matcherOf(excludePatterns);
-  const included = matcherOf(includePatterns);
+export function chooserOf(choice: Choice): Chooser {
+  const isExcluded = exclusionOf(choice);
+  const isIncluded = namesMatching(choice.includePatterns);
   return {
-    takes: (prefix, name) => !paths.has(`${prefix}${Buffer.from(name).toString('latin1')}`) && !excluded(name),
-    takesFile: (name) => includePatterns.length === 0 || included(name),
-  };
-}
-
-function matcherOf(patterns: readonly string[]): (name: Uint8Array) => boolean {
-  if (patterns.length === 0) return () => false;
-  const matches = patterns.map((pattern) =>
-    picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true }),
-  );
-  return (name) => {
-    const text = Buffer.from(name).toString('utf8');
-    return matches.some((match) => match(text));
+    takes: (prefix, name) => !isExcluded(prefix, Buffer.from(name)),
+    takesFile: (name) => choice.includePatterns.length === 0 || isIncluded(name),
   };
 }

@@ -92,6 +92,29 @@ export function selectionRules({ excludePaths, excludePatterns }: Selection): re
 
 const SLASH = Buffer.from('/');
 
+/** What is left out by path and by pattern. */
+type Exclusion = Pick<Selection, 'excludePaths' | 'excludePatterns'>;
+
+/**
+ * Whether the entry of a name is left out, in a directory that is given by its path with a `/` behind it (empty: the
+ * root), one character a byte.
+ */
+export function exclusionOf({ excludePaths, excludePatterns }: Exclusion): (prefix: string, name: Buffer) => boolean {
+  const paths = new Set(excludePaths.map((path) => encodeExactly(path).toString('latin1')));
+  const isMatched = namesMatching(excludePatterns);
+  return (prefix, name) => paths.has(`${prefix}${name.toString('latin1')}`) || isMatched(name);
+}
+
+/** Whether a name is one that any of some wildcards stand for, as those of {@link Selection.excludePatterns}. */
+export function namesMatching(patterns: readonly string[]): (name: Uint8Array) => boolean {
+  if (patterns.length === 0) return () => false;
+  const matches = patterns.map(matcher);
+  return (name) => {
+    const text = decodeExactly(name);
+    return matches.some((match) => match(text));
+  };
+}
+
 function matcher(pattern: string): (name: string) => boolean {
   return picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true });
 }
@@ -104,14 +127,7 @@ function isSelective({ excludePaths, excludePatterns, oneFileSystem }: Selection
 /** A view of `source` whose listings mark what `selection` leaves out. */
 export function selectFrom(source: SourceTree, selection: Selection): SourceTree {
   if (!isSelective(selection)) return source;
-  const paths = new Set(selection.excludePaths.map((path) => encodeExactly(path).toString('latin1')));
-  const matches = selection.excludePatterns.map(matcher);
-  const isExcluded = (prefix: string, name: Buffer): boolean => {
-    if (paths.has(`${prefix}${name.toString('latin1')}`)) return true;
-    if (matches.length === 0) return false;
-    const text = decodeExactly(name);
-    return matches.some((match) => match(text));
-  };
+  const isExcluded = exclusionOf(selection);
   const marked = (prefix: string, foreign: boolean, batch: readonly ListedEntry[]): readonly ListedEntry[] =>
     batch.map((entry) => (foreign || isExcluded(prefix, entry.name) ? { ...entry, excluded: true } : entry));
   const root = new RootDevice(source, selection.oneFileSystem);
@@ -201,13 +217,21 @@ class RootDevice {
 const NO_PATH = Buffer.alloc(0);
 
 /** A selection as the flags that make it, for a shell; empty for everything. */
-export function selectionText({ excludePaths, excludePatterns, oneFileSystem }: Selection): string {
-  const flags = [
-    ...(excludePaths.length > 0 ? [`--exclude-path=${shellWord(excludePaths.map(pathArgument).join(';'))}`] : []),
-    ...(excludePatterns.length > 0 ? [`--exclude-pattern=${shellWord(excludePatterns.join(';'))}`] : []),
-    ...(oneFileSystem ? ['--one-file-system'] : []),
+export function selectionText(selection: Selection): string {
+  return [...exclusionFlags(selection), ...(selection.oneFileSystem ? ['--one-file-system'] : [])].join(' ');
+}
+
+/** What is left out as the flags that say so, for a shell. */
+export function exclusionFlags({ excludePaths, excludePatterns }: Exclusion): readonly string[] {
+  return [
+    ...listFlag('--exclude-path', excludePaths.map(pathArgument)),
+    ...listFlag('--exclude-pattern', excludePatterns),
   ];
-  return flags.join(' ');
+}
+
+/** A flag that takes a list, for a shell; none when the list is empty. */
+export function listFlag(name: string, values: readonly string[]): readonly string[] {
+  return values.length > 0 ? [`${name}=${shellWord(values.join(';'))}`] : [];
 }
 
 /** A path as {@link parseSelection} takes it: one with a semicolon can only be given in hexadecimal digits. */
