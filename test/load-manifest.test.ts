@@ -1,11 +1,24 @@
-import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import {
+  chmodSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runProgram, startProgram } from './support/program.js';
 import { isRoot, makeTree, removeTree } from './support/tree.js';
 
+const execFileAsync = promisify(execFile);
 const base = mkdtempSync(join(tmpdir(), 'clfs-load-manifest-'));
 const source = join(base, 'source');
 let number = 0;
@@ -45,6 +58,47 @@ describe('load --manifest', () => {
       expect(readFileSync(file)).toEqual(readFileSync(again));
     },
   );
+
+  it('takes the place of a file, of one that was being written, and of nothing else', async () => {
+    const load = (file: string) =>
+      runProgram('clfsload', [
+        'load',
+        small,
+        fresh('container'),
+        `--state-path=${fresh('state')}`,
+        `--manifest=${file}`,
+      ]);
+    const small = fresh('small');
+    mkdirSync(small);
+    const place = fresh('place');
+    mkdirSync(place);
+    const [file, link, elsewhere] = ['file', 'link', 'elsewhere'].map((name) => join(place, name)) as [
+      string,
+      string,
+      string,
+    ];
+    writeFileSync(file, 'old');
+    writeFileSync(elsewhere, 'mine');
+    symlinkSync(elsewhere, `${file}.new`);
+    symlinkSync(file, link);
+    expect((await load(link)).code).toBe(0);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+    expect(readFileSync(file, 'utf8')).toContain('"path":"."');
+    expect(readFileSync(elsewhere, 'utf8')).toBe('mine');
+    const pipe = join(place, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const loaded = load(pipe);
+    const read = execFileAsync('timeout', ['20', 'cat', pipe]);
+    expect((await loaded).code).toBe(0);
+    expect((await read).stdout).toContain('"path":"."');
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    const refused = await load(place);
+    expect(refused.stdout).toContain('it is a directory');
+    expect(refused.code).not.toBe(0);
+    expect(refused.stdout).not.toContain('Init phase');
+    expect(readdirSync(place).sort()).toEqual(['elsewhere', 'file', 'link', 'pipe']);
+    expect(existsSync(`${place}.new`)).toBe(false);
+  });
 
   it('is whole after kills', async () => {
     const container = fresh('container');

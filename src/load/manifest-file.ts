@@ -6,11 +6,11 @@ import {
   fstatSync,
   ftruncateSync,
   openSync,
-  renameSync,
 } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { ClfsError, messageOf } from '../error.js';
+import { beginReplacement, type Replacement } from '../posix/replace-file.js';
 import { writeWhole } from '../posix/write-whole.js';
 import type { JobState } from '../state/job-state.js';
 
@@ -68,7 +68,7 @@ export class ManifestFile {
   }
 
   /**
-   * Copies it to where the user wants it; whole or not at all.
+   * Copies it to where the user wants it; whole or not at all, but to a device or a pipe.
    *
    * An entry that was loaded again in a repair has several lines, of which the last one counts: with `repaired` only
    * that one is copied.
@@ -76,9 +76,13 @@ export class ManifestFile {
    * @throws ClfsError `usage`
    */
   async copyTo(target: string, repaired: boolean): Promise<void> {
-    const temporary = `${target}.new`;
+    let replacement: Replacement | undefined;
     try {
-      if (!repaired) await pipeline(createReadStream(this.#path), createWriteStream(temporary));
+      replacement = beginReplacement(target);
+      const { path, flags } = replacement;
+      // A device or a pipe has nothing to be made durable.
+      const output = () => createWriteStream(path, { flags, flush: flags === 'wx' });
+      if (!repaired) await pipeline(createReadStream(this.#path), output());
       else {
         const last = new LastLines();
         let number = 0;
@@ -90,10 +94,11 @@ export class ManifestFile {
             const counting = last.asItCounts(line, at++);
             if (counting !== undefined) yield `${counting}\n`;
           }
-        }, createWriteStream(temporary));
+        }, output());
       }
-      renameSync(temporary, target);
+      replacement.finish();
     } catch (error) {
+      replacement?.abandon();
       throw new ClfsError(
         'usage',
         `Cannot write the manifest ${JSON.stringify(target)}: ${messageOf(error)}. It is in ${JSON.stringify(this.#path)} too.`,

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access, mkdir, rmdir } from 'node:fs/promises';
+import { access, mkdir, realpath, rmdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { dirname } from 'node:path';
 import type { Container } from '../container/container.js';
@@ -188,7 +188,13 @@ async function requireWritable(logDirectory: string | undefined, manifest: strin
   if (logDirectory !== undefined)
     // What is there already is no trouble; what it is, is seen when it is written to.
     await check('log', logDirectory, () => mkdir(logDirectory).catch(rethrowUnless('EEXIST')));
-  if (manifest !== undefined) await check('manifest', dirname(manifest));
+  if (manifest === undefined) return;
+  const there = await stat(manifest).catch(() => undefined);
+  if (there?.isDirectory())
+    throw new ClfsError('usage', `Cannot write the manifest ${JSON.stringify(manifest)}: it is a directory.`);
+  // A device or a pipe is written to, as it is; a file is replaced, where it really is.
+  if (there && !there.isFile()) await check('manifest', manifest);
+  else await check('manifest', dirname(there ? await realpath(manifest) : manifest));
 }
 
 function rethrowUnless(code: string): (error: unknown) => void {

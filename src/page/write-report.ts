@@ -1,5 +1,6 @@
-import { realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { ClfsError, messageOf } from '../error.js';
+import { beginReplacement } from '../posix/replace-file.js';
 import type { PageReport } from './model.js';
 import { reportHtml } from './page-html.js';
 import { RecordedContent } from './recorded-content.js';
@@ -22,21 +23,12 @@ export function writeReportFile(file: string, report: PageReport): void {
 }
 
 function writeWhole(file: string, html: string): void {
-  const there = statSync(file, { throwIfNoEntry: false });
-  if (there && !there.isFile()) {
-    // A device or a pipe takes it as it comes, and stays what it is.
-    writeFileSync(file, html);
-    return;
-  }
-  const target = there ? realpathSync(file) : file;
-  const temporary = `${target}.new`;
-  // One of a process that died. In its place no link of somebody else's is followed.
-  rmSync(temporary, { force: true });
-  writeFileSync(temporary, html, { flag: 'wx' });
+  const { path, flags, finish, abandon } = beginReplacement(file);
   try {
-    renameSync(temporary, target);
+    writeFileSync(path, html, { flag: flags });
+    finish();
   } catch (error) {
-    rmSync(temporary, { force: true });
+    abandon();
     throw error;
   }
 }
