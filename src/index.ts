@@ -59,5 +59,6 @@ export { decodeExactly, encodeExactly, isUtf8 } from './text/exact-text.js';
 export { HEX_PREFIX, parseHexPath, parseShownPath, parseTreePath } from './text/parse-path.js';
 export { shellWord } from './text/shell-word.js';
 export { pathFields, snakeFields } from './text/snake-fields.js';
+export { wildcard } from './text/wildcard.js';
 export { VERSION } from './version.js';
 export { stallSentence } from './waits/stall-report.js';

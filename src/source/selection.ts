@@ -1,9 +1,9 @@
-import picomatch from 'picomatch';
 import { ClfsError } from '../error.js';
 import { escapePath, quotePath } from '../text/escape-path.js';
 import { decodeExactly, encodeExactly } from '../text/exact-text.js';
 import { HEX_PREFIX, parseTreePath } from '../text/parse-path.js';
 import { shellWord } from '../text/shell-word.js';
+import { wildcard } from '../text/wildcard.js';
 import type { AsyncSourceDirectory, ListedEntry, SourceDirectory, SourceTree } from './source-tree.js';
 
 /** What of a tree is left out. */
@@ -14,7 +14,7 @@ export interface Selection {
    */
   readonly excludePaths: readonly string[];
   /**
-   * Wildcards (`*`, `?`, `[a-z]`) for the names of entries, directories too; bytes that are not UTF-8 as
+   * Wildcards (`*`, `?`, `[a-z]`, `[!a-z]`) for the names of entries, directories too; bytes that are not UTF-8 as
    * `decodeExactly` has them.
    */
   readonly excludePatterns: readonly string[];
@@ -81,7 +81,7 @@ export function selectionRules({ excludePaths, excludePatterns }: Selection): re
       };
     }),
     ...excludePatterns.map((pattern) => {
-      const match = matcher(pattern);
+      const match = wildcard(pattern);
       return {
         flag: `--exclude-pattern=${shellWord(pattern)}`,
         matches: (_directory: Uint8Array, name: Buffer) => match(decodeExactly(name)),
@@ -108,15 +108,11 @@ export function exclusionOf({ excludePaths, excludePatterns }: Exclusion): (pref
 /** Whether a name is one that any of some wildcards stand for, as those of {@link Selection.excludePatterns}. */
 export function namesMatching(patterns: readonly string[]): (name: Uint8Array) => boolean {
   if (patterns.length === 0) return () => false;
-  const matches = patterns.map(matcher);
+  const matches = patterns.map(wildcard);
   return (name) => {
     const text = decodeExactly(name);
     return matches.some((match) => match(text));
   };
-}
-
-function matcher(pattern: string): (name: string) => boolean {
-  return picomatch(pattern, { dot: true, nobrace: true, noextglob: true, nonegate: true });
 }
 
 /** Whether something can be left out at all. */

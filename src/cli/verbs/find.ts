@@ -1,6 +1,14 @@
 import { InvalidArgumentError, Option } from 'commander';
-import picomatch from 'picomatch';
-import { decodeExactly, escapePath, type FoundInode, joinPath, messageOf, ObjectType, walk } from '../../index.js';
+import {
+  decodeExactly,
+  escapePath,
+  type FoundInode,
+  joinPath,
+  messageOf,
+  ObjectType,
+  walk,
+  wildcard,
+} from '../../index.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { parseMoment } from '../parse-moment.js';
 import { attributeFields, contentBytes } from './entry-text.js';
@@ -39,9 +47,7 @@ export const find: Verb = {
     )
       .argument('<container>')
       .argument('[path]')
-      .option('--name <pattern>', 'name matches the shell pattern', (pattern: string) =>
-        picomatch(pattern, { dot: true }),
-      )
+      .option('--name <pattern>', 'name matches the shell pattern', wildcard)
       .option('--type <letter>', 'type: f, d, l, b, c, p or s', parseType)
       .option('--size <n>', 'size as in find: +10M more, -4k less, 100c exactly', parseSize)
       .option(
