@@ -44,6 +44,9 @@ describe('the bucket object of a job', () => {
     await putBucket(container, OURS, []);
     const whole = await container.get(BUCKET_NAME, 1048576);
     await container.put(BUCKET_NAME, whole.subarray(0, 10));
-    await expect(requireOwnBucket(container, lz4, OURS, 'c')).rejects.toMatchObject({ code: 'format' });
+    await expect(requireOwnBucket(container, lz4, OURS, 'c')).rejects.toMatchObject({
+      code: 'container-other',
+      message: expect.stringContaining(`bucket object, ${BUCKET_NAME}, is damaged`) as string,
+    });
   });
 });

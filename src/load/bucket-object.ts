@@ -1,5 +1,5 @@
 import type { Container } from '../container/container.js';
-import { ClfsError, isClfsError } from '../error.js';
+import { ClfsError, isClfsError, messageOf } from '../error.js';
 import { decodeBucket, encodeBucket } from '../format/bucket.js';
 import { decodeObject, ENVELOPE_BYTES, type Lz4 } from '../format/envelope.js';
 import { BUCKET_NAME } from '../format/names.js';
@@ -18,14 +18,19 @@ export async function putBucket(
   await container.put(BUCKET_NAME, blob, onlyNew ? { onlyNew } : undefined);
 }
 
-/** UUID of the container's bucket object; undefined when it has none. */
+/** UUID of the container's bucket object; undefined when it has none. @throws ClfsError `container-other` when it is damaged */
 export async function readBucketUuid(container: Container, lz4: Lz4): Promise<string | undefined> {
   try {
     const blob = await container.get(BUCKET_NAME, BUCKET_LIMIT_BYTES);
     return decodeBucket(decodeObject(blob, BUCKET_LIMIT_BYTES, lz4).body).get('bucketUUID');
   } catch (error) {
     if (isClfsError(error, 'not-found')) return undefined;
-    throw error;
+    if (!isClfsError(error, 'format')) throw error;
+    throw new ClfsError(
+      'container-other',
+      `The container's bucket object, ${BUCKET_NAME}, is damaged: ${messageOf(error)} Put back what it held, or load into another, empty container.`,
+      { cause: error },
+    );
   }
 }
 
