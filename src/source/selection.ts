@@ -19,8 +19,8 @@ export interface Selection {
    */
   readonly excludePatterns: readonly string[];
   /**
-   * Leave out what is in directories of other file systems than the root's; the directories themselves stay, as mount
-   * points.
+   * Leave out what is in directories on other devices than the root's, so not what a bind mount shows of the same file
+   * system; the directories themselves stay, as mount points.
    */
   readonly oneFileSystem: boolean;
 }
