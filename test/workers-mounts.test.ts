@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { HAS_NATS, startNats } from './support/nats.js';
@@ -71,5 +71,44 @@ describe.skipIf(!HAS_NATS || !HAS_MOUNTS)('a worker on a machine where something
       'its target lacks what is mounted at "big" on the driver\'s machine',
     );
     expect(readdirSync(join(target, 'big'))).toEqual([]);
+  });
+
+  it('goes when what was mounted is mounted no more, and what it found there is no failure of the job', async () => {
+    const [source, other] = [join(base, 'living'), join(base, 'other')];
+    const place = join(source, 'mounted');
+    mkdirSync(place, { recursive: true });
+    for (let f = 0; f < 20; f++) writeFileSync(join(source, `f${f}`), `${f}`);
+    for (let d = 0; d < 300; d++) {
+      mkdirSync(join(other, `d${d}`), { recursive: true });
+      for (let f = 0; f < 40; f++) writeFileSync(join(other, `d${d}`, `f${f}`), `${d} ${f}`.repeat(100));
+    }
+    const server = await startNats();
+    // Each has mounts of its own.
+    const withMount = ['unshare', '-m', 'sh', '-c', `mount --bind ${other} ${place} && exec "$@"`, 'sh'];
+    const [container, state] = [join(base, 'living-container'), join(base, 'living-state')];
+    mkdirSync(container);
+    const job = ['load', source, container, `--state-path=${state}`, `--workers=${server.url}`, '--threads=0'];
+    const driver = run([...job, '--worker-lease=5s', '--late-arrival=1s'], {}, withMount);
+    const join1 = ['worker', `--join=${server.url}`, '--threads=1'];
+    const first = run(join1, {}, withMount);
+    const all = [driver, first];
+    try {
+      await first.said(/takes part in job/);
+      await until(() => existsSync(container) && readdirSync(container).length > 50);
+      expect(spawnSync('nsenter', ['-t', String(first.child.pid), '-m', 'umount', '-l', place]).status).toBe(0);
+      await first.said(/no more in job .*what was mounted at "mounted" of the source is not mounted any more/);
+      await driver.said(/has gone: what was mounted at "mounted" of the source is not mounted any more/);
+      all.push(run(join1, {}, withMount));
+      const { code, stdout } = await driver.ended();
+      expect(stdout).toContain('Final Job Status: Completed\n');
+      expect(code).toBe(0);
+      const verified = run(['verify', source, container, '--content'], {}, withMount);
+      all.push(verified);
+      expect((await verified.ended()).code).toBe(0);
+    } finally {
+      for (const { child } of all) child.kill('SIGKILL');
+      await Promise.all(all.map(({ done }) => done));
+      await server.close();
+    }
   });
 });

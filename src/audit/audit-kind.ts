@@ -5,6 +5,7 @@ import { openLz4 } from '../lz4/lz4.js';
 import { type ContainerIdentity, requireIdentity } from '../namespace/identify-container.js';
 import { createDirectFinder } from '../namespace/object-finder.js';
 import { ContainerReader } from '../namespace/reader.js';
+import { keptMountsOf } from '../source/kept-mounts.js';
 import { openSource } from '../source/posix-source.js';
 import { requireSameTree, type TreeEvidence } from '../source/same-tree.js';
 import { systemClock } from '../time/clock.js';
@@ -36,6 +37,7 @@ export const AUDIT_JOB: JobKind<RemoteAuditSetup, ThreadAuditSetup> = {
     if (source && tree) requireSameTree(source.evidence, tree);
     const boards = Array.from({ length: lanes }, () => new WaitBoard());
     const stuck = new StuckLanes(boards, systemClock);
+    const mounts = source && tree && keptMountsOf(source.evidence, tree);
     return {
       laneOf: ({ port, remote, ...lane }) => ({
         ...lane,
@@ -49,6 +51,7 @@ export const AUDIT_JOB: JobKind<RemoteAuditSetup, ThreadAuditSetup> = {
       }),
       stalled: () => stuck.waitsFor(DEFAULT_STALL_MS),
       stuck: () => stuck.waitsFor(STUCK_MS),
+      lacking: () => mounts?.lacking(),
       close: () => tree?.close(),
     };
   },

@@ -6,6 +6,7 @@ import { openLz4 } from '../lz4/lz4.js';
 import { type ContainerIdentity, requireIdentity } from '../namespace/identify-container.js';
 import { createDirectFinder } from '../namespace/object-finder.js';
 import { ContainerReader } from '../namespace/reader.js';
+import { KeptMounts } from '../source/kept-mounts.js';
 import { systemClock } from '../time/clock.js';
 import { WaitBoard } from '../waits/wait-board.js';
 import { EXPORT_ENTRY } from './export-entry.js';
@@ -68,6 +69,13 @@ function here(
   const { mounted, isRemote } = target;
   const boards = roots.map(() => new WaitBoard());
   const stuck = new StuckLanes(boards, systemClock);
+  const mounts = new KeptMounts({
+    what: 'target',
+    wanted: mounted,
+    now: () => target.mountedNow(),
+    reach: (path) => void target.look(path).catch(() => undefined),
+    only: true,
+  });
   return {
     laneOf: ({ port, ...lane }) => ({
       ...lane,
@@ -82,6 +90,7 @@ function here(
     }),
     stalled: () => stuck.waitsFor(stallWarningMs),
     stuck: () => stuck.waitsFor(STUCK_MS),
+    lacking: () => mounts.lacking(),
     close: () => target.close(),
   };
 }

@@ -12,7 +12,7 @@ import {
   statFdLater,
   syncFileSystemLater,
 } from '../posix/libc-later.js';
-import { readMounts } from '../posix/mounts.js';
+import { mountPointsBelow } from '../posix/mounts.js';
 import { PosixError } from '../posix/posix-error.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { isOtherRoot, placeOf, type RootPlace } from '../source/source-place.js';
@@ -38,6 +38,8 @@ export interface OpenTarget {
   readonly mark: TargetMark;
   /** Paths below it at which other file systems are mounted. */
   readonly mounted: readonly Buffer[];
+  /** The same, as it is now. */
+  mountedNow(): readonly Buffer[];
   /** What is at a path below it, whether it can be read or not; undefined where nothing is. @throws PosixError */
   look(path: Uint8Array): Promise<FileStatus | undefined>;
   /** Which names it takes for one. */
@@ -123,9 +125,11 @@ async function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): 
   const closeAll = () => {
     for (const each of all) void each.close();
   };
+  const mountedNow = () => mountPointsBelow(pathOfOpen(fd) ?? path);
   return {
     mark,
-    mounted: mountedBelow(pathOfOpen(fd) ?? path),
+    mounted: mountedNow(),
+    mountedNow,
     look: (below) => own.use((at) => lookBelow(at, below)),
     probeNames: () => own.use(probeNames),
     use: (call) => own.use(call),
@@ -164,13 +168,6 @@ async function lookBelow(at: number, path: Uint8Array): Promise<FileStatus | und
 }
 
 const MISSING = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES']);
-
-function mountedBelow(path: Buffer): readonly Buffer[] {
-  const prefix = path.length === 1 ? path : Buffer.concat([path, Buffer.from('/')]);
-  const below = (readMounts() ?? []).filter(({ point }) => point.subarray(0, prefix.length).equals(prefix));
-  // The root is below itself where it is "/".
-  return below.map(({ point }) => point.subarray(prefix.length)).filter(({ length }) => length > 0);
-}
 
 function cannotWrite(path: Buffer, error: unknown): ClfsError {
   return new ClfsError('usage', `Cannot write to ${quotePath(path)}: ${messageOf(error)}.`, { cause: error });

@@ -3,6 +3,7 @@ import type { Authorization } from '../container/azure/authorization.js';
 import type { Container } from '../container/container.js';
 import type { RemoteLane } from '../container/lease.js';
 import type { ContainerPlace } from '../container/open-container.js';
+import type { ClfsError } from '../error.js';
 import type { WorkerOptions } from './worker-options.js';
 
 /**
@@ -36,6 +37,11 @@ export interface JobHere<LaneSetup> {
   stalled?(): string | undefined;
   /** Why its lanes get nowhere on this machine, and others had better have its tasks; undefined: they do. */
   stuck?(): string | undefined;
+  /**
+   * Why what is found of the job's files says nothing of them, since this machine has not any more what it was let in
+   * with; to be asked before anything is told. Undefined: it has all.
+   */
+  lacking?(): ClfsError | undefined;
   /** Gives back what the lanes had, when the last one of them has ended. */
   close(): void;
 }

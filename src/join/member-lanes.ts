@@ -14,7 +14,7 @@ import type { WorkerOptions } from './worker-options.js';
 
 /** What a member needs of its machine. To be closed: nothing is sent after that. */
 export interface MemberLanes<M extends Kinds<M>>
-  extends Pick<MemberParts<M>, 'lease' | 'runner' | 'counters' | 'setCap' | 'stuck'> {
+  extends Pick<MemberParts<M>, 'lease' | 'runner' | 'counters' | 'setCap' | 'stuck' | 'lacking'> {
   /** Has what lanes ask for answered by the driver. */
   answerBy(ask: (what: unknown) => Promise<{ readonly answer: unknown } | undefined>): void;
   close(): Promise<void>;
@@ -79,6 +79,7 @@ export async function openMemberLanes<M extends Kinds<M>>(
       runner,
       counters: () => ({ ...countersOf(traffic), stalled: job.stalled?.() }),
       stuck: () => job.stuck?.() ?? stuckText(lease),
+      lacking: () => job.lacking?.(),
       setCap: (megabitsPerSecond) => {
         traffic.capMbps[0] = megabitsPerSecond;
       },

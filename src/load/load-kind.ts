@@ -3,6 +3,7 @@ import { ClfsError } from '../error.js';
 import { type RunSettings, sourcePath } from '../job/load-spec.js';
 import type { JobKind } from '../join/job-kind.js';
 import { openLz4 } from '../lz4/lz4.js';
+import { keptMountsOf } from '../source/kept-mounts.js';
 import { openSource } from '../source/posix-source.js';
 import { requireSameTree, type TreeEvidence } from '../source/same-tree.js';
 import { SourceGauge } from '../source/source-gauge.js';
@@ -49,6 +50,7 @@ export const LOAD_JOB: JobKind<RemoteLoadSetup, ThreadLaneSetup> = {
     const gauge = new SourceGauge(lanes);
     const boards = Array.from({ length: lanes }, () => new WaitBoard());
     const stuck = new StuckSource(gauge, boards, systemClock);
+    const mounts = keptMountsOf(setup.source, source);
     return {
       laneOf: ({ remote, ...lane }) => ({
         ...lane,
@@ -63,6 +65,7 @@ export const LOAD_JOB: JobKind<RemoteLoadSetup, ThreadLaneSetup> = {
       }),
       stalled: () => stuck.waitsFor(settings.stallWarningMs ?? DEFAULT_STALL_MS),
       stuck: () => stuck.look(),
+      lacking: () => mounts.lacking(),
       close: () => source.close(),
     };
   },

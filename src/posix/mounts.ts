@@ -89,6 +89,16 @@ export function readMounts({ unmounted = false } = {}): readonly Mount[] | undef
   }
 }
 
+/** Paths below a directory at which file systems are mounted now. Nothing is asked of them. */
+export function mountPointsBelow(path: Buffer): readonly Buffer[] {
+  const prefix = path.length === 1 ? path : Buffer.concat([path, SLASH]);
+  const below = (readMounts() ?? []).filter(({ point }) => point.subarray(0, prefix.length).equals(prefix));
+  // The root is below itself where it is "/".
+  return below.map(({ point }) => point.subarray(prefix.length)).filter(({ length }) => length > 0);
+}
+
+const SLASH = Buffer.from('/');
+
 /** Source: proc(5), `/proc/pid/mountinfo`: fields up to ` - `, then type and source; spaces and such are `\ooo`. */
 export function parseMounts(text: string, unmounted = false): readonly Mount[] {
   const mounts = new Map<string, Mount>();

@@ -1,7 +1,7 @@
 import { type Breakage, breakageIn, breakageOf } from '../engine/breakage.js';
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from '../engine/kinds.js';
 import type { Runner } from '../engine/runner.js';
-import { messageOf } from '../error.js';
+import { type ClfsError, messageOf } from '../error.js';
 import type { Clock } from '../time/clock.js';
 import type { Delivery, WorkerLink } from './link.js';
 import { type Answer, decode, encode, type Failure, type Question, type WorkerCounters } from './messages.js';
@@ -35,6 +35,8 @@ export interface MemberParts<M extends Kinds<M>> {
   setCap(megabitsPerSecond: number): void;
   /** Why a lane does nothing, which is not the fault of what it works on; undefined: all do something. */
   stuck?(): string | undefined;
+  /** What this machine has not any more of what it was let in with: then nothing of a task is told. */
+  lacking?(): ClfsError | undefined;
 }
 
 /** How a membership has ended. */
@@ -91,7 +93,7 @@ export class Member<M extends Kinds<M>> {
     runner.start({
       part: (ticket, part) => this.#tell(ticket, 'part', part),
       done: (ticket, result) => {
-        if (!this.#isTrouble(ticket, breakageIn(result))) this.#tell(ticket, 'done', result);
+        if (!this.#isTrouble(ticket, breakageIn(result) ?? this.#lacking())) this.#tell(ticket, 'done', result);
       },
       failed: (error, ticket) => {
         if (ticket === undefined) this.#end({ why: 'broken', text: messageOf(error) });
@@ -118,6 +120,11 @@ export class Member<M extends Kinds<M>> {
   async ask(what: unknown): Promise<{ readonly answer: unknown } | undefined> {
     const answer = await this.#insist({ say: 'ask', worker: this.#parts.worker, what });
     return answer?.to === 'ask' ? answer : undefined;
+  }
+
+  #lacking(): Breakage | undefined {
+    const error = this.#parts.lacking?.();
+    return error && breakageOf(error);
   }
 
   #now() {

@@ -8,6 +8,7 @@ import {
   isUnchangedFd,
   Open,
   openAt,
+  pathOfOpen,
   readAt,
   readEntries,
   readLinkAt,
@@ -15,6 +16,7 @@ import {
   statFd,
 } from '../posix/libc.js';
 import { openAtLater, statFdLater } from '../posix/libc-later.js';
+import { mountPointsBelow } from '../posix/mounts.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { quotePath } from '../text/escape-path.js';
 import { unlessStopped } from '../waits/waits.js';
@@ -33,7 +35,7 @@ import {
   requireIdentity,
   TYPE_BY_MODE,
 } from './posix-entries.js';
-import { hasRemoteBelow, mountPointsBelow, placeOf } from './source-place.js';
+import { hasRemoteBelow, placeOf } from './source-place.js';
 import type {
   AsyncSourceDirectory,
   DirectoryIdentity,
@@ -117,7 +119,10 @@ function treeAt(root: OpenRoot): SourceTree {
     openDirectory: (path, expected) => openDirectory(descriptor, path, expected),
     root,
     place: () => placeOf(root),
-    mountPoints: () => mountPointsBelow(descriptor),
+    mountPoints() {
+      const path = pathOfOpen(descriptor);
+      return path ? mountPointsBelow(path) : [];
+    },
     async: {
       openDirectory: async (path, expected) =>
         new PosixDirectory(await shared.use((at) => openDirectoryInPool(at, path, expected))),

@@ -36,14 +36,6 @@ export function placeOf(open: {
   return mounts && path && describePlace(mounts, path, open);
 }
 
-/** Paths below a directory that is open, at which file systems are mounted now. */
-export function mountPointsBelow(descriptor: number): readonly Buffer[] {
-  const path = pathOfOpen(descriptor);
-  if (!path) return [];
-  const below = (readMounts() ?? []).filter(({ point }) => isBelow(point, path));
-  return below.map(({ point }) => point.subarray(path.length === 1 ? 1 : path.length + 1));
-}
-
 /** Whether a file system of another machine or process is, or will be, mounted below a directory that is open. */
 export function hasRemoteBelow(descriptor: number): boolean {
   const path = pathOfOpen(descriptor);
