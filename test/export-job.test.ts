@@ -81,6 +81,23 @@ describe('clfsload export', () => {
     );
   });
 
+  it('puts no file in the place of a pipe or a device, nor of a symlink to one', async () => {
+    const pipe = join(base, 'pipe');
+    spawnSync('mkfifo', [pipe]);
+    const link = join(base, 'to-device');
+    symlinkSync('/dev/null', link);
+    for (const target of [pipe, link])
+      for (const flag of ['--dry-run', '--overwrite=always', '--overwrite=if-different']) {
+        const refused = await export_(container, 'README', target, flag);
+        expect([refused.code, refused.stderr], `${target} ${flag}`).toEqual([
+          2,
+          expect.stringContaining('is a device, a pipe or a socket') as string,
+        ]);
+      }
+    expect(lstatSync(pipe).isFIFO()).toBe(true);
+    expect(lstatSync(link).isSymbolicLink()).toBe(true);
+  });
+
   it('writes a tar of one file, by its name', async () => {
     const into = join(base, 'untarred');
     mkdirSync(into);

@@ -7,7 +7,7 @@ import { CURRENT_DIRECTORY, close, Open, openAt, statAt } from '../posix/libc.js
 import { PosixError } from '../posix/posix-error.js';
 import { ALL, type Chooser, chooserOf } from './choice.js';
 import type { ExportJobOptions } from './options.js';
-import { fileNameOf, requireParent, targetPath } from './target-path.js';
+import { fileNameOf, requirePlace, targetPath } from './target-path.js';
 import { staysAsItIs } from './tasks/write-entry.js';
 
 const S_IFDIR = 0o040000;
@@ -45,7 +45,7 @@ export async function exportDryRun(reader: ContainerReader, options: ExportDryRu
   const start = await lookUp(reader, path);
   const isTree = start.found.inode.attributes.type === ObjectType.directory;
   const where = await targetPath(target, isTree ? undefined : fileNameOf(start.path));
-  await requireParent(where);
+  await requirePlace(where, start.found.inode.attributes.type);
   const constants = { overwrite, isTree };
   const chooser = chooserOf(choice);
   const counts = { written: 0, replaced: 0, left: 0, failed: 0, excluded: 0, bytes: 0 };

@@ -35,7 +35,7 @@ import { salvageRootName } from './salvage-root.js';
 import { ExportSession } from './session.js';
 import type { ExportState } from './state/export-state.js';
 import { EXACT_NAMES } from './target/name-folding.js';
-import { fileNameOf, requireParent, type TargetPath, targetPath } from './target-path.js';
+import { fileNameOf, requirePlace, type TargetPath, targetPath } from './target-path.js';
 import type { ExportConstants } from './tasks/kinds.js';
 
 /**
@@ -182,7 +182,7 @@ class ExportJob {
       choice,
     };
     await this.#requireApart(where, isTree);
-    await waits.during(given, () => requireParent(where));
+    await waits.during(given, () => requirePlace(where, start.found.inode.attributes.type));
     const { directory, state: before } = claimState(
       { statePath, newSession, defaultPath: statePath ?? where.defaultState() },
       wish,

@@ -1,6 +1,7 @@
 import { access, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ClfsError } from '../error.js';
+import { ObjectType } from '../format/ids.js';
 import { joinPath } from '../paths/join-path.js';
 import { realPathOf } from '../paths/real-path.js';
 import { escapePath, quotePath } from '../text/escape-path.js';
@@ -56,14 +57,25 @@ export async function targetPath(target: string | Uint8Array, fileName: Buffer |
   };
 }
 
-/** Requires that there is a place for the directory, or the file, that is written. @throws ClfsError `usage` */
-export async function requireParent({ directory, name }: TargetPath): Promise<void> {
+/**
+ * Requires that there is a place for the directory, or the file, that is written: one that a file does not take from a
+ * device.
+ *
+ * @param type of what is exported
+ * @throws ClfsError `usage`
+ */
+export async function requirePlace({ directory, name }: TargetPath, type: ObjectType): Promise<void> {
   const path = name ? joinPath(directory, name) : directory;
   const parent = path.subarray(0, Math.max(1, path.lastIndexOf(0x2f)));
   if (!(await isThere(parent)))
     throw new ClfsError(
       'usage',
       `Cannot write to ${quotePath(path)}: ${quotePath(parent)} is not an existing directory.`,
+    );
+  if (name && type === ObjectType.regular && (await leadsToSpecial(path)))
+    throw new ClfsError(
+      'usage',
+      `${quotePath(path)} is a device, a pipe or a socket, which an export would replace by a file. "clfsload cat" writes to it as it is.`,
     );
 }
 
@@ -85,6 +97,16 @@ function stateIn(directory: string, name: string): string {
 async function isDirectory(path: string): Promise<boolean> {
   try {
     return (await stat(encodeExactly(path))).isDirectory();
+  } catch {
+    return false;
+  }
+}
+
+/** Whether a path leads to something that is neither file nor directory. */
+async function leadsToSpecial(path: Uint8Array): Promise<boolean> {
+  try {
+    const found = await stat(Buffer.from(path));
+    return !found.isFile() && !found.isDirectory();
   } catch {
     return false;
   }
