@@ -140,14 +140,15 @@ async function buildRegular(
     waits.blocks(item.sourcePath, item.sourceName);
     const buffer = inode.buffer();
     const expectedBytes = segment ? firstBytes : firstBytes + 1;
-    if (file.read(buffer.subarray(layout.dataAt, layout.dataAt + expectedBytes), 0, firstBytes) !== firstBytes)
-      return undefined;
+    // An empty file is read, too: there are file systems that say so of what has bytes.
+    const room = buffer.subarray(layout.dataAt, layout.dataAt + expectedBytes);
+    if (file.read(room, 0, Math.max(1, firstBytes)) !== firstBytes) return undefined;
     const hash = item.paths && newHash().update(buffer.subarray(layout.dataAt, layout.dataAt + firstBytes));
     inode.seal(buildInode(buffer, layout, item, attributes, firstBytes, geometry));
     if (segment) {
       const target = segment.buffer();
-      const room = target.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + segmentBytes + 1);
-      if (file.read(room, firstBytes, segmentBytes) !== segmentBytes) return undefined;
+      const further = target.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + segmentBytes + 1);
+      if (file.read(further, firstBytes, segmentBytes) !== segmentBytes) return undefined;
       hash?.update(target.subarray(SEGMENT_DATA_AT, SEGMENT_DATA_AT + segmentBytes));
       segment.seal(buildSegment(target, segmentBytes, attributes.ctime.seconds, firstBytes, item.handle));
     }

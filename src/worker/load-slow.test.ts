@@ -167,6 +167,40 @@ describe('a lane with a slow source', () => {
   });
 });
 
+describe('a file that is said to be empty, and is not', () => {
+  it.each([false, true])('fails (many calls at once: %s)', async (isAsync) => {
+    const path = join(base, `said-${isAsync}`);
+    for (const name of ['empty', 'said']) makeFile(path, name, 0);
+    await sleep(SETTLED_MS);
+    const posix = openPosixSource(Buffer.from(path));
+    const source: SourceTree = {
+      ...posix,
+      async: undefined,
+      openDirectory(at, expected) {
+        const directory = posix.openDirectory(at, expected);
+        const openFile = directory.openFile.bind(directory);
+        directory.openFile = (name) => {
+          const file = openFile(name);
+          if (name.toString() === 'said') file.read = (target) => target.fill(1).length;
+          return file;
+        };
+        return directory;
+      },
+    };
+    const lane = createContext(
+      CONSTANTS,
+      isAsync ? withAsyncSide(source, async () => undefined, true) : source,
+      new MemoryContainer(),
+      openLz4(),
+      1,
+    );
+    const { failures, done } = await loadFiles(chunkOf(lane, 1, ['empty', 'said']), lane, () => undefined);
+    expect(done).toBe(1);
+    expect(failures).toMatchObject([{ index: 1, reason: 'entry-changed' }]);
+    posix.close();
+  });
+});
+
 /** A source of which it takes long to open a file. */
 function slowToOpen(source: SourceTree, opens: () => void): SourceTree {
   return {

@@ -80,7 +80,8 @@ async function readWhole(
   const buffer = await takeBuffer(sizeBytes + 1, context, turn);
   let isRead = false;
   try {
-    const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, sizeBytes);
+    // An empty file is read, too: there are file systems that say so of what has bytes.
+    const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, Math.max(1, sizeBytes));
     isRead = count === sizeBytes && (await file.isUnchanged(before));
     if (!isRead) return undefined;
     return { before, file: alreadyRead(buffer.subarray(0, count)), release: () => context.readBuffers.release(buffer) };
