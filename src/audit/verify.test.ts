@@ -13,11 +13,12 @@ import {
   segmentsOf,
 } from '../../test/support/audited.js';
 import { changed, compareSmall } from '../../test/support/compared.js';
-import { copyOf } from '../../test/support/small-container.js';
+import { copyOf, objectBody, putObject } from '../../test/support/small-container.js';
 import { removeTree } from '../../test/support/tree.js';
 import type { MemoryContainer } from '../container/memory-container.js';
 import type { Asker } from '../engine/asker.js';
 import { ClfsError } from '../error.js';
+import { decodeInode, encodeInode } from '../format/inode.js';
 import { MOST_LINKS } from '../format/limits.js';
 import { encodeObjectName } from '../format/names.js';
 import type { FileSegment } from '../format/segment.js';
@@ -69,10 +70,11 @@ function separateLink(c: MemoryContainer, linkCount = 2): void {
   const id = Buffer.from(key.id);
   id[16] ^= 1;
   editAttributes(c, 'linked', () => ({ linkCount }));
-  c.blobs.set(
-    encodeObjectName({ id, type: 1, owner: blobNamed(c, 'b').key.id, version: 9 }),
-    c.blobs.get(blob) as Buffer,
-  );
+  const inode = decodeInode(objectBody(c, blob));
+  // An inode says which one it is.
+  const blockMap = { ...inode.blockMap, direct: [id, ...inode.blockMap.direct.slice(1)] };
+  const name = encodeObjectName({ id, type: 1, owner: blobNamed(c, 'b').key.id, version: 9 });
+  putObject(c, name, encodeInode({ ...inode, blockMap }));
   editEntries(c, 'b', (all) =>
     all.map((each) => (is(Buffer.from(each.name), 'linked') ? { ...each, handle: id } : each)),
   );
