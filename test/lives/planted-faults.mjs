@@ -144,9 +144,9 @@ export const PLANTED_FAULTS = [
   {
     name: 'the buffer that an entry was read into is given back before it is built',
     file: 'src/worker/read-ahead.ts',
-    find: 'const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, sizeBytes);\n',
+    find: 'const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, Math.max(1, sizeBytes));\n',
     replace:
-      'const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, sizeBytes);\n    context.readBuffers.release(buffer);\n',
+      'const count = await file.read(buffer.subarray(0, sizeBytes + 1), 0, Math.max(1, sizeBytes));\n    context.readBuffers.release(buffer);\n',
   },
   {
     name: 'a large file that failed stays in its directory',
