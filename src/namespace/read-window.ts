@@ -1,4 +1,5 @@
 import type { Container } from '../container/container.js';
+import { Places } from '../posix/places.js';
 
 /** Reads at once: so many in any case, and so many at most. */
 const FEWEST = 64;
@@ -37,27 +38,20 @@ export class ReadWindow {
 /** Places for as many reads as a {@link ReadWindow} has. */
 export class ReadPlaces {
   readonly #window: ReadWindow;
-  readonly #waiting: (() => void)[] = [];
-  #taken = 0;
+  readonly #places: Places;
 
   constructor(container: Pick<Container, 'ready'>) {
     this.#window = new ReadWindow(container);
+    this.#places = new Places(this.#window.size);
   }
 
-  /** Waits for a place; who came first is served first. @returns gives the place back; to be called once */
+  /** Waits for a place; who came first is served first. @returns gives the place back; a second call does nothing */
   async take(): Promise<() => void> {
-    if (this.#taken < this.#window.size) this.#taken++;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return () => this.#giveBack();
-  }
-
-  #giveBack(): void {
-    this.#taken--;
-    if (this.#waiting.length === 0) return;
-    this.#window.adapt();
-    while (this.#waiting.length > 0 && this.#taken < this.#window.size) {
-      this.#taken++;
-      this.#waiting.shift()?.();
-    }
+    const giveBack = await this.#places.take();
+    return () => {
+      if (this.#places.waiting > 0) this.#window.adapt();
+      this.#places.limit = this.#window.size;
+      giveBack();
+    };
   }
 }
