@@ -47,7 +47,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   beforeEach(async () => {
     all = await WorkersPlace.open(base, `test-${count++}`);
   });
-  afterEach(() => all.close());
+  afterEach(({ task }) => all.close(task.result?.state === 'fail'));
 
   /** Runs it on one machine, and with three workers, one of which is killed in the midst of it. */
   const compare = async (args: readonly string[], code: number) => {

@@ -38,7 +38,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   beforeEach(async () => {
     all = await WorkersPlace.open(base, `test-${count++}`);
   });
-  afterEach(() => all.close());
+  afterEach(({ task }) => all.close(task.result?.state === 'fail'));
 
   const target = () => all.path('target');
   const write = (...more: string[]) => all.drive('export', container, ...more, '--late-arrival=2s');

@@ -5,11 +5,12 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openLocalContainer } from '../src/container/local-container.js';
 import { expectFaithful } from './support/check.js';
-import { HAS_NATS, type NatsServer, startNats } from './support/nats.js';
+import { HAS_NATS } from './support/nats.js';
 import { runProgram } from './support/program.js';
 import { type Running, run, until } from './support/run-workers.js';
 import { removeTree, someBytes } from './support/tree.js';
 import { makeBase } from './support/whole-job.js';
+import { HOLDS, WorkersPlace } from './support/workers-place.js';
 
 const FILES = 3000;
 const FILES_A_DIRECTORY = 500;
@@ -32,48 +33,26 @@ if (!HAS_NATS)
 describe.skipIf(!HAS_NATS)('workers', () => {
   const base = makeBase('workers');
   const source = join(base, 'source');
-  let server: NatsServer;
-  let started: Running[] = [];
-  let place = '';
+  let all: WorkersPlace;
   let count = 0;
 
   beforeAll(() => makeTree(source));
   afterAll(() => removeTree(base));
   beforeEach(async () => {
-    server = await startNats();
-    place = join(base, `test-${count++}`);
-    mkdirSync(place);
+    all = await WorkersPlace.open(base, `test-${count++}`);
   });
-  afterEach(async ({ task }) => {
-    if (task.result?.state === 'fail')
-      for (const { child, output } of started)
-        console.error(`${child.spawnargs.join(' ')}\nexit ${child.exitCode}; has said:\n${output()}`);
-    for (const { child } of started) {
-      child.kill('SIGCONT');
-      child.kill('SIGKILL');
-    }
-    await Promise.all(started.map(({ done }) => done));
-    started = [];
-    await server.close();
-    removeTree(place);
-  });
+  afterEach(({ task }) => all.close(task.result?.state === 'fail'));
 
-  const container = () => join(place, 'container');
-  const start = (...args: string[]) => {
-    const running = run(args);
-    started.push(running);
-    return running;
-  };
-  const worker = (...more: string[]) => start('worker', `--join=${server.url}`, '--threads=1', ...more);
+  const container = () => all.path('container');
+  const worker = (...more: string[]) => all.worker(...more);
+  /** One that has tasks as long as it is held, since it cannot write; there are others, however busy this machine is. */
+  const holdingWorker = () => all.holdingWorker(/\/container\//, 100);
   const load = (...more: string[]) =>
-    start(
+    all.drive(
       'load',
       source,
       container(),
-      `--state-path=${join(place, 'state')}`,
-      `--workers=${server.url}`,
-      '--threads=0',
-      '--worker-lease=4s',
+      `--state-path=${all.path('state')}`,
       '--late-arrival=2s',
       '--preserve-hardlinks',
       ...more,
@@ -101,14 +80,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     await expectWhole(driver);
     expect(driver.output().match(/takes part with 1 thread/g)).toHaveLength(2);
     for (const each of [first, second]) await each.said(/no more in job/);
-    const again = start(
-      'load',
-      join(source, 'd1'),
-      join(place, 'next'),
-      `--state-path=${join(place, 'state-2')}`,
-      `--workers=${server.url}`,
-      '--threads=0',
-    );
+    const again = all.drive('load', join(source, 'd1'), all.path('next'), `--state-path=${all.path('state-2')}`);
     expect((await again.ended()).code).toBe(0);
     first.child.kill('SIGTERM');
     expect((await first.ended()).code).toBe(0);
@@ -118,12 +90,12 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     const first = worker();
     const driver = load('--worker-lease=60s');
     const ended = driver.done.then(() => true);
-    const file = join(place, 'state', 'workers.json');
+    const file = join(all.path('state'), 'workers.json');
     const hasDone = () => existsSync(file) && /"unitsPerSecond":[1-9]/.test(readFileSync(file, 'utf8'));
     await Promise.race([until(hasDone), ended]);
     // So that it is looked at while it runs.
     driver.child.kill('SIGSTOP');
-    const status = (...more: string[]) => runProgram('clfsload', ['status', join(place, 'state'), ...more]);
+    const status = (...more: string[]) => runProgram('clfsload', ['status', all.path('state'), ...more]);
     const { workers } = JSON.parse((await status('--json')).stdout);
     const name = expect.stringMatching(new RegExp(`/${first.child.pid}$`));
     const since = expect.stringMatching(/^\d{4}-\d\d-\d\dT/);
@@ -138,14 +110,13 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     driver.child.kill('SIGCONT');
     await expectWhole(driver);
     expect(JSON.parse((await status('--json')).stdout).workers).toBeUndefined();
-    expect(readdirSync(join(place, 'state'))).not.toContain('workers.json');
+    expect(readdirSync(all.path('state'))).not.toContain('workers.json');
   });
 
   it('may be killed: what it had is done by others', async () => {
-    const first = worker();
+    const first = holdingWorker();
     const driver = load();
-    // As long as it is alone it has tasks.
-    await hasBlobs(100);
+    await first.said(HOLDS);
     first.child.kill('SIGKILL');
     worker();
     await expectWhole(driver);
@@ -153,27 +124,29 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   });
 
   it('may be frozen for longer than its lease, and go on: nothing that it does then counts, or is left', async () => {
-    const first = worker();
+    const first = holdingWorker();
     const driver = load();
-    // As long as it is alone it has tasks.
-    await hasBlobs(100);
+    await first.said(HOLDS);
     first.child.kill('SIGSTOP');
     worker();
     await driver.said(/has gone: it was not heard of for \d+ s; \d+ of its tasks are given to others/);
     first.child.kill('SIGCONT');
+    all.letGo();
     await first.said(/no more in job/);
     await expectWhole(driver);
   });
 
   it.each(['SIGTERM', 'SIGKILL'] as const)('outlive their server, ended by %s and started again', async (signal) => {
-    const [first, second] = [worker(), worker()];
+    const first = holdingWorker();
     const driver = load();
-    for (const each of [first, second]) await each.said(/takes part/);
-    await hasBlobs(100);
-    await server.stop(signal);
+    await first.said(HOLDS);
+    const second = worker();
+    await second.said(/takes part/);
+    await all.server.stop(signal);
     await driver.said(/the server of the workers does not answer/);
-    await server.start();
+    await all.server.start();
     await driver.said(/the server of the workers is there/);
+    all.letGo();
     await expectWhole(driver);
     // Shorter than their lease: they go on with what they have.
     expect(driver.output()).not.toContain('has gone');
@@ -184,9 +157,9 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     const driver = load();
     await first.said(/takes part/);
     await hasBlobs(100);
-    await server.stop('SIGKILL');
+    await all.server.stop('SIGKILL');
     await first.said(/no more in job .*: the driver has not answered in time/);
-    await server.start();
+    await all.server.start();
     await expectWhole(driver);
     expect(driver.output().match(/takes part with 1 thread/g)).toHaveLength(2);
   });
@@ -205,7 +178,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   });
 
   it('are refused with the reason, on both ends, where they see another tree', async () => {
-    const other = join(place, 'other');
+    const other = all.path('other');
     mkdirSync(other);
     writeFileSync(join(other, 'file'), 'another one');
     const wrong = worker(`--source=${other}`);
@@ -221,7 +194,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   it('are refused with the reason, on both ends, where they speak another protocol', async () => {
     const driver = load();
     await driver.said(/Transfer/);
-    const client = await connect({ servers: server.url.slice('nats://'.length) });
+    const client = await connect({ servers: all.server.url.slice('nats://'.length) });
     const candidate = {
       protocol: 99,
       wire: 15,
@@ -240,11 +213,11 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   });
 
   it('say what is wrong where there is no server, or a password in its address', async () => {
-    await server.stop('SIGKILL');
+    await all.server.stop('SIGKILL');
     const driver = load();
     expect((await driver.ended()).code).toBe(1);
     expect(driver.output()).toContain('Cannot reach the server of the workers');
-    const told = start('worker', '--join=nats://me:secret@127.0.0.1:1');
+    const told = all.start('worker', '--join=nats://me:secret@127.0.0.1:1');
     expect((await told.ended()).code).toBe(2);
     expect(told.output()).toContain('has a user or a password in it');
     expect(told.output()).not.toContain('secret');

@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type NatsServer, startNats } from './nats.js';
 import { type Running, run } from './run-workers.js';
@@ -43,10 +43,20 @@ export class WorkersPlace {
     return this.start(...this.#asWorker(), ...more);
   }
 
-  /** A worker that opens so many files whose paths match, and waits for the next one without end: it has tasks. */
+  /** A worker that opens so many files whose paths match, and waits with the next one for {@link letGo}: it has tasks. */
   holdingWorker(path: RegExp, after: number): Running {
-    const env = { NODE_OPTIONS: `--import=${HOLDING}`, HOLD_PATH: path.source, HOLD_AFTER: String(after) };
+    const env = {
+      NODE_OPTIONS: `--import=${HOLDING}`,
+      HOLD_PATH: path.source,
+      HOLD_AFTER: String(after),
+      HOLD_UNTIL: this.path('let-go'),
+    };
     return this.#run(this.#asWorker(), env);
+  }
+
+  /** What holding workers wait for. */
+  letGo(): void {
+    writeFileSync(this.path('let-go'), '');
   }
 
   #asWorker(): readonly string[] {
@@ -58,7 +68,10 @@ export class WorkersPlace {
     return this.start(...args, `--workers=${this.server.url}`, '--threads=0', '--worker-lease=4s');
   }
 
-  async close(): Promise<void> {
+  /** @param failed the test that it was for has failed: what was said is shown */
+  async close(failed = false): Promise<void> {
+    for (const { child, output } of failed ? this.#started : [])
+      console.error(`${child.spawnargs.join(' ')}\nexit ${child.exitCode}; has said:\n${output()}`);
     for (const { child } of this.#started) {
       child.kill('SIGCONT');
       child.kill('SIGKILL');
