@@ -137,6 +137,10 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
       [source, join(base, 'container'), `--state-path=${state}`, `--manifest=${join(source, 'manifest')}`],
       /manifest .* is inside the source/,
     );
+    await refused(
+      [source, destination, `--state-path=${state}`, `--manifest=${join(destination, 'manifest')}`],
+      /manifest .* is inside the destination/,
+    );
     mkdirSync(destination);
     writeFileSync(join(destination, 'something'), 'x');
     await refused(load(), 'is not empty. Load into an empty one');

@@ -87,7 +87,8 @@ export async function requirePlaces({
     requireApart(container, source);
     requireApart(state, container);
   }
-  await requireOutside(source, { 'log directory': settings.logDirectory, manifest: spec.manifest });
+  const written = { 'log directory': settings.logDirectory, manifest: spec.manifest };
+  for (const place of container ? [source, container] : [source]) await requireOutside(place, written);
   await requireWritable(settings.logDirectory, spec.manifest);
 }
 
@@ -203,8 +204,8 @@ function rethrowUnless(code: string): (error: unknown) => void {
   };
 }
 
-/** What grows while the source is read must not be in it. @throws ClfsError `usage` */
-async function requireOutside(source: NamedPlace, places: Readonly<Record<string, string | undefined>>): Promise<void> {
+/** What is written beside the load must not be in the source, nor in a container on disk. @throws ClfsError `usage` */
+async function requireOutside(outer: NamedPlace, places: Readonly<Record<string, string | undefined>>): Promise<void> {
   for (const [what, path] of Object.entries(places))
-    if (path !== undefined) requireNotInside(await namedPlace(what, path), source);
+    if (path !== undefined) requireNotInside(await namedPlace(what, path), outer);
 }
