@@ -1,5 +1,6 @@
 import { escapeText, exitAtOnce, isClfsError, messageOf, redact } from '../index.js';
 import { errorLine } from './fields-line.js';
+import { onSignal } from './on-signal.js';
 import { ClosedPipe, createIo } from './verb-io.js';
 import type { VerbIo } from './verbs/verb.js';
 
@@ -37,11 +38,10 @@ export async function runVerb(run: (io: VerbIo) => Promise<number>, json = false
 
 function interruption(): AbortSignal {
   const controller = new AbortController();
-  for (const name of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(name, () => {
-      if (controller.signal.aborted) exitAtOnce(INTERRUPTED);
-      controller.abort();
-    });
-  }
+  onSignal(
+    ['SIGINT', 'SIGTERM'],
+    () => controller.abort(),
+    () => exitAtOnce(INTERRUPTED),
+  );
   return controller.signal;
 }
