@@ -25,6 +25,25 @@ export function normalizePage(argv: readonly string[]): string[] {
   return argv.map((token, at) => (token === '--page' && (end < 0 || at < end) ? '--page=' : token));
 }
 
+/**
+ * Has flags of a command that take no value understand `--flag=true` and `--flag=false` too, as flags of azcopy do.
+ *
+ * @throws UsageError when it is anything else
+ */
+export function plainFlags(argv: readonly string[], { options }: Command): string[] {
+  const end = argv.indexOf('--');
+  const names = new Set(options.filter((option) => option.isBoolean()).map(({ long }) => long));
+  return argv.flatMap((token, at) => {
+    const [, name, value] = ((end < 0 || at < end) && /^(--[^=]+)=(.*)$/s.exec(token)) || [];
+    if (!names.has(name)) return [token];
+    if (!BOOLEAN.test(value))
+      throw new UsageError(`invalid argument for "${name}": it takes true or false, not ${JSON.stringify(value)}`);
+    return parseBoolean(value) ? [name] : [];
+  });
+}
+
+const BOOLEAN = /^(true|t|1|false|f|0)$/i;
+
 /** Value of a boolean flag. */
 export function parseBoolean(value: string): boolean {
   if (/^(true|t|1)$/i.test(value)) return true;
@@ -99,5 +118,12 @@ export function usageText(error: { readonly code: string; readonly message: stri
   if (missing) return `flag needs an argument: ${missing[1].split(' ')[0]}`;
   const invalid = /^option '([^']*)' argument '(.*)' is invalid\. (.*)$/s.exec(text);
   if (invalid) return `invalid argument for "${invalid[1].replace(/ [<[].*$/, '')}": ${invalid[3]}`;
+  const both = /^option '([^']*)' cannot be used with option '([^']*)'/.exec(text);
+  if (both) return `${longName(both[1])} cannot be used with ${longName(both[2])}`;
   return text;
+}
+
+/** Of `-0, --null` and `--sample <share>`: the name that says more. */
+function longName(flags: string): string {
+  return /--[^ ]+/.exec(flags)?.[0] ?? flags;
 }

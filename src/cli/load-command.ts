@@ -19,6 +19,7 @@ import { presentPath, textPath } from './local-path.js';
 import { type JobProgress, type MessageOutput, openMessages, type ProgressForm } from './messages.js';
 import { runLoad } from './run-load.js';
 import { stopOnSignals } from './stop-on-signals.js';
+import { workersOf } from './verbs/verb.js';
 
 /**
  * Runs `load clfs`.
@@ -76,6 +77,8 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
   );
   return withMessages(command, async (messages, signal) => {
     if (!job.statePath) throw new ClfsError('usage', 'please specify a state-path');
+    // A job that goes on may have workers by what it was told before.
+    if (job.newSession) workersOf(flags);
     const manifest = given('manifest');
     const statePath = textPath(job.statePath, 'the state directory');
     const run: LoadOptions = {

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { UsageError, usageText } from './arguments.js';
+import { plainFlags, UsageError, usageText } from './arguments.js';
 import { exactArguments } from './exact-arguments.js';
 import { passOn } from './next-azcopy.js';
 import type { Verb } from './verbs/verb.js';
@@ -178,7 +178,7 @@ async function verb(program: string, name: string, argv: readonly string[]): Pro
       const { runVerb } = await import('./run-verb.js');
       const { run, command: build, normalize } = await entry.load();
       const command = build().name(`${program} ${name}`);
-      command.parse(normalize?.(argv) ?? [...argv], { from: 'user' });
+      command.parse(plainFlags(normalize?.(argv) ?? argv, command), { from: 'user' });
       return runVerb((io) => run(command, io), wantsJson(argv));
     },
     VERB_USAGE_FAILURE,

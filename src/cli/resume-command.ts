@@ -5,6 +5,7 @@ import { normalizeBooleans, normalizePage, strict, UsageError } from './argument
 import { containerArgument } from './container-argument.js';
 import { runJob } from './load-command.js';
 import { CONTAINER_HELP, withRunOptions } from './load-flags.js';
+import { textPath } from './local-path.js';
 import { runExport } from './run-export.js';
 import { runVerb } from './run-verb.js';
 import { type VerbIo, workersOf } from './verbs/verb.js';
@@ -51,12 +52,13 @@ const OF_AN_EXPORT = [
 export function runResume(name: string, argv: readonly string[]): Promise<number> {
   const command = resumeCommand(name);
   command.parse(normalizePage(normalizeBooleans(argv, ['--estimate', '--check-listing'])), { from: 'user' });
-  const [statePath, container] = command.args;
-  if (statePath === '') throw new UsageError('please name the state directory of the job');
-  if (!holdsExportState(resolve(statePath))) return runJob(command, { statePath, container, newSession: false });
+  const [given, container] = command.args;
+  if (given === '') throw new UsageError('please name the state directory of the job');
+  const statePath = resolve(textPath(given, 'the state directory'));
+  if (!holdsExportState(statePath)) return runJob(command, { statePath: given, container, newSession: false });
   return runVerb(async (io) => {
-    const given = container === undefined ? undefined : containerArgument(container);
-    return resumeExport(command, await resumedExport(resolve(statePath), given), io, container);
+    const from = container === undefined ? undefined : containerArgument(container);
+    return resumeExport(command, await resumedExport(statePath, from), io, container);
   }, command.opts<{ outputType: string }>().outputType === 'json');
 }
 

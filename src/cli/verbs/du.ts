@@ -1,3 +1,4 @@
+import { Option } from 'commander';
 import {
   type ContainerReader,
   ENTRY_TYPE_NAMES,
@@ -36,7 +37,7 @@ export const du: Verb = {
     )
       .argument('<container>')
       .argument('[path]')
-      .option('-s, --summarize', 'the total only')
+      .addOption(new Option('-s, --summarize', 'the total only').conflicts('maxDepth'))
       .option('-h, --human', 'sizes such as 1.5K, 23M')
       .option('--max-depth <n>', 'directories down to this depth', parseUint32)
       .helpOption('--help', 'display help for command'),

@@ -21,7 +21,7 @@ import {
 import { containerArgument } from '../container-argument.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { pageOption } from '../job-page.js';
-import { targetPath } from '../local-path.js';
+import { targetPath, textPath } from '../local-path.js';
 import { shortBytes } from '../progress/quantities.js';
 import { runExport } from '../run-export.js';
 import { isSalvagedWhole, salvageText } from './salvage-text.js';
@@ -153,7 +153,7 @@ function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io
       container: containerArgument(command.args[0]),
       path,
       target,
-      statePath: flags.statePath,
+      statePath: flags.statePath === undefined ? undefined : textPath(flags.statePath, 'the state directory'),
       newSession: flags.newSession,
       overwrite: flags.overwrite,
       sparse: flags.sparse === true,

@@ -13,7 +13,16 @@ import { fieldsLine, pathFields } from '../fields-line.js';
 import { parseMoment } from '../parse-moment.js';
 import { attributeFields, contentBytes } from './entry-text.js';
 import { showEntries } from './show-progress.js';
-import { Exit, indexed, lookUpArgument, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
+import {
+  Exit,
+  indexed,
+  lookUpArgument,
+  pathVerbCommand,
+  requireNoJson,
+  type Verb,
+  wantsJson,
+  withReader,
+} from './verb.js';
 
 interface Flags {
   readonly name?: (name: string) => boolean;
@@ -42,7 +51,7 @@ export const find: Verb = {
   command: () =>
     pathVerbCommand(
       'find',
-      'Print the paths of the entries that fulfil every condition, a line each.',
+      'Print the paths of the entries that fulfil every condition, a line each. Conditions can be written as find(1) has them: -name, -type, -size, -newer, -links.',
       "  clfsload find /path/to/container --type f --size +100M\n  clfsload find /path/to/container some/dir -name '*.dat' -0\n",
     )
       .argument('<container>')
@@ -65,8 +74,9 @@ export const find: Verb = {
       (end < 0 || at < end) && /^-(name|type|size|newer|links|print0)(=|$)/.test(arg) ? `-${arg}` : arg,
     );
   },
-  run: (command, io) =>
-    withReader(command, command.args[0], io, async (open) => {
+  run: async (command, io) => {
+    requireNoJson(command, 'null');
+    return withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
       const { reader, inodes } = await indexed(open, io);
       const start = await lookUpArgument(command, reader, command.args[1]);
@@ -88,7 +98,8 @@ export const find: Verb = {
         else await io.write(flags.null ? Buffer.concat([shown, Buffer.from([0])]) : `${escapePath(shown)}\n`);
       }
       return damaged ? Exit.unchecked : Exit.ok;
-    }),
+    });
+  },
 };
 
 function fulfils(found: FoundInode, name: Uint8Array, flags: Flags): boolean {

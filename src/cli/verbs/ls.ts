@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream';
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import {
   type ContainerReader,
   escapePath,
@@ -19,6 +19,7 @@ import {
   indexed,
   lookUpArgument,
   pathVerbCommand,
+  requireNoJson,
   salvaged,
   type Verb,
   type VerbIo,
@@ -57,14 +58,15 @@ export const ls: Verb = {
       .option('-h, --human', 'sizes such as 1.5K, 23M')
       .option('-R, --recursive', 'and what is in the directories below')
       .option('-a, --all', 'with . and .., and names that begin with a dot')
-      .option('-0, --null', 'raw names, each ended by a NUL')
+      .addOption(new Option('-0, --null', 'raw names, each ended by a NUL').conflicts(['long', 'human']))
       .helpOption('--help', 'display help for command')
       .option(
         '--salvage',
         'what can be reached without the root directory, as "export --salvage" writes it: of a load that was not finished, or where blobs were lost',
       ),
-  run: (command, io) =>
-    withReader(command, command.args[0], io, async (open) => {
+  run: async (command, io) => {
+    requireNoJson(command, 'null');
+    return withReader(command, command.args[0], io, async (open) => {
       const flags = command.opts<Flags>();
       if (!flags.salvage) {
         if (!flags.recursive) return list(command, open.reader, io);
@@ -79,7 +81,8 @@ export const ls: Verb = {
       } finally {
         salvage.close();
       }
-    }),
+    });
+  },
 };
 
 /** @param inodes in all; undefined where that is not known */

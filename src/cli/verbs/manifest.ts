@@ -16,6 +16,7 @@ import {
   Exit,
   indexed,
   type LaneFlags,
+  requireNoJson,
   threadsOption,
   type Verb,
   verbCommand,
@@ -48,6 +49,7 @@ export const manifest: Verb = {
       .addOption(workersOptions()[1])
       .option('--sha256sum', 'lines for "sha256sum -c" in place of JSON'),
   run: paged(async (command, io) => {
+    requireNoJson(command, 'sha256sum');
     const flags = command.opts<Flags>();
     const { hash: hashed, sha256sum } = flags;
     const hash = hashed === true || sha256sum === true;

@@ -45,9 +45,11 @@ export const status: Verb = {
       '  clfsload status /path/to/state\n',
     )
       .argument('[state]', 'state directory of the job')
-      .option('--state-path <string>', 'the same'),
+      .option('--state-path <string>', 'the same, as a load has it'),
   async run(command, io) {
     const { statePath = command.args[0] } = command.opts<{ statePath?: string }>();
+    if (statePath !== (command.args[0] ?? statePath))
+      throw new UsageError('please name the state directory once: as the argument, or by --state-path');
     if (!statePath) throw new UsageError('please name the state directory of the job');
     const path = textPath(statePath, 'the state directory');
     const job = holdsExportState(path) ? exportStatus(path) : jobStatus(path);
@@ -55,7 +57,7 @@ export const status: Verb = {
       await io.write(fieldsLine(job));
       return Exit.ok;
     }
-    const lines = 'targetHex' in job ? exportLines(job, statePath) : loadLines(job, statePath);
+    const lines = 'targetHex' in job ? exportLines(job, path) : loadLines(job, path);
     await io.write(`${lines.map(escapeText).join('\n')}\n`);
     return Exit.ok;
   },

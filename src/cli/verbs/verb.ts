@@ -84,6 +84,14 @@ export function plainCommand(name: string, description: string, examples: string
     .addHelpText('after', `\nExamples:\n${examples.trimEnd()}`);
 }
 
+/** Refuses JSON beside flags whose output has a form of its own. @throws UsageError */
+export function requireNoJson(command: Command, ...flags: readonly ('null' | 'sha256sum')[]): void {
+  for (const flag of flags) {
+    if (command.opts<Record<string, unknown>>()[flag] === true && wantsJson(command))
+      throw new UsageError(`--${flag} cannot be used with JSON: its output has a form of its own`);
+  }
+}
+
 /** Whether JSON is wanted. */
 export function wantsJson(command: Command): boolean {
   const { json, outputType } = command.opts<{ json?: boolean; outputType: string }>();

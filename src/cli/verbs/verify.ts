@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import {
   verify as compare,
   counted,
@@ -59,9 +59,19 @@ export const verify: Verb = {
         '<source-and-container...>',
         'SOURCE CONTAINER, or with --manifest CONTAINER; hex:// and hexadecimal digits for a source of any bytes',
       )
-      .option('--manifest <file>', 'compare with a manifest in place of a source')
+      .addOption(
+        new Option('--manifest <file>', 'compare with a manifest in place of a source').conflicts([
+          'excludePath',
+          'excludePattern',
+          'oneFileSystem',
+        ]),
+      )
       .option('--content', 'compare every byte of regular files')
-      .option('--sample <share>', 'compare the bytes of a share of the files, such as 5%', parseShare)
+      .addOption(
+        new Option('--sample <share>', 'compare the bytes of a share of the files, such as 5%')
+          .argParser(parseShare)
+          .conflicts('content'),
+      )
       .option('--time-tolerance <time>', 'let modification times differ, such as 1us, 2s (default: 0)', parseTolerance)
       .option('--exclude-path <string>', 'what the load left out: paths below the source, semicolon-separated', '')
       .option('--exclude-pattern <string>', 'what the load left out: wildcards for names, semicolon-separated', '')

@@ -6,8 +6,7 @@ import { fieldsLine } from '../fields-line.js';
 import { presentPath, targetPath } from '../local-path.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 
-const EXAMPLES = `
-  clfsload worker --join=nats://head:4222
+const EXAMPLES = `  clfsload worker --join=nats://head:4222
   CLFS_URL="https://[account].blob.core.windows.net/[container]?[SAS]" clfsload worker --join=tls://head:4222 --container=env:CLFS_URL --source=/mnt/project
 `;
 
