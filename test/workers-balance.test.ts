@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { Lease } from '../src/container/lease.js';
-import { Engine, LANE_UNITS } from '../src/engine/engine.js';
+import { Engine } from '../src/engine/engine.js';
 import { createInlineRunner } from '../src/engine/inline-runner.js';
 import { joinRunners } from '../src/engine/joined-runner.js';
 import type { Kind } from '../src/engine/kinds.js';
 import { createLane } from '../src/engine/lane.js';
+import { LANE_UNITS } from '../src/engine/lane-loads.js';
 import type { Runner } from '../src/engine/runner.js';
 import { type Advance, type Plan, type Turn, type Work, workOf } from '../src/engine/work.js';
 import type { WorkerLink } from '../src/remote/link.js';

@@ -1,5 +1,5 @@
 import { type Asker, askHere } from '../engine/asker.js';
-import { LANE_UNITS } from '../engine/engine.js';
+import { LANE_UNITS } from '../engine/lane-loads.js';
 import { fileSize } from '../namespace/content.js';
 import type { BlockReference, ContainerReader, FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';

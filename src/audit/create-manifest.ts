@@ -1,6 +1,6 @@
 import { type Asker, askHere } from '../engine/asker.js';
 import { errorOf } from '../engine/breakage.js';
-import { LANE_UNITS } from '../engine/engine.js';
+import { LANE_UNITS } from '../engine/lane-loads.js';
 import type { ClfsError } from '../error.js';
 import { ObjectType } from '../format/ids.js';
 import { type ManifestEntry, toManifestEntry } from '../manifest/manifest-entry.js';

@@ -1,5 +1,5 @@
 import { type Asker, askHere } from '../engine/asker.js';
-import { LANE_UNITS } from '../engine/engine.js';
+import { LANE_UNITS } from '../engine/lane-loads.js';
 import { ROOT_ID } from '../format/ids.js';
 import type { ContainerReader } from '../namespace/reader.js';
 import { sideBySide } from '../namespace/side-by-side.js';

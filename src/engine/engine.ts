@@ -1,14 +1,15 @@
 import type { Clock } from '../time/clock.js';
 import type { Kinds, PartMessage, ResultMessage } from './kinds.js';
+import { LANE_UNITS, LaneLoads } from './lane-loads.js';
 import { LanePolicy } from './lane-policy.js';
 import type { Blame, Runner } from './runner.js';
 import type { Plan, Transactions, Turn, Work } from './work.js';
 
-/** Work that a lane has at once, in units of about one small file. */
-export const LANE_UNITS = 1024;
-/** Share of the main thread's time that may go into making the state durable. */
+/** Share of the main thread's time that may go into making the state durable while lanes have enough to do. */
 const COMMIT_SHARE = 0.25;
 const SHORTEST_PAUSE_MS = 2;
+/** What a full lane has lasts longer, so that none runs dry meanwhile. */
+const LONGEST_PAUSE_MS = 200;
 /** How long a stop waits for what is under way, and then for what lanes tell of it when it is cut off. */
 const STOP_WAIT_MS = 3500;
 const ABANDON_WAIT_MS = 1500;
@@ -56,19 +57,22 @@ export class Engine<M extends Kinds<M>> {
   readonly #cancelled: () => unknown;
   #runner: Runner<M> | undefined;
   readonly #running = new Map<number, Running<M>>();
-  /** Units that each lane has; the last number stands for all lanes elsewhere. */
-  readonly #lanes: number[] = [];
-  #remoteLanes = 0;
   #policy = new LanePolicy({ lanes: 1, all: true });
+  #loads = new LaneLoads({ own: 0, remote: false, onlyRemote: false, policy: this.#policy });
   #events: Event<M>[] = [];
   #ticket = 0;
   #timer: Timer | undefined;
+  #timerDueMs = 0;
   #lookTimer: Timer | undefined;
   #beatTimer: Timer | undefined;
   #stopTimer: Timer | undefined;
   #stopping: { readonly reason: unknown } | undefined;
   #abandoned = false;
   #uncertainUntilMs = 0;
+  /** Units of what lanes have done that is not recorded yet. */
+  #doneUnits = 0;
+  /** Until when commits have had their share of this thread's time. */
+  #restUntilMs = 0;
   #settle: { resolve(): void; reject(error: unknown): void } | undefined;
 
   constructor({ plan, store, clock, allLanes, onlyRemote = false, cancelled }: EngineParts<M>) {
@@ -87,7 +91,7 @@ export class Engine<M extends Kinds<M>> {
 
   /** Lanes that there are and may get work, busy or not, those elsewhere included. */
   get laneCount(): number {
-    return (this.#onlyRemote ? 0 : (this.#runner?.lanes ?? 0)) + this.#remoteLanes;
+    return this.#loads.count;
   }
 
   /** Whether nothing was under way when the run ended: nothing that a task has sent can take effect any more. */
@@ -112,11 +116,16 @@ export class Engine<M extends Kinds<M>> {
    */
   async run(runner: Runner<M>, signal: AbortSignal): Promise<void> {
     this.#runner = runner;
-    this.#lanes.push(...new Array<number>(runner.lanes + (runner.remote ? 1 : 0)).fill(0));
     this.#policy = new LanePolicy({
       lanes: runner.lanes,
       all: this.#allLanes,
       firstNeverBlocks: runner.firstNeverBlocks,
+    });
+    this.#loads = new LaneLoads({
+      own: runner.lanes,
+      remote: runner.remote === true,
+      onlyRemote: this.#onlyRemote,
+      policy: this.#policy,
     });
     runner.start({
       part: (ticket, message) => this.#receive({ ticket, told: 'part', message }),
@@ -126,7 +135,7 @@ export class Engine<M extends Kinds<M>> {
         this.#receive({ ticket, told: 'lost', blame });
       },
       remoteLanes: (count) => {
-        this.#remoteLanes = count;
+        this.#loads.remoteLanes = count;
         this.#schedule(SHORTEST_PAUSE_MS);
       },
       failed: (error, ticket) => this.#fail(error, ticket),
@@ -162,11 +171,24 @@ export class Engine<M extends Kinds<M>> {
 
   #receive(event: Event<M>): void {
     this.#events.push(event);
-    this.#schedule(SHORTEST_PAUSE_MS);
+    if (event.told !== 'part') this.#doneUnits += this.#running.get(event.ticket)?.work.units ?? 0;
+    this.#schedule(this.#pauseMs);
   }
 
+  /** How long what has arrived waits. Lanes that have little to do do not wait. */
+  get #pauseMs(): number {
+    const isFull = this.#loads.room + this.#doneUnits < LANE_UNITS / 2;
+    const restMs = isFull ? this.#restUntilMs - this.#clock.monotonic() : 0;
+    return Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, restMs));
+  }
+
+  /** The next turn comes after so long, or sooner where that has been said before. */
   #schedule(delayMs: number): void {
-    if (this.#timer !== undefined || !this.#settle) return;
+    if (!this.#settle) return;
+    const dueMs = this.#clock.monotonic() + delayMs;
+    if (this.#timer !== undefined && this.#timerDueMs <= dueMs) return;
+    this.#timer?.cancel();
+    this.#timerDueMs = dueMs;
     this.#timer = this.#clock.after(delayMs, () => {
       this.#timer = undefined;
       this.#pump();
@@ -220,11 +242,12 @@ export class Engine<M extends Kinds<M>> {
     const begun = this.#clock.monotonic();
     const events = this.#events;
     this.#events = [];
+    this.#doneUnits = 0;
     const turn = new EngineTurn<M>(Math.max(1, this.laneCount), (reason) => this.#stop(reason));
     let asked = false;
     this.#store.transact(() => {
       for (const event of events) this.#apply(event, turn);
-      turn.room += this.#room();
+      turn.room += this.#loads.room;
       // Where nobody is there to work, a piece of work waits for who comes; if there is none left, nobody need come.
       if (turn.room <= 0 && this.#isDeserted) turn.room = 1;
       asked = turn.room > 0;
@@ -242,9 +265,10 @@ export class Engine<M extends Kinds<M>> {
       if (advance === 'next') this.#schedule(0);
       else if (advance === 'end') this.#finish();
     } else if (this.#running.size > 0) this.#considerLanes();
-    // What arrived meanwhile waits long enough that commits do not eat up this thread.
-    const spentMs = this.#clock.monotonic() - begun;
-    if (this.#events.length > 0) this.#schedule(Math.max(SHORTEST_PAUSE_MS, spentMs * (1 / COMMIT_SHARE - 1)));
+    // What arrives from now on waits long enough that commits do not eat up this thread.
+    const now = this.#clock.monotonic();
+    this.#restUntilMs = now + (now - begun) * (1 / COMMIT_SHARE - 1);
+    if (this.#events.length > 0) this.#schedule(this.#pauseMs);
   }
 
   #finish(): void {
@@ -267,65 +291,33 @@ export class Engine<M extends Kinds<M>> {
     const running = this.#running.get(ticket);
     if (!running) return undefined;
     this.#running.delete(ticket);
-    this.#lanes[running.lane] -= running.work.units;
+    this.#loads.add(running.lane, -running.work.units);
     return running;
   }
 
   #submit(work: Work<M>): void {
-    const lane = work.lane ?? this.#freestLane();
+    const lane = work.lane ?? this.#loads.freest();
     const ticket = ++this.#ticket;
-    this.#lanes[lane] += work.units;
+    this.#loads.add(lane, work.units);
     this.#running.set(ticket, { work, lane });
     this.#runner?.submit(lane, ticket, work.message, work.units, work.alone);
   }
 
-  /** The lane with the least to do for its size. Without any, work waits for lanes elsewhere. */
-  #freestLane(): number {
-    const { first, end } = this.#working;
-    let freest = this.#hasRemote ? this.#lanes.length - 1 : 0;
-    let least = this.#remoteLanes > 0 ? this.#lanes[freest] / this.#remoteLanes : Number.POSITIVE_INFINITY;
-    for (let lane = first; lane < end; lane++) {
-      if (this.#lanes[lane] >= least) continue;
-      freest = lane;
-      least = this.#lanes[lane];
-    }
-    return freest;
-  }
-
-  /** Units that the lanes at work can take. */
-  #room(): number {
-    const remote = this.#hasRemote ? this.#remoteLanes * LANE_UNITS - this.#lanes[this.#lanes.length - 1] : 0;
-    return this.#ownRoom() + Math.max(0, remote);
-  }
-
-  #ownRoom(): number {
-    const { first, end } = this.#working;
-    return this.#lanes.slice(first, end).reduce((sum, units) => sum + Math.max(0, LANE_UNITS - units), 0);
-  }
-
   /** Whether all work is left to lanes elsewhere, there is none, and nothing waits for one. */
   get #isDeserted(): boolean {
-    return this.#onlyRemote && this.#remoteLanes === 0 && this.#running.size === 0;
-  }
-
-  get #hasRemote(): boolean {
-    return this.#runner?.remote === true;
-  }
-
-  /** Lanes of this process that get work. */
-  get #working(): { readonly first: number; readonly end: number } {
-    return this.#onlyRemote ? { first: 0, end: 0 } : this.#policy.active;
+    return this.#onlyRemote && this.#loads.remoteLanes === 0 && this.#running.size === 0;
   }
 
   /** More lanes become active when those that are have enough to do and processors are idle. */
   #considerLanes(): void {
-    if (this.#onlyRemote || this.#lookTimer !== undefined || this.#ownRoom() >= LANE_UNITS / 2) return;
+    if (this.#onlyRemote || this.#lookTimer !== undefined || this.#loads.ownRoom >= LANE_UNITS / 2) return;
     const againMs = this.#policy.grow(this.#plan.bytesAhead());
     if (againMs === undefined) return;
-    // The end of a task may be far: it is not waited for.
+    // The end of a task may be far: it is not waited for. A turn costs a commit, and is of use only where there is room.
     this.#lookTimer = this.#clock.after(againMs, () => {
       this.#lookTimer = undefined;
-      this.#pump();
+      if (this.#loads.ownRoom >= LANE_UNITS / 2) this.#pump();
+      else this.#considerLanes();
     });
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { LANE_UNITS } from '../engine/engine.js';
 import type { Kinds } from '../engine/kinds.js';
+import { LANE_UNITS } from '../engine/lane-loads.js';
 import { messageOf } from '../error.js';
 import type { WorkerLink } from '../remote/link.js';
 import { Member } from '../remote/member.js';

@@ -1,4 +1,4 @@
-import { LANE_UNITS } from '../../engine/engine.js';
+import { LANE_UNITS } from '../../engine/lane-loads.js';
 import { workOf } from '../../engine/work.js';
 import type { ExportKinds } from '../tasks/kinds.js';
 

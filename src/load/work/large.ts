@@ -1,5 +1,5 @@
 import { errorOf } from '../../engine/breakage.js';
-import { LANE_UNITS } from '../../engine/engine.js';
+import { LANE_UNITS } from '../../engine/lane-loads.js';
 import type { Turn, Work } from '../../engine/work.js';
 import type { LargeRecord } from '../../state/large-files.js';
 import { quotePath } from '../../text/escape-path.js';
