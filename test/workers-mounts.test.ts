@@ -73,42 +73,79 @@ describe.skipIf(!HAS_NATS || !HAS_MOUNTS)('a worker on a machine where something
     expect(readdirSync(join(target, 'big'))).toEqual([]);
   });
 
-  it('goes when what was mounted is mounted no more, and what it found there is no failure of the job', async () => {
-    const [source, other] = [join(base, 'living'), join(base, 'other')];
-    const place = join(source, 'mounted');
-    mkdirSync(place, { recursive: true });
-    for (let f = 0; f < 20; f++) writeFileSync(join(source, `f${f}`), `${f}`);
-    for (let d = 0; d < 300; d++) {
-      mkdirSync(join(other, `d${d}`), { recursive: true });
-      for (let f = 0; f < 40; f++) writeFileSync(join(other, `d${d}`, `f${f}`), `${d} ${f}`.repeat(100));
+  it('is refused, on both ends, where only it has something mounted: it would load that in place of the source', async () => {
+    const source = join(base, 'plain');
+    for (const tree of [source, join(base, 'scratch')]) {
+      mkdirSync(join(tree, 'scratch'), { recursive: true });
+      for (let f = 0; f < 20; f++) writeFileSync(join(tree, 'scratch', `f${f}`), tree);
     }
     const server = await startNats();
-    // Each has mounts of its own.
-    const withMount = ['unshare', '-m', 'sh', '-c', `mount --bind ${other} ${place} && exec "$@"`, 'sh'];
-    const [container, state] = [join(base, 'living-container'), join(base, 'living-state')];
-    mkdirSync(container);
-    const job = ['load', source, container, `--state-path=${state}`, `--workers=${server.url}`, '--threads=0'];
-    const driver = run([...job, '--worker-lease=5s', '--late-arrival=1s'], {}, withMount);
-    const join1 = ['worker', `--join=${server.url}`, '--threads=1'];
-    const first = run(join1, {}, withMount);
-    const all = [driver, first];
+    const place = join(source, 'scratch');
+    const withMount = ['unshare', '-m', 'sh', '-c', `mount --bind ${base}/scratch/scratch ${place} && exec "$@"`, 'sh'];
+    const worker = run(['worker', `--join=${server.url}`, '--threads=1'], {}, withMount);
+    const state = `--state-path=${join(base, 'plain-state')}`;
+    const flags = [state, `--workers=${server.url}`, '--threads=0'];
+    const driver = run(['load', source, join(base, 'plain-container'), ...flags]);
     try {
-      await first.said(/takes part in job/);
-      await until(() => existsSync(container) && readdirSync(container).length > 50);
-      expect(spawnSync('nsenter', ['-t', String(first.child.pid), '-m', 'umount', '-l', place]).status).toBe(0);
-      await first.said(/no more in job .*what was mounted at "mounted" of the source is not mounted any more/);
-      await driver.said(/has gone: what was mounted at "mounted" of the source is not mounted any more/);
-      all.push(run(join1, {}, withMount));
-      const { code, stdout } = await driver.ended();
-      expect(stdout).toContain('Final Job Status: Completed\n');
-      expect(code).toBe(0);
-      const verified = run(['verify', source, container, '--content'], {}, withMount);
-      all.push(verified);
-      expect((await verified.ended()).code).toBe(0);
+      await worker.said(
+        /cannot take part in job .*: its source has something mounted at "scratch" that is not mounted/,
+      );
+      await driver.said(/is refused: its source has something mounted at "scratch"/);
     } finally {
-      for (const { child } of all) child.kill('SIGKILL');
-      await Promise.all(all.map(({ done }) => done));
+      for (const { child } of [worker, driver]) child.kill('SIGKILL');
+      await Promise.all([worker.done, driver.done]);
       await server.close();
     }
   });
+
+  it.each([
+    ['is mounted no more', 'umount -l "$1"', 'what was mounted at "mounted" of the source is not mounted any more'],
+    [
+      'is covered by something else',
+      'mount -t tmpfs none "$1"',
+      'something else has been mounted at "mounted" of the source',
+    ],
+  ])(
+    'goes when what was mounted %s, and what it found there is no failure of the job',
+    async (_what, command, reason) => {
+      const [source, other] = [join(base, 'living'), join(base, 'other')];
+      for (const left of ['living', 'other', 'living-container', 'living-state']) removeTree(join(base, left));
+      const place = join(source, 'mounted');
+      mkdirSync(place, { recursive: true });
+      for (let f = 0; f < 20; f++) writeFileSync(join(source, `f${f}`), `${f}`);
+      for (let d = 0; d < 300; d++) {
+        mkdirSync(join(other, `d${d}`), { recursive: true });
+        for (let f = 0; f < 40; f++) writeFileSync(join(other, `d${d}`, `f${f}`), `${d} ${f}`.repeat(100));
+      }
+      const server = await startNats();
+      // Each has mounts of its own.
+      const withMount = ['unshare', '-m', 'sh', '-c', `mount --bind ${other} ${place} && exec "$@"`, 'sh'];
+      const [container, state] = [join(base, 'living-container'), join(base, 'living-state')];
+      mkdirSync(container);
+      const job = ['load', source, container, `--state-path=${state}`, `--workers=${server.url}`, '--threads=0'];
+      const driver = run([...job, '--worker-lease=5s', '--late-arrival=1s'], {}, withMount);
+      const join1 = ['worker', `--join=${server.url}`, '--threads=1'];
+      const first = run(join1, {}, withMount);
+      const all = [driver, first];
+      try {
+        await first.said(/takes part in job/);
+        await until(() => existsSync(container) && readdirSync(container).length > 50);
+        const there = ['-t', String(first.child.pid), '-m'];
+        expect(spawnSync('nsenter', [...there, 'sh', '-c', command, 'sh', place]).status).toBe(0);
+        await first.said(new RegExp(`no more in job .*${reason}`));
+        await driver.said(new RegExp(`has gone: ${reason}`));
+        all.push(run(join1, {}, withMount));
+        const { code, stdout } = await driver.ended();
+        expect(stdout).toContain('Final Job Status: Completed\n');
+        expect(code).toBe(0);
+        const verified = run(['verify', source, container, '--content'], {}, withMount);
+        all.push(verified);
+        expect((await verified.ended()).code).toBe(0);
+      } finally {
+        for (const { child } of all) child.kill('SIGKILL');
+        await Promise.all(all.map(({ done }) => done));
+        await server.close();
+      }
+    },
+  );
 });

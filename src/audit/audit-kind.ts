@@ -34,10 +34,10 @@ export const AUDIT_JOB: JobKind<RemoteAuditSetup, ThreadAuditSetup> = {
   async open({ source, constants, retryWindowMs }, options, lanes) {
     const path = options.source ?? source?.path;
     const tree = source && path && (await openSource(path));
-    if (source && tree) requireSameTree(source.evidence, tree);
+    if (source && tree) requireSameTree(source.evidence, tree, source.selection);
     const boards = Array.from({ length: lanes }, () => new WaitBoard());
     const stuck = new StuckLanes(boards, systemClock);
-    const mounts = source && tree && keptMountsOf(source.evidence, tree);
+    const mounts = source && tree && keptMountsOf(source.evidence.mounts, tree, source.selection);
     return {
       laneOf: ({ port, remote, ...lane }) => ({
         ...lane,

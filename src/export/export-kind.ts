@@ -73,8 +73,11 @@ function here(
     what: 'target',
     wanted: mounted,
     now: () => target.mountedNow(),
-    reach: (path) => void target.look(path).catch(() => undefined),
-    only: true,
+    reach(path) {
+      void target.look(path).catch(() => undefined);
+      return undefined;
+    },
+    mayCome: () => false,
   });
   return {
     laneOf: ({ port, ...lane }) => ({

@@ -12,7 +12,7 @@ import {
   statFdLater,
   syncFileSystemLater,
 } from '../posix/libc-later.js';
-import { mountPointsBelow } from '../posix/mounts.js';
+import { type MountBelow, mountsBelow } from '../posix/mounts.js';
 import { PosixError } from '../posix/posix-error.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { isOtherRoot, placeOf, type RootPlace } from '../source/source-place.js';
@@ -39,7 +39,7 @@ export interface OpenTarget {
   /** Paths below it at which other file systems are mounted. */
   readonly mounted: readonly Buffer[];
   /** The same, as it is now. */
-  mountedNow(): readonly Buffer[];
+  mountedNow(): readonly MountBelow[];
   /** What is at a path below it, whether it can be read or not; undefined where nothing is. @throws PosixError */
   look(path: Uint8Array): Promise<FileStatus | undefined>;
   /** Which names it takes for one. */
@@ -125,10 +125,10 @@ async function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): 
   const closeAll = () => {
     for (const each of all) void each.close();
   };
-  const mountedNow = () => mountPointsBelow(pathOfOpen(fd) ?? path);
+  const mountedNow = () => mountsBelow(pathOfOpen(fd) ?? path).filter(({ isLater }) => !isLater);
   return {
     mark,
-    mounted: mountedNow(),
+    mounted: mountedNow().map(({ path: point }) => point),
     mountedNow,
     look: (below) => own.use((at) => lookBelow(at, below)),
     probeNames: () => own.use(probeNames),

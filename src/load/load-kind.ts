@@ -46,11 +46,11 @@ export const LOAD_JOB: JobKind<RemoteLoadSetup, ThreadLaneSetup> = {
       ? { ...constants.spec, sourceHex: Buffer.from(options.source).toString('hex') }
       : constants.spec;
     const source = await openSource(sourcePath(spec));
-    requireSameTree(setup.source, source);
+    requireSameTree(setup.source, source, spec.selection);
     const gauge = new SourceGauge(lanes);
     const boards = Array.from({ length: lanes }, () => new WaitBoard());
     const stuck = new StuckSource(gauge, boards, systemClock);
-    const mounts = keptMountsOf(setup.source, source);
+    const mounts = keptMountsOf(setup.source.mounts, source, spec.selection);
     return {
       laneOf: ({ remote, ...lane }) => ({
         ...lane,

@@ -45,7 +45,27 @@ export interface Mount {
   readonly type: string;
   /** Device or server that it comes from, or a word without meaning. */
   readonly source: string;
+  /** Number of this mount: that of no other one as long as it is there. */
+  readonly id: string;
 }
+
+/** What is mounted below a directory. */
+export interface MountBelow {
+  /** Below the directory; empty: the directory itself, below which something is to be mounted when it is wanted. */
+  readonly path: Buffer;
+  /** As {@link Mount.id}. */
+  readonly id: string;
+  /** Nothing is mounted there yet: it is when it is wanted, there or below. */
+  readonly isLater: boolean;
+  /** The system mounts it by itself where a server goes from one file system to another. */
+  readonly isAutomatic: boolean;
+}
+
+let latest: { readonly text: string; readonly unmounted: boolean; readonly mounts: readonly Mount[] } = {
+  text: '',
+  unmounted: false,
+  mounts: [],
+};
 
 /** Id of a file system, the same over reboots; undefined where there is none. */
 export function fileSystemId({ point, type }: Mount): string | undefined {
@@ -83,18 +103,48 @@ export function mountKey(mount: Mount): string {
  */
 export function readMounts({ unmounted = false } = {}): readonly Mount[] | undefined {
   try {
-    return parseMounts(readFileSync('/proc/self/mountinfo', 'latin1'), unmounted);
+    const text = readFileSync('/proc/self/mountinfo', 'latin1');
+    // A worker looks before each word that it tells, and a machine with many containers has thousands of mounts.
+    if (text !== latest.text || unmounted !== latest.unmounted)
+      latest = { text, unmounted, mounts: parseMounts(text, unmounted) };
+    return latest.mounts;
   } catch {
     return undefined;
   }
 }
 
-/** Paths below a directory at which file systems are mounted now. Nothing is asked of them. */
-export function mountPointsBelow(path: Buffer): readonly Buffer[] {
+/** What is mounted below a directory now. Nothing is asked of it. */
+export function mountsBelow(path: Buffer): readonly MountBelow[] {
+  return describeMountsBelow(readMounts({ unmounted: true }) ?? [], path);
+}
+
+/** {@link mountsBelow} of what {@link readMounts} tells. */
+export function describeMountsBelow(mounts: readonly Mount[], path: Buffer): readonly MountBelow[] {
+  return mounts.flatMap((mount) => {
+    const { point, id, type } = mount;
+    const isLater = type === WANTED;
+    if (point.equals(path)) return isLater ? [{ path: Buffer.alloc(0), id, isLater, isAutomatic: false }] : [];
+    const below = pathBelow(point, path);
+    return below ? [{ path: below, id, isLater, isAutomatic: isOfServerAbove(mount, mounts) }] : [];
+  });
+}
+
+/** Whether a server gives this at its path below what is mounted above it. */
+function isOfServerAbove({ point, type, source }: Mount, mounts: readonly Mount[]): boolean {
+  if (!source.includes(':')) return false;
+  const [next] = mounts
+    .filter((mount) => pathBelow(point, mount.point) !== undefined)
+    .sort((a, b) => b.point.length - a.point.length);
+  if (next?.type !== type) return false;
+  const above = `${unescaped(next.source)}/${unescaped(next.root)}/${pathBelow(point, next.point)?.toString('latin1')}`;
+  return above.replace(/\/+/g, '/') === unescaped(source).replace(/\/+/g, '/');
+}
+
+/** @returns undefined where it is not below */
+function pathBelow(point: Buffer, path: Buffer): Buffer | undefined {
   const prefix = path.length === 1 ? path : Buffer.concat([path, SLASH]);
-  const below = (readMounts() ?? []).filter(({ point }) => point.subarray(0, prefix.length).equals(prefix));
-  // The root is below itself where it is "/".
-  return below.map(({ point }) => point.subarray(prefix.length)).filter(({ length }) => length > 0);
+  const isBelow = point.length > prefix.length && point.subarray(0, prefix.length).equals(prefix);
+  return isBelow ? point.subarray(prefix.length) : undefined;
 }
 
 const SLASH = Buffer.from('/');
@@ -105,15 +155,18 @@ export function parseMounts(text: string, unmounted = false): readonly Mount[] {
   for (const line of text.split('\n')) {
     const [before, after] = line.split(' - ');
     if (after === undefined) continue;
-    const [, , , root, point] = before.split(' ');
+    const [id, , , root, point] = before.split(' ');
     const [type, source] = after.split(' ');
     if (type === WANTED && !unmounted) continue;
-    mounts.set(point, { point: unescapeField(point), root, type, source });
+    mounts.set(point, { point: unescapeField(point), root, type, source, id });
   }
   return [...mounts.values()];
 }
 
 function unescapeField(field: string): Buffer {
-  const bytes = field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
-  return Buffer.from(bytes, 'latin1');
+  return Buffer.from(unescaped(field), 'latin1');
+}
+
+function unescaped(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)));
 }

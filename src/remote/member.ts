@@ -91,7 +91,9 @@ export class Member<M extends Kinds<M>> {
   async run(): Promise<MemberEnd> {
     const { runner, lease, worker } = this.#parts;
     runner.start({
-      part: (ticket, part) => this.#tell(ticket, 'part', part),
+      part: (ticket, part) => {
+        if (!this.#isTrouble(ticket, this.#lacking())) this.#tell(ticket, 'part', part);
+      },
       done: (ticket, result) => {
         if (!this.#isTrouble(ticket, breakageIn(result) ?? this.#lacking())) this.#tell(ticket, 'done', result);
       },

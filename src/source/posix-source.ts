@@ -16,7 +16,7 @@ import {
   statFd,
 } from '../posix/libc.js';
 import { openAtLater, statFdLater } from '../posix/libc-later.js';
-import { mountPointsBelow } from '../posix/mounts.js';
+import { mountsBelow } from '../posix/mounts.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { quotePath } from '../text/escape-path.js';
 import { unlessStopped } from '../waits/waits.js';
@@ -119,9 +119,9 @@ function treeAt(root: OpenRoot): SourceTree {
     openDirectory: (path, expected) => openDirectory(descriptor, path, expected),
     root,
     place: () => placeOf(root),
-    mountPoints() {
+    mounts() {
       const path = pathOfOpen(descriptor);
-      return path ? mountPointsBelow(path) : [];
+      return path ? mountsBelow(path) : [];
     },
     async: {
       openDirectory: async (path, expected) =>

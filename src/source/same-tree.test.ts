@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { MountBelow } from '../posix/mounts.js';
 import { openPosixSource } from './posix-source.js';
 import { differenceFrom, evidenceOf } from './same-tree.js';
 import { EVERYTHING } from './selection.js';
@@ -68,26 +69,66 @@ describe('a tree', () => {
     const root = makeTree('mounted');
     const mounted = join(root, 'directory', 'mounted');
     mkdirSync(mounted);
-    const hex = Buffer.from('directory/mounted').toString('hex');
-    const driver = { ...open(root), place: () => ({ root: { source: '' }, mounts: { [hex]: 'a file system' } }) };
+    const tree = open(root);
+    const driver = { ...tree, mounts: () => [mountAt('directory/mounted')] };
     const evidence = evidenceOf(driver);
     expect(differenceFrom(evidence, open(root))).toBeUndefined();
-    const without = ['directory', 'directory/mounted'].map((path) => ({ ...EVERYTHING, excludePaths: [path] }));
     const selections = [
-      ...without,
+      ...['directory', 'directory/mounted'].map((path) => ({ ...EVERYTHING, excludePaths: [path] })),
       { ...EVERYTHING, excludePatterns: ['mount*'] },
-      { ...EVERYTHING, oneFileSystem: true },
     ];
     const others = selections.map((selection) => evidenceOf(driver, selection));
+    const onOneFileSystem = { ...EVERYTHING, oneFileSystem: true };
+    const ofOne = evidenceOf(driver, onOneFileSystem);
+    expect(differenceFrom(ofOne, driver, onOneFileSystem)).toBeUndefined();
     // What is there now is what is below the mount point.
     renameSync(mounted, join(base, 'what was mounted'));
     mkdirSync(mounted);
     expect(differenceFrom(evidence, open(root))).toMatch(/lacks what is mounted at "directory\/mounted"/);
     rmSync(mounted, { recursive: true });
     expect(differenceFrom(evidence, open(root))).toMatch(/lacks what is mounted at "directory\/mounted"/);
-    for (const other of others) expect(differenceFrom(other, open(root))).toBeUndefined();
+    for (const [at, other] of others.entries())
+      expect(differenceFrom(other, open(root), selections[at])).toBeUndefined();
+    // It would load what is below the mount point, which the driver leaves out.
+    expect(differenceFrom(ofOne, open(root), onOneFileSystem)).toMatch(/lacks what is mounted/);
+  });
+
+  it('is another one where more is mounted, unless that is left out or the system mounts the same everywhere', () => {
+    const root = makeTree('more mounted');
+    const tree = open(root);
+    const evidence = evidenceOf(tree);
+    const worker = (...mounts: MountBelow[]) => ({ ...tree, mounts: () => mounts });
+    const more = /has something mounted at "directory\/m" that is not mounted there on the driver's machine/;
+    expect(differenceFrom(evidence, worker(mountAt('directory/m')))).toMatch(more);
+    const without = { ...EVERYTHING, excludePaths: ['directory/m'] };
+    expect(differenceFrom(evidence, worker(mountAt('directory/m')), without)).toBeUndefined();
+    expect(differenceFrom(evidence, worker({ ...mountAt('directory/m'), isAutomatic: true }))).toBeUndefined();
+    const later = { ...mountAt('directory'), isLater: true };
+    const mayMount = evidenceOf(worker(later));
+    expect(differenceFrom(mayMount, worker(later, mountAt('directory/m')))).toBeUndefined();
+    expect(differenceFrom(mayMount, worker(mountAt('file')))).toMatch(/has something mounted at "file"/);
+    const all = evidenceOf(worker({ ...later, path: Buffer.alloc(0) }));
+    expect(differenceFrom(all, worker(mountAt('file')))).toBeUndefined();
+    const onOneFileSystem = { ...EVERYTHING, oneFileSystem: true };
+    expect(differenceFrom(evidenceOf(tree, onOneFileSystem), worker(mountAt('directory/m')), onOneFileSystem)).toMatch(
+      more,
+    );
+  });
+
+  it('is compared by files that are mounted, too', () => {
+    const root = makeTree('a file mounted');
+    const evidence = evidenceOf({ ...open(root), mounts: () => [mountAt('file')] });
+    const worker = { ...open(root), mounts: () => [mountAt('file')] };
+    expect(differenceFrom(evidence, worker)).toBeUndefined();
+    writeFileSync(join(root, 'other'), '');
+    renameSync(join(root, 'other'), join(root, 'file'));
+    expect(differenceFrom(evidence, worker)).toMatch(/lacks what is mounted at "file"/);
   });
 });
+
+function mountAt(path: string): MountBelow {
+  return { path: Buffer.from(path), id: path, isLater: false, isAutomatic: false };
+}
 
 describe('devices of another machine', () => {
   const empty = Buffer.alloc(0);

@@ -1,6 +1,7 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { quotePath } from '../text/escape-path.js';
-import { EVERYTHING, type Selection, type SelectionRule, selectionRules } from './selection.js';
+import { type MountEvidence, mountDifference, mountEvidenceOf } from './same-mounts.js';
+import { EVERYTHING, type Selection } from './selection.js';
 import type { SourceDirectory, SourceTree } from './source-tree.js';
 
 /** What another machine must find if it sees the same tree. Plain data. */
@@ -11,16 +12,7 @@ export interface TreeEvidence {
   readonly bornNs: bigint;
   /** Some entries of the root. */
   readonly samples: readonly Sample[];
-  /** What is mounted below it: another machine that lacks it would see an empty directory in its place. */
-  readonly mounts: readonly MountPoint[];
-}
-
-interface MountPoint {
-  /** Below the root. */
-  readonly path: Uint8Array;
-  /** Of the root of what is mounted there. */
-  readonly inode: bigint;
-  readonly bornNs: bigint;
+  readonly mounts: MountEvidence;
 }
 
 interface Sample {
@@ -58,7 +50,7 @@ export function evidenceOf(source: SourceTree, selection: Selection = EVERYTHING
       }
       if (samples.length === MOST_SAMPLES) break;
     }
-    return { device, inode, bornNs, samples, mounts: mountsOf(source, selection) };
+    return { device, inode, bornNs, samples, mounts: mountEvidenceOf(source, selection) };
   } finally {
     root.close();
   }
@@ -67,11 +59,12 @@ export function evidenceOf(source: SourceTree, selection: Selection = EVERYTHING
 /**
  * Makes sure that a tree is the one that somebody else has looked at, and can be read like that; else closes it.
  *
+ * @param selection what of it is wanted
  * @throws ClfsError `source`
  */
-export function requireSameTree(evidence: TreeEvidence, source: SourceTree): void {
+export function requireSameTree(evidence: TreeEvidence, source: SourceTree, selection: Selection): void {
   try {
-    const difference = differenceFrom(evidence, source);
+    const difference = differenceFrom(evidence, source, selection);
     if (difference !== undefined) throw new ClfsError('source', `${difference}.`);
   } catch (error) {
     source.close();
@@ -82,9 +75,14 @@ export function requireSameTree(evidence: TreeEvidence, source: SourceTree): voi
 /**
  * Why a tree is not the one that somebody else has looked at, or cannot be read like that.
  *
+ * @param selection what of it is wanted
  * @returns undefined when nothing speaks against it
  */
-export function differenceFrom(evidence: TreeEvidence, source: SourceTree): string | undefined {
+export function differenceFrom(
+  evidence: TreeEvidence,
+  source: SourceTree,
+  selection: Selection = EVERYTHING,
+): string | undefined {
   const root = source.openDirectory(Buffer.alloc(0));
   try {
     const { inode, bornNs } = root.attributes();
@@ -92,7 +90,8 @@ export function differenceFrom(evidence: TreeEvidence, source: SourceTree): stri
       return `its source is another tree: the root has inode ${inode}, not ${evidence.inode}`;
     if (bornNs !== 0n && evidence.bornNs !== 0n && bornNs !== evidence.bornNs)
       return 'its source is another tree: the root was made at another time';
-    const different = sampleDifference(evidence.samples, source, root) ?? mountDifference(evidence.mounts, source);
+    const different =
+      mountDifference(evidence.mounts, source, selection) ?? sampleDifference(evidence.samples, source, root);
     if (different !== undefined) return different;
     return undefined;
   } finally {
@@ -117,55 +116,6 @@ function sampleDifference(wanted: readonly Sample[], source: SourceTree, root: S
   }
   return same * 2 < wanted.length ? `its source is another tree: ${other}` : undefined;
 }
-
-function mountsOf(source: SourceTree, selection: Selection): readonly MountPoint[] {
-  if (selection.oneFileSystem) return [];
-  const rules = selectionRules(selection);
-  return Object.keys(source.place?.()?.mounts ?? {}).flatMap((hex) => {
-    const path = Buffer.from(hex, 'hex');
-    const identity = isLeftOut(path, rules) ? undefined : identityAt(source, path);
-    return identity ? [{ path, ...identity }] : [];
-  });
-}
-
-function mountDifference(wanted: readonly MountPoint[], source: SourceTree): string | undefined {
-  for (const { path: bytes, inode, bornNs } of wanted) {
-    const path = Buffer.from(bytes);
-    const here = identityAt(source, path);
-    if (here?.inode !== inode || (bornNs !== 0n && here.bornNs !== 0n && here.bornNs !== bornNs))
-      return `its source lacks what is mounted at ${quotePath(path)} on the driver's machine: mount it, or leave it out everywhere`;
-  }
-  return undefined;
-}
-
-/** @returns undefined when there is no directory that can be opened */
-function identityAt(source: SourceTree, path: Buffer): Pick<MountPoint, 'inode' | 'bornNs'> | undefined {
-  try {
-    const directory = source.openDirectory(path);
-    try {
-      const { inode, bornNs } = directory.attributes();
-      return { inode, bornNs };
-    } finally {
-      directory.close();
-    }
-  } catch (error) {
-    if (isClfsError(error, 'entry')) return undefined;
-    throw error;
-  }
-}
-
-function isLeftOut(path: Buffer, rules: readonly SelectionRule[]): boolean {
-  for (let at = 0; at < path.length; ) {
-    const slash = path.indexOf(SLASH, at);
-    const end = slash < 0 ? path.length : slash;
-    const name = path.subarray(at, end);
-    if (rules.some(({ matches }) => matches(path.subarray(0, Math.max(0, at - 1)), name))) return true;
-    at = end + 1;
-  }
-  return false;
-}
-
-const SLASH = 0x2f;
 
 function sampleOf(source: SourceTree, root: SourceDirectory, name: Buffer): Sample | undefined {
   try {

@@ -161,7 +161,7 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
     openDirectory: (path, expected) => view(path, source.openDirectory(path, expected)),
     root: source.root,
     place: () => source.place?.(),
-    mountPoints: () => source.mountPoints?.() ?? [],
+    mounts: () => source.mounts?.() ?? [],
     async: async && {
       openDirectory: async (path, expected) => view(path, await async.openDirectory(path, expected)),
     },

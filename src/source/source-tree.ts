@@ -1,6 +1,7 @@
 import { ClfsError } from '../error.js';
 import type { EntryType } from '../format/ids.js';
 import type { FileStatus } from '../posix/file-status.js';
+import type { MountBelow } from '../posix/mounts.js';
 import type { SourcePlace } from './source-place.js';
 
 /** Attributes of an entry of the source, as lstat gives them. */
@@ -45,8 +46,8 @@ export interface SourceTree {
   readonly root?: OpenRoot;
   /** What tells this tree from another one at its path; undefined where that cannot be told. */
   place?(): SourcePlace | undefined;
-  /** Where other file systems are mounted now, below the root: nothing is asked of them. Undefined: that is not known. */
-  mountPoints?(): readonly Buffer[];
+  /** What is mounted below the root now: nothing is asked of it. Undefined: that is not known. */
+  mounts?(): readonly MountBelow[];
   /** The calls that leave the thread free; undefined where there are none. */
   readonly async?: AsyncSourceTree;
   /** Whether it is on a file system that may not answer for long, since another machine or process has it. */

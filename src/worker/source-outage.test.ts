@@ -37,6 +37,9 @@ function rememberedSource(isAway: () => boolean): SourceTree {
   return { openDirectory: () => root, close: () => undefined };
 }
 
+const mountedAt = (...paths: string[]) =>
+  paths.map((path) => ({ path: Buffer.from(path), id: path, isLater: false, isAutomatic: false }));
+
 const ROOT = Buffer.alloc(0);
 
 describe('a source that is away', () => {
@@ -91,7 +94,7 @@ describe('a source that is away', () => {
     const isAway = () => clock.ms < backMs;
     const source: SourceTree = {
       ...rememberedSource(isAway),
-      mountPoints: () => (isAway() ? [Buffer.from('sub')] : []),
+      mounts: () => (isAway() ? mountedAt('sub') : []),
     };
     const outage = new SourceOutage(source, gauge, clock, stop);
     const read = (path: string) =>
@@ -113,7 +116,7 @@ describe('a source that is away', () => {
     const mounted = Buffer.from('mounted');
     const asked: string[] = [];
     const source: SourceTree = {
-      mountPoints: () => [mounted, Buffer.from('mounted/deeper'), Buffer.from('mount')],
+      mounts: () => mountedAt('mounted', 'mounted/deeper', 'mount'),
       openDirectory(path) {
         asked.push(path.toString());
         return rememberedSource(() => isAway() && path.equals(mounted)).openDirectory(path);

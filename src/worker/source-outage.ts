@@ -80,7 +80,8 @@ export class SourceOutage {
         throw last;
       }
       if (!fileSystem) {
-        this.#mountPoints = this.#source.mountPoints?.() ?? [];
+        const mounts = this.#source.mounts?.() ?? [];
+        this.#mountPoints = mounts.filter(({ isLater }) => !isLater).map(({ path: point }) => point);
         fileSystem = this.#fileSystemOf(path);
       }
       if (!(await this.#isWorthATry(fileSystem, entry, TRANSIENT.has(errno) && tries < MOST_TRIES))) throw last;

@@ -20,7 +20,7 @@ export function withAsyncSide(source: SourceTree, delay: Delay, isRemote = false
     openDirectory: (path, expected) => asyncDirectory(source.openDirectory(path, expected), delay),
     root: source.root,
     place: () => source.place?.(),
-    mountPoints: () => source.mountPoints?.() ?? [],
+    mounts: () => source.mounts?.() ?? [],
     isRemote,
     mayHang: isRemote,
     async: {

@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { describeMountsBelow, parseMounts } from './mounts.js';
+
+const TEXT = [
+  '20 1 0:1 / / rw - ext4 /dev/sda rw',
+  '21 20 0:2 / /data rw shared:1 - nfs4 head:/export rw',
+  '22 21 0:3 / /data/a\\040b rw - nfs4 head:/export/a\\040b rw',
+  '23 21 0:4 / /data/scratch rw - nfs4 other:/scratch rw',
+  '24 21 0:5 / /data/disk rw - tmpfs none rw',
+  '25 21 0:6 / /data/home rw - autofs map rw',
+  '26 25 0:7 / /data/home/x rw - nfs4 head:/home/x rw',
+  '27 20 0:8 / /auto rw - autofs map rw',
+  '28 24 0:9 / /data/disk rw - xfs /dev/sdb rw',
+].join('\n');
+const below = (path: string) => describeMountsBelow(parseMounts(TEXT, true), Buffer.from(path));
+const namesOf = (path: string) => below(path).map((mount) => mount.path.toString());
+
+describe('what is mounted below a directory', () => {
+  it('is told by path and number, the uppermost at each path', () => {
+    expect(namesOf('/data')).toEqual(['a b', 'scratch', 'disk', 'home', 'home/x']);
+    expect(below('/data').find((mount) => mount.path.toString() === 'disk')?.id).toBe('28');
+    expect(namesOf('/')).toContain('data/home/x');
+    expect(namesOf('/dat')).toEqual([]);
+  });
+
+  it('is to come where it is mounted when it is wanted, be it below the directory itself', () => {
+    const later = (path: string) => below(path).filter(({ isLater }) => isLater);
+    expect(later('/data').map((mount) => mount.path.toString())).toEqual(['home']);
+    expect(later('/auto').map((mount) => mount.path.toString())).toEqual(['']);
+  });
+
+  it('is there by itself where a server goes from one file system to another', () => {
+    const automatic = below('/data').filter(({ isAutomatic }) => isAutomatic);
+    expect(automatic.map((mount) => mount.path.toString())).toEqual(['a b']);
+  });
+});
