@@ -1,9 +1,11 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { RecordedContent } from '../src/page/recorded-content.js';
 import { startPage } from './support/page-client.js';
-import { loadWhole, runProgram } from './support/program.js';
+import { loadWhole, runProgram, startProgram } from './support/program.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-page-lost-'));
 const source = join(base, 'source');
@@ -53,4 +55,32 @@ it('a page that is closed is not missed', async () => {
   const page = await startPage(['export', container, join(base, 'other'), '--page']);
   expect(await page.done).toBe(0);
   expect(page.output()).not.toContain('served no more');
+});
+
+it('a job whose state is taken away runs no more, as far as its page can tell, which says so', async () => {
+  const gone = join(base, 'gone');
+  const load = startProgram('clfsload', ['load', source, join(base, 'never'), `--state-path=${gone}`, '--threads=0']);
+  while (new RecordedContent(gone).look().now.state !== 'running') await setTimeout(10);
+  load.child.kill('SIGSTOP');
+  vi.useFakeTimers({ toFake: ['performance'] });
+  try {
+    const content = new RecordedContent(gone);
+    expect(content.look().now).toMatchObject({ state: 'running', notes: [] });
+    rmSync(gone, { recursive: true });
+    // It may be that of an export that has just ended: how, is about to be told.
+    expect(content.look().now).toMatchObject({ state: 'running', notes: [] });
+    vi.advanceTimersByTime(6000);
+    const { now } = content.look();
+    expect(now).toMatchObject({
+      state: 'stopped',
+      notes: [`The state directory "${gone}" does not exist. What is shown was seen before that.`],
+    });
+    expect(now.secondsLeft).toBeUndefined();
+    content.end({ finalStatus: 'Completed', done: 1, failed: 0, bytes: 0 });
+    expect(content.look().now).toMatchObject({ state: 'finished', finalStatus: 'Completed', notes: [] });
+  } finally {
+    vi.useRealTimers();
+    load.child.kill('SIGKILL');
+    await load.done;
+  }
 });

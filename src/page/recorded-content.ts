@@ -3,6 +3,7 @@ import { messageOf } from '../error.js';
 import { exportStatus } from '../export/export-status.js';
 import { jobStatus } from '../load/job-status.js';
 import { findDatabase } from '../state/state-directory.js';
+import { escapeText } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import type { PageContent } from './content.js';
 import type { PageEnding, PageModel } from './model.js';
@@ -10,12 +11,17 @@ import { nothingYet } from './nothing-yet.js';
 import { searchFailures } from './recorded-job.js';
 import { RecordedModel } from './recorded-model.js';
 
+/** A job that ends takes its state away, and tells how it ended a moment later: so long nothing is said of that. */
+const UNSEEN_MS = 5000;
+
 /** The job in a state directory, as a page shows it: also before it has begun, and when its state has gone with its end. */
 export class RecordedContent implements PageContent {
   readonly #statePath: string;
   readonly #model: RecordedModel;
   #last: PageModel | undefined;
   #ending: PageEnding | undefined;
+  /** Since when the state cannot be looked at. */
+  #unseenSinceMs: number | undefined;
 
   /** @param statePath absolute */
   constructor(statePath: string) {
@@ -26,8 +32,12 @@ export class RecordedContent implements PageContent {
   look(): PageModel {
     try {
       this.#last = this.#model.look();
+      this.#unseenSinceMs = undefined;
     } catch (error) {
       if (!this.#last) return nothingYet(VERSION, existsSync(this.#statePath) ? [messageOf(error)] : []);
+      this.#unseenSinceMs ??= performance.now();
+      if (!this.#ending && performance.now() - this.#unseenSinceMs >= UNSEEN_MS)
+        return unseen(this.#last, messageOf(error), hasState(this.#statePath));
     }
     return this.#ended(this.#last);
   }
@@ -59,6 +69,13 @@ export class RecordedContent implements PageContent {
     const now = { ...model.now, ...counts, finalStatus, state, phase: model.job.phases.at(-1) ?? '' } as const;
     return { ...model, now };
   }
+}
+
+/** What was seen last, of a state that cannot be looked at any more: nothing in it is of now. */
+function unseen(model: PageModel, reason: string, isThere: boolean): PageModel {
+  const { entriesPerSecond, bytesPerSecond, secondsLeft, ...known } = model.now;
+  const notes = [...known.notes, escapeText(`${reason} What is shown was seen before that.`)];
+  return { ...model, now: { ...known, state: isThere || known.state === 'finished' ? known.state : 'stopped', notes } };
 }
 
 function hasState(statePath: string): boolean {
