@@ -6,6 +6,10 @@ const ENTRIES = SERIES_COLUMNS.indexOf('entries');
 const content = () => new CommandContent({ title: 'verify', from: 'a · b', to: '' });
 
 describe('a command without a state', () => {
+  it('says that it has no status, and not that there is none yet', () => {
+    expect(() => content().status()).toThrow('This command has no state, and so no status.');
+  });
+
   it('has a past for as long as it runs, which stays small and loses nothing', () => {
     const verify = content();
     const begun = Date.now();

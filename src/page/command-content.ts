@@ -1,3 +1,4 @@
+import { ClfsError } from '../error.js';
 import { halved, type SeriesRow } from '../state/job-series.js';
 import { escapeText } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
@@ -97,9 +98,9 @@ export class CommandContent implements PageContent {
     return this.#found.search(words, after, limit);
   }
 
-  /** Nothing is recorded of it. */
-  status(): undefined {
-    return undefined;
+  /** @throws ClfsError `usage`: nothing is recorded of it */
+  status(): never {
+    throw new ClfsError('usage', 'This command has no state, and so no status. /metrics says how it goes.');
   }
 
   end(ending: PageEnding | undefined): void {

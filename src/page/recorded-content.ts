@@ -73,9 +73,11 @@ export class RecordedContent implements PageContent {
 
 /** What was seen last, of a state that cannot be looked at any more: nothing in it is of now. */
 function unseen(model: PageModel, reason: string, isThere: boolean): PageModel {
-  const { entriesPerSecond, bytesPerSecond, secondsLeft, ...known } = model.now;
-  const notes = [...known.notes, escapeText(`${reason} What is shown was seen before that.`)];
-  return { ...model, now: { ...known, state: isThere || known.state === 'finished' ? known.state : 'stopped', notes } };
+  const { now } = model;
+  const notes = [...now.notes, escapeText(`${reason} What is shown was seen before that.`)];
+  const rates = { entriesPerSecond: undefined, bytesPerSecond: undefined, secondsLeft: undefined };
+  const state = isThere || now.state === 'finished' ? now.state : 'stopped';
+  return { ...model, now: { ...now, ...rates, state, notes } };
 }
 
 function hasState(statePath: string): boolean {
