@@ -140,7 +140,6 @@ async function runLoad(
     progress.checksListing = settings.checkListing !== false;
     if (options.knownSize) progress.setSized(options.knownSize.entries, options.knownSize.bytes, true);
     else if (settings.estimate !== false && !internals?.container) {
-      progress.sizing = true;
       sizing = startEstimate(
         {
           spec,
