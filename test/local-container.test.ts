@@ -195,6 +195,29 @@ describe.each(WAYS)('a container that is called %s', (_way, way) => {
   });
 });
 
+describe.each(WAYS)('a directory that another one takes the place of, called %s,', (_way, way) => {
+  it('is no place of what is put, and says nothing of what is missing', async () => {
+    const place = directory();
+    const container = await openLocalContainer(place, way);
+    await container.put('one', Buffer.from('1'));
+    await container.flush();
+    fs.renameSync(place, `${place}-before`);
+    await expect(container.get('one', 10)).rejects.toMatchObject({ code: 'container-missing' });
+    fs.mkdirSync(place);
+    const other = { code: 'container', message: expect.stringContaining('is another directory than it was') };
+    await expect(container.get('one', 10)).rejects.toMatchObject(other);
+    await container.put('two', Buffer.from('2'));
+    await expect(container.flush()).rejects.toMatchObject(other);
+    fs.rmSync(place, { recursive: true });
+    fs.renameSync(`${place}-before`, place);
+    expect((await container.get('one', 10)).toString()).toBe('1');
+    await expect(container.get('two', 10)).rejects.toMatchObject({ code: 'not-found' });
+    // What was put in its place is not here.
+    await expect(container.flush()).rejects.toMatchObject(other);
+    await container.close();
+  });
+});
+
 describe.each(WAYS)('a listing of a directory, called %s,', (_way, way) => {
   const many = directory();
   for (let file = 0; file < 6000; file++) writeFileSync(join(many, `name-${file}`), '');

@@ -11,7 +11,7 @@ import { type Clock, systemClock } from '../time/clock.js';
 import { WaitBoard, type WaitSlot } from '../waits/wait-board.js';
 import { Waits } from '../waits/waits.js';
 import type { BlobInfo, Container, PutOptions } from './container.js';
-import { LOCAL_FILES, type LocalFiles, type Soon, TEMPORARY } from './local-files.js';
+import { identityOf, LOCAL_FILES, type LocalFiles, type Soon, TEMPORARY } from './local-files.js';
 import { LOCAL_FILES_LATER } from './local-files-later.js';
 import { LocalListing } from './local-listing.js';
 import { codeOf, failureOf, LocalPlace } from './local-place.js';
@@ -43,18 +43,19 @@ export async function openLocalContainer(directory: string, options: LocalOption
       throw new ClfsError('container', `The container ${JSON.stringify(directory)} is not a directory.`);
     const fd = await openAtLater(CURRENT_DIRECTORY, Buffer.from(directory), Open.readOnly);
     try {
-      return { fd, isRemote: given ?? (await isRemoteFileSystemLater(fd)) };
+      const identity = identityOf(await LOCAL_FILES_LATER.times(fd));
+      return { fd, identity, isRemote: given ?? (await isRemoteFileSystemLater(fd)) };
     } catch (error) {
       close(fd);
       throw error;
     }
   };
   try {
-    const { fd, isRemote } = await waits.during(directory, open, (late) => close(late.fd));
+    const { fd, identity, isRemote } = await waits.during(directory, open, (late) => close(late.fd));
     const ways = new LocalWays({ now: LOCAL_FILES, later: LOCAL_FILES_LATER, isRemote, mayBlock, waits, onWay });
     const descriptor = new SharedDescriptor(fd);
     const sync = new LocalSync(descriptor, directory, isRemote);
-    return new LocalContainer(new LocalPlace(directory, descriptor, ways, clock), sync, closing, options);
+    return new LocalContainer(new LocalPlace(directory, descriptor, ways, clock), identity, sync, closing, options);
   } catch (error) {
     throw failureOf(directory, 'open', directory, error);
   }
@@ -111,6 +112,7 @@ class LocalContainer implements Container {
   readonly lateArrivalMs = 0;
   readonly uncertainUntilMs = 0;
   readonly #place: LocalPlace;
+  readonly #identity: string;
   readonly #listing: LocalListing;
   readonly #sync: LocalSync;
   readonly #closing: AbortController;
@@ -122,10 +124,11 @@ class LocalContainer implements Container {
   #lost: ClfsError | undefined;
   #flushed: Promise<void> = Promise.resolve();
 
-  /** @param closing ends what is under way */
-  constructor(place: LocalPlace, sync: LocalSync, closing: AbortController, options: LocalOptions) {
+  /** @param identity of the directory @param closing ends what is under way */
+  constructor(place: LocalPlace, identity: string, sync: LocalSync, closing: AbortController, options: LocalOptions) {
     const { keepsNames = false, maySend } = options;
     this.#place = place;
+    this.#identity = identity;
     this.#sync = sync;
     this.#closing = closing;
     this.#listing = new LocalListing(place, keepsNames);
@@ -184,9 +187,29 @@ class LocalContainer implements Container {
       if (!read.isFile) throw new ClfsError('not-found', `There is no blob ${name}: what has its name is no file.`);
       throw new ClfsError('format', `The blob ${name} has ${read.sizeBytes} bytes, over the limit of ${limitBytes}.`);
     } catch (error) {
-      if (codeOf(error) === 'ENOENT') throw new ClfsError('not-found', `There is no blob ${name}.`, { cause: error });
-      throw this.#place.failure('read', name, error);
+      if (codeOf(error) !== 'ENOENT') throw this.#place.failure('read', name, error);
+      await this.#requireSame();
+      throw new ClfsError('not-found', `There is no blob ${name}.`, { cause: error });
     }
+  }
+
+  /**
+   * What was mounted there may be mounted no more, or something else: by their paths blobs are written there then, and
+   * found there.
+   */
+  async #requireSame(): Promise<void> {
+    const { ways, directory } = this.#place;
+    let identity = '';
+    try {
+      identity = await ways.do(directory, (files) => files.identity(directory));
+    } catch (error) {
+      throw this.#place.failure('look at', directory, error);
+    }
+    if (identity !== this.#identity)
+      throw new ClfsError(
+        'container',
+        `The container ${JSON.stringify(directory)} is another directory than it was: is its file system mounted? Put it back, and remove what has been written in its place.`,
+      );
   }
 
   list(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
@@ -224,6 +247,7 @@ class LocalContainer implements Container {
     try {
       const { ways, directory } = this.#place;
       await ways.sync(directory, this.#sync);
+      await this.#requireSame();
     } catch (error) {
       this.#lost = this.#place.failure('sync', this.#place.directory, error);
       throw this.#lost;

@@ -1,5 +1,6 @@
 import fs, { type BigIntStats, type Dir, type Stats } from 'node:fs';
 import {
+  identityOf,
   isLeased,
   isNoFile,
   LISTING,
@@ -75,6 +76,7 @@ export const LOCAL_FILES_LATER: LocalFiles = {
     };
   },
   times: (fd) => called<BigIntStats>((done) => fs.fstat(fd, { bigint: true }, done)),
+  identity: async (path) => identityOf(await called<BigIntStats>((done) => fs.stat(path, { bigint: true }, done))),
 };
 
 /** What a look fails with where there is nothing. */

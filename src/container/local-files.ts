@@ -58,6 +58,8 @@ export interface LocalFiles {
   openDirectory(path: string): Soon<DirectoryNames>;
   /** What tells whether the directory that is open was changed. */
   times(fd: number): Soon<BigIntStats>;
+  /** Which directory a path leads to, as {@link identityOf} has it. */
+  identity(path: string): Soon<string>;
 }
 
 /** How a file is opened that is read: a FIFO is not waited for. */
@@ -73,6 +75,11 @@ export const NAMES_AT_ONCE = 1000;
 export const LISTING = { bufferSize: 1024, encoding: 'latin1' } as const;
 /** What opening fails with that is no file, nor a directory. */
 const NO_FILE = new Set(['ENXIO', 'ENODEV']);
+
+/** What tells a directory from others. */
+export function identityOf({ dev, ino }: BigIntStats): string {
+  return `${dev} ${ino}`;
+}
 
 /** {@link LocalFiles} that hold up the thread. */
 export const LOCAL_FILES: LocalFiles = {
@@ -131,6 +138,7 @@ export const LOCAL_FILES: LocalFiles = {
     };
   },
   times: (fd) => fstatSync(fd, { bigint: true }),
+  identity: (path) => identityOf(statSync(path, { bigint: true })),
 };
 
 /** What is neither file nor directory, and cannot be opened. */
