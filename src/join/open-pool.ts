@@ -3,10 +3,11 @@ import type { Traffic } from '../container/traffic.js';
 import type { Kinds } from '../engine/kinds.js';
 import { ClfsError } from '../error.js';
 import type { OpenDriverLink } from '../remote/link.js';
-import type { WorkerCounters } from '../remote/messages.js';
+import type { Candidate, WorkerCounters } from '../remote/messages.js';
 import { natsOptions } from '../remote/nats-options.js';
 import { type PoolParts, RemotePool } from '../remote/remote-pool.js';
 import type { Clock } from '../time/clock.js';
+import { fileCapabilities, lackingCapability } from './capabilities.js';
 import type { JobSetup } from './job-kind.js';
 
 /** How long workers go on without an answer of their driver, where nothing else is said, in milliseconds. */
@@ -64,6 +65,7 @@ export async function openPool<M extends Kinds<M>>(
   openLink: OpenDriverLink = (names) => openServer(parts.wish.workers, names),
 ): Promise<RemotePool<M>> {
   const { wish, job, clock, traffic, capMbps = 0, ...rest } = parts;
+  const writes = rest.setup.kind === WRITES_FILES;
   const epoch = `${job}-${randomBytes(6).toString('hex')}`;
   return new RemotePool<M>({
     ...rest,
@@ -72,7 +74,7 @@ export async function openPool<M extends Kinds<M>>(
     epoch,
     leaseMs: wish.leaseMs ?? LEASE_MS,
     capMbps,
-    refusal: ({ user, clockMs }) => whyNot(user, clockMs, clock),
+    refusal: (candidate) => whyNot(candidate, writes, clock),
     counted: (counters) => traffic && addTraffic(traffic, counters, clock),
   });
 }
@@ -86,10 +88,17 @@ async function openServer(url: string, names: Parameters<OpenDriverLink>[0]): Re
 
 const MOST_CLOCK_DIFFERENCE_MS = 300_000;
 
-function whyNot(user: number, clockMs: number, clock: Clock): string | undefined {
+/** The kind of job that writes files; others read them. */
+const WRITES_FILES = 'export';
+
+function whyNot({ user, capabilities, clockMs }: Candidate, writes: boolean, clock: Clock): string | undefined {
   const mine = process.geteuid?.() ?? 0;
   if (user !== mine)
     return `it runs as user ${user}, the driver as user ${mine}: what they may read or write differs; run both as the same user`;
+  const own = fileCapabilities();
+  const lacking =
+    capabilities === undefined || own === undefined ? undefined : lackingCapability(capabilities, own, writes);
+  if (lacking !== undefined) return `it may not ${lacking}, which the driver may: give it the same rights`;
   const seconds = Math.round((clockMs - clock.now()) / 1000);
   if (Math.abs(seconds) * 1000 > MOST_CLOCK_DIFFERENCE_MS)
     return `its clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}: set it right`;

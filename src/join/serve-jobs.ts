@@ -9,6 +9,7 @@ import { readWelcome } from '../remote/read-messages.js';
 import type { Trouble } from '../remote/trouble.js';
 import type { Clock } from '../time/clock.js';
 import { VERSION } from '../version.js';
+import { fileCapabilities } from './capabilities.js';
 import type { JobSetup } from './job-kind.js';
 import type { MemberLanes } from './member-lanes.js';
 
@@ -77,7 +78,7 @@ export async function serveJobs<M extends Kinds<M>>(parts: ServeParts<M>): Promi
     const end = await member.run();
     // Whatever is under way ends with its thread.
     await lanes.close();
-    report(`Worker ${name}: no more in job ${epoch}: ${end.text}.`);
+    report(`Worker ${name}: no more in job ${epoch}: ${end.text.replace(/\.$/, '')}.`);
     if (end.why === 'over') continue;
     await leave(end.text, end.why === 'broken', end.trouble);
     // What it is may be over then, and until then other jobs are heard of.
@@ -137,5 +138,6 @@ class Refusals {
 
 function factsOf(name: string, lanes: number) {
   const user = process.geteuid?.() ?? 0;
-  return { protocol: PROTOCOL, wire: WIRE_FORMAT, version: VERSION, name, lanes, user };
+  const capabilities = fileCapabilities();
+  return { protocol: PROTOCOL, wire: WIRE_FORMAT, version: VERSION, name, lanes, user, capabilities };
 }

@@ -39,6 +39,7 @@ const CANDIDATE: Shape = {
   wire: isCount,
   lanes: isLanes,
   user: isCount,
+  capabilities: isOrMissing(isCount),
   clockMs: isAmount,
   refusedBy: isOrMissing((value) => Array.isArray(value) && value.every(isId)),
 };

@@ -311,7 +311,7 @@ export class RemoteWorkers {
     this.#lastTrouble = undefined;
     this.#keepGone(goneOf(worker, this.#parts.clock.now(), reason));
     const lost = tickets.size === 0 ? '' : `; ${tickets.size} of its tasks are given to others`;
-    this.#parts.report(`${candidate.name} has gone: ${reason}${lost}`);
+    this.#parts.report(`${candidate.name} has gone: ${reason.replace(/\.$/, '')}${lost}`);
     this.#parts.counted({ ...NOTHING, waitingMs: this.waitingMs });
     this.#parts.gone(worker, tickets.size === 0 ? 0 : endMs + this.#parts.lateArrivalMs, blameOf);
     this.#changed();

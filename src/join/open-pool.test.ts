@@ -1,0 +1,55 @@
+import { expect, it, vi } from 'vitest';
+import type { Listener } from '../remote/link.js';
+import { type Candidate, PROTOCOL, WIRE_FORMAT } from '../remote/messages.js';
+import { systemClock } from '../time/clock.js';
+import { VERSION } from '../version.js';
+import { openPool } from './open-pool.js';
+
+const ALL = 15;
+vi.mock('./capabilities.js', async (importOriginal) => ({
+  ...(await importOriginal<typeof import('./capabilities.js')>()),
+  fileCapabilities: () => ALL,
+}));
+
+/** What a driver of a kind of job answers to somebody who asks for work. */
+async function answered(kind: string, candidate: Partial<Candidate>): Promise<{ readonly refused?: string }> {
+  let listener: Listener | undefined;
+  const link = {
+    longestBytes: 65_536,
+    queue: '',
+    listen: (by: Listener) => {
+      listener = by;
+    },
+    offer: () => undefined,
+    withdraw: () => undefined,
+    close: async () => undefined,
+  };
+  const pool = await openPool(
+    {
+      wish: { workers: 'nats://127.0.0.1' },
+      job: 'job',
+      setup: { kind, place: { kind: 'local', directory: '/' } },
+      clock: systemClock,
+      lateArrivalMs: 0,
+      ownLanes: 0,
+      report: () => undefined,
+    },
+    async () => link,
+  );
+  const facts = { protocol: PROTOCOL, wire: WIRE_FORMAT, version: VERSION, worker: 'w', name: 'host/1', lanes: 1 };
+  const all = { ...facts, user: process.geteuid?.() ?? 0, clockMs: Date.now(), ...candidate };
+  const answer = listener?.candidate(Buffer.from(JSON.stringify(all)));
+  await pool.close();
+  return JSON.parse(Buffer.from(answer ?? []).toString());
+}
+
+it('a worker with less rights than the driver is refused, as far as the job needs them', async () => {
+  const onlyReads = 4;
+  expect((await answered('load', { capabilities: 0 })).refused).toMatch(
+    /^it may not read whatever belongs to others .*, which the driver may: give it the same rights$/,
+  );
+  expect((await answered('load', { capabilities: onlyReads })).refused).toBeUndefined();
+  expect((await answered('export', { capabilities: onlyReads })).refused).toContain('CAP_DAC_OVERRIDE');
+  expect((await answered('export', { capabilities: ALL })).refused).toBeUndefined();
+  expect((await answered('load', {})).refused).toBeUndefined();
+});
