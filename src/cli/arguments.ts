@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from 'commander';
+import { print } from './standard-streams.js';
 
 /** A wrong command line; the message is the whole text for the user. */
 export class UsageError extends Error {}
@@ -105,7 +106,7 @@ function alternatives(choices: readonly string[]): string {
 
 /** Has a command throw {@link UsageError} in azcopy's words, and never exit by itself. */
 export function strict(command: Command): Command {
-  return command.exitOverride().configureOutput({ writeErr: () => undefined });
+  return command.exitOverride().configureOutput({ writeOut: print, writeErr: () => undefined });
 }
 
 /** What a commander error says, in azcopy's words. */

@@ -17,6 +17,7 @@ import { LoadOutput, stopText } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
 import { openMessages } from './messages.js';
 import { type LoadListener, runLoad } from './run-load.js';
+import { OutputError, outliveReaders } from './standard-streams.js';
 import { stopOnSignals } from './stop-on-signals.js';
 
 export { endProcess } from './end-process.js';
@@ -91,6 +92,8 @@ export function extensionCommand(): Command {
 
 /** Runs as azcopy's extension, or by CLFSLoad's own command line. @returns exit code */
 export async function runExtension(given: readonly string[]): Promise<number> {
+  // azcopy may go away; the load goes on.
+  outliveReaders();
   const azcopy = given.includes('--azcopy');
   const fail = (text: string) => {
     if (azcopy) process.stdout.write(errorLine(text));
@@ -101,7 +104,7 @@ export async function runExtension(given: readonly string[]): Promise<number> {
   try {
     command.parse([...(await exactArguments(given))], { from: 'user' });
   } catch (error) {
-    if (error instanceof UsageError) return fail(error.message);
+    if (error instanceof UsageError || error instanceof OutputError) return fail(error.message);
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? 0 : fail(usageText(error));
   }
@@ -162,11 +165,6 @@ class AzcopyOutput implements ExtensionOutput {
   #timer: NodeJS.Timeout | undefined;
   #reportedWaiting = false;
 
-  constructor() {
-    // azcopy may go away; the load goes on.
-    process.stdout.on('error', () => undefined);
-  }
-
   event(event: LoadEvent): void {
     if (event.kind === 'configuration') {
       const { compression, newSession, preserveHardLinks } = event;
@@ -222,7 +220,7 @@ function errorLine(text: string): string {
 }
 
 function ownOutput(): ExtensionOutput {
-  const messages = openMessages({ type: 'text', level: 'default', form: 'azcopy' }, process.stdout);
+  const messages = openMessages({ type: 'text', level: 'default', form: 'azcopy' });
   const output = new LoadOutput({ ...messages, info: (text) => messages.info(inOwnFlags(text)) });
   return {
     event: (event) => output.event(event),

@@ -136,7 +136,7 @@ async function withMessages(
   use: (messages: MessageOutput, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const { outputType, outputLevel } = command.opts<LoadFlags>();
-  const messages = openMessages({ type: outputType, level: outputLevel, form: formOf(command) }, process.stdout);
+  const messages = openMessages({ type: outputType, level: outputLevel, form: formOf(command) });
   const stop = stopOnSignals(() => messages.info('INFO: stopping; once more stops at once'));
   try {
     return await use(messages, stop.signal);

@@ -2,6 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { plainFlags, UsageError, usageText } from './arguments.js';
 import { exactArguments } from './exact-arguments.js';
 import { passOn } from './next-azcopy.js';
+import { OutputError, outliveReaders, print } from './standard-streams.js';
 import type { Verb } from './verbs/verb.js';
 
 export { endProcess } from './end-process.js';
@@ -110,10 +111,7 @@ export async function allCommands(): Promise<readonly Command[]> {
 
 /** Runs the program. @returns exit code */
 export async function main(name: ProgramName, argv: readonly string[]): Promise<number> {
-  // Whoever reads help by "head" closes the pipe: that is no error.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
+  outliveReaders();
   const own = name === 'clfsload' || argv[0] === 'load' || argv[0] === 'clfs';
   const run = async () => {
     const exact = own ? await exactArguments(argv) : argv;
@@ -129,13 +127,13 @@ export async function main(name: ProgramName, argv: readonly string[]): Promise<
 
 async function clfsload(argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
-  if (first === '--version' || first === '-v') return print(`clfsload ${(await import('../index.js')).VERSION}\n`);
+  if (first === '--version' || first === '-v') return printed(`clfsload ${(await import('../index.js')).VERSION}\n`);
   if (first === 'help' && rest[0] === 'environment') {
     const { environmentText } = await import('./environment.js');
-    return print(environmentText(process.stdout.columns));
+    return printed(environmentText(process.stdout.columns));
   }
   if (first === 'help' && rest.length > 0) return clfsload([...rest, '--help']);
-  if (first === undefined || first === '--help' || first === '-h' || first === 'help') return print(programHelp());
+  if (first === undefined || first === '--help' || first === '-h' || first === 'help') return printed(programHelp());
   if (first === 'load') return guard('clfsload load', rest, runLoad);
   if (first === 'resume') return guard('clfsload resume', rest, runResume);
   return verb('clfsload', first, rest);
@@ -145,13 +143,13 @@ async function azcopy(argv: readonly string[]): Promise<number> {
   const [first, second, ...rest] = argv;
   if (first === 'load') {
     if (second === 'clfs') return guard('azcopy load clfs', rest, runLoad);
-    if (second === undefined || second === '--help' || second === '-h') return print(loadHelp());
+    if (second === undefined || second === '--help' || second === '-h') return printed(loadHelp());
     return complain(`unknown command "${second}" for "azcopy load"`);
   }
   if (first === 'clfs') {
     if (second === 'help' && rest.length > 0) return azcopy(['clfs', ...rest, '--help']);
     if (second === undefined || second === '--help' || second === '-h' || second === 'help')
-      return print(verbsHelp('azcopy clfs'));
+      return printed(verbsHelp('azcopy clfs'));
     if (second === 'resume') return guard('azcopy clfs resume', rest, runResume);
     return verb('azcopy clfs', second, rest);
   }
@@ -196,6 +194,7 @@ async function guard(
     return await run(name, argv);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
+    if (error instanceof OutputError) return complain(error.message, usageExit);
     if (!(error instanceof CommanderError || error instanceof UsageError)) throw error;
     const text =
       error instanceof CommanderError
@@ -229,11 +228,11 @@ async function complainInJson(text: string, usageExit: number): Promise<void> {
     return;
   }
   const { openMessages } = await import('./messages.js');
-  openMessages({ type: 'json', level: 'default', form: 'own' }, process.stdout).error(`Error: ${text}`);
+  openMessages({ type: 'json', level: 'default', form: 'own' }).error(`Error: ${text}`);
 }
 
-function print(text: string): number {
-  process.stdout.write(text);
+function printed(text: string): number {
+  print(text);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 import { escapeJson, escapeText } from '../index.js';
 import type { ProgressFigures } from './progress/figures.js';
 import { StatusLine } from './progress/status-line.js';
+import { print, progressStream, teller } from './standard-streams.js';
 
 /** Types of the JSON lines, in azcopy's words. */
 type MessageType = 'Init' | 'Info' | 'Progress' | 'EndOfJob' | 'Error';
@@ -26,7 +27,7 @@ export interface MessageOutput {
   init(content: unknown): void;
   progress(progress: JobProgress): void;
   endOfJob(text: string, content: unknown): void;
-  /** A result other than the end of a job; in JSON, an Info whose content is JSON. */
+  /** A result other than the end of a job; in JSON, an Info whose content is JSON. @throws OutputError */
   report(text: string, content: unknown): void;
 }
 
@@ -53,16 +54,10 @@ export interface MessageOptions {
   readonly form: ProgressForm;
 }
 
-/** Opens the output on a stream. */
-export function openMessages({ type, level, form }: MessageOptions, stream: NodeJS.WriteStream): MessageOutput {
-  // A reader that goes away never stops a load.
-  let open = true;
-  stream.on('error', () => {
-    open = false;
-  });
-  const write = (text: string) => {
-    if (open) stream.write(text);
-  };
+/** Opens standard output for messages. */
+export function openMessages({ type, level, form }: MessageOptions): MessageOutput {
+  const stream = process.stdout;
+  const write = teller(stream);
   const text = form === 'azcopy' ? azcopyText : ownText;
   const output = type === 'none' || level === 'quiet' ? silent() : type === 'json' ? json(write) : text(write, stream);
   return level === 'essential' ? { ...output, progress: () => undefined } : output;
@@ -82,8 +77,8 @@ function silent(): MessageOutput {
 }
 
 function json(write: (text: string) => void): MessageOutput {
-  const writeMessage = (type: MessageType, content: string) =>
-    write(
+  const writeMessage = (type: MessageType, content: string, by = write) =>
+    by(
       `${escapeJson(
         JSON.stringify({
           TimeStamp: timeStamp(),
@@ -100,7 +95,7 @@ function json(write: (text: string) => void): MessageOutput {
     init: (content) => writeMessage('Init', JSON.stringify(content)),
     progress: ({ content }) => writeMessage('Progress', JSON.stringify(content())),
     endOfJob: (_text, content) => writeMessage('EndOfJob', JSON.stringify(content)),
-    report: (_text, content) => writeMessage('Info', JSON.stringify(content)),
+    report: (_text, content) => writeMessage('Info', JSON.stringify(content), print),
   };
 }
 
@@ -115,8 +110,8 @@ function azcopyText(write: (text: string) => void, stream: NodeJS.WriteStream): 
     if (!terminal || line === '') write(`${message}\n`);
     else write(`\r${message.padEnd(line.length)}\n\r${line}`);
   };
-  const end = (message: string) => {
-    write(`${terminal && line !== '' ? '\n' : ''}${escapeText(message)}\n`);
+  const end = (message: string, by = write) => {
+    by(`${terminal && line !== '' ? '\n' : ''}${escapeText(message)}\n`);
     line = '';
   };
   return {
@@ -132,33 +127,26 @@ function azcopyText(write: (text: string) => void, stream: NodeJS.WriteStream): 
         line = shown;
       }
     },
-    endOfJob: end,
-    report: end,
+    endOfJob: (message) => end(message),
+    report: (message) => end(message, print),
   };
 }
 
 /** The progress line is erased before each message. */
-function ownText(write: (text: string) => void, stream: NodeJS.WriteStream): MessageOutput {
-  const line = new StatusLine({
-    isTTY: stream.isTTY,
-    get columns() {
-      return stream.columns;
-    },
-    hasColors: () => stream.hasColors(),
-    write,
-  });
-  const say = (message: string) => {
+function ownText(write: (text: string) => void, stream: typeof process.stdout): MessageOutput {
+  const line = new StatusLine(progressStream(stream));
+  const say = (message: string, by = write) => {
     line.clear();
-    write(`${escapeText(message)}\n`);
+    by(`${escapeText(message)}\n`);
   };
   return {
     progressMs: OWN_MS,
-    info: say,
-    error: say,
+    info: (message) => say(message),
+    error: (message) => say(message),
     init: () => undefined,
     progress: ({ figures }) => line.show(figures),
-    endOfJob: say,
-    report: say,
+    endOfJob: (message) => say(message),
+    report: (message) => say(message, print),
   };
 }
 

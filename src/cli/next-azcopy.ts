@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, constants, realpathSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { print } from './standard-streams.js';
 
 /**
  * Environment variable with the real paths of the programs that have handed this command line on.
@@ -26,7 +27,7 @@ export async function passOn(argv: readonly string[], ownHelp: () => Promise<str
   ]);
   const next = findNext(passed);
   if (!next && HELP.has(argv[0])) {
-    process.stdout.write(await ownHelp());
+    print(await ownHelp());
     return 0;
   }
   if (!next) {

@@ -1,6 +1,7 @@
 import { escapeText, exitAtOnce, isClfsError, messageOf, redact } from '../index.js';
 import { errorLine } from './fields-line.js';
 import { onSignal } from './on-signal.js';
+import { teller } from './standard-streams.js';
 import { ClosedPipe, createIo } from './verb-io.js';
 import type { VerbIo } from './verbs/verb.js';
 
@@ -31,7 +32,7 @@ export async function runVerb(run: (io: VerbIo) => Promise<number>, json = false
     if (error instanceof ClosedPipe) return CLOSED_PIPE;
     if (!isClfsError(error)) throw error;
     if (json) process.stdout.write(errorLine(error.code, messageOf(error)));
-    process.stderr.write(`${escapeText(redact(messageOf(error)))}\n`);
+    teller(process.stderr)(`${escapeText(redact(messageOf(error)))}\n`);
     return FAILURE;
   }
 }

@@ -1,10 +1,9 @@
-import { fstatSync, writeSync } from 'node:fs';
 import { ClfsError, escapeText, messageOf, Pace } from '../index.js';
 import type { ProgressFigures } from './progress/figures.js';
 import { StatusLine } from './progress/status-line.js';
+import { isFile, progressStream, teller, writeToFile } from './standard-streams.js';
 import type { VerbIo } from './verbs/verb.js';
 
-const STANDARD_OUTPUT = 1;
 const NEWLINE = 0x0a;
 /** What is written to a pipe has been read, and shown, after this long. */
 const READER_MS = 500;
@@ -28,11 +27,12 @@ export interface ProgramIo extends VerbIo {
  */
 export function createIo(signal: AbortSignal): ProgramIo {
   const pace = new Pace(signal);
-  const put = isFile(STANDARD_OUTPUT) ? writeToFile : streamWriter(process.stdout, signal);
-  const line = new StatusLine(process.stderr);
+  const put = isFile(process.stdout) ? writeOrFail : streamWriter(process.stdout, signal);
+  const tell = teller(process.stderr);
+  const line = new StatusLine(progressStream(process.stderr));
   const onOneTerminal = process.stdout.isTTY && process.stderr.isTTY;
   // What reads from a pipe may well write to the terminal on which the line stands.
-  const throughReader = process.stderr.isTTY && !process.stdout.isTTY && !isFile(STANDARD_OUTPUT);
+  const throughReader = process.stderr.isTTY && !process.stdout.isTTY && !isFile(process.stdout);
   let lineHasBegun = false;
   let writtenMs = Number.NEGATIVE_INFINITY;
   let figures: (() => ProgressFigures) | undefined;
@@ -62,7 +62,7 @@ export function createIo(signal: AbortSignal): ProgramIo {
     },
     complain(text) {
       line.clear();
-      process.stderr.write(`${escapeText(text)}\n`);
+      tell(`${escapeText(text)}\n`);
     },
     progress(now) {
       figures = now;
@@ -76,17 +76,9 @@ export function createIo(signal: AbortSignal): ProgramIo {
   };
 }
 
-/** A file, or a device such as /dev/null. */
-function isFile(fd: number): boolean {
-  const status = fstatSync(fd);
-  return status.isFile() || (status.isCharacterDevice() && !process.stdout.isTTY);
-}
-
-/** Writes to the file itself: Node's stream does not report a disk that becomes full within one write. */
-async function writeToFile(bytes: string | Uint8Array): Promise<void> {
-  const buffer = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+async function writeOrFail(bytes: string | Uint8Array): Promise<void> {
   try {
-    for (let at = 0; at < buffer.length; ) at += writeSync(STANDARD_OUTPUT, buffer, at, buffer.length - at);
+    writeToFile(process.stdout, bytes);
   } catch (error) {
     throw outputError(error);
   }
