@@ -13,14 +13,35 @@ const TEXT = [
   '28 24 0:9 / /data/disk rw - xfs /dev/sdb rw',
 ].join('\n');
 const below = (path: string) => describeMountsBelow(parseMounts(TEXT, true), Buffer.from(path));
-const namesOf = (path: string) => below(path).map((mount) => mount.path.toString());
+const namesOf = (path: string) =>
+  below(path)
+    .map((mount) => mount.path.toString())
+    .sort();
 
 describe('what is mounted below a directory', () => {
   it('is told by path and number, the uppermost at each path', () => {
-    expect(namesOf('/data')).toEqual(['a b', 'scratch', 'disk', 'home', 'home/x']);
+    expect(namesOf('/data')).toEqual(['a b', 'disk', 'home', 'home/x', 'scratch']);
     expect(below('/data').find((mount) => mount.path.toString() === 'disk')?.id).toBe('28');
     expect(namesOf('/')).toContain('data/home/x');
     expect(namesOf('/dat')).toEqual([]);
+  });
+
+  it('is what a path leads to, and not what is in something that is covered', () => {
+    const text = [
+      '1 0 0:1 / / rw - ext4 /dev/sda rw',
+      '2 1 0:2 / /data rw - ext4 /dev/sdb rw',
+      '3 2 0:3 / /data/below rw - tmpfs none rw',
+      '4 2 0:4 / /data/below/more rw - tmpfs none rw',
+      '5 2 0:5 / /data rw - xfs /dev/sdc rw',
+      '6 5 0:6 / /data/below/more/new rw - tmpfs none rw',
+      '7 6 0:7 / /data/below/more/new/x rw - tmpfs none rw',
+      '8 7 0:8 / /data/below/more/new/x rw - tmpfs none rw',
+    ].join('\n');
+    const shown = describeMountsBelow(parseMounts(text, true), Buffer.from('/data'));
+    expect(shown.map((mount) => [mount.path.toString(), mount.id])).toEqual([
+      ['below/more/new', '6'],
+      ['below/more/new/x', '8'],
+    ]);
   });
 
   it('is to come where it is mounted when it is wanted, be it below the directory itself', () => {

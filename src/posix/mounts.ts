@@ -47,6 +47,8 @@ export interface Mount {
   readonly source: string;
   /** Number of this mount: that of no other one as long as it is there. */
   readonly id: string;
+  /** Number of the one that it is mounted in; of one that is mounted over others at the same path, where those are. */
+  readonly parent: string;
 }
 
 /** What is mounted below a directory. */
@@ -115,18 +117,37 @@ export function readMounts({ unmounted = false } = {}): readonly Mount[] | undef
 
 /** What is mounted below a directory now. Nothing is asked of it. */
 export function mountsBelow(path: Buffer): readonly MountBelow[] {
-  return describeMountsBelow(readMounts({ unmounted: true }) ?? [], path);
+  const mounts = readMounts({ unmounted: true }) ?? [];
+  if (latestBelow?.mounts !== mounts || !latestBelow.path.equals(path))
+    latestBelow = { mounts, path, below: describeMountsBelow(mounts, path) };
+  return latestBelow.below;
 }
+
+let latestBelow:
+  | { readonly mounts: readonly Mount[]; readonly path: Buffer; readonly below: readonly MountBelow[] }
+  | undefined;
 
 /** {@link mountsBelow} of what {@link readMounts} tells. */
 export function describeMountsBelow(mounts: readonly Mount[], path: Buffer): readonly MountBelow[] {
-  return mounts.flatMap((mount) => {
+  // A machine with many containers has thousands of others.
+  const near = mounts.filter(({ point }) => point.equals(path) || pathBelow(point, path) || pathBelow(path, point));
+  return notCovered(near).flatMap((mount) => {
     const { point, id, type } = mount;
     const isLater = type === WANTED;
     if (point.equals(path)) return isLater ? [{ path: Buffer.alloc(0), id, isLater, isAutomatic: false }] : [];
     const below = pathBelow(point, path);
-    return below ? [{ path: below, id, isLater, isAutomatic: isOfServerAbove(mount, mounts) }] : [];
+    return below ? [{ path: below, id, isLater, isAutomatic: isOfServerAbove(mount, near) }] : [];
   });
+}
+
+/** Those that a path leads to: others are in what something else has been mounted over. */
+function notCovered(mounts: readonly Mount[]): readonly Mount[] {
+  const shown: Mount[] = [];
+  for (const mount of [...mounts].sort((a, b) => a.point.length - b.point.length)) {
+    const above = shown.findLast(({ point }) => pathBelow(mount.point, point) !== undefined);
+    if (!above || mount.parent === above.id) shown.push(mount);
+  }
+  return shown;
 }
 
 /** Whether a server gives this at its path below what is mounted above it. */
@@ -155,10 +176,12 @@ export function parseMounts(text: string, unmounted = false): readonly Mount[] {
   for (const line of text.split('\n')) {
     const [before, after] = line.split(' - ');
     if (after === undefined) continue;
-    const [id, , , root, point] = before.split(' ');
+    const [id, parent, , root, point] = before.split(' ');
     const [type, source] = after.split(' ');
     if (type === WANTED && !unmounted) continue;
-    mounts.set(point, { point: unescapeField(point), root, type, source, id });
+    const beneath = mounts.get(point);
+    const within = beneath?.id === parent ? beneath.parent : parent;
+    mounts.set(point, { point: unescapeField(point), root, type, source, id, parent: within });
   }
   return [...mounts.values()];
 }
