@@ -59,6 +59,16 @@ describe('a flag that could not do what it says is refused', () => {
   });
 });
 
+describe('an exclusion that matches nothing', () => {
+  it('is told of, also by a load that was not sized before', async () => {
+    const load = (name: string, ...flags: string[]) =>
+      run('load', source, join(base, name), `--state-path=${base}/state-${name}`, ...flags);
+    expect((await load('mistyped', '--exclude-path=flie')).stdout).toContain('INFO: No entry was left out: ');
+    expect((await load('right', '--exclude-path=file')).stdout).toContain('INFO: 1 entry was left out');
+    expect((await load('all')).stdout).not.toContain('left out');
+  });
+});
+
 describe('flags that take no value', () => {
   it('are understood with "=true" and "=false", as those of azcopy', async () => {
     expect((await run('verify', source, container, '--content=true')).stdout).toContain('1 file compared byte by byte');

@@ -33,7 +33,7 @@ interface Flags {
   readonly dry_run?: boolean;
   readonly dry_run_gb?: number;
   readonly dry_run_count?: number;
-  readonly retry_errors: readonly number[];
+  readonly retry_errors?: readonly number[];
   readonly max_errors?: number;
   readonly compression: 'LZ4' | 'DISABLED';
   readonly preserve_hardlinks: boolean;
@@ -71,7 +71,6 @@ export function extensionCommand(): Command {
       '--retry_errors <n>',
       'accepted: what failed is always tried again; under azcopy the second one is --max-errors',
       collect,
-      [],
     )
     .option('--worker_thread_count <n>', 'number of requests in flight (default: adapted to the service)', parseUint32)
     .option(
@@ -123,7 +122,7 @@ export async function runExtension(given: readonly string[]): Promise<number> {
         compression: flags.compression,
         preserveHardLinks: flags.preserve_hardlinks,
         maxErrors: azcopy
-          ? (flags.retry_errors[1] ?? flags.max_errors)
+          ? (flags.retry_errors?.[1] ?? flags.max_errors)
           : flags.max_errors === 0
             ? NO_LIMIT
             : flags.max_errors,
@@ -243,6 +242,6 @@ function parseBit(value: string): boolean {
   return value === '1';
 }
 
-function collect(value: string, before: readonly number[]): number[] {
+function collect(value: string, before: readonly number[] = []): number[] {
   return [...before, parseUint32(value)];
 }

@@ -75,6 +75,7 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
   const selects = (['excludePath', 'excludePattern', 'oneFileSystem'] as const).some(
     (name) => given(name) !== undefined,
   );
+  const excludes = flags.excludePath !== undefined && `${flags.excludePath}${flags.excludePattern}` !== '';
   return withMessages(command, async (messages, signal) => {
     if (!job.statePath) throw new ClfsError('usage', 'please specify a state-path');
     // A job that goes on may have workers by what it was told before.
@@ -110,7 +111,7 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
     };
     const page = await jobPage(flags.page, { statePath }, (text) => messages.info(`INFO: ${text}`));
     try {
-      return await runLoad(run, new LoadOutput(messages, job.container));
+      return await runLoad(run, new LoadOutput(messages, job.container, excludes));
     } finally {
       await page?.close();
     }

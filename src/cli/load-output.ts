@@ -18,11 +18,16 @@ export class LoadOutput {
   /** What runs; told before anything happens. */
   #job: (LoadEvent & { kind: 'configuration' }) | undefined;
   readonly #container: string | undefined;
+  readonly #excludes: boolean;
 
-  /** @param container as it was on the command line, if it was */
-  constructor(messages: MessageOutput, container?: string) {
+  /**
+   * @param container as it was on the command line, if it was
+   * @param excludes whether something is to be left out by its path or name
+   */
+  constructor(messages: MessageOutput, container?: string, excludes = false) {
     this.#messages = messages;
     this.#container = container;
+    this.#excludes = excludes;
   }
 
   event(event: LoadEvent): void {
@@ -57,6 +62,10 @@ export class LoadOutput {
     if (progress.filesExcluded > 0)
       info(
         `INFO: ${wereCounted(progress.filesExcluded, 'entries')} left out, as the flags say; what is below them is not counted.`,
+      );
+    else if (this.#excludes && status === 'Completed')
+      info(
+        'INFO: No entry was left out: nothing in the source matches --exclude-path or --exclude-pattern. "clfsload load --dry-run" says so of each.',
       );
     for (const line of this.#ending(summary)) info(`INFO: ${line}`);
     this.#messages.endOfJob(summaryText(status, progress), endFields(summary));

@@ -30,7 +30,10 @@ export function parseContainer(text: string): ParsedContainer {
     return { place: { kind: 'azure', address }, query };
   }
   if (text.trim() === '')
-    throw new ClfsError('usage', 'The container is empty text: name it by a URL or the path of a directory.');
+    throw new ClfsError(
+      'usage',
+      'No container is named: the argument is empty. Name it by a URL or the path of a directory.',
+    );
   const directory = /^file:\/\//i.test(text) ? fileUrlPath(text) : text;
   return { place: { kind: 'local', directory: resolve(directory) }, query: '' };
 }
