@@ -24,10 +24,18 @@ import { type OpenSalvage, openSalvage } from '../salvage/open-salvage.js';
 import { namedPlace, removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
 import { systemClock } from '../time/clock.js';
 import { JobWaits } from '../waits/job-waits.js';
+import type { WaitedPlace } from '../waits/wait-board.js';
 import { ALL } from './choice.js';
 import { endProbe } from './export-pool.js';
 import { ExportJobContext } from './job-context.js';
-import { claimState, createState, type ExportWish, openSameTarget } from './open-export.js';
+import {
+  claimState,
+  createState,
+  type ExportWish,
+  openSameTarget,
+  recordFolding,
+  temporaryPrefixOf,
+} from './open-export.js';
 import { DEFAULT_RETRY_WINDOW_MS, isOnlyRemote, openExportLanes } from './open-lanes.js';
 import { type OpenTarget, openTarget } from './open-target.js';
 import { EXPORT_CHECKS, type ExportJobOptions, type ExportSummary } from './options.js';
@@ -203,15 +211,17 @@ class ExportJob {
       );
       const target = opened;
       const nowMs = (internals.clock ?? systemClock).now();
-      state ??= await waits.during(given, () => createState(directory, wish, target, hooks, nowMs));
+      const current = state ?? createState(directory, wish, target, hooks, nowMs);
+      state = current;
+      await waits.during(given, () => recordFolding(current, target));
       begun = true;
       const file = where.name && { name: where.name, handle: start.found.id };
-      const { isSettled, ...summary } = await this.#session(state, directory, opened, listing, file);
+      const { isSettled, ...summary } = await this.#session(current, directory, opened, listing, file);
       // What still runs may use its descriptors: then they are closed with the process.
       if (!isSettled) opened = undefined;
       const isWhole = summary.status === 'Completed' && statePath === undefined;
       if (!isWhole) return summary;
-      state.close();
+      current.close();
       state = undefined;
       removeState(directory);
       return { ...summary, statePath: undefined };
@@ -233,11 +243,13 @@ class ExportJob {
     const { directory, name } = where;
     const { statePath, internals } = this.#options;
     const { place } = this.#parsed;
-    const state = await namedPlace('state directory', statePath ?? where.defaultState());
-    if (isTree && statePath !== undefined) requireApart(state, await namedPlace('target', directory));
+    const named = (what: WaitedPlace, path: string | Uint8Array) =>
+      this.#waits.of(what).during(path, () => namedPlace(what, path));
+    const state = await named('state directory', statePath ?? where.defaultState());
+    if (isTree && statePath !== undefined) requireApart(state, await named('target', directory));
     if (place.kind !== 'local' || internals?.container) return;
-    const container = await namedPlace('container', place.directory);
-    requireApart(await namedPlace('target', name ? joinPath(directory, name) : directory), container);
+    const container = await named('container', place.directory);
+    requireApart(await named('target', name ? joinPath(directory, name) : directory), container);
     requireApart(state, container);
   }
 
@@ -292,7 +304,7 @@ class ExportJob {
         isTree: record.isTree,
         isShared: this.#options.workers !== undefined,
         isResumed: record.sessions > 0,
-        temporaryPrefix: `.clfsload-${record.jobId}-`,
+        temporaryPrefix: temporaryPrefixOf(record.jobId),
         geometry: internals.geometry ?? GEOMETRY,
         folding: record.folding ?? EXACT_NAMES,
       };

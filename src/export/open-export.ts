@@ -59,13 +59,13 @@ export function claimState(
 }
 
 /** Makes the state of a new job in a directory that was claimed. @throws ClfsError `state` */
-export async function createState(
+export function createState(
   directory: StateDirectory,
   wish: ExportWish,
-  target: Pick<OpenTarget, 'mark' | 'probeNames'>,
+  target: Pick<OpenTarget, 'mark'>,
   hooks: CommitHooks,
   nowMs: number,
-): Promise<ExportState> {
+): ExportState {
   const record: ExportRecord = {
     ...wish,
     program: VERSION,
@@ -73,8 +73,6 @@ export async function createState(
     begun: true,
     targetInode: String(target.mark.inode),
     targetPlace: target.mark.place,
-    // Of one file no name is that of another.
-    ...(wish.isTree && { folding: await target.probeNames() }),
     startedMs: nowMs,
     sessions: 0,
     finished: false,
@@ -91,6 +89,25 @@ export async function createState(
       { cause: error },
     );
   }
+}
+
+/**
+ * Finds out which names the target of a tree takes for one, once for a job. The job is recorded before: what is left of
+ * this by a crash is its own.
+ *
+ * @throws PosixError; whatever SQLite throws
+ */
+export async function recordFolding(state: ExportState, target: Pick<OpenTarget, 'probeNames'>): Promise<void> {
+  const { folding, isTree, jobId } = state.record;
+  // Of one file no name is that of another.
+  if (!isTree || folding !== undefined) return;
+  const found = await target.probeNames(`${temporaryPrefixOf(jobId)}names-`);
+  state.transact(() => state.update({ folding: found }));
+}
+
+/** What names begin with that a job gives for a while. */
+export function temporaryPrefixOf(jobId: string): string {
+  return `.clfsload-${jobId}-`;
 }
 
 /** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */

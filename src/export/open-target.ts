@@ -42,8 +42,8 @@ export interface OpenTarget {
   mountedNow(): readonly MountBelow[];
   /** What is at a path below it, whether it can be read or not; undefined where nothing is. @throws PosixError */
   look(path: Uint8Array): Promise<FileStatus | undefined>;
-  /** Which names it takes for one. */
-  probeNames(): Promise<NameFolding>;
+  /** Which names it takes for one, found by a file whose name begins so. */
+  probeNames(prefix: string): Promise<NameFolding>;
   /** Does something by its descriptor, which stays open until that has ended. @throws whatever it throws */
   use<T>(call: (descriptor: number) => Promise<T>): Promise<T>;
   readonly status: FileStatus;
@@ -131,7 +131,7 @@ async function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): 
     mounted: mountedNow().map(({ path: point }) => point),
     mountedNow,
     look: (below) => own.use((at) => lookBelow(at, below)),
-    probeNames: () => own.use(probeNames),
+    probeNames: (prefix) => own.use((at) => probeNames(at, prefix)),
     use: (call) => own.use(call),
     status: await statFdLater(fd),
     isRemote: await isRemoteFileSystemLater(fd),

@@ -81,7 +81,8 @@ export async function requirePlaces({
   const local = localDirectory(destination, options);
   const source = await waits.of('source').during(sourcePath(spec), () => namedPlace('source', sourcePath(spec)));
   const container = local && (await waits.of('container').during(local, () => namedPlace('destination', local)));
-  const state = await namedPlace('state directory', options.statePath);
+  const place = 'state directory';
+  const state = await waits.of(place).during(options.statePath, () => namedPlace(place, options.statePath));
   requireApart(state, source);
   if (container) {
     requireApart(container, source);

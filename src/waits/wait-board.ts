@@ -1,7 +1,7 @@
-/** What a job waits for: what it reads, what it writes to, or what holds its objects. */
-export type WaitedPlace = 'source' | 'target' | 'container';
+/** What a job waits for: what it reads, what it writes to, what holds its objects, or where it keeps its books. */
+export type WaitedPlace = 'source' | 'target' | 'container' | 'state directory';
 
-const PLACES = ['source', 'target', 'container'] as const satisfies readonly WaitedPlace[];
+const PLACES = ['source', 'target', 'container', 'state directory'] as const satisfies readonly WaitedPlace[];
 const NUMBERS = ['oldestSince', 'blockingCall', 'pathBytes'] as const;
 const NUMBER_BYTES = NUMBERS.length * 8;
 /** Longest path that is kept; of a longer one the end. */
@@ -19,8 +19,8 @@ export class WaitBoard {
   /** @param memory of a board that another thread has; default: a new one */
   constructor(memory: SharedArrayBuffer = new SharedArrayBuffer(PLACES.length * SLOT_BYTES)) {
     this.memory = memory;
-    const [source, target, container] = PLACES.map((_, at) => new WaitSlot(memory, at * SLOT_BYTES));
-    this.#slots = { source, target, container };
+    const [source, target, container, state] = PLACES.map((_, at) => new WaitSlot(memory, at * SLOT_BYTES));
+    this.#slots = { source, target, container, 'state directory': state };
   }
 
   slot(place: WaitedPlace): WaitSlot {

@@ -1,4 +1,4 @@
-import { closeSync, mkdtempSync, openSync, readdirSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
@@ -7,7 +7,11 @@ import { EXACT_NAMES, foldedName, probeNames } from './name-folding.js';
 it('finds that a usual file system tells all names apart, and leaves nothing there', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'clfs-folding-'));
   const fd = openSync(directory, 'r');
-  expect(await probeNames(fd)).toEqual(EXACT_NAMES);
+  expect(await probeNames(fd, '.names-')).toEqual(EXACT_NAMES);
+  expect(readdirSync(directory)).toEqual([]);
+  // Of a session that was killed.
+  writeFileSync(join(directory, '.names-A\u00e9'), '');
+  expect(await probeNames(fd, '.names-')).toEqual(EXACT_NAMES);
   expect(readdirSync(directory)).toEqual([]);
   closeSync(fd);
   rmSync(directory, { recursive: true });
@@ -15,7 +19,7 @@ it('finds that a usual file system tells all names apart, and leaves nothing the
 
 it('takes a directory in which nothing can be made for a usual one', async () => {
   const fd = openSync('/proc/self', 'r');
-  expect(await probeNames(fd)).toEqual(EXACT_NAMES);
+  expect(await probeNames(fd, '.names-')).toEqual(EXACT_NAMES);
   closeSync(fd);
 });
 

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Open } from '../../posix/libc.js';
 import { closeLater, lookAtLater, openAtLater, removeAtLater } from '../../posix/libc-later.js';
 import { PosixError } from '../../posix/posix-error.js';
@@ -20,12 +19,14 @@ const PRIVATE_FILE = 0o600;
 /**
  * Finds out by a file, which is removed again, which names a directory takes for one. Where no file can be made, it is
  * taken to tell all of them apart.
+ *
+ * @param prefix what its name begins with, which no other file's does: one that is there was left by a crash
  */
-export async function probeNames(directory: number): Promise<NameFolding> {
-  const prefix = `.clfsload-${randomUUID()}-`;
+export async function probeNames(directory: number, prefix: string): Promise<NameFolding> {
   const name = Buffer.from(`${prefix}A\u00e9`);
   const flags = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
   try {
+    if (await lookAtLater(directory, name)) await removeAtLater(directory, name);
     await closeLater(await openAtLater(directory, name, flags, PRIVATE_FILE));
     try {
       const isTaken = async (variant: string) =>
