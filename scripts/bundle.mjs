@@ -35,6 +35,7 @@ await build({
     'export-thread-entry': `${dist}export/export-thread-entry.js`,
     'audit-thread-entry': `${dist}audit/audit-thread-entry.js`,
     'size-entry': `${dist}worker/size-entry.js`,
+    'held-up-entry': `${dist}waits/held-up-entry.js`,
     'page-thread-entry': `${dist}page/page-thread-entry.js`,
   },
 });

@@ -61,4 +61,5 @@ export { shellWord } from './text/shell-word.js';
 export { pathFields, snakeFields } from './text/snake-fields.js';
 export { wildcard } from './text/wildcard.js';
 export { VERSION } from './version.js';
+export { speakOfHeldUpAfter, watchHeldUp } from './waits/held-up-watch.js';
 export { stallSentence } from './waits/stall-report.js';

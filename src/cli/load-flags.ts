@@ -11,6 +11,7 @@ import {
 } from './arguments.js';
 import { pageOption } from './job-page.js';
 import { OUTPUT_LEVELS, OUTPUT_TYPES, type OutputLevel, type OutputType } from './messages.js';
+import { parseStallWarning } from './parse-stall-warning.js';
 
 const EXAMPLES = `
 Examples:
@@ -155,7 +156,7 @@ export function withRunOptions(command: Command): Command {
     .option(
       '--stall-warning <duration>',
       'after how long a call of the source that is not answered is spoken of (default: 60s)',
-      parseDuration,
+      parseStallWarning,
     )
     .option(
       '--late-arrival <duration>',

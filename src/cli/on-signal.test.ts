@@ -11,6 +11,7 @@ describe('a program that is to end', () => {
       ['SIGUSR2', 'SIGWINCH'],
       () => heard.push('first'),
       () => heard.push('again'),
+      1,
     );
     return { heard, release };
   };

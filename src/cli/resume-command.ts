@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { type ExportJobOptions, holdsExportState, resumedExport } from '../index.js';
+import { type ExportJobOptions, holdsExportState, resumedExport, watchHeldUp } from '../index.js';
 import { normalizeBooleans, normalizePage, strict, UsageError } from './arguments.js';
 import { containerArgument } from './container-argument.js';
 import { runJob } from './load-command.js';
@@ -54,6 +54,7 @@ export function runResume(name: string, argv: readonly string[]): Promise<number
   command.parse(normalizePage(normalizeBooleans(argv, ['--estimate', '--check-listing'])), { from: 'user' });
   const [given, container] = command.args;
   if (given === '') throw new UsageError('please name the state directory of the job');
+  watchHeldUp(['SIGINT', 'SIGTERM'], 1);
   const statePath = resolve(textPath(given, 'the state directory'));
   if (!holdsExportState(statePath)) return runJob(command, { statePath: given, container, newSession: false });
   return runVerb(async (io) => {

@@ -48,6 +48,7 @@ export async function runExport(
       onFailure: (failed, _reason, message) => io.complain(`${escapePath(failed) || '.'}: ${message}`),
       onMessage: io.complain,
       onStart: (snapshot, statePath) => {
+        io.endsByItself();
         page?.about(statePath);
         timer = setInterval(() => io.progress(() => figuresOf(snapshot())), PROGRESS_MS);
         timer.unref();

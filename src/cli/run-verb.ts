@@ -2,11 +2,13 @@ import { escapeText, exitAtOnce, isClfsError, messageOf, redact } from '../index
 import { errorLine } from './fields-line.js';
 import { onSignal } from './on-signal.js';
 import { teller } from './standard-streams.js';
-import { ClosedPipe, createIo } from './verb-io.js';
+import { ClosedPipe, createIo, type ProgramIo } from './verb-io.js';
 import type { VerbIo } from './verbs/verb.js';
 
 const FAILURE = 2;
 const INTERRUPTED = 130;
+/** So long what a verb waits for may take once it is stopped. */
+const LAST_ANSWER_MS = 10_000;
 /** As of a program that SIGPIPE ends: what it wrote is not whole, and it may not have looked at everything. */
 const CLOSED_PIPE = 141;
 
@@ -18,8 +20,19 @@ const CLOSED_PIPE = 141;
  * @returns exit code
  */
 export async function runVerb(run: (io: VerbIo) => Promise<number>, json = false): Promise<number> {
-  const signal = interruption();
-  const io = createIo(signal);
+  let endsByItself = false;
+  const signal = interruption(() => {
+    // Some calls of a file system that never end are waited for by nobody who hears of the stop.
+    setTimeout(() => {
+      if (!endsByItself) exitAtOnce(INTERRUPTED);
+    }, LAST_ANSWER_MS).unref();
+  });
+  const io: ProgramIo = {
+    ...createIo(signal),
+    endsByItself() {
+      endsByItself = true;
+    },
+  };
   try {
     const exit = await run(io);
     // Its code holds when all that it wrote has been taken, also after a signal, which is no failure of a worker.
@@ -37,12 +50,17 @@ export async function runVerb(run: (io: VerbIo) => Promise<number>, json = false
   }
 }
 
-function interruption(): AbortSignal {
+/** @param stopped called at the first signal */
+function interruption(stopped: () => void): AbortSignal {
   const controller = new AbortController();
   onSignal(
     ['SIGINT', 'SIGTERM'],
-    () => controller.abort(),
+    () => {
+      stopped();
+      controller.abort();
+    },
     () => exitAtOnce(INTERRUPTED),
+    INTERRUPTED,
   );
   return controller.signal;
 }

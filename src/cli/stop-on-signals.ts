@@ -15,6 +15,7 @@ export function stopOnSignals(onStop: () => void = () => undefined): { readonly 
       controller.abort();
     },
     () => exitAtOnce(1),
+    1,
   );
   return { signal: controller.signal, release };
 }

@@ -69,6 +69,7 @@ export function createIo(signal: AbortSignal): ProgramIo {
       show();
     },
     found: () => undefined,
+    endsByItself: () => undefined,
     clearProgress() {
       clearInterval(timer);
       line.clear();

@@ -79,6 +79,7 @@ function watched(io: VerbIo, watchers: readonly CommandWatcher[], shown: Shown, 
       tell(text);
       io.complain(text);
     },
+    endsByItself: io.endsByItself,
     found(finding) {
       for (const watcher of watchers) watcher.found(finding);
     },

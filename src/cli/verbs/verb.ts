@@ -18,6 +18,7 @@ import {
 } from '../../index.js';
 import { parseChoice, parseDuration, parseThreads, strict, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
+import { parseStallWarning } from '../parse-stall-warning.js';
 import type { ProgressFigures } from '../progress/figures.js';
 
 /** Exit codes of the reading verbs. */
@@ -45,6 +46,8 @@ export interface VerbIo {
   progress(figures: () => ProgressFigures): void;
   /** What a check has found, beside the line that it writes: for its page and its report. */
   found(finding: CommandFinding): void;
+  /** From now on a stop ends the verb soon, whatever does not answer: no more is needed for that. */
+  endsByItself(): void;
 }
 
 /** A command with what every verb has that reads a container. */
@@ -62,7 +65,7 @@ export function verbCommand(name: string, description: string, examples: string)
     .option(
       '--stall-warning <duration>',
       'after how long a call of a file system that is not answered is spoken of (default: 60s)',
-      parseDuration,
+      parseStallWarning,
     )
     .addHelpText(
       'after',

@@ -50,6 +50,7 @@ export const worker: Verb = {
     if (!join) throw new UsageError('please name the server of the jobs by --join=nats://HOST:4222');
     if (threads === 0) throw new UsageError('a worker has at least one thread');
     const json = wantsJson(command);
+    io.endsByItself();
     await serveWorker({
       join,
       source: source === undefined ? undefined : await presentPath(source),
