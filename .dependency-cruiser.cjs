@@ -6,7 +6,7 @@ const LAYERS = {
   posix: ['text'],
   text: [],
   paths: ['text'],
-  waits: ['text', 'time'],
+  waits: ['posix', 'text', 'time'],
   log: ['posix', 'text'],
   source: ['format', 'paths', 'posix', 'text', 'waits'],
   job: ['source', 'text'],

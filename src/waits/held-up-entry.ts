@@ -1,8 +1,8 @@
 import { readFileSync, writeSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { workerData } from 'node:worker_threads';
+import { HELD_UP } from './held-up-numbers.js';
 import { heldUpPath } from './held-up-path.js';
-import { HELD_UP } from './held-up-watch.js';
 
 /** Beside the thread that may be held up: what it waits for, and whether it is asked to end meanwhile. */
 

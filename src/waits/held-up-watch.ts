@@ -1,11 +1,12 @@
 import { constants } from 'node:os';
 import { Worker } from 'node:worker_threads';
+import { isRemoteMount, readMounts } from '../posix/mounts.js';
+import { HELD_UP } from './held-up-numbers.js';
 import { DEFAULT_STALL_MS } from './stall-report.js';
 
 const BEAT_MS = 250;
-
-/** Numbers in the memory that is shared with the thread that watches; of signals a bit each, as the kernel shows them. */
-export const HELD_UP = { beat: 0, isAsked: 1, stallMs: 2, signals: 3, exitCode: 4 } as const;
+/** Where all file systems are the kernel's own, a program is not watched before so long: most have ended then. */
+const LOCAL_START_MS = 1000;
 
 const numbers = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT * Object.keys(HELD_UP).length));
 Atomics.store(numbers, HELD_UP.stallMs, DEFAULT_STALL_MS);
@@ -32,12 +33,21 @@ export function watchHeldUp(names: readonly NodeJS.Signals[], exitCode: number):
     bits.reduce((all, bit) => all | bit, 0),
   );
   Atomics.store(numbers, HELD_UP.exitCode, exitCode);
-  if (!isWatched) startWatch();
+  if (!isWatched) startWatch(mayHangSoon() ? 0 : LOCAL_START_MS);
   isWatched = true;
   return () => void Atomics.store(numbers, HELD_UP.isAsked, 1);
 }
 
-function startWatch(): void {
+/** Whether something is mounted, or to be mounted when it is wanted, that is another machine's or another process'. */
+function mayHangSoon(): boolean {
+  return readMounts({ unmounted: true })?.some(isRemoteMount) ?? true;
+}
+
+function startWatch(delayMs: number): void {
+  if (delayMs > 0) {
+    setTimeout(() => startWatch(0), delayMs).unref();
+    return;
+  }
   const started = new Worker(new URL('./held-up-entry.js', import.meta.url), {
     workerData: numbers.buffer,
     resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1 },
