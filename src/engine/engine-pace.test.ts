@@ -65,7 +65,7 @@ function begin(commitMs: number, units: readonly number[], lanes = 1) {
 
 describe('the turns of an engine', () => {
   it('leave the thread most of its time while the lanes have enough to do', () => {
-    const { clock, tell, turns } = begin(40, [1, 1, 1, LANE_UNITS]);
+    const { clock, tell, turns } = begin(40, [1, 1, 1, 2 * LANE_UNITS]);
     expect(turns()).toBe(1);
     tell(0);
     clock.pass(119);
@@ -85,7 +85,7 @@ describe('the turns of an engine', () => {
   });
 
   it('come soon, however long a commit takes, when a lane has little to do', () => {
-    const { clock, tell, turns } = begin(40, [LANE_UNITS / 2, LANE_UNITS / 2 - 1]);
+    const { clock, tell, turns } = begin(40, [LANE_UNITS, LANE_UNITS - 1]);
     tell(0);
     clock.pass(2);
     expect(turns()).toBe(2);
@@ -95,9 +95,9 @@ describe('the turns of an engine', () => {
   });
 
   it('do not wait for what a lane has to come to its end, however long a commit takes', () => {
-    const { clock, tell, turns } = begin(5000, [1, LANE_UNITS]);
+    const { clock, tell, turns } = begin(5000, [1, 2 * LANE_UNITS]);
     tell(0);
-    clock.pass(200);
+    clock.pass(400);
     expect(turns()).toBe(2);
   });
 

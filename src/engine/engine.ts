@@ -9,7 +9,9 @@ import type { Plan, Transactions, Turn, Work } from './work.js';
 const COMMIT_SHARE = 0.25;
 const SHORTEST_PAUSE_MS = 2;
 /** What a full lane has lasts longer, so that none runs dry meanwhile. */
-const LONGEST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 400;
+/** A turn that takes longer (a state on a slow file system) comes seldom: lanes are given twice as much. */
+const SLOW_TURN_MS = 25;
 /** How long a stop waits for what is under way, and then for what lanes tell of it when it is cut off. */
 const STOP_WAIT_MS = 3500;
 const ABANDON_WAIT_MS = 1500;
@@ -177,8 +179,7 @@ export class Engine<M extends Kinds<M>> {
 
   /** How long what has arrived waits. Lanes that have little to do do not wait. */
   get #pauseMs(): number {
-    const isFull = this.#loads.room + this.#doneUnits < LANE_UNITS / 2;
-    const restMs = isFull ? this.#restUntilMs - this.#clock.monotonic() : 0;
+    const restMs = this.#loads.areFull(this.#doneUnits) ? this.#restUntilMs - this.#clock.monotonic() : 0;
     return Math.min(LONGEST_PAUSE_MS, Math.max(SHORTEST_PAUSE_MS, restMs));
   }
 
@@ -268,6 +269,7 @@ export class Engine<M extends Kinds<M>> {
     // What arrives from now on waits long enough that commits do not eat up this thread.
     const now = this.#clock.monotonic();
     this.#restUntilMs = now + (now - begun) * (1 / COMMIT_SHARE - 1);
+    this.#loads.laneUnits = now - begun > SLOW_TURN_MS ? 2 * LANE_UNITS : LANE_UNITS;
     if (this.#events.length > 0) this.#schedule(this.#pauseMs);
   }
 
@@ -310,14 +312,14 @@ export class Engine<M extends Kinds<M>> {
 
   /** More lanes become active when those that are have enough to do and processors are idle. */
   #considerLanes(): void {
-    if (this.#onlyRemote || this.#lookTimer !== undefined || this.#loads.ownRoom >= LANE_UNITS / 2) return;
+    if (this.#onlyRemote || this.#lookTimer !== undefined || !this.#loads.areOwnFull) return;
     const againMs = this.#policy.grow(this.#plan.bytesAhead());
     if (againMs === undefined) return;
     // The end of a task may be far: it is not waited for. A turn costs a commit, and is of use only where there is room.
     this.#lookTimer = this.#clock.after(againMs, () => {
       this.#lookTimer = undefined;
-      if (this.#loads.ownRoom >= LANE_UNITS / 2) this.#pump();
-      else this.#considerLanes();
+      if (this.#loads.areOwnFull) this.#considerLanes();
+      else this.#pump();
     });
   }
 }

@@ -19,6 +19,8 @@ export interface LaneLoadsOptions {
 export class LaneLoads {
   /** Lanes elsewhere. */
   remoteLanes = 0;
+  /** What a lane has at most: more where it is long before it is given more. */
+  laneUnits = LANE_UNITS;
   /** Units that each lane has; the last number stands for all lanes elsewhere. */
   readonly #units: number[];
   readonly #options: LaneLoadsOptions;
@@ -52,14 +54,26 @@ export class LaneLoads {
 
   /** Units that the lanes at work can take. */
   get room(): number {
-    const elsewhere = this.#options.remote ? this.remoteLanes * LANE_UNITS - this.#units[this.#units.length - 1] : 0;
+    const elsewhere = this.#options.remote
+      ? this.remoteLanes * this.laneUnits - this.#units[this.#units.length - 1]
+      : 0;
     return this.ownRoom + Math.max(0, elsewhere);
+  }
+
+  /** Whether those of this process have enough to do for a while. */
+  get areOwnFull(): boolean {
+    return this.ownRoom < this.laneUnits / 2;
+  }
+
+  /** Whether all lanes have, when so many units have been done meanwhile. */
+  areFull(doneUnits: number): boolean {
+    return this.room + doneUnits < this.laneUnits / 2;
   }
 
   /** Units that those of this process can take. */
   get ownRoom(): number {
     const { first, end } = this.#working;
-    return this.#units.slice(first, end).reduce((sum, units) => sum + Math.max(0, LANE_UNITS - units), 0);
+    return this.#units.slice(first, end).reduce((sum, units) => sum + Math.max(0, this.laneUnits - units), 0);
   }
 
   /** Lanes of this process that get work. */

@@ -10,10 +10,13 @@ export interface CommitHooks {
   now?(): number;
 }
 
+/** Bytes of a page of a new database. With a journal each page that is changed takes four calls of a file system that is slow. */
+const PAGE_BYTES = { WAL: 4096, DELETE: 16_384 };
+
 /** Sets a job's database up: a commit is durable when it returns. */
 export function configure(db: Database, journal: 'WAL' | 'DELETE'): void {
   db.exec(
-    `PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216;`,
+    `PRAGMA page_size = ${PAGE_BYTES[journal]}; PRAGMA journal_mode = ${journal}; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000; PRAGMA journal_size_limit = 16777216;`,
   );
 }
 
