@@ -1,13 +1,14 @@
 import { errorOf } from '../engine/breakage.js';
 import { BLAMED, type Blame, NOT_BLAMED } from '../engine/runner.js';
 import type { ClfsError } from '../error.js';
-import { VERSION } from '../version.js';
-import { type Candidate, encode, PROTOCOL, type Welcome, WIRE_FORMAT, type WorkerCounters } from './messages.js';
+import { grownTo, NOTHING } from './counters.js';
+import { type Candidate, encode, type Welcome, type WorkerCounters } from './messages.js';
 import { goneOf, presenceOf, type WorkerPresence } from './presence.js';
 import { RecentRate } from './recent-rate.js';
 import type { RemoteWorker, WorkersParts } from './remote-worker.js';
 import { SlowWatch, WATCH_MS } from './slow-watch.js';
 import { shareOf, type Trouble } from './trouble.js';
+import { whyNot } from './why-not.js';
 
 /** Beyond its lease, for what is on its way. */
 const GRACE_MS = 1000;
@@ -19,14 +20,6 @@ const HELD_UP_MS = 1000;
 const DESERTED_MS = 3000;
 const MOST_CANDIDATES = 10_000;
 const MOST_GONE = 20;
-const NOTHING: WorkerCounters = {
-  requests: 0,
-  bytesSent: 0,
-  retries: 0,
-  throttled: 0,
-  waitingMs: 0,
-  uncertainMs: 0,
-};
 
 /** Who takes part: comes, is heard of, and goes. */
 export class RemoteWorkers {
@@ -183,21 +176,13 @@ export class RemoteWorkers {
     worker.answeredMs = this.#parts.clock.monotonic();
   }
 
-  /** Takes what a worker tells of all that it has sent. Messages may be late: no count goes back. */
+  /** Takes what a worker tells of all that it has sent. */
   count(worker: RemoteWorker, told: WorkerCounters): void {
     const before = worker.counters;
-    const grown = (field: 'requests' | 'bytesSent' | 'retries' | 'throttled') => Math.max(before[field], told[field]);
-    const received = Math.max(before.bytesReceived ?? 0, told.bytesReceived ?? 0);
-    const now = {
-      ...told,
-      bytesReceived: received,
-      requests: grown('requests'),
-      bytesSent: grown('bytesSent'),
-      retries: grown('retries'),
-      throttled: grown('throttled'),
-    };
+    const now = grownTo(before, told);
     worker.counters = now;
-    worker.bytes.add(now.bytesSent - before.bytesSent + received - (before.bytesReceived ?? 0));
+    const received = (now.bytesReceived ?? 0) - (before.bytesReceived ?? 0);
+    worker.bytes.add(now.bytesSent - before.bytesSent + received);
     const { name } = worker.candidate;
     if (now.stalled !== undefined && before.stalled === undefined) this.#parts.report(`${name}: ${now.stalled}`);
     if (now.stalled === undefined && before.stalled !== undefined)
@@ -340,15 +325,6 @@ export class RemoteWorkers {
     this.#told.add(text);
     this.#parts.report(text);
   }
-}
-
-function whyNot({ protocol, wire, version }: Candidate): string | undefined {
-  if (protocol !== PROTOCOL)
-    return `it speaks version ${protocol} of the workers' protocol (clfsload ${version}), not ${PROTOCOL}; run the same clfsload everywhere`;
-  if (version !== VERSION)
-    return `it is clfsload ${version}, the driver is ${VERSION}: their tasks differ; run the same clfsload everywhere`;
-  if (wire !== WIRE_FORMAT) return 'its Node.js writes data in another way; run the same version of Node.js everywhere';
-  return undefined;
 }
 
 function lanesText(lanes: number): string {
