@@ -13,14 +13,12 @@ import { openLz4 } from '../lz4/lz4.js';
 import { identifyContainer } from '../namespace/identify-container.js';
 import { lookUp } from '../namespace/lookup.js';
 import { createDirectFinder, type ObjectFinder } from '../namespace/object-finder.js';
-import { indexContainer } from '../namespace/object-index.js';
 import { Pace } from '../namespace/pace.js';
 import { ContainerReader, type ReaderOverlay } from '../namespace/reader.js';
-import { type SharedObjects, shareObjects } from '../namespace/shared-objects.js';
 import { checkOptions } from '../option-checks.js';
 import { joinPath } from '../paths/join-path.js';
 import { keepFreedMemory } from '../posix/malloc.js';
-import { type OpenSalvage, openSalvage } from '../salvage/open-salvage.js';
+import { openSalvage } from '../salvage/open-salvage.js';
 import { namedPlace, removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
 import { systemClock } from '../time/clock.js';
 import { JobWaits } from '../waits/job-waits.js';
@@ -28,6 +26,7 @@ import type { WaitedPlace } from '../waits/wait-board.js';
 import { ALL } from './choice.js';
 import { endProbe } from './export-pool.js';
 import { ExportJobContext } from './job-context.js';
+import { type Listing, listObjects, type Reading } from './list-objects.js';
 import {
   claimState,
   createState,
@@ -116,31 +115,12 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
 /** How long a target that is not to be written is waited for. */
 const LAST_CALLS_MS = 2000;
 
-/** What an export reads, and by what. */
-interface Reading {
-  readonly reader: ContainerReader;
-  readonly pace: Pace;
-  /** The tree that is written in place of the root's. */
-  readonly salvaged?: OpenSalvage;
-}
-
-/** What a listing of the container brings. */
-interface Listing {
-  readonly objects: SharedObjects;
-  /** Entries in all; undefined where that is not known. */
-  readonly total: number | undefined;
-  /** Ends what {@link objects} is read by. */
-  close(): void;
-}
-
 /** One call of {@link exportJob}. */
 class ExportJob {
   readonly #options: ExportJobOptions;
   readonly #parsed: ParsedContainer;
   readonly #identity: Identity;
-  readonly #reader: ContainerReader;
-  readonly #pace: Pace;
-  readonly #salvaged: OpenSalvage | undefined;
+  readonly #reading: Reading;
   readonly #waits: JobWaits;
 
   constructor(
@@ -148,15 +128,13 @@ class ExportJob {
     parsed: ParsedContainer,
     identity: Identity,
     waits: JobWaits,
-    { reader, pace, salvaged }: Reading,
+    reading: Reading,
   ) {
     this.#waits = waits;
     this.#options = options;
     this.#parsed = parsed;
     this.#identity = identity;
-    this.#reader = reader;
-    this.#pace = pace;
-    this.#salvaged = salvaged;
+    this.#reading = reading;
   }
 
   async run(): Promise<ExportSummary> {
@@ -171,14 +149,14 @@ class ExportJob {
       sparse = false,
     } = this.#options;
     const hooks = internals.hooks ?? {};
-    const start = await lookUp(this.#reader, path);
+    const start = await lookUp(this.#reading.reader, path);
     const isTree = start.found.inode.attributes.type === ObjectType.directory;
     const waits = this.#waits.of('target');
     const given = Buffer.from(target as string);
     const where = await waits.during(given, () => targetPath(target, isTree ? undefined : fileNameOf(start.path)));
     const wish: ExportWish = {
-      ...(await identifyContainer(this.#reader)),
-      ...(this.#salvaged && { rootName: salvageRootName(this.#salvaged.listingHash) }),
+      ...(await identifyContainer(this.#reading.reader)),
+      ...(this.#reading.salvaged && { rootName: salvageRootName(this.#reading.salvaged.listingHash) }),
       container: placeText(this.#parsed.place),
       pathHex: start.path.toString('hex'),
       handleHex: Buffer.from(start.found.id).toString('hex'),
@@ -203,7 +181,7 @@ class ExportJob {
     try {
       if (before)
         this.#options.onMessage?.(`Going on with the export whose state is in ${JSON.stringify(directory.path)}.`);
-      listing = isTree ? await this.#list(start.path.length === 0) : undefined;
+      listing = isTree ? await listObjects(this.#reading, this.#options, start.path.length === 0) : undefined;
       opened = await waits.during(
         given,
         () => (before ? openSameTarget(before, where.directory, directory.path) : openTarget(where.directory, isTree)),
@@ -253,36 +231,6 @@ class ExportJob {
     requireApart(state, container);
   }
 
-  /** Lists the container. @param isWhole whether all of it is exported: then the number of inodes is that of entries */
-  async #list(isWhole: boolean): Promise<Listing> {
-    const { choice = ALL, onListed, internals = {} } = this.#options;
-    const index =
-      this.#salvaged?.index ??
-      (await indexContainer(this.#reader.container, {
-        onPage: onListed,
-        pace: this.#pace,
-        memoryObjects: internals.memoryObjects,
-      }));
-    try {
-      let inodes = 0;
-      const objects = await shareObjects(index, (page) => {
-        for (const { key } of page) if (key.type >= ObjectType.regular && key.type <= ObjectType.fifo) inodes++;
-        return this.#pace.pause();
-      });
-      const isAll =
-        isWhole &&
-        // Of that tree not every directory is an inode.
-        !this.#salvaged &&
-        choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
-      // What is in memory has been copied.
-      if (objects.kind === 'table' && !this.#salvaged) index.close();
-      return { objects, total: isAll ? inodes : undefined, close: () => index.close() };
-    } catch (error) {
-      index.close();
-      throw error;
-    }
-  }
-
   async #session(
     state: ExportState,
     directory: StateDirectory,
@@ -320,7 +268,7 @@ class ExportJob {
         options: this.#options,
         place: this.#parsed.place,
         identity: this.#identity,
-        overlay: this.#salvaged?.overlay,
+        overlay: this.#reading.salvaged?.overlay,
         record,
         constants,
         objects: listing?.objects,
@@ -355,7 +303,7 @@ class ExportJob {
         problemsFile,
         failures,
         statePath: directory.path,
-        salvage: this.#salvaged?.counts,
+        salvage: this.#reading.salvaged?.counts,
       };
     } finally {
       workersFile?.close();

@@ -1,0 +1,53 @@
+import { ObjectType } from '../format/ids.js';
+import { indexContainer } from '../namespace/object-index.js';
+import type { Pace } from '../namespace/pace.js';
+import type { ContainerReader } from '../namespace/reader.js';
+import { type SharedObjects, shareObjects } from '../namespace/shared-objects.js';
+import type { OpenSalvage } from '../salvage/open-salvage.js';
+import { ALL } from './choice.js';
+import type { ExportJobOptions } from './options.js';
+
+/** What an export reads, and by what. */
+export interface Reading {
+  readonly reader: ContainerReader;
+  readonly pace: Pace;
+  /** The tree that is written in place of the root's. */
+  readonly salvaged?: OpenSalvage;
+}
+
+/** What a listing of the container brings. */
+export interface Listing {
+  readonly objects: SharedObjects;
+  /** Entries in all; undefined where that is not known. */
+  readonly total: number | undefined;
+  /** Ends what {@link objects} is read by. */
+  close(): void;
+}
+
+/** Lists the container. @param isWhole whether all of it is exported: then the number of inodes is that of entries */
+export async function listObjects(
+  { reader, pace, salvaged }: Reading,
+  { choice = ALL, onListed, internals = {} }: ExportJobOptions,
+  isWhole: boolean,
+): Promise<Listing> {
+  const { memoryObjects } = internals;
+  const index = salvaged?.index ?? (await indexContainer(reader.container, { onPage: onListed, pace, memoryObjects }));
+  try {
+    let inodes = 0;
+    const objects = await shareObjects(index, (page) => {
+      for (const { key } of page) if (key.type >= ObjectType.regular && key.type <= ObjectType.fifo) inodes++;
+      return pace.pause();
+    });
+    const isAll =
+      isWhole &&
+      // Of that tree not every directory is an inode.
+      !salvaged &&
+      choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
+    // What is in memory has been copied.
+    if (objects.kind === 'table' && !salvaged) index.close();
+    return { objects, total: isAll ? inodes : undefined, close: () => index.close() };
+  } catch (error) {
+    index.close();
+    throw error;
+  }
+}
