@@ -145,8 +145,9 @@ it.each([false, true])(
     await new Promise((resolve) => setTimeout(resolve, 1200));
     expect({ isFlushed, now: disk.now }).toEqual({ isFlushed: false, now: 0 });
     release();
-    await flushed;
+    // Whether the directory is the same is asked behind it.
     await emptyPool();
+    await flushed;
     await container.close();
   },
 );

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ClfsError, isClfsError, messageOf } from '../../src/error.js';
 import { exportJob } from '../../src/export/export-job.js';
@@ -152,7 +152,12 @@ class CrewLife {
     const number = ++this.#sessions;
     const happen = (what: CrewHappening) => this.#crew.happen(what);
     const moments = new CrewMoments(events, happen, (label) => this.#count(label, label));
-    const driver = new ExportDriver(this.#world, this.#statePath, moments);
+    // A job that is refused takes back a target that is empty; one that is killed does not.
+    const kept = join(this.#target, 'kept');
+    const keep = () => {
+      if (existsSync(this.#target) && readdirSync(this.#target).length === 0) writeFileSync(kept, '');
+    };
+    const driver = new ExportDriver(this.#world, this.#statePath, moments, keep);
     // What goes on after one with workers may have none: those of before may still be at work.
     const isAlone = number > 1 && this.#random.chance(25);
     if (isAlone) this.#count('session without workers', 'the next session has no workers');
@@ -169,6 +174,7 @@ class CrewLife {
       if (!driver.isDead && !isExpected) this.#find(`refused: ${(error as Error).stack}`);
     }
     driver.end();
+    rmSync(kept, { force: true });
     const { change, read, commit, message } = moments.counts;
     this.#tell(
       `session ${number}: ${change} changes, ${read} reads, ${commit} commits, ${message} messages: ${driver.isDead ? 'killed' : ended}`,

@@ -19,13 +19,16 @@ export class ExportDriver implements CrewDriver {
   readonly killed: Promise<void>;
   readonly #world: CrewWorld;
   readonly #statePath: string;
+  readonly #onKill: () => void;
   #tellKilled: () => void = () => undefined;
   #dead = false;
   #ended = false;
   /** Copy of the state as it was when the process was killed; undefined while it lives. */
   stateLeft: string | undefined;
 
-  constructor(world: CrewWorld, statePath: string, moments: CrewMoments) {
+  /** @param onKill called when the process is killed, before it undoes anything, which one that is killed does not */
+  constructor(world: CrewWorld, statePath: string, moments: CrewMoments, onKill: () => void) {
+    this.#onKill = onKill;
     this.#world = world;
     this.#statePath = statePath;
     this.moments = moments;
@@ -80,6 +83,7 @@ export class ExportDriver implements CrewDriver {
       this.stateLeft = `${this.#statePath}-left`;
       cpSync(this.#statePath, this.stateLeft, { recursive: true });
     }
+    this.#onKill();
     this.machine.abandon();
     this.#tellKilled();
   }
