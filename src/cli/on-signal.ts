@@ -18,12 +18,12 @@ export function onSignal(
   again: () => void,
   exitCode: number,
 ): () => void {
-  // Without a terminal SIGHUP does not mean that.
-  const asked = watchHeldUp(process.stdin.isTTY ? names : names.filter((name) => name !== 'SIGHUP'), exitCode);
+  // Without a terminal (nohup, a service) SIGHUP does not mean that the user wants to stop.
+  const asks = (name: NodeJS.Signals) => name !== 'SIGHUP' || process.stdin.isTTY;
+  const asked = watchHeldUp(names.filter(asks), exitCode);
   let heard: { readonly name: NodeJS.Signals; readonly ms: number } | undefined;
   const hear = (name: NodeJS.Signals) => {
-    // Without a terminal (nohup, a service) SIGHUP does not mean that the user wants to stop.
-    if (name === 'SIGHUP' && !process.stdin.isTTY) return;
+    if (!asks(name)) return;
     if (heard === undefined) {
       heard = { name, ms: performance.now() };
       asked();
