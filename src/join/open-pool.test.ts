@@ -11,8 +11,8 @@ vi.mock('./capabilities.js', async (importOriginal) => ({
   fileCapabilities: () => ALL,
 }));
 
-/** What a driver of a kind of job answers to somebody who asks for work. */
-async function answered(kind: string, candidate: Partial<Candidate>): Promise<{ readonly refused?: string }> {
+/** What a driver of a job that writes files, or reads them, answers to somebody who asks for work. */
+async function answered(writesFiles: boolean, candidate: Partial<Candidate>): Promise<{ readonly refused?: string }> {
   let listener: Listener | undefined;
   const link = {
     longestBytes: 65_536,
@@ -28,7 +28,8 @@ async function answered(kind: string, candidate: Partial<Candidate>): Promise<{ 
     {
       wish: { workers: 'nats://127.0.0.1' },
       job: 'job',
-      setup: { kind, place: { kind: 'local', directory: '/' } },
+      writesFiles,
+      setup: { kind: 'job', place: { kind: 'local', directory: '/' } },
       clock: systemClock,
       lateArrivalMs: 0,
       ownLanes: 0,
@@ -45,11 +46,11 @@ async function answered(kind: string, candidate: Partial<Candidate>): Promise<{ 
 
 it('a worker with less rights than the driver is refused, as far as the job needs them', async () => {
   const onlyReads = 4;
-  expect((await answered('load', { capabilities: 0 })).refused).toMatch(
+  expect((await answered(false, { capabilities: 0 })).refused).toMatch(
     /^it may not read whatever belongs to others .*, which the driver may: give it the same rights$/,
   );
-  expect((await answered('load', { capabilities: onlyReads })).refused).toBeUndefined();
-  expect((await answered('export', { capabilities: onlyReads })).refused).toContain('CAP_DAC_OVERRIDE');
-  expect((await answered('export', { capabilities: ALL })).refused).toBeUndefined();
-  expect((await answered('load', {})).refused).toBeUndefined();
+  expect((await answered(false, { capabilities: onlyReads })).refused).toBeUndefined();
+  expect((await answered(true, { capabilities: onlyReads })).refused).toContain('CAP_DAC_OVERRIDE');
+  expect((await answered(true, { capabilities: ALL })).refused).toBeUndefined();
+  expect((await answered(false, {})).refused).toBeUndefined();
 });

@@ -44,6 +44,8 @@ export async function requireServer({ workers }: Pick<WorkersWish, 'workers'>): 
 export interface DriveParts<M extends Kinds<M>>
   extends Pick<PoolParts<M>, 'lateArrivalMs' | 'ownLanes' | 'ownShare' | 'report' | 'mend' | 'answer'> {
   readonly wish: WorkersWish;
+  /** Whether the job writes files, and gives them owners and modes; default: it reads them. */
+  readonly writesFiles?: boolean;
   /** Names the job, in few characters. */
   readonly job: string;
   readonly setup: JobSetup;
@@ -64,8 +66,7 @@ export async function openPool<M extends Kinds<M>>(
   parts: DriveParts<M>,
   openLink: OpenDriverLink = (names) => openServer(parts.wish.workers, names),
 ): Promise<RemotePool<M>> {
-  const { wish, job, clock, traffic, capMbps = 0, ...rest } = parts;
-  const writes = rest.setup.kind === WRITES_FILES;
+  const { wish, job, clock, traffic, capMbps = 0, writesFiles = false, ...rest } = parts;
   const epoch = `${job}-${randomBytes(6).toString('hex')}`;
   return new RemotePool<M>({
     ...rest,
@@ -74,7 +75,7 @@ export async function openPool<M extends Kinds<M>>(
     epoch,
     leaseMs: wish.leaseMs ?? LEASE_MS,
     capMbps,
-    refusal: (candidate) => whyNot(candidate, writes, clock),
+    refusal: (candidate) => whyNot(candidate, writesFiles, clock),
     counted: (counters) => traffic && addTraffic(traffic, counters, clock),
   });
 }
@@ -87,9 +88,6 @@ async function openServer(url: string, names: Parameters<OpenDriverLink>[0]): Re
 }
 
 const MOST_CLOCK_DIFFERENCE_MS = 300_000;
-
-/** The kind of job that writes files; others read them. */
-const WRITES_FILES = 'export';
 
 function whyNot({ user, capabilities, clockMs }: Candidate, writes: boolean, clock: Clock): string | undefined {
   const mine = process.geteuid?.() ?? 0;
