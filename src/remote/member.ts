@@ -89,7 +89,7 @@ export class Member<M extends Kinds<M>> {
 
   /** Takes part, to the end. Nothing may be sent any more when this resolves. */
   async run(): Promise<MemberEnd> {
-    const { runner, lease, worker } = this.#parts;
+    const { runner, lease } = this.#parts;
     runner.start({
       part: (ticket, part) => {
         if (!this.#isTrouble(ticket, this.#lacking())) this.#tell(ticket, 'part', part);
@@ -104,18 +104,32 @@ export class Member<M extends Kinds<M>> {
       lost: () => this.#end({ why: 'broken', text: 'a lane is lost' }),
       remoteLanes: () => undefined,
     });
-    const begun = this.#now();
-    const answer = await this.#ask({ say: 'begin', worker });
-    // It may have been heard, and be waited for.
-    if (!answer) return { why: 'lease', text: 'the driver does not answer' };
-    if (answer.to !== 'begin') return { why: 'over', text: 'the driver does not want it' };
-    lease.extend(begun, this.#parts.leaseMs);
+    const refused = await this.#join();
+    if (refused) return refused;
     void this.#beat();
     void this.#look();
     void this.#pull();
     const end = await this.#ended;
     lease.end();
     return end;
+  }
+
+  /** Asks to be let in, as long as a driver that has heard it waits for it. @returns how it ends if it is not let in */
+  async #join(): Promise<MemberEnd | undefined> {
+    const { clock, lease, leaseMs, worker, signal } = this.#parts;
+    const untilMs = clock.monotonic() + leaseMs;
+    for (;;) {
+      const asked = this.#now();
+      const answer = await this.#ask({ say: 'begin', worker });
+      if (answer?.to === 'begin') {
+        lease.extend(asked, leaseMs);
+        return undefined;
+      }
+      if (answer) return { why: 'over', text: 'the driver does not want it' };
+      if (signal.aborted) return { why: 'left', text: 'it was told to end' };
+      if (clock.monotonic() >= untilMs) return { why: 'lease', text: 'the driver does not answer' };
+      await clock.sleep(LOOK_MS);
+    }
   }
 
   /** Asks the driver for something that it knows. @returns undefined when all is over */

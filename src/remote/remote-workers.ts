@@ -96,12 +96,18 @@ export class RemoteWorkers {
 
   /** @returns whether it takes part */
   begin(id: string): boolean {
-    if (this.#workers.has(id)) return true;
+    const { clock } = this.#parts;
+    const now = clock.monotonic();
+    const worker = this.#workers.get(id);
+    if (worker) {
+      // It has not heard the answer, and its lease begins with this one.
+      worker.heardMs = now;
+      worker.answeredMs = now;
+      return true;
+    }
     const candidate = this.#candidates.get(id);
     if (!candidate || this.#former.has(id)) return false;
     this.#candidates.delete(id);
-    const { clock } = this.#parts;
-    const now = clock.monotonic();
     this.#workers.set(id, {
       candidate,
       tickets: new Set(),

@@ -65,7 +65,9 @@ export class WorkersPlace {
 
   /** Starts what leaves all work to workers, and notices soon when one is gone. */
   drive(...args: string[]): Running {
-    return this.start(...args, `--workers=${this.server.url}`, '--threads=0', '--worker-lease=4s');
+    // What is given counts, as the last one.
+    const [verb, ...rest] = args;
+    return this.start(verb, `--workers=${this.server.url}`, '--threads=0', '--worker-lease=4s', ...rest);
   }
 
   /** @param failed the test that it was for has failed: what was said is shown */
