@@ -4,12 +4,13 @@ import { openPool, requireWorkers, type WorkersWish } from '../join/open-pool.js
 import { answerFind } from '../namespace/asked-finder.js';
 import { identityIfAny } from '../namespace/identify-container.js';
 import type { ContainerReader } from '../namespace/reader.js';
+import type { OpenDriverLink } from '../remote/link.js';
 import type { RemotePool } from '../remote/remote-pool.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { evidenceOf } from '../source/same-tree.js';
 import { pathOfDevice } from '../source/shared-devices.js';
 import type { SourceTree } from '../source/source-tree.js';
-import { systemClock } from '../time/clock.js';
+import type { Clock } from '../time/clock.js';
 import type { RemoteAuditSetup } from './audit-kind.js';
 import { type LinkKey, linkKey, parseLinkKey } from './link-key.js';
 import type { AuditKinds, EntryOutcome } from './tasks/kinds.js';
@@ -23,6 +24,7 @@ interface AuditPoolParts {
   /** Reads by the listing in which lanes elsewhere find what they read. */
   readonly reader: ContainerReader;
   readonly ownLanes: number;
+  readonly clock: Clock;
   report(text: string): void;
 }
 
@@ -33,8 +35,16 @@ interface AuditPool {
   close(): void;
 }
 
-/** Opens lanes elsewhere that read a container. @throws ClfsError `usage`, `workers`, `source` */
-export async function openAuditPool({ setup, reader, ...parts }: AuditPoolParts): Promise<AuditPool> {
+/**
+ * Opens lanes elsewhere that read a container.
+ *
+ * @param openLink in place of NATS
+ * @throws ClfsError `usage`, `workers`, `source`
+ */
+export async function openAuditPool(
+  { setup, reader, ...parts }: AuditPoolParts,
+  openLink?: OpenDriverLink,
+): Promise<AuditPool> {
   const { place, constants, retryWindowMs, source } = setup;
   requireWorkers(parts.wish);
   const tree = source && openPosixSource(source.path, source.root);
@@ -48,15 +58,17 @@ export async function openAuditPool({ setup, reader, ...parts }: AuditPoolParts)
       source: source &&
         tree && { path: source.path, selection: source.selection, evidence: evidenceOf(tree, source.selection) },
     };
-    const pool = await openPool<AuditKinds>({
-      ...parts,
-      setup: all,
-      clock: systemClock,
-      // They change nothing: what a worker that was lost still does is of no account.
-      lateArrivalMs: 0,
-      mend: (told) => tree && nameDevices(tree, told),
-      answer: (what) => answerFind(reader.finder, what),
-    });
+    const pool = await openPool<AuditKinds>(
+      {
+        ...parts,
+        setup: all,
+        // They change nothing: what a worker that was lost still does is of no account.
+        lateArrivalMs: 0,
+        mend: (told) => tree && nameDevices(tree, told),
+        answer: (what) => answerFind(reader.finder, what),
+      },
+      openLink,
+    );
     return { pool, close: () => tree?.close() };
   } catch (error) {
     tree?.close();

@@ -111,6 +111,7 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
       setup,
       reader,
       ownLanes: onlyRemote ? 0 : runner.lanes,
+      clock: systemClock,
       report: options.onWorkers ?? (() => undefined),
     }));
   const crew = openCrew({

@@ -1,4 +1,3 @@
-import type { MessagePort } from 'node:worker_threads';
 import { Lease, maySendBy } from '../../src/container/lease.js';
 import { Traffic } from '../../src/container/traffic.js';
 import { createInlineRunner } from '../../src/engine/inline-runner.js';
@@ -7,6 +6,7 @@ import { SYSTEM_CALLS } from '../../src/export/target/target-calls.js';
 import type { ExportKinds } from '../../src/export/tasks/kinds.js';
 import { openExportLane } from '../../src/export/tasks/open-lane.js';
 import type { MemberLanes } from '../../src/join/member-lanes.js';
+import { askingPort } from '../lives/asking-port.js';
 import type { CrewWorker, CrewWorkerParts } from '../lives/crew.js';
 import { CrewMember } from '../lives/crew-member.js';
 import type { ExportDriver } from './export-driver.js';
@@ -51,7 +51,7 @@ export function createExportWorker({ world, atEnd, ...parts }: ExportWorkerParts
     const { container } = machine;
     await EXPORT_JOB.requireContainer(setup, container);
     let ask: Parameters<MemberLanes<ExportKinds>['answerBy']>[0] = async () => undefined;
-    const port = portTo((what) => ask(what), isGone);
+    const port = askingPort((what) => ask(what), isGone);
     const told = here.laneOf({
       place: setup.place,
       authorization: { query: '', bearer: '' },
@@ -94,27 +94,4 @@ export function createExportWorker({ world, atEnd, ...parts }: ExportWorkerParts
   };
   const work = { open, abandon: () => present?.abandon() };
   return new CrewMember<ExportKinds, RemoteExportSetup>(parts, world.time, work);
-}
-
-/** A port as the threads of a worker have it; answers come in the order of the questions. */
-function portTo(
-  ask: (what: unknown) => Promise<{ readonly answer: unknown } | undefined>,
-  isGone: () => boolean,
-): MessagePort {
-  let heard: (answer: unknown) => void = () => undefined;
-  let last: Promise<unknown> = Promise.resolve();
-  const port = {
-    on: (_event: 'message', call: (answer: unknown) => void) => {
-      heard = call;
-    },
-    postMessage(what: unknown) {
-      const answer = ask(what);
-      last = last.then(async () => {
-        const answered = await answer;
-        if (answered && !isGone()) heard(answered.answer);
-      });
-    },
-    unref: () => undefined,
-  };
-  return port as unknown as MessagePort;
 }

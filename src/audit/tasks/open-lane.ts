@@ -1,4 +1,5 @@
 import type { Authorization } from '../../container/azure/authorization.js';
+import type { Container } from '../../container/container.js';
 import { holdLease, type RemoteLane } from '../../container/lease.js';
 import { Traffic } from '../../container/traffic.js';
 import { createLane, type Lane } from '../../engine/lane.js';
@@ -65,9 +66,14 @@ export interface ThreadAuditSetup extends AuditLaneSetup {
  * Opens the container and the source for a lane of its own.
  *
  * @param authorization read at each request
+ * @param container one that is open, in place of what the setup says; it stays so
  * @throws ClfsError as the container says; `source`
  */
-export async function openAuditLane(setup: AuditLaneSetup, authorization: Authorization): Promise<Lane<AuditKinds>> {
+export async function openAuditLane(
+  setup: AuditLaneSetup,
+  authorization: Authorization,
+  container?: Container,
+): Promise<Lane<AuditKinds>> {
   const { constants, source, lanes } = setup;
   const stop = new AbortController();
   const { remote } = setup;
@@ -83,7 +89,15 @@ export async function openAuditLane(setup: AuditLaneSetup, authorization: Author
   const expectation = tree && expectSource(tree, descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }), pace);
   const traffic = setup.traffic && new Traffic(setup.traffic, setup.slot ?? 0);
   const waits = board.slot('container');
-  const reading = { geometry: constants.geometry, lz4: openLz4(), signal: stop.signal, traffic, waits, mayBlock };
+  const reading = {
+    geometry: constants.geometry,
+    lz4: openLz4(),
+    signal: stop.signal,
+    traffic,
+    waits,
+    mayBlock,
+    container,
+  };
   const { reader, close } = await openLaneReader(setup, authorization, reading).catch((error) => {
     expectation?.close();
     throw error;
