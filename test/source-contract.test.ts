@@ -1,4 +1,8 @@
-import { readdirSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { openPosixSource } from '../src/source/posix-source.js';
@@ -34,5 +38,46 @@ describe('the descriptors of a source', () => {
     await Promise.all(looks);
     for (let tries = 0; open() > before && tries < 100; tries++) await sleep(20);
     expect(open()).toBe(before);
+  });
+});
+
+/** Takes a lease of a file, and gives it back a while after somebody wanted to open it. */
+const LEASE_HOLDER = `
+const { openSync, closeSync } = require('node:fs');
+const [F_SETLEASE, F_WRLCK] = [1024, 1];
+const fcntl = require('koffi').load(null).func('int fcntl(int, int, int)');
+const fd = openSync(process.argv[1], 'r+');
+process.on('SIGIO', () => setTimeout(() => closeSync(fd), 300));
+console.log(fcntl(fd, F_SETLEASE, F_WRLCK));
+process.stdin.resume();
+`;
+
+/** @returns undefined where the file system has no leases */
+async function holdLease(path: string): Promise<ChildProcess | undefined> {
+  const holder = spawn(process.execPath, ['-e', LEASE_HOLDER, path], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const [said] = (await once(holder.stdout, 'data')) as [Buffer];
+  if (said.toString().trim() === '0') return holder;
+  holder.kill();
+  return undefined;
+}
+
+describe.each(Object.keys(WAYS) as (keyof typeof WAYS)[])('a file of which another process has a lease, %s,', (way) => {
+  it('is opened when that has been given back', async ({ skip }) => {
+    const directory = mkdtempSync(join(tmpdir(), 'clfsload-lease-'));
+    writeFileSync(join(directory, 'file'), 'content');
+    const holder = await holdLease(join(directory, 'file'));
+    const source = openPath(directory);
+    try {
+      if (!holder) return skip('there are no leases here');
+      const opened = await WAYS[way](source).openDirectory(Buffer.alloc(0));
+      const file = await opened.openFile(Buffer.from('file'));
+      expect((await file.attributes()).sizeBytes).toBe(7n);
+      await file.close();
+      opened.close();
+    } finally {
+      source.close();
+      holder?.kill();
+      rmSync(directory, { recursive: true });
+    }
   });
 });

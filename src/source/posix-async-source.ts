@@ -1,3 +1,4 @@
+import { ObjectType } from '../format/ids.js';
 import { Open } from '../posix/libc.js';
 import {
   closeLater,
@@ -15,12 +16,14 @@ import {
   DOT,
   directoryFailure,
   fileFailure,
+  isLeased,
   linkFailure,
   mustTouchAccessTime,
   pathPieces,
   READ_FLAGS,
   requireIdentity,
   TYPE_BY_MODE,
+  WAITING_FLAGS,
 } from './posix-entries.js';
 import type {
   AsyncSourceDirectory,
@@ -70,6 +73,16 @@ async function openReading(at: number, path: Uint8Array, flags: number): Promise
   } catch (error) {
     if (!mustTouchAccessTime(error)) throw error;
     return openAtLater(at, path, flags);
+  }
+}
+
+/** As for the other way: it waits for no FIFO, and for whoever has a lease of the file. */
+async function openFile(at: number, name: Uint8Array): Promise<number> {
+  try {
+    return await openReading(at, name, READ_FLAGS);
+  } catch (error) {
+    if (!isLeased(error) || attributes(await statAtLater(at, name)).type !== ObjectType.regular) throw error;
+    return openReading(at, name, WAITING_FLAGS);
   }
 }
 
@@ -127,7 +140,7 @@ export class PosixAsyncDirectory implements AsyncSourceDirectory {
 
   async openFile(name: Buffer): Promise<AsyncSourceFile> {
     try {
-      return new PosixAsyncFile(await this.#directory.use((fd) => openReading(fd, name, READ_FLAGS)));
+      return new PosixAsyncFile(await this.#directory.use((fd) => openFile(fd, name)));
     } catch (error) {
       throw fileFailure(error);
     }

@@ -8,6 +8,8 @@ import { type DirectoryIdentity, entryFailure, type SourceAttributes } from './s
 /* What both ways of calling a POSIX source share: how things are opened, and what they are found to be. */
 
 export const READ_FLAGS = Open.readOnly | Open.noFollow | Open.nonBlock;
+/** For a regular file: whoever has a lease of it is waited for. */
+export const WAITING_FLAGS = Open.readOnly | Open.noFollow;
 export const DIRECTORY_FLAGS = Open.readOnly | Open.noFollow | Open.directory | Open.nonBlock;
 /** The directory itself. */
 export const DOT = Buffer.from('.');
@@ -43,6 +45,14 @@ function isDirectory({ device, inode, bornNs }: DirectoryIdentity, found: FileSt
 /** Whether opening failed since only owner and root may leave the access time alone. */
 export function mustTouchAccessTime(error: unknown): boolean {
   return error instanceof PosixError && error.errno === 'EPERM';
+}
+
+/**
+ * Whether a file was not opened, without waiting, since another process has a lease of it, as servers of files take
+ * them: it has been asked to give that back.
+ */
+export function isLeased(error: unknown): boolean {
+  return error instanceof PosixError && (error.errno === 'EWOULDBLOCK' || error.errno === 'EAGAIN');
 }
 
 /** @throws ClfsError `entry`: `entry-unreadable` when its type is none of those that there are */

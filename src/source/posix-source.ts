@@ -1,4 +1,5 @@
 import { ClfsError } from '../error.js';
+import { ObjectType } from '../format/ids.js';
 import { canListAttributes, isOnLustre } from '../posix/extended-attributes.js';
 import { isRemoteFileSystem, isRemoteFileSystemLater } from '../posix/file-system-type.js';
 import {
@@ -27,6 +28,7 @@ import {
   DOT,
   directoryFailure,
   fileFailure,
+  isLeased,
   linkFailure,
   mustTouchAccessTime,
   pathPieces,
@@ -34,6 +36,7 @@ import {
   reasonText,
   requireIdentity,
   TYPE_BY_MODE,
+  WAITING_FLAGS,
 } from './posix-entries.js';
 import { hasRemoteBelow, placeOf } from './source-place.js';
 import type {
@@ -162,6 +165,16 @@ function openPath(root: number, path: Buffer): number {
   }
 }
 
+/** Opens what is to be read as a file. It waits for no FIFO, and for whoever has a lease of the file. */
+function openFile(at: number, name: Uint8Array): number {
+  try {
+    return openReading(at, name, READ_FLAGS);
+  } catch (error) {
+    if (!isLeased(error) || attributes(statAt(at, name)).type !== ObjectType.regular) throw error;
+    return openReading(at, name, WAITING_FLAGS);
+  }
+}
+
 /** Opens without touching the access time, where that is allowed: to the owner and to root. */
 function openReading(at: number, path: Uint8Array, flags: number): number {
   try {
@@ -234,7 +247,7 @@ class PosixDirectory implements SourceDirectory {
   openFile(name: Buffer): SourceFile {
     let fd: number;
     try {
-      fd = openReading(this.#fd, name, READ_FLAGS);
+      fd = openFile(this.#fd, name);
     } catch (error) {
       throw fileFailure(error);
     }
