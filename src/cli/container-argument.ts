@@ -15,6 +15,8 @@ export function containerArgument(text: string): string {
     if (!value) throw new UsageError(`the environment variable ${JSON.stringify(text.slice(4))} is not set or empty`);
     return value.trim();
   }
+  // What names no container is told so by what opens it.
+  if (text === '') return text;
   if (!text.startsWith('@')) return textPath(text, 'a container');
   const file = localPath(text.slice(1));
   let line: string;

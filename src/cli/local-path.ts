@@ -11,11 +11,13 @@ const SLASH = 0x2f;
  * for every program of a shell.
  *
  * @param text of {@link exactArguments}
- * @returns relative where it is given so
+ * @returns relative where it is given so, and not empty
  * @throws UsageError, ClfsError `usage`
  */
 export function localPath(text: string): Buffer {
   const path = parseHexPath(text) ?? encodeExactly(text);
+  // What a shell makes of a variable that is not set, and not meant to be where the caller happens to stand.
+  if (path.length === 0) throw new UsageError('a path is empty: name it, or "." for the working directory');
   if (path.includes(0)) throw new UsageError(`the path ${quotePath(path)} holds a NUL, which no path can have`);
   return path;
 }
