@@ -31,6 +31,21 @@ describe('the commands', () => {
     });
     expect(next.stdout).toBe('other azcopy: copy a b --flag\n');
     expect(next.status).toBe(7);
+    writeFileSync(join(directory, 'azcopy'), '#!/bin/sh\nkill -TERM $$\n');
+    const ended = spawnSync(process.execPath, [bin('azcopy'), 'copy'], { env: env(`${directory}:/bin`) });
+    expect(ended.status).toBe(128 + 15);
+  });
+
+  it('azcopy has its own help for what it does itself, whatever the next azcopy knows of it', async () => {
+    const directory = join(base, 'other');
+    mkdirSync(directory);
+    writeFileSync(join(directory, 'azcopy'), '#!/bin/sh\necho deprecated\n', { mode: 0o755 });
+    const help = async (...of: string[]) =>
+      (await runProgram('azcopy', ['help', ...of], { PATH: `${directory}:${process.env.PATH}` })).stdout;
+    expect(await help('load', 'clfs')).toContain('--state-path');
+    expect(await help('load')).toContain('azcopy load [command]');
+    expect(await help('clfs', 'ls')).toContain('azcopy clfs ls');
+    expect(await help('copy')).toBe('deprecated\n');
   });
 
   it('help and version', async () => {

@@ -153,6 +153,8 @@ async function azcopy(argv: readonly string[]): Promise<number> {
     if (second === 'resume') return guard('azcopy clfs resume', rest, runResume);
     return verb('azcopy clfs', second, rest);
   }
+  // Microsoft's azcopy knows "load clfs" as a command that is no more, and "clfs" not at all.
+  if (first === 'help' && (second === 'load' || second === 'clfs')) return azcopy([second, ...rest, '--help']);
   return passOn(argv, async () => `${azcopyHelp((await import('../index.js')).VERSION)}`);
 }
 
