@@ -179,6 +179,13 @@ describe('load, as text on a pipe', () => {
       ),
     );
     expect(errors.code).toBe(1);
+    const status = masked((await runProgram('clfsload', ['status', `${own}/state`])).stdout);
+    expect(status.split('\n').slice(-5, -1)).toEqual([
+      'Failed, entry-unreadable: 1 entry',
+      '  BASE/broken-N/bad',
+      'More: BASE/own-N/state/problems.txt (paths), BASE/own-N/state/failures.jsonl (with reasons)',
+      'To try what failed again: clfsload resume "BASE/own-N/state"',
+    ]);
     chmodSync(join(broken, 'bad'), 0o644);
     const repaired = ordinary('--new-session=false');
     expect(masked(repaired.stdout)).toBe(

@@ -27,13 +27,20 @@ export function endingLines(ending: Ending): readonly string[] {
     ...failureLines(ending),
   ];
   const files = [
-    ...(failed > 0 && statePath !== undefined
-      ? [`${join(statePath, 'problems.txt')} (paths)`, `${join(statePath, 'failures.jsonl')} (with reasons)`]
-      : []),
+    ...(failed > 0 && statePath !== undefined ? failureFiles(statePath) : []),
     ...(logFile === undefined ? [] : [`${logFile} (log)`]),
   ];
-  if (files.length > 0) lines.push(`More: ${files.join(', ')}`);
+  if (files.length > 0) lines.push(moreLine(files));
   return resume ? [...lines, ...resumeLines(resume, pending === 0)] : lines;
+}
+
+/** Where all that failed is told. */
+export function failureFiles(statePath: string): readonly string[] {
+  return [`${join(statePath, 'problems.txt')} (paths)`, `${join(statePath, 'failures.jsonl')} (with reasons)`];
+}
+
+export function moreLine(files: readonly string[]): string {
+  return `More: ${files.join(', ')}`;
 }
 
 /** How to go on. @param isRetry whether nothing is left but what failed */

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   counted,
   type ExportJobOptions,
@@ -125,6 +126,7 @@ function summaryText(
   const { total } = progress;
   const remaining = total === undefined ? undefined : Math.max(0, total - done - failed);
   const pending = status === 'CompletedWithErrors' ? 0 : remaining;
-  lines.push(...endingLines({ done, failed, pending, failures, root, statePath, logFile: undefined, resume }));
+  const logFile = statePath === undefined ? undefined : join(statePath, 'clfsload.log');
+  lines.push(...endingLines({ done, failed, pending, failures, root, statePath, logFile, resume }));
   return `${lines.join('\n')}\n`;
 }

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
 import {
   counted,
   escapeText,
@@ -9,7 +11,7 @@ import {
   type WorkerStatus,
 } from '../../index.js';
 import { UsageError } from '../arguments.js';
-import { failureLines, resumeLines } from '../ending-text.js';
+import { failureFiles, failureLines, moreLine, resumeLines } from '../ending-text.js';
 import { fieldsLine } from '../fields-line.js';
 import { textPath } from '../local-path.js';
 import { resumeText } from '../resume-text.js';
@@ -73,14 +75,26 @@ function loadLines(job: JobStatus, statePath: string): readonly string[] {
     ...(job.selection === '' ? [] : [`Left out:  ${job.entriesExcluded} entries, by ${job.selection}`]),
     ...(job.linkCopies === 0 ? [] : [`Links:     ${job.linkCopies} became copies of their own; the log tells which`]),
     `Bytes:     ${job.bytesDone}`,
+    ...(job.permille === 0 ? [] : [`Share:     ${(job.permille / 10).toFixed(1)} % of the work`]),
     `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
     ...(job.sourceCalls === undefined ? [] : [`Calls:     of the source ${callsText(job.sourceCalls)}`]),
     ...workerLines(job),
     `Seen:      ${job.lastAlive ?? 'never'}`,
     ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
-    ...failureLines({ failures: job.failures, root: Buffer.from(job.sourceHex, 'hex') }),
+    ...recordedFailures(job, job.sourceHex, statePath),
     ...(job.state === 'stopped' ? resumeLines(resumeText(statePath, job.container), job.entriesOpen === 0) : []),
   ];
+}
+
+/** What failed, and where the rest of it is told: written at the end of a session, so not while the first one runs. */
+function recordedFailures(
+  { failures }: JobStatus | RecordedExport,
+  rootHex: string,
+  statePath: string,
+): readonly string[] {
+  const lines = failureLines({ failures, root: Buffer.from(rootHex, 'hex') });
+  const told = lines.length > 0 && existsSync(join(statePath, 'problems.txt'));
+  return told ? [...lines, moreLine(failureFiles(resolve(statePath)))] : lines;
 }
 
 function exportLines(job: RecordedExport, statePath: string): readonly string[] {
@@ -96,7 +110,7 @@ function exportLines(job: RecordedExport, statePath: string): readonly string[] 
     ...workerLines(job),
     `Seen:      ${job.lastAlive ?? 'never'}`,
     ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
-    ...failureLines({ failures: job.failures, root: Buffer.from(job.targetHex, 'hex') }),
+    ...recordedFailures(job, job.targetHex, statePath),
     ...(job.state === 'stopped'
       ? resumeLines(resumeText(statePath, job.container), job.finalStatus === 'CompletedWithErrors')
       : []),
