@@ -205,6 +205,15 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
       'is no container name',
     );
   });
+  it('a URL that lacks its beginning, whose SAS would be in the name of a directory', async () => {
+    for (const url of ['account.blob.core.windows.net/container?sv=1&sig=secret', 'abfss://container@account/'])
+      await refused([source, url, `--state-path=${state}`], 'The URL of a container begins with "https://"');
+    const { stderr, code } = await runProgram('clfsload', ['ls', 'account/container?sig=secret']);
+    expect(stderr).toBe(
+      'The URL of a container begins with "https://", not as "account/container?sig=-REDACTED-" does. A directory of such a name is given as file:///PATH.\n',
+    );
+    expect(code).toBe(2);
+  });
   it('server not answering', async () => {
     const port = await freePort();
     await refused(

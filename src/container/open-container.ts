@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { ClfsError, messageOf } from '../error.js';
 import type { Authorization } from './azure/authorization.js';
 import type { ServiceOptions } from './azure/blob-service.js';
-import { addressText, type ContainerAddress, parseContainerUrl } from './azure/container-url.js';
+import { addressText, type ContainerAddress, parseContainerUrl, redact } from './azure/container-url.js';
 import type { Container } from './container.js';
 import { type LocalOptions, openLocalContainer } from './local-container.js';
 
@@ -33,6 +33,12 @@ export function parseContainer(text: string): ParsedContainer {
     throw new ClfsError(
       'usage',
       'No container is named: the argument is empty. Name it by a URL or the path of a directory.',
+    );
+  // A SAS would be part of the directory's name then, and that name is in the state and its report.
+  if (/[?&]sig=/i.test(text) || /^(?!file:)[a-z][a-z0-9+.-]+:\/\//i.test(text))
+    throw new ClfsError(
+      'usage',
+      `The URL of a container begins with "https://", not as ${redact(JSON.stringify(text))} does. A directory of such a name is given as file:///PATH.`,
     );
   const directory = /^file:\/\//i.test(text) ? fileUrlPath(text) : text;
   return { place: { kind: 'local', directory: resolve(directory) }, query: '' };
