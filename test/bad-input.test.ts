@@ -221,6 +221,7 @@ describe('bad input is refused with a reason, and leaves nothing behind', () => 
       'No usable answer',
     );
     const url = `http://127.0.0.1:${port}/devstoreaccount1/container?sv=2021-12-02&sig=c2ln`;
+    await refused([source, url, `--state-path=${state}`, '--retry-window=3s'], /It is tried for 3 s .* over [34] s: /s);
     const { stderr, code } = await runProgram('clfsload', ['ls', url, '--retry-window=4s']);
     expect(code).toBe(2);
     expect(stderr).toMatch(

@@ -25,7 +25,7 @@ const MOST_THREADS = 16;
 const LATE_ON_DISK_MS = 235_000;
 /** How long a container that does not answer is waited for when it is to be left as it was. */
 const LAST_CALLS_MS = 2000;
-/** Retry window until the job has begun: a service that does not answer is then an error soon. */
+/** Retry window until the job has begun, where none is named: a service that does not answer is then an error soon. */
 const FIRST_RETRY_WINDOW_MS = 15_000;
 
 /** What a load has open in its own thread, beside its state. */
@@ -124,7 +124,7 @@ export async function openResources({
   const threads = settings.threads ?? Math.min(MOST_THREADS, availableParallelism());
   const traffic = new Traffic(threads + (settings.workers ? 3 : 2));
   const service = {
-    retryWindowMs: FIRST_RETRY_WINDOW_MS,
+    retryWindowMs: settings.retryWindowMs ?? FIRST_RETRY_WINDOW_MS,
     traffic,
     rateLimit: settings.capMbps ? createRateLimit(settings.capMbps, traffic) : undefined,
     lateArrivalMs: settings.lateArrivalMs,
