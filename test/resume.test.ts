@@ -98,5 +98,11 @@ describe('clfsload resume', () => {
       output: expect.stringContaining("missing required argument 'state'"),
     });
     expect(program('resume', join(base, 'nowhere')).output).toContain('nowhere');
+    // In place of a flag that it has not.
+    const empty = join(base, 'empty');
+    mkdirSync(empty);
+    expect(program('resume', empty).output).toMatch(
+      /there is no job to go on with\. Start one by "clfsload load"\.\n$/,
+    );
   });
 });

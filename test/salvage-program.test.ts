@@ -44,7 +44,7 @@ describe('a container whose root is lost', () => {
       const run = await runProgram('clfsload', [verb, container, ...args]);
       expect(run.code).toBeGreaterThan(0);
       expect(run.stderr).toContain(
-        'The container has no root directory: its load was not finished, or a blob was lost.',
+        'The container has no root directory: its load was not finished, a blob was lost, or it is no CLFS container.',
       );
       expect(run.stderr).toContain('"clfsload ls --salvage CONTAINER" shows');
       expect(run.stderr).toContain('"clfsload export --salvage CONTAINER DIRECTORY" brings that back');

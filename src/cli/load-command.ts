@@ -123,6 +123,18 @@ function formOf(command: Command): ProgressForm {
   return command.name() === 'azcopy load clfs' ? 'azcopy' : 'own';
 }
 
+/** `resume` goes on by itself, without the flag of `load` that messages name. */
+function inFlagsOfResume(messages: MessageOutput): MessageOutput {
+  const own = (text: string) =>
+    text
+      .replace(
+        /Leave out --new-session=false to start one|Start one without --new-session=false/g,
+        'Start one by "clfsload load"',
+      )
+      .replace(/,? (?:by|with|and) --new-session=false(?: goes on)?/g, '');
+  return { ...messages, info: (text) => messages.info(own(text)), error: (text) => messages.error(own(text)) };
+}
+
 /** How far a dry run has come. */
 function sizingProgress(done: number, bytes: number): JobProgress {
   return {
@@ -137,7 +149,8 @@ async function withMessages(
   use: (messages: MessageOutput, signal: AbortSignal) => Promise<number>,
 ): Promise<number> {
   const { outputType, outputLevel } = command.opts<LoadFlags>();
-  const messages = openMessages({ type: outputType, level: outputLevel, form: formOf(command) });
+  const opened = openMessages({ type: outputType, level: outputLevel, form: formOf(command) });
+  const messages = command.name().endsWith(' resume') ? inFlagsOfResume(opened) : opened;
   const stop = stopOnSignals(() => messages.info('INFO: stopping; once more stops at once'));
   try {
     return await use(messages, stop.signal);
@@ -157,7 +170,11 @@ function selectionOf({ excludePath, excludePattern, oneFileSystem }: LoadFlags) 
 function refusalText(error: ClfsError): string {
   if (isClfsError(error, 'source'))
     return `the source cannot be accessed due to error: ${messageOf(error).replace('Cannot read the source ', '')}`;
-  return messageOf(error);
+  // In azcopy's words.
+  return messageOf(error).replace(
+    'The container URL is not valid (',
+    'the destination is not a valid Container URL with SAS, please refer to the examples (',
+  );
 }
 
 function concurrencyFromEnvironment(): number | undefined {

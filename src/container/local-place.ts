@@ -105,6 +105,14 @@ export function codeOf(error: unknown): string {
 export function failureOf(directory: string, action: string, what: string, error: unknown): ClfsError {
   if (error instanceof ClfsError) return error;
   const code = codeOf(error);
+  if (code === 'ENOENT' && what === directory)
+    return new ClfsError(
+      'container-missing',
+      `There is no directory ${JSON.stringify(directory)}, and so no container.`,
+      {
+        cause: error,
+      },
+    );
   const text = `Cannot ${action} ${JSON.stringify(what)} in the container ${JSON.stringify(directory)}: ${messageOf(error)}.`;
   if (code === 'ENOENT') return new ClfsError('container-missing', text, { cause: error });
   if (code === 'EACCES' || code === 'EPERM') return new ClfsError('access-denied', text, { cause: error });

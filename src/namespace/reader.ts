@@ -32,7 +32,7 @@ const MOST_LEVELS = TREE_COUNT;
 /** What leads on where there is no root. */
 export const WITHOUT_ROOT =
   '"clfsload ls --salvage CONTAINER" shows what can be reached without it, and "clfsload export --salvage CONTAINER DIRECTORY" brings that back.';
-const NO_ROOT = `The container has no root directory: its load was not finished, or a blob was lost. ${WITHOUT_ROOT}`;
+const NO_ROOT = `The container has no root directory: its load was not finished, a blob was lost, or it is no CLFS container. ${WITHOUT_ROOT}`;
 
 /** An inode and the blob that it came from. */
 export interface FoundInode {

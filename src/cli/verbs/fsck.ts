@@ -96,7 +96,7 @@ function summaryText({ entries, objects, errors, warnings, withoutRoot }: FsckSu
     const { rootEntries, missingDirectories, missingDirectoryEntries, unreadDirectoryEntries } = withoutRoot;
     lines.push(
       `Checked without the root directory: ${rootEntries} inodes belong to it, ${missingDirectoryEntries} to ${missingDirectories} other directories that are not in the container, ${unreadDirectoryEntries} to directories that cannot be read.`,
-      'A load that was stopped: go on with it by --new-session=false. Where it said that the container does not hold what was written, first put back what is missing and remove what is extra: each blob is named in brackets. docs/errors.md explains each code.',
+      'A load that was stopped: go on with it by "clfsload resume". Where it said that the container does not hold what was written, first put back what is missing and remove what is extra: each blob is named in brackets. docs/errors.md explains each code.',
       `A load that cannot be gone on with, or a root that was lost: ${WITHOUT_ROOT}`,
     );
   } else if (errors > 0)

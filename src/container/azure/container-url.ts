@@ -88,40 +88,31 @@ export function checkSas(query: string, nowMs: number): void {
   if (!hasSome && !fields.has('sig'))
     throw new ClfsError(
       'usage',
-      'the destination is not a valid Container URL with SAS, please refer to the examples (it has no SAS: put one behind it, as URL?SAS, or log in by an identity that AZCOPY_AUTO_LOGIN_TYPE names)',
+      'The container URL is not valid (it has no SAS: put one behind it, as URL?SAS, or log in by an identity that AZCOPY_AUTO_LOGIN_TYPE names)',
     );
   if (hasSome && !fields.has('sig'))
     throw new ClfsError(
       'usage',
-      'the destination is not a valid Container URL with SAS, please refer to the examples (the SAS has no "sig" field: a shell cuts a URL at each "&" that is not quoted, so put the URL in quotes)',
+      'The container URL is not valid (the SAS has no "sig" field: a shell cuts a URL at each "&" that is not quoted, so put the URL in quotes)',
     );
   for (const field of ['sv', 'sig']) {
     if (!fields.get(field)) {
-      throw new ClfsError(
-        'usage',
-        `the destination is not a valid Container URL with SAS, please refer to the examples (the SAS has no "${field}" field)`,
-      );
+      throw new ClfsError('usage', `The container URL is not valid (the SAS has no "${field}" field)`);
     }
   }
   const expiry = fields.get('se');
   const expiryMs = expiry === null ? Number.NaN : Date.parse(expiry);
   if (expiry !== null && Number.isNaN(expiryMs)) {
-    throw new ClfsError(
-      'usage',
-      'the destination is not a valid Container URL with SAS, please refer to the examples (the SAS has a malformed "se" field)',
-    );
+    throw new ClfsError('usage', 'The container URL is not valid (the SAS has a malformed "se" field)');
   }
   if (expiryMs < nowMs) {
     throw new ClfsError(
       'access-denied',
-      `The SAS expired at ${expiry}. Make a new one, and go on with --new-session=false if the job had begun.`,
+      `The SAS expired at ${expiry}. Make a new one: a job that had begun goes on with it.`,
     );
   }
 }
 
 function notAContainer(text: string, why: string): ClfsError {
-  return new ClfsError(
-    'usage',
-    `the destination is not a valid Container URL with SAS, please refer to the examples (${why}: ${redact(JSON.stringify(text))})`,
-  );
+  return new ClfsError('usage', `The container URL is not valid (${why}: ${redact(JSON.stringify(text))})`);
 }

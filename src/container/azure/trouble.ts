@@ -61,8 +61,8 @@ export function troubleOfAnswer(
   if (status === 404) throw new ClfsError('not-found', `There is no blob ${request.blob} in ${where}.`);
   if (status === 401 || status === 403) {
     const advice = hasToken
-      ? 'Check that the identity has the role "Storage Blob Data Contributor".'
-      : 'Check that the SAS has not expired and grants reading, writing, listing and deleting.';
+      ? 'Check that the identity has the role "Storage Blob Data Contributor", or to read alone "Storage Blob Data Reader".'
+      : 'Check that the SAS has not expired and grants reading and listing, and for a load writing and deleting.';
     const refusal = new ClfsError('access-denied', `${where} refused access (${text}). ${advice}`);
     // A token that has just expired is about to be replaced by its owner.
     if (hasToken && (status === 401 || TOKEN_CODES.has(code ?? ''))) return { ...trouble, refusal };
