@@ -198,7 +198,7 @@ describe('a dry run', () => {
       [
         'This was a dry run: nothing has been written.',
         '',
-        'Entries: 4 (2 regular, 2 directory)',
+        'Entries: 4 (2 regular files, 2 directories)',
         'Bytes of file data: 11 (11)',
         'Objects to be written: 4',
         'PUT requests: 7',
@@ -255,7 +255,7 @@ describe('a dry run', () => {
     linkSync(join(source, 'a'), join(source, 'c'));
     const args = ['load', source, fresh('never'), '--dry-run', '--exclude-path=nosuch;b', '--exclude-pattern=['];
     const { stdout } = await runProgram('clfsload', args);
-    expect(stdout).toContain('Entries: 3 (2 regular, 1 directory)\n');
+    expect(stdout).toContain('Entries: 3 (2 regular files, 1 directory)\n');
     expect(stdout).toContain(
       'Hard-link groups: 1 (2 names; --preserve-hardlinks keeps them, else each name becomes a file of its own)\n',
     );

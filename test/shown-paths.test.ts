@@ -161,7 +161,12 @@ describe('what ls, find and manifest show', () => {
     for (const given of [escapePath(directory), hex(directory)]) {
       expect((await runProgram('clfsload', ['ls', container, given])).stdout).toBe('inside\n');
       expect((await runProgram('clfsload', ['find', container, given])).stdout).toBe('dirs/\\xff\ndirs/\\xff/inside\n');
-      expect((await runProgram('clfsload', ['du', '--json', container, given])).stdout).toContain('"apparent_bytes":9');
+      const { stdout } = await runProgram('clfsload', ['du', '--json', container, given]);
+      expect(JSON.parse(stdout)).toMatchObject({
+        path: 'dirs/\\xff',
+        path_hex: directory.toString('hex'),
+        apparent_bytes: 9,
+      });
     }
   });
 });

@@ -1,6 +1,7 @@
 import { counted, type DryRun, ENTRY_TYPE_NAMES, escapePath } from '../index.js';
 import { pathFields as plainFields } from './fields-line.js';
 import { durationText, shortBytes } from './progress/quantities.js';
+import { kindCounts } from './verbs/entry-text.js';
 
 /** Rate for which the time is told when no cap is given, in megabits per second. */
 const USUAL_MBPS = 1000;
@@ -10,13 +11,13 @@ const USUAL_PUTS = 1000;
 /** What a dry run found, for people. */
 export function dryRunText(run: DryRun, capMbps: number, preserved: boolean): string {
   const mbps = capMbps || USUAL_MBPS;
-  const types = ENTRY_TYPE_NAMES.map((name, type) => ({ name, count: run.types[type] ?? 0 })).filter(
-    ({ count }) => count > 0,
+  const types = ENTRY_TYPE_NAMES.map((name, type) => [name, run.types[type] ?? 0] as const).filter(
+    ([, count]) => count > 0,
   );
   return [
     'This was a dry run: nothing has been written.',
     '',
-    `Entries: ${run.entries} (${types.map(({ name, count }) => `${count} ${name}`).join(', ')})`,
+    `Entries: ${run.entries} (${kindCounts(Object.fromEntries(types))})`,
     `Bytes of file data: ${run.bytes} (${shortBytes(run.bytes)})`,
     `Objects to be written: ${run.objects}`,
     `PUT requests: ${run.puts}`,

@@ -4,6 +4,7 @@ import {
   ENTRY_TYPE_NAMES,
   escapePath,
   type FoundInode,
+  joinPath,
   messageOf,
   ObjectType,
   walk,
@@ -12,7 +13,7 @@ import { parseUint32 } from '../arguments.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { shortBytes } from '../progress/quantities.js';
 import { DirectoryTotals, type Usage } from './du-totals.js';
-import { contentBytes } from './entry-text.js';
+import { contentBytes, kindCounts } from './entry-text.js';
 import { showEntries } from './show-progress.js';
 import { Exit, indexed, lookUpArgument, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
 
@@ -50,8 +51,9 @@ export const du: Verb = {
       const counted = reader.finder.idSet();
       const show = showEntries(io, 'Summing', start.path.length === 0 ? inodes : undefined);
       let lines = wantsJson(command) ? '' : headerOf(flags.human === true);
-      const totals = new DirectoryTotals((path, depth, usage) => {
+      const totals = new DirectoryTotals((below, depth, usage) => {
         if (depth > depthLimit) return;
+        const path = joinPath(start.path, below);
         lines += wantsJson(command) ? fieldsOf(path, usage) : lineOf(path, usage, flags.human === true);
       });
       let entries = 0;
@@ -61,7 +63,7 @@ export const du: Verb = {
         show(++entries);
         if (!found) {
           damaged = true;
-          io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+          io.complain(`${escapePath(joinPath(start.path, path))}: ${messageOf(error)}`);
           continue;
         }
         const { type, linkCount } = found.inode.attributes;
@@ -98,11 +100,8 @@ function fieldsOf(path: Buffer, { apparent, stored, types }: Usage): string {
 
 function lineOf(path: Buffer, { apparent, stored, types }: Usage, human: boolean): string {
   const bytes = (value: number) => (human ? shortBytes(value) : String(value)).padStart(human ? 6 : 14);
-  const counts = Object.entries(types)
-    .map(([type, count]) => `${count} ${type}`)
-    .join(', ');
   const ratio = ratioOf(apparent, stored).toFixed(2).padStart(7);
-  return `${bytes(apparent)} ${bytes(stored)} ${ratio}  ${escapePath(path) || '.'}  (${counts})\n`;
+  return `${bytes(apparent)} ${bytes(stored)} ${ratio}  ${escapePath(path) || '.'}  (${kindCounts(types)})\n`;
 }
 
 function ratioOf(apparent: number, stored: number): number {

@@ -1,4 +1,12 @@
-import { type Attributes, ENTRY_TYPE_NAMES, type FoundInode, idHex, ObjectType, type Timestamp } from '../../index.js';
+import {
+  type Attributes,
+  counted,
+  ENTRY_TYPE_NAMES,
+  type FoundInode,
+  idHex,
+  ObjectType,
+  type Timestamp,
+} from '../../index.js';
 
 const TYPE_LETTERS = ['?', '-', 'd', 'b', 'c', 'l', 's', 'p'];
 
@@ -10,6 +18,21 @@ export function modeText({ mode, type }: Pick<Attributes, 'mode' | 'type'>): str
     return `${(mode >> shift) & 4 ? 'r' : '-'}${(mode >> shift) & 2 ? 'w' : '-'}${last}`;
   };
   return `${TYPE_LETTERS[type]}${bits(6, 0o4000, 's')}${bits(3, 0o2000, 's')}${bits(0, 0o1000, 't')}`;
+}
+
+/** What several of a kind are called, where it is not the kind's name and an s. */
+const PLURALS: Readonly<Record<string, string>> = {
+  regular: 'regular files',
+  directory: 'directories',
+  block: 'block devices',
+  char: 'character devices',
+};
+
+/** How many entries or objects there are of each kind, in words: `1 directory, 2 regular files`. */
+export function kindCounts(counts: Readonly<Record<string, number>>): string {
+  return Object.entries(counts)
+    .map(([kind, count]) => counted(count, PLURALS[kind] ?? `${kind}s`))
+    .join(', ');
 }
 
 /** A time in UTC with nanoseconds. */

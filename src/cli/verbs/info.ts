@@ -1,6 +1,7 @@
 import { escapeName, inspectContainer, WITHOUT_ROOT } from '../../index.js';
 import { fieldsLine } from '../fields-line.js';
 import { shortBytes } from '../progress/quantities.js';
+import { kindCounts } from './entry-text.js';
 import { Exit, indexed, type Verb, verbCommand, wantsJson, withReader } from './verb.js';
 
 /** `info`: what a container is. */
@@ -21,10 +22,6 @@ export const info: Verb = {
         await io.write(fieldsLine(report));
         return Exit.ok;
       }
-      const list = (counts: Readonly<Record<string, number>>) =>
-        Object.entries(counts)
-          .map(([key, count]) => `${count} ${key}`)
-          .join(', ');
       const { lz4, none, encryptedOrUnknown, sampled } = report.compression;
       const lines = [
         `Finished:     ${report.finished ? 'yes' : `no: there is no root directory. ${WITHOUT_ROOT}`}`,
@@ -32,7 +29,7 @@ export const info: Verb = {
         `Bucket UUID:  ${escapeName(report.bucketUuid ?? 'no bucket object')}`,
         `Mass UUID:    ${escapeName(report.massUuid ?? '-')}`,
         `Container id: ${report.containerId ?? '-'}   fsid: ${report.fsid ?? '-'}`,
-        `Objects:      ${list(report.objects) || 'none'}`,
+        `Objects:      ${kindCounts(report.objects) || 'none'}`,
         `Stored:       ${shortBytes(report.storedBytes)} (${report.storedBytes} bytes)`,
         `Versions:     ${Object.entries(report.versions)
           .map(([version, count]) => `${version}: ${count}`)
