@@ -54,6 +54,7 @@ function setUp(more: { readonly ownLanes?: number; readonly capMbps?: number } =
   const waiting: number[] = [];
   const shares: number[] = [];
   const offered: number[] = [];
+  let heldUpMs = 0;
   let listener: Listener | undefined;
   const pool = new RemotePool<PoolKinds>({
     link: {
@@ -66,7 +67,7 @@ function setUp(more: { readonly ownLanes?: number; readonly capMbps?: number } =
       withdraw: () => undefined,
       close: async () => undefined,
     },
-    clock: clockOf(time),
+    clock: { ...clockOf(time), monotonic: () => time.ms + heldUpMs },
     epoch: 'epoch',
     leaseMs: LEASE_MS,
     lateArrivalMs: 0,
@@ -102,7 +103,11 @@ function setUp(more: { readonly ownLanes?: number; readonly capMbps?: number } =
     time.clear();
   };
   const connected = (open: boolean) => listener?.connected(open);
-  return { time, pool, connected, reports, waiting, shares, offered, raw, ask, hear, apply, join, close };
+  /** Time goes by in which the driver does nothing, and hears nobody. */
+  const holdUp = (ms: number) => {
+    heldUpMs += ms;
+  };
+  return { time, pool, connected, holdUp, reports, waiting, shares, offered, raw, ask, hear, apply, join, close };
 }
 
 type SetUp = ReturnType<typeof setUp>;
@@ -203,6 +208,37 @@ describe('a pool of workers', () => {
       ['lost', 1, 0],
       ['lost', 2, 0],
     ]);
+    await close();
+  });
+
+  it('gives up what a worker had that is dead, however often the driver is held up meanwhile', async () => {
+    const set = setUp();
+    const { time, pool, holdUp, join, close } = set;
+    const told = listenTo(pool);
+    join('w');
+    pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
+    take(set, 'w', 1);
+    for (let turn = 0; turn < 10; turn++) {
+      await time.sleep(3000);
+      holdUp(3000);
+    }
+    expect(told).toMatchObject([['lost', 1, 1]]);
+    await close();
+  });
+
+  it('holds nothing against a worker that it could not hear of, since it was held up itself', async () => {
+    const set = setUp();
+    const { time, pool, holdUp, join, ask, close } = set;
+    const told = listenTo(pool);
+    join('w');
+    pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
+    take(set, 'w', 1);
+    for (let turn = 0; turn < 5; turn++) {
+      holdUp(10 * LEASE_MS);
+      await time.sleep(LEASE_MS / 2);
+      expect(ask({ say: 'here', worker: 'w', counters: COUNTERS })).toMatchObject({ to: 'here' });
+    }
+    expect(told).toEqual([]);
     await close();
   });
 

@@ -50,6 +50,8 @@ export interface RemoteWorker {
   alone: boolean;
   /** On the monotonic clock. */
   heardMs: number;
+  /** For how long it was not heard of, while the driver could hear. */
+  silentMs: number;
   /** When it was told the last time that it may go on. */
   answeredMs: number;
   counters: WorkerCounters;

@@ -14,7 +14,7 @@ import { whyNot } from './why-not.js';
 const GRACE_MS = 1000;
 /** A worker that was not heard of for so long is not counted as present. */
 const PRESENT_MS = 4000;
-/** The driver itself was held up for so long: then silence says nothing. */
+/** Of the time for which the driver itself was held up no more counts: it could not hear of anybody. */
 const HELD_UP_MS = 1000;
 /** There was no worker for so long: it is told of, or ends the job. Somebody may be about to come. */
 const DESERTED_MS = 3000;
@@ -37,7 +37,6 @@ export class RemoteWorkers {
   #watchedMs: number;
   #timer: { cancel(): void } | undefined;
   #sweptMs: number;
-  #patienceUntilMs = 0;
   /** So long the server may be why a worker is not heard of. */
   #awayUntilMs = 0;
   /** Since when there has been nobody; 0 when that was told. */
@@ -101,7 +100,7 @@ export class RemoteWorkers {
     const worker = this.#workers.get(id);
     if (worker) {
       // It has not heard the answer, and its lease begins with this one.
-      worker.heardMs = now;
+      heardAt(worker, now);
       worker.answeredMs = now;
       return true;
     }
@@ -113,6 +112,7 @@ export class RemoteWorkers {
       tickets: new Set(),
       alone: false,
       heardMs: now,
+      silentMs: 0,
       answeredMs: now,
       counters: NOTHING,
       sinceMs: clock.now(),
@@ -173,7 +173,7 @@ export class RemoteWorkers {
       this.#dismissed.delete(id);
       return undefined;
     }
-    if (worker) worker.heardMs = this.#parts.clock.monotonic();
+    if (worker) heardAt(worker, this.#parts.clock.monotonic());
     return worker;
   }
 
@@ -245,7 +245,6 @@ export class RemoteWorkers {
   setConnected(open: boolean): void {
     const { clock, leaseMs, report } = this.#parts;
     this.#awayUntilMs = open ? clock.monotonic() + leaseMs + GRACE_MS : Number.POSITIVE_INFINITY;
-    this.#patienceUntilMs = this.#awayUntilMs;
     report(open ? 'the server of the workers is there' : 'the server of the workers does not answer');
   }
 
@@ -269,17 +268,17 @@ export class RemoteWorkers {
     const everyMs = Math.min(1000, leaseMs / 4);
     this.#timer = clock.after(everyMs, () => {
       const now = clock.monotonic();
-      // What has come meanwhile has not been read yet.
-      if (now - this.#sweptMs > everyMs + HELD_UP_MS)
-        this.#patienceUntilMs = Math.max(this.#patienceUntilMs, now + leaseMs + GRACE_MS);
+      // What has come while the driver was held up has not been read yet.
+      const listenedMs = Math.min(now - this.#sweptMs, everyMs + HELD_UP_MS);
+      for (const worker of this.#workers.values()) worker.silentMs += Math.min(listenedMs, now - worker.heardMs);
       this.#sweptMs = now;
       this.#watch(now);
       this.#tellDeserted(now);
       // While the server is away nobody is answered: whoever has not been for a lease has ended what it did.
       const isAway = this.#awayUntilMs === Number.POSITIVE_INFINITY;
-      if ((now >= this.#patienceUntilMs || isAway) && !this.#dismissed) {
+      if ((now >= this.#awayUntilMs || isAway) && !this.#dismissed) {
         for (const worker of [...this.#workers.values()]) {
-          if (now - worker.heardMs > leaseMs + GRACE_MS) this.#loseSilent(worker);
+          if (worker.silentMs > leaseMs + GRACE_MS) this.#loseSilent(worker);
         }
       }
       this.#sweep();
@@ -331,6 +330,11 @@ export class RemoteWorkers {
     this.#told.add(text);
     this.#parts.report(text);
   }
+}
+
+function heardAt(worker: RemoteWorker, now: number): void {
+  worker.heardMs = now;
+  worker.silentMs = 0;
 }
 
 function lanesText(lanes: number): string {
