@@ -1,4 +1,4 @@
-import { describe } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { openNatsDriver } from '../src/remote/nats-driver.js';
 import { natsOptions } from '../src/remote/nats-options.js';
 import { openNatsWorker } from '../src/remote/nats-worker.js';
@@ -46,3 +46,21 @@ describe.skipIf(!HAS_NATS)('the way to workers by NATS', () =>
     };
   }),
 );
+
+it.skipIf(!HAS_NATS)('what is sent is no longer than the server takes, also while that is away', async () => {
+  const mostBytes = 131_072;
+  const server = await startNats(`max_payload: ${mostBytes}`);
+  const patience = { signal: new AbortController().signal, report: () => undefined };
+  const link = await openNatsWorker(natsOptions(server.url, {}), 'worker', patience);
+  try {
+    expect(link?.longestBytes).toBe(mostBytes);
+    await server.stop('SIGKILL');
+    for (let look = 0; look < 20; look++) {
+      expect(link?.longestBytes).toBeLessThanOrEqual(mostBytes);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  } finally {
+    await link?.close();
+    await server.close();
+  }
+});

@@ -12,7 +12,15 @@ import { type Plan, workOf } from '../src/engine/work.js';
 import { ClfsError } from '../src/error.js';
 import type { Listener, WorkerLink } from '../src/remote/link.js';
 import { Member } from '../src/remote/member.js';
-import { type Answer, type Candidate, encode, PROTOCOL, type Question, WIRE_FORMAT } from '../src/remote/messages.js';
+import {
+  type Answer,
+  type Candidate,
+  encode,
+  PROTOCOL,
+  type Question,
+  WIRE_FORMAT,
+  type WorkerCounters,
+} from '../src/remote/messages.js';
 import { readAnswer, readWelcome } from '../src/remote/read-messages.js';
 import { RemotePool } from '../src/remote/remote-pool.js';
 import type { Clock } from '../src/time/clock.js';
@@ -478,9 +486,13 @@ describe('a pool of workers', () => {
 
 /** After so long the driver that the test plays answers. */
 const ANSWER_MS = 10;
+const LONGEST_BYTES = 65536;
 
 /** A worker whose driver the test plays. */
-function memberOf(answer: (question: Question) => Answer | undefined, trouble?: string) {
+function memberOf(
+  answer: (question: Question) => Answer | undefined,
+  { trouble, counters = COUNTERS }: { readonly trouble?: string; readonly counters?: WorkerCounters } = {},
+) {
   const time = new VirtualTime();
   const asked: Question[] = [];
   const lease = new Lease(1);
@@ -488,10 +500,11 @@ function memberOf(answer: (question: Question) => Answer | undefined, trouble?: 
   const begun: number[] = [];
   let waiting = 1;
   const link: WorkerLink = {
-    longestBytes: 65536,
+    longestBytes: LONGEST_BYTES,
     apply: async () => undefined,
     async ask(_epoch, bytes, waitMs) {
       await time.sleep(ANSWER_MS);
+      if (bytes.length > LONGEST_BYTES) return undefined;
       const { deserialize } = await import('node:v8');
       const question = deserialize(bytes) as Question;
       asked.push(question);
@@ -526,7 +539,7 @@ function memberOf(answer: (question: Question) => Answer | undefined, trouble?: 
     },
     laneUnits: 1024,
     signal: new AbortController().signal,
-    counters: () => COUNTERS,
+    counters: () => counters,
     setCap: () => undefined,
   });
   return { time, lease, asked, begun, events: () => events, end: member.run() };
@@ -589,11 +602,27 @@ describe('a worker', () => {
     time.clear();
   });
 
-  it('that hears of its driver, and may not take tasks, leaves with the reason', async () => {
-    const { time, end } = memberOf(
-      ({ say }) => (say === 'here' ? here : { to: say as 'begin' }),
-      'it is not permitted',
+  it('tells a long result in messages that the server takes, also while it has much to say of itself', async () => {
+    const counters = { ...COUNTERS, stalled: `the source has not answered for 60 s: ${'d/'.repeat(2000)}` };
+    const told: string[] = [];
+    const { time, begun, events } = memberOf(
+      (question) => {
+        if (question.say === 'tell') told.push(question.more ? 'piece' : question.what);
+        return question.say === 'here' ? here : question.say === 'take' ? task : { to: question.say as 'tell' };
+      },
+      { counters },
     );
+    while (begun.length === 0) await time.sleep(10);
+    events()?.done(1, { kind: 'note', result: 'x'.repeat(3 * LONGEST_BYTES) });
+    await time.sleep(10_000);
+    expect(told).toEqual(['piece', 'piece', 'piece', 'done']);
+    time.clear();
+  });
+
+  it('that hears of its driver, and may not take tasks, leaves with the reason', async () => {
+    const { time, end } = memberOf(({ say }) => (say === 'here' ? here : { to: say as 'begin' }), {
+      trouble: 'it is not permitted',
+    });
     const begunMs = time.ms;
     expect(await end).toEqual({ why: 'stuck', text: 'it cannot take tasks: it is not permitted' });
     expect(time.ms - begunMs).toBeGreaterThan(30_000);

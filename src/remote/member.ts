@@ -277,7 +277,7 @@ export class Member<M extends Kinds<M>> {
     this.#pace.took(units);
     const { worker } = this.#parts;
     const outbox = new Outbox(this.#parts.link.longestBytes, async (piece) => {
-      const counters = piece.what === 'part' ? undefined : this.#parts.counters();
+      const counters = piece.what === 'part' ? undefined : { ...this.#parts.counters(), stalled: undefined };
       return (await this.#insist({ say: 'tell', worker, ticket, counters, ...piece })) !== undefined;
     });
     this.#tasks.set(ticket, { lane, units, outbox });

@@ -93,8 +93,8 @@ export type Question = { readonly worker: string } & (
       readonly more: boolean;
       readonly what: 'part' | 'done' | 'failed';
       readonly bytes: Uint8Array;
-      /** With the last piece of a task. */
-      readonly counters?: WorkerCounters;
+      /** With the last pieces of a task. What does not answer may be long, and is told by who is `here`. */
+      readonly counters?: Omit<WorkerCounters, 'stalled'>;
     }
 );
 

@@ -13,6 +13,13 @@ const CONNECT_MS = 5000;
 const RECONNECT_MS = 500;
 /** A server that does not answer three of them is away: known sooner than a lease ends, so that workers are not blamed. */
 const PING_MS = 1000;
+/** Tasks and results go in pieces; answers to what lanes ask for, and the set-up of a job, do not. */
+export const LEAST_BYTES = 131_072;
+
+/** Bytes that a message may have: where the server is away, as many as any server lets one have. */
+export function longestBytesOf({ info }: NatsConnection): number {
+  return info?.max_payload ?? LEAST_BYTES;
+}
 
 /** How somebody waits for a server that is not there yet. */
 export interface Patience {

@@ -11,7 +11,7 @@ import {
 import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
 import { ClfsError, messageOf } from '../error.js';
 import type { DriverLink, Listener } from './link.js';
-import { connectNats } from './nats-connection.js';
+import { connectNats, LEAST_BYTES, longestBytesOf } from './nats-connection.js';
 import { NatsLine } from './nats-line.js';
 import type { NatsOptions } from './nats-options.js';
 import { APPLY_SUBJECT, askSubject, CONSUMER, taskSubject } from './nats-subjects.js';
@@ -26,8 +26,6 @@ const API_MS = 2000;
 /** A ticket is a number. */
 const TICKET_BYTES = 1024;
 const MOST_UNDER_WAY = 256;
-/** Tasks and results go in pieces; answers to what lanes ask for, and the set-up of a job, do not. */
-const LEAST_BYTES = 131_072;
 
 /**
  * Opens a driver's end on NATS JetStream: a stream in the server's memory that nobody else uses, for the tickets.
@@ -60,7 +58,7 @@ async function withJetStream<T>(
 ): Promise<T> {
   const connection = await connectNats(options, name);
   try {
-    const longestBytes = connection.info?.max_payload ?? LEAST_BYTES;
+    const longestBytes = longestBytesOf(connection);
     if (longestBytes < LEAST_BYTES) throw new Error(`its messages have ${longestBytes} bytes at most`);
     return await use(connection, await jetstreamManager(connection, { timeout: API_MS }));
   } catch (cause) {
@@ -102,7 +100,7 @@ class NatsDriver implements DriverLink {
     this.#client = jetstream(line.connection, { timeout: API_MS });
     this.#job = job;
     this.#epoch = epoch;
-    this.longestBytes = line.connection.info?.max_payload ?? 1048576;
+    this.longestBytes = longestBytesOf(line.connection);
   }
 
   get queue(): string {

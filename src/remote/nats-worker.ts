@@ -1,7 +1,7 @@
 import { type Consumer, type JetStreamClient, type JsMsg, jetstream } from '@nats-io/jetstream';
 import { messageOf } from '../error.js';
 import type { Delivery, WorkerLink } from './link.js';
-import { connectNats, type Patience } from './nats-connection.js';
+import { connectNats, longestBytesOf, type Patience } from './nats-connection.js';
 import { NatsLine } from './nats-line.js';
 import type { NatsOptions } from './nats-options.js';
 import { APPLY_SUBJECT, askSubject, CONSUMER } from './nats-subjects.js';
@@ -54,7 +54,7 @@ class NatsWorker implements WorkerLink {
   }
 
   get longestBytes(): number {
-    return this.#line.connection.info?.max_payload ?? 1048576;
+    return longestBytesOf(this.#line.connection);
   }
 
   apply(bytes: Uint8Array, waitMs: number): Promise<Uint8Array | undefined> {

@@ -250,7 +250,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
 
   #told(worker: RemoteWorker, question: Extract<Question, { say: 'tell' }>, answer: (value: Answer) => void): void {
     const { ticket: number, what, counters } = question;
-    if (counters) this.workers.count(worker, counters);
+    if (counters) this.workers.count(worker, { ...counters, stalled: worker.counters.stalled });
     const ticket = this.#tickets.get(number);
     // Of a ticket that is done, or was given up, nothing counts any more.
     if (!ticket || ticket.holder !== worker) {
