@@ -287,6 +287,31 @@ describe('the engine', () => {
     expect(runner.submitted).toHaveLength(20);
   });
 
+  it('goes on with its own lanes with what lanes elsewhere have begun, when the last of those has gone', async () => {
+    const { plan, runner, run } = setUp(2, { onlyRemote: false });
+    const part = (lane?: number): Work<TestKinds> =>
+      work('note', {
+        task: 'part',
+        units: 1,
+        lane,
+        done: (result, turn: Turn<TestKinds>, ranOn) => {
+          if (result === 'more') turn.give(part(ranOn));
+        },
+      });
+    plan.waiting.push(work('note', { task: 'full', units: 1024, done: () => undefined }), part());
+    const running = run();
+    runner.events?.remoteLanes(1);
+    await turns();
+    expect(runner.submitted.map(({ lane }) => lane)).toEqual([0, 2]);
+    const [first, begun] = runner.submitted;
+    runner.events?.done(begun.ticket, { kind: 'note', result: 'more' });
+    runner.events?.remoteLanes(0);
+    await turns();
+    expect(runner.submitted.map(({ lane }) => lane)).toEqual([0, 2, 0]);
+    for (const { ticket } of [first, runner.submitted[2]]) runner.events?.done(ticket, { kind: 'note', result: '' });
+    await running;
+  });
+
   it('says when what it was told is recorded', async () => {
     const { plan, store, runner, run } = setUp();
     plan.waiting.push(work('note', { task: 'a', units: 1, done: () => undefined }));

@@ -298,7 +298,7 @@ export class Engine<M extends Kinds<M>> {
   }
 
   #submit(work: Work<M>): void {
-    const lane = work.lane ?? this.#loads.freest();
+    const lane = this.#loads.laneFor(work.lane);
     const ticket = ++this.#ticket;
     this.#loads.add(lane, work.units);
     this.#running.set(ticket, { work, lane });

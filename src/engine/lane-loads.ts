@@ -39,8 +39,14 @@ export class LaneLoads {
     this.#units[lane] += units;
   }
 
+  /** The lane for a piece of work: that of the one before it, unless it was elsewhere and nobody is there any more. */
+  laneFor(before: number | undefined): number {
+    const hasGone = this.#options.remote && before === this.#units.length - 1 && this.remoteLanes === 0;
+    return before === undefined || hasGone ? this.#freest : before;
+  }
+
   /** The lane with the least to do for its size. Without any, work waits for lanes elsewhere. */
-  freest(): number {
+  get #freest(): number {
     const { first, end } = this.#working;
     let freest = this.#options.remote ? this.#units.length - 1 : 0;
     let least = this.remoteLanes > 0 ? this.#units[freest] / this.remoteLanes : Number.POSITIVE_INFINITY;
