@@ -220,6 +220,7 @@ export const PLANTED_FAULTS = [
     test: 'test/workers-pool.test.ts',
     file: 'src/remote/member.ts',
     find: 'lease.extend(asked, leaseMs);',
+    count: 2,
     replace: 'lease.extend(this.#now(), leaseMs);',
   },
   {
