@@ -92,10 +92,11 @@ export class Directories {
       `SELECT count(*) AS n FROM directory WHERE parent = ? AND status NOT IN (${hidden}, ${leaving})`,
     );
     this.#identify = new Statement(db, 'UPDATE directory SET file_system = ?, inode = ?, born = ? WHERE id = ?');
-    // An inode number is given away again: where it is known, the time of making tells directories apart.
+    // An inode number is given away again: where it is known, the time of making tells directories apart. The
+    // index has only inode numbers that are known: unless it is told so, each look goes through all directories.
     this.#atIdentity = new Statement(
       db,
-      `SELECT id FROM directory WHERE file_system = ?1 AND inode = ?2 AND (born = ?3 OR born = ${UNKNOWN_IDENTITY} OR ?3 = ${UNKNOWN_IDENTITY})`,
+      `SELECT id FROM directory WHERE file_system = ?1 AND inode = ?2 AND inode <> ${UNKNOWN_IDENTITY} AND (born = ?3 OR born = ${UNKNOWN_IDENTITY} OR ?3 = ${UNKNOWN_IDENTITY})`,
     );
   }
 
