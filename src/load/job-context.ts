@@ -4,7 +4,7 @@ import { unpackAttributes } from '../format/packed-attributes.js';
 import type { JobLog } from '../log/job-log.js';
 import { joinPath } from '../paths/join-path.js';
 import type { SourcePlace } from '../source/source-place.js';
-import { ROOT_DIRECTORY } from '../state/directories.js';
+import type { DirectoryRecord } from '../state/directories.js';
 import { JobCensus } from '../state/job-census.js';
 import type { JobState } from '../state/job-state.js';
 import type { LargeRecord } from '../state/large-files.js';
@@ -70,19 +70,29 @@ export class JobContext {
   directory(id: number): DirectoryFacts {
     const cached = this.#cache.get(id);
     if (cached) return cached;
-    const record = this.state.directories.get(id);
-    const device = this.state.deviceOf(record.fileSystem);
-    const { inode, bornNs } = record;
-    let facts: DirectoryFacts;
-    if (id === ROOT_DIRECTORY) {
-      const path = Buffer.alloc(0);
-      facts = { path, handle: Buffer.from(ROOT_ID), manager: 0, place: { path, device, inode, bornNs } };
-    } else {
-      const parent = this.directory(record.parent);
-      const path = joinPath(parent.path, record.name);
-      const handle = this.ids.handle(record.sequence, ObjectType.directory, parent.manager, record.manager);
-      facts = { path, handle, manager: record.manager, place: { path, device, inode, bornNs } };
+    // Those above it that are not at hand, too: not by recursion, since a tree may be deeper than the stack.
+    const records: DirectoryRecord[] = [];
+    let above: DirectoryFacts | undefined;
+    for (let at = id; at !== 0 && !above; ) {
+      const record = this.state.directories.get(at);
+      records.push(record);
+      at = record.parent;
+      above = this.#cache.get(at);
     }
+    let facts = this.#describe(records[records.length - 1], above);
+    for (const record of records.reverse().slice(1)) facts = this.#describe(record, facts);
+    return facts;
+  }
+
+  /** @param parent undefined: it is the root */
+  #describe(record: DirectoryRecord, parent: DirectoryFacts | undefined): DirectoryFacts {
+    const { id, name, sequence, manager, fileSystem, inode, bornNs } = record;
+    const path = parent ? joinPath(parent.path, name) : Buffer.alloc(0);
+    const handle = parent
+      ? this.ids.handle(sequence, ObjectType.directory, parent.manager, manager)
+      : Buffer.from(ROOT_ID);
+    const place = { path, device: this.state.deviceOf(fileSystem), inode, bornNs };
+    const facts = { path, handle, manager: parent ? manager : 0, place };
     if (this.#cache.size >= CACHED_DIRECTORIES) this.#cache.clear();
     this.#cache.set(id, facts);
     return facts;

@@ -102,6 +102,16 @@ describe('the plan of a load', () => {
     expect(turn(1e6, 3).kinds).toEqual(new Array(4).fill('list'));
   });
 
+  it('lists a directory that lies deeper than the stack', () => {
+    const depth = 12_000;
+    state.transact(() => {
+      for (let at = 1; at <= depth; at++)
+        addDirectory(at, 'd', at === depth ? DirectoryStatus.found : DirectoryStatus.waiting);
+    });
+    const paths = turn().given.map(({ message }) => message.kind === 'list' && message.task.place.path.length);
+    expect(paths).toContain(2 * depth - 1);
+  });
+
   it('lists nothing ahead while enough entries wait, and loads them', () => {
     state.transact(() => {
       for (let at = 0; at < 64; at++)
