@@ -62,6 +62,7 @@ export async function openAuditPool(
       {
         ...parts,
         setup: all,
+        files: source ? 'read' : 'blobs',
         // They change nothing: what a worker that was lost still does is of no account.
         lateArrivalMs: 0,
         mend: (told) => tree && nameDevices(tree, told),

@@ -60,7 +60,7 @@ export async function openExportPool(
     {
       ...rest,
       job: jobId.slice(0, 8),
-      writesFiles: true,
+      files: 'write',
       setup,
       answer: async (what) => finder && answerFind(finder, what),
     },

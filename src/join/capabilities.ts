@@ -5,14 +5,44 @@ const CHOWN = 1 << 0;
 const OVERRIDE = 1 << 1;
 const READ_SEARCH = 1 << 2;
 const OWNER = 1 << 3;
+/** None of theirs: it sees whom files belong to, whoever that is. */
+const ALL_OWNERS = 1 << 4;
+/** Users, or groups, that there are. */
+const OWNERS = 2 ** 32 - 1;
 
-/** The capabilities of this process by which it may use files of others, as bits; undefined where the kernel does not tell. */
+/** What a job does with files: it reads blobs alone, or files and whom they belong to, or writes them with their owners. */
+export type FileUse = 'blobs' | 'read' | 'write';
+
+/** What this process may do with files of others, as bits; undefined where the kernel does not tell. */
 export function fileCapabilities(): number | undefined {
   try {
-    return parseCapabilities(readFileSync('/proc/self/status', 'latin1'));
+    const capabilities = parseCapabilities(readFileSync('/proc/self/status', 'latin1'));
+    if (capabilities === undefined) return undefined;
+    const seesAll = ['uid_map', 'gid_map'].every((name) => hasAllOwners(mapText(`/proc/self/${name}`)));
+    return seesAll ? capabilities | ALL_OWNERS : capabilities;
   } catch {
     return undefined;
   }
+}
+
+/** Where there are no user namespaces there is no map. */
+function mapText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'latin1');
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Whether a user namespace has all users, or groups: in one that has not, files of the others are nobody's.
+ *
+ * Source: user_namespaces(7), `/proc/pid/uid_map`: lines of first number in it, first number outside, how many.
+ */
+export function hasAllOwners(map: string | undefined): boolean {
+  if (map === undefined) return true;
+  const counts = map.split('\n').map((line) => Number(line.trim().split(/\s+/)[2] ?? 0));
+  return counts.reduce((sum, count) => sum + count, 0) >= OWNERS;
 }
 
 /** Source: proc(5), `/proc/pid/status`: CapEff, hexadecimal. */
@@ -26,13 +56,14 @@ export function parseCapabilities(status: string): number | undefined {
 /**
  * What one process may not do with files of others that another one may.
  *
- * @param writes whether it is to write files, and to give them owners and modes
  * @returns for people, undefined: it may do all that the other one may
  */
-export function lackingCapability(own: number, wanted: number, writes: boolean): string | undefined {
+export function lackingCapability(own: number, wanted: number, use: FileUse): string | undefined {
   const lacks = (...bits: number[]) => bits.some((bit) => wanted & bit) && !bits.some((bit) => own & bit);
+  if (use !== 'blobs' && lacks(ALL_OWNERS))
+    return 'see whom all files belong to (its user namespace lacks users or groups)';
   if (lacks(OVERRIDE, READ_SEARCH)) return 'read whatever belongs to others (CAP_DAC_OVERRIDE or CAP_DAC_READ_SEARCH)';
-  if (!writes) return undefined;
+  if (use !== 'write') return undefined;
   if (lacks(OVERRIDE)) return 'write where others may not (CAP_DAC_OVERRIDE)';
   if (lacks(CHOWN)) return 'give files to others (CAP_CHOWN)';
   return lacks(OWNER) ? 'give modes and times to files of others (CAP_FOWNER)' : undefined;

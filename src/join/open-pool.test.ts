@@ -3,16 +3,17 @@ import type { Listener } from '../remote/link.js';
 import { type Candidate, PROTOCOL, WIRE_FORMAT } from '../remote/messages.js';
 import { systemClock } from '../time/clock.js';
 import { VERSION } from '../version.js';
+import type { FileUse } from './capabilities.js';
 import { openPool } from './open-pool.js';
 
-const ALL = 15;
+const ALL = 31;
 vi.mock('./capabilities.js', async (importOriginal) => ({
   ...(await importOriginal<typeof import('./capabilities.js')>()),
   fileCapabilities: () => ALL,
 }));
 
 /** What a driver of a job that writes files, or reads them, answers to somebody who asks for work. */
-async function answered(writesFiles: boolean, candidate: Partial<Candidate>): Promise<{ readonly refused?: string }> {
+async function answered(files: FileUse, candidate: Partial<Candidate>): Promise<{ readonly refused?: string }> {
   let listener: Listener | undefined;
   const link = {
     longestBytes: 65_536,
@@ -28,7 +29,7 @@ async function answered(writesFiles: boolean, candidate: Partial<Candidate>): Pr
     {
       wish: { workers: 'nats://127.0.0.1' },
       job: 'job',
-      writesFiles,
+      files,
       setup: { kind: 'job', place: { kind: 'local', directory: '/' } },
       clock: systemClock,
       lateArrivalMs: 0,
@@ -45,12 +46,15 @@ async function answered(writesFiles: boolean, candidate: Partial<Candidate>): Pr
 }
 
 it('a worker with less rights than the driver is refused, as far as the job needs them', async () => {
-  const onlyReads = 4;
-  expect((await answered(false, { capabilities: 0 })).refused).toMatch(
+  const onlyReads = 20;
+  expect((await answered('read', { capabilities: 16 })).refused).toMatch(
     /^it may not read whatever belongs to others .*, which the driver may: give it the same rights$/,
   );
-  expect((await answered(false, { capabilities: onlyReads })).refused).toBeUndefined();
-  expect((await answered(true, { capabilities: onlyReads })).refused).toContain('CAP_DAC_OVERRIDE');
-  expect((await answered(true, { capabilities: ALL })).refused).toBeUndefined();
-  expect((await answered(false, {})).refused).toBeUndefined();
+  expect((await answered('read', { capabilities: onlyReads })).refused).toBeUndefined();
+  expect((await answered('write', { capabilities: onlyReads })).refused).toContain('CAP_DAC_OVERRIDE');
+  expect((await answered('write', { capabilities: ALL })).refused).toBeUndefined();
+  expect((await answered('read', {})).refused).toBeUndefined();
+  const inNamespace = 15;
+  expect((await answered('read', { capabilities: inNamespace })).refused).toContain('user namespace');
+  expect((await answered('blobs', { capabilities: inNamespace })).refused).toBeUndefined();
 });

@@ -7,7 +7,7 @@ import type { Candidate, WorkerCounters } from '../remote/messages.js';
 import { natsOptions } from '../remote/nats-options.js';
 import { type PoolParts, RemotePool } from '../remote/remote-pool.js';
 import type { Clock } from '../time/clock.js';
-import { fileCapabilities, lackingCapability } from './capabilities.js';
+import { type FileUse, fileCapabilities, lackingCapability } from './capabilities.js';
 import type { JobSetup } from './job-kind.js';
 
 /** How long workers go on without an answer of their driver, where nothing else is said, in milliseconds. */
@@ -44,8 +44,8 @@ export async function requireServer({ workers }: Pick<WorkersWish, 'workers'>): 
 export interface DriveParts<M extends Kinds<M>>
   extends Pick<PoolParts<M>, 'lateArrivalMs' | 'ownLanes' | 'ownShare' | 'report' | 'mend' | 'answer'> {
   readonly wish: WorkersWish;
-  /** Whether the job writes files, and gives them owners and modes; default: it reads them. */
-  readonly writesFiles?: boolean;
+  /** Default: it reads them. */
+  readonly files?: FileUse;
   /** Names the job, in few characters. */
   readonly job: string;
   readonly setup: JobSetup;
@@ -66,7 +66,7 @@ export async function openPool<M extends Kinds<M>>(
   parts: DriveParts<M>,
   openLink: OpenDriverLink = (names) => openServer(parts.wish.workers, names),
 ): Promise<RemotePool<M>> {
-  const { wish, job, clock, traffic, capMbps = 0, writesFiles = false, ...rest } = parts;
+  const { wish, job, clock, traffic, capMbps = 0, files = 'read', ...rest } = parts;
   const epoch = `${job}-${randomBytes(6).toString('hex')}`;
   return new RemotePool<M>({
     ...rest,
@@ -75,7 +75,7 @@ export async function openPool<M extends Kinds<M>>(
     epoch,
     leaseMs: wish.leaseMs ?? LEASE_MS,
     capMbps,
-    refusal: (candidate) => whyNot(candidate, writesFiles, clock),
+    refusal: (candidate) => whyNot(candidate, files, clock),
     counted: (counters) => traffic && addTraffic(traffic, counters, clock),
   });
 }
@@ -89,13 +89,13 @@ async function openServer(url: string, names: Parameters<OpenDriverLink>[0]): Re
 
 const MOST_CLOCK_DIFFERENCE_MS = 300_000;
 
-function whyNot({ user, capabilities, clockMs }: Candidate, writes: boolean, clock: Clock): string | undefined {
+function whyNot({ user, capabilities, clockMs }: Candidate, files: FileUse, clock: Clock): string | undefined {
   const mine = process.geteuid?.() ?? 0;
   if (user !== mine)
     return `it runs as user ${user}, the driver as user ${mine}: what they may read or write differs; run both as the same user`;
   const own = fileCapabilities();
   const lacking =
-    capabilities === undefined || own === undefined ? undefined : lackingCapability(capabilities, own, writes);
+    capabilities === undefined || own === undefined ? undefined : lackingCapability(capabilities, own, files);
   if (lacking !== undefined) return `it may not ${lacking}, which the driver may: give it the same rights`;
   const seconds = Math.round((clockMs - clock.now()) / 1000);
   if (Math.abs(seconds) * 1000 > MOST_CLOCK_DIFFERENCE_MS)

@@ -19,7 +19,7 @@ export interface Candidate {
   readonly lanes: number;
   /** Who it runs as: the number of its user. */
   readonly user: number;
-  /** What it may do with files of others, as bits; missing where that is not known. */
+  /** What it may do with files of others, as bits (`join/capabilities.ts`); missing where that is not known. */
   readonly capabilities?: number;
   /** Its clock, in milliseconds since 1970. */
   readonly clockMs: number;
