@@ -44,6 +44,22 @@ describe('what is mounted below a directory', () => {
     ]);
   });
 
+  it('is nothing else where a directory is mounted on itself, as for other flags, with what is mounted in that', () => {
+    const text = [
+      '1 0 8:1 / / rw - ext4 /dev/sda rw',
+      '2 1 8:17 /top /data rw - xfs /dev/sdb rw',
+      '3 2 8:17 /top/a\\040b /data/a\\040b ro - xfs /dev/sdb rw',
+      '4 3 0:50 / /data/a\\040b/scratch rw - tmpfs none rw',
+      '5 2 8:17 /top/other /data/moved ro - xfs /dev/sdb rw',
+      '6 2 8:1 /top/foreign /data/foreign ro - ext4 /dev/sda rw',
+      '7 1 8:1 /home /home ro - ext4 /dev/sda rw',
+    ].join('\n');
+    const shown = (path: string) =>
+      describeMountsBelow(parseMounts(text, true), Buffer.from(path)).map((mount) => mount.path.toString());
+    expect(shown('/data').sort()).toEqual(['a b/scratch', 'foreign', 'moved']);
+    expect(shown('/').sort()).toEqual(['data', 'data/a b/scratch', 'data/foreign', 'data/moved']);
+  });
+
   it('is to come where it is mounted when it is wanted, be it below the directory itself', () => {
     const later = (path: string) => below(path).filter(({ isLater }) => isLater);
     expect(later('/data').map((mount) => mount.path.toString())).toEqual(['home']);

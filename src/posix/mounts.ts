@@ -40,6 +40,8 @@ const statfsBuffer = Buffer.from(new ArrayBuffer(256));
 export interface Mount {
   /** Absolute path, without symlinks. */
   readonly point: Buffer;
+  /** Number of the file system's device. */
+  readonly device: string;
   /** What of the file system is mounted: a path in it. */
   readonly root: string;
   readonly type: string;
@@ -131,8 +133,10 @@ let latestBelow:
 export function describeMountsBelow(mounts: readonly Mount[], path: Buffer): readonly MountBelow[] {
   // A machine with many containers has thousands of others.
   const near = mounts.filter(({ point }) => point.equals(path) || pathBelow(point, path) || pathBelow(path, point));
+  const byId = new Map(near.map((mount) => [mount.id, mount]));
   return notCovered(near).flatMap((mount) => {
     const { point, id, type } = mount;
+    if (isOfItself(mount, byId.get(mount.parent))) return [];
     const isLater = type === WANTED;
     if (point.equals(path)) return isLater ? [{ path: Buffer.alloc(0), id, isLater, isAutomatic: false }] : [];
     const below = pathBelow(point, path);
@@ -148,6 +152,14 @@ function notCovered(mounts: readonly Mount[]): readonly Mount[] {
     if (!above || mount.parent === above.id) shown.push(mount);
   }
   return shown;
+}
+
+/** Whether this shows what is there without it, as a directory does that is mounted on itself with other flags. */
+function isOfItself({ point, device, root }: Mount, above: Mount | undefined): boolean {
+  const below = above?.device === device && pathBelow(point, above.point);
+  return below
+    ? `${above.root === '/' ? '' : unescaped(above.root)}/${below.toString('latin1')}` === unescaped(root)
+    : false;
 }
 
 /** Whether a server gives this at its path below what is mounted above it. */
@@ -176,12 +188,12 @@ export function parseMounts(text: string, unmounted = false): readonly Mount[] {
   for (const line of text.split('\n')) {
     const [before, after] = line.split(' - ');
     if (after === undefined) continue;
-    const [id, parent, , root, point] = before.split(' ');
+    const [id, parent, device, root, point] = before.split(' ');
     const [type, source] = after.split(' ');
     if (type === WANTED && !unmounted) continue;
     const beneath = mounts.get(point);
     const within = beneath?.id === parent ? beneath.parent : parent;
-    mounts.set(point, { point: unescapeField(point), root, type, source, id, parent: within });
+    mounts.set(point, { point: unescapeField(point), device, root, type, source, id, parent: within });
   }
   return [...mounts.values()];
 }
