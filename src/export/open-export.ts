@@ -93,7 +93,7 @@ export function createState(
 
 /**
  * Finds out which names the target of a tree takes for one, once for a job. The job is recorded before: what is left of
- * this by a crash is its own.
+ * this by a crash is its own. A target in which no file can be made, as one that is full, is looked at by the next session.
  *
  * @throws PosixError; whatever SQLite throws
  */
@@ -102,7 +102,7 @@ export async function recordFolding(state: ExportState, target: Pick<OpenTarget,
   // Of one file no name is that of another.
   if (!isTree || folding !== undefined) return;
   const found = await target.probeNames(`${temporaryPrefixOf(jobId)}names-`);
-  state.transact(() => state.update({ folding: found }));
+  if (found) state.transact(() => state.update({ folding: found }));
 }
 
 /** What names begin with that a job gives for a while. */

@@ -42,8 +42,8 @@ export interface OpenTarget {
   mountedNow(): readonly MountBelow[];
   /** What is at a path below it, whether it can be read or not; undefined where nothing is. @throws PosixError */
   look(path: Uint8Array): Promise<FileStatus | undefined>;
-  /** Which names it takes for one, found by a file whose name begins so. */
-  probeNames(prefix: string): Promise<NameFolding>;
+  /** Which names it takes for one, found by a file whose name begins so; undefined where none can be made. */
+  probeNames(prefix: string): Promise<NameFolding | undefined>;
   /** Does something by its descriptor, which stays open until that has ended. @throws whatever it throws */
   use<T>(call: (descriptor: number) => Promise<T>): Promise<T>;
   readonly status: FileStatus;

@@ -2,6 +2,9 @@ import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } 
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { recordFolding } from '../open-export.js';
+import type { ExportRecord } from '../state/export-record.js';
+import type { ExportState } from '../state/export-state.js';
 import { EXACT_NAMES, foldedName, probeNames } from './name-folding.js';
 
 it('finds that a usual file system tells all names apart, and leaves nothing there', async () => {
@@ -17,10 +20,25 @@ it('finds that a usual file system tells all names apart, and leaves nothing the
   rmSync(directory, { recursive: true });
 });
 
-it('takes a directory in which nothing can be made for a usual one', async () => {
+it('finds nothing where no file can be made, and a job looks again in its next session', async () => {
   const fd = openSync('/proc/self', 'r');
-  expect(await probeNames(fd, '.names-')).toEqual(EXACT_NAMES);
+  expect(await probeNames(fd, '.names-')).toBeUndefined();
   closeSync(fd);
+  const record: Pick<ExportRecord, 'isTree' | 'jobId' | 'folding'> = { isTree: true, jobId: 'job' };
+  const state = {
+    record,
+    transact: (change: () => void) => change(),
+    update: (change: Partial<ExportRecord>) => void Object.assign(record, change),
+  } as unknown as ExportState;
+  const folding = { letterCase: true, unicodeForm: false };
+  const found = [undefined, folding, EXACT_NAMES];
+  const target = { probeNames: async () => found.shift() };
+  const recorded: unknown[] = [];
+  for (let session = 0; session < 3; session++) {
+    await recordFolding(state, target);
+    recorded.push(record.folding);
+  }
+  expect(recorded).toEqual([undefined, folding, folding]);
 });
 
 it('has one form for names that are not told apart, and only for those', () => {

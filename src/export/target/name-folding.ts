@@ -17,12 +17,12 @@ export const EXACT_NAMES: NameFolding = { letterCase: false, unicodeForm: false 
 const PRIVATE_FILE = 0o600;
 
 /**
- * Finds out by a file, which is removed again, which names a directory takes for one. Where no file can be made, it is
- * taken to tell all of them apart.
+ * Finds out by a file, which is removed again, which names a directory takes for one.
  *
  * @param prefix what its name begins with, which no other file's does: one that is there was left by a crash
+ * @returns undefined where no file can be made, or removed, now
  */
-export async function probeNames(directory: number, prefix: string): Promise<NameFolding> {
+export async function probeNames(directory: number, prefix: string): Promise<NameFolding | undefined> {
   const name = Buffer.from(`${prefix}A\u00e9`);
   const flags = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
   try {
@@ -36,7 +36,7 @@ export async function probeNames(directory: number, prefix: string): Promise<Nam
       await removeAtLater(directory, name);
     }
   } catch (error) {
-    if (error instanceof PosixError) return EXACT_NAMES;
+    if (error instanceof PosixError) return undefined;
     throw error;
   }
 }
