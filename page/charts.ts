@@ -20,6 +20,8 @@ interface Chart {
   readonly lines: readonly Line[];
   /** Of a job only: a command without a state does not tell. */
   readonly ofJob?: boolean;
+  /** Of a command it is there only when one of these is not 0. */
+  readonly counts?: SeriesColumn;
   /** Whether it says anything of this job; default: always. */
   readonly when?: (rows: readonly Row[]) => boolean;
 }
@@ -44,6 +46,7 @@ const CHARTS: readonly Chart[] = [
     title: 'Bytes a second',
     axes: [(value) => byteRate(value).replace('/s', '')],
     lines: [{ label: 'file data', colour: '--two', value: perSecond('bytes'), text: byteRate }],
+    counts: 'bytes',
   },
   {
     title: 'The service: requests in flight, retries, throttling',
@@ -79,21 +82,22 @@ const SHORTEST_ROWS = 2;
 /** The charts over the whole time of a job. The time between its sessions is left out. */
 export class Charts {
   readonly element: HTMLElement;
-  readonly #places: readonly { readonly chart: Chart; readonly body: HTMLElement }[];
+  readonly #places: readonly { readonly chart: Chart; readonly body: HTMLElement; readonly card: HTMLElement }[];
   readonly #drawn = new Map<Chart, uPlot>();
   readonly #unit: string;
+  readonly #isJob: boolean;
   #rows: readonly Row[] = [];
   #isOver = false;
 
   /** @param unit what is counted, in the plural @param isJob whether there is more to tell than of a command */
   constructor(unit: string, isJob: boolean) {
     this.#unit = unit;
-    this.#places = CHARTS.filter(({ ofJob }) => isJob || !ofJob).map((chart) => ({
-      chart,
-      body: h('div', { class: 'chart', role: 'group', 'aria-label': chart.title }),
-    }));
-    this.element = h('div', { class: 'charts' });
-    for (const { chart, body } of this.#places) this.element.append(card(chart.title, body));
+    this.#isJob = isJob;
+    this.#places = CHARTS.filter(({ ofJob }) => isJob || !ofJob).map((chart) => {
+      const body = h('div', { class: 'chart', role: 'group', 'aria-label': chart.title });
+      return { chart, body, card: card(chart.title, body) };
+    });
+    this.element = h('div', { class: 'charts' }, ...this.#places.map((place) => place.card));
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => this.#redraw());
     new ResizeObserver(() => this.#fit()).observe(this.element);
   }
@@ -104,7 +108,11 @@ export class Charts {
     this.#rows = series.map(
       (row) => Object.fromEntries(SERIES_COLUMNS.map((name, at) => [name, row[at]])) as unknown as Row,
     );
-    for (const { chart, body } of this.#places) this.#showOne(chart, body);
+    for (const { chart, body, card } of this.#places) {
+      const { counts } = chart;
+      card.hidden = !this.#isJob && counts !== undefined && !this.#rows.some((row) => row[counts] > 0);
+      if (!card.hidden) this.#showOne(chart, body);
+    }
   }
 
   #showOne(chart: Chart, body: HTMLElement): void {
@@ -249,7 +257,11 @@ export class Charts {
   #redraw(): void {
     for (const drawn of this.#drawn.values()) drawn.destroy();
     this.#drawn.clear();
-    for (const { chart, body } of this.#places) this.#showOne(chart, body);
+    for (const { chart, body, card } of this.#places) {
+      const { counts } = chart;
+      card.hidden = !this.#isJob && counts !== undefined && !this.#rows.some((row) => row[counts] > 0);
+      if (!card.hidden) this.#showOne(chart, body);
+    }
   }
 }
 

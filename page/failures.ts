@@ -38,7 +38,6 @@ export class FailuresPanel {
   readonly #reasons = h('div', { class: 'chips' });
   readonly #words = h('input', {
     type: 'search',
-    placeholder: 'Search paths, reasons and messages',
     autocomplete: 'off',
     spellcheck: 'false',
   });
@@ -57,6 +56,7 @@ export class FailuresPanel {
   constructor(search: Search, words: Words) {
     this.#search = search;
     this.#none = words.none;
+    this.#words.setAttribute('placeholder', `Search paths, ${words.kind.toLowerCase()}s and messages`);
     this.#words.setAttribute('aria-label', words.search);
     const names = ['Path', words.kind, 'Why', 'When'];
     this.#head.append(h('tr', {}, ...names.map((name) => h('th', { scope: 'col' }, name))));

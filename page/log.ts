@@ -11,15 +11,16 @@ export class LogPanel {
     return card(title, this.#lines);
   }
 
-  show(lines: readonly string[]): void {
-    const text = lines.join('\n');
+  /** @param isOver whether nothing more comes */
+  show(lines: readonly string[], isOver: boolean): void {
+    const text = lines.length === 0 ? `Nothing ${isOver ? 'was said' : 'has been said yet'}.` : lines.join('\n');
     if (text === this.#shown) return;
     this.#shown = text;
     const { scrollTop, scrollHeight, clientHeight } = this.#lines;
     const follows = scrollTop + clientHeight >= scrollHeight - 8;
     this.#lines.replaceChildren(
       ...(lines.length === 0
-        ? [h('span', { class: 'empty' }, 'Nothing has been said yet.')]
+        ? [h('span', { class: 'empty' }, text)]
         : lines.map((line) => h('span', { class: LEVEL.exec(line)?.[1].toLowerCase() ?? 'info' }, `${line}\n`))),
     );
     if (follows) this.#lines.scrollTop = this.#lines.scrollHeight;

@@ -85,9 +85,10 @@ class Page {
     show(this.#types, types(census));
     show(this.#sizes, sizes(census));
     show(this.#directories, directories(census));
-    this.#charts.show(series, now.state === 'stopped' || now.state === 'finished');
+    const hasEnded = now.state === 'stopped' || now.state === 'finished';
+    this.#charts.show(series, hasEnded);
     this.#failures.show(failures);
-    this.#log.show(log);
+    this.#log.show(log, hasEnded);
   }
 
   foot(...children: (Node | string)[]): void {
@@ -126,8 +127,8 @@ function showLive(): void {
   const links = () => [
     h('a', { href: 'report.html', download: 'report.html' }, 'Report'),
     ' · ',
-    h('a', { href: 'status.json' }, 'Status'),
-    ' · ',
+    // A command has no state.
+    ...(model?.job.kind === 'command' ? [] : [h('a', { href: 'status.json' }, 'Status'), ' · ']),
     h('a', { href: 'metrics' }, 'Metrics'),
   ];
   const say = (text: string, isLive: boolean) => {

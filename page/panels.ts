@@ -96,14 +96,21 @@ export function hero(job: PageJob, now: PageNow): readonly HTMLElement[] {
         all === undefined || all === 0 ? undefined : (done + failed) / all,
         all === undefined ? `${counted(done, job.unit)} so far` : `${count(done)} of ${counted(all, job.unit)}`,
       ),
-      ...line(
-        'Bytes',
-        allBytes === undefined || allBytes === 0 ? undefined : now.bytes / allBytes,
-        allBytes === undefined ? `${bytes(now.bytes)} so far` : `${bytes(now.bytes)} of ${bytes(allBytes)}`,
-        'second',
-      ),
+      ...(countsBytes(job, now)
+        ? line(
+            'Bytes',
+            allBytes === undefined || allBytes === 0 ? undefined : now.bytes / allBytes,
+            allBytes === undefined ? `${bytes(now.bytes)} so far` : `${bytes(now.bytes)} of ${bytes(allBytes)}`,
+            'second',
+          )
+        : []),
     ),
   ];
+}
+
+/** A command that looks at no content has no bytes to count. */
+function countsBytes(job: PageJob, now: PageNow): boolean {
+  return job.kind !== 'command' || now.bytes > 0;
 }
 
 function shareText(job: PageJob, now: PageNow): string {
@@ -134,22 +141,22 @@ export function tiles(job: PageJob, now: PageNow, { listed }: PageFailures): rea
   const mean = (amount: number) => (workedMs > 0 ? (1000 * amount) / workedMs : 0);
   const means = `mean ${rate(mean(now.done))}`;
   const byteMeans = `mean ${byteRate(mean(now.bytes))}`;
+  const nothing = isOver(now) ? 'nothing' : 'nothing so far';
   return [
     running
       ? tile(`${job.unit} a second`, rate(now.entriesPerSecond ?? 0), means)
       : tile(`${job.unit} a second`, rate(mean(now.done)), 'mean'),
-    running
-      ? tile('file data', byteRate(now.bytesPerSecond ?? 0), byteMeans)
-      : tile('file data', byteRate(mean(now.bytes)), 'mean'),
+    ...(countsBytes(job, now)
+      ? [
+          running
+            ? tile('file data', byteRate(now.bytesPerSecond ?? 0), byteMeans)
+            : tile('file data', byteRate(mean(now.bytes)), 'mean'),
+        ]
+      : []),
     tile('worked', duration(workedMs), now.session > 1 ? `in ${count(now.session)} sessions` : ''),
     job.kind === 'command'
-      ? tile('found', count(listed), listed === 0 ? 'nothing so far' : 'see what was found', listed > 0 ? 'bad' : '')
-      : tile(
-          'failed',
-          count(now.failed),
-          now.failed === 0 ? 'nothing so far' : 'see what failed',
-          now.failed > 0 ? 'bad' : '',
-        ),
+      ? tile('found', count(listed), listed === 0 ? nothing : 'see what was found', listed > 0 ? 'bad' : '')
+      : tile('failed', count(now.failed), now.failed === 0 ? nothing : 'see what failed', now.failed > 0 ? 'bad' : ''),
     ...(now.requests > 0 || now.limit
       ? [
           tile('requests', few(now.requests), running ? `${count(now.inFlight ?? 0)} in flight` : ''),

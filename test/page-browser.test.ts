@@ -279,6 +279,20 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
     await picture(page, 'verify');
   });
 
+  it('of a check that counts no bytes, and has ended, speaks of none', async () => {
+    const [source, container, state, file] = ['sound', 'sound-container', 'sound-state', 'fsck.html'].map((name) =>
+      join(base, name),
+    );
+    makeTree(source);
+    await loadWhole(source, container, state);
+    expect((await runProgram('clfsload', ['fsck', container, `--html=${file}`])).code).toBe(0);
+    const page = await browse(pathToFileURL(file).href);
+    await page.locator('.pill', { hasText: 'Completed' }).waitFor();
+    const text = await page.locator('body').innerText();
+    expect(text).not.toMatch(/bytes|file data|so far|yet/i);
+    expect(text).toContain('0 errors, 0 warnings');
+  });
+
   it('is read from disk with the same figures, in light, dark and narrow', async () => {
     const [source, container, state] = ['kept', 'kept-container', 'kept-state'].map((name) => join(base, name));
     makeTree(source);

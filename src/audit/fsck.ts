@@ -90,6 +90,7 @@ export async function fsck(
     await context.content?.finish();
     await checkLinks(context);
     await checkOrphans(context);
+    options.onProgress?.(entries);
     return { entries, objects: index.count, errors, warnings, withoutRoot };
   } finally {
     context.withoutRoot?.close();

@@ -62,10 +62,13 @@ export const manifest: Verb = {
       const show = showEntries(io, 'Manifest', inodes, () => crew?.workers);
       let damaged = false;
       let entries = 0;
+      /** Of files whose content was read. */
+      let bytes = 0;
       try {
         for await (const { entry, path, error } of createManifest(reader, { hash, crew })) {
           io.signal.throwIfAborted();
-          show(++entries);
+          if (entry?.sha256) bytes += Number(entry.sizeBytes);
+          show(++entries, hash ? bytes : undefined);
           if (error) {
             damaged = true;
             io.complain(`${escapePath(path)}: ${messageOf(error)}`);
