@@ -31,7 +31,7 @@ for (const { name, also, help, command } of commands) {
   const text = [
     header(pageName(name)),
     '.SH NAME',
-    `${plain(pageName(name))} \\- ${plain(command.description().split(/\.(\s|$)/)[0])}`,
+    `${plain(pageName(name))} \\- ${plain(command.summary() || command.description().split(/\.(\s|$)/)[0])}`,
     '.SH SYNOPSIS',
     verbatim(`${name} ${command.usage()}`),
     ...(also === undefined ? [] : [verbatim(`${also} ${command.usage()}`)]),

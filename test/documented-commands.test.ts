@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { allCommands } from '../src/cli/main.js';
+import { runProgram } from './support/program.js';
 
 const root = new URL('..', import.meta.url).pathname;
 
@@ -44,5 +45,25 @@ describe('commands in the documents', () => {
     }
     expect(wrong).toEqual([]);
     expect(seen).toBeGreaterThan(80);
+  });
+});
+
+describe('help', () => {
+  it('fits a terminal of 80 columns, but for examples, which are pasted', async () => {
+    const wide: string[] = [];
+    for (const command of await allCommands()) {
+      let help = '';
+      command.configureOutput({
+        writeOut: (text) => {
+          help += text;
+        },
+        getOutHelpWidth: () => 80,
+      });
+      command.outputHelp();
+      const prose = help.replace(/\nExamples:\n(?: .*\n)*/, '\n');
+      wide.push(...prose.split('\n').filter((line) => line.length > 80));
+    }
+    wide.push(...(await runProgram('clfsload', ['help'])).stdout.split('\n').filter((line) => line.length > 80));
+    expect(wide).toEqual([]);
   });
 });

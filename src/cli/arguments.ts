@@ -106,7 +106,11 @@ function alternatives(choices: readonly string[]): string {
 
 /** Has a command throw {@link UsageError} in azcopy's words, and never exit by itself. */
 export function strict(command: Command): Command {
-  return command.exitOverride().configureOutput({ writeOut: print, writeErr: () => undefined });
+  // The longest flag leaves 39 columns of 80 for what is said of it.
+  return command
+    .configureHelp({ minWidthToWrap: 30 })
+    .exitOverride()
+    .configureOutput({ writeOut: print, writeErr: () => undefined });
 }
 
 /** What a commander error says, in azcopy's words. */

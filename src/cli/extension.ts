@@ -85,7 +85,7 @@ export function extensionCommand(): Command {
     .option('--azcopy', 'speak to azcopy')
     .addHelpText(
       'after',
-      '\nCLFSLOAD_BLOB_ENDPOINT replaces https://ACCOUNT.blob.core.windows.net: http://127.0.0.1:10000/devstoreaccount1 for an emulator.',
+      '\nCLFSLOAD_BLOB_ENDPOINT replaces https://ACCOUNT.blob.core.windows.net:\nhttp://127.0.0.1:10000/devstoreaccount1 for an emulator.',
     );
 }
 

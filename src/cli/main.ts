@@ -101,12 +101,19 @@ const VERBS: Readonly<Record<string, VerbEntry>> = {
   },
 };
 
+const SUMMARIES = {
+  load: 'load a directory into a container',
+  resume: 'go on with a job, a load or an export',
+} as const;
+
 /** Every command of clfsload, the load first: for completion and for docs/commands.md. */
 export async function allCommands(): Promise<readonly Command[]> {
   const { loadCommand } = await import('./load-flags.js');
-  const verbs = await Promise.all(Object.values(VERBS).map(async (verb) => (await verb.load()).command()));
+  const verbs = await Promise.all(
+    Object.values(VERBS).map(async ({ summary, load }) => (await load()).command().summary(summary)),
+  );
   const { resumeCommand } = await import('./resume-command.js');
-  return [loadCommand('load'), resumeCommand('resume'), ...verbs];
+  return [loadCommand('load').summary(SUMMARIES.load), resumeCommand('resume').summary(SUMMARIES.resume), ...verbs];
 }
 
 /** Runs the program. @returns exit code */
@@ -263,23 +270,22 @@ function verbsHelp(program: string): string {
 
 /** @param jobs commands that are no verbs */
 function groupedVerbs(jobs: readonly ('load' | 'resume')[]): string {
-  const summaries = { load: 'load a directory into a container', resume: 'go on with a job, a load or an export' };
   const line = (name: string, summary: string) => `  ${name.padEnd(12)}${summary}\n`;
   return GROUPS.map((group) => {
-    const own = group === 'Jobs' ? jobs.map((name) => line(name, summaries[name])) : [];
+    const own = group === 'Jobs' ? jobs.map((name) => line(name, SUMMARIES[name])) : [];
     const verbs = Object.entries(VERBS).filter(([, entry]) => entry.group === group);
     return `${group}:\n${[...own, ...verbs.map(([name, { summary }]) => line(name, summary))].join('')}`;
   }).join('\n');
 }
 
 function azcopyHelp(version: string): string {
-  return `azcopy of clfsload ${version}: "load clfs", and what reads such containers back.\n\nUsage:\n  azcopy load clfs [local dir] [container URL] --state-path=DIR [flags]\n  azcopy clfs [verb] [arguments] [flags]\n\nUse "azcopy load clfs --help" or "azcopy clfs --help" for more. All other commands of azcopy (copy, sync, list, login and so on)\nare handed to Microsoft's azcopy, which is not in PATH now: install it, behind this one in PATH.\n`;
+  return `azcopy of clfsload ${version}: "load clfs", and what reads such containers back.\n\nUsage:\n  azcopy load clfs [local dir] [container URL] --state-path=DIR [flags]\n  azcopy clfs [verb] [arguments] [flags]\n\nUse "azcopy load clfs --help" or "azcopy clfs --help" for more. All other\ncommands of azcopy (copy, sync, list, login and so on) are handed to\nMicrosoft's azcopy, which is not in PATH now: install it, behind this one in\nPATH.\n`;
 }
 
 function loadHelp(): string {
-  return 'Load a local directory into a container in a special format.\n\nUsage:\n  azcopy load [command]\n\nAvailable Commands:\n  clfs        Load a local directory into a container in the Avere Cloud FileSystem (CLFS) format\n\nUse "azcopy load clfs --help" for more about it.\n';
+  return 'Load a local directory into a container in a special format.\n\nUsage:\n  azcopy load [command]\n\nAvailable Commands:\n  clfs        Load a local directory into a container in the Avere Cloud\n              FileSystem (CLFS) format\n\nUse "azcopy load clfs --help" for more about it.\n';
 }
 
 function programHelp(): string {
-  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload resume [state dir] [container, where it needs a SAS]\n  clfsload [verb] [arguments] [flags]\n\n${groupedVerbs(['load', 'resume'])}\nUse "clfsload [verb] --help" or "clfsload help [verb]" for more about a verb, "clfsload help environment" for the environment\nvariables.\n`;
+  return `clfsload: load POSIX trees into CLFS containers, and read them back.\n\nUsage:\n  clfsload load [local dir] [container] --state-path=DIR [flags]\n  clfsload resume [state dir] [container, where it needs a SAS]\n  clfsload [verb] [arguments] [flags]\n\n${groupedVerbs(['load', 'resume'])}\nUse "clfsload [verb] --help" or "clfsload help [verb]" for more about a verb,\n"clfsload help environment" for the environment variables.\n`;
 }

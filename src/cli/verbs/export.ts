@@ -73,6 +73,7 @@ export const exportVerb: Verb = {
       'Write the tree of a container, or the part below a path, into a directory, or one file: content, modes, owners (as root), times, links, devices and fifos (as root). An export that was interrupted goes on when it is repeated: its state is kept beside the target, as .NAME.clfsload-export, until everything has been written.',
       '  clfsload export /path/to/container /path/to/directory\n  clfsload export /path/to/container some/dir /path/to/directory --sparse\n  clfsload export /path/to/container some/file /path/to/file\n  clfsload export /path/to/container /path/to/directory --dry-run --include="*.csv" --exclude-path="tmp;logs/old"\n  clfsload export --salvage /path/to/container /path/to/directory\n  clfsload export /path/to/container --tar - | ssh host tar xpf - -C /restored\n',
     )
+      .usage('[options] <container> [path] <target>')
       .argument('<container>', 'the container to read')
       .argument(
         '[path-and-target...]',

@@ -69,7 +69,7 @@ export function verbCommand(name: string, description: string, examples: string)
     )
     .addHelpText(
       'after',
-      '\nCONTAINER is a container URL (with a SAS, or with the identity that AZCOPY_AUTO_LOGIN_TYPE names), a file:// URL, or the path of a directory of\nblobs; env:NAME and @FILE take it from the environment or a file.',
+      '\nCONTAINER is a container URL (with a SAS, or with the identity that\nAZCOPY_AUTO_LOGIN_TYPE names), a file:// URL, or the path of a directory of\nblobs; env:NAME and @FILE take it from the environment or a file.',
     );
 }
 
@@ -138,7 +138,7 @@ export function pathVerbCommand(name: string, description: string, examples: str
     .option('--raw-path', 'take paths as they stand, as -0 writes them: no backslash and no hex:// is read')
     .addHelpText(
       'after',
-      '\nA path in the container is given as it is shown (\\\\ for a backslash, \\xNN for a byte that is not UTF-8 or cannot be printed), or as hex:// and its path_hex.\nWhat is never shown so, such as a backslash alone, stands for itself. One that begins with "-" is given as ./-NAME, or behind "--".',
+      '\nA path in the container is given as it is shown (\\\\ for a backslash, \\xNN for\na byte that is not UTF-8 or cannot be printed), or as hex:// and its path_hex.\nWhat is never shown so, such as a backslash alone, stands for itself. One that\nbegins with "-" is given as ./-NAME, or behind "--".',
     );
 }
 

@@ -55,6 +55,7 @@ export const verify: Verb = {
       'Compare a container with the tree that it was loaded from: type, mode, owner, size, device, modification time, link target, and links where the container has them. Lines begin with = same, + only in the source, - only in the container, * different, ! could not be checked.',
       '  clfsload verify /path/to/source /path/to/container --content\n  clfsload verify --manifest tree.jsonl /path/to/container\n',
     )
+      .usage('[options] <source> <container>')
       .argument(
         '<source-and-container...>',
         'SOURCE CONTAINER, or with --manifest CONTAINER; hex:// and hexadecimal digits for a source of any bytes',
@@ -66,7 +67,7 @@ export const verify: Verb = {
           'oneFileSystem',
         ]),
       )
-      .option('--content', 'compare every byte of regular files')
+      .option('--content', 'compare every byte of the regular files that do not differ otherwise')
       .addOption(
         new Option('--sample <share>', 'compare the bytes of a share of the files, such as 5%')
           .argParser(parseShare)
