@@ -486,6 +486,10 @@ describe('help', () => {
     expect(complete('clfsload ver')).toBe('verify');
     expect(complete('clfsload load --new')).toBe('--new-session');
     expect(complete('clfsload verify --time')).toBe('--time-tolerance');
+    expect(complete('clfsload help env')).toBe('environment');
+    expect(complete('clfsload completion f')).toBe('fish');
+    expect(complete(`clfsload load --state-path = ${base.slice(0, -1)}`)).toBe(base);
+    expect(complete('clfsload load --state-path =').split(' ').length).toBeGreaterThan(5);
     expect(complete('azcopy lo')).toBe('load');
     expect(complete('azcopy load c')).toBe('clfs');
     expect(complete('azcopy load clfs --new')).toBe('--new-session');

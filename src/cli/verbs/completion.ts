@@ -11,6 +11,7 @@ interface Completed {
 }
 
 const SHELLS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
+const SHELL_NAMES = Object.keys(SHELLS).join(' ');
 
 /**
  * `completion`: a script for a shell.
@@ -36,8 +37,7 @@ export function completionVerb(commands: () => Promise<readonly Command[]>): Ver
         const options = each.options.flatMap(({ long, description }) =>
           long ? [{ long: long.slice(2), text: description }] : [],
         );
-        const [summary] = each.description().split(/\.(?:\s|$)/);
-        return { name: each.name(), summary, flags: options.map(({ long }) => `--${long}`), options };
+        return { name: each.name(), summary: each.summary(), flags: options.map(({ long }) => `--${long}`), options };
       });
       await io.write(script(completed));
       return Exit.ok;
@@ -56,9 +56,15 @@ ${commands.map(({ name, flags }) => `    ${name}) echo "${flags.join(' ')}" ;;`)
 }
 _clfsload_complete() {
   local current="\${COMP_WORDS[COMP_CWORD]}"
-  case "$current" in
-    -*) COMPREPLY=($(compgen -W "$(_clfsload_flags "$1")" -- "$current")) ;;
-    *) COMPREPLY=($(compgen -f -- "$current")) ;;
+  # What follows "--flag=" is a word of its own, and so is the "=".
+  [ "$current" = = ] && current=
+  case "$1:$current" in
+    *:-*) COMPREPLY=($(compgen -W "$(_clfsload_flags "$1")" -- "$current")) ;;
+    completion:*) COMPREPLY=($(compgen -W "${SHELL_NAMES}" -- "$current")) ;;
+    *)
+      compopt -o filenames 2>/dev/null
+      COMPREPLY=($(compgen -f -- "$current"))
+      ;;
   esac
 }
 _clfsload() {
@@ -85,8 +91,8 @@ _clfsload_azcopy() {
     fi
   fi
 }
-complete -o filenames -F _clfsload clfsload
-complete -o filenames -F _clfsload_azcopy azcopy
+complete -F _clfsload clfsload
+complete -F _clfsload_azcopy azcopy
 `;
 }
 
@@ -95,7 +101,7 @@ function zshScript(commands: readonly Completed[]): string {
   return `#compdef clfsload azcopy
 _clfsload_flags() {
   case "$1" in
-${commands.map(({ name, flags }) => `    ${name}) [[ "$words[CURRENT]" == -* ]] && compadd -- ${flags.join(' ')} || _files ;;`).join('\n')}
+${commands.map(({ name, flags }) => `    ${name}) [[ "$words[CURRENT]" == -* ]] && compadd -- ${flags.join(' ')} || ${name === 'completion' ? `compadd -- ${SHELL_NAMES}` : '_files'} ;;`).join('\n')}
   esac
 }
 _clfsload() {
@@ -107,6 +113,7 @@ _clfsload() {
       if (( CURRENT == 3 )); then compadd -- ${names.filter((name) => name !== 'load').join(' ')}; else _clfsload_flags "$words[3]"; fi
     fi
   elif (( CURRENT == 2 )); then compadd -- ${names.join(' ')} help
+  elif [[ "$words[2]" == help ]]; then compadd -- ${names.join(' ')} environment
   else _clfsload_flags "$words[2]"
   fi
 }
@@ -128,6 +135,9 @@ function fishScript(commands: readonly Completed[]): string {
     ];
   });
   return `# fish completion for clfsload, and for azcopy where it is that of clfsload
+complete -c clfsload -n __fish_use_subcommand -f -a help -d 'say more about a verb'
+complete -c clfsload -n '__fish_seen_subcommand_from help' -f -a '${commands.map(({ name }) => name).join(' ')} environment'
+complete -c clfsload -n '__fish_seen_subcommand_from completion' -f -a '${SHELL_NAMES}'
 complete -c azcopy -n __fish_use_subcommand -f -a 'load clfs'
 complete -c azcopy -n '__fish_seen_subcommand_from load; and not __fish_seen_subcommand_from clfs' -f -a clfs
 ${lines.join('\n')}
