@@ -64,15 +64,25 @@ describe('the package', () => {
       'LICENSE',
       'SECURITY.md',
       'README.md',
-      'man/clfsload.1',
-      'man/clfsload-load.1',
       'docs/errors.md',
       'docs/page.md',
       'dist/page/page.html',
       'dist/programs/page-thread-entry.js',
     ])
       expect(files).toContain(`package/${name}`);
+    const { man } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { man: string[] };
+    expect(files.filter((name) => /^package\/man\/./.test(name)).sort()).toEqual(
+      man.map((name) => `package/${name}`).sort(),
+    );
     expect(files.filter((name) => /\.test\.|\.ts$/.test(name) && !name.endsWith('.d.ts'))).toEqual([]);
+  });
+
+  it('is installed for all, with its manual pages where man looks', () => {
+    const place = join(base, 'global');
+    run('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', '-g', '--prefix', place, tarball]);
+    expect(run(join(place, 'bin/clfsload'), ['--version'])).toMatch(/^clfsload \d/);
+    for (const page of ['clfsload.1', 'clfsload-load.1', 'CLFSLoad.py.1'])
+      expect(readFileSync(join(place, 'share/man/man1', page), 'utf8')).toContain('.SH NAME');
   });
 
   it('is as publint wants it', async () => {
