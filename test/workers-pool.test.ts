@@ -466,6 +466,22 @@ describe('a pool of workers', () => {
     await close();
   });
 
+  it('gives whoever has a task the rest of it, though the job stops: it would be waited for', async () => {
+    const set = setUp();
+    const { pool, join, ask, close } = set;
+    const told = listenTo(pool);
+    join('w');
+    for (const ticket of [1, 2]) pool.submit(0, ticket, { kind: 'note', task: 'a'.repeat(100_000) }, 1);
+    expect(take(set, 'w', 1)).toMatchObject({ go: true, pieces: 2 });
+    pool.stop();
+    expect(ask({ say: 'take', worker: 'w', ticket: 1, deliveries: 1, piece: 1 })).toMatchObject({ go: true });
+    expect(take(set, 'w', 2)).toEqual({ to: 'take', go: false });
+    const bytes = encode({ kind: 'note', result: 'nothing' });
+    ask({ say: 'tell', worker: 'w', ticket: 1, number: 0, more: false, what: 'done', bytes });
+    expect(told).toEqual([['done', 1, 'nothing']]);
+    await close();
+  });
+
   it('says that nobody is there, once, while work waits', async () => {
     const { time, pool, reports, join, ask, close } = setUp();
     const isTold = () => reports.filter((text) => text.includes('no worker takes part')).length;

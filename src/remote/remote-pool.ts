@@ -194,7 +194,8 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
   ): void {
     const ticket = this.#tickets.get(number);
     const isMine = ticket?.holder === worker;
-    if (!ticket || this.#wish !== 'work' || (ticket.holder && !isMine)) {
+    // Who has it is waited for, and told all of it: it tells what it did, though that be nothing.
+    if (!ticket || (this.#wish !== 'work' && !isMine) || (ticket.holder && !isMine)) {
       answer({ to: 'take', go: false });
       return;
     }
