@@ -10,7 +10,7 @@ import type { Authorization } from './authorization.js';
 import { connectionText } from './classify-answer.js';
 import { addressText, type ContainerAddress } from './container-url.js';
 import { Sender } from './sender.js';
-import { timeLimitOf } from './time-limits.js';
+import { limitWithin, timeLimitOf } from './time-limits.js';
 import { type Trouble, troubleOfAnswer, troubleOfError } from './trouble.js';
 
 const FIRST_DELAY_MS = 200;
@@ -53,6 +53,10 @@ export class BlobService {
   readonly #sender: Sender;
   readonly #concurrency: AdaptiveConcurrency;
   readonly #stopped = new AbortController();
+  /** Aborted, with the reason, when a request is given up to which no other has had an answer: what waits then is too. */
+  #waiting = waitingTogether();
+  /** Answers that were of use. */
+  #answers = 0;
   #failing = 0;
   /** What went wrong last, in brackets. */
   #lastTrouble = '';
@@ -71,7 +75,7 @@ export class BlobService {
       onChange: options.onDetail,
     });
     this.#sender = new Sender(address, authorization, { ...options, clock: this.#clock, mostConnections: most });
-    // Each request that waits for its next try has a listener: many of them are no leak.
+    // Requests that wait for the rate limit have a listener each: many of them are no leak.
     setMaxListeners(0, this.#stopped.signal);
     options.signal?.addEventListener('abort', () => void this.close());
   }
@@ -82,15 +86,21 @@ export class BlobService {
    * @throws ClfsError as `Container` says; `exists` for 409 and 412 on a conditional create
    */
   send(request: BlobRequest): Promise<BlobAnswer> {
+    const { signal } = this.#waiting;
     const wait = this.#concurrency.acquire();
-    return wait ? wait.then(() => this.#sendNow(request)) : this.#sendNow(request);
+    if (!wait) return this.#sendNow(request, signal);
+    return wait.then(() => {
+      if (!signal.aborted) return this.#sendNow(request, signal);
+      this.#concurrency.release();
+      throw signal.reason;
+    });
   }
 
   /**
    * Makes one promise for a request that succeeds at once, as nearly all do: each further layer of promises makes small
    * files slower.
    */
-  #sendNow(request: BlobRequest): Promise<BlobAnswer> {
+  #sendNow(request: BlobRequest, givenUp: AbortSignal): Promise<BlobAnswer> {
     if (this.#firstAnswer === 'awaited') this.#awaitFirst();
     this.#options.traffic.setInFlight(1, this.#concurrency.limit);
     return new Promise((resolve, reject) => {
@@ -101,7 +111,7 @@ export class BlobService {
           resolve(answer);
         },
         trouble: (trouble) => {
-          this.#repeat(request, trouble)
+          this.#repeat(request, trouble, givenUp)
             .finally(() => this.#release())
             .then(resolve, reject);
         },
@@ -160,35 +170,42 @@ export class BlobService {
   /** Ends what is under way, with `cancelled`; nothing can be sent any more. */
   async close(): Promise<void> {
     this.#stopped.abort();
+    this.#waiting.abort(stopped());
     this.#firstHasCome();
     await this.#sender.close(stopped());
   }
 
-  async #repeat(request: BlobRequest, firstTrouble: Trouble): Promise<BlobAnswer> {
+  /** @param givenUp aborted when the others that wait are given up */
+  async #repeat(request: BlobRequest, firstTrouble: Trouble, givenUp: AbortSignal): Promise<BlobAnswer> {
     const begun = this.#clock.monotonic();
+    const answers = this.#answers;
     let trouble = firstTrouble;
     let refusedSince: number | undefined;
     let refusals = 0;
     // Waiting for other requests, or for the rate limit, does not use up the retry window.
     let waitedMs = 0;
+    const windowLeftMs = () => this.#options.retryWindowMs - (this.#clock.monotonic() - begun - waitedMs);
     if (this.#failing++ === 0) this.#options.traffic.setWaitingSince(this.#clock.now());
     try {
       for (let attempt = 1; ; attempt++) {
+        givenUp.throwIfAborted();
         const now = this.#clock.monotonic();
         if (trouble.refusal) {
           refusedSince ??= now;
           refusals++;
           if (now - refusedSince > TOKEN_RENEWAL_MS) throw trouble.refusal;
         }
-        const leftMs = this.#options.retryWindowMs - (now - begun - waitedMs);
+        const leftMs = windowLeftMs();
         if (leftMs <= 0) {
-          throw new ClfsError(
+          const error = new ClfsError(
             'service-unavailable',
             `No usable answer from ${addressText(this.#address)} in ${attempt === 1 ? '1 try' : `${attempt} tries`} over ${Math.round((now - begun) / 1000)} s: ${trouble.text}. Check the URL and the network; --retry-window says how long it is tried.`,
             {
               cause: trouble.cause,
             },
           );
+          if (this.#answers === answers) this.#giveUpWaiting(error);
+          throw error;
         }
         // A token has little time to be renewed: also after long trouble of another kind, the first refusal is soon
         // followed by a try.
@@ -200,17 +217,23 @@ export class BlobService {
           `${request.method} ${request.blob || 'container'}: ${trouble.text}; trying again in ${(delayMs / 1000).toFixed(1)} s (try ${attempt + 1})`,
         );
         this.#concurrency.pause();
-        await this.#clock.sleep(delayMs, this.#stopped.signal);
+        await this.#clock.sleep(delayMs, givenUp);
         const slept = this.#clock.monotonic();
         await this.#concurrency.resume();
+        givenUp.throwIfAborted();
         await this.#rateTurn(request);
         waitedMs += this.#clock.monotonic() - slept;
         const result = await new Promise<{ final: BlobAnswer } | { trouble: Trouble }>((resolve, reject) =>
-          this.#try(request, attempt + 1, {
-            final: (final) => resolve({ final }),
-            trouble: (next) => resolve({ trouble: next }),
-            error: reject,
-          }),
+          this.#try(
+            request,
+            attempt + 1,
+            {
+              final: (final) => resolve({ final }),
+              trouble: (next) => resolve({ trouble: next }),
+              error: reject,
+            },
+            windowLeftMs(),
+          ),
         );
         if ('final' in result) return result.final;
         trouble = result.trouble;
@@ -220,15 +243,26 @@ export class BlobService {
     }
   }
 
-  /** Sends a request once; tells exactly one of `outcome`. */
-  #try(request: BlobRequest, attempt: number, outcome: Outcome): void {
+  /**
+   * The service has answered nobody for a whole window: who waits for a place, or for the next try, need not try for a
+   * window too, one after the other. What is sent later begins anew.
+   */
+  #giveUpWaiting(error: ClfsError): void {
+    const waiting = this.#waiting;
+    this.#waiting = waitingTogether();
+    waiting.abort(error);
+  }
+
+  /** Sends a request once; tells exactly one of `outcome`. @param windowLeftMs what is left of the retry window */
+  #try(request: BlobRequest, attempt: number, outcome: Outcome, windowLeftMs = this.#options.retryWindowMs): void {
     const isHeld = request.method === 'PUT' && this.#options.maySend?.() === false;
     if (isHeld || this.#stopped.signal.aborted) {
       outcome.error(stopped());
       return;
     }
     const pacedMs = this.#sender.pacedMs(request.body);
-    const limit = timeLimitOf(request.body?.length ?? 0, attempt, pacedMs);
+    const own = timeLimitOf(request.body?.length ?? 0, attempt, pacedMs);
+    const limit = request.method === 'GET' ? limitWithin(own, windowLeftMs) : own;
     // A put without an answer may still take effect for a while.
     const uncertain = () => {
       if (request.method === 'PUT')
@@ -257,6 +291,7 @@ export class BlobService {
       if (onDetail) detail(`${answer.status}, ${answer.body.length} bytes`);
       if (this.#firstAnswer !== 'come') this.#firstHasCome();
       if (request.accept.includes(answer.status)) {
+        this.#answers++;
         outcome.final(answer);
         return;
       }
@@ -276,6 +311,13 @@ export class BlobService {
 
 function backOff(attempt: number): number {
   return Math.min(LONGEST_DELAY_MS, FIRST_DELAY_MS * 2 ** Math.min(attempt - 1, 16)) * (0.5 + Math.random());
+}
+
+/** Each request that waits for its next try has a listener: many of them are no leak. */
+function waitingTogether(): AbortController {
+  const waiting = new AbortController();
+  setMaxListeners(0, waiting.signal);
+  return waiting;
 }
 
 function stopped(): ClfsError {

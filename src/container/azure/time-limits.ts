@@ -7,6 +7,9 @@ const ANSWER_S = 5;
 /** A second try gets twice the time; later ones no more: fewer requests at once are what helps on a slow link. */
 const MOST_TIMES = 2;
 
+/** A read is given so long in any case: a service that lives answers in that time. */
+const LEAST_READ_MS = 5000;
+
 /** How long one try of a request may take. */
 export interface TimeLimit {
   /** What the service is told, in whole seconds from when it sees the request. */
@@ -25,6 +28,11 @@ export function timeLimitOf(bodyBytes: number, attempt: number, pacedMs = 0): Ti
   const once = serviceSeconds(bodyBytes);
   const serviceS = Math.min(MOST_TIMES * once, Math.min(attempt, MOST_TIMES) * once + Math.ceil(pacedMs / 1000));
   return { serviceS, clientMs: (serviceS + ANSWER_S) * 1000 };
+}
+
+/** The time limit of a try to read, where so much is left of the time for which the service is waited for. */
+export function limitWithin(limit: TimeLimit, windowLeftMs: number): TimeLimit {
+  return { ...limit, clientMs: Math.min(limit.clientMs, Math.max(LEAST_READ_MS, windowLeftMs)) };
 }
 
 /**

@@ -1,0 +1,83 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { answerWith, fastClock, type ScriptedService, startScriptedService } from './support/slow-service.js';
+
+let service: ScriptedService | undefined;
+afterEach(async () => {
+  await service?.close();
+  service = undefined;
+});
+
+async function start(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<ScriptedService> {
+  service = await startScriptedService(answer);
+  return service;
+}
+
+/** A window of 20 s takes one. */
+const FACTOR = 20;
+const WINDOW_MS = 20_000;
+
+describe('a service that is away', () => {
+  it.each([1, 16, undefined])(
+    'is waited for one window by all requests together: concurrency %s',
+    async (concurrency) => {
+      let isAway = true;
+      let refused = 0;
+      const { open } = await start((request, response) => {
+        if (isAway) refused++;
+        answerWith(request, response, isAway ? 503 : 200);
+      });
+      const clock = fastClock(FACTOR);
+      const container = await open({ clock, retryWindowMs: WINDOW_MS, concurrency });
+      const begun = clock.monotonic();
+      const outcomes = await Promise.allSettled(
+        Array.from({ length: 100 }, (_, i) => container.get(`blob-${i}`, 1000)),
+      );
+      expect(refused).toBeGreaterThan(5);
+      const codes = outcomes.map((outcome) => (outcome.status === 'rejected' ? outcome.reason.code : 'none'));
+      expect([...new Set(codes)]).toEqual(['service-unavailable']);
+      expect(clock.monotonic() - begun).toBeLessThan(4 * WINDOW_MS);
+      // What is asked for later has a window of its own.
+      isAway = false;
+      expect(await container.get('blob', 1000)).toHaveLength(0);
+      await container.close();
+    },
+  );
+
+  it('for one request alone ends that one', async () => {
+    const { open } = await start((request, response) =>
+      answerWith(request, response, request.url?.includes('poison') ? 503 : 200),
+    );
+    const clock = fastClock(FACTOR);
+    const container = await open({ clock, retryWindowMs: WINDOW_MS, concurrency: 4 });
+    const poison = container.get('poison', 1000);
+    poison.catch(() => undefined);
+    let isOver = false;
+    let others = 0;
+    const ask = async () => {
+      for (; !isOver; others++) await container.get('other', 1000);
+    };
+    const asking = [ask(), ask(), ask(), ask(), ask()];
+    await expect(poison).rejects.toMatchObject({ code: 'service-unavailable' });
+    isOver = true;
+    await Promise.all(asking);
+    expect(others).toBeGreaterThan(5);
+    await container.close();
+  });
+
+  it('without a word is waited for no longer than the window says', async () => {
+    let asked = 0;
+    const { open } = await start(() => {
+      asked++;
+    });
+    // Time limits below a second are longer than they should be.
+    const clock = fastClock(8);
+    const container = await open({ clock, retryWindowMs: 10_000, timeLimitFactor: 1 / 8 });
+    const begun = clock.monotonic();
+    await expect(container.get('blob', 1000)).rejects.toMatchObject({ code: 'service-unavailable' });
+    expect(asked).toBeGreaterThan(1);
+    // Two time limits of their own would be 85 s.
+    expect(clock.monotonic() - begun).toBeLessThan(60_000);
+    await container.close();
+  });
+});
