@@ -80,4 +80,15 @@ describe('a service that is away', () => {
     expect(clock.monotonic() - begun).toBeLessThan(60_000);
     await container.close();
   });
+
+  it('is not asked once a stop has come, also before it is opened', async () => {
+    let asked = 0;
+    const { open } = await start(() => {
+      asked++;
+    });
+    const container = await open({ signal: AbortSignal.abort() });
+    await expect(container.get('blob', 1000)).rejects.toMatchObject({ code: 'cancelled' });
+    expect(asked).toBe(0);
+    await container.close();
+  });
 });

@@ -78,6 +78,7 @@ export class BlobService {
     // Requests that wait for the rate limit have a listener each: many of them are no leak.
     setMaxListeners(0, this.#stopped.signal);
     options.signal?.addEventListener('abort', () => void this.close());
+    if (options.signal?.aborted) void this.close();
   }
 
   /**
