@@ -39,7 +39,7 @@ export { PendingDirectories, type PendingDirectory } from './namespace/pending-d
 export { type ContainerReader, type FoundInode, WITHOUT_ROOT } from './namespace/reader.js';
 export { sortedEntries } from './namespace/sorted-entries.js';
 export { type WalkedEntry, walk } from './namespace/walk.js';
-export { type OpenReader, openReader } from './open-reader.js';
+export { type OpenReader, openReader, type ServiceFigures } from './open-reader.js';
 export type { CommandFigures } from './page/command-content.js';
 export type { CommandFinding } from './page/found.js';
 export { commandReport, openPage, writeReport } from './page/page.js';

@@ -1,7 +1,7 @@
 import { type AuditCrew, type CrewOptions, openAuditCrew } from './audit/open-crew.js';
 import type { Container } from './container/container.js';
 import { openContainer, parseContainer } from './container/open-container.js';
-import { Traffic } from './container/traffic.js';
+import { joinTotals, Traffic } from './container/traffic.js';
 import { ClfsError } from './error.js';
 import { GEOMETRY } from './format/geometry.js';
 import { type IdentityOptions, openIdentity } from './identity/identity.js';
@@ -70,7 +70,17 @@ export interface OpenReader {
    * @throws as `openReader`
    */
   crew(index: ObjectIndex, options: CrewOptions): Promise<AuditCrew>;
+  /** How the service answers. */
+  service(): ServiceFigures;
   close(): Promise<void>;
+}
+
+/** How a service has answered so far; of a container on disk all is 0. */
+export interface ServiceFigures {
+  /** Requests that were repeated. */
+  readonly retries: number;
+  /** Since when it has not answered, in milliseconds since 1970; 0 while it does. */
+  readonly waitingSinceMs: number;
 }
 
 const DEFAULT_RETRY_WINDOW_MS = 60_000;
@@ -88,11 +98,13 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
   const { signal = new AbortController().signal, onWaiting, stallWarningMs } = options;
   const identity = await openIdentity(parsed, options.identity);
   const waits = new JobWaits(systemClock, signal, (text) => onWaiting?.(text), stallWarningMs);
+  // Each lane has its own, since the number of connections that it may have goes by the places in it.
+  const traffic = [new Traffic(1)];
   let container: Container;
   try {
     container = await openContainer(parsed.place, identity.authorization, {
       retryWindowMs,
-      traffic: new Traffic(1),
+      traffic: traffic[0],
       onWaiting,
       signal: options.signal,
       keepsNames: true,
@@ -143,9 +155,14 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
           signal: options.signal,
           pace,
           stalls: waits.stalls,
+          traffic,
         },
         crewOptions,
       ),
+    service() {
+      const { retries, waitingSince: waitingSinceMs } = joinTotals(traffic);
+      return { retries, waitingSinceMs };
+    },
     async close() {
       waits.close();
       for (const index of indexes) index.close();

@@ -55,6 +55,7 @@ async function withCrew<T>(threads: number, use: (crew: AuditCrew, reader: Conta
       retryWindowMs: 1000,
       signal: undefined,
       pace: new Pace(),
+      traffic: [],
     },
     {
       threads,

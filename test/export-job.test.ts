@@ -482,6 +482,8 @@ describe('an export as a job', () => {
       failed: 0,
       total: 23,
       sessionEntries: 23,
+      retries: 0,
+      waitingSinceMs: 0,
       bytes: 20 * 3000 + 30_000,
     });
     const part = join(base, 'progress-part');

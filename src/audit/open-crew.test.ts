@@ -54,6 +54,7 @@ async function open(options: CrewOptions = {}, place = directory): Promise<Audit
       retryWindowMs: 1000,
       signal: undefined,
       pace: new Pace(),
+      traffic: [],
     },
     { threads: 0, ...options },
   );

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Authorization } from '../container/azure/authorization.js';
 import type { ContainerPlace } from '../container/open-container.js';
+import { Traffic } from '../container/traffic.js';
 import { type Crew, openCrew } from '../engine/asker.js';
 import { createInlineRunner } from '../engine/inline-runner.js';
 import { joinRunners } from '../engine/joined-runner.js';
@@ -50,6 +51,8 @@ export interface CrewPlace {
   readonly pace: Pace;
   /** Told what lanes wait for; undefined: nobody looks. */
   readonly stalls?: StallReport;
+  /** Takes that of each lane. */
+  readonly traffic: Traffic[];
 }
 
 /** Lanes that read a container. */
@@ -82,13 +85,18 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
     mayBlock: false,
   };
   const waits = () => stalls?.add(new WaitBoard()).memory;
+  const traffic = () => {
+    const own = new Traffic(1);
+    where.traffic.push(own);
+    return own.memory;
+  };
   const { authorization } = identity;
   const neverBlocks = options.source?.root?.isRemote === true && place.kind !== 'local';
   let runner: Runner<AuditKinds> = createInlineRunner(
     // Its container may not answer any more.
     await unlessStopped(
       signal ?? new AbortController().signal,
-      () => openAuditLane({ ...setup, waits: waits() }, authorization),
+      () => openAuditLane({ ...setup, waits: waits(), traffic: traffic() }, authorization),
       (late) => late.abandon(),
     ),
     neverBlocks,
@@ -97,7 +105,7 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
     const inThreads = createThreadRunner<AuditKinds, ThreadAuditSetup, Authorization>({
       lanes: threads,
       entry: AUDIT_ENTRY,
-      setupOf: () => ({ ...setup, waits: waits(), mayBlock: true, authorization }),
+      setupOf: () => ({ ...setup, waits: waits(), traffic: traffic(), mayBlock: true, authorization }),
       log: () => undefined,
     });
     identity.onRenewed((renewed) => inThreads.update(renewed));

@@ -6,7 +6,7 @@ import {
   type ProgressSnapshot,
   stallSentence,
 } from '../index.js';
-import type { ProgressFigures } from './progress/figures.js';
+import { type ProgressFigures, serviceFigures } from './progress/figures.js';
 import { durationText } from './progress/quantities.js';
 
 /** Said once when the service stops answering. */
@@ -103,8 +103,7 @@ export function loadFigures(now: ProgressSnapshot): ProgressFigures {
     failed: now.filesFailed,
     listingMs: now.listingMs,
     workers: now.workers,
-    retries: now.retries,
-    waitingSeconds: now.waitingSinceMs > 0 ? Math.max(0, (Date.now() - now.waitingSinceMs) / 1000) : undefined,
+    ...serviceFigures(now),
   };
 }
 

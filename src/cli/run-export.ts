@@ -13,7 +13,7 @@ import {
 import { endingLines } from './ending-text.js';
 import { fieldsLine, pathFields } from './fields-line.js';
 import { jobPage } from './job-page.js';
-import type { ProgressFigures } from './progress/figures.js';
+import { type ProgressFigures, serviceFigures } from './progress/figures.js';
 import { shortBytes } from './progress/quantities.js';
 import { resumeText } from './resume-text.js';
 import { keepReport } from './run-load.js';
@@ -87,7 +87,7 @@ function endingOf({ status, progress }: ExportSummary): Parameters<OpenPage['clo
 function figuresOf({ written, replaced, left, failed, total, bytes, workers, ...at }: ExportProgress): ProgressFigures {
   const done = written + replaced + left + failed;
   const permille = total === undefined ? undefined : at.permille;
-  return { label: 'Export', unit: 'entries', done, total, bytes, failed, permille, workers };
+  return { label: 'Export', unit: 'entries', done, total, bytes, failed, permille, workers, ...serviceFigures(at) };
 }
 
 function summaryFields({ status, progress, statePath, problemsFile, error, failures, salvage }: ExportSummary) {

@@ -1,5 +1,5 @@
-import { ClfsError, escapeText, messageOf, Pace } from '../index.js';
-import type { ProgressFigures } from './progress/figures.js';
+import { ClfsError, escapeText, messageOf, Pace, type ServiceFigures } from '../index.js';
+import { type ProgressFigures, serviceFigures } from './progress/figures.js';
 import { StatusLine } from './progress/status-line.js';
 import { isFile, progressStream, teller, writeToFile } from './standard-streams.js';
 import type { VerbIo } from './verbs/verb.js';
@@ -36,9 +36,12 @@ export function createIo(signal: AbortSignal): ProgramIo {
   let lineHasBegun = false;
   let writtenMs = Number.NEGATIVE_INFINITY;
   let figures: (() => ProgressFigures) | undefined;
+  let service: (() => ServiceFigures) | undefined;
+  const withService = (now: ProgressFigures) => (service ? { ...now, ...serviceFigures(service()) } : now);
   // It would be written into what is shown there, and erase it.
   const show = () => {
-    if (figures && !lineHasBegun && performance.now() - writtenMs > READER_MS) line.show(figures);
+    const now = figures;
+    if (now && !lineHasBegun && performance.now() - writtenMs > READER_MS) line.show(() => withService(now()));
   };
   // Also while nothing goes on, since something does not answer.
   const timer = setInterval(show, SHOW_MS).unref();
@@ -67,6 +70,9 @@ export function createIo(signal: AbortSignal): ProgramIo {
     progress(now) {
       figures = now;
       show();
+    },
+    service(look) {
+      service = look;
     },
     found: () => undefined,
     endsByItself: () => undefined,

@@ -80,6 +80,7 @@ function watched(io: VerbIo, watchers: readonly CommandWatcher[], shown: Shown, 
       io.complain(text);
     },
     endsByItself: io.endsByItself,
+    service: io.service,
     found(finding) {
       for (const watcher of watchers) watcher.found(finding);
     },

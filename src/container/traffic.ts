@@ -105,3 +105,20 @@ export class Traffic {
     return value;
   }
 }
+
+/** Counters of several that share no memory. */
+export function joinTotals(all: readonly Traffic[]): TrafficTotals {
+  const totals = all.map((traffic) => traffic.totals());
+  const sum = (of: (one: TrafficTotals) => number) => totals.reduce((result, one) => result + of(one), 0);
+  const waiting = totals.map(({ waitingSince }) => waitingSince).filter((ms) => ms > 0);
+  return {
+    requests: sum(({ requests }) => requests),
+    bytesSent: sum(({ bytesSent }) => bytesSent),
+    bytesReceived: sum(({ bytesReceived }) => bytesReceived),
+    retries: sum(({ retries }) => retries),
+    throttled: sum(({ throttled }) => throttled),
+    inFlight: sum(({ inFlight }) => inFlight),
+    limit: sum(({ limit }) => limit),
+    waitingSince: waiting.length > 0 ? Math.min(...waiting) : 0,
+  };
+}

@@ -156,6 +156,10 @@ export interface ExportProgress {
   readonly permille: number;
   /** Workers on other machines that are there; undefined where none can be. */
   readonly workers: number | undefined;
+  /** Requests that were repeated in the present session. */
+  readonly retries: number;
+  /** Since when the service has not answered some thread, in milliseconds since 1970; 0 while it does. */
+  readonly waitingSinceMs: number;
   /** Entries done in the present session. */
   readonly sessionEntries: number;
   /** Milliseconds since the session began to write. */

@@ -1,4 +1,4 @@
-import type { Traffic, TrafficTotals } from '../container/traffic.js';
+import { joinTotals, type Traffic, type TrafficTotals } from '../container/traffic.js';
 import type { JobPulse } from '../state/job-pulse.js';
 import type { JobSample } from '../state/job-series.js';
 import type { ExportJobContext } from './job-context.js';
@@ -19,7 +19,7 @@ export interface SampledExport {
 /** What is recorded now and then of a running export, for the page and for who asks for its status. */
 export function sampleExport(sampled: SampledExport): JobSample {
   const { context, progress, lanes } = sampled;
-  const traffic = totalsOf(sampled.traffic);
+  const traffic = joinTotals(sampled.traffic);
   const { requests, retries, throttled, inFlight } = traffic;
   const { written, replaced, left, bytes } = progress;
   return {
@@ -47,21 +47,5 @@ function pulseOf({ context, phase, progress, lanes, mostLanes }: SampledExport, 
     ...(progress.workers === undefined ? {} : { workers: progress.workers }),
     waitingSinceMs: waitingSince,
     census: context.census.record(),
-  };
-}
-
-function totalsOf(all: readonly Traffic[]): TrafficTotals {
-  const totals = all.map((traffic) => traffic.totals());
-  const sum = (of: (one: TrafficTotals) => number) => totals.reduce((result, one) => result + of(one), 0);
-  const waiting = totals.map(({ waitingSince }) => waitingSince).filter((ms) => ms > 0);
-  return {
-    requests: sum(({ requests }) => requests),
-    bytesSent: sum(({ bytesSent }) => bytesSent),
-    bytesReceived: sum(({ bytesReceived }) => bytesReceived),
-    retries: sum(({ retries }) => retries),
-    throttled: sum(({ throttled }) => throttled),
-    inFlight: sum(({ inFlight }) => inFlight),
-    limit: sum(({ limit }) => limit),
-    waitingSince: waiting.length > 0 ? Math.min(...waiting) : 0,
   };
 }

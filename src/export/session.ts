@@ -1,4 +1,4 @@
-import type { Traffic } from '../container/traffic.js';
+import { joinTotals, type Traffic } from '../container/traffic.js';
 import { Engine } from '../engine/engine.js';
 import { atMost } from '../engine/report.js';
 import type { Runner } from '../engine/runner.js';
@@ -201,12 +201,15 @@ export class ExportSession {
 
   #progress(): ExportProgress {
     const { context } = this.#parts;
+    const { retries, waitingSince: waitingSinceMs } = joinTotals(this.#parts.traffic);
     return {
       ...context.state.counters,
       failed: context.failed,
       total: context.total,
       permille: context.state.record.permille ?? 0,
       workers: this.#parts.workers?.(),
+      retries,
+      waitingSinceMs,
       sessionEntries: this.#done() - this.#doneBefore,
       elapsedMs: context.clock.monotonic() - this.#begunMs,
     };

@@ -1,4 +1,4 @@
-import type { CommandFigures } from '../../index.js';
+import type { CommandFigures, ServiceFigures } from '../../index.js';
 
 /** Where some work stands, as a line of progress shows it. */
 export interface ProgressFigures extends CommandFigures {
@@ -10,6 +10,16 @@ export interface ProgressFigures extends CommandFigures {
   readonly retries?: number;
   /** Seconds for which the service has not answered; undefined while it does. */
   readonly waitingSeconds?: number;
+}
+
+/** What a line of progress shows of the service. */
+export function serviceFigures({
+  retries,
+  waitingSinceMs,
+}: ServiceFigures): Pick<ProgressFigures, 'retries' | 'waitingSeconds'> {
+  // The clock may have been set back.
+  const waitingSeconds = waitingSinceMs > 0 ? Math.max(0, (Date.now() - waitingSinceMs) / 1000) : undefined;
+  return { retries, waitingSeconds };
 }
 
 /** Thousandths for work whose entries are counted: never 1000, since the end has not come yet. */

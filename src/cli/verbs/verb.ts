@@ -14,6 +14,7 @@ import {
   type OpenSalvage,
   openReader,
   parseTreePath,
+  type ServiceFigures,
   type WorkersWish,
 } from '../../index.js';
 import { parseChoice, parseDuration, parseThreads, strict, UsageError } from '../arguments.js';
@@ -44,6 +45,8 @@ export interface VerbIo {
   complain(text: string): void;
   /** Where the work stands: shown on standard error, by a line that results do not run into. */
   progress(figures: () => ProgressFigures): void;
+  /** Whose answers are part of that: asked each time. */
+  service(look: () => ServiceFigures): void;
   /** What a check has found, beside the line that it writes: for its page and its report. */
   found(finding: CommandFinding): void;
   /** From now on a stop ends the verb soon, whatever does not answer: no more is needed for that. */
@@ -125,6 +128,7 @@ export async function withReader<T>(
     onWaiting: io.complain,
     identity: { trustedSuffixes, onPrompt: io.complain },
   });
+  io.service(() => open.service());
   try {
     return await use(open);
   } finally {
