@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type AskedFor, type BlobServer, startBlobServer } from './support/blob-server.js';
-import { loadWhole, startOnTerminal } from './support/program.js';
+import { loadWhole, runProgram, startOnTerminal } from './support/program.js';
 import { removeTree, someBytes } from './support/tree.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-way-back-'));
@@ -45,5 +45,35 @@ describe('a service that answers no more', () => {
     expect(run.stdout).toMatch(/no answer for [2-6] s.{0,12}\d+ retries/);
     expect(run.stdout).toMatch(/^.*No usable answer from \S+ in \d+ tries over [5-9] s: the service answered 503\./m);
     expect(run.code).toBe(2);
+  });
+});
+
+describe('a page of a proxy in place of a blob', () => {
+  const page = '<html><body>This site is blocked.</body></html>';
+
+  it.each([
+    ['fsck --content', (url: string) => ['fsck', '--content', url]],
+    ['verify', (url: string) => ['verify', source, url]],
+    ['manifest --hash', (url: string) => ['manifest', '--hash', url]],
+  ])('once is not what %s takes for the blob', async (_, argsFor) => {
+    let pages = 0;
+    const url = await serve(({ blob, count, response }) => {
+      if (blob === '' || count <= 20 || count > 24) return false;
+      pages++;
+      response.end(page);
+      return true;
+    });
+    expect(await runProgram('clfsload', argsFor(url))).toMatchObject({ code: 0 });
+    expect(pages).toBe(4);
+  });
+
+  it('for ever is told with its length', async () => {
+    const url = await serve(({ blob, count, response }) => {
+      if (blob !== '' && count > 20) response.end(page);
+      return blob !== '' && count > 20;
+    });
+    const { code, stdout } = await runProgram('clfsload', ['fsck', '--content', url]);
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^error damaged-object \S.* \(47 bytes came, \d+ are listed\): /m);
   });
 });

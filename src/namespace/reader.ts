@@ -60,6 +60,13 @@ export interface BlockReference {
   readonly id: Uint8Array;
 }
 
+/** An object that was fetched. */
+interface FetchedObject extends DecodedObject {
+  readonly storedBytes: number;
+  /** The blob as errors about it name it. */
+  readonly shown: string;
+}
+
 /** Reads the objects of a container. */
 export class ContainerReader {
   readonly container: Container;
@@ -96,20 +103,27 @@ export class ContainerReader {
   /**
    * Fetches a blob and takes the body out of it.
    *
+   * One that is not as long as it was listed is fetched once more: a proxy may have answered in place of the service, or
+   * passed on a part.
+   *
    * @param limitBytes most bytes that it may have, stored and taken out
+   * @param listedBytes its length in the listing, where that is known
    * @throws ClfsError `not-found`, `format` naming the blob; whatever the container throws
    */
-  async fetch(
-    name: string,
-    limitBytes: number = OBJECT_LIMIT_BYTES,
-  ): Promise<DecodedObject & { readonly storedBytes: number }> {
-    const blob = await this.#get(name, limitBytes);
+  async fetch(name: string, limitBytes: number = OBJECT_LIMIT_BYTES, listedBytes?: number): Promise<FetchedObject> {
+    let blob = await this.#get(name, limitBytes);
+    const isAsListed = () => listedBytes === undefined || blob.length === listedBytes;
+    if (!isAsListed()) {
+      this.container.giveBack?.(blob);
+      blob = await this.#get(name, limitBytes);
+    }
     const storedBytes = blob.length;
-    const { body, compressed, storedBlocks } = inBlob(name, () =>
+    const shown = isAsListed() ? name : `${name} (${storedBytes} bytes came, ${listedBytes} are listed)`;
+    const { body, compressed, storedBlocks } = inBlob(shown, () =>
       decodeObject(blob, limitBytes, this.#lz4, this.#room),
     );
     if (compressed) this.container.giveBack?.(blob);
-    return { body, compressed, storedBlocks, storedBytes };
+    return { body, compressed, storedBlocks, storedBytes, shown };
   }
 
   /**
@@ -133,8 +147,8 @@ export class ContainerReader {
    * @throws ClfsError `not-found`; `format`, also when it is that of another id
    */
   async inodeIn(blob: ObjectBlob, id: Uint8Array = blob.key.id): Promise<FoundInode> {
-    const { body, storedBytes, compressed } = await this.fetch(blob.name, INODE_LIMIT_BYTES);
-    const inode = inBlob(blob.name, () => decodeInode(body));
+    const { body, storedBytes, compressed, shown } = await this.fetch(blob.name, INODE_LIMIT_BYTES, blob.sizeBytes);
+    const inode = inBlob(shown, () => decodeInode(body));
     requireOwnInode(blob.name, inode, id);
     return { id, blob, inode, storedBytes, compressed };
   }
@@ -159,8 +173,8 @@ export class ContainerReader {
     readonly compressed: boolean;
   }> {
     const blob = await this.#find(id, 'segment');
-    const { body, storedBytes, compressed } = await this.fetch(blob.name);
-    const segment = inBlob(blob.name, () => decodeSegment(body));
+    const { body, storedBytes, compressed, shown } = await this.fetch(blob.name, OBJECT_LIMIT_BYTES, blob.sizeBytes);
+    const segment = inBlob(shown, () => decodeSegment(body));
     if (segment.kind === 'indirect')
       throw new ClfsError('format', `The object ${blob.name} is an indirect block where a segment is referred to.`);
     requireOwner(blob.name, segment.owner.handle, owner);
@@ -266,8 +280,8 @@ export class ContainerReader {
 
   async #readIndirect(id: Uint8Array, owner: Uint8Array): Promise<IndirectBlock> {
     const blob = await this.#find(id, 'indirect block');
-    const { body } = await this.fetch(blob.name);
-    const segment = inBlob(blob.name, () => decodeSegment(body));
+    const { body, shown } = await this.fetch(blob.name, OBJECT_LIMIT_BYTES, blob.sizeBytes);
+    const segment = inBlob(shown, () => decodeSegment(body));
     if (segment.kind !== 'indirect')
       throw new ClfsError('format', `The object ${blob.name} is a segment where an indirect block is referred to.`);
     requireOwner(blob.name, segment.owner.handle, owner);
