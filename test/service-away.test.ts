@@ -92,3 +92,20 @@ describe('a service that is away', () => {
     await container.close();
   });
 });
+
+describe('an answer that is no good', () => {
+  it.each([1, 2, 3, 5])('is a listing whose pages come again: after %i', async (length) => {
+    let pages = 0;
+    const { open } = await start((request, response) => {
+      const page = `<EnumerationResults><Blobs/><NextMarker>${pages++ % length}</NextMarker></EnumerationResults>`;
+      answerWith(request, response, pages > 100 ? 404 : 200, '', page);
+    });
+    const container = await open();
+    const read = async () => {
+      for await (const page of container.list('')) expect(page).toEqual([]);
+    };
+    await expect(read()).rejects.toThrow(/its pages lead back to one that was read/);
+    expect(pages).toBeGreaterThan(length);
+    await container.close();
+  });
+});

@@ -62,10 +62,14 @@ export class AzureContainer implements Container {
 
   async *list(prefix: string): AsyncGenerator<readonly BlobInfo[]> {
     let marker = '';
+    // Of markers that come again one stands here in the end: with each power of two as many follow before the next one.
+    let known = '';
     let xml = await this.#page(prefix, marker);
-    for (let first = true; ; first = false) {
+    for (let pages = 1; ; pages++) {
+      const first = pages === 1;
       const page = decodeListing(xml);
-      if (page.marker !== '' && page.marker === marker) throw wrongListing('each page leads to itself');
+      if (page.marker !== '' && page.marker === known) throw wrongListing('its pages lead back to one that was read');
+      if ((pages & (pages - 1)) === 0) known = page.marker;
       marker = page.marker;
       // A caller that wants a second page wants all of them: the next one is fetched while this one is used.
       const next = marker === '' || first ? undefined : this.#page(prefix, marker);
