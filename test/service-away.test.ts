@@ -94,6 +94,33 @@ describe('a service that is away', () => {
 });
 
 describe('an answer that is no good', () => {
+  it.each([
+    [
+      'a redirection',
+      302,
+      {},
+      'service',
+      /answered 302, which leads to https:\/\/login\.example\. .* a proxy or a firewall/,
+    ],
+    ['a refusal', 403, {}, 'access-denied', /answered 403\)\. Azure Blob Storage does not answer so: a proxy/],
+    [
+      'a refusal of the service',
+      403,
+      { 'x-ms-error-code': 'AuthenticationFailed' },
+      'access-denied',
+      /\)\. Check that the SAS/,
+    ],
+    ['an archived blob', 409, { 'x-ms-error-code': 'BlobArchived' }, 'service', /refused GET blob: .* archive tier/],
+  ] as const)('is told: %s', async (_, status, headers, code, message) => {
+    const { open } = await start((request, response) => {
+      request.resume();
+      response.writeHead(status, { ...headers, location: 'https://login.example/?secret' }).end();
+    });
+    const container = await open();
+    await expect(container.get('blob', 1000)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await container.close();
+  });
+
   it.each([1, 2, 3, 5])('is a listing whose pages come again: after %i', async (length) => {
     let pages = 0;
     const { open } = await start((request, response) => {

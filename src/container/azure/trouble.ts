@@ -36,7 +36,8 @@ export function troubleOfAnswer(
 ): Trouble {
   const { status } = answer;
   const code = errorCode(answer);
-  const text = `the service answered ${status}${code ? ` ${code}` : ''}`;
+  const place = status >= 300 && status < 400 ? originOf(answer.headers.location) : undefined;
+  const text = `the service answered ${status}${code ? ` ${code}` : ''}${place ? `, which leads to ${place}` : ''}`;
   const trouble: Trouble = {
     text,
     retryAfterMs: 0,
@@ -63,7 +64,10 @@ export function troubleOfAnswer(
     const advice = hasToken
       ? 'Check that the identity has the role "Storage Blob Data Contributor", or to read alone "Storage Blob Data Reader".'
       : 'Check that the SAS has not expired and grants reading and listing, and for a load writing and deleting.';
-    const refusal = new ClfsError('access-denied', `${where} refused access (${text}). ${advice}`);
+    const refusal = new ClfsError(
+      'access-denied',
+      `${where} refused access (${text}). ${code ? '' : `${NOT_THE_SERVICE} `}${advice}`,
+    );
     // A token that has just expired is about to be replaced by its owner.
     if (hasToken && (status === 401 || TOKEN_CODES.has(code ?? ''))) return { ...trouble, refusal };
     throw refusal;
@@ -71,15 +75,26 @@ export function troubleOfAnswer(
   const met = status === 412 && (code === undefined || code === 'ConditionNotMet' || code === 'UnspecifiedCondition');
   if (met || (status === 409 && code === 'BlobAlreadyExists'))
     throw new ClfsError('exists', `The blob ${request.blob} exists (${text}).`);
-  const advice = PROTECTION_ADVICE.get(code ?? '') ?? '';
-  throw new ClfsError(
-    'service',
-    `${where} refused ${request.method} ${request.blob}: ${text}. ${errorMessage(answer)} ${advice}`.trim(),
-  );
+  const advice = (place ? NOT_THE_SERVICE : ADVICE.get(code ?? '')) ?? '';
+  const what = request.blob === '' ? 'its listing' : `${request.method} ${request.blob}`;
+  const words = [`${where} refused ${what}: ${text}.`, errorMessage(answer), advice].filter((part) => part !== '');
+  throw new ClfsError('service', words.join(' '));
 }
 
-/** What to do where the account protects its blobs; see docs/errors.md. */
-const PROTECTION_ADVICE: ReadonlyMap<string, string> = new Map([
+const NOT_THE_SERVICE = 'Azure Blob Storage does not answer so: a proxy or a firewall on the way may have done it.';
+
+/** Where a redirection leads, without what may be secret. */
+function originOf(location: string | string[] | undefined): string | undefined {
+  return typeof location === 'string' && URL.canParse(location) ? new URL(location).origin : undefined;
+}
+
+const ARCHIVED_ADVICE =
+  'Bring the blobs of the container back from the archive tier (set their tier to Hot or Cool, and wait for it), then repeat.';
+
+/** What to do where the account protects its blobs (docs/errors.md), or keeps them out of reach. */
+const ADVICE: ReadonlyMap<string, string> = new Map([
+  ['BlobArchived', ARCHIVED_ADVICE],
+  ['BlobBeingRehydrated', ARCHIVED_ADVICE],
   ['BlobImmutableDueToPolicy', 'Delete the immutability policy of the container, then go on with --new-session=false.'],
   ['BlobImmutableDueToLegalHold', 'Clear the legal hold of the container, then go on with --new-session=false.'],
   ['LeaseIdMissing', 'Break the lease on the blob, then go on with --new-session=false.'],
