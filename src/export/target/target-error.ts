@@ -18,10 +18,11 @@ export function syncError(error: unknown): unknown {
 /** Turns the failure of one entry into that of the export, when it is one of the disk; anything else stays as it is. */
 export function targetError(path: Buffer, error: unknown): unknown {
   if (!(error instanceof PosixError) || !WHOLE_TARGET.has(error.errno)) return error;
+  const remedy = error.errno === 'EROFS' ? 'Mount it so that it can be written to' : 'Make room there';
   const reason = messageOf(error).replace(/^\w+: /, '');
   return new ClfsError(
     'target',
-    `Cannot write ${quotePath(path.length === 0 ? Buffer.from('.') : path)}: ${reason}. Make room there, and repeat the export: it goes on where it stopped.`,
+    `Cannot write ${quotePath(path.length === 0 ? Buffer.from('.') : path)}: ${reason}. ${remedy}, and repeat the export: it goes on where it stopped.`,
     { cause: error },
   );
 }
