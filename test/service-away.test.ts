@@ -1,6 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { answerWith, fastClock, type ScriptedService, startScriptedService } from './support/slow-service.js';
+import {
+  answerWith,
+  fastClock,
+  PatientClock,
+  type ScriptedService,
+  startScriptedService,
+} from './support/slow-service.js';
 
 let service: ScriptedService | undefined;
 afterEach(async () => {
@@ -78,6 +84,26 @@ describe('a service that is away', () => {
     expect(asked).toBeGreaterThan(1);
     // Two time limits of their own would be 85 s.
     expect(clock.monotonic() - begun).toBeLessThan(60_000);
+    await container.close();
+  });
+
+  it('tells by its own clock when to come again', async () => {
+    const clock = new PatientClock();
+    const aheadMs = clock.now() + 86_400_000;
+    let refused = 0;
+    const { open } = await start((request, response) => {
+      request.resume();
+      if (refused++ > 0) response.end();
+      else {
+        const [date, again] = [aheadMs, aheadMs + 20_000].map((ms) => new Date(ms).toUTCString());
+        response.writeHead(503, { date, 'retry-after': again }).end();
+      }
+    });
+    const container = await open({ clock });
+    const begun = clock.monotonic();
+    await container.get('blob', 1000);
+    expect(refused).toBe(2);
+    expect(Math.round((clock.monotonic() - begun) / 1000)).toBe(20);
     await container.close();
   });
 

@@ -24,12 +24,15 @@ export function connectionText(error: unknown): string {
   return redact(message || String((error as NodeJS.ErrnoException).code ?? error));
 }
 
-/** How long the service asks to wait; 0 when it does not. */
+/** How long the service asks to wait; 0 when it does not. A moment is one of its own clock, which the answer tells. */
 export function retryAfterMs(answer: BlobAnswer, nowMs: number): number {
   const value = answer.headers['retry-after'];
   if (typeof value !== 'string') return 0;
   const seconds = Number(value);
-  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(value) - nowMs;
+  const servedMs = Date.parse(String(answer.headers.date));
+  const ms = Number.isFinite(seconds)
+    ? seconds * 1000
+    : Date.parse(value) - (Number.isFinite(servedMs) ? servedMs : nowMs);
   return Number.isFinite(ms) && ms > 0 ? Math.min(ms, 600_000) : 0;
 }
 
