@@ -22,6 +22,13 @@ export class BitSet {
     this.bytes[value >> 3] |= 1 << (value & 7);
   }
 
+  /** How many members it has. */
+  get count(): number {
+    let count = 0;
+    for (let byte of this.bytes) for (; byte !== 0; byte &= byte - 1) count++;
+    return count;
+  }
+
   has(value: number): boolean {
     return (this.bytes[value >> 3] & (1 << (value & 7))) !== 0;
   }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RECORD } from '../../test/support/empty-state.js';
 import { refusal } from '../../test/support/samples.js';
+import { BitSet } from '../books/bit-set.js';
 import { Tally } from '../books/tally.js';
 import { openDatabase } from '../sqlite/database.js';
 import { EXPORT_APPLICATION } from './application.js';
@@ -128,6 +129,14 @@ describe('the state of a job', () => {
       open: 6,
       linkCopies: 0,
     });
+    // What of a chunk is done, while others of it are not, is not left.
+    state.transact(() => {
+      const [chunk] = state.chunks.claim(1);
+      const acknowledged = new BitSet(chunk.count);
+      for (const index of [0, 5]) acknowledged.add(index);
+      state.chunks.acknowledge(chunk.id, acknowledged);
+    });
+    expect([readJob(db, path).open, state.openEntries()]).toEqual([4, 4]);
     expect(state.failures.count()).toBe(1);
     db.close();
     state.close();

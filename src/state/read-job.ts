@@ -1,3 +1,4 @@
+import { BitSet } from '../books/bit-set.js';
 import { ClfsError, messageOf } from '../error.js';
 import type { Database } from '../sqlite/database.js';
 import { type FailureGroup, readFailureGroups } from './failure-groups.js';
@@ -69,7 +70,14 @@ export function countOpenEntries(db: Database, version: number): number {
     + (SELECT count(*) FROM link_group WHERE status IN (${W.pending}, ${W.running}) AND ${groupIsNew})
     + (SELECT count(*) FROM directory WHERE status NOT IN (${D.written}, ${FAILED_BEFORE_VERSION_2}, ${D.hidden})
          AND written_revision IS NULL) AS n`;
-  return (db.prepare(sql).get() as { n: number }).n;
+  return (db.prepare(sql).get() as { n: number }).n - (version === 1 ? 0 : countAcknowledged(db));
+}
+
+/** Entries that are done of chunks that are not: of each chunk that a lane has, or had when the job was killed. */
+function countAcknowledged(db: Database): number {
+  const sql = `SELECT count, acknowledged FROM chunk WHERE status = ${WorkStatus.running} AND acknowledged IS NOT NULL`;
+  const rows = db.prepare(sql).all() as { count: number; acknowledged: Uint8Array }[];
+  return rows.reduce((sum, { count, acknowledged }) => sum + new BitSet(count, acknowledged).count, 0);
 }
 
 /**
