@@ -40,6 +40,7 @@ describe('a flag that could not do what it says is refused', () => {
     [['du', '-s', '--max-depth=2', container], '--summarize cannot be used with --max-depth'],
     [['manifest', '--sha256sum', '--json', container], '--sha256sum cannot be used with JSON'],
     [['status', state, '--state-path=elsewhere'], 'please name the state directory once'],
+    [['verify'], 'please pass two arguments: the source and the container'],
   ])('%j', async (args, text) => {
     const { code, stderr } = await run(...args);
     expect(stderr).toContain(`Error: ${text}`);

@@ -390,7 +390,9 @@ describe('what is not there, or no path', () => {
     expect(await run('stat', container, 'hex://4')).toContain('pairs of hexadecimal digits');
     expect(await run('export', container, 'hex://2f00')).toContain('holds a NUL');
     expect(await run('cat', container, '-leading')).toContain('given as ./-NAME');
-    expect(await run('cat', container, 'dirs/\\xff')).toBe('Cannot write "dirs/\\xff": it is not a regular file.\n');
+    expect(await run('cat', container, 'dirs/\\xff')).toBe(
+      'Cannot write the bytes of "dirs/\\xff": it is not a regular file.\n',
+    );
   });
 
   it('arguments whose bytes are lost for good are refused', () => {

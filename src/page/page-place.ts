@@ -19,7 +19,10 @@ export function pagePlace(listen = '', token?: string): PagePlace {
   const [, bracketed, plain, digits] = /^(?:(?:\[([^\]]*)\]|([^:]*)):)?(\d*)$/.exec(listen) ?? [];
   const port = Number(digits || 0);
   if (digits === undefined || port > 65_535)
-    throw new ClfsError('usage', `--page takes HOST:PORT, [IPV6]:PORT or PORT, not ${JSON.stringify(listen)}.`);
+    throw new ClfsError(
+      'usage',
+      `The place of a page is HOST:PORT, [IPV6]:PORT or PORT, not ${JSON.stringify(listen)}.`,
+    );
   if (token !== undefined && !TOKEN.test(token))
     throw new ClfsError(
       'usage',

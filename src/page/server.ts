@@ -80,7 +80,7 @@ function listen(server: Server, { host, port }: PagePlace): Promise<void> {
           : cause.code === 'EADDRNOTAVAIL'
             ? 'this machine has no such address'
             : messageOf(cause);
-      const text = `Cannot serve the page on ${JSON.stringify(`${host}:${port}`)}: ${why}. Name another place by --page=HOST:PORT; port 0 is a free one.`;
+      const text = `Cannot serve the page on ${JSON.stringify(`${host}:${port}`)}: ${why}. Name another place as HOST:PORT; port 0 is a free one.`;
       reject(new ClfsError('usage', text, { cause }));
     });
     server.listen(port, host, resolve);
@@ -210,5 +210,5 @@ const REFUSALS = {
   401: 'The token is needed: Authorization: Bearer TOKEN.\n',
   404: 'There is nothing here.\n',
   405: 'The page is only read.\n',
-  421: 'The page is not asked for by that name: ask by the address that it was started with, or start it with --page=NAME:PORT.\n',
+  421: 'The page is not asked for by that name: ask by the address that it was started with, or start it at NAME:PORT.\n',
 } as const;

@@ -27,7 +27,7 @@ export const cat: Verb = {
       for (const [done, argument] of paths.entries()) {
         const { found, path } = await followSymlinks(reader, await lookUpArgument(command, reader, argument));
         if (found.inode.attributes.type !== ObjectType.regular)
-          throw new ClfsError('usage', `Cannot write ${quotePath(path)}: it is not a regular file.`);
+          throw new ClfsError('usage', `Cannot write the bytes of ${quotePath(path)}: it is not a regular file.`);
         const size = Number(found.inode.attributes.lengthBytes);
         const bytesTotal = Math.max(0, Math.min(size - offset, length ?? size));
         let bytes = 0;

@@ -57,7 +57,7 @@ export const verify: Verb = {
     )
       .usage('[options] <source> <container>')
       .argument(
-        '<source-and-container...>',
+        '[source-and-container...]',
         'SOURCE CONTAINER, or with --manifest CONTAINER; hex:// and hexadecimal digits for a source of any bytes',
       )
       .addOption(
