@@ -140,6 +140,15 @@ describe("CLFSLoad's own command line", () => {
     expect(readFileSync(join(state, 'clfsload.log'), 'utf8')).toContain('at most 4294967295 failures');
     expect((await runProgram('CLFSLoad.py', ['--version'])).stdout).toMatch(/^\d+\.\d+\.\d+\n$/);
     expect((await runProgram('CLFSLoad.py', ['--help'])).stdout).toContain('target_storage_account');
+    // What it says is in its own flags.
+    const again = await runProgram('CLFSLoad.py', [...args, '--new'], env);
+    expect(again.stdout).toMatch(/Go on with it without --new, or name another state path for a new one\.\n$/);
+    const other = await runProgram('CLFSLoad.py', [...args, '--preserve_hardlinks=0'], env);
+    expect(other.stdout).toContain('was started with --preserve_hardlinks true, not false.');
+    const away = { CLFSLOAD_BLOB_ENDPOINT: 'http://127.0.0.1:1/devstoreaccount1' };
+    const unanswered = await runProgram('CLFSLoad.py', [fresh('away'), ...args.slice(1), '--new'], away);
+    expect(unanswered.stdout).toContain('No usable answer');
+    expect(unanswered.stdout).not.toContain('--retry-window');
     const wrong = await runProgram('CLFSLoad.py', ['a', 'b']);
     expect(wrong).toMatchObject({
       code: 1,

@@ -234,7 +234,12 @@ function inOwnFlags(text: string): string {
   return text
     .replace(/Leave out --new-session=false/g, 'Name --new')
     .replace(/[Ss]tart one without --new-session=false/g, 'Start one with --new')
-    .replace(/(by|with|and) --new-session=false/g, 'without --new');
+    .replace(/(by|with|and) --new-session=false/g, 'without --new')
+    .replace(/--state-path/g, 'state path')
+    .replace(/--max-errors/g, '--max_errors')
+    .replace(/--preserve-hardlinks/g, '--preserve_hardlinks')
+    .replace(/--compression-type/g, '--compression')
+    .replace(/; --retry-window says how long it is tried| \(--retry-window\)/g, '');
 }
 
 function parseBit(value: string): boolean {
