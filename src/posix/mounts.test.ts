@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeMountsBelow, parseMounts } from './mounts.js';
+import { describeMountsBelow, mountKey, parseMounts } from './mounts.js';
 
 const TEXT = [
   '20 1 0:1 / / rw - ext4 /dev/sda rw',
@@ -69,5 +69,17 @@ describe('what is mounted below a directory', () => {
   it('is there by itself where a server goes from one file system to another', () => {
     const automatic = below('/data').filter(({ isAutomatic }) => isAutomatic);
     expect(automatic.map((mount) => mount.path.toString())).toEqual(['a b']);
+  });
+});
+
+describe('what tells a mounted file system from another one', () => {
+  const keyAt = (point: string, type: string) =>
+    mountKey({ point: Buffer.from(point), root: '/', type, source: 'from', id: '2', parent: '1', device: '0:9' });
+
+  it('is not what its device is called while it cannot be looked at', () => {
+    for (const type of ['ext4', 'xfs', 'tmpfs']) expect(keyAt('/no such place', type)).toBeUndefined();
+    // Of another machine's nothing else is ever known.
+    expect(keyAt('/no such place', 'nfs4')).toBe('/ nfs4 from');
+    expect(keyAt('/', 'ext4')).toMatch(/^\/ ext4 [0-9a-f]{16}$/);
   });
 });

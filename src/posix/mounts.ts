@@ -83,18 +83,23 @@ export function isRemoteMount({ type }: Mount): boolean {
   return !KERNEL_TYPES.has(type);
 }
 
-/** What tells a mounted file system from another one in its place. */
-export function mountKey(mount: Mount): string {
+/**
+ * What tells a mounted file system from another one in its place; undefined while it cannot be looked at, since it is
+ * below a directory that may not be searched: what is said of it must not depend on that.
+ */
+export function mountKey(mount: Mount): string | undefined {
   const { point, root, type, source } = mount;
-  const id = fileSystemId(mount);
-  if (id !== undefined) return `${root} ${id}`;
+  if (TYPES_WITH_ID.has(type)) {
+    const id = fileSystemId(mount);
+    return id && `${root} ${id}`;
+  }
   // Names of devices change at a reboot; a word such as tmpfs says nothing.
   if (LOCAL_TYPES.has(type)) {
     try {
       const { inode, bornNs } = statAt(CURRENT_DIRECTORY, point);
       if (bornNs !== 0n) return `${root} ${type} ${inode} ${bornNs}`;
     } catch {
-      // It cannot be looked at: its source has to do.
+      return undefined;
     }
   }
   return `${root} ${type} ${source}`;

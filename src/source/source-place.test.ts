@@ -84,6 +84,14 @@ describe('the place of a source', () => {
     expect(isOtherRoot(undefined, now)).toBe(false);
   });
 
+  it('has what is mounted when it can be looked at, and not before', () => {
+    const root = Buffer.from('/data');
+    const key = ({ source, ...mount }: Mount) => (source === '/dev/sdb1' ? undefined : looks.key({ source, ...mount }));
+    const before = describePlace(MOUNTS, root, { inode: 128n, bornNs: 5n }, { ...looks, key });
+    expect(Object.keys(before?.mounts ?? {})).toEqual([hex('a b/nfs')]);
+    expect(withMounts(before, place('/data'), () => true)).toEqual(place('/data'));
+  });
+
   it('takes in what is mounted later, but not over something, and keeps what was recorded', () => {
     const before = { root: { source: 'x' }, mounts: { aa: 'one' } };
     const now = { root: { source: 'x' }, mounts: { aa: 'two', bb: 'new', cc: 'over' } };

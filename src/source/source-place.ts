@@ -16,7 +16,7 @@ export interface RootPlace {
 /** What tells a source from another tree that has its path: the same over reboots. Plain JSON. */
 export interface SourcePlace {
   readonly root: RootPlace;
-  /** What is mounted below the root, by paths below it in hex. */
+  /** What is mounted below the root, as far as it could be looked at, by paths below it in hex. */
   readonly mounts: Readonly<Record<string, string>>;
 }
 
@@ -51,15 +51,19 @@ export function describePlace(
   mounts: readonly Mount[],
   root: Buffer,
   { inode, bornNs }: { readonly inode: bigint; readonly bornNs: bigint },
-  looks: { id(mount: Mount): string | undefined; key(mount: Mount): string } = { id: fileSystemId, key: mountKey },
+  looks: { id(mount: Mount): string | undefined; key(mount: Mount): string | undefined } = {
+    id: fileSystemId,
+    key: mountKey,
+  },
 ): SourcePlace | undefined {
   let own: Mount | undefined;
   const below: Record<string, string> = {};
   for (const mount of mounts) {
     const { point } = mount;
-    if (isBelow(point, root))
-      below[point.subarray(root.length === 1 ? 1 : root.length + 1).toString('hex')] = looks.key(mount);
-    else if (isAtOrAbove(point, root) && point.length >= (own?.point.length ?? 0)) own = mount;
+    if (isBelow(point, root)) {
+      const key = looks.key(mount);
+      if (key !== undefined) below[point.subarray(root.length === 1 ? 1 : root.length + 1).toString('hex')] = key;
+    } else if (isAtOrAbove(point, root) && point.length >= (own?.point.length ?? 0)) own = mount;
   }
   if (!own) return undefined;
   const { type, source } = own;
