@@ -98,10 +98,7 @@ export class Chunks {
     this.#drop = new Statement(db, 'DELETE FROM chunk WHERE directory = ?');
     this.#dropPending = new Statement(db, `DELETE FROM chunk WHERE directory = ? AND status = ${S.pending}`);
     this.#delete = new Statement(db, 'DELETE FROM chunk WHERE id = ?');
-    this.#backlog = new Statement(
-      db,
-      `SELECT coalesce(sum(count), 0) AS n FROM chunk WHERE status IN (${S.pending}, ${S.hidden})`,
-    );
+    this.#backlog = new Statement(db, `SELECT coalesce(sum(count), 0) AS n FROM chunk WHERE status = ${S.pending}`);
     this.#at = new Statement(
       db,
       'SELECT * FROM chunk WHERE directory = ?1 AND first_sequence <= ?2 AND first_sequence + count > ?2',
@@ -212,7 +209,7 @@ export class Chunks {
     this.#resetAttempts.run();
   }
 
-  /** Entries that wait to be loaded. */
+  /** Entries that wait to be loaded; not those of a listing that is not complete, which nobody can load yet. */
   backlogEntries(): number {
     return this.#backlog.get<{ n: number }>()?.n ?? 0;
   }
