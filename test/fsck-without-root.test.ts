@@ -177,7 +177,7 @@ describe('the verb', () => {
     expect(text.stdout).toMatch(
       /\nChecked without the root directory: \d+ inodes belong to it, 0 to 0 other directories/,
     );
-    expect(text.stdout).toContain('--new-session=false');
+    expect(text.stdout).toContain('go on with it by "clfsload resume"');
     // biome-ignore lint/suspicious/noControlCharactersInRegex: none may reach a terminal
     expect(text.stdout).not.toMatch(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f]/);
     const json = await runProgram('clfsload', ['fsck', '--json', place]);

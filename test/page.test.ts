@@ -464,7 +464,9 @@ describe('a job with --page', () => {
     expect(readdirSync(base)).not.toContain('refused');
     taken.close();
     for (const listen of ['host', 'host:x', '127.0.0.1:70000', '1:2:3'])
-      expect((await runProgram('clfsload', ['page', state, listen])).stderr, listen).toContain('takes HOST:PORT');
+      expect((await runProgram('clfsload', ['page', state, listen])).stderr, listen).toContain(
+        'The place of a page is HOST:PORT',
+      );
   });
 
   it('is there for an export and for a verify', async () => {
