@@ -1,23 +1,7 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
-import { afterEach, describe, expect, it } from 'vitest';
-import {
-  answerWith,
-  fastClock,
-  PatientClock,
-  type ScriptedService,
-  startScriptedService,
-} from './support/slow-service.js';
+import { describe, expect, it } from 'vitest';
+import { answerWith, fastClock, PatientClock, scriptedServices } from './support/slow-service.js';
 
-let service: ScriptedService | undefined;
-afterEach(async () => {
-  await service?.close();
-  service = undefined;
-});
-
-async function start(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<ScriptedService> {
-  service = await startScriptedService(answer);
-  return service;
-}
+const start = scriptedServices();
 
 /** A window of 20 s takes one. */
 const FACTOR = 20;

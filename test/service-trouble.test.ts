@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readdirSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import fc from 'fast-check';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { longestPacedMs, longestPutMs, timeLimitOf } from '../src/container/azure/time-limits.js';
 import { troubleOfError } from '../src/container/azure/trouble.js';
 import { AdaptiveConcurrency } from '../src/container/concurrency.js';
@@ -10,24 +10,9 @@ import { connectionBound } from '../src/container/connection-bound.js';
 import { createRateLimit } from '../src/container/rate-limit.js';
 import { Traffic } from '../src/container/traffic.js';
 import { systemClock } from '../src/time/clock.js';
-import {
-  answerWith,
-  fastClock,
-  PatientClock,
-  type ScriptedService,
-  startScriptedService,
-} from './support/slow-service.js';
+import { answerWith, fastClock, PatientClock, scriptedServices } from './support/slow-service.js';
 
-let service: ScriptedService | undefined;
-afterEach(async () => {
-  await service?.close();
-  service = undefined;
-});
-
-async function start(answer: (request: IncomingMessage, response: ServerResponse) => void): Promise<ScriptedService> {
-  service = await startScriptedService(answer);
-  return service;
-}
+const start = scriptedServices();
 
 const megabytes = (count: number) => Buffer.alloc(count * 1_000_000, 'some bytes ');
 
@@ -99,7 +84,7 @@ describe('a put that was given up', () => {
   });
 
   it('is certain not to take effect when no connection came about', async () => {
-    const scripted = await startScriptedService(() => undefined);
+    const scripted = await start(() => undefined);
     const container = await scripted.open({ clock: new PatientClock(), retryWindowMs: 2000 });
     await scripted.close();
     await expect(container.put('a', Buffer.from('a'))).rejects.toMatchObject({ code: 'service-unavailable' });

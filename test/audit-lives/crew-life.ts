@@ -8,7 +8,7 @@ import { openLz4 } from '../../src/lz4/lz4.js';
 import { indexContainer } from '../../src/namespace/object-index.js';
 import { ContainerReader } from '../../src/namespace/reader.js';
 import { CrewMoments } from '../export-lives/crew-moments.js';
-import { Crew, type CrewDriver } from '../lives/crew.js';
+import { Crew, type CrewDriver, drawCrewPlan } from '../lives/crew.js';
 import { CREW_HAPPENINGS } from '../lives/events.js';
 import { Gate } from '../lives/gate.js';
 import { Random } from '../lives/random.js';
@@ -81,19 +81,7 @@ class AuditLife {
   constructor(seed: number, random: Random, world: AuditWorld) {
     this.#random = random;
     this.#world = world;
-    const rough = random.chance(60);
-    const plan = {
-      workers: 3,
-      leaseMs: random.pick([2000, 5000]),
-      onlyWorkers: random.chance(70),
-      longestBytes: random.pick([2048, 1_048_576]),
-      weather: {
-        dropped: rough ? random.below(15) : 0,
-        doubled: rough ? random.below(15) : 0,
-        delayed: rough ? random.below(15) : 0,
-        longestDelayMs: 1 + random.below(8000),
-      },
-    };
+    const plan = drawCrewPlan(random);
     const time = this.#time;
     this.#crew = new Crew<CrewDriver>(
       plan,

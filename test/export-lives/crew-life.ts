@@ -4,7 +4,7 @@ import { ClfsError, isClfsError, messageOf } from '../../src/error.js';
 import { exportJob } from '../../src/export/export-job.js';
 import type { ExportSummary, Overwrite } from '../../src/export/options.js';
 import { SYSTEM_CALLS } from '../../src/export/target/target-calls.js';
-import { Crew } from '../lives/crew.js';
+import { Crew, drawCrewPlan } from '../lives/crew.js';
 import type { CrewHappening } from '../lives/events.js';
 import type { Gate } from '../lives/gate.js';
 import { Random } from '../lives/random.js';
@@ -79,19 +79,7 @@ class CrewLife {
       calls: 0,
       freeze: (gate: Gate, ms) => this.#crew.freeze(gate, ms),
     };
-    const rough = random.chance(60);
-    const plan = {
-      workers: 3,
-      leaseMs: random.pick([2000, 5000]),
-      onlyWorkers: random.chance(70),
-      longestBytes: random.pick([2048, 1_048_576]),
-      weather: {
-        dropped: rough ? random.below(15) : 0,
-        doubled: rough ? random.below(15) : 0,
-        delayed: rough ? random.below(15) : 0,
-        longestDelayMs: 1 + random.below(8000),
-      },
-    };
+    const plan = drawCrewPlan(random);
     this.#crew = new Crew(
       plan,
       this.#world,

@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { CREW_HAPPENINGS } from '../lives/events.js';
+import { liveSeeds, livesWanted } from '../lives/live-seeds.js';
 import { removeTree } from '../support/tree.js';
 import { liveWithCrew } from './crew-life.js';
 import { CALL_FAULTS } from './crew-moments.js';
 import { Worlds } from './world.js';
 
-/** Lives when nothing else is said; LIVES, LIVES_FROM, LIVES_SKIP, LIVES_STOP and LIVES_SECONDS as in `test/lives/part.ts`. */
+/** Lives when nothing else is said, as by `liveSeeds`. */
 const FEW = 100;
 /** With fewer lives than this a kind of event can be missing by chance. */
 const ENOUGH = 1000;
@@ -16,10 +17,7 @@ const ENOUGH = 1000;
 const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-export-crew-'));
 afterAll(() => removeTree(base));
 
-const count = Number(process.env.LIVES ?? FEW);
-const from = Number(process.env.LIVES_FROM ?? 1);
-const stopAfter = Number(process.env.LIVES_STOP ?? 3);
-const skipped = new Set((process.env.LIVES_SKIP ?? '').split(',').map(Number));
+const count = livesWanted(FEW);
 const worlds = new Worlds(base);
 
 it('a life is the same each time', async () => {
@@ -33,27 +31,9 @@ it('a life is the same each time', async () => {
 }, 120_000);
 
 it(`an export with workers that says that it is complete is whole, in ${count} random lives`, async () => {
-  const begun = performance.now();
-  const most = Number(process.env.LIVES_SECONDS ?? Number.POSITIVE_INFINITY) * 1000;
-  const failed: number[] = [];
-  const tally = new Map<string, number>();
-  let lives = 0;
-  for (let seed = from; seed < from + count && performance.now() - begun < most; seed++) {
-    if (skipped.has(seed)) continue;
-    const outcome = await liveWithCrew(seed, await worlds.of(seed), base);
-    lives++;
-    for (const [label, times] of outcome.tally) tally.set(label, (tally.get(label) ?? 0) + times);
-    if (outcome.findings.length === 0) continue;
-    console.log(`LIFE ${seed} FAILED; repeat it with LIVES_FROM=${seed} LIVES=1\n${outcome.story.join('\n')}`);
-    failed.push(seed);
-    if (failed.length >= stopAfter) break;
-  }
-  const seconds = (performance.now() - begun) / 1000;
-  console.log(
-    `${lives} lives in ${seconds.toFixed(1)} s`,
-    Object.fromEntries([...tally].sort(([a], [b]) => (a < b ? -1 : 1))),
+  const { lives, failed, tally } = await liveSeeds(count, async (seed) =>
+    liveWithCrew(seed, await worlds.of(seed), base),
   );
-  console.log(`LIVES_RESULT ${JSON.stringify({ lives, failed })}`);
   expect(failed).toEqual([]);
   if (lives < ENOUGH) return;
   const labels = [

@@ -13,6 +13,23 @@ const REPLACED_MS = 3000;
 /** After so long without anybody who takes part, somebody stops the job. */
 const PATIENCE_MS = 120_000;
 
+/** Draws workers of a life in which nothing else moves, and how their messages fare. */
+export function drawCrewPlan(random: Random): CrewPlan {
+  const rough = random.chance(60);
+  return {
+    workers: 3,
+    leaseMs: random.pick([2000, 5000]),
+    onlyWorkers: random.chance(70),
+    longestBytes: random.pick([2048, 1_048_576]),
+    weather: {
+      dropped: rough ? random.below(15) : 0,
+      doubled: rough ? random.below(15) : 0,
+      delayed: rough ? random.below(15) : 0,
+      longestDelayMs: 1 + random.below(8000),
+    },
+  };
+}
+
 /** A session of the driver, as its workers have to do with it. */
 export interface CrewDriver {
   readonly gate: Gate;

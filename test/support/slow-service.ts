@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { afterEach } from 'vitest';
 import type { Container } from '../../src/container/container.js';
 import { openContainer, parseContainer } from '../../src/container/open-container.js';
 import type { RateLimit } from '../../src/container/rate-limit.js';
@@ -7,8 +8,11 @@ import { Traffic } from '../../src/container/traffic.js';
 import type { Clock } from '../../src/time/clock.js';
 import { systemClock } from '../../src/time/clock.js';
 
+/** Answers every request. */
+type Script = (request: IncomingMessage, response: ServerResponse) => void;
+
 /** A stand-in for the service whose answers a test decides. */
-export interface ScriptedService {
+interface ScriptedService {
   /** A container of it. */
   open(options?: OpenOptions): Promise<Container>;
   readonly traffic: Traffic;
@@ -26,10 +30,21 @@ interface OpenOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Starts a service for a test, which ends with it. To be called once in a file of tests. */
+export function scriptedServices(): (answer: Script) => Promise<ScriptedService> {
+  let service: ScriptedService | undefined;
+  afterEach(async () => {
+    await service?.close();
+    service = undefined;
+  });
+  return async (answer) => {
+    service = await startScriptedService(answer);
+    return service;
+  };
+}
+
 /** Starts a server that hands every request to `answer`. */
-export async function startScriptedService(
-  answer: (request: IncomingMessage, response: ServerResponse) => void,
-): Promise<ScriptedService> {
+async function startScriptedService(answer: Script): Promise<ScriptedService> {
   const server = createServer({ requestTimeout: 0 }, answer);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;
