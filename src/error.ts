@@ -17,6 +17,7 @@ export type ErrorCode =
   | 'service' // the service answered something that no retry mends
   | 'service-unavailable' // no usable answer within the retry window
   | 'not-found' // a blob, or a path in a container, does not exist
+  | 'unreadable' // a blob is there and cannot be read, while others of its container can
   | 'target' // what an export, a report or standard output is written to cannot be written
   | 'temporary' // a temporary file cannot be made, written or read
   | 'exists' // a conditional create found the blob there

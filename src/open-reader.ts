@@ -14,6 +14,7 @@ import { checkOptions, option } from './option-checks.js';
 import { type OpenSalvage, openSalvage } from './salvage/open-salvage.js';
 import { openSource } from './source/posix-source.js';
 import type { SourceTree } from './source/source-tree.js';
+import { namedPlace, requireApart } from './state/state-directory.js';
 import { systemClock } from './time/clock.js';
 import { JobWaits } from './waits/job-waits.js';
 
@@ -70,6 +71,13 @@ export interface OpenReader {
    * @throws as `openReader`
    */
   crew(index: ObjectIndex, options: CrewOptions): Promise<AuditCrew>;
+  /**
+   * Refuses a place where something is to be written that is in the container, or around it: one on disk.
+   *
+   * @param what it is, for the message
+   * @throws ClfsError `usage`
+   */
+  requireApart(what: string, path: string | Uint8Array): Promise<void>;
   /** How the service answers. */
   service(): ServiceFigures;
   close(): Promise<void>;
@@ -159,6 +167,11 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
         },
         crewOptions,
       ),
+    async requireApart(what, path) {
+      const { place } = parsed;
+      if (place.kind !== 'local') return;
+      requireApart(await namedPlace(what, path), await namedPlace('container', place.directory));
+    },
     service() {
       const { retries, waitingSince: waitingSinceMs } = joinTotals(traffic);
       return { retries, waitingSinceMs };

@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, linkSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { MemoryContainer } from '../src/container/memory-container.js';
 import { load } from '../src/load/load.js';
@@ -48,9 +48,67 @@ describe('the commands', () => {
     expect(await help('copy')).toBe('deprecated\n');
   });
 
+  it('azcopy finds its own commands behind flags, too', async () => {
+    const { source, container, state } = {
+      source: join(base, 'led'),
+      container: join(base, 'led-c'),
+      state: join(base, 'led-s'),
+    };
+    mkdirSync(source);
+    const load = await runProgram('azcopy', [
+      ...['--output-type=json', '--log-level', 'DEBUG', 'load', 'clfs'],
+      ...[source, container, `--state-path=${state}`],
+    ]);
+    expect(load.stdout).toContain('"MessageType":"EndOfJob"');
+    expect(load.code).toBe(0);
+    expect((await runProgram('azcopy', ['--json', 'clfs', 'stat', container])).stdout).toMatch(/^\{/);
+    // A flag of another's may have no value.
+    for (const others of [
+      ['copy', 'clfs', 'https://x'],
+      ['copy', 'load', 'clfs'],
+    ]) {
+      const run = await runProgram('azcopy', ['--skip-version-check', ...others], { PATH: dirname(process.execPath) });
+      expect(run.stderr).toContain('there is no other azcopy in PATH');
+    }
+  });
+
+  it('a dry run says of what it takes no notice', async () => {
+    const { stdout } = await runProgram('clfsload', [
+      'load',
+      base,
+      join(base, 'c'),
+      '--dry-run',
+      '--threads=2',
+      '--page',
+    ]);
+    expect(stdout).toContain('INFO: A dry run takes no notice of --threads, --page.\n');
+  });
+
+  it('an export is found by its target, where its state is kept beside that', async () => {
+    const [source, container, target] = ['by-target', 'by-target-c', 'by-target-t'].map((name) => join(base, name));
+    mkdirSync(source);
+    await runProgram('clfsload', ['load', source, container, `--state-path=${join(base, 'by-target-s')}`]);
+    const state = join(base, '.by-target-t.clfsload-export');
+    await runProgram('clfsload', ['export', container, target, `--state-path=${state}`]);
+    expect((await runProgram('clfsload', ['status', target])).stdout).toContain(`Target:    ${target}\n`);
+    expect((await runProgram('clfsload', ['resume', target])).stdout).toContain('1 entry written');
+    expect((await runProgram('clfsload', ['status', source])).stderr).toContain('holds no job');
+  });
+
+  it('a fault of the program is told', async () => {
+    const [source, container, state, fault] = ['f-s', 'f-c', 'f-state', 'fault.mjs'].map((name) => join(base, name));
+    mkdirSync(source);
+    await runProgram('clfsload', ['load', source, container, `--state-path=${state}`]);
+    writeFileSync(fault, "setTimeout(() => { throw new Error('a fault'); }, 3000).unref();\n");
+    const run = await runProgram('clfsload', ['page', state], { NODE_OPTIONS: `--import=${fault}` });
+    expect(run.stderr).toContain('Error: a fault');
+    expect(run.code).toBe(1);
+  });
+
   it('help and version', async () => {
     expect((await runProgram('clfsload', ['--help'])).stdout).toContain('clfsload [verb] [arguments] [flags]');
     expect((await runProgram('clfsload', ['--version'])).stdout).toMatch(/^clfsload \d+\.\d+\.\d+\n$/);
+    expect((await runProgram('clfsload', ['version'])).stdout).toMatch(/^clfsload \d/);
     expect((await runProgram('azcopy', ['load'])).stdout).toContain('azcopy load [command]');
     expect((await runProgram('azcopy', ['load', 'clfs', '--help'])).stdout).toContain('--state-path');
     expect((await runProgram('azcopy', ['clfs'])).stdout).toContain('azcopy clfs [verb]');

@@ -113,9 +113,9 @@ describe('descriptors', () => {
     expect(run.code).toBe(0);
   });
 
-  it('export writes everything under "ulimit -n 30"', async () => {
+  it('export writes everything under "ulimit -n 34"', async () => {
     const target = join(base, 'target');
-    const run = await withLimit(30, ['export', container, target]);
+    const run = await withLimit(34, ['export', container, target]);
     expect(run.output).toMatch(/^1516 entries written .* 0 failed/m);
     expect(readdirSync(target).length).toBe(15);
   });

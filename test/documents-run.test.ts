@@ -103,6 +103,8 @@ class World {
         ...process.env,
         HOME: this.path('home'),
         RESTORED: this.path('restored'),
+        // A worker's way into the container; the other one is a file.
+        CLFS_URL: this.#url,
         PATH: `${this.path('bin')}:${join(root, 'bin')}:${process.env.PATH}`,
       },
       detached: true,
@@ -138,8 +140,10 @@ class World {
 
   async #empty(isService: boolean): Promise<void> {
     rmSync(this.path(isService ? 'state-service' : 'state-local'), { recursive: true, force: true });
-    if (isService) this.#url = await azurite.createContainer(`documents-${count++}`);
-    else rmSync(this.path('container'), { recursive: true, force: true });
+    if (isService) {
+      this.#url = await azurite.createContainer(`documents-${count++}`);
+      writeFileSync(this.path('container-url'), this.#url);
+    } else rmSync(this.path('container'), { recursive: true, force: true });
   }
 
   #placed(text: string, isService: boolean): string {
@@ -160,6 +164,7 @@ class World {
       [/\/etc\/bash_completion\.d\//g, this.path('completions/')],
       [/nats:\/\/(?:HEAD|head):4222/g, `nats://127.0.0.1:${natsPort}`],
       [/nats-server -js/g, `nats-server -js -a 127.0.0.1 -p ${natsPort} -sd ${this.path('nats')}`],
+      [/\/etc\/clfsload\/container\b/g, this.path('container-url')],
       [/:8080\b/g, ':0'],
     ];
     const placed = places.reduce((result, [from, to]) => result.replace(from, to), text);

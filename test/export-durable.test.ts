@@ -158,10 +158,12 @@ describe('nothing is told as done before a later sync has succeeded:', () => {
     },
   );
 
-  it.each<[string, 'write' | 'closeWritten']>([
-    ['a write', 'write'],
-    ['the closing', 'closeWritten'],
-  ])('blocks of a large file that %s says may be lost are not told', async (_what, call) => {
+  it.each<[string, 'write' | 'closeWritten', number]>([
+    ['a write', 'write', ENOSPC],
+    ['the closing', 'closeWritten', ENOSPC],
+    ['a write, while the target does not answer,', 'write', EIO],
+    ['the closing, while the target does not answer,', 'closeWritten', EIO],
+  ])('blocks of a large file that %s says may be lost are not told', async (_what, call, errno) => {
     let lost = 0;
     const writes = new Map<number, [position: number, bytes: number][]>();
     /** What was written by it gets lost. */
@@ -175,7 +177,7 @@ describe('nothing is told as done before a later sync has succeeded:', () => {
         const before = writes.get(fd) ?? [];
         if (call === 'write' && lost === 0 && before.length > 1) {
           lose(fd);
-          throw new PosixError('write', ENOSPC);
+          throw new PosixError('write', errno);
         }
         SYSTEM_CALLS.write(fd, bytes, position);
         writes.set(fd, [...before, [position, bytes.length]]);
@@ -185,7 +187,11 @@ describe('nothing is told as done before a later sync has succeeded:', () => {
         if (isLost) lose(fd);
         writes.delete(fd);
         SYSTEM_CALLS.closeWritten(fd);
-        if (isLost) throw new PosixError('close', ENOSPC);
+        if (isLost) throw new PosixError('close', errno);
+      },
+      statFd(fd, fresh) {
+        if (fresh && errno === EIO) throw new PosixError('stat', errno);
+        return SYSTEM_CALLS.statFd(fd, fresh);
       },
     };
     const { target, first, second } = twoSessions(large);
@@ -313,5 +319,69 @@ describe('a file system that is mounted in the target', () => {
     expect(summary).toMatchObject({ status: 'Completed', written: 6 });
     expect(isDirty).toBe(false);
     expect(syncs).toBeGreaterThan(0);
+  });
+
+  it.skipIf(!isMounted)('is missed when an export goes on that wrote to it (where one can be mounted)', async () => {
+    const container = await load('unmounted', (source) => {
+      mkdirSync(join(source, 'tmpfs/deep'), { recursive: true });
+      for (const path of ['file', 'tmpfs/deep/file']) writeFileSync(join(source, path), 'content');
+    });
+    const own = join(base, 'target-unmounted');
+    const point = join(own, 'tmpfs');
+    mkdirSync(point, { recursive: true });
+    const statePath = join(base, 'state-unmounted');
+    execFileSync('mount', ['-t', 'tmpfs', 'none', point]);
+    try {
+      const setTimesFd = () => {
+        throw new Error('the process died');
+      };
+      const calls = { ...SYSTEM_CALLS, setTimesFd };
+      expect(await exportSmall(container, base, own, { statePath, internals: { calls } })).toMatchObject({
+        written: 2,
+      });
+    } finally {
+      execFileSync('umount', [point]);
+    }
+    const goOn = () => exportSmall(container, base, own, { statePath, newSession: false });
+    await expect(goOn()).rejects.toThrow(
+      /^What was mounted at "tmpfs" of the target when the export began .* files whose names begin with "\.clfsload-/,
+    );
+  });
+
+  it.skipIf(!isMounted)('is of no account where nothing is written to it (where one can be mounted)', async () => {
+    const container = await load('beside', (source) => {
+      mkdirSync(join(source, 'd/deep'), { recursive: true });
+      for (const path of ['file', 'd/deep/file']) writeFileSync(join(source, path), 'content');
+    });
+    const own = join(base, 'target-beside');
+    const points = ['other', 'd/other'].map((path) => join(own, path));
+    for (const point of points) mkdirSync(point, { recursive: true });
+    const mountAt = (point: string) => execFileSync('mount', ['-t', 'tmpfs', 'none', point]);
+    const setTimesFd = () => {
+      throw new Error('the process died');
+    };
+    const died = { internals: { calls: { ...SYSTEM_CALLS, setTimesFd } } };
+    const statePath = join(base, 'state-beside');
+    const one = { statePath: join(base, 'state-one'), path: Buffer.from('file') };
+    mountAt(points[0]);
+    try {
+      expect((await exportSmall(container, base, own, { statePath, ...died })).status).toBe('Failed');
+      const stop = new AbortController();
+      const stopped = { ...one, signal: stop.signal, onStart: () => stop.abort() };
+      expect((await exportSmall(container, base, join(own, 'one'), stopped)).status).toBe('Cancelled');
+      // One file is gone on with where something is mounted beside it all the time.
+      const again = await exportSmall(container, base, join(own, 'one'), { ...one, newSession: false });
+      expect(again.status).toBe('Completed');
+    } finally {
+      execFileSync('umount', [points[0]]);
+    }
+    mountAt(points[1]);
+    try {
+      const goOn = () => exportSmall(container, base, own, { statePath, newSession: false, ...died });
+      for (let session = 0; session < 2; session++) expect((await goOn()).status).toBe('Failed');
+    } finally {
+      execFileSync('umount', [points[1]]);
+    }
+    expect((await exportSmall(container, base, own, { statePath, newSession: false })).status).toBe('Completed');
   });
 });

@@ -118,11 +118,11 @@ describe('an export', () => {
   it('takes away what a session that died has left, also of what the container lacks by then', async () => {
     const target = newTarget();
     const statePath = join(base, 'state-of-the-dead');
-    const wish = { overwrite: 'never', statePath } as const;
+    const wish = { statePath } as const;
     let isDead = false;
     const dying = Object.entries(SYSTEM_CALLS).map(([key, call]) => {
       const made = (...how: unknown[]) => {
-        isDead ||= key === 'renameNew';
+        isDead ||= key === 'renameAt';
         if (isDead) throw new Error('the process was killed');
         return (call as (...all: unknown[]) => unknown)(...how);
       };
@@ -212,6 +212,32 @@ describe('an export', () => {
     expect((await tarOf(container)).failed.sort()).toEqual(names);
     const salvaged = await exportSmall(container, base, newTarget(), { salvage: true });
     expect(salvaged.salvage).toMatchObject({ unreadable: 2 });
+  });
+
+  it('as a tar has one entry of each name of a directory', async () => {
+    const reader = await readSmall(whole);
+    const { failed: before } = await tarOf(whole);
+    const original = reader.entries.bind(reader);
+    reader.entries = async function* (directory) {
+      for await (const piece of original(directory)) {
+        yield piece;
+        if (directory.id === rootOf.id) yield piece;
+      }
+    };
+    const rootOf = await reader.inode(ROOT_ID);
+    const failed: string[] = [];
+    const names = new Set<string>();
+    const { written } = await exportTar(reader, rootOf, async () => undefined, {
+      onFailure: (path, error) => {
+        failed.push(path.toString());
+        if (!before.includes(path.toString())) expect(error.message).toBe('the name is in its directory twice');
+        names.add(path.toString());
+      },
+    });
+    expect(written).toBeGreaterThan(0);
+    expect(failed.some((path) => path === 'b')).toBe(true);
+    expect(names.size).toBe(failed.length);
+    expect(failed.some((path) => path.startsWith('b/') && !before.includes(path))).toBe(false);
   });
 
   it('as a tar names a device whose number no header has room for', async () => {

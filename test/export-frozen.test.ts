@@ -15,6 +15,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
 import { Traffic } from '../src/container/traffic.js';
 import { ALL } from '../src/export/choice.js';
+import { KEPT_WHOLE } from '../src/export/target/kept-attributes.js';
 import { EXACT_NAMES } from '../src/export/target/name-folding.js';
 import {
   type AnyCalls,
@@ -78,8 +79,11 @@ class Frozen {
   }
 }
 
+const ROOT = { path: new Uint8Array(0), filled: 0 };
+
 const constantsOf = (more: Partial<ExportConstants> = {}): ExportConstants => ({
   overwrite: 'if-different',
+  kept: KEPT_WHOLE,
   sparse: false,
   choice: ALL,
   isTree: true,
@@ -173,7 +177,7 @@ describe('a worker that freezes before any of its calls, and goes on when anothe
     const { count, entries } = await entriesOf(files);
     const task = (attempt: string) => ({
       kind: 'files' as const,
-      task: { path: new Uint8Array(0), count, entries, settled: new Uint8Array(1), attempt },
+      task: { ...ROOT, count, entries, settled: new Uint8Array(1), attempt },
     });
     const expected = emptyTarget(fill);
     const alone = await laneOf(files, expected, constantsOf(more), SYSTEM_CALLS_LATER);
@@ -192,7 +196,7 @@ describe('a worker that freezes before any of its calls, and goes on when anothe
       expect(kind === 'files' && [result.failures, result.broken], `call ${at}`).toEqual([[], undefined]);
       frozen.wake();
       await late;
-      await second.lane.execute({ kind: 'sweep', task: { path: new Uint8Array(0) } }, () => undefined);
+      await second.lane.execute({ kind: 'sweep', task: ROOT }, () => undefined);
       expect(contentOf(target), `call ${at}`).toEqual(contentOf(expected));
       first.close();
       second.close();
@@ -203,7 +207,7 @@ describe('a worker that freezes before any of its calls, and goes on when anothe
   it('parts of a large file', async () => {
     const { handles } = await entriesOf(large);
     const file: LargeFile = {
-      path: new Uint8Array(0),
+      ...ROOT,
       temporary: Buffer.from('.clfsload-job-f1'),
       handle: handles.get('large') as Buffer,
     };

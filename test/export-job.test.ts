@@ -18,9 +18,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
 import { exportJob } from '../src/export/export-job.js';
 import type { ExportProgress } from '../src/export/options.js';
+import { resumedExport } from '../src/export/resumed-export.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { decodeSegment } from '../src/format/segment.js';
 import { PosixError } from '../src/posix/posix-error.js';
+import { SMALL } from './support/check.js';
 import { exportSmall } from './support/export-small.js';
 import { complaints, loadWhole, runProgram, startProgram } from './support/program.js';
 import { loadSmall, objectBody, objectNames } from './support/small-container.js';
@@ -175,13 +177,33 @@ describe('clfsload export', () => {
       [container, 'README', container],
       [container, 'README', inside],
       [container, join(base, 'apart'), `--state-path=${inside}`],
+      [container, inside, '--dry-run'],
+      [container, base, '--dry-run'],
+      [container, '--tar', inside],
+      [container, '--tar', join(container, before[0])],
     ]) {
       const run = await export_(...args);
       expect(run.stderr, args.join(' ')).toMatch(/is inside the (container|target) .*Keep them apart\./);
       expect(run.code).toBe(2);
     }
+    const [blob] = before;
+    const verify = await runProgram('clfsload', ['verify', source, container, `--report=${join(container, blob)}`]);
+    expect(verify.stderr).toMatch(/^The report .* is inside the container .*Keep them apart\.\n$/);
+    expect(verify.code).toBe(2);
     expect(readdirSync(container).sort()).toEqual(before);
+    expect(statSync(join(container, blob)).size).toBeGreaterThan(0);
     expect(existsSync(join(base, 'apart'))).toBe(false);
+  });
+
+  it('a tree goes to no file, and a dry run says so too', async () => {
+    const file = join(base, 'plain-file');
+    writeFileSync(file, 'content');
+    for (const more of [[], ['--dry-run']]) {
+      const run = await export_(container, file, ...more);
+      expect(run.stderr).toBe(`Cannot write to ${JSON.stringify(file)}: it is not a directory.\n`);
+      expect(run.code).toBe(2);
+    }
+    expect(readFileSync(file, 'utf8')).toBe('content');
   });
 
   it('takes no state of a load, and a load none of an export', async () => {
@@ -263,7 +285,7 @@ describe('clfsload export', () => {
       expect(statSync(join(target, 'none')).mode & 0o7777).toBe(0);
       writeFileSync(join(place, lost), bytes);
       const second = asNobody();
-      expect(second.stderr).toMatch(/Trying 1 failed entry again/);
+      expect(second.stderr).toMatch(/The container has changed since the export began/);
       expect(second.stdout).toMatch(/ 0 failed\n$/);
       expect(second.status).toBe(0);
       expect(statSync(join(target, 'none')).mode & 0o7777).toBe(0);
@@ -334,6 +356,12 @@ describe('clfsload export', () => {
       const refused = await runProgram('clfsload', ['resume', ...args]);
       expect(refused.code).not.toBe(0);
       expect(refused.stderr).toMatch(message);
+    }
+    // As an export tells it, and not a load.
+    for (const wrong of ['env:NO_SUCH_VARIABLE', '--estimate=false']) {
+      const refused = await runProgram('clfsload', ['resume', statePath, wrong, '--output-type=json']);
+      expect(refused.code, wrong).toBe(2);
+      expect(JSON.parse(refused.stdout)).toMatchObject({ error: { code: 'usage' } });
     }
   });
 });
@@ -436,6 +464,21 @@ describe('an export as a job', () => {
     const { status, error } = await exportSmall(await damaged(), base, target, { maxErrors: 0 });
     expect(status).toBe('Failed');
     expect((error as Error).message).toMatch(/more than --max-errors=0 allows/);
+  });
+
+  it('begins anew where the state of one that is over was left beside the target', async () => {
+    const target = join(base, 'over');
+    const statePath = join(base, '.over.clfsload-export');
+    const options = { container: '/unused', target, internals: { container: memory, geometry: SMALL } };
+    expect((await exportJob({ ...options, statePath })).status).toBe('Completed');
+    rmSync(join(target, 'd'), { recursive: true });
+    // By whatever path it is named.
+    symlinkSync(base, join(base, 'over-link'));
+    const resumed = await resumedExport(join(base, 'over-link/.over.clfsload-export'));
+    expect([resumed.statePath, resumed.newSession]).toEqual([undefined, false]);
+    expect((await exportJob(options)).status).toBe('Completed');
+    expect(existsSync(join(target, 'd'))).toBe(true);
+    expect(existsSync(statePath)).toBe(false);
   });
 
   it('is refused with another container, target or setting than it was begun with', async () => {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import {
   existsSync,
   linkSync,
@@ -14,12 +15,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
+import { parseExportChoice } from '../src/export/choice.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { decodeSegment } from '../src/format/segment.js';
 import { PosixError } from '../src/posix/posix-error.js';
 import { exportSmall, type SmallExport } from './support/export-small.js';
 import { loadSmall, objectBody, objectNames } from './support/small-container.js';
-import { removeTree, someBytes } from './support/tree.js';
+import { isRoot, removeTree, someBytes } from './support/tree.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-export-links-'));
 afterAll(() => removeTree(base));
@@ -90,6 +92,21 @@ describe('export of a file with three names', () => {
     },
   );
 
+  it.each(NAMES)(
+    'links the name %s, which is missing, with the others, although these have all their links',
+    async (missing) => {
+      const target = mkdtempSync(join(base, 'split-'));
+      expect((await exportTo(container, target, 'if-different')).failed).toBe(0);
+      // As the temporary file of an export that was killed, or somebody else's link.
+      linkSync(join(target, missing), join(target, 'elsewhere'));
+      unlinkSync(join(target, missing));
+      const summary = await exportTo(container, target, 'if-different');
+      expect(summary).toMatchObject({ status: 'Completed', failed: 0 });
+      expect(summary.written + summary.replaced + summary.left).toBe(NAMES.length + 1);
+      expect(new Set(NAMES.map((name) => statSync(join(target, name)).ino)).size).toBe(1);
+    },
+  );
+
   it('another file in place of the one that was written is not linked to', async () => {
     const target = join(base, 'replaced');
     let replaced = '';
@@ -136,9 +153,41 @@ describe('export of a file with three names', () => {
       throw new PosixError('link', 1);
     };
     const summary = await exportSmall(container, base, target, { internals: { calls: { ...SYSTEM_CALLS, makeLink } } });
-    expect(summary).toMatchObject({ written: 4, failed: 0 });
+    expect(summary).toMatchObject({ written: 4, failed: 0, linkCopies: 2 });
     expect(readdirSync(target).sort()).toEqual(NAMES);
     for (const name of NAMES) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
+  });
+});
+
+describe.skipIf(!isRoot)('export of a file of which names are on two file systems', () => {
+  it('has a file on each of them, says so, and finds them there when it is repeated', async () => {
+    const source = join(base, 'two systems');
+    for (const directory of ['here', 'there']) mkdirSync(join(source, directory), { recursive: true });
+    const names = ['here/a', 'there/b', 'here/c', 'there/d', 'e'];
+    writeFileSync(join(source, names[0]), CONTENT);
+    for (const name of names.slice(1)) linkSync(join(source, names[0]), join(source, name));
+    const container = await loadSmall(source, base);
+    const target = join(base, 'two systems target');
+    mkdirSync(join(target, 'there'), { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(target, 'there')]);
+    try {
+      // The root and two directories count as written each time.
+      expect(await exportTo(container, target, 'if-different')).toMatchObject({ written: 8, linkCopies: 1, failed: 0 });
+      for (const [index, count] of [3, 2].entries()) {
+        const own = names.filter((name) => name.startsWith('there') === (index === 1));
+        for (const name of own) expect(readFileSync(join(target, name)).equals(CONTENT), name).toBe(true);
+        expect(own.map((name) => statSync(join(target, name)).nlink)).toEqual(new Array(count).fill(count));
+      }
+      expect(await exportTo(container, target, 'if-different')).toMatchObject({
+        written: 3,
+        replaced: 0,
+        left: 5,
+        bytes: 0,
+        linkCopies: 1,
+      });
+    } finally {
+      execFileSync('umount', ['-l', join(target, 'there')]);
+    }
   });
 });
 
@@ -216,5 +265,64 @@ describe('a directory of which a piece is missing', () => {
     expect(written.length).toBeGreaterThan(0);
     expect(summary.written).toBe(written.length + 1);
     for (const name of written) expect(statSync(join(target, 'wide', name)).size).toBe(9000);
+  });
+});
+
+describe('a target in which other names are links', () => {
+  const TIME = 1_000_000_000;
+  const make = (tree: string, groups: readonly (readonly string[])[]) => {
+    mkdirSync(tree);
+    for (const [first, ...others] of groups) {
+      writeFileSync(join(tree, first), 'same');
+      utimesSync(join(tree, first), TIME, TIME);
+      for (const other of others) linkSync(join(tree, first), join(tree, other));
+    }
+  };
+
+  it.each([
+    ['a group and a file alone', [['a', 'c'], ['x']], [['c', 'x']]],
+    [
+      'two groups',
+      [
+        ['a', 'c'],
+        ['b', 'd'],
+      ],
+      [
+        ['a', 'b'],
+        ['c', 'd'],
+      ],
+    ],
+    ['files alone', [['a'], ['b']], [['a', 'b']]],
+    ['a group whose file has a name elsewhere', [['a', 'b', 'c']], [['a', 'b', 'elsewhere']]],
+  ])(
+    'has the links of the container after an export, and is left as it is by the next: %s',
+    async (what, has, there) => {
+      const [source, target] = ['source', 'target'].map((tree) => join(base, `${tree} ${what}`));
+      make(source, has);
+      make(target, there);
+      const container = await loadSmall(source, base);
+      expect(await exportTo(container, target, 'if-different')).toMatchObject({ status: 'Completed', failed: 0 });
+      const inodeOf = (name: string) => statSync(join(target, name)).ino;
+      for (const group of has)
+        for (const name of group) {
+          expect(statSync(join(target, name)).nlink, name).toBe(group.length);
+          expect(inodeOf(name), name).toBe(inodeOf(group[0]));
+        }
+      expect(await exportTo(container, target, 'if-different')).toMatchObject({ written: 1, left: has.flat().length });
+    },
+  );
+
+  it.each([
+    ['of which one is left out', 3, '*n1'],
+    ['that are more than a task deals with', 300, undefined],
+  ])('names %s stay when the export is repeated', async (what, count, excluded) => {
+    const source = join(base, `kept ${what}`);
+    make(source, [Array.from({ length: count }, (_, name) => `n${name}`)]);
+    const container = await loadSmall(source, base);
+    const choice = excluded === undefined ? undefined : parseExportChoice('', '', excluded);
+    const target = join(base, `kept target ${what}`);
+    const repeat = () => exportSmall(container, base, target, { overwrite: 'if-different', choice });
+    const { written } = await repeat();
+    expect(await repeat()).toMatchObject({ written: 1, replaced: 0, left: written - 1, bytes: 0 });
   });
 });

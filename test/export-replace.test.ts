@@ -100,6 +100,17 @@ describe('what an export replaces', () => {
       expect(readFileSync(join(target, name)).equals(someBytes(3000, Math.min(2, index + 1))), name).toBe(true);
   });
 
+  it('is no directory, which is found before a large file is written', async () => {
+    const source = mkdtempSync(join(base, 'large-'));
+    writeFileSync(join(source, 'large'), someBytes(30_000, 1));
+    const container = await loadSmall(source, base);
+    const target = mkdtempSync(join(base, 'target-'));
+    mkdirSync(join(target, 'large'));
+    const summary = await exportSmall(container, base, target, { overwrite: 'always' });
+    expect(summary).toMatchObject({ status: 'CompletedWithErrors', failures: ['large'], bytes: 0 });
+    expect(readdirSync(target)).toEqual(['large']);
+  });
+
   it('is no directory', async () => {
     const target = mkdtempSync(join(base, 'target-'));
     for (const name of NAMES) mkdirSync(join(target, name));

@@ -18,6 +18,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
+import { ALL } from '../src/export/choice.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { CURRENT_DIRECTORY, makeNode } from '../src/posix/libc.js';
 import { openDatabase } from '../src/sqlite/database.js';
@@ -29,6 +30,7 @@ import { isRoot, removeTree, someBytes } from './support/tree.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-export-target-'));
 afterAll(() => removeTree(base));
+const BIN = new URL('../bin/clfsload', import.meta.url).pathname;
 
 describe('somebody who can write to the target', () => {
   it('has no other file given a mode by a symlink in place of a fifo', async () => {
@@ -100,7 +102,9 @@ describe('the target of an export that is gone on with', () => {
     await loadWhole(source, container, join(base, 'load-state'));
     const target = join(home, 'target');
     const args = [container, target, `--state-path=${join(home, 'state')}`];
-    expect(exportAsNobody(...args).status).toBe(0);
+    const first = exportAsNobody(...args);
+    expect(first.status).toBe(0);
+    expect(first.stderr.match(/Owners and set-id bits were not given/g)).toHaveLength(1);
     renameSync(target, `${target}-former`);
     mkdirSync(target);
     chownSync(target, 65534, 65534);
@@ -112,10 +116,10 @@ describe('the target of an export that is gone on with', () => {
 });
 
 describe('directories of an export that is gone on with', () => {
-  it('are made again when they are empty, and lost before they had their attributes', async () => {
+  it('are made again when nothing in them is done, and lost before they had their attributes', async () => {
     const source = join(base, 'empty');
-    for (const path of ['one', 'two/below', 'full']) mkdirSync(join(source, path), { recursive: true });
-    writeFileSync(join(source, 'full/f'), 'content');
+    for (const path of ['one', 'two/below', 'full', 'three']) mkdirSync(join(source, path), { recursive: true });
+    for (const path of ['full/f', 'three/not-chosen']) writeFileSync(join(source, path), 'content');
     const store = await loadSmall(source, base);
     const target = join(base, 'empty-target');
     const statePath = join(base, 'empty-state');
@@ -124,13 +128,61 @@ describe('directories of an export that is gone on with', () => {
       SYSTEM_CALLS.setTimesFd(fd, ...times);
     };
     const calls = { ...SYSTEM_CALLS, setTimesFd: refuseDirectory };
-    const first = await exportSmall(store, base, target, { statePath, internals: { calls } });
+    const choice = { ...ALL, excludePatterns: ['not-chosen'] };
+    const first = await exportSmall(store, base, target, { statePath, choice, internals: { calls } });
     expect(first).toMatchObject({ status: 'Failed', written: 1, failed: 0 });
-    for (const path of ['one', 'two']) rmSync(join(target, path), { recursive: true });
-    const second = await exportSmall(store, base, target, { statePath, newSession: false });
-    expect(second).toMatchObject({ status: 'Completed', written: 6, failed: 0 });
-    for (const path of ['one', 'two', 'two/below', 'full'])
+    for (const path of ['one', 'two', 'three']) rmSync(join(target, path), { recursive: true });
+    const second = await exportSmall(store, base, target, { statePath, choice, newSession: false });
+    expect(second).toMatchObject({ status: 'Completed', written: 7, failed: 0 });
+    for (const path of ['one', 'two', 'two/below', 'full', 'three'])
       expect(statSync(join(target, path)).mtimeMs, path).toBe(statSync(join(source, path)).mtimeMs);
+  });
+
+  /** An export that dies when everything but the attributes of its directories is done. */
+  async function diedBeforeAttributes(name: string) {
+    const source = join(base, name);
+    mkdirSync(join(source, 'd/sub'), { recursive: true });
+    writeFileSync(join(source, 'd/f'), 'content');
+    const store = await loadSmall(source, base);
+    const target = join(base, `${name}-target`);
+    const statePath = join(base, `${name}-state`);
+    const setTimesFd = () => {
+      throw new Error('the process died');
+    };
+    const first = await exportSmall(store, base, target, {
+      statePath,
+      internals: { calls: { ...SYSTEM_CALLS, setTimesFd } },
+    });
+    expect(first).toMatchObject({ status: 'Failed', written: 1 });
+    const goOn = () => exportSmall(store, base, target, { statePath, newSession: false });
+    return { target, goOn };
+  }
+
+  it('are not made again when something in them is done: a symlink in place of one stays, and what was moved is put back', async () => {
+    const { target, goOn } = await diedBeforeAttributes('moved');
+    const elsewhere = join(base, 'elsewhere');
+    renameSync(join(target, 'd'), elsewhere);
+    symlinkSync(elsewhere, join(target, 'd'));
+    for (let session = 0; session < 2; session++) {
+      const { status, error } = await goOn();
+      expect(status).toBe('Failed');
+      expect(String(error)).toMatch(/The directory "d" of the target, .* is not there any more: .*Put it back/);
+      expect(lstatSync(join(target, 'd')).isSymbolicLink()).toBe(true);
+    }
+    unlinkSync(join(target, 'd'));
+    renameSync(elsewhere, join(target, 'd'));
+    expect(await goOn()).toMatchObject({ status: 'Completed', written: 4, failed: 0 });
+    expect(readFileSync(join(target, 'd/f'), 'utf8')).toBe('content');
+  });
+
+  it('are missed in each session when they were removed with what is done in them', async () => {
+    const { target, goOn } = await diedBeforeAttributes('removed');
+    rmSync(join(target, 'd'), { recursive: true });
+    for (let session = 0; session < 2; session++) {
+      const { status, error } = await goOn();
+      expect(status).toBe('Failed');
+      expect(String(error)).toMatch(/The directory "d" of the target/);
+    }
   });
 
   it.skipIf(!isRoot)(
@@ -158,6 +210,9 @@ describe('directories of an export that is gone on with', () => {
       expect(statSync(join(target, 'b/second')).ino).toBe(statSync(join(target, 'a/first')).ino);
       expect(modes()).toEqual([0, 0o500]);
       expect(exportAsNobody(...args, '--new-session=false').status).toBe(0);
+      // What was written so far has neither owners nor set-id bits.
+      const asRoot = spawnSync(process.execPath, [BIN, 'export', ...args, '--new-session=false'], { encoding: 'utf8' });
+      expect(asRoot.stderr).toMatch(/was begun with the rights of somebody who is not root, not root\./);
       expect(modes()).toEqual([0, 0o500]);
     },
   );
@@ -192,7 +247,6 @@ it('an export of a container whose listing is on disk is the same, and leaves no
 });
 
 function exportAsNobody(...args: string[]) {
-  const bin = new URL('../bin/clfsload', import.meta.url).pathname;
   const become = ['--reuid=65534', '--regid=65534', '--clear-groups'];
-  return spawnSync('setpriv', [...become, process.execPath, bin, 'export', ...args], { encoding: 'utf8' });
+  return spawnSync('setpriv', [...become, process.execPath, BIN, 'export', ...args], { encoding: 'utf8' });
 }

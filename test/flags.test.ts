@@ -40,11 +40,27 @@ describe('a flag that could not do what it says is refused', () => {
     [['du', '-s', '--max-depth=2', container], '--summarize cannot be used with --max-depth'],
     [['manifest', '--sha256sum', '--json', container], '--sha256sum cannot be used with JSON'],
     [['status', state, '--state-path=elsewhere'], 'please name the state directory once'],
+    [
+      ['verify', source, container, '--ignore=owner,size'],
+      'invalid argument for "--ignore": it takes owner, mode, mtime, with commas between them, not "owner,size"',
+    ],
     [['verify'], 'please pass two arguments: the source and the container'],
   ])('%j', async (args, text) => {
     const { code, stderr } = await run(...args);
     expect(stderr).toContain(`Error: ${text}`);
     expect(code).toBe(2);
+  });
+
+  it('--ignore of verify passes over what it names, and compares the content', async () => {
+    const restored = join(base, 'restored');
+    mkdirSync(restored, { mode: 0o700 });
+    writeFileSync(join(restored, 'file'), 'content', { mode: 0o600 });
+    const all = await run('verify', restored, container, '--content');
+    expect(all.code).toBe(1);
+    expect(all.stdout).toContain('0 files compared byte by byte');
+    const some = await run('verify', restored, container, '--content', '--ignore=mtime,mode');
+    expect(some.stdout).toMatch(/^2 same, 0 different, .* 1 file compared byte by byte/);
+    expect(some.code).toBe(0);
   });
 
   it('--worker-lease of a new load without workers', async () => {

@@ -1,9 +1,10 @@
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadWhole } from './support/program.js';
+import { mountSlowFs, whyNoSlowFs } from './support/slow-fs.js';
 
 const BIN = new URL('../bin/', import.meta.url).pathname;
 const base = mkdtempSync(join(tmpdir(), 'clfs-full-output-'));
@@ -52,5 +53,26 @@ describe('where messages go to a full disk', () => {
     expect(runFull('stdout', 'CLFSLoad.py', '--help')).toMatchObject({ code: 1, stderr: lost });
     const sized = runFull('stdout', 'clfsload', 'load', source, join(base, 'never'), '--dry-run');
     expect(sized).toMatchObject({ code: 1, stderr: lost });
+  });
+});
+
+const why = whyNoSlowFs();
+
+describe.skipIf(why !== undefined)(`output whose disk fails${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
+  it.each([
+    ['load', source, join(base, 'unsynced'), `--state-path=${base}/state-unsynced`],
+    ['ls', container],
+  ])('is no reason for %s not to end', (...args) => {
+    const slow = mountSlowFs(0);
+    try {
+      writeFileSync(slow.rules, 'fsync / 5\n');
+      const log = openSync(join(slow.mountPoint, 'log'), 'w');
+      const { status, error } = spawnSync(`${BIN}clfsload`, args, { stdio: ['ignore', log, log], timeout: 60_000 });
+      closeSync(log);
+      expect({ status, error }).toEqual({ status: 0, error: undefined });
+      expect(readFileSync(join(slow.back, 'log'), 'utf8')).toMatch(/Completed|file/);
+    } finally {
+      slow.unmount();
+    }
   });
 });

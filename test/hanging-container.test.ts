@@ -1,8 +1,8 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { until } from './support/in-time.js';
 import { loadWhole, runProgram, startProgram } from './support/program.js';
 import { mountSlowFs, type SlowFileSystem, whyNoSlowFs } from './support/slow-fs.js';
 import { removeTree } from './support/tree.js';
@@ -14,14 +14,6 @@ const source = join(base, 'source');
 const FILES = 300;
 /** Ends in time that a user takes for "at once"; a machine of tests may be busy. */
 const SOON_MS = 30_000;
-
-/** Waits for something to be so, for up to a minute. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; !isSo(); tries++) {
-    if (tries > 1200) throw new Error('It has not become so within a minute.');
-    await sleep(50);
-  }
-}
 
 /** Runs the program until it says something, and stops it then. @returns its exit code; null: it had to be killed */
 async function stopped(args: readonly string[], says: RegExp, signal: NodeJS.Signals): Promise<number | null> {

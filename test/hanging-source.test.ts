@@ -1,12 +1,12 @@
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { load } from '../src/load/load.js';
 import type { LoadOptions } from '../src/load/options.js';
 import type { SourcePlace } from '../src/source/source-place.js';
 import type { SourceTree } from '../src/source/source-tree.js';
+import { until } from './support/in-time.js';
 import { runProgram, startProgram } from './support/program.js';
 import { mountSlowFs, type SlowFileSystem, whyNoSlowFs } from './support/slow-fs.js';
 import { removeTree } from './support/tree.js';
@@ -17,14 +17,6 @@ afterAll(() => removeTree(base));
 
 /** Ends in time that a user takes for "at once"; a machine of tests may be busy. */
 const SOON_MS = 30_000;
-
-/** Waits for something to be so, for up to a minute. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; !isSo(); tries++) {
-    if (tries > 1200) throw new Error('It has not become so within a minute.');
-    await sleep(50);
-  }
-}
 
 /** Runs the program until it says that something hangs, and stops it then. @returns its exit code; null: it had to be killed */
 async function stoppedWhenStalled(args: readonly string[], says: RegExp): Promise<number | null> {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { until } from './support/in-time.js';
 import { loadWhole, runProgram, startProgram } from './support/program.js';
 import { mountSlowFs, type SlowFileSystem, whyNoSlowFs } from './support/slow-fs.js';
 import { removeTree } from './support/tree.js';
@@ -60,6 +61,13 @@ describe.skipIf(why !== undefined)(`a call that holds up the program itself${why
     expect(code).toBe(expected);
     expect(told).toMatch(/Stopped without waiting any longer for a file system that does not answer: \S+hold-/);
   });
+
+  it('is named by status, too, after as long as it is told', async () => {
+    const state = join(slow.mountPoint, 'hold-named');
+    await loadWhole(source, join(base, 'named-container'), state);
+    const { code } = await stoppedWhen(['status', state, '--stall-warning=1s'], () => true, slow, true);
+    expect(code).toBe(130);
+  });
 });
 
 /**
@@ -93,12 +101,4 @@ async function stoppedWhen(
   const { code } = await done;
   clearTimeout(killer);
   return { code, signal: child.signalCode, told };
-}
-
-/** Waits for something to be so, for up to a minute. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; !isSo(); tries++) {
-    if (tries > 6000) throw new Error('It has not become so within a minute.');
-    await sleep(10);
-  }
 }

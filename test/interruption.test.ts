@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -93,6 +93,20 @@ describe('a signal, on a container on disk', () => {
     const code = await new Promise<number | null>((resolve) => child.on('exit', resolve));
     child.stdout.destroy();
     expect(code).toBe(130);
+  });
+
+  it.each([
+    ['nobody opens', undefined],
+    ['nobody reads', 'exec sleep 60 < "$0"'],
+  ] as const)('ends verify while its report goes to a pipe that %s', async (_, reader) => {
+    const pipe = join(base, `pipe ${reader}`);
+    execFileSync('mkfifo', [pipe]);
+    const other = reader === undefined ? undefined : spawn('sh', ['-c', reader, pipe], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [BIN, 'verify', source, container, '--report', pipe], { stdio: 'ignore' });
+    setTimeout(() => child.kill('SIGTERM'), 4000);
+    setTimeout(() => child.kill('SIGKILL'), 40_000).unref();
+    expect(await new Promise<number | null>((resolve) => child.on('exit', resolve))).toBe(130);
+    other?.kill();
   });
 
   it('a second one ends at once, whatever holds up the first', async () => {

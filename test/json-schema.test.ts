@@ -83,17 +83,34 @@ describe('every verb, with --json', () => {
 
   it('errors too', async () => {
     for (const args of [
-      ['cat', container, 'nowhere'],
       ['ls', join(base, 'no-container')],
       ['stat', container],
       ['status', '--state-path', join(base, 'nowhere')],
       ['find', container, '--newer=soon'],
+      ['fsck', container, '--threads=2'],
+      ['manifest', container, '--threads=2'],
       ['nosuch', container],
     ]) {
       const { stdout, stderr, code } = await runProgram('clfsload', [...args, '--json']);
       expect(code, args.join(' ')).toBe(2);
       expect(stderr).not.toBe('');
       expectLines(stdout, 'ErrorLine');
+    }
+  });
+
+  it('errors beside the bytes of files, which are not to have them', async () => {
+    for (const [content, ...args] of [
+      ['cat', container, 'nowhere'],
+      ['cat', container],
+      ['cat', container, 'nowhere', '--no-such-flag'],
+      ['export', container, 'nowhere', '--tar', '-'],
+      ['export', container, '--tar', '-', '--no-such-flag'],
+      ['export', container, '--tar', '-', '--sparse'],
+    ]) {
+      const { stdout, stderr, code } = await runProgram('clfsload', [content, ...args, '--json']);
+      expect(code, args.join(' ')).toBe(2);
+      expect(stdout).toBe('');
+      expectLines(stderr.slice(0, stderr.indexOf('\n') + 1), 'ErrorLine');
     }
   });
 

@@ -47,9 +47,10 @@ describe.skipIf(!HAS_NATS)('the way to workers by NATS', () =>
   }),
 );
 
-it.skipIf(!HAS_NATS)('what is sent is no longer than the server takes, also while that is away', async () => {
+it.skipIf(!HAS_NATS)('what is sent is no longer than any server takes, also while that is away', async () => {
   const mostBytes = 131_072;
-  const server = await startNats(`max_payload: ${mostBytes}`);
+  // One that takes less may be in its place the next time.
+  const server = await startNats('max_payload: 8MB');
   const patience = { signal: new AbortController().signal, report: () => undefined };
   const link = await openNatsWorker(natsOptions(server.url, {}), 'worker', patience);
   try {

@@ -82,6 +82,11 @@ describe('looking into a container', () => {
     expect((await verb('find', container, '-name', 'old', '-print0')).stdout).toBe('d/old\0');
     const recent = (await verb('find', container, '-type', 'f', '-newer', '3 days')).stdout;
     expect(recent).toBe('large\n');
+    // A time that is shown is one that is read: what was modified then is not newer.
+    const modified = /Modify: (.*)\n/.exec((await verb('stat', container, 'd/old')).stdout)?.[1] ?? '';
+    expect((await verb('find', container, 'd/old', '--newer', modified)).stdout).toBe('');
+    const before = modified.replace('40.000000000', '39.999999999');
+    expect((await verb('find', container, 'd/old', '--newer', before)).stdout).toBe('d/old\n');
     expect((await verb('find', container, '--newer=soon')).stderr).toContain('yesterday or "3 days"');
   });
 

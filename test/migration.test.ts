@@ -164,7 +164,7 @@ describe('a state without its past', () => {
     job.world.onPut = (name) => (decodeObjectName(name)?.type === ObjectType.regular ? 'killed after' : undefined);
     await job.session().catch(() => undefined);
     const path = join(job.statePath, 'job.db');
-    withoutPast(path, 4);
+    withoutPast(path, 4, 'ALTER TABLE directory DROP COLUMN entry_tally;');
     job.world.onPut = () => undefined;
     expect((await job.session({}, { source: undefined, destination: undefined })).status).toBe('Completed');
     const { rows, pulse } = pastOf(path);
@@ -187,8 +187,12 @@ describe('a state without its past', () => {
     const first = await exportJob({ ...options, signal: stop.signal, onStart: () => stop.abort() });
     expect(first.status).toBe('Cancelled');
     const path = join(statePath, 'job.db');
-    // Nor had it what workers may have left.
-    withoutPast(path, 1, 'DROP TABLE leftover;');
+    // Nor had it what workers may have left, what must be there, and a listing by which the container is known.
+    withoutPast(
+      path,
+      1,
+      "DROP TABLE leftover; ALTER TABLE directory DROP COLUMN filled; UPDATE job SET record = json_remove(record, '$.listing');",
+    );
     const second = await exportJob({ ...options, newSession: false });
     expect(second.status).toBe('Completed');
     const { rows, pulse } = pastOf(path);
@@ -218,6 +222,7 @@ function downgrade(path: string): number {
     DROP TABLE pulse;
     DROP INDEX directory_identity;
     ALTER TABLE directory DROP COLUMN born;
+    ALTER TABLE directory DROP COLUMN entry_tally;
     CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode) WHERE inode <> x'0000000000000000';
     ALTER TABLE link_group DROP COLUMN written_bytes;
     ALTER TABLE large DROP COLUMN done;

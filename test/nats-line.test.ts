@@ -1,4 +1,4 @@
-import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstream, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openNatsDriver } from '../src/remote/nats-driver.js';
@@ -78,6 +78,32 @@ describe.skipIf(!HAS_NATS)('a line to the server of workers', () => {
     const backMs = performance.now();
     await until(() => driver.queue !== former);
     expect(performance.now() - backMs).toBeLessThan(SOON_MS);
+  });
+
+  it('of a driver whose server is full says so, and goes on when there is room', async () => {
+    const driver = await openDriver();
+    const worker = await openWorker();
+    const other = await connect({ servers: server.url });
+    closed.push(() => other.close());
+    const manager = await jetstreamManager(other);
+    const storage = StorageType.Memory;
+    await manager.streams.add({ name: 'OTHER', subjects: ['other'], storage });
+    const client = jetstream(other);
+    const fill = async () => {
+      for (;;) await client.publish('other', Buffer.alloc(1_000_000));
+    };
+    await expect(fill()).rejects.toThrow('insufficient resources');
+    driver.offer(3);
+    await until(() => heard.refused.includes('insufficient resources'));
+    await manager.streams.delete('OTHER');
+    await until(async () => {
+      const found: number[] = [];
+      await worker.pull(driver.queue, 1, 1000, ({ ticket, accept }) => {
+        found.push(ticket);
+        accept();
+      });
+      return found.includes(3);
+    });
   });
 
   it('of a driver that has ended for good is there again, and says so', async () => {

@@ -490,6 +490,8 @@ describe('help', () => {
     expect(complete('clfsload completion f')).toBe('fish');
     expect(complete(`clfsload load --state-path = ${base.slice(0, -1)}`)).toBe(base);
     expect(complete('clfsload load --state-path =').split(' ').length).toBeGreaterThan(5);
+    mkdirSync(join(base, 'two  spaces'), { recursive: true });
+    expect(complete(`clfsload ls ${join(base, 'two')}`)).toBe(join(base, 'two  spaces'));
     expect(complete('azcopy lo')).toBe('load');
     expect(complete('azcopy load c')).toBe('clfs');
     expect(complete('azcopy load clfs --new')).toBe('--new-session');
@@ -512,5 +514,18 @@ describe('help', () => {
     expect((await runProgram('azcopy', ['clfs', 'qqqqq'])).stderr).toBe(
       'Error: unknown command "qqqqq" for "azcopy clfs"\n',
     );
+  });
+
+  it('words that objects of the language know are unknown like others', async () => {
+    for (const args of [
+      ['constructor'],
+      ['help', 'toString'],
+      ['find', 'c', '--type=constructor'],
+      ['completion', 'valueOf'],
+    ]) {
+      const { code, stderr } = await runProgram('clfsload', args);
+      expect(code, args.join(' ')).toBe(2);
+      expect(stderr).toMatch(/^Error: (unknown command|invalid argument|completion is there for)/);
+    }
   });
 });

@@ -34,8 +34,28 @@ describe('a service that is away', () => {
     },
   );
 
+  it('is waited for one window where each try takes long, too, and one waits behind the other', async () => {
+    const factor = 500;
+    const windowMs = 600_000;
+    const tryMs = 50_000;
+    let refused = 0;
+    const { open } = await start((request, response) => {
+      refused++;
+      setTimeout(() => answerWith(request, response, 504), tryMs / factor);
+    });
+    const clock = fastClock(factor);
+    const container = await open({ clock, retryWindowMs: windowMs, concurrency: 16 });
+    const begun = clock.monotonic();
+    const outcomes = await Promise.allSettled(Array.from({ length: 16 }, (_, i) => container.get(`blob-${i}`, 1000)));
+    expect(outcomes.filter(({ status }) => status === 'rejected')).toHaveLength(16);
+    expect(refused).toBeGreaterThan(20);
+    // A window of tries for each, one after the other, would be 16.
+    expect(clock.monotonic() - begun).toBeLessThan(4 * windowMs);
+    await container.close();
+  });
+
   it('for one request alone ends that one', async () => {
-    const { open } = await start((request, response) =>
+    const { open, traffic } = await start((request, response) =>
       answerWith(request, response, request.url?.includes('poison') ? 503 : 200),
     );
     const clock = fastClock(FACTOR);
@@ -44,14 +64,20 @@ describe('a service that is away', () => {
     poison.catch(() => undefined);
     let isOver = false;
     let others = 0;
+    let waiting = 0;
     const ask = async () => {
-      for (; !isOver; others++) await container.get('other', 1000);
+      for (; !isOver; others++) {
+        await container.get('other', 1000);
+        // It answers: what is repeated beside does not say that it is away.
+        waiting = Math.max(waiting, traffic.totals().waitingSince);
+      }
     };
     const asking = [ask(), ask(), ask(), ask(), ask()];
     await expect(poison).rejects.toMatchObject({ code: 'service-unavailable' });
     isOver = true;
     await Promise.all(asking);
     expect(others).toBeGreaterThan(5);
+    expect(waiting).toBe(0);
     await container.close();
   });
 

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPosixSource } from '../src/source/posix-source.js';
+import { until } from './support/in-time.js';
 import { runProgram, startProgram } from './support/program.js';
 import { mountSlowFs, type SlowFileSystem, whyNoSlowFs } from './support/slow-fs.js';
 import { removeTree } from './support/tree.js';
@@ -13,14 +14,6 @@ const BIN = new URL('../bin/clfsload', import.meta.url).pathname;
 const why = whyNoSlowFs();
 const base = mkdtempSync(join(tmpdir(), 'clfs-slow-source-'));
 afterAll(() => removeTree(base));
-
-/** Waits for something to be so, for up to a minute. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; !isSo(); tries++) {
-    if (tries > 1200) throw new Error('It has not become so within a minute.');
-    await sleep(50);
-  }
-}
 
 describe.skipIf(why !== undefined)(`a slow file system${why === undefined ? '' : ` (skipped: ${why})`}`, () => {
   let slow: SlowFileSystem;
@@ -98,6 +91,10 @@ describe.skipIf(why !== undefined)(`a slow file system${why === undefined ? '' :
     const lines = output.length;
     // The line goes on.
     await until(() => output.length > lines);
+    const status = async () => (await runProgram('clfsload', ['status', state.replace('--state-path=', '')])).stdout;
+    await until(async () =>
+      /^Waiting: {3}a call of d3\/on-hold has not been answered since \S+Z$/m.test(await status()),
+    );
     child.kill('SIGINT');
     const ended = performance.now();
     const { code } = await done;

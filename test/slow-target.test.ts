@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { until } from './support/in-time.js';
 import { loadWhole, runProgram, startProgram } from './support/program.js';
 import { mountSlowFs, type SlowFileSystem, whyNoSlowFs } from './support/slow-fs.js';
 import { removeTree } from './support/tree.js';
@@ -121,12 +122,4 @@ async function interrupted(
   const { code } = await done;
   clearTimeout(killer);
   return code;
-}
-
-/** Waits for something to be so, for up to a minute. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; !isSo(); tries++) {
-    if (tries > 1200) throw new Error('It has not become so within a minute.');
-    await sleep(50);
-  }
 }

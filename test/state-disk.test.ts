@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -46,6 +46,31 @@ describe.skipIf(!isRoot)('the disk of the state (needs root)', () => {
     execFileSync('umount', [path]);
     expect(run.stdout).toMatch(/Cannot make the state directory .*read-only file system/i);
     expect(run.code).toBe(1);
+  });
+
+  it('full at whatever moment while the job begins: told, and begun by the same command when there is room', async (context) => {
+    const path = mount('begins', 'size=140k');
+    if (!path) return context.skip('mounting is not allowed here');
+    const source = join(base, 'source-begins');
+    mkdirSync(source);
+    writeFileSync(join(source, 'file'), 'x');
+    for (let size = 140; size <= 156; size += 4) {
+      execFileSync('mount', ['-o', `remount,size=${size}k`, path]);
+      const [container, state] = [join(base, `container-begins-${size}`), join(path, 'state')];
+      const args = ['load', source, container, `--state-path=${state}`];
+      const run = await runProgram('clfsload', args);
+      if (run.code !== 0) {
+        expect(run.stdout).toMatch(/database or disk is full/);
+        expect(run.stderr).not.toMatch(/^ +at /m);
+        execFileSync('mount', ['-o', 'remount,size=1m', path]);
+        const begun = existsSync(state) && run.stdout.includes('--new-session=false');
+        expect((await runProgram('clfsload', begun ? ['resume', state] : args)).stdout).toContain(
+          'Status: Completed\n',
+        );
+      }
+      removeTree(state);
+    }
+    execFileSync('umount', [path]);
   });
 
   it('full: refused, or stopped with the reason and resumable', async (context) => {

@@ -1,4 +1,15 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
@@ -76,4 +87,53 @@ describe('a page of a proxy in place of a blob', () => {
     expect(code).toBe(1);
     expect(stdout).toMatch(/^error damaged-object \S.* \(47 bytes came, \d+ are listed\): /m);
   });
+});
+
+describe('a blob that the disk cannot read', () => {
+  const broken = join(base, 'broken');
+  beforeAll(() => {
+    cpSync(container, broken, { recursive: true });
+    const blob = readdirSync(broken).find((name) => name.includes('.0008.')) ?? '';
+    rmSync(join(broken, blob));
+    symlinkSync(blob, join(broken, blob));
+  });
+
+  it.each([
+    ['fsck --content', ['fsck', '--content', broken], 1, /^error damaged-object d\/file \d+: The blob .* ELOOP/m],
+    ['verify --content', ['verify', '--content', source, broken], 2, /file \d+.* ELOOP/],
+    ['export --tar', ['export', broken, '--tar', join(base, 'tar')], 1, /ELOOP/],
+    ['export', ['export', broken, join(base, 'one less')], 1, /Failed, object-damaged: 1 entry/],
+    ['export --salvage', ['export', '--salvage', broken, join(base, 'saved')], 1, /Failed, object-damaged: 1 entry/],
+  ])('does not keep %s from all others', async (_, args, ends, told) => {
+    const { code, stdout, stderr } = await runProgram('clfsload', args);
+    expect({ code, text: stdout + stderr }).toEqual({ code: ends, text: expect.stringMatching(told) });
+  });
+
+  it('is the only one that is not brought back', () => {
+    for (const target of ['one less', 'saved']) expect(readdirSync(join(base, target, 'd'))).toHaveLength(39);
+  });
+});
+
+it.each([
+  ['first', 0, []],
+  // What is in the tar already is superseded by what nobody takes for the file.
+  ['last', -1, [{ size: 0, mtimeMs: 0 }]],
+])('a tar never has the name and time of a file of which the %s segment is damaged', async (which, at, expected) => {
+  const [from, damaged, unpacked] = ['source', 'container', 'unpacked'].map((part) => join(base, `${which} ${part}`));
+  for (const directory of [from, unpacked]) mkdirSync(directory);
+  writeFileSync(join(from, 'file'), someBytes(17_000_000, 1));
+  await loadWhole(from, damaged, join(base, `${which} state`));
+  const { stdout } = await runProgram('clfsload', ['stat', '--json', damaged, 'file']);
+  const id = (JSON.parse(stdout) as { readonly segments: readonly string[] }).segments.at(at) ?? 'none';
+  const blob = readdirSync(damaged).find((name) => name.includes(id)) ?? '';
+  truncateSync(join(damaged, blob), 1000);
+  const tar = join(base, `${which}.tar`);
+  expect(await runProgram('clfsload', ['export', damaged, '--tar', tar])).toMatchObject({ code: 1 });
+  execFileSync('tar', ['xf', tar, '-C', unpacked]);
+  expect(
+    readdirSync(unpacked).map((name) => {
+      const { size, mtimeMs } = statSync(join(unpacked, name));
+      return { size, mtimeMs };
+    }),
+  ).toEqual(expected);
 });

@@ -68,6 +68,77 @@ describe('a job refused while its bucket object was stored (issue 12, number 11)
   });
 });
 
+describe('a job that is refused when it may have put its bucket object', () => {
+  const refusal = new ClfsError('access-denied', 'the service answered 403');
+
+  it('keeps its state where the container cannot be read, and goes on by another authorization', async () => {
+    const job = new Job(base);
+    job.file('d/file');
+    const { container } = job.world;
+    const get = container.get;
+    container.get = async () => {
+      throw refusal;
+    };
+    await expect(job.session({}, { newSession: true })).rejects.toBe(refusal);
+    expect(job.world.store.blobs.size).toBe(1);
+    container.get = get;
+    expect((await job.session()).status).toBe('Completed');
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+
+  it('keeps its state where a try was not answered, and the next one refused', async () => {
+    const job = new Job(base);
+    job.file('d/file');
+    const { container, store } = job.world;
+    const put = container.put;
+    Object.assign(container, {
+      uncertainUntilMs: 1,
+      put: async (name: string, body: Uint8Array) => {
+        await store.put(name, body);
+        throw refusal;
+      },
+    });
+    await expect(job.session({}, { newSession: true })).rejects.toBe(refusal);
+    Object.assign(container, { uncertainUntilMs: 0, put });
+    expect((await job.session({}, { newSession: true })).status).toBe('Completed');
+    await expectFaithful(job.source, store, SMALL);
+  });
+
+  it('leaves nothing behind where its first try was refused', async () => {
+    const job = new Job(base);
+    job.world.container.put = async () => {
+      throw refusal;
+    };
+    await expect(job.session({}, { newSession: true })).rejects.toBe(refusal);
+    expect(existsSync(job.statePath)).toBe(false);
+  });
+});
+
+describe('a job that was killed before it began', () => {
+  async function killedJob(): Promise<Job> {
+    const job = new Job(base);
+    job.file('d/file');
+    job.world.onPut = () => 'killed before';
+    await expect(job.session({}, { newSession: true })).rejects.toThrow();
+    job.world.onPut = undefined;
+    job.world.revive();
+    return job;
+  }
+
+  it('goes on where its container is still empty', async () => {
+    const job = await killedJob();
+    expect((await job.session()).status).toBe('Completed');
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+
+  it('is refused where there is something in its container now, and puts nothing beside it', async () => {
+    const job = await killedJob();
+    await job.world.store.put('something-else', Buffer.from('x'));
+    await expect(job.session({}, { checkListing: false })).rejects.toMatchObject({ code: 'container-not-empty' });
+    expect([...job.world.store.blobs.keys()]).toEqual(['something-else']);
+  });
+});
+
 describe('a temporary file that a container cannot get rid of', () => {
   it('fails the job after its commit, and each further session until it is gone', async () => {
     const job = new Job(base, {});

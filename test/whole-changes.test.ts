@@ -13,6 +13,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { CURRENT_DIRECTORY, makeNode } from '../src/posix/libc.js';
 import { entryFailure } from '../src/source/source-tree.js';
 import { expectFaithful, SMALL } from './support/check.js';
+import { KillableWorld } from './support/killable-world.js';
 import { inodesOf } from './support/names.js';
 import { removeTree, someBytes } from './support/tree.js';
 import { Job, lock, makeBase, type Watch } from './support/whole-job.js';
@@ -101,6 +102,81 @@ describe('files that change while they are read (issue 12, number 1)', () => {
   });
 });
 
+describe('what is open and has lost its name', () => {
+  // The clock of the machine gives the times of changes.
+  const MOMENTS = ['opened', 'read'] as const;
+  const WAYS = MOMENTS.flatMap((moment) => [false, true].map((isAsync) => ({ moment, isAsync })));
+  /** Does something once, when a file has been opened, or when it is read. */
+  const once = (moment: (typeof MOMENTS)[number], of: string, isAsync: boolean, what: () => void) => {
+    let done = 0;
+    const change = (path: string) => {
+      if (path === of && done++ === 0) what();
+    };
+    const watch: Watch = { isAsync, [moment]: change };
+    return { watch, done: () => done };
+  };
+
+  it.each(WAYS)('a file that is removed is not loaded (%o)', async ({ moment, isAsync }) => {
+    const job = new Job(base, {}, new KillableWorld(true));
+    job.file('d/goes');
+    job.file('d/stays');
+    const { watch, done } = once(moment, 'd/goes', isAsync, () => job.change('d', () => rmSync(job.path('d/goes'))));
+    const summary = await job.session(watch);
+    expect(done()).toBeGreaterThan(0);
+    expect(summary.status).toBe('CompletedWithErrors');
+    expect([...(await inodesOf(job.world.store, SMALL)).keys()].sort()).toEqual(['', 'd', 'd/stays']);
+  });
+
+  it.each(WAYS)('a file that is moved away is not loaded by its old name (%o)', async ({ moment, isAsync }) => {
+    const job = new Job(base, {}, new KillableWorld(true));
+    job.file('d/goes', someBytes(TWO_BLOCKS_BYTES, 7));
+    const { watch, done } = once(moment, 'd/goes', isAsync, () =>
+      job.change('d', () => renameSync(job.path('d/goes'), job.path('d/new'))),
+    );
+    const summary = await job.session(watch);
+    expect(done()).toBeGreaterThan(0);
+    expect(summary.status).toBe('CompletedWithErrors');
+    expect([...(await inodesOf(job.world.store, SMALL)).keys()].sort()).toEqual(['', 'd']);
+  });
+
+  it.each(WAYS)('of a file that is replaced the new one is loaded (%o)', async ({ moment, isAsync }) => {
+    const job = new Job(base, {}, new KillableWorld(true));
+    job.file('d/file', 'old');
+    const { watch, done } = once(moment, 'd/file', isAsync, () =>
+      job.change('d', () => {
+        job.file('d/next', 'new content');
+        renameSync(job.path('d/next'), job.path('d/file'));
+      }),
+    );
+    const summary = await job.session(watch);
+    expect(done()).toBeGreaterThan(0);
+    expect(summary.status).toBe('Completed');
+    await expectFaithful(job.source, job.world.store, SMALL);
+  });
+
+  it.each([false, true])(
+    'a directory that is moved away under its listing is not loaded (asynchronous: %s)',
+    async (isAsync) => {
+      const job = new Job(base, {}, new KillableWorld(true));
+      job.file('stays');
+      mkdirSync(job.path('goes'));
+      job.file('goes/link');
+      let done = 0;
+      const watch: Watch = {
+        isAsync,
+        listing(path, entries) {
+          if (path === 'goes' && done++ === 0) renameSync(job.path('goes'), `${job.source}-goes`);
+          return entries;
+        },
+      };
+      const summary = await job.session(watch);
+      expect(done).toBeGreaterThan(0);
+      expect(summary.status).toBe('CompletedWithErrors');
+      expect([...(await inodesOf(job.world.store, SMALL)).keys()].sort()).toEqual(['', 'stays']);
+    },
+  );
+});
+
 describe('an entry that is another one when it is tried again (issue 12, number 13)', () => {
   const TURNS: Record<string, (path: string) => void> = {
     symlink: (path) => symlinkSync('elsewhere', path),
@@ -167,6 +243,28 @@ describe('an entry that is another one when it is tried again (issue 12, number 
     expect(second.progress.filesFailed).toBe(0);
     await expectFaithful(job.source, job.world.store, SMALL);
   });
+
+  it.each([false, true])(
+    'a name that is listed and cannot be found stays failed (hard links preserved: %s)',
+    async (preserveHardLinks) => {
+      const job = new Job(base, { preserveHardLinks });
+      job.file('d/away/inner');
+      job.file('d/lost');
+      job.file('d/stays');
+      // An automounter says so while the server is away, and a file system of what it has lost.
+      const ghosts: Watch = {
+        entry(path) {
+          if (path === 'd/away' || path === 'd/lost') throw entryFailure('entry-vanished', 'it cannot be found');
+        },
+      };
+      for (let sessions = 1; sessions <= 3; sessions++) {
+        const { status, progress } = await job.session(ghosts);
+        expect([status, progress.filesFailed]).toEqual(['CompletedWithErrors', 2]);
+      }
+      expect((await job.session()).status).toBe('Completed');
+      await expectFaithful(job.source, job.world.store, SMALL);
+    },
+  );
 
   it('a failed directory that has vanished is no failure any more', async () => {
     const job = new Job(base);

@@ -9,7 +9,8 @@ import { decodeInode } from '../src/format/inode.js';
 import { decodeObjectName } from '../src/format/names.js';
 import type { LoadSummary } from '../src/load/options.js';
 import { openLz4 } from '../src/lz4/lz4.js';
-import type { SourcePlace } from '../src/source/source-place.js';
+import { type SourcePlace, WHEN_WANTED } from '../src/source/source-place.js';
+import { entryFailure } from '../src/source/source-tree.js';
 import { differencesOf, expectFaithful, findingsOf, SMALL } from './support/check.js';
 import { inodesOf } from './support/names.js';
 import { removeTree, someBytes } from './support/tree.js';
@@ -32,6 +33,12 @@ function takeAway(job: Job, name: string): string {
   const away = `${job.source}-${name.replaceAll('/', '-')}-away`;
   renameSync(job.path(name), away);
   return away;
+}
+
+/** Moves what was taken away back to its place, whatever is there. */
+function bringBack(job: Job, away: string, name: string): void {
+  rmSync(job.path(name), { recursive: true });
+  renameSync(away, job.path(name));
 }
 
 /** A job whose `d` holds every kind of object, a failed entry, and sub-directories that are written whole. */
@@ -115,6 +122,32 @@ describe('a directory with a failed entry that is not in its place any more', ()
     await expectWhole(job, await job.session());
   });
 
+  const DAMAGES: Readonly<Record<string, (blob: Buffer) => Buffer | undefined>> = {
+    cut: (blob) => blob.subarray(0, -1),
+    longer: (blob) => Buffer.concat([blob, Buffer.from('x')]),
+    missing: () => undefined,
+  };
+  it.each(Object.keys(DAMAGES))(
+    'moved away, with segments that are %s in the container: they are off the books as they were put',
+    async (what) => {
+      const job = new Job(base);
+      for (const name of ['d/locked', 'beside']) job.file(name);
+      job.file('d/two-blocks', someBytes(2000, 1));
+      job.file('d/large', someBytes(LARGE_BYTES, 2));
+      expect((await job.session(lock('d/locked'))).status).toBe('CompletedWithErrors');
+      const { blobs } = job.world.store;
+      const segments = [...blobs].filter(([name]) => decodeObjectName(name)?.type === ObjectType.segment);
+      expect(segments.length).toBeGreaterThan(2);
+      for (const [name, blob] of segments) {
+        const damaged = DAMAGES[what](Buffer.from(blob));
+        if (damaged) blobs.set(name, damaged);
+        else blobs.delete(name);
+      }
+      takeAway(job, 'd');
+      await expectWhole(job, await job.session());
+    },
+  );
+
   it('a directory above it was moved: the topmost that is not in its place is given up', async () => {
     const job = new Job(base);
     job.file('p/q/d/locked');
@@ -132,6 +165,27 @@ describe('a directory with a failed entry that is not in its place any more', ()
     const before = await inodesOf(job.world.store, SMALL);
     const away = takeAway(job, 'd');
     renameSync(away, job.path('d'));
+    await expectWhole(job, await job.session());
+    const after = await inodesOf(job.world.store, SMALL);
+    for (const [path, { id }] of before) expect(after.get(path)?.id).toBe(id);
+  });
+
+  it('one that is listed and cannot be found stays failed and loses nothing', async () => {
+    const job = await failedInside();
+    const before = await inodesOf(job.world.store, SMALL);
+    const lost: Watch = {
+      directory(path) {
+        if (path === 'd' || path.startsWith('d/')) throw entryFailure('directory-changed', 'it cannot be found');
+      },
+      entry(path) {
+        if (path === 'd') throw entryFailure('entry-vanished', 'it cannot be found');
+      },
+    };
+    for (const watch of [lost, lost]) {
+      expect((await job.session(watch)).status).toBe('CompletedWithErrors');
+      expect(reasons(job)).toEqual({ 'd/locked': 'directory-changed' });
+      await expectFaithful(job.source, job.world.store, SMALL, ['d/locked']);
+    }
     await expectWhole(job, await job.session());
     const after = await inodesOf(job.world.store, SMALL);
     for (const [path, { id }] of before) expect(after.get(path)?.id).toBe(id);
@@ -242,8 +296,7 @@ describe('what cannot be told from another place is not given up', () => {
     mkdirSync(job.path('d'));
     expect((await job.session({ place: () => place })).status).toBe('CompletedWithErrors');
     expect(reasons(job)).toEqual({ 'd/locked': 'directory-changed' });
-    rmSync(job.path('d'), { recursive: true });
-    renameSync(away, job.path('d'));
+    bringBack(job, away, 'd');
     await expectWhole(job, await job.session({ place: () => HERE }));
   });
 });
@@ -354,8 +407,157 @@ describe('while the place of an entry is not proven', () => {
     mkdirSync(job.path('m'));
     expect((await job.session(unmounted)).status).toBe('CompletedWithErrors');
     expect(reasons(job)).toEqual({ m: 'directory-changed' });
-    rmSync(job.path('m'), { recursive: true });
-    renameSync(away, job.path('m'));
+    bringBack(job, away, 'm');
+    await expectWhole(job, await job.session(mounted));
+  });
+
+  const AT_M = Buffer.from('m').toString('hex');
+  const wanted: SourcePlace = { ...HERE, mounts: { [AT_M]: WHEN_WANTED } };
+  const other: SourcePlace = { ...HERE, mounts: { [AT_M]: '/ nfs4 server:/other' } };
+  it.each<[string, SourcePlace, SourcePlace]>([
+    ['was to be mounted when it is wanted', wanted, wanted],
+    ['was mounted by its server, and could not be read', unmounted.place(), HERE],
+  ])('nor where one %s, and nothing is mounted any more', async (_, before, after) => {
+    const job = new Job(base);
+    for (const name of ['m/one', 'two']) job.file(name);
+    let place = before;
+    const mounting: Watch = {
+      place: () => place,
+      directory(path) {
+        if (path !== 'm') return;
+        place = after;
+        throw entryFailure('directory-unreadable', 'permission denied');
+      },
+    };
+    expect((await job.session(mounting)).status).toBe('CompletedWithErrors');
+    const away = takeAway(job, 'm');
+    mkdirSync(job.path('m'));
+    for (let session = 0; session < 2; session++) {
+      expect((await job.session(unmounted)).status).toBe('CompletedWithErrors');
+      expect(reasons(job)).toEqual({ m: 'directory-changed' });
+    }
+    bringBack(job, away, 'm');
+    await expectWhole(job, await job.session(mounted));
+  });
+
+  it('what has been mounted at a name that had failed is loaded', async () => {
+    const job = new Job(base);
+    for (const name of ['m/one', 'two']) job.file(name);
+    expect((await job.session({ ...lock('m'), ...unmounted })).status).toBe('CompletedWithErrors');
+    await expectWhole(job, await job.session(mounted));
+  });
+
+  it.each<[string, SourcePlace]>([
+    ['when it is wanted', wanted],
+    ['by its server', { ...HERE, mounts: {} }],
+  ])('so is what is mounted %s, by the look itself', async (_, before) => {
+    const job = new Job(base);
+    for (const name of ['m/one', 'two']) job.file(name);
+    expect((await job.session({ ...lock('m'), place: () => before })).status).toBe('CompletedWithErrors');
+    let isMounted = false;
+    const mounting: Watch = {
+      place: () => (isMounted ? HERE : before),
+      entry(path) {
+        if (path === 'm') isMounted = true;
+      },
+    };
+    await expectWhole(job, await job.session(mounting));
+    expect(isMounted).toBe(true);
+  });
+
+  it('what is loaded of a file system that is mounted when it is wanted is no other one', async () => {
+    const job = new Job(base);
+    for (const name of ['m/one', 'm/locked', 'two']) job.file(name);
+    let isMounted = false;
+    const mounting: Watch = {
+      place: () => (isMounted ? HERE : wanted),
+      directory(path) {
+        if (path === 'm') isMounted = true;
+      },
+    };
+    expect((await job.session({ ...lock('m/locked'), ...mounting })).status).toBe('CompletedWithErrors');
+    const away = takeAway(job, 'm/locked');
+    const born = (path: string) => (path === 'm' ? 77n : undefined);
+    expect((await job.session({ place: () => other, born })).status).toBe('CompletedWithErrors');
+    expect(reasons(job)).toEqual({ 'm/locked': 'directory-changed' });
+    renameSync(away, job.path('m/locked'));
+    await expectWhole(job, await job.session(mounted));
+  });
+
+  /** What is in m is on a file system of its own, which is mounted when it is opened. */
+  const mountedByOpening = (hooks: Watch = {}): Watch => {
+    let isMounted = false;
+    return {
+      place: () => (isMounted ? HERE : unmounted.place()),
+      device: (path) => (path === 'm' || path.startsWith('m/') ? '9:9' : undefined),
+      directory(path) {
+        if (path === 'm') isMounted = true;
+        hooks.directory?.(path);
+      },
+      entry(path, what) {
+        if (path === 'm') isMounted = true;
+        hooks.entry?.(path, what);
+      },
+    };
+  };
+  const killedAt = (job: Job, place: string): Watch => ({
+    directory(path) {
+      if (path === place) job.world.kill();
+    },
+  });
+
+  it('what is mounted when it is wanted, and not any more when a session begins, is mounted then', async () => {
+    const job = new Job(base);
+    for (const name of ['m/a/b/one', 'm/a/locked', 'm/two', 'three']) job.file(name);
+    await job.session(mountedByOpening(killedAt(job, 'm/a/b'))).catch(() => undefined);
+    expect((await job.session(mountedByOpening(lock('m/a/locked')))).status).toBe('CompletedWithErrors');
+    expect(reasons(job)).toEqual({ 'm/a/locked': 'entry-unreadable' });
+    await expectWhole(job, await job.session(mountedByOpening()));
+  });
+
+  it('what was mounted while a session ran that was killed is part of the source', async () => {
+    const job = new Job(base);
+    for (const name of ['m/a/b/one', 'm/two', 'three']) job.file(name);
+    await job.session(mountedByOpening(killedAt(job, 'm'))).catch(() => undefined);
+    const away = takeAway(job, 'm');
+    mkdirSync(job.path('m'));
+    for (let session = 0; session < 2; session++) {
+      expect((await job.session(unmounted)).status).toBe('CompletedWithErrors');
+      expect(reasons(job)).toEqual({ m: 'directory-changed' });
+    }
+    bringBack(job, away, 'm');
+    await expectWhole(job, await job.session({ ...mountedByOpening(), ...mounted }));
+  });
+
+  it('nor is one where a file system was when the job began, and nothing had been listed yet', async () => {
+    const job = new Job(base);
+    for (const name of ['m/one', 'two']) job.file(name);
+    let opened = 0;
+    const killed: Watch = {
+      directory() {
+        if (opened++ > 0) job.world.kill();
+      },
+    };
+    await job.session({ ...killed, ...mounted }).catch(() => undefined);
+    expect(opened).toBeGreaterThan(1);
+    const away = takeAway(job, 'm');
+    mkdirSync(job.path('m'));
+    for (let session = 0; session < 2; session++) {
+      expect((await job.session(unmounted)).status).toBe('CompletedWithErrors');
+      expect(reasons(job)).toEqual({ m: 'directory-changed' });
+    }
+    // It is mounted only while the name is recorded.
+    let isMounted = true;
+    const flapping: Watch = {
+      place: () => (isMounted ? mounted : unmounted).place(),
+      directory(path) {
+        if (path === 'm') isMounted = false;
+      },
+    };
+    expect((await job.session(flapping)).status).toBe('CompletedWithErrors');
+    expect(isMounted).toBe(false);
+    expect(reasons(job)).toEqual({ m: 'directory-changed' });
+    bringBack(job, away, 'm');
     await expectWhole(job, await job.session(mounted));
   });
 

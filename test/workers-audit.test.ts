@@ -119,6 +119,20 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     expect((await driver.ended()).code).toBe(0);
   });
 
+  it('are refused where they find another container, though it has no root that could tell', async () => {
+    const rootless = all.path('rootless');
+    const elsewhere = all.path('elsewhere');
+    mkdirSync(rootless);
+    mkdirSync(elsewhere);
+    for (const name of readdirSync(container))
+      if (INODE_OR_SEGMENT.test(name)) copyFileSync(join(container, name), join(rootless, name));
+    const other = all.worker(`--container=${elsewhere}`);
+    const driver = all.drive('fsck', '--content', rootless);
+    await other.said(/cannot take part in job .*: it finds another container there/);
+    await all.worker().said(/takes part/);
+    expect((await driver.ended()).stdout).not.toContain('missing-object');
+  });
+
   it('are of use only where something is handed to them', async () => {
     const { code, stderr } = await all.drive('fsck', container).ended();
     expect(code).toBe(2);

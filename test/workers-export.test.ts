@@ -128,6 +128,27 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     await first.said(/no more in job .*: (?:the driver has not answered in time|the driver has ended)/);
   });
 
+  it('write for an export that is resumed by its state alone, until it is told to go on without them', async () => {
+    const state = all.path('.target.clfsload-export');
+    const killDriver = async (driver: Running) => {
+      await hasFiles(100);
+      driver.child.kill('SIGKILL');
+      await driver.ended();
+    };
+    const first = all.worker();
+    const killed = write(target());
+    await first.said(/takes part/);
+    await killDriver(killed);
+    // The worker is told of the end of the job that it was in, and takes part in the one that goes on.
+    const resumed = all.start('resume', state, '--late-arrival=2s');
+    await resumed.said(/takes part with 1 thread/);
+    await killDriver(resumed);
+    first.child.kill('SIGKILL');
+    const alone = all.start('resume', state, '--workers=', '--threads=1', '--late-arrival=2s');
+    await expectWhole(alone);
+    expect(alone.output()).not.toMatch(/takes part|waits for one/);
+  });
+
   it('go on without workers where a driver with some was killed, and leave nothing behind', async () => {
     const first = all.worker();
     const killed = write(target());
@@ -153,7 +174,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   it('are not there for what is done in one place', async () => {
     const salvage = await write(target(), '--salvage').ended();
     expect(salvage.stderr).toContain('cannot be left to workers');
-    expect((await write(target(), '--dry-run').ended()).stderr).toContain('--workers is not there for --dry-run');
+    expect((await write(target(), '--dry-run').ended()).stderr).toMatch(/^A dry run takes no notice of .*--workers/m);
     expect(
       (await all.start('export', container, '--tar', '-', `--workers=${all.server.url}`).ended()).stderr,
     ).toContain('--workers is not there for --tar');

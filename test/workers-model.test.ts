@@ -184,9 +184,9 @@ async function live(seed: number) {
   const add = () => {
     const process = new ModelProcess(time);
     const link = net.worker(process);
-    const name = `worker ${workers.push(process)}`;
+    const name = `worker-${workers.push(process)}`;
     void (async () => {
-      for (let life = 1; ; life++) await takePart(process, link, `${name}, life ${life}`);
+      for (let life = 1; ; life++) await takePart(process, link, `${name}-life-${life}`);
     })();
   };
   for (let at = 0; at < 3; at++) add();

@@ -368,11 +368,11 @@ describe('a pool of workers', () => {
 
   it('tells once of a worker that it refuses, and leaves it to other drivers when it asks again', async () => {
     const { apply, reports, close } = setUp();
-    for (const worker of ['life 1', 'life 2'])
+    for (const worker of ['life-1', 'life-2'])
       expect(apply({ ...candidateOf(worker), protocol: 99 })).toMatchObject({ refused: expect.any(String) });
     expect(reports.filter((text) => text.includes('is refused'))).toHaveLength(1);
-    expect(apply(candidateOf('life 3', { refusedBy: ['another', 'epoch'] }))).toBeUndefined();
-    expect(apply(candidateOf('life 4', { refusedBy: ['another'] }))).toMatchObject({ epoch: 'epoch' });
+    expect(apply(candidateOf('life-3', { refusedBy: ['another', 'epoch'] }))).toBeUndefined();
+    expect(apply(candidateOf('life-4', { refusedBy: ['another'] }))).toMatchObject({ epoch: 'epoch' });
     await close();
   });
 
@@ -466,6 +466,65 @@ describe('a pool of workers', () => {
     await close();
   });
 
+  it('waits as long for another one though it was held up itself, or the server was away: nobody could come', async () => {
+    const set = setUp();
+    const { time, pool, join, ask, holdUp, connected, close } = set;
+    const told = listenTo(pool);
+    pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
+    pool.submit(0, 2, { kind: 'note', task: 'a' }, 1);
+    join('a');
+    take(set, 'a', 1);
+    const trouble = { code: 'target', ticket: 1 } as const;
+    ask({ say: 'leave', worker: 'a', reason: 'No space.', suspect: false, trouble });
+    await time.sleep(1500);
+    holdUp(60_000);
+    connected(false);
+    await time.sleep(10_000);
+    connected(true);
+    await time.sleep(1000);
+    expect(told).toEqual([['lost', 1, 0.25]]);
+    join('b');
+    await time.sleep(10_000);
+    expect(told).toEqual([['lost', 1, 0.25]]);
+    await close();
+  });
+
+  it('waits for one that makes sure that it can take part, for as long as that takes', async () => {
+    const set = setUp();
+    const { time, pool, join, ask, apply, close } = set;
+    const told = listenTo(pool);
+    for (const ticket of [1, 2]) pool.submit(0, ticket, { kind: 'note', task: 'a' }, 1);
+    const goInTrouble = (worker: string, ticket: number) => {
+      join(worker);
+      take(set, worker, ticket);
+      const trouble = { code: 'target', ticket } as const;
+      ask({ say: 'leave', worker, reason: 'No space.', suspect: false, trouble });
+    };
+    goInTrouble('a', 1);
+    apply(candidateOf('b'));
+    await time.sleep(15_000);
+    expect(told).toEqual([['lost', 1, 0.25]]);
+    // It cannot: then nobody is waited for.
+    ask({ say: 'leave', worker: 'b', reason: 'another source', suspect: false });
+    await time.sleep(2000);
+    expect(told.slice(1)).toEqual([['failed', 'ClfsError: host/1: No space.', 2]]);
+    await close();
+  });
+
+  it('tells nobody that all is over who cannot hear it, and does not wait for that', async () => {
+    for (const isAway of [false, true]) {
+      const { time, pool, join, connected } = setUp();
+      listenTo(pool);
+      join('w');
+      if (isAway) connected(false);
+      else await time.sleep(LEASE_MS / 2);
+      const begun = time.ms;
+      await pool.close();
+      expect(time.ms - begun).toBeLessThan(100);
+      time.clear();
+    }
+  });
+
   it('gives whoever has a task the rest of it, though the job stops: it would be waited for', async () => {
     const set = setUp();
     const { pool, join, ask, close } = set;
@@ -514,6 +573,7 @@ function memberOf(
   const lease = new Lease(1);
   let events: RunnerEvents<PoolKinds> | undefined;
   const begun: number[] = [];
+  const wishes: string[] = [];
   let waiting = 1;
   const link: WorkerLink = {
     longestBytes: LONGEST_BYTES,
@@ -549,8 +609,9 @@ function memberOf(
         events = told;
       },
       submit: (_lane, ticket) => void begun.push(ticket),
-      stop: () => undefined,
-      abandon: () => undefined,
+      // Threads that have not begun hear nothing.
+      stop: () => void (begun.length > 0 && wishes.push('stop')),
+      abandon: () => void (begun.length > 0 && wishes.push('abandon')),
       close: async () => undefined,
     },
     laneUnits: 1024,
@@ -558,7 +619,7 @@ function memberOf(
     counters: () => counters,
     setCap: () => undefined,
   });
-  return { time, lease, asked, begun, events: () => events, end: member.run() };
+  return { time, lease, asked, begun, wishes, events: () => events, end: member.run() };
 }
 
 describe('a worker', () => {
@@ -634,6 +695,28 @@ describe('a worker', () => {
     expect(told).toEqual(['piece', 'piece', 'piece', 'done']);
     time.clear();
   });
+
+  it.each(['stop', 'abandon'] as const)(
+    'that gets the rest of a task after the driver has said "%s" tells the thread that begins with it',
+    async (wish) => {
+      let wanted: typeof wish | 'work' = 'work';
+      let isTold = false;
+      const { time, begun, wishes } = memberOf((question) => {
+        if (question.say === 'here') {
+          isTold ||= wanted !== 'work';
+          return { ...here, wish: wanted };
+        }
+        if (question.say !== 'take') return { to: question.say as 'begin' };
+        wanted = wish;
+        if (question.piece > 0) return isTold ? { ...task, pieces: 2, bytes: task.bytes.subarray(9) } : undefined;
+        return { ...task, pieces: 2, bytes: task.bytes.subarray(0, 9) };
+      });
+      while (begun.length === 0) await time.sleep(10);
+      expect(isTold).toBe(true);
+      expect(wishes).toEqual([wish]);
+      time.clear();
+    },
+  );
 
   it('that hears of its driver, and may not take tasks, leaves with the reason', async () => {
     const { time, end } = memberOf(({ say }) => (say === 'here' ? here : { to: say as 'begin' }), {

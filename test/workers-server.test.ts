@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { jetstreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager, StorageType } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openLocalContainer } from '../src/container/local-container.js';
@@ -194,7 +194,9 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     const own = job();
     const refused = load(own);
     expect((await refused.ended()).code).toBe(1);
-    expect(refused.output()).toContain('Cannot reach the server of the workers');
+    expect(refused.output()).toMatch(
+      /Cannot reach the server of the workers.* without workers by --workers= \(empty\)/,
+    );
     expect([own.container, own.state].filter((path) => existsSync(path))).toEqual([]);
     await server.start();
     worker();
@@ -243,17 +245,70 @@ describe.skipIf(!HAS_NATS)('the server of workers', () => {
     it('is gone when its driver has ended, with those of sessions before', async () => {
       const other = await client();
       const manager = await jetstreamManager(other);
-      await manager.streams.add({ name: 'CLFS_streams_before_1', subjects: ['clfs.task.before'] });
-      await manager.streams.add({ name: 'CLFS_another_before_1', subjects: ['clfs.task.another'] });
+      const before = 'CLFS_12345678_12345678-0123456789ab_3';
+      await addTickets(manager, before);
       await driver.close();
-      const next = await openNatsDriver(natsOptions(server.url, {}), { job: 'streams', epoch: 'next' });
+      const open = (job: string, epoch: string) => openNatsDriver(natsOptions(server.url, {}), { job, epoch });
+      const another = await open('another', 'another-1');
+      const next = await open('12345678', 'next');
       const names: string[] = [];
       for await (const name of manager.streams.names()) names.push(name);
-      expect(names.sort()).toEqual(['CLFS_another_before_1', 'CLFS_streams_next_1']);
+      expect(names.sort()).toEqual(['CLFS_12345678_next_1', 'CLFS_another_another-1_1']);
       await next.close();
-      expect(await manager.streams.names().next()).toEqual(['CLFS_another_before_1']);
-      await manager.streams.delete('CLFS_another_before_1');
+      expect(await manager.streams.names().next()).toEqual(['CLFS_another_another-1_1']);
+      await another.close();
+      await other.close();
+    });
+
+    it('goes with the next driver of whatever job when its own was killed, and no other', async () => {
+      const other = await client();
+      const manager = await jetstreamManager(other);
+      const left = 'CLFS_12345678_12345678-0123456789ab_3';
+      await addTickets(manager, left);
+      const open = (job: string) => openNatsDriver(natsOptions(server.url, {}), { job, epoch: `${job}-000000000001` });
+      const living = await open('0123abcd');
+      const next = await open('fedc9876');
+      const names = async () => (await manager.streams.names().next()).sort();
+      await until(async () => !(await names()).includes(left));
+      expect(await names()).toEqual([living.queue, next.queue]);
+      for (const each of [living, next]) await each.close();
+      await other.close();
+    });
+
+    it('of somebody else stays, whatever its name is', async () => {
+      const other = await client();
+      const manager = await jetstreamManager(other);
+      const ours = 'CLFS_12345678_12345678-0123456789ab';
+      const foreign = [
+        { name: 'CLFS', subjects: ['clfs.task.CLFS'] },
+        { name: 'CLFS_sensor_data_7', subjects: ['sensor.data'] },
+        { name: `${ours}_4`, subjects: ['sensor.of.4'], storage: StorageType.Memory },
+        { name: `${ours}_5`, subjects: [`clfs.task.${ours}_5`, 'sensor.of.5'], storage: StorageType.Memory },
+        { name: `${ours}_6`, subjects: [`clfs.task.${ours}_6`], storage: StorageType.File },
+        { name: 'CLFS_12345678_data_8', subjects: ['clfs.task.CLFS_12345678_data_8'], storage: StorageType.Memory },
+      ];
+      for (const stream of foreign) await manager.streams.add(stream);
+      const left = 'CLFS_ffffffff_ffffffff-0123456789ab_9';
+      await addTickets(manager, left);
+      const names = async () => (await manager.streams.names().next()).sort();
+      // The session after that of the same job, and one of another job, which looks for what was left last of all.
+      for (const job of ['12345678', 'next']) {
+        const next = await openNatsDriver(natsOptions(server.url, {}), { job, epoch: `${job}-1` });
+        await until(async () => !(await names()).includes(left));
+        await next.close();
+        await addTickets(manager, left);
+      }
+      await manager.streams.delete(left);
+      for (const { name } of foreign) {
+        expect(await names()).toContain(name);
+        await manager.streams.delete(name);
+      }
       await other.close();
     });
   });
 });
+
+/** Makes a stream as a driver does. */
+async function addTickets(manager: JetStreamManager, name: string): Promise<void> {
+  await manager.streams.add({ name, subjects: [`clfs.task.${name}`], storage: StorageType.Memory });
+}

@@ -106,7 +106,7 @@ describe.skipIf(!HAS_NATS)('workers', () => {
       .compile({ $ref: 'output#/$defs/StatusLine' });
     const line = JSON.parse((await status('--json')).stdout);
     expect(isStatus(line), JSON.stringify([line, isStatus.errors])).toBe(true);
-    expect((await status()).stdout).toMatch(/Workers: {3}1\n.*: 1 thread since .*, \d+ tasks?, \d+ units\/s/);
+    expect((await status()).stdout).toMatch(/Workers: {3}1\n.*: 1 thread since .*, \d+ tasks?, \d+ units\/s$/m);
     driver.child.kill('SIGCONT');
     await expectWhole(driver);
     expect(JSON.parse((await status('--json')).stdout).workers).toBeUndefined();

@@ -6,12 +6,14 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { makeAudited } from '../../test/support/audited.js';
 import { SMALL } from '../../test/support/check.js';
 import { removeTree } from '../../test/support/tree.js';
+import type { Container } from '../container/container.js';
 import { Lease } from '../container/lease.js';
 import { openLocalContainer } from '../container/local-container.js';
 import { MemoryContainer } from '../container/memory-container.js';
 import { Traffic } from '../container/traffic.js';
+import { BUCKET_NAME } from '../format/names.js';
 import { openLz4 } from '../lz4/lz4.js';
-import { identifyContainer } from '../namespace/identify-container.js';
+import { containerEvidence } from '../namespace/identify-container.js';
 import { createDirectFinder } from '../namespace/object-finder.js';
 import { ContainerReader } from '../namespace/reader.js';
 import { openPosixSource } from '../source/posix-source.js';
@@ -40,13 +42,17 @@ beforeAll(async () => {
     place: { kind: 'local', directory },
     constants: { geometry: SMALL, compare: { content: true, sample: 1, timeToleranceNs: 0n } },
     retryWindowMs: 1000,
-    container: await identifyContainer(new ContainerReader(container, createDirectFinder(container), openLz4(), SMALL)),
+    container: await containerEvidence(readerOf(container), []),
     source: { path: Buffer.from(source), selection: SELECTION, evidence: evidenceOf(tree, SELECTION) },
   };
   tree.close();
   await container.close();
 });
 afterAll(() => removeTree(base));
+
+function readerOf(container: Container): ContainerReader {
+  return new ContainerReader(container, createDirectFinder(container), openLz4(), SMALL);
+}
 
 /** What a lane of a worker is opened with. */
 function lane() {
@@ -58,7 +64,7 @@ function lane() {
     lanes: 2,
     traffic: new Traffic(2).memory,
     slot: 1,
-    remote: { lease: new Lease(2).memory, lane: 1 },
+    remote: { lease: new Lease(2).memory, lane: 1, aheadMs: 0 },
     port: port1,
   };
 }
@@ -119,4 +125,31 @@ it('a worker is refused where it finds another container than the driver', async
   await AUDIT_JOB.requireContainer(setup, container);
   await expect(AUDIT_JOB.requireContainer(setup, new MemoryContainer())).rejects.toThrow(/container/);
   await container.close();
+});
+
+it('a worker is refused where it finds another container than the driver, though neither has a root', async () => {
+  const driver = await openLocalContainer(directory);
+  const blobs: string[] = [];
+  for await (const page of driver.list('')) blobs.push(...page.map(({ name }) => name));
+  await driver.close();
+  const rest = blobs.filter((name) => name !== setup.container.rootName && name !== BUCKET_NAME);
+  const [damaged, same, empty, partly] = [1, 2, 3, 4].map(() => new MemoryContainer());
+  for (const each of [damaged, same]) for (const name of rest) each.blobs.set(name, Buffer.from(name));
+  for (const name of rest.slice(0, -1)) partly.blobs.set(name, Buffer.from(name));
+  const told = { ...setup, container: await containerEvidence(readerOf(damaged), rest) };
+  expect(told.container).toMatchObject({ bucketUuid: '', rootName: '', containerId: '' });
+  await AUDIT_JOB.requireContainer(told, same);
+  for (const other of [empty, partly])
+    await expect(AUDIT_JOB.requireContainer(told, other)).rejects.toThrow(/another container/);
+});
+
+it('a worker is refused where the container of its driver has a bucket object, and its own has not', async () => {
+  const damaged = new MemoryContainer();
+  const there = await openLocalContainer(directory);
+  damaged.blobs.set(BUCKET_NAME, await there.get(BUCKET_NAME, 65536));
+  await there.close();
+  const told = { ...setup, container: await containerEvidence(readerOf(damaged), []) };
+  expect(told.container.bucketUuid).not.toBe('');
+  await AUDIT_JOB.requireContainer(told, damaged);
+  await expect(AUDIT_JOB.requireContainer(told, new MemoryContainer())).rejects.toThrow(/another container/);
 });

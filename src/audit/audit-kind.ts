@@ -2,7 +2,7 @@ import type { ContainerPlace } from '../container/open-container.js';
 import type { JobKind } from '../join/job-kind.js';
 import { STUCK_MS, StuckLanes } from '../join/stuck-lanes.js';
 import { openLz4 } from '../lz4/lz4.js';
-import { type ContainerIdentity, requireIdentity } from '../namespace/identify-container.js';
+import { type ContainerEvidence, requireEvidence } from '../namespace/identify-container.js';
 import { createDirectFinder } from '../namespace/object-finder.js';
 import { ContainerReader } from '../namespace/reader.js';
 import { keptMountsOf } from '../source/kept-mounts.js';
@@ -21,8 +21,8 @@ export interface RemoteAuditSetup {
   readonly place: ContainerPlace;
   readonly constants: AuditConstants;
   readonly retryWindowMs: number;
-  /** By what the container is known again; undefined where its root cannot be read. */
-  readonly container: ContainerIdentity | undefined;
+  /** What must be found in the container. */
+  readonly container: ContainerEvidence;
   /** What it is compared with, and what that must be; undefined where tasks say what is expected, or nothing is compared. */
   readonly source: (SourceSetup & { readonly evidence: TreeEvidence }) | undefined;
 }
@@ -55,8 +55,8 @@ export const AUDIT_JOB: JobKind<RemoteAuditSetup, ThreadAuditSetup> = {
       close: () => tree?.close(),
     };
   },
-  async requireContainer({ constants, container: identity }, container) {
+  async requireContainer({ constants, container: evidence }, container) {
     const reader = new ContainerReader(container, createDirectFinder(container), openLz4(), constants.geometry);
-    await requireIdentity(reader, identity);
+    await requireEvidence(reader, evidence);
   },
 };

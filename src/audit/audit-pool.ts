@@ -2,7 +2,7 @@ import type { PartMessage, ResultMessage } from '../engine/kinds.js';
 import { isClfsError } from '../error.js';
 import { openPool, requireWorkers, type WorkersWish } from '../join/open-pool.js';
 import { answerFind } from '../namespace/asked-finder.js';
-import { identityIfAny } from '../namespace/identify-container.js';
+import { containerEvidence } from '../namespace/identify-container.js';
 import type { ContainerReader } from '../namespace/reader.js';
 import type { OpenDriverLink } from '../remote/link.js';
 import type { RemotePool } from '../remote/remote-pool.js';
@@ -23,8 +23,12 @@ interface AuditPoolParts {
   readonly setup: AuditLaneSetup;
   /** Reads by the listing in which lanes elsewhere find what they read. */
   readonly reader: ContainerReader;
+  /** Names of some blobs of that listing: a worker must find them in its container. */
+  readonly blobs: readonly string[];
   readonly ownLanes: number;
   readonly clock: Clock;
+  /** Ends the waiting for the server. */
+  readonly signal?: AbortSignal;
   report(text: string): void;
 }
 
@@ -42,7 +46,7 @@ interface AuditPool {
  * @throws ClfsError `usage`, `workers`, `source`
  */
 export async function openAuditPool(
-  { setup, reader, ...parts }: AuditPoolParts,
+  { setup, reader, blobs, ...parts }: AuditPoolParts,
   openLink?: OpenDriverLink,
 ): Promise<AuditPool> {
   const { place, constants, retryWindowMs, source } = setup;
@@ -54,7 +58,7 @@ export async function openAuditPool(
       place,
       constants,
       retryWindowMs,
-      container: await identityIfAny(reader),
+      container: await containerEvidence(reader, blobs),
       source: source &&
         tree && { path: source.path, selection: source.selection, evidence: evidenceOf(tree, source.selection) },
     };

@@ -1,6 +1,7 @@
 import { rename, segmentsOf } from '../../test/support/audited.js';
 import { all, attributes, blockMap, describeFindings, owned, segment } from '../../test/support/check-cases.js';
 import { sampleBlockId } from '../../test/support/samples.js';
+import type { MemoryContainer } from '../container/memory-container.js';
 import { NULL_BLOCK_ID } from '../format/ids.js';
 import type { DirectorySegment, IndirectBlock } from '../format/segment.js';
 
@@ -132,6 +133,14 @@ describeFindings('the blocks of an inode', {
     segment<DirectorySegment>('large', 8, 0, ({ owner }) => ({ kind: 'directory', dirents: Buffer.alloc(0), owner })),
     'error segment-kind a/large: Block 1 (ID) of a file is a segment of a directory.',
   ],
+  'a segment of another version': [
+    otherVersion(8, '00000000008'),
+    'error version a/large: The segment has the version 8 in place of 9.',
+  ],
+  'an indirect block of another version': [
+    otherVersion(9, '00000000010'),
+    'error version a/large: The indirect block has the version 10 in place of 9.',
+  ],
   'a segment that is too short': [
     segment('large', 8, 0, () => ({ data: Buffer.alloc(2499) })),
     'error segment-length a/large: Block 1 has 2499 bytes in place of 2500.',
@@ -160,3 +169,11 @@ describeFindings('the blocks of an inode', {
     'error missing-object a/large: The segment ID is not in the container.',
   ],
 });
+
+/** Gives the first segment, or indirect block, another version. */
+function otherVersion(type: 8 | 9, version: string) {
+  return (c: MemoryContainer) => {
+    const [blob] = segmentsOf(c, 'large', type);
+    rename(c, blob, blob.replace('.00000000009.', `.${version}.`));
+  };
+}

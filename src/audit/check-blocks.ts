@@ -2,6 +2,7 @@ import { isClfsError, messageOf } from '../error.js';
 import { TREE_COUNT } from '../format/geometry.js';
 import { hash64Hex } from '../format/hash.js';
 import { BLOCK_ID_BYTES, idHex, isNullId, ObjectType } from '../format/ids.js';
+import { FIRST_VERSION } from '../format/names.js';
 import { type DirectorySegment, type FileSegment, indirectOffset } from '../format/segment.js';
 import type { BlockReference, FoundInode } from '../namespace/reader.js';
 import type { WalkedEntry } from '../namespace/walk.js';
@@ -164,6 +165,15 @@ async function checkReference(
       entry.path,
       blob.name,
       `The name has type ${blob.key.type}; it is referred to as ${type === ObjectType.segment ? 'a segment' : 'an indirect block'}.`,
+    );
+  // Of an inode a higher one supersedes; blocks have one version only.
+  if (blob.key.version !== FIRST_VERSION)
+    context.report(
+      'error',
+      'version',
+      entry.path,
+      blob.name,
+      `The ${what} has the version ${blob.key.version} in place of ${FIRST_VERSION}.`,
     );
   if (blob.key.ownerHash !== ownerHash)
     context.report(

@@ -29,10 +29,21 @@ describe('names of one file', () => {
     expect(compare(3, '1:10')).toEqual([APART]);
   });
 
-  it('may be spread over inodes that are full', () => {
-    expect(compare(1, '1:10', MOST_LINKS)).toEqual([]);
-    expect(compare(2, '1:10', MOST_LINKS)).toEqual([]);
-    expect(compare(2, '1:10', MOST_LINKS - 1)).toEqual([APART]);
+  it('may be spread over inodes that are full, and copies beside them', () => {
+    for (const [id, linkCount] of [1, MOST_LINKS, MOST_LINKS, 1].entries())
+      expect(compare(id, '1:10', linkCount)).toEqual([]);
+    expect(compare(4, '1:10', MOST_LINKS - 1)).toEqual([APART]);
+    expect(compare(5, '1:10', MOST_LINKS)).toEqual([APART]);
+  });
+
+  it('may all be copies, where links were not preserved', () => {
+    for (const id of [1, 2, 3]) expect(compare(id, '1:10', 1)).toEqual([]);
+  });
+
+  it('differ when one is a copy and others are linked, in whatever order they come', () => {
+    expect([compare(1, '1:10'), compare(1, '1:10'), compare(2, '1:10', 1)]).toEqual([[], [], [APART]]);
+    expect([compare(3, '1:11'), compare(4, '1:11', 1), compare(3, '1:11')]).toEqual([[], [APART], []]);
+    expect([compare(5, '1:12', 1), compare(6, '1:12'), compare(6, '1:12')]).toEqual([[], [APART], [APART]]);
   });
 });
 

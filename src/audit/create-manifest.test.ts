@@ -198,7 +198,7 @@ describe('an expectation by a manifest', () => {
     });
     await expect(expectManifest(manifestOf([...lines, '{}']))).rejects.toMatchObject({
       code: 'usage',
-      message: 'Line 41 of the manifest is not one of a manifest: it has no path_hex, or no mode with a type.',
+      message: 'Line 41 of the manifest is not one of a manifest: it has no mode.',
     });
     await expect(expectManifest(join(base, 'not there'))).rejects.toMatchObject({
       code: 'usage',

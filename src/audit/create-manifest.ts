@@ -76,7 +76,7 @@ async function describe(
     if (result.damage) return { path, error: errorOf(result.damage) };
     sha256 = result.sha256;
   }
-  const target = attributes.type === ObjectType.symlink ? data : undefined;
+  const target = attributes.type === ObjectType.symlink ? (data ?? new Uint8Array(0)) : undefined;
   return { entry: toManifestEntry(path, attributes, { handle: found.id, target, sha256 }) };
 }
 

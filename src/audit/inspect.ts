@@ -136,6 +136,6 @@ async function sampleCompression(
 
 /** What is damaged is left out of the report; `fsck` tells of it. @throws what is not the container's fault */
 function ignoreDamage(error: unknown): undefined {
-  if (!isClfsError(error, 'format', 'not-found')) throw error;
+  if (!isClfsError(error, 'format', 'not-found', 'unreadable')) throw error;
   return undefined;
 }

@@ -83,7 +83,12 @@ describe('a manifest', () => {
 
   it('tells what a symlink leads to, whatever its bytes', async () => {
     const target = Buffer.from([0xff, 0x2f, 0x0a]);
-    const symlink = formatManifestEntry({ ...fields(Buffer.from('l')), type: ObjectType.symlink, target });
+    const symlink = formatManifestEntry({
+      ...fields(Buffer.from('l')),
+      mode: 0o120777,
+      type: ObjectType.symlink,
+      target,
+    });
     const expectation = await expectManifest(manifest(ROOT, symlink, line(Buffer.from('f'), 'ff')));
     const root = await expectation.directory(Buffer.alloc(0));
     expect((await root.entry(Buffer.from('l'))).target).toEqual(target);
@@ -114,6 +119,11 @@ describe('a manifest', () => {
       'with a zero byte in a path',
       [ROOT, line(Buffer.from('a\0b'))],
       'Line 2 of the manifest has a path with a zero byte',
+    ],
+    [
+      'with two lines of one path that differ',
+      [ROOT, line(Buffer.from('a'), 'aa'), line(Buffer.from('a'), 'aa'), line(Buffer.from('a'), 'bb')],
+      'Line 4 of the manifest says of "a" something else than a line before',
     ],
     ['with a line of another kind', [ROOT, '{}'], 'Line 2 of the manifest is not one of a manifest'],
   ])('%s is refused', async (_, lines, message) => {

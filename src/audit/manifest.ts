@@ -82,7 +82,7 @@ const SLASH = 0x2f;
 class ManifestLines {
   readonly #table = new TemporaryTable();
 
-  /** @throws ClfsError `usage` when it is no line of a manifest */
+  /** @throws ClfsError `usage` when it is no line of a manifest, or says something else than one before */
   add(line: string, number: number): void {
     const path = pathOf(parseManifestEntry(line, number));
     if (path.includes(ZERO))
@@ -90,7 +90,12 @@ class ManifestLines {
         'usage',
         `Line ${number} of the manifest has a path with a zero byte, which no file can have.`,
       );
-    this.#table.put(keyOf(path), Buffer.from(line));
+    const [key, bytes] = [keyOf(path), Buffer.from(line)];
+    if (this.#table.add(key, bytes) || bytes.equals(this.#table.get(key) ?? bytes)) return;
+    throw new ClfsError(
+      'usage',
+      `Line ${number} of the manifest says of ${quotePath(path.length === 0 ? Buffer.from('.') : path)} something else than a line before: only one of them can be true.`,
+    );
   }
 
   get(path: Uint8Array): ManifestEntry | undefined {

@@ -39,6 +39,9 @@ export interface CrewOptions {
   readonly onWorkers?: (text: string) => void;
 }
 
+/** So many blobs a worker must find in its container. */
+const SOME_BLOBS = 8;
+
 /** Where lanes read. */
 export interface CrewPlace {
   readonly place: ContainerPlace;
@@ -71,7 +74,9 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
   const threads = threadCount(options.threads);
   const onlyRemote = workers !== undefined && threads === 0;
   let inodes = 0;
+  const some: string[] = [];
   const objects = await shareObjects(index, (page) => {
+    for (const blob of page.slice(0, SOME_BLOBS - some.length)) some.push(blob.name);
     for (const { key } of page) if (key.type >= ObjectType.regular && key.type <= ObjectType.fifo) inodes++;
     return pace.pause();
   });
@@ -118,8 +123,10 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
       job: randomUUID().slice(0, 8),
       setup,
       reader,
+      blobs: some,
       ownLanes: onlyRemote ? 0 : runner.lanes,
       clock: systemClock,
+      signal,
       report: options.onWorkers ?? (() => undefined),
     }));
   const crew = openCrew({

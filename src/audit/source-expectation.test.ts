@@ -59,7 +59,7 @@ it('every call of a source that a comparison waits for is told while it is not a
       directory.close();
     })();
     while (waits.oldestSinceMs === 0) await new Promise((resolve) => setTimeout(resolve, 50));
-    expect([at, named, waits.path.toString()]).toEqual([at, call, path]);
+    expect([at, named, waits.oldestPath.toString()]).toEqual([at, call, path]);
     go();
     await compared;
     expectation.close();

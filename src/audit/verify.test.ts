@@ -27,7 +27,7 @@ import { entryFailure } from '../source/source-tree.js';
 import type { Expectation, ExpectedDirectory, ExpectedEntry } from './expectation.js';
 import { expectSource } from './source-expectation.js';
 import { LARGE_BYTES } from './tasks/compare-content.js';
-import type { AuditKinds, RangeResult, RangeTask } from './tasks/kinds.js';
+import type { AuditKinds, PassedOver, RangeResult, RangeTask } from './tasks/kinds.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-verify-unit-'));
 let whole: MemoryContainer;
@@ -65,7 +65,7 @@ const expecting = (name: string, change: (entry: ExpectedEntry) => Partial<Expec
     },
   }));
 /** Puts a copy of the linked inode in place of the name in `b`. */
-function separateLink(c: MemoryContainer, linkCount = 2): void {
+function separateLink(c: MemoryContainer, linkCount = 2, linkCountOfCopy = linkCount): void {
   const { blob, key } = blobNamed(c, 'linked');
   const id = Buffer.from(key.id);
   id[16] ^= 1;
@@ -73,8 +73,9 @@ function separateLink(c: MemoryContainer, linkCount = 2): void {
   const inode = decodeInode(objectBody(c, blob));
   // An inode says which one it is.
   const blockMap = { ...inode.blockMap, direct: [id, ...inode.blockMap.direct.slice(1)] };
+  const attributes = { ...inode.attributes, linkCount: linkCountOfCopy };
   const name = encodeObjectName({ id, type: 1, owner: blobNamed(c, 'b').key.id, version: 9 });
-  putObject(c, name, encodeInode({ ...inode, blockMap }));
+  putObject(c, name, encodeInode({ ...inode, attributes, blockMap }));
   editEntries(c, 'b', (all) =>
     all.map((each) => (is(Buffer.from(each.name), 'linked') ? { ...each, handle: id } : each)),
   );
@@ -101,6 +102,17 @@ const CASES: Record<string, readonly [(container: MemoryContainer) => void, ...s
         mtime: { seconds: 1, nanoseconds: 2 },
       })),
     `* a/file mode 644 in the source, 4711 in the container, uid ${process.getuid?.()} in the source, 7 in the container, gid ${process.getgid?.()} in the source, 8 in the container, modified 2017-07-14 02:40:00.123456789Z in the source, 1970-01-01 00:00:01.000000002Z in the container`,
+  ],
+  'a time that is none': [
+    (c) =>
+      editAttributes(c, 'file', ({ mtime }) => ({
+        mtime: { seconds: mtime.seconds - 1, nanoseconds: mtime.nanoseconds + 1_000_000_000 },
+      })),
+    '* a/file modified 2017-07-14 02:40:00.123456789Z in the source, a time of 1123456789 nanoseconds in the container',
+  ],
+  'bits of another type': [
+    (c) => editAttributes(c, 'file', ({ mode }) => ({ mode: (mode & 0o7777) | 0o120000 })),
+    '* a/file mode 644 in the source, 120644 in the container',
   ],
   'a size': [
     (c) => editAttributes(c, 'file', () => ({ lengthBytes: 6n })),
@@ -162,6 +174,20 @@ const CASES: Record<string, readonly [(container: MemoryContainer) => void, ...s
     (c) => separateLink(c),
     expect.stringMatching(/^\* [ab]\/linked not linked with another name of the same file$/) as unknown as string,
   ],
+  'a directory in place of a linked file': [
+    (c) => {
+      const { key } = blobNamed(c, 'wide');
+      editEntries(c, 'b', (all) =>
+        all.map((each) => (is(Buffer.from(each.name), 'linked') ? { ...each, handle: key.id } : each)),
+      );
+    },
+    '* b/linked type regular in the source, directory in the container',
+  ],
+  'a copy in place of a link': [
+    (c) => separateLink(c, 2, 1),
+    expect.stringMatching(/^\* [ab]\/linked not linked with another name of the same file$/) as unknown as string,
+  ],
+  'copies alone, as of a load that does not keep links': [(c) => separateLink(c, 1)],
   'two inodes of a file that has more links than one can have': [(c) => separateLink(c, MOST_LINKS)],
 };
 
@@ -225,13 +251,36 @@ describe('a comparison', () => {
     });
   });
 
+  it('passes over owners, modes and times where that is wanted, and compares the content all the same', async () => {
+    const container = copyOf(whole);
+    editAttributes(container, 'file', ({ uid, mode, mtime }) => ({
+      uid: uid + 1,
+      mode: mode ^ 0o7,
+      mtime: { ...mtime, seconds: mtime.seconds + 1 },
+    }));
+    editAttributes(container, 'a', ({ gid }) => ({ gid: gid + 1 }));
+    const { lines, summary } = await compareSmall(container, tree);
+    expect(lines).toHaveLength(2);
+    expect(summary.contents).toBe(FILES - 1);
+    const told = async (ignored: readonly PassedOver[]) =>
+      (await compareSmall(container, tree, { ignored })).lines.map((line) => line.replaceAll(/[^a-z ]/g, ''));
+    expect(await told(['owner'])).toEqual([expect.stringMatching(/^ afile mode .* modified /)]);
+    expect(await told(['owner', 'mode'])).toEqual([expect.stringMatching(/^ afile modified /)]);
+    const all = await compareSmall(container, tree, { ignored: ['owner', 'mode', 'mtime'] });
+    expect(all.lines).toEqual([]);
+    expect(all.summary.contents).toBe(FILES);
+  });
+
   it('finds what is linked in the container alone', async () => {
     const single = expecting('linked', () => ({ linkKey: undefined }));
     const [first, second] = (await compareSmall(whole, single)).lines;
     expect(first).toBe('* a/linked linked, with a file that has one link in the source');
     expect(second).toBe('* b/linked linked, with a file that has one link in the source');
     const two = changed(tree, (directory, path) => ({
-      entry: async (name) => ({ ...(await directory.entry(name)), linkKey: path }),
+      async entry(name) {
+        const entry = await directory.entry(name);
+        return is(name, 'linked') ? { ...entry, linkKey: path } : entry;
+      },
     }));
     const { lines } = await compareSmall(whole, two);
     expect(lines).toHaveLength(1);

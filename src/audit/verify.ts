@@ -133,8 +133,8 @@ class Comparison {
     this.#reader = reader;
     this.#options = options;
     this.#sink = sink;
-    const { content, sample, timeToleranceNs } = options;
-    const constants = { geometry: reader.geometry, compare: { content, sample, timeToleranceNs } };
+    const { content, sample, timeToleranceNs, ignored } = options;
+    const constants = { geometry: reader.geometry, compare: { content, sample, timeToleranceNs, ignored } };
     this.#crew = options.crew ?? askHere(AUDIT_EXECUTORS, createAuditContext(constants, reader, expectation));
   }
 
@@ -204,7 +204,7 @@ class Comparison {
     const tell = (part: DirectoryPart) => this.#part(path, part);
     const task = { path, handle };
     const { differences, unchecked } = this.#expectation.isPlain
-      ? await compareDirectoryWith(this.#expectation, this.#reader, this.#options.timeToleranceNs, task, tell)
+      ? await compareDirectoryWith(this.#expectation, this.#reader, this.#options, task, tell)
       : await this.#askDirectory(task, units, tell);
     // What was not checked as a whole is not the same, but may be known to differ.
     if (differences && (unchecked === undefined || differences.texts.length > 0)) this.#judge(path, differences);

@@ -32,11 +32,9 @@ export class Tally {
     this.#change(kind, 1, storedBytes, hash);
   }
 
-  /** Takes off a blob that was counted. */
-  remove(kind: number, name: string, storedBytes: number): void {
-    const blob = new Tally();
-    blob.add(kind, name, storedBytes);
-    this.minus(blob);
+  /** Takes off all blobs of a kind. */
+  removeKind(kind: number): void {
+    this.#kinds.delete(kind);
   }
 
   plus(other: Tally): void {

@@ -4,6 +4,9 @@ import { print } from './standard-streams.js';
 /** A wrong command line; the message is the whole text for the user. */
 export class UsageError extends Error {}
 
+/** Of a command that ends as verbs do, and not as a load. */
+export class VerbUsageError extends UsageError {}
+
 /**
  * Puts boolean flags into the form `--flag=true|false`, in which azcopy takes them: `--flag`, `--flag true` and `--flag
  * false` are understood as well; an argument that follows is never taken for a value.
@@ -111,6 +114,19 @@ export function strict(command: Command): Command {
     .configureHelp({ minWidthToWrap: 30 })
     .exitOverride()
     .configureOutput({ writeOut: print, writeErr: () => undefined });
+}
+
+/**
+ * Says which flags of a command line a dry run takes no notice of, if there are any.
+ *
+ * @param isNoticed asked by the name under which the flag's value is kept
+ */
+export function dryRunNotice(command: Command, isNoticed: (name: string) => boolean): string | undefined {
+  const flags = command.options
+    .filter((option) => command.getOptionValueSource(option.attributeName()) === 'cli')
+    .filter((option) => !isNoticed(option.attributeName()))
+    .map(({ long }) => long);
+  return flags.length === 0 ? undefined : `A dry run takes no notice of ${flags.join(', ')}.`;
 }
 
 /** What a commander error says, in azcopy's words. */

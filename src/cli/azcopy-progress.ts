@@ -14,7 +14,7 @@ export const WAITING = 'The service does not answer; waiting for it. Requests ar
 
 /** Said once when the source, or a file system in it, is away. */
 export const SOURCE_AWAY =
-  'The source, or a file system that is mounted in it, cannot be read; waiting for it. The load goes on when it can be read.';
+  'The source, or a file system that is mounted in it, cannot be read; waiting for it. The load goes on when it can be read. If it is mounted anew, stop the load, and resume it.';
 
 /** What has not been answered for long, and since when; undefined where all is. */
 export function stallText({ source }: ProgressSnapshot): string | undefined {
@@ -80,7 +80,7 @@ function sampleOf(now: ProgressSnapshot): ProgressSample {
     bytes: now.bytesDone,
     bytesTotal: now.bytesTotal,
     listingMs: now.listingMs,
-    waiting: now.waitingSinceMs > 0 || (now.source?.awaySinceMs ?? 0) > 0,
+    waiting: serviceFigures(now).waitingSeconds !== undefined || (now.source?.awaySinceMs ?? 0) > 0,
   };
 }
 

@@ -31,7 +31,7 @@ export function endingLines(ending: Ending): readonly string[] {
     ...(logFile === undefined ? [] : [`${logFile} (log)`]),
   ];
   if (files.length > 0) lines.push(moreLine(files));
-  return resume ? [...lines, ...resumeLines(resume, pending === 0)] : lines;
+  return resume ? [...lines, ...resumeLines(resume, pending === 0 && failed > 0)] : lines;
 }
 
 /** Where all that failed is told. */

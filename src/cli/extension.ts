@@ -13,9 +13,11 @@ import {
 import { parseChoice, parsePositive, parseUint32, strict, UsageError, usageText } from './arguments.js';
 import { AzcopyMeter, endFields, WAITING } from './azcopy-progress.js';
 import { exactArguments } from './exact-arguments.js';
+import { leaveAtOnce } from './leave-at-once.js';
 import { LoadOutput, stopText } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
 import { openMessages } from './messages.js';
+import { serviceFigures } from './progress/figures.js';
 import { type LoadListener, runLoad } from './run-load.js';
 import { OutputError, outliveReaders } from './standard-streams.js';
 import { stopOnSignals } from './stop-on-signals.js';
@@ -111,6 +113,7 @@ export async function runExtension(given: readonly string[]): Promise<number> {
   if (args.length !== 5) return fail('please pass five arguments: state path, source, storage account, container, SAS');
   const flags = command.opts<Flags>();
   const output = azcopy ? new AzcopyOutput() : ownOutput();
+  leaveAtOnce();
   const stop = stopOnSignals(() => output.event?.({ kind: 'message', text: 'stopping; once more stops at once' }));
   try {
     return await runLoad(
@@ -180,8 +183,9 @@ class AzcopyOutput implements ExtensionOutput {
   start(snapshot: Parameters<LoadOutput['start']>[0]): void {
     this.#timer = setInterval(() => {
       const now = snapshot();
-      if (now.waitingSinceMs > 0 && !this.#reportedWaiting) process.stdout.write(errorLine(WAITING));
-      this.#reportedWaiting = now.waitingSinceMs > 0;
+      const isWaiting = serviceFigures(now).waitingSeconds !== undefined;
+      if (isWaiting && !this.#reportedWaiting) process.stdout.write(errorLine(WAITING));
+      this.#reportedWaiting = isWaiting;
       const fields = this.#meter.fields(now);
       // azcopy prints every digit that it is given.
       writeTagged('AZCOPY', {

@@ -9,11 +9,12 @@ import {
   parseSelection,
   redact,
 } from '../index.js';
-import { normalizeBooleans, normalizePage, UsageError } from './arguments.js';
+import { dryRunNotice, normalizeBooleans, normalizePage, UsageError } from './arguments.js';
 import { containerArgument } from './container-argument.js';
 import { dryRunFields, dryRunText } from './dry-run-text.js';
 import { jobPage } from './job-page.js';
-import { LOAD_BOOLEANS, type LoadFlags, loadCommand } from './load-flags.js';
+import { leaveAtOnce } from './leave-at-once.js';
+import { DRY_RUN_FLAGS, LOAD_BOOLEANS, type LoadFlags, loadCommand } from './load-flags.js';
 import { LoadOutput } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
 import { type JobProgress, type MessageOutput, openMessages, type ProgressForm } from './messages.js';
@@ -39,6 +40,8 @@ export async function runLoadCommand(name: string, argv: readonly string[]): Pro
   if (!flags.dryRun)
     return runJob(command, { source, container, statePath: flags.statePath, newSession: flags.newSession });
   return withMessages(command, async (messages, signal) => {
+    const notice = dryRunNotice(command, (name) => DRY_RUN_FLAGS.has(name));
+    if (notice !== undefined) messages.info(`INFO: ${notice}`);
     const selection = selectionOf(flags);
     const size = await dryRun({
       source: await presentPath(source),
@@ -151,6 +154,7 @@ async function withMessages(
   const { outputType, outputLevel } = command.opts<LoadFlags>();
   const opened = openMessages({ type: outputType, level: outputLevel, form: formOf(command) });
   const messages = command.name().endsWith(' resume') ? inFlagsOfResume(opened) : opened;
+  leaveAtOnce();
   const stop = stopOnSignals(() => messages.info('INFO: stopping; once more stops at once'));
   try {
     return await use(messages, stop.signal);

@@ -39,6 +39,21 @@ export const LOAD_BOOLEANS = [
   '--check-listing',
 ];
 
+/** What a dry run takes notice of; the other flags may stay on its command line. */
+export const DRY_RUN_FLAGS: ReadonlySet<string> = new Set<keyof LoadFlags>([
+  'dryRun',
+  // Its help says that no state is needed.
+  'statePath',
+  'preserveHardlinks',
+  'excludePath',
+  'excludePattern',
+  'oneFileSystem',
+  'capMbps',
+  'stallWarning',
+  'outputType',
+  'outputLevel',
+]);
+
 /** The flags of a load, as they were parsed. */
 export interface LoadFlags {
   readonly compressionType: Compression;

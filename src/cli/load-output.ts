@@ -3,6 +3,7 @@ import { counted, messageOf, redact, VERSION, wereCounted } from '../index.js';
 import { AzcopyMeter, azcopyLine, endFields, loadFigures, SOURCE_AWAY, stallText, WAITING } from './azcopy-progress.js';
 import { endingLines } from './ending-text.js';
 import type { MessageOutput } from './messages.js';
+import { serviceFigures } from './progress/figures.js';
 import { resumeText } from './resume-text.js';
 
 /** Shows a load as azcopy showed it. */
@@ -82,8 +83,9 @@ export class LoadOutput {
   #progress(): void {
     const now = this.#snapshot?.();
     if (!now) return;
-    if (now.waitingSinceMs > 0 && !this.#reportedWaiting) this.#messages.info(`INFO: ${WAITING}`);
-    this.#reportedWaiting = now.waitingSinceMs > 0;
+    const isWaiting = serviceFigures(now).waitingSeconds !== undefined;
+    if (isWaiting && !this.#reportedWaiting) this.#messages.info(`INFO: ${WAITING}`);
+    this.#reportedWaiting = isWaiting;
     const isAway = (now.source?.awaySinceMs ?? 0) > 0;
     if (isAway && !this.#reportedAway) this.#messages.info(`INFO: ${SOURCE_AWAY}`);
     this.#reportedAway = isAway;

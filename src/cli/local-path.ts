@@ -23,7 +23,7 @@ export function localPath(text: string): Buffer {
 }
 
 /** {@link localPath}, absolute and normalized. */
-function absolutePath(text: string): Buffer {
+export function absolutePath(text: string): Buffer {
   return absolute(localPath(text));
 }
 

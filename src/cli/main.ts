@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { plainFlags, UsageError, usageText } from './arguments.js';
+import { plainFlags, UsageError, usageText, VerbUsageError } from './arguments.js';
 import { exactArguments } from './exact-arguments.js';
 import { passOn } from './next-azcopy.js';
 import { OutputError, outliveReaders, print } from './standard-streams.js';
@@ -23,83 +23,85 @@ interface VerbEntry {
 }
 
 /** The verbs beside load and resume, and where they are; loaded when they are called, so that the program starts fast. */
-const VERBS: Readonly<Record<string, VerbEntry>> = {
-  status: {
-    group: 'Jobs',
-    summary: 'show a job: running, stopped or finished',
-    load: async () => (await import('./verbs/status.js')).status,
-  },
-  page: {
-    group: 'Jobs',
-    summary: 'serve the page of a job, which runs or has ended',
-    load: async () => (await import('./verbs/page.js')).page,
-  },
-  ls: {
-    group: 'Look into a container',
-    summary: 'list a directory of a container',
-    load: async () => (await import('./verbs/ls.js')).ls,
-  },
-  tree: {
-    group: 'Look into a container',
-    summary: 'show a directory and what is below it as a tree',
-    load: async () => (await import('./verbs/tree.js')).tree,
-  },
-  stat: {
-    group: 'Look into a container',
-    summary: 'show attributes, objects and links of entries',
-    load: async () => (await import('./verbs/stat.js')).stat,
-  },
-  find: {
-    group: 'Look into a container',
-    summary: 'find entries by name, type, size, time or links',
-    load: async () => (await import('./verbs/find.js')).find,
-  },
-  du: {
-    group: 'Look into a container',
-    summary: 'sum up bytes and entries of directories',
-    load: async () => (await import('./verbs/du.js')).du,
-  },
-  info: {
-    group: 'Look into a container',
-    summary: 'tell what a container holds and who wrote it',
-    load: async () => (await import('./verbs/info.js')).info,
-  },
-  fsck: {
-    group: 'Check it',
-    summary: 'check a container against the format',
-    load: async () => (await import('./verbs/fsck.js')).fsck,
-  },
-  verify: {
-    group: 'Check it',
-    summary: 'compare a container with its source or a manifest',
-    load: async () => (await import('./verbs/verify.js')).verify,
-  },
-  manifest: {
-    group: 'Check it',
-    summary: 'print a line of JSON for each entry',
-    load: async () => (await import('./verbs/manifest.js')).manifest,
-  },
-  export: {
-    group: 'Get data out',
-    summary: 'write the tree of a container to disk',
-    load: async () => (await import('./verbs/export.js')).exportVerb,
-  },
-  cat: {
-    group: 'Get data out',
-    summary: 'write the bytes of files to standard output',
-    load: async () => (await import('./verbs/cat.js')).cat,
-  },
-  worker: {
-    group: 'Jobs',
-    summary: 'take part in jobs of other machines',
-    load: async () => (await import('./verbs/worker.js')).worker,
-  },
-  completion: {
-    group: 'The shell',
-    summary: 'print a completion script for bash, zsh or fish',
-    load: async () => (await import('./verbs/completion.js')).completionVerb(allCommands),
-  },
-};
+const VERBS = new Map<string, VerbEntry>(
+  Object.entries({
+    status: {
+      group: 'Jobs',
+      summary: 'show a job: running, stopped or finished',
+      load: async () => (await import('./verbs/status.js')).status,
+    },
+    page: {
+      group: 'Jobs',
+      summary: 'serve the page of a job, which runs or has ended',
+      load: async () => (await import('./verbs/page.js')).page,
+    },
+    ls: {
+      group: 'Look into a container',
+      summary: 'list a directory of a container',
+      load: async () => (await import('./verbs/ls.js')).ls,
+    },
+    tree: {
+      group: 'Look into a container',
+      summary: 'show a directory and what is below it as a tree',
+      load: async () => (await import('./verbs/tree.js')).tree,
+    },
+    stat: {
+      group: 'Look into a container',
+      summary: 'show attributes, objects and links of entries',
+      load: async () => (await import('./verbs/stat.js')).stat,
+    },
+    find: {
+      group: 'Look into a container',
+      summary: 'find entries by name, type, size, time or links',
+      load: async () => (await import('./verbs/find.js')).find,
+    },
+    du: {
+      group: 'Look into a container',
+      summary: 'sum up bytes and entries of directories',
+      load: async () => (await import('./verbs/du.js')).du,
+    },
+    info: {
+      group: 'Look into a container',
+      summary: 'tell what a container holds and who wrote it',
+      load: async () => (await import('./verbs/info.js')).info,
+    },
+    fsck: {
+      group: 'Check it',
+      summary: 'check a container against the format',
+      load: async () => (await import('./verbs/fsck.js')).fsck,
+    },
+    verify: {
+      group: 'Check it',
+      summary: 'compare a container with its source or a manifest',
+      load: async () => (await import('./verbs/verify.js')).verify,
+    },
+    manifest: {
+      group: 'Check it',
+      summary: 'print a line of JSON for each entry',
+      load: async () => (await import('./verbs/manifest.js')).manifest,
+    },
+    export: {
+      group: 'Get data out',
+      summary: 'write the tree of a container to disk',
+      load: async () => (await import('./verbs/export.js')).exportVerb,
+    },
+    cat: {
+      group: 'Get data out',
+      summary: 'write the bytes of files to standard output',
+      load: async () => (await import('./verbs/cat.js')).cat,
+    },
+    worker: {
+      group: 'Jobs',
+      summary: 'take part in jobs of other machines',
+      load: async () => (await import('./verbs/worker.js')).worker,
+    },
+    completion: {
+      group: 'The shell',
+      summary: 'print a completion script for bash, zsh or fish',
+      load: async () => (await import('./verbs/completion.js')).completionVerb(allCommands),
+    },
+  }),
+);
 
 const SUMMARIES = {
   load: 'load a directory into a container',
@@ -110,7 +112,7 @@ const SUMMARIES = {
 export async function allCommands(): Promise<readonly Command[]> {
   const { loadCommand } = await import('./load-flags.js');
   const verbs = await Promise.all(
-    Object.values(VERBS).map(async ({ summary, load }) => (await load()).command().summary(summary)),
+    Array.from(VERBS.values(), async ({ summary, load }) => (await load()).command().summary(summary)),
   );
   const { resumeCommand } = await import('./resume-command.js');
   return [loadCommand('load').summary(SUMMARIES.load), resumeCommand('resume').summary(SUMMARIES.resume), ...verbs];
@@ -119,7 +121,8 @@ export async function allCommands(): Promise<readonly Command[]> {
 /** Runs the program. @returns exit code */
 export async function main(name: ProgramName, argv: readonly string[]): Promise<number> {
   outliveReaders();
-  const own = name === 'clfsload' || argv[0] === 'load' || argv[0] === 'clfs';
+  const [first] = name === 'azcopy' ? commandFirst(argv) : argv;
+  const own = name === 'clfsload' || first === 'load' || first === 'clfs';
   const run = async () => {
     const exact = own ? await exactArguments(argv) : argv;
     if (argv.some((arg) => /sig=/i.test(arg))) {
@@ -127,14 +130,15 @@ export async function main(name: ProgramName, argv: readonly string[]): Promise<
       const { redact } = await import('../index.js');
       process.title = redact([name, ...argv].join(' '));
     }
-    return name === 'azcopy' ? azcopy(exact) : clfsload(exact);
+    return name === 'azcopy' ? azcopy(commandFirst(exact)) : clfsload(exact);
   };
-  return guard(name, argv, run, argv[0] === 'load' ? USAGE_FAILURE : VERB_USAGE_FAILURE);
+  return guard(name, argv, run, { usageExit: first === 'load' ? USAGE_FAILURE : VERB_USAGE_FAILURE });
 }
 
 async function clfsload(argv: readonly string[]): Promise<number> {
   const [first, ...rest] = argv;
-  if (first === '--version' || first === '-v') return printed(`clfsload ${(await import('../index.js')).VERSION}\n`);
+  if (first === '--version' || first === '-v' || first === 'version')
+    return printed(`clfsload ${(await import('../index.js')).VERSION}\n`);
   if (first === 'help' && rest[0] === 'environment') {
     const { environmentText } = await import('./environment.js');
     return printed(environmentText(process.stdout.columns));
@@ -144,6 +148,24 @@ async function clfsload(argv: readonly string[]): Promise<number> {
   if (first === 'load') return guard('clfsload load', rest, runLoad);
   if (first === 'resume') return guard('clfsload resume', rest, runResume);
   return verb('clfsload', first, rest);
+}
+
+/** Flags that azcopy has for all of its commands, and whose value may be the next word. */
+const FLAGS_WITH_VALUE = new Set([
+  '--cap-mbps',
+  '--log-level',
+  '--output-level',
+  '--output-type',
+  '--trusted-microsoft-suffixes',
+]);
+
+/** Flags may stand before the command, too: those before an own one of azcopy are put behind it. */
+function commandFirst(argv: readonly string[]): readonly string[] {
+  const at = argv.findIndex((arg, index) => !arg.startsWith('-') && !FLAGS_WITH_VALUE.has(argv[index - 1]));
+  if (at < 1 || !(argv[at] === 'clfs' || (argv[at] === 'load' && argv[at + 1] === 'clfs'))) return argv;
+  const before = argv.slice(0, at);
+  const words = argv[at + 1]?.startsWith('-') === false ? 2 : 1;
+  return [...argv.slice(at, at + words), ...before, ...argv.slice(at + words)];
 }
 
 async function azcopy(argv: readonly string[]): Promise<number> {
@@ -176,20 +198,32 @@ async function runResume(name: string, argv: readonly string[]): Promise<number>
 }
 
 async function verb(program: string, name: string, argv: readonly string[]): Promise<number> {
-  const entry = VERBS[name];
+  const entry = VERBS.get(name);
   if (!entry) throw new UsageError(`unknown command "${name}" for "${program}"${suggestion(name)}`);
+  let errors: NodeJS.WriteStream = process.stdout;
   return guard(
     `${program} ${name}`,
     argv,
     async () => {
       const { runVerb } = await import('./run-verb.js');
-      const { run, command: build, normalize } = await entry.load();
+      const { run, command: build, normalize, writesContent } = await entry.load();
       const command = build().name(`${program} ${name}`);
-      command.parse(plainFlags(normalize?.(argv) ?? argv, command), { from: 'user' });
-      return runVerb((io) => run(command, io), wantsJson(argv));
+      try {
+        command.parse(plainFlags(normalize?.(argv) ?? argv, command), { from: 'user' });
+      } finally {
+        if (writesContent?.(command)) errors = process.stderr;
+      }
+      return runVerb((io) => run(command, io), wantsJson(argv) ? errors : undefined);
     },
-    VERB_USAGE_FAILURE,
+    { usageExit: VERB_USAGE_FAILURE, errors: () => errors },
   );
+}
+
+/** What is made of a wrong command line. */
+interface UsageForm {
+  readonly usageExit: number;
+  /** Where it is told in JSON. */
+  errors?(): NodeJS.WriteStream;
 }
 
 /** Turns what is wrong with the command line into a message and an exit code. */
@@ -197,19 +231,20 @@ async function guard(
   name: string,
   argv: readonly string[],
   run: (name: string, argv: readonly string[]) => Promise<number>,
-  usageExit = USAGE_FAILURE,
+  { usageExit: exit, errors }: UsageForm = { usageExit: USAGE_FAILURE },
 ): Promise<number> {
   try {
     return await run(name, argv);
   } catch (error) {
     if (error instanceof CommanderError && error.exitCode === 0) return 0;
-    if (error instanceof OutputError) return complain(error.message, usageExit);
+    if (error instanceof OutputError) return complain(error.message, exit);
     if (!(error instanceof CommanderError || error instanceof UsageError)) throw error;
+    const usageExit = error instanceof VerbUsageError ? VERB_USAGE_FAILURE : exit;
     const text =
       error instanceof CommanderError
         ? `${usageText(error)}${usageExit === VERB_USAGE_FAILURE ? dashHint(error) : ''}\nSee "${name} --help".`
         : error.message;
-    if (wantsJson(argv)) await complainInJson(text, usageExit);
+    if (wantsJson(argv)) await complainInJson(text, usageExit, errors?.());
     return complain(text, usageExit);
   }
 }
@@ -231,9 +266,13 @@ function wantsJson(argv: readonly string[]): boolean {
 }
 
 /** A load says it in azcopy's form. */
-async function complainInJson(text: string, usageExit: number): Promise<void> {
+async function complainInJson(
+  text: string,
+  usageExit: number,
+  errors: NodeJS.WriteStream = process.stdout,
+): Promise<void> {
   if (usageExit === VERB_USAGE_FAILURE) {
-    process.stdout.write((await import('./fields-line.js')).errorLine('usage', text));
+    errors.write((await import('./fields-line.js')).errorLine('usage', text));
     return;
   }
   const { openMessages } = await import('./messages.js');
@@ -254,7 +293,7 @@ async function complain(text: string, exit = USAGE_FAILURE): Promise<number> {
 /** What a mistyped verb may have meant. */
 function suggestion(name: string): string {
   const program = new Command().exitOverride().configureOutput({ writeErr: () => undefined });
-  for (const verb of [...Object.keys(VERBS), 'load', 'resume']) program.command(verb);
+  for (const verb of [...VERBS.keys(), 'load', 'resume']) program.command(verb);
   try {
     program.parse([name], { from: 'user' });
   } catch (error) {
@@ -273,7 +312,7 @@ function groupedVerbs(jobs: readonly ('load' | 'resume')[]): string {
   const line = (name: string, summary: string) => `  ${name.padEnd(12)}${summary}\n`;
   return GROUPS.map((group) => {
     const own = group === 'Jobs' ? jobs.map((name) => line(name, SUMMARIES[name])) : [];
-    const verbs = Object.entries(VERBS).filter(([, entry]) => entry.group === group);
+    const verbs = [...VERBS].filter(([, entry]) => entry.group === group);
     return `${group}:\n${[...own, ...verbs.map(([name, { summary }]) => line(name, summary))].join('')}`;
   }).join('\n');
 }

@@ -1,29 +1,29 @@
-import { closeSync, openSync, writeSync } from 'node:fs';
 import { ClfsError, messageOf, quotePath } from '../index.js';
+import { openOutput } from './open-output.js';
 
 const BUFFERED_BYTES = 65536;
 
-/** A file that lines are written to. To be closed: only then are all of them in it. */
+/**
+ * A file that lines are written to: without holding up the thread, which hears signals meanwhile, since it may be a pipe
+ * that nobody reads. To be closed: only then are all of them in it.
+ */
 export interface ReportFile {
-  /** @throws ClfsError `target` when the disk is full */
+  /** Keeps a line, to be written. */
   write(line: string): void;
+  /** Writes what is kept, when it is much; undefined: it is not. @throws ClfsError `target` when the disk is full */
+  drain(): Promise<void> | undefined;
   /** @throws ClfsError `target` */
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Opens a file for a report, in place of what it held. @throws ClfsError `usage` */
-export function openReportFile(file: Buffer): ReportFile {
-  let fd: number;
-  try {
-    fd = openSync(file, 'w');
-  } catch (cause) {
-    throw new ClfsError('usage', `Cannot write ${quotePath(file)}: ${messageOf(cause)}.`, { cause });
-  }
-  let buffered: string[] = [];
+export async function openReportFile(file: Buffer): Promise<ReportFile> {
+  const handle = await openOutput(file);
+  let kept: string[] = [];
   let length = 0;
-  const attempt = (work: () => void) => {
+  const attempt = async (work: () => Promise<void>) => {
     try {
-      work();
+      await work();
     } catch (cause) {
       throw new ClfsError(
         'target',
@@ -32,25 +32,25 @@ export function openReportFile(file: Buffer): ReportFile {
       );
     }
   };
-  const flush = () => {
-    const bytes = Buffer.from(buffered.join(''));
-    buffered = [];
+  const flush = async () => {
+    const bytes = Buffer.from(kept.join(''));
+    kept = [];
     length = 0;
-    attempt(() => {
-      for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at);
+    await attempt(async () => {
+      for (let at = 0; at < bytes.length; ) at += (await handle.write(bytes, at)).bytesWritten;
     });
   };
   return {
     write(line) {
-      buffered.push(line);
+      kept.push(line);
       length += line.length;
-      if (length >= BUFFERED_BYTES) flush();
     },
-    close() {
+    drain: () => (length < BUFFERED_BYTES ? undefined : flush()),
+    async close() {
       try {
-        flush();
+        await flush();
       } finally {
-        attempt(() => closeSync(fd));
+        await attempt(() => handle.close());
       }
     },
   };

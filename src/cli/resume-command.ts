@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { type ExportJobOptions, holdsExportState, resumedExport, watchHeldUp } from '../index.js';
-import { normalizeBooleans, normalizePage, strict, UsageError } from './arguments.js';
+import { type ExportJobOptions, exportStateOf, resumedExport, watchHeldUp } from '../index.js';
+import { normalizeBooleans, normalizePage, strict, UsageError, VerbUsageError } from './arguments.js';
 import { containerArgument } from './container-argument.js';
 import { runJob } from './load-command.js';
 import { CONTAINER_HELP, withRunOptions } from './load-flags.js';
@@ -24,7 +24,7 @@ export function resumeCommand(name: string): Command {
     .description(
       'Go on with the job in a state directory, a load or an export: what it is, and what it was told, is recorded there. A container that needs a SAS is named with it again, since no SAS is recorded. A flag changes the setting from the present session on.',
     )
-    .argument('<state>', 'the state directory of the job')
+    .argument('<state>', 'the state directory of the job, or the target of an export whose state is kept beside it')
     .argument('[container]', `the container of the job, where it needs a SAS: ${CONTAINER_HELP}`);
   return withRunOptions(command).addHelpText('after', EXAMPLES);
 }
@@ -49,18 +49,26 @@ const OF_AN_EXPORT = [
  * @returns exit code: 0 only when everything arrived
  * @throws UsageError
  */
-export function runResume(name: string, argv: readonly string[]): Promise<number> {
+export async function runResume(name: string, argv: readonly string[]): Promise<number> {
   const command = resumeCommand(name);
   command.parse(normalizePage(normalizeBooleans(argv, ['--estimate', '--check-listing'])), { from: 'user' });
   const [given, container] = command.args;
   if (given === '') throw new UsageError('please name the state directory of the job');
   watchHeldUp(['SIGINT', 'SIGTERM'], 1);
-  const statePath = resolve(textPath(given, 'the state directory'));
-  if (!holdsExportState(statePath)) return runJob(command, { statePath: given, container, newSession: false });
-  return runVerb(async (io) => {
-    const from = container === undefined ? undefined : containerArgument(container);
-    return resumeExport(command, await resumedExport(statePath, from), io, container);
-  }, command.opts<{ outputType: string }>().outputType === 'json');
+  const statePath = await exportStateOf(resolve(textPath(given, 'the state directory')));
+  if (statePath === undefined) return runJob(command, { statePath: given, container, newSession: false });
+  const isJson = command.opts<{ outputType: string }>().outputType === 'json';
+  try {
+    return await runVerb(
+      async (io) => {
+        const from = container === undefined ? undefined : containerArgument(container);
+        return resumeExport(command, await resumedExport(statePath, from), io, container);
+      },
+      isJson ? process.stdout : undefined,
+    );
+  } catch (error) {
+    throw error instanceof UsageError ? new VerbUsageError(error.message) : error;
+  }
 }
 
 /** @param given the container as it was on the command line, if it was */
@@ -84,7 +92,7 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
   }>();
   const {
     maxErrors,
-    threads,
+    threads = options.threads,
     lateArrival: lateArrivalMs,
     retryWindow,
     stallWarning: stallWarningMs,
@@ -94,7 +102,9 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
   } = flags;
   if (outputType === 'none') throw new UsageError('--output-type=none is not there for an export');
   const identity = { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain };
-  const workers = workersOf(flags);
+  // A flag changes the one setting, and an empty text has the job go on without workers.
+  const { workers: server = options.workers?.workers, workerLease = options.workers?.leaseMs } = flags;
+  const workers = workersOf({ workers: server, workerLease: server === '' ? flags.workerLease : workerLease });
   const all = {
     ...options,
     maxErrors,

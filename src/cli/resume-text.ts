@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
-import { redact, shellWord } from '../index.js';
+import { decodeExactly, redact, shellWord } from '../index.js';
+import { absolutePath } from './local-path.js';
 
 /** How a job is gone on with. */
 export interface ResumeText {
@@ -23,8 +24,7 @@ export function resumeText(statePath: string, container: string, given?: string)
   const command = `clfsload resume ${shellWord(resolve(statePath))}`;
   if (!/^https?:/i.test(container)) return { command, before: undefined };
   if (given?.startsWith('env:')) return { command: `${command} ${shellWord(given)}`, before: undefined };
-  if (given?.startsWith('@'))
-    return { command: `${command} ${shellWord(`@${resolve(given.slice(1))}`)}`, before: undefined };
+  if (given?.startsWith('@')) return { command: `${command} ${shellWord(`@${fileOf(given)}`)}`, before: undefined };
   // Logged in by an identity, no SAS is needed.
   const hasSas = given === undefined ? !process.env.AZCOPY_AUTO_LOGIN_TYPE : /[?&]sig=/i.test(given);
   if (!hasSas) return { command, before: undefined };
@@ -32,4 +32,9 @@ export function resumeText(statePath: string, container: string, given?: string)
     command: `${command} env:${VARIABLE}`,
     before: `put the container URL with a SAS into ${VARIABLE}: export ${VARIABLE}=${shellWord(`${redact(container)}?SAS`)}`,
   };
+}
+
+/** Absolute, as the command may be given anywhere; where it was hexadecimal digits, what they stand for. */
+function fileOf(given: string): string {
+  return decodeExactly(absolutePath(given.slice(1)));
 }

@@ -90,8 +90,9 @@ function figuresOf({ written, replaced, left, failed, total, bytes, workers, ...
   return { label: 'Export', unit: 'entries', done, total, bytes, failed, permille, workers, ...serviceFigures(at) };
 }
 
-function summaryFields({ status, progress, statePath, problemsFile, error, failures, salvage }: ExportSummary) {
-  const { written, replaced, left, failed, excluded, bytes } = progress;
+function summaryFields(summary: ExportSummary) {
+  const { status, progress, statePath, problemsFile, error, failures, notKept, salvage } = summary;
+  const { written, replaced, left, failed, excluded, bytes, linkCopies } = progress;
   return {
     status,
     written,
@@ -100,25 +101,32 @@ function summaryFields({ status, progress, statePath, problemsFile, error, failu
     failed,
     excluded,
     bytes,
+    linkCopies,
     statePath,
     problemsFile,
     error: error === undefined ? undefined : messageOf(error),
     failures,
+    notKept: notKept.length === 0 ? undefined : notKept,
     salvage,
   };
 }
 
 /** @param given the container as it was on the command line @param root what paths of failures are below */
 function summaryText(
-  { status, progress, statePath, failures, salvage }: ExportSummary,
+  { status, progress, statePath, failures, notKept, salvage }: ExportSummary,
   { container, given, root }: { readonly container: string; readonly given?: string; readonly root: Uint8Array },
 ): string {
-  const { written, replaced, left, failed, excluded, bytes } = progress;
+  const { written, replaced, left, failed, excluded, bytes, linkCopies } = progress;
   const lines = [
     `${counted(written, 'entries')} written (${shortBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
   ];
   if (excluded > 0)
     lines.push(`${wereCounted(excluded, 'entries')} left out, as the flags say; what is below them is not counted`);
+  if (linkCopies > 0)
+    lines.push(
+      `${counted(linkCopies, 'hard links')} became ${linkCopies === 1 ? 'a copy' : 'copies'} of their own: the target cannot link them, as across what is mounted in it`,
+    );
+  if (notKept.length > 0) lines.push(`the target does not keep all ${notKept.join(', ')} that it is given`);
   if (salvage) lines.push(salvageText(salvage));
   const resume =
     status === 'Completed' || statePath === undefined ? undefined : resumeText(statePath, container, given);

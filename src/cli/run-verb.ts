@@ -1,5 +1,6 @@
 import { escapeText, exitAtOnce, isClfsError, messageOf, redact } from '../index.js';
 import { errorLine } from './fields-line.js';
+import { leaveAtOnce } from './leave-at-once.js';
 import { onSignal } from './on-signal.js';
 import { teller } from './standard-streams.js';
 import { ClosedPipe, createIo, type ProgramIo } from './verb-io.js';
@@ -16,10 +17,11 @@ const CLOSED_PIPE = 141;
  * Runs a verb with the program's own output: the first SIGINT or SIGTERM ends it soon, a second one ends the process at
  * once.
  *
- * @param json whether an error is told on standard output too
+ * @param json where an error is told in JSON too
  * @returns exit code
  */
-export async function runVerb(run: (io: VerbIo) => Promise<number>, json = false): Promise<number> {
+export async function runVerb(run: (io: VerbIo) => Promise<number>, json?: NodeJS.WriteStream): Promise<number> {
+  leaveAtOnce();
   let endsByItself = false;
   const signal = interruption(() => {
     // Some calls of a file system that never end are waited for by nobody who hears of the stop.
@@ -44,7 +46,7 @@ export async function runVerb(run: (io: VerbIo) => Promise<number>, json = false
     if (signal.aborted) exitAtOnce(INTERRUPTED);
     if (error instanceof ClosedPipe) return CLOSED_PIPE;
     if (!isClfsError(error)) throw error;
-    if (json) process.stdout.write(errorLine(error.code, messageOf(error)));
+    json?.write(errorLine(error.code, messageOf(error)));
     teller(process.stderr)(`${escapeText(redact(messageOf(error)))}\n`);
     return FAILURE;
   }

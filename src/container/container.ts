@@ -10,6 +10,13 @@ export interface PutOptions {
   readonly onlyNew?: boolean;
 }
 
+/** What is in a container as long as somebody has it open, and in no copy of it. Plain data. */
+export interface ContainerProbe {
+  /** Name by which {@link Container.get} finds it; no listing shows it. */
+  readonly name: string;
+  readonly token: string;
+}
+
 /**
  * A flat set of blobs: the port behind which Azure Blob Storage, a local directory or memory stands.
  *
@@ -31,7 +38,8 @@ export interface Container {
    * Reads a blob.
    *
    * @param limitBytes refuses a longer one before it is in memory
-   * @throws ClfsError `not-found`; `format` when it is longer than the limit
+   * @throws ClfsError `not-found`; `format` when it is longer than the limit; `unreadable` when it alone cannot be
+   * read, while the container answers
    */
   get(name: string, limitBytes: number): Promise<Buffer>;
   /** Takes back what {@link get} gave, of which nobody has any part any more: its memory may be used again. */
@@ -44,8 +52,10 @@ export interface Container {
   delete(name: string): Promise<void>;
   /** Makes every put and delete that has returned durable. */
   flush(): Promise<void>;
-  /** Removes what unfinished puts left behind; only when no other process writes. */
+  /** Removes what unfinished puts and probes left behind; only when no other process writes. */
   tidy(): Promise<void>;
+  /** Makes a probe, until this is closed. Undefined where an address is that of one container. */
+  makeProbe?(): Promise<ContainerProbe>;
   /** Resolves when it makes sense to prepare another put; undefined when that is now. */
   ready(): Promise<void> | undefined;
   /** Longest time, in milliseconds, after which a put that was given up can still take effect. */

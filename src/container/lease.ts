@@ -72,6 +72,8 @@ export interface RemoteLane {
   readonly lease: SharedArrayBuffer;
   /** Its place there. */
   readonly lane: number;
+  /** How far the clock of its machine was ahead of that of the other one, in milliseconds; below 0: behind. */
+  readonly aheadMs: number;
 }
 
 /** How often a lane that works for another machine shows that it is alive. */

@@ -7,11 +7,13 @@ import { isRemoteFileSystemLater } from '../posix/file-system-type.js';
 import { CURRENT_DIRECTORY, close, Open } from '../posix/libc.js';
 import { openAtLater } from '../posix/libc-later.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
+import { syncfsTells } from '../posix/syncfs-tells.js';
 import { type Clock, systemClock } from '../time/clock.js';
 import { WaitBoard, type WaitSlot } from '../waits/wait-board.js';
 import { Waits } from '../waits/waits.js';
-import type { BlobInfo, Container, PutOptions } from './container.js';
-import { identityOf, LOCAL_FILES, type LocalFiles, type Soon, TEMPORARY } from './local-files.js';
+import type { BlobInfo, Container, ContainerProbe, PutOptions } from './container.js';
+import { answers, mayBeOfOneFile } from './local-answers.js';
+import { type BlobLook, identityOf, LOCAL_FILES, type LocalFiles, type Soon, TEMPORARY } from './local-files.js';
 import { LOCAL_FILES_LATER } from './local-files-later.js';
 import { LocalListing } from './local-listing.js';
 import { codeOf, failureOf, LocalPlace } from './local-place.js';
@@ -22,7 +24,7 @@ import { LocalWays } from './local-ways.js';
  * A container that is a directory: one file a blob, named as the blob.
  *
  * A put writes a temporary file and renames it; {@link Container.flush} makes all of them durable with one sync of the
- * file system. A blob that takes the place of another is synced before the rename, so that a power loss leaves one of
+ * file system, and where that does not tell what could not be written, each put syncs its file. A blob that takes the place of another is synced before the rename, so that a power loss leaves one of
  * the two.
  *
  * Nothing here holds up the thread until it is known that the file system answers: see {@link LocalWays}.
@@ -63,7 +65,7 @@ export async function openLocalContainer(directory: string, options: LocalOption
 
 /** How a local container is opened. */
 export interface LocalOptions {
-  /** Asked right before a put takes effect: whether it may. */
+  /** Asked right before a put or a removal takes effect: whether it may. */
   readonly maySend?: () => boolean;
   readonly clock?: Clock;
   /**
@@ -78,6 +80,8 @@ export interface LocalOptions {
   readonly signal?: AbortSignal;
   /** Whether the thread may be held up by a file system of another machine or process. Default: it may. */
   readonly mayBlock?: boolean;
+  /** Whether a sync of its file system tells of bytes that could not be written; default: by the kernel's version. */
+  readonly syncTells?: boolean;
   /** Whether it is on such a file system; default: what the kernel says. */
   readonly isRemote?: boolean;
   /** Told, in sentences, which way the file system is called. */
@@ -117,22 +121,27 @@ class LocalContainer implements Container {
   readonly #sync: LocalSync;
   readonly #closing: AbortController;
   readonly #temporary = `${TEMPORARY}${randomBytes(8).toString('hex')}-`;
-  readonly #maySend: (() => boolean) | undefined;
+  readonly #maySend: () => boolean;
+  /** Whether each file is synced: a sync of all of them would not tell which bytes could not be written. */
+  readonly #syncsEach: boolean;
   #serial = 0;
   #dirty = false;
   #closed = false;
   #lost: ClfsError | undefined;
+  #probe: ContainerProbe | undefined;
   #flushed: Promise<void> = Promise.resolve();
 
   /** @param identity of the directory @param closing ends what is under way */
   constructor(place: LocalPlace, identity: string, sync: LocalSync, closing: AbortController, options: LocalOptions) {
-    const { keepsNames = false, maySend } = options;
+    const { keepsNames = false, syncTells = syncfsTells() } = options;
     this.#place = place;
     this.#identity = identity;
     this.#sync = sync;
     this.#closing = closing;
     this.#listing = new LocalListing(place, keepsNames);
-    this.#maySend = maySend;
+    // Asked as it is then: what decides can change while the container is open.
+    this.#maySend = () => options.maySend?.() !== false;
+    this.#syncsEach = !syncTells;
   }
 
   async put(name: string, body: Uint8Array, options?: PutOptions): Promise<void> {
@@ -143,7 +152,7 @@ class LocalContainer implements Container {
       // Nothing is awaited that is done: it is done for each of millions of blobs.
       const look = options?.onlyNew ? undefined : ways.do(path, (files) => files.look(path));
       const there = look instanceof Promise ? await look : look;
-      const sync = options?.onlyNew === true || there !== undefined;
+      const sync = this.#syncsEach || options?.onlyNew === true || there !== undefined;
       const written = this.#place.withDescriptors(() => {
         if (this.#closed) throw stopped();
         this.#sync.begin();
@@ -152,12 +161,14 @@ class LocalContainer implements Container {
       if (written instanceof Promise) await written;
       if (options?.onlyNew) {
         try {
-          await this.#giveName(path, (files) => files.link(temporary, path));
+          await this.#changeName(path, (files) => files.link(temporary, path));
         } finally {
           await ways.name(temporary, (files) => files.remove(temporary));
         }
       } else {
-        const named = this.#giveName(path, (files) => files.rename(temporary, path));
+        const give = (files: LocalFiles) =>
+          there ? files.rename(temporary, path) : renamed(files, temporary, path, body.length);
+        const named = this.#changeName(path, give);
         if (named instanceof Promise) await named;
       }
       this.#dirty = true;
@@ -170,15 +181,20 @@ class LocalContainer implements Container {
     }
   }
 
-  /** A put takes effect. */
-  #giveName(path: string, give: (files: LocalFiles) => Soon<void>): Soon<void> {
+  /** A put or a removal takes effect. */
+  #changeName(path: string, change: (files: LocalFiles) => Soon<void>): Soon<void> {
     return this.#place.ways.name(path, (files) => {
-      if (this.#closed || this.#maySend?.() === false) throw stopped();
-      return give(files);
+      if (this.#closed || !this.#maySend()) throw stopped();
+      return change(files);
     });
   }
 
-  async get(name: string, limitBytes: number): Promise<Buffer> {
+  get(name: string, limitBytes: number): Promise<Buffer> {
+    return this.#get(name, limitBytes, false);
+  }
+
+  /** @param isAgain whether it could not be read just before, while the container answered */
+  async #get(name: string, limitBytes: number, isAgain: boolean): Promise<Buffer> {
     const path = this.#place.path(name);
     try {
       const read = await this.#place.withDescriptors(() => this.#place.ways.read(path, limitBytes));
@@ -187,9 +203,19 @@ class LocalContainer implements Container {
       if (!read.isFile) throw new ClfsError('not-found', `There is no blob ${name}: what has its name is no file.`);
       throw new ClfsError('format', `The blob ${name} has ${read.sizeBytes} bytes, over the limit of ${limitBytes}.`);
     } catch (error) {
-      if (codeOf(error) !== 'ENOENT') throw this.#place.failure('read', name, error);
+      if (codeOf(error) === 'ENOENT') {
+        await this.#requireSame();
+        throw new ClfsError('not-found', `There is no blob ${name}.`, { cause: error });
+      }
+      if (!mayBeOfOneFile(error)) throw this.#place.failure('read', name, error);
+      if (isAgain)
+        throw new ClfsError('unreadable', `The blob ${name} cannot be read, while others can: ${messageOf(error)}.`, {
+          cause: error,
+        });
       await this.#requireSame();
-      throw new ClfsError('not-found', `There is no blob ${name}.`, { cause: error });
+      if (!(await answers(this.#place))) throw this.#place.failure('read', name, error);
+      // What was wrong with the container may have ended between the two looks.
+      return this.#get(name, limitBytes, true);
     }
   }
 
@@ -219,7 +245,7 @@ class LocalContainer implements Container {
   async delete(name: string): Promise<void> {
     const path = this.#place.path(name);
     try {
-      await this.#place.ways.name(path, (files) => files.remove(path));
+      await this.#changeName(path, (files) => files.remove(path));
       this.#dirty = true;
     } catch (error) {
       if (codeOf(error) !== 'ENOENT') throw this.#place.failure('delete', name, error);
@@ -256,15 +282,24 @@ class LocalContainer implements Container {
 
   async tidy(): Promise<void> {
     for await (const names of this.#place.names('tidy'))
-      for (const name of names) if (name.startsWith(TEMPORARY)) await this.#removeTemporary(name);
+      for (const name of names)
+        if (name.startsWith(TEMPORARY) && name !== this.#probe?.name) await this.#removeTemporary(name);
   }
 
-  /** Removes the temporary file of a put that failed, if that can be done. */
+  async makeProbe(): Promise<ContainerProbe> {
+    const random = () => randomBytes(16).toString('hex');
+    const probe = { name: `${TEMPORARY}${random()}-probe`, token: random() };
+    this.#probe = probe;
+    await this.put(probe.name, Buffer.from(probe.token));
+    return probe;
+  }
+
+  /** Removes a probe, or the temporary file of a put that failed, if that can be done. */
   async #clear(path: string): Promise<void> {
     try {
       await this.#place.ways.clear(path);
     } catch {
-      // It is told why the put failed.
+      // It is told why the put failed; and the next session removes it.
     }
   }
 
@@ -281,11 +316,35 @@ class LocalContainer implements Container {
   async close(): Promise<void> {
     this.#closed = true;
     this.#closing.abort();
+    if (this.#probe) await this.#clear(this.#place.path(this.#probe.name));
     this.#listing.close();
     const { descriptor, directory, ways } = this.#place;
     // What is not answered may have it, or all threads of the pool, for good.
     await ways.last(directory, () => descriptor.close());
     this.#sync.close();
+  }
+}
+
+/**
+ * Gives a blob a name that was free. Where a server that was restarted is sent a rename again which it had done, it says that there
+ * is no such file: then the blob is there, as long as it should be.
+ */
+function renamed(files: LocalFiles, temporary: string, path: string, sizeBytes: number): Soon<void> {
+  const isDone = (look: BlobLook | undefined) => look?.isFile === true && look.sizeBytes === sizeBytes;
+  const unlessDone = (error: unknown): Soon<void> => {
+    if (codeOf(error) !== 'ENOENT') throw error;
+    const look = files.look(path);
+    if (look instanceof Promise)
+      return look.then((found) => {
+        if (!isDone(found)) throw error;
+      });
+    if (!isDone(look)) throw error;
+  };
+  try {
+    const done = files.rename(temporary, path);
+    return done instanceof Promise ? done.catch(unlessDone) : done;
+  } catch (error) {
+    return unlessDone(error);
   }
 }
 

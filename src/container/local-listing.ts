@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { isClfsError } from '../error.js';
 import type { BlobInfo } from './container.js';
 import { isSettled, type KeptNames, LOOKED_UP_CHARACTERS, NamesTaker } from './kept-names.js';
-import { TEMPORARY } from './local-files.js';
+import { answers, mayBeOfOneFile } from './local-answers.js';
+import { type BlobLook, TEMPORARY } from './local-files.js';
 import type { LocalPlace } from './local-place.js';
 
 const PENDING = Symbol('the names are not read yet');
@@ -96,15 +97,34 @@ export class LocalListing {
 
   /** Blobs as a listing shows them, by their names as bytes; without what is no file, or has vanished meanwhile. */
   async #infos(names: readonly string[]): Promise<readonly BlobInfo[]> {
-    const { ways, directory } = this.#place;
     const infos: BlobInfo[] = [];
+    const paths = names.map((latin1) => Buffer.concat([this.#prefix, Buffer.from(latin1, 'latin1')]));
+    for (const [at, look] of (await this.#look(paths)).entries())
+      if (look?.isFile) infos.push({ name: Buffer.from(names[at], 'latin1').toString(), sizeBytes: look.sizeBytes });
+    return infos;
+  }
+
+  async #look(paths: readonly Buffer[]): Promise<readonly (BlobLook | undefined)[]> {
+    const { ways, directory } = this.#place;
     try {
-      const paths = names.map((latin1) => Buffer.concat([this.#prefix, Buffer.from(latin1, 'latin1')]));
-      for (const [at, look] of (await ways.look(paths)).entries())
-        if (look?.isFile) infos.push({ name: Buffer.from(names[at], 'latin1').toString(), sizeBytes: look.sizeBytes });
+      return await ways.look(paths);
     } catch (error) {
+      const ofEach = mayBeOfOneFile(error) && (await answers(this.#place));
+      if (!ofEach) throw this.#place.failure('list', directory, error);
+    }
+    const looks: (BlobLook | undefined)[] = [];
+    for (const path of paths) looks.push(await this.#lookAt(path));
+    return looks;
+  }
+
+  /** What the disk tells nothing of is there: who reads it is told why it cannot be read. */
+  async #lookAt(path: Buffer): Promise<BlobLook | undefined> {
+    const { ways, directory } = this.#place;
+    try {
+      return (await ways.look([path]))[0];
+    } catch (error) {
+      if (mayBeOfOneFile(error)) return { isFile: true, sizeBytes: 0 };
       throw this.#place.failure('list', directory, error);
     }
-    return infos;
   }
 }

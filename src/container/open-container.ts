@@ -34,6 +34,11 @@ export function parseContainer(text: string): ParsedContainer {
       'usage',
       'No container is named: the argument is empty. Name it by a URL or the path of a directory.',
     );
+  if (/^(?!file:).*\b(?:AccountKey|SharedAccessSignature)=/is.test(text))
+    throw new ClfsError(
+      'usage',
+      'This is a connection string, not a container: name the container by its URL with a SAS behind it, or by its URL alone with ACCOUNT_NAME and ACCOUNT_KEY in the environment.',
+    );
   // A SAS would be part of the directory's name then, and that name is in the state and its report.
   if (/[?&]sig=/i.test(text) || /^(?!file:)[a-z][a-z0-9+.-]+:\/\//i.test(text))
     throw new ClfsError(

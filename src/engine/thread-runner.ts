@@ -50,8 +50,11 @@ export function createThreadRunner<M extends Kinds<M>, Setup, Update>(
   });
   const threads: (Worker | undefined)[] = new Array<Worker | undefined>(setup.lanes).fill(undefined);
   const died = (reason: string, cause?: unknown) => {
-    const text = `A worker thread ended: ${reason}. The job can be resumed with --new-session=false.`;
-    if (!closed) events?.failed(new ClfsError('worker', text, { cause }));
+    // A thread that cannot begin names no other code than in its message.
+    const isShort = /\bE[MN]FILE\b/.test(reason);
+    const advice = isShort ? 'Raise the limit of open files with "ulimit -n"; the job' : 'The job';
+    const text = `A worker thread ended: ${reason}. ${advice} can be resumed with --new-session=false.`;
+    if (!closed) events?.failed(new ClfsError(isShort ? 'open-files' : 'worker', text, { cause }));
   };
   const start = (lane: number) => {
     const thread = new Worker(setup.entry, { resourceLimits: THREAD_LIMITS });

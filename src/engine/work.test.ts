@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Kind } from './kinds.js';
-import { NOT_BLAMED } from './runner.js';
-import { type Turn, workOf } from './work.js';
+import { BLAMED, type Blame, NOT_BLAMED } from './runner.js';
+import { type LossRecord, type Turn, workOf } from './work.js';
 
 interface TestKinds {
   readonly count: Kind<number, string, number>;
@@ -67,5 +67,40 @@ describe('a piece of work', () => {
     expect(stopped).toMatchObject([{ code: 'service-unavailable', message: 'host/12: no answer' }]);
     expect(one.given).toHaveLength(11);
     expect(alone).toEqual(Array.from({ length: 12 }, (_, at) => at >= 8));
+  });
+
+  it('ends the job with what has ended it before for another reason, too, also where it was offered as other work', () => {
+    const ends = (last: Blame) => {
+      const stopped: unknown[] = [];
+      const one = { ...turn(), stop: (reason: unknown) => void stopped.push(reason) };
+      let losses: LossRecord | undefined;
+      const lose = (blame: Blame) =>
+        work('count', {
+          task: 5,
+          units: 1,
+          losses,
+          done: () => undefined,
+          lost(_turn, more) {
+            losses = more;
+          },
+        }).lost(one, blame);
+      lose({ share: 0.5, broken: { code: 'source', message: 'host/1: its mount is gone.' } });
+      lose({ share: 1, broken: { code: 'open-files', message: 'host/2: no descriptors.' } });
+      lose({ share: 0.5, broken: { code: 'source', message: 'host/3: its mount is gone.' } });
+      expect(stopped).toEqual([]);
+      lose(last);
+      return stopped;
+    };
+    expect(ends({ share: 1, broken: { code: 'service', message: 'host/4: refused.' } })).toMatchObject([
+      { code: 'service', message: 'host/4: refused. Before that: host/2: no descriptors; host/3: its mount is gone.' },
+    ]);
+    expect(ends(BLAMED)).toMatchObject([
+      {
+        code: 'worker',
+        message: expect.stringMatching(
+          / have gone .* Before that: host\/2: no descriptors; host\/3: its mount is gone\.$/,
+        ),
+      },
+    ]);
   });
 });

@@ -1,5 +1,5 @@
 import { ClfsError } from '../error.js';
-import { errorOf } from './breakage.js';
+import { type Breakage, errorOf } from './breakage.js';
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from './kinds.js';
 import type { Blame } from './runner.js';
 
@@ -19,6 +19,16 @@ export interface Turn<M extends Kinds<M>> {
   stop(reason: unknown): void;
 }
 
+/** Lanes that may have gone because of a piece of work. Plain data. */
+export interface LossRecord {
+  /** How many, in shares of them. */
+  readonly lanes: number;
+  /** What has ended it there, where that was told: the latest of each code, at most {@link MOST_REASONS} of them. */
+  readonly reasons: readonly Breakage[];
+}
+
+export const NO_LOSSES: LossRecord = { lanes: 0, reasons: [] };
+
 /** What is to be done with what a task of kind `K` brings. All of it is called inside the transaction of a turn. */
 export interface WorkSpec<M extends Kinds<M>, K extends keyof M> {
   readonly task: M[K]['task'];
@@ -34,11 +44,11 @@ export interface WorkSpec<M extends Kinds<M>, K extends keyof M> {
    * The lane is gone, and nobody knows how far the task came: it is given up, and offered again under names that nobody
    * has had. Absent where a task can simply be done once more: it is then submitted again as it is.
    *
-   * @param losses lanes that may have gone because of it, in shares of them: for the work that is offered in its place
+   * @param losses lanes that may have gone because of it: for the work that is offered in its place
    */
-  lost?(turn: Turn<M>, losses: number): void;
-  /** Lanes that may have gone because of what was tried before in its place, in shares of them; 0 when left out. */
-  readonly losses?: number;
+  lost?(turn: Turn<M>, losses: LossRecord): void;
+  /** Lanes that may have gone because of what was tried before in its place; none when left out. */
+  readonly losses?: LossRecord;
   /** What it works on, as people know it: for a task that brings its lanes down. */
   readonly subject?: () => string;
 }
@@ -58,18 +68,20 @@ export interface Work<M extends Kinds<M>> {
 
 /** Lanes that a task may bring down before the job ends with its name. */
 const MOST_LOSSES = 3;
+/** What the end of a job by losses names. */
+const MOST_REASONS = 3;
 
 /** A way to make work of the kinds `M`: task, result and what is done with it are tied by the kind. */
 export function workOf<M extends Kinds<M>>() {
   return <K extends keyof M>(kind: K, spec: WorkSpec<M, K>): Work<M> => {
     const message: TaskMessage<M, K> = { kind, task: spec.task };
-    let losses = spec.losses ?? 0;
+    let losses = spec.losses ?? NO_LOSSES;
     const work: Work<M> = {
       message,
       units: spec.units,
       lane: spec.lane,
       get alone() {
-        return losses >= MOST_LOSSES - 1;
+        return losses.lanes >= MOST_LOSSES - 1;
       },
       part(told, turn) {
         if (!isPartOf<M, K>(kind, told)) throw wrongKind(kind, told.kind);
@@ -80,9 +92,9 @@ export function workOf<M extends Kinds<M>>() {
         spec.done(answer.result, turn, lane);
       },
       lost(turn, { share, broken }) {
-        losses += share;
-        if (losses >= MOST_LOSSES) {
-          turn.stop(broken ? errorOf(broken) : broughtDown(kind, spec.subject?.()));
+        losses = withLoss(losses, share, broken);
+        if (losses.lanes >= MOST_LOSSES) {
+          turn.stop(withReasons(broken ? errorOf(broken) : broughtDown(kind, spec.subject?.()), losses, broken));
           return;
         }
         if (spec.lost) spec.lost(turn, losses);
@@ -106,6 +118,18 @@ export function isResultOf<M extends Kinds<M>, K extends keyof M>(
   message: { readonly kind: keyof M },
 ): message is ResultMessage<M, K> {
   return message.kind === kind;
+}
+
+function withLoss({ lanes, reasons }: LossRecord, share: number, broken: Breakage | undefined): LossRecord {
+  const others = broken ? [...reasons.filter(({ code }) => code !== broken.code), broken] : reasons;
+  return { lanes: lanes + share, reasons: others.slice(-MOST_REASONS) };
+}
+
+/** The last loss must not hide that others had another reason. */
+function withReasons({ code, message }: ClfsError, { reasons }: LossRecord, last: Breakage | undefined): ClfsError {
+  const before = reasons.filter((reason) => reason !== last).map((reason) => reason.message.replace(/\.$/, ''));
+  if (before.length === 0) return new ClfsError(code, message);
+  return new ClfsError(code, `${message.replace(/\.$/, '')}. Before that: ${before.join('; ')}.`);
 }
 
 function broughtDown(kind: PropertyKey, subject = ''): ClfsError {

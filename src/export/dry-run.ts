@@ -3,12 +3,13 @@ import { lookUp } from '../namespace/lookup.js';
 import type { ContainerReader } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
 import { type FileStatus, S_IFMT } from '../posix/file-status.js';
-import { CURRENT_DIRECTORY, close, Open, openAt, statAt } from '../posix/libc.js';
+import { CURRENT_DIRECTORY, close, Open, openAt, readLinkAt, statAt } from '../posix/libc.js';
 import { PosixError } from '../posix/posix-error.js';
 import { ALL, type Chooser, chooserOf } from './choice.js';
 import type { ExportJobOptions } from './options.js';
+import { KEPT_WHOLE } from './target/kept-attributes.js';
 import { fileNameOf, requirePlace, targetPath } from './target-path.js';
-import { staysAsItIs } from './tasks/write-entry.js';
+import { fateOf } from './tasks/write-entry.js';
 
 const S_IFDIR = 0o040000;
 const SLASH = 0x2f;
@@ -35,7 +36,9 @@ export interface ExportDryRunOptions
 }
 
 /**
- * Goes over a tree and its target, and tells what an export would do. Nothing is written, and nothing made.
+ * Goes over a tree and its target, and tells what an export would do. Nothing is written, and nothing made. Where some
+ * names of a file with several are missing, it is not foretold which of those that are there the others become links of:
+ * then more may be told as written than is.
  *
  * @param reader by a listing of the container
  * @throws ClfsError `not-found`, `usage`; whatever the container throws beside
@@ -46,7 +49,6 @@ export async function exportDryRun(reader: ContainerReader, options: ExportDryRu
   const isTree = start.found.inode.attributes.type === ObjectType.directory;
   const where = await targetPath(target, isTree ? undefined : fileNameOf(start.path));
   await requirePlace(where, start.found.inode.attributes.type);
-  const constants = { overwrite, isTree };
   const chooser = chooserOf(choice);
   const counts = { written: 0, replaced: 0, left: 0, failed: 0, excluded: 0, bytes: 0 };
   const names = new TargetNames(where.directory);
@@ -76,10 +78,19 @@ export async function exportDryRun(reader: ContainerReader, options: ExportDryRu
           counts.failed++;
           blocked = below;
         } else if (isDirectory) counts.written++;
-        else if (staysAsItIs({ constants }, there, attributes)) counts.left++;
-        else if (isDirectoryThere) counts.failed++;
+        else if (isDirectoryThere && overwrite !== 'never') counts.failed++;
         else {
-          counts[there ? 'replaced' : 'written']++;
+          const readLink = () => names.readLink(where.name ?? below);
+          // Which names a file that is there has is not looked at: as many as it should have are taken for the right ones.
+          const fate = await fateOf(
+            { overwrite, kept: KEPT_WHOLE },
+            there,
+            found,
+            readLink,
+            isTree ? () => attributes.linkCount : undefined,
+          );
+          counts[fate === 'stays' ? 'left' : there ? 'replaced' : 'written']++;
+          if (fate !== 'written') continue;
           const key = Buffer.from(found.id).toString('latin1');
           const isFurtherName = isTree && attributes.linkCount > 1 && linked.has(key);
           if (isTree && attributes.linkCount > 1) linked.add(key);
@@ -132,6 +143,18 @@ class TargetNames {
       return statAt(fd, path.length === 0 ? Buffer.from('.') : path.subarray(slash + 1));
     } catch (error) {
       if (error instanceof PosixError) return undefined;
+      throw error;
+    }
+  }
+
+  /** Text of a symlink that is there; empty when it is not any more. */
+  readLink(path: Buffer): Buffer {
+    const slash = path.lastIndexOf(0x2f);
+    const fd = this.#directory(path.subarray(0, Math.max(0, slash)));
+    try {
+      return fd === undefined ? Buffer.alloc(0) : readLinkAt(fd, path.subarray(slash + 1));
+    } catch (error) {
+      if (error instanceof PosixError) return Buffer.alloc(0);
       throw error;
     }
   }

@@ -20,30 +20,27 @@ import { joinPath } from '../paths/join-path.js';
 import { keepFreedMemory } from '../posix/malloc.js';
 import { openSalvage } from '../salvage/open-salvage.js';
 import { namedPlace, removeState, requireApart, type StateDirectory } from '../state/state-directory.js';
+import { writeTrouble } from '../state/write-trouble.js';
 import { systemClock } from '../time/clock.js';
 import { JobWaits } from '../waits/job-waits.js';
 import type { WaitedPlace } from '../waits/wait-board.js';
 import { ALL } from './choice.js';
 import { endProbe } from './export-pool.js';
+import { goOnWithTree, openSameTarget, recordedMounts, recordTarget } from './go-on.js';
 import { ExportJobContext } from './job-context.js';
 import { type Listing, listObjects, type Reading } from './list-objects.js';
-import {
-  claimState,
-  createState,
-  type ExportWish,
-  openSameTarget,
-  recordFolding,
-  temporaryPrefixOf,
-} from './open-export.js';
+import { claimState, createState, type ExportWish } from './open-export.js';
 import { DEFAULT_RETRY_WINDOW_MS, isOnlyRemote, openExportLanes } from './open-lanes.js';
 import { type OpenTarget, openTarget } from './open-target.js';
 import { EXPORT_CHECKS, type ExportJobOptions, type ExportSummary } from './options.js';
 import { salvageRootName } from './salvage-root.js';
 import { ExportSession } from './session.js';
 import type { ExportState } from './state/export-state.js';
+import { KEPT_WHOLE, lostAttributes } from './target/kept-attributes.js';
 import { EXACT_NAMES } from './target/name-folding.js';
 import { fileNameOf, requirePlace, type TargetPath, targetPath } from './target-path.js';
 import type { ExportConstants } from './tasks/kinds.js';
+import { temporaryPrefixOf } from './temporary-names.js';
 
 /**
  * Writes the tree of a container, or a part of it, or one file, to disk, as a job that can be gone on with.
@@ -62,7 +59,7 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
   const { internals = {}, workers } = options;
   if (workers && !internals.workers) {
     requireWorkers(workers);
-    await requireServer(workers);
+    await requireServer(workers, options.signal);
   }
   const parsed: ParsedContainer = internals.container
     ? { place: { kind: 'local', directory: '/in-memory' }, query: '' }
@@ -106,10 +103,20 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
     } finally {
       if (!internals.container) await container.close();
     }
+  } catch (error) {
+    // The disk may fail while the job begins, or while its end is told, too.
+    throw writeTrouble(error, 'the state of the export', 'and repeat it: it goes on where it stopped');
   } finally {
     waits.close();
     identity.close();
   }
+}
+
+/** What a job finds when it begins, to be recorded. What is mounted below its target is of no account to one file. */
+async function found(target: OpenTarget, listing: Listing | undefined) {
+  const { inode, place } = target.mark;
+  const mounts = listing && (await recordedMounts(target));
+  return { listing: listing?.hash, mounts, targetInode: String(inode), targetPlace: place };
 }
 
 /** How long a target that is not to be written is waited for. */
@@ -166,6 +173,7 @@ class ExportJob {
       overwrite,
       sparse,
       choice,
+      asRoot: process.geteuid?.() === 0,
     };
     await this.#requireApart(where, isTree);
     await waits.during(given, () => requirePlace(where, start.found.inode.attributes.type));
@@ -189,27 +197,35 @@ class ExportJob {
       );
       const target = opened;
       const nowMs = (internals.clock ?? systemClock).now();
-      const current = state ?? createState(directory, wish, target, hooks, nowMs);
+      const say = (text: string) => this.#options.onMessage?.(text);
+      if (before && listing) {
+        const now = { listing: listing.hash, rootName: wish.rootName };
+        await waits.during(given, () => goOnWithTree(before, target, now, { statePath: directory.path, say }));
+      }
+      const current =
+        state ?? createState(directory, wish, await waits.during(given, () => found(target, listing)), hooks, nowMs);
       state = current;
-      await waits.during(given, () => recordFolding(current, target));
+      await waits.during(given, () => recordTarget(current, target, say));
       begun = true;
       const file = where.name && { name: where.name, handle: start.found.id };
       const { isSettled, ...summary } = await this.#session(current, directory, opened, listing, file);
       // What still runs may use its descriptors: then they are closed with the process.
       if (!isSettled) opened = undefined;
       const isWhole = summary.status === 'Completed' && statePath === undefined;
-      if (!isWhole) return summary;
+      if (!isWhole || !current.isMine) return summary;
       current.close();
       state = undefined;
       removeState(directory);
       return { ...summary, statePath: undefined };
     } finally {
       listing?.close();
-      state?.close();
       if (!begun && !before) {
         await atMost(systemClock, LAST_CALLS_MS, opened?.discard() ?? Promise.resolve());
-        directory.discard();
+        const isMine = state?.isMine;
+        state?.close();
+        directory.discard(isMine);
       } else {
+        state?.close();
         opened?.close();
         directory.release();
       }
@@ -255,6 +271,8 @@ class ExportJob {
         temporaryPrefix: temporaryPrefixOf(record.jobId),
         geometry: internals.geometry ?? GEOMETRY,
         folding: record.folding ?? EXACT_NAMES,
+        // What is mounted in it may keep more: there nothing may be taken for lost.
+        kept: (target.mounted.length === 0 && record.kept) || KEPT_WHOLE,
       };
       const context = new ExportJobContext({
         state,
@@ -289,7 +307,14 @@ class ExportJob {
         onlyRemote: isOnlyRemote(this.#options),
         file,
       });
-      workersFile = pool && new WorkersFile(directory.file(WORKERS_FILE), clock, () => pool.workers.presence);
+      workersFile =
+        pool &&
+        new WorkersFile(
+          directory.file(WORKERS_FILE),
+          clock,
+          () => pool.workers.presence,
+          () => state.requireMine(),
+        );
       const { status, error, progress, isSettled } = await session.run();
       // A target that does not answer is not asked for anything more.
       if (isSettled) await close();
@@ -302,6 +327,7 @@ class ExportJob {
         progress,
         problemsFile,
         failures,
+        notKept: lostAttributes(record.kept ?? KEPT_WHOLE),
         statePath: directory.path,
         salvage: this.#reading.salvaged?.counts,
       };

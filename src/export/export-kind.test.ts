@@ -12,6 +12,7 @@ import { WaitBoard } from '../waits/wait-board.js';
 import { ALL } from './choice.js';
 import { EXPORT_JOB, type RemoteExportSetup } from './export-kind.js';
 import { openTarget } from './open-target.js';
+import { KEPT_WHOLE } from './target/kept-attributes.js';
 import { EXACT_NAMES } from './target/name-folding.js';
 import { makeProbe } from './target/target-probe.js';
 
@@ -30,6 +31,7 @@ async function setUp(name: string) {
       sparse: false,
       choice: ALL,
       isTree: true,
+      kept: KEPT_WHOLE,
       isShared: true,
       isResumed: false,
       temporaryPrefix: '.clfsload-job-',
@@ -38,7 +40,7 @@ async function setUp(name: string) {
     },
     retryWindowMs: 1000,
     stallWarningMs: 60_000,
-    container: { bucketUuid: '', rootName: '', containerId: '' },
+    container: { bucketUuid: '', rootName: '', containerId: '', blobs: [] },
     isListed: true,
     target: Buffer.from(path),
     inode: target.status.inode,
@@ -59,7 +61,7 @@ function lane(at: number) {
     lanes: 2,
     traffic: new Traffic(3).memory,
     slot: 1 + at,
-    remote: { lease: new Lease(2).memory, lane: at },
+    remote: { lease: new Lease(2).memory, lane: at, aheadMs: 0 },
     port: port1,
   };
 }

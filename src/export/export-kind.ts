@@ -3,7 +3,7 @@ import { ClfsError } from '../error.js';
 import type { JobHere, JobKind } from '../join/job-kind.js';
 import { STUCK_MS, StuckLanes } from '../join/stuck-lanes.js';
 import { openLz4 } from '../lz4/lz4.js';
-import { type ContainerIdentity, requireIdentity } from '../namespace/identify-container.js';
+import { type ContainerEvidence, requireEvidence } from '../namespace/identify-container.js';
 import { createDirectFinder } from '../namespace/object-finder.js';
 import { ContainerReader } from '../namespace/reader.js';
 import { KeptMounts } from '../source/kept-mounts.js';
@@ -24,8 +24,8 @@ export interface RemoteExportSetup {
   readonly retryWindowMs: number;
   /** After how long a call of the target that is not answered is spoken of. */
   readonly stallWarningMs: number;
-  /** By what the container is known again. */
-  readonly container: ContainerIdentity;
+  /** What must be found in the container. */
+  readonly container: ContainerEvidence;
   /** Whether the driver has a listing of it, and finds objects for others. */
   readonly isListed: boolean;
   /** Absolute path of the directory that is written to. */
@@ -54,9 +54,9 @@ export const EXPORT_JOB: JobKind<RemoteExportSetup, ThreadExportSetup> = {
       throw error;
     }
   },
-  async requireContainer({ constants, container: identity }, container) {
+  async requireContainer({ constants, container: evidence }, container) {
     const reader = new ContainerReader(container, createDirectFinder(container), openLz4(), constants.geometry);
-    await requireIdentity(reader, identity);
+    await requireEvidence(reader, evidence);
   },
 };
 
@@ -100,7 +100,7 @@ function here(
 
 /** @throws ClfsError `target` */
 async function requireSameTarget(
-  { inode, bornNs, mounts, probe }: RemoteExportSetup,
+  { constants, inode, bornNs, mounts, probe }: RemoteExportSetup,
   target: OpenTarget,
 ): Promise<void> {
   const { status } = target;
@@ -108,6 +108,7 @@ async function requireSameTarget(
     throw new ClfsError('target', `its target is another directory: it has inode ${status.inode}, not ${inode}.`);
   if (bornNs !== 0n && status.bornNs !== 0n && status.bornNs !== bornNs)
     throw new ClfsError('target', 'its target is another directory: it was made at another time.');
-  await requireSameMounts(target, mounts);
+  // One file is written where nothing is mounted.
+  if (constants.isTree) await requireSameMounts(target, mounts);
   await target.use((descriptor) => requireProbe(descriptor, probe));
 }

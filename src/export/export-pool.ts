@@ -31,6 +31,8 @@ interface ExportPoolParts {
   readonly clock: Clock;
   /** Takes what workers have sent. */
   readonly traffic: Traffic;
+  /** Ends the waiting for the server. */
+  readonly signal?: AbortSignal;
   report(text: string): void;
 }
 
@@ -47,7 +49,7 @@ export async function openExportPool(
     constants,
     retryWindowMs,
     stallWarningMs: stallWarningMs ?? DEFAULT_STALL_MS,
-    container: { bucketUuid, rootName, containerId },
+    container: { bucketUuid, rootName, containerId, blobs: [] },
     isListed: objects !== undefined,
     target: Buffer.from(targetHex, 'hex'),
     inode: target.status.inode,

@@ -1,5 +1,6 @@
 import { type WorkerStatus, workersAt } from '../join/worker-status.js';
 import { type FailureGroup, readFailureGroups } from '../state/failure-groups.js';
+import { type JobNow, readNow } from '../state/job-now.js';
 import { openForLook } from '../state/open-for-look.js';
 import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
@@ -35,6 +36,12 @@ export interface RecordedExport {
   readonly failed: number;
   readonly excluded: number;
   readonly bytes: number;
+  /** Hard links that became copies of their own. */
+  readonly linkCopies: number;
+  /** Thousandths of the work that are done; 0 while the totals are not known. */
+  readonly permille: number;
+  /** Where it stands beside that; undefined unless it runs. */
+  readonly now: JobNow | undefined;
   /** Workers on other machines, while it runs and may have some. */
   readonly workers: readonly WorkerStatus[] | undefined;
   /** What failed, by reason; paths below the target. */
@@ -84,6 +91,9 @@ export function exportStatus(statePath: string): RecordedExport {
       failed: (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${stands}`).get() as { n: number }).n,
       excluded,
       bytes,
+      linkCopies: record.linkCopies ?? 0,
+      permille: record.finalStatus === 'Completed' ? 1000 : (record.permille ?? 0),
+      now: running ? readNow(db, record.sessions) : undefined,
       workers: running ? workersAt(statePath) : undefined,
       failures: readFailureGroups(db, stands, '1'),
       lastAlive: aliveMs === 0 ? undefined : new Date(aliveMs).toISOString(),

@@ -1,3 +1,4 @@
+import type { LossRecord } from '../engine/work.js';
 import type { JobLog } from '../log/job-log.js';
 import { joinPath } from '../paths/join-path.js';
 import { JobCensus } from '../state/job-census.js';
@@ -5,6 +6,8 @@ import { escapePath } from '../text/escape-path.js';
 import type { Clock } from '../time/clock.js';
 import type { LateWrites } from './late-writes.js';
 import type { ExportState } from './state/export-state.js';
+import type { NameFolding } from './target/name-folding.js';
+import type { TargetPlace } from './target/target-tree.js';
 import type { EntryProblem, ExportConstants } from './tasks/kinds.js';
 
 /** Directories whose path is kept at hand, and bytes of all these paths. */
@@ -46,7 +49,9 @@ export class ExportJobContext {
   wake: () => void = () => undefined;
   #attempts = 0;
   /** Lanes that may have gone because of something, by what that is: of what waits to be done again. */
-  readonly #losses = new Map<string, number>();
+  readonly #losses = new Map<string, LossRecord>();
+  /** Names that a directory takes for one otherwise than that above it, by its path. */
+  readonly #foldings = new Map<string, NameFolding>();
   readonly #onFailure: ExportJobContextParts['onFailure'];
   readonly #paths = new Map<number, Buffer>();
   #pathBytes = 0;
@@ -79,12 +84,12 @@ export class ExportJobContext {
   }
 
   /** Lanes have gone with something that is going to be given again. @param what names it */
-  lost(what: string, losses: number): void {
+  lost(what: string, losses: LossRecord): void {
     this.#losses.set(what, losses);
   }
 
-  /** How many lanes may have gone because of it; undefined: it was not lost. It is forgotten by that. */
-  takeLosses(what: string): number | undefined {
+  /** Lanes that may have gone because of it; undefined: it was not lost. It is forgotten by that. */
+  takeLosses(what: string): LossRecord | undefined {
     const losses = this.#losses.get(what);
     this.#losses.delete(what);
     return losses;
@@ -114,6 +119,35 @@ export class ExportJobContext {
     this.#paths.set(id, path);
     this.#pathBytes += path.length;
     return path;
+  }
+
+  /** Names that are taken for one in what is above a directory, as far as the present session has asked. */
+  foldingAbove(id: number): NameFolding {
+    const { folding } = this.constants;
+    if (this.#foldings.size === 0) return folding;
+    for (let path = this.path(id).toString('latin1'); path !== ''; ) {
+      path = path.slice(0, Math.max(0, path.lastIndexOf('/')));
+      const noted = this.#foldings.get(path);
+      if (noted) return noted;
+    }
+    return folding;
+  }
+
+  /** A directory takes these names for one: so do those that are made in it. */
+  noteFolding(id: number, folding: NameFolding): void {
+    const above = this.foldingAbove(id);
+    if (folding.letterCase !== above.letterCase || folding.unicodeForm !== above.unicodeForm)
+      this.#foldings.set(this.path(id).toString('latin1'), folding);
+  }
+
+  /** A directory for tasks: its path, and how much of that must be there. */
+  place(id: number): TargetPlace {
+    for (let at = id; at !== 0; ) {
+      const { parent, filled } = this.state.directories.get(at);
+      if (filled) return { path: this.path(id), filled: this.path(at).length };
+      at = parent;
+    }
+    return { path: this.path(id), filled: 0 };
   }
 
   /** Path below the root of an entry; that of the root itself is empty. */

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { ObjectType } from '../format/ids.js';
 import { indexContainer } from '../namespace/object-index.js';
 import type { Pace } from '../namespace/pace.js';
@@ -18,6 +19,8 @@ export interface Reading {
 /** What a listing of the container brings. */
 export interface Listing {
   readonly objects: SharedObjects;
+  /** Of all inodes that count, each of which has its version in its name: what a tree is made of. */
+  readonly hash: string;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
   /** Ends what {@link objects} is read by. */
@@ -34,8 +37,12 @@ export async function listObjects(
   const index = salvaged?.index ?? (await indexContainer(reader.container, { onPage: onListed, pace, memoryObjects }));
   try {
     let inodes = 0;
+    // The index has them in an order of its own, whatever that of the container.
+    const hash = createHash('sha256');
     const objects = await shareObjects(index, (page) => {
-      for (const { key } of page) if (key.type >= ObjectType.regular && key.type <= ObjectType.fifo) inodes++;
+      const names = page.filter(({ key }) => key.type >= ObjectType.regular && key.type <= ObjectType.fifo);
+      hash.update(names.map(({ name }) => `${name}\n`).join(''));
+      inodes += names.length;
       return pace.pause();
     });
     const isAll =
@@ -45,7 +52,12 @@ export async function listObjects(
       choice.excludePaths.length + choice.excludePatterns.length + choice.includePatterns.length === 0;
     // What is in memory has been copied.
     if (objects.kind === 'table' && !salvaged) index.close();
-    return { objects, total: isAll ? inodes : undefined, close: () => index.close() };
+    return {
+      objects,
+      hash: salvaged?.listingHash ?? hash.digest('hex'),
+      total: isAll ? inodes : undefined,
+      close: () => index.close(),
+    };
   } catch (error) {
     index.close();
     throw error;

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import type { CommitHooks } from '../state/job-database.js';
-import { claimExistingState, claimNewState, type StateDirectory } from '../state/state-directory.js';
+import { claimExistingState, claimNewState, removeState, type StateDirectory } from '../state/state-directory.js';
 import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import { choiceText } from './choice.js';
-import { type OpenTarget, reopenTarget } from './open-target.js';
 import { isSalvage } from './salvage-root.js';
 import type { ExportRecord } from './state/export-record.js';
 import { ExportState } from './state/export-state.js';
+import { beginAnewText, temporaryPrefixOf } from './temporary-names.js';
 
 /** What an export is asked to be; a resumed one must have been begun so. */
 export type ExportWish = Pick<
@@ -26,6 +26,7 @@ export type ExportWish = Pick<
   | 'overwrite'
   | 'sparse'
   | 'choice'
+  | 'asRoot'
 >;
 
 /** A state directory that this process holds for an export. */
@@ -54,25 +55,29 @@ export function claimState(
   wish: ExportWish,
   hooks: CommitHooks,
 ): ClaimedState {
-  if (statePath === undefined) return claimDefault(defaultPath, wish, hooks);
+  if (statePath === undefined) return claimDefault(defaultPath, newSession, wish, hooks);
   return newSession ? { directory: claimNewState(statePath), state: undefined } : resume(statePath, wish, hooks);
 }
 
-/** Makes the state of a new job in a directory that was claimed. @throws ClfsError `state` */
+/**
+ * Makes the state of a new job in a directory that was claimed.
+ *
+ * @param found what was found in the container and in the target when the job began
+ * @throws ClfsError `state`
+ */
 export function createState(
   directory: StateDirectory,
   wish: ExportWish,
-  target: Pick<OpenTarget, 'mark'>,
+  found: Pick<ExportRecord, 'listing' | 'mounts' | 'targetInode' | 'targetPlace'>,
   hooks: CommitHooks,
   nowMs: number,
 ): ExportState {
   const record: ExportRecord = {
     ...wish,
+    ...found,
     program: VERSION,
     jobId: randomUUID(),
     begun: true,
-    targetInode: String(target.mark.inode),
-    targetPlace: target.mark.place,
     startedMs: nowMs,
     sessions: 0,
     finished: false,
@@ -91,41 +96,24 @@ export function createState(
   }
 }
 
-/**
- * Finds out which names the target of a tree takes for one, once for a job. The job is recorded before: what is left of
- * this by a crash is its own. A target in which no file can be made, as one that is full, is looked at by the next session.
- *
- * @throws PosixError; whatever SQLite throws
- */
-export async function recordFolding(state: ExportState, target: Pick<OpenTarget, 'probeNames'>): Promise<void> {
-  const { folding, isTree, jobId } = state.record;
-  // Of one file no name is that of another.
-  if (!isTree || folding !== undefined) return;
-  const found = await target.probeNames(`${temporaryPrefixOf(jobId)}names-`);
-  if (found) state.transact(() => state.update({ folding: found }));
+function otherContainer({ container, jobId }: ExportRecord, state: string): ClfsError {
+  const wayOut = beginAnewText(temporaryPrefixOf(jobId), JSON.stringify(state));
+  return new ClfsError(
+    'container-other',
+    `The container ${JSON.stringify(container)} is not what it was when the export began whose state is in ${JSON.stringify(state)}: it was made again, or changed. If it is the one that is to be exported, ${wayOut}`,
+  );
 }
 
-/** What names begin with that a job gives for a while. */
-export function temporaryPrefixOf(jobId: string): string {
-  return `.clfsload-${jobId}-`;
-}
-
-/** Opens what a job has begun to write. @throws ClfsError `target` when it is not there any more */
-export function openSameTarget({ record, counters }: ExportState, path: Buffer, state: string): Promise<OpenTarget> {
-  return reopenTarget(path, {
-    mark: { inode: BigInt(record.targetInode), place: record.targetPlace },
-    isOurs: record.isTree,
-    hasEntries: counters.written + counters.replaced > 0,
-    state,
-  });
-}
-
-function claimDefault(path: string, wish: ExportWish, hooks: CommitHooks): ClaimedState {
+/** @param anew begin anew where the job that is there is over: its state is there since it could not be removed */
+function claimDefault(path: string, anew: boolean, wish: ExportWish, hooks: CommitHooks): ClaimedState {
   try {
     return { directory: claimNewState(path), state: undefined };
   } catch (error) {
     if (!isClfsError(error, 'state')) throw error;
-    if (existsSync(`${path}/job.db`)) return resume(path, wish, hooks);
+    if (existsSync(`${path}/job.db`)) {
+      if (!anew || !removeIfOver(path, hooks)) return resume(path, wish, hooks);
+      return { directory: claimNewState(path), state: undefined };
+    }
     throw new ClfsError(
       'state',
       `${error.message} The state of an export is kept beside its target: name another place by --state-path.`,
@@ -134,12 +122,31 @@ function claimDefault(path: string, wish: ExportWish, hooks: CommitHooks): Claim
   }
 }
 
+/** Removes the state of a job of which everything has been written. @returns whether it was one */
+function removeIfOver(path: string, hooks: CommitHooks): boolean {
+  const { directory, state } = openState(path, hooks, () => undefined);
+  const isOver = state.record.finished && state.failures.count() === 0;
+  state.close();
+  if (isOver) removeState(directory);
+  else directory.release();
+  return isOver;
+}
+
 function resume(path: string, wish: ExportWish, hooks: CommitHooks): ClaimedState {
+  return openState(path, hooks, ({ record }, where) => requireSame(record, wish, where));
+}
+
+/** @param check throws where the state is not to be gone on with */
+function openState(
+  path: string,
+  hooks: CommitHooks,
+  check: (state: ExportState, where: string) => void,
+): { readonly directory: StateDirectory; readonly state: ExportState } {
   const directory = claimExistingState(path);
   let state: ExportState | undefined;
   try {
     state = ExportState.open(directory.databasePath, directory.journal, hooks);
-    requireSame(state.record, wish, directory.path);
+    check(state, directory.path);
     return { directory, state };
   } catch (error) {
     state?.close();
@@ -154,7 +161,7 @@ function resume(path: string, wish: ExportWish, hooks: CommitHooks): ClaimedStat
 }
 
 function requireSame(record: ExportRecord, wish: ExportWish, where: string): void {
-  const wayOut = `Go on with the same arguments; or remove ${JSON.stringify(where)} to begin anew: what has been written is left as it is.`;
+  const wayOut = `Go on with the same arguments; or ${beginAnewText(temporaryPrefixOf(record.jobId), JSON.stringify(where))}`;
   const differ = (what: string, was: string, is: string) =>
     new ClfsError(
       'usage',
@@ -170,6 +177,10 @@ function requireSame(record: ExportRecord, wish: ExportWish, where: string): voi
   if (record.sparse !== wish.sparse) throw differ('--sparse', String(record.sparse), String(wish.sparse));
   const wasSalvage = isSalvage(record);
   if (wasSalvage !== isSalvage(wish)) throw differ('--salvage', String(wasSalvage), String(!wasSalvage));
+  // What the one has written lacks what the other gives, and nobody looks at it again.
+  const user = (asRoot: boolean | undefined) => (asRoot ? 'root' : 'somebody who is not root');
+  if (record.asRoot !== undefined && record.asRoot !== wish.asRoot)
+    throw differ('the rights of', user(record.asRoot), user(wish.asRoot));
   const was = choiceText(record.choice);
   const is = choiceText(wish.choice);
   if (was !== is) throw differ('the choice', was || 'everything', is || 'everything');
@@ -177,13 +188,10 @@ function requireSame(record: ExportRecord, wish: ExportWish, where: string): voi
   const isOther = record.bucketUuid !== '' && wish.bucketUuid !== '' && record.bucketUuid !== wish.bucketUuid;
   if (
     isOther ||
-    record.rootName !== wish.rootName ||
     record.containerId !== wish.containerId ||
-    record.handleHex !== wish.handleHex
-  ) {
-    throw new ClfsError(
-      'container-other',
-      `The container ${JSON.stringify(wish.container)} is not what it was when the export began whose state is in ${JSON.stringify(where)}: it was made again, or changed. Remove that directory to begin anew: what has been written is compared with the container as it is now.`,
-    );
-  }
+    record.handleHex !== wish.handleHex ||
+    // Of a tree the listing tells, and then it begins anew.
+    (!record.isTree && record.rootName !== wish.rootName)
+  )
+    throw otherContainer(record, where);
 }

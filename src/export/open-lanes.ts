@@ -97,6 +97,7 @@ function openPool(
     target,
     ownLanes: isOnlyRemote(options) ? 0 : ownLanes,
     traffic,
+    signal: options.signal,
     clock: internals.clock ?? systemClock,
     report(text: string) {
       log.write('INFO', text);

@@ -17,7 +17,9 @@ import { PosixError } from '../posix/posix-error.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { isOtherRoot, placeOf, type RootPlace } from '../source/source-place.js';
 import { quotePath } from '../text/escape-path.js';
+import { type KeptAttributes, probeKept } from './target/kept-attributes.js';
 import { type NameFolding, probeNames } from './target/name-folding.js';
+import { SYSTEM_CALLS_LATER } from './target/target-calls.js';
 
 /*
  * All of it is done by calls in the pool: the file system may not answer, and the thread carries the line of progress and
@@ -42,8 +44,10 @@ export interface OpenTarget {
   mountedNow(): readonly MountBelow[];
   /** What is at a path below it, whether it can be read or not; undefined where nothing is. @throws PosixError */
   look(path: Uint8Array): Promise<FileStatus | undefined>;
-  /** Which names it takes for one, found by a file whose name begins so; undefined where none can be made. */
+  /** Which names it takes for one, found by a file whose name begins so: as {@link probeNames}. */
   probeNames(prefix: string): Promise<NameFolding | undefined>;
+  /** What it keeps of attributes, found by a file of this name: as {@link probeKept}. */
+  probeKept(name: Buffer): Promise<KeptAttributes | undefined>;
   /** Does something by its descriptor, which stays open until that has ended. @throws whatever it throws */
   use<T>(call: (descriptor: number) => Promise<T>): Promise<T>;
   readonly status: FileStatus;
@@ -85,8 +89,8 @@ export interface BegunTarget {
   readonly isOurs: boolean;
   /** Whether the job has written something. */
   readonly hasEntries: boolean;
-  /** State of the job. */
-  readonly state: string;
+  /** How the export can begin anew. */
+  readonly wayAnew: string;
 }
 
 /**
@@ -96,7 +100,6 @@ export interface BegunTarget {
  */
 export async function reopenTarget(path: Buffer, begun: BegunTarget): Promise<OpenTarget> {
   let place: number | undefined;
-  let cause: unknown;
   try {
     place = await openAtLater(CURRENT_DIRECTORY, path, Open.path | Open.directory);
     const mark = await markOf(place);
@@ -107,14 +110,14 @@ export async function reopenTarget(path: Buffer, begun: BegunTarget): Promise<Op
       return await held(path, fd, mark, false);
     if (fd !== undefined) close(fd);
   } catch (error) {
-    cause = error;
+    // What does not answer, or refuses, may be the one all the same.
+    if (!(error instanceof PosixError && GONE.has(error.errno))) throw cannotGoOn(path, error);
   } finally {
     if (place !== undefined) close(place);
   }
   throw new ClfsError(
     'target',
-    `The directory ${quotePath(path)} is not the one that the export began to write whose state is in ${JSON.stringify(begun.state)}. Put that back; or remove the state to begin anew.`,
-    { cause },
+    `The directory ${quotePath(path)} is not the one that the export began to write. Put that back (is its file system mounted?), and repeat the export; or ${begun.wayAnew}`,
   );
 }
 
@@ -131,7 +134,8 @@ async function held(path: Buffer, fd: number, mark: TargetMark, made: boolean): 
     mounted: mountedNow().map(({ path: point }) => point),
     mountedNow,
     look: (below) => own.use((at) => lookBelow(at, below)),
-    probeNames: (prefix) => own.use((at) => probeNames(at, prefix)),
+    probeNames: (prefix) => own.use((at) => probeNames(SYSTEM_CALLS_LATER, at, prefix)),
+    probeKept: (name) => own.use((at) => probeKept(SYSTEM_CALLS_LATER, at, name)),
     use: (call) => own.use(call),
     status: await statFdLater(fd),
     isRemote: await isRemoteFileSystemLater(fd),
@@ -167,7 +171,18 @@ async function lookBelow(at: number, path: Uint8Array): Promise<FileStatus | und
   }
 }
 
-const MISSING = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES']);
+/** What says that a directory is not there. */
+const GONE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP']);
+const MISSING = new Set([...GONE, 'EACCES']);
+
+/** What a target that a job has begun to write fails with. */
+function cannotGoOn(path: Buffer, error: unknown): ClfsError {
+  return new ClfsError(
+    'target',
+    `Cannot write to ${quotePath(path)}: ${messageOf(error)}. Mend it, and repeat the export: it goes on where it stopped.`,
+    { cause: error },
+  );
+}
 
 function cannotWrite(path: Buffer, error: unknown): ClfsError {
   return new ClfsError('usage', `Cannot write to ${quotePath(path)}: ${messageOf(error)}.`, { cause: error });

@@ -29,10 +29,13 @@ export interface ExportJobOptions {
   readonly statePath?: string;
   /**
    * With `statePath`: start a new job (default), or go on with the one that is there. Without it an unfinished job is
-   * gone on with.
+   * gone on with, and one of which everything has been written begins anew; with `false` that is gone on with, too.
    */
   readonly newSession?: boolean;
-  /** Default `if-different`: by type, size and modification time. */
+  /**
+   * Default `if-different`: by type, size, modification time, text of a symlink and numbers of a device; what only has
+   * another owner or mode gets those. Bytes are not compared.
+   */
   readonly overwrite?: Overwrite;
   /** Leave holes where files have runs of zeros. Default false. */
   readonly sparse?: boolean;
@@ -141,7 +144,7 @@ interface ExportInternals {
 export interface ExportProgress {
   /** Entries written that were not there before, those of earlier sessions included; directories count. */
   readonly written: number;
-  /** Entries that took the place of others. */
+  /** Entries that took the place of others, or that were there and got another owner or mode. */
   readonly replaced: number;
   /** Entries that were there already. */
   readonly left: number;
@@ -150,6 +153,8 @@ export interface ExportProgress {
   readonly excluded: number;
   /** Bytes of file data written. */
   readonly bytes: number;
+  /** Hard links that became copies of their own: the target cannot link them, as across what is mounted in it. */
+  readonly linkCopies: number;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
   /** Thousandths of the work that are done, at most 999; 0 while `total` is not known. It never falls, also over sessions. */
@@ -179,6 +184,8 @@ export interface ExportSummary {
   readonly statePath: string | undefined;
   /** Where the reports of failures are; undefined when nothing failed. */
   readonly problemsFile: string | undefined;
+  /** What the target does not keep of what it is given: `owners`, `modes`, `times`; empty where it keeps all. */
+  readonly notKept: readonly string[];
   /** What failed, by reason; paths below the target. */
   readonly failures: readonly FailureGroup[];
   /** What was found, with `salvage`. */

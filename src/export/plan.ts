@@ -34,7 +34,7 @@ export class ExportPlan implements Plan<ExportKinds> {
   /** Groups of which the latest try was lost. */
   #held: { readonly group: number; readonly untilMs: number }[] = [];
   #listings = 0;
-  readonly #sweeping = new Set<number>();
+  #swept = 0;
   /** Entries that wait; below 0 when it is to be counted anew. */
   #backlog = -1;
   #isRootBegun = false;
@@ -54,7 +54,7 @@ export class ExportPlan implements Plan<ExportKinds> {
 
   next(turn: Turn<ExportKinds>): void {
     this.#context.recordShare();
-    if (this.#hasTooManyFailures(turn) || turn.room <= 0) return;
+    if (this.#hasTooManyFailures(turn) || turn.room <= 0 || this.#mustWaitForFormer()) return;
     this.#large.next(turn);
     if (this.#stage === 'scan') this.#scan(turn);
     this.#files(turn);
@@ -62,6 +62,12 @@ export class ExportPlan implements Plan<ExportKinds> {
     if (this.#stage === 'links') this.#linked(turn);
     if (this.#stage === 'sweep') this.#sweep(turn);
     if (this.#stage === 'directories') this.#restore(turn);
+  }
+
+  /** Workers of sessions before the export began anew may write what the container had then, over what is written now. */
+  #mustWaitForFormer(): boolean {
+    const { state, late } = this.#context;
+    return state.record.isAnew === true && late?.isOfBefore === true && late.mustWait();
   }
 
   advance(): Advance {
@@ -79,7 +85,7 @@ export class ExportPlan implements Plan<ExportKinds> {
       this.#stage = 'sweep';
       return 'next';
     }
-    if (leftovers.list(1).length > 0) throw new Error('Left-overs remain to be removed, and nothing removes them.');
+    if (leftovers.next(0) !== undefined) throw new Error('Left-overs remain to be removed, and nothing removes them.');
     this.#stage = 'directories';
     const depth = directories.deepestOpen();
     if ((depth === undefined || depth === ROOT_DEPTH) && !this.#isReadyForRoot()) return 'wait';
@@ -165,10 +171,10 @@ export class ExportPlan implements Plan<ExportKinds> {
   }
 
   #sweep(turn: Turn<ExportKinds>): void {
-    for (const directory of this.#context.state.leftovers.list(Number.MAX_SAFE_INTEGER)) {
-      if (turn.room <= 0) return;
-      if (this.#sweeping.has(directory)) continue;
-      this.#sweeping.add(directory);
+    while (turn.room > 0) {
+      const directory = this.#context.state.leftovers.next(this.#swept);
+      if (directory === undefined) return;
+      this.#swept = directory;
       turn.give(sweepWork(this.#context, directory));
     }
   }

@@ -1,24 +1,36 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { ClfsError, messageOf } from '../error.js';
+import { realPathOf } from '../paths/real-path.js';
 import type { Database } from '../sqlite/database.js';
 import { holdsExport } from '../state/application.js';
 import { openForLook } from '../state/open-for-look.js';
 import { isStateHeld } from '../state/state-directory.js';
+import { isUtf8 } from '../text/exact-text.js';
 import type { ExportJobOptions } from './options.js';
 import { isSalvage } from './salvage-root.js';
 import type { ExportRecord } from './state/export-record.js';
 import { checkTables } from './state/schema.js';
-import { targetPath } from './target-path.js';
+import { stateIn, targetPath } from './target-path.js';
 
 /** What a recorded export was told, and where its state is. */
 type ResumedOptions = Pick<
   ExportJobOptions,
-  'container' | 'path' | 'target' | 'statePath' | 'newSession' | 'overwrite' | 'sparse' | 'salvage' | 'choice'
+  | 'container'
+  | 'path'
+  | 'target'
+  | 'statePath'
+  | 'newSession'
+  | 'overwrite'
+  | 'sparse'
+  | 'salvage'
+  | 'choice'
+  | 'threads'
+  | 'workers'
 >;
 
 /** Whether there is the state of an export in a directory, as far as it can be read. */
-export function holdsExportState(statePath: string): boolean {
+function holdsExportState(statePath: string): boolean {
   const path = join(statePath, 'job.db');
   if (!existsSync(path)) return false;
   try {
@@ -26,6 +38,21 @@ export function holdsExportState(statePath: string): boolean {
   } catch {
     return false;
   }
+}
+
+/**
+ * Where the state of an export is that goes, or went, to a place.
+ *
+ * @param path its state directory, or its target when the state is kept beside that
+ * @returns undefined where there is none
+ */
+export async function exportStateOf(path: string): Promise<string | undefined> {
+  // What has a job of its own is no target that is meant.
+  if (existsSync(join(path, 'job.db'))) return holdsExportState(path) ? path : undefined;
+  const target = await realPathOf(resolve(path));
+  if (!isUtf8(dirname(target))) return undefined;
+  const beside = stateIn(dirname(target), basename(target));
+  return holdsExportState(beside) ? beside : undefined;
 }
 
 /**
@@ -45,11 +72,14 @@ export async function resumedExport(statePath: string, container?: string): Prom
     path: Buffer.from(record.pathHex, 'hex'),
     target,
     // A state beside the target goes when everything has been written.
-    ...((await isDefault(statePath, target, record)) ? {} : { statePath, newSession: false }),
+    ...((await isDefault(statePath, target, record)) ? {} : { statePath }),
+    newSession: false,
     overwrite: record.overwrite,
     sparse: record.sparse,
     salvage: isSalvage(record),
     choice: record.choice,
+    threads: record.threads,
+    workers: record.workers,
   };
 }
 
@@ -78,7 +108,7 @@ async function isDefault(statePath: string, target: Buffer, { isTree, pathHex }:
   try {
     const name = Buffer.from(pathHex, 'hex');
     const where = await targetPath(target, isTree ? undefined : name.subarray(name.lastIndexOf(0x2f) + 1));
-    return where.defaultState() === statePath;
+    return where.defaultState() === (await realPathOf(statePath));
   } catch {
     return false;
   }

@@ -5,6 +5,7 @@ import type { Runner } from '../engine/runner.js';
 import { ClfsError, isClfsError } from '../error.js';
 import { LEASE_MS } from '../join/open-pool.js';
 import { pathBelow, type ReportedFailure, writeFailureReports } from '../log/failure-reports.js';
+import { syncfsTells } from '../posix/syncfs-tells.js';
 import type { StateDirectory } from '../state/state-directory.js';
 import { writeTrouble } from '../state/write-trouble.js';
 import { VERSION } from '../version.js';
@@ -15,6 +16,7 @@ import { ExportPlan } from './plan.js';
 import { retryFailures } from './retry-failures.js';
 import { sampleExport } from './sample-export.js';
 import { ROOT_DIRECTORY } from './state/schema.js';
+import { KEPT_WHOLE, lossText } from './target/kept-attributes.js';
 import type { ExportKinds } from './tasks/kinds.js';
 import { EntryPacker } from './tasks/packed-entries.js';
 import { stopped } from './tasks/problem.js';
@@ -97,6 +99,10 @@ export class ExportSession {
         state.update({ finished: true });
       });
       status = state.failures.count() > 0 ? 'CompletedWithErrors' : 'Completed';
+      if (state.record.asRoot === false)
+        this.#say(
+          'Owners and set-id bits were not given, which only root may give: the entries that were made are yours.',
+        );
     } catch (error) {
       failure = error;
       status = isClfsError(error, 'cancelled') || signal.aborted ? 'Cancelled' : 'Failed';
@@ -113,19 +119,26 @@ export class ExportSession {
     const ended = closed.catch(() => undefined);
     await (engine.settled ? closed : atMost(context.clock, LAST_CALLS_MS, ended));
     try {
+      // Nothing is written beside a state that somebody else goes on with.
+      state.requireMine();
       context.failed = state.failures.count();
       this.#writeReports();
       this.#phase = 'Done';
       state.series.due();
       state.transact(() => state.update({ finalStatus: status, remoteLateMs: this.#lateAfter() }));
     } catch (error) {
-      failure ??= error;
+      // What ended it before may have come of that.
+      failure = isClfsError(error, 'state-busy') ? error : (failure ?? error);
       status = 'Failed';
     }
     log.write('INFO', `final status: ${status}`);
     return {
       status,
-      error: writeTrouble(failure, 'the state of the export', 'and repeat the export: it goes on'),
+      error: writeTrouble(
+        failure,
+        `the state of the export in ${JSON.stringify(this.#parts.directory.path)}`,
+        'and repeat the export: it goes on',
+      ),
       progress: this.#progress(),
       isSettled,
     };
@@ -150,15 +163,23 @@ export class ExportSession {
 
   /** Brings the state to where a session begins: what was claimed waits again, failures are to be tried again. */
   #prepare(): void {
-    const { context, file } = this.#parts;
+    const { context, file, options } = this.#parts;
+    const { threads, workers } = options;
     const { state, log } = context;
     const { sessions, jobId, container } = state.record;
     log.write(
       'INFO',
       `session ${sessions + 1} of export ${jobId}: ${container}, clfsload ${VERSION}, Node ${process.version}`,
     );
+    if (!syncfsTells())
+      this.#say(
+        'This system tells no program of bytes that a disk refused after they were written: Linux does since 5.8. Look for errors of the disk in the log of the system, and run "clfsload verify" when the export has ended.',
+      );
+    const loss = lossText(state.record.kept ?? KEPT_WHOLE);
+    if (loss !== undefined) this.#say(loss);
     const retried = state.transact(() => {
-      state.update({ sessions: sessions + 1, finalStatus: '', finished: false, remoteLateMs: this.#lateWhenKilled() });
+      const begun = { sessions: sessions + 1, finalStatus: '', finished: false };
+      state.update({ ...begun, remoteLateMs: this.#lateWhenKilled(), threads, workers });
       // What was claimed may have left something, or be what a worker elsewhere has, which goes on with it for a while.
       state.leftovers.addClaimed();
       state.reclaim();
@@ -205,6 +226,7 @@ export class ExportSession {
     return {
       ...context.state.counters,
       failed: context.failed,
+      linkCopies: context.state.record.linkCopies ?? 0,
       total: context.total,
       permille: context.state.record.permille ?? 0,
       workers: this.#parts.workers?.(),

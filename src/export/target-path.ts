@@ -1,9 +1,10 @@
-import { access, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { ClfsError } from '../error.js';
 import { ObjectType } from '../format/ids.js';
 import { joinPath } from '../paths/join-path.js';
 import { realPathOf } from '../paths/real-path.js';
+import { PosixError } from '../posix/posix-error.js';
 import { escapePath, quotePath } from '../text/escape-path.js';
 import { decodeExactly, encodeExactly, isUtf8 } from '../text/exact-text.js';
 
@@ -39,7 +40,7 @@ export async function targetPath(target: string | Uint8Array, fileName: Buffer |
   const path = await realPathOf(resolve(given));
   if (fileName === undefined)
     return { directory: encodeExactly(path), name: undefined, defaultState: () => beside(path) };
-  if (await isDirectory(given))
+  if ((await placeAt(encodeExactly(given))) === 'directory')
     return {
       directory: encodeExactly(path),
       name: fileName,
@@ -67,12 +68,15 @@ export async function targetPath(target: string | Uint8Array, fileName: Buffer |
 export async function requirePlace({ directory, name }: TargetPath, type: ObjectType): Promise<void> {
   const path = name ? joinPath(directory, name) : directory;
   const parent = path.subarray(0, Math.max(1, path.lastIndexOf(0x2f)));
-  if (!(await isThere(parent)))
+  if ((await placeAt(parent)) === 'nothing')
     throw new ClfsError(
       'usage',
       `Cannot write to ${quotePath(path)}: ${quotePath(parent)} is not an existing directory.`,
     );
-  if (name && type === ObjectType.regular && (await leadsToSpecial(path)))
+  const place = await placeAt(path);
+  if (!name && place !== 'nothing' && place !== 'directory')
+    throw new ClfsError('usage', `Cannot write to ${quotePath(path)}: it is not a directory.`);
+  if (name && type === ObjectType.regular && place === 'special')
     throw new ClfsError(
       'usage',
       `${quotePath(path)} is a device, a pipe or a socket, which an export would replace by a file. "clfsload cat" writes to it as it is.`,
@@ -85,38 +89,47 @@ function beside(path: string): string {
   return stateIn(dirname(path), basename(path));
 }
 
-function stateIn(directory: string, name: string): string {
+/**
+ * Where the state of an export is kept beside its target.
+ *
+ * @param name of the target in the directory: text of `decodeExactly`, as the directory
+ * @throws ClfsError `usage` where the path would not be UTF-8
+ */
+export function stateIn(directory: string, name: string): string {
   if (!isUtf8(directory))
     throw new ClfsError(
       'usage',
       `The state of an export is kept beside its target, and its path has to be UTF-8, which ${quoted(directory)} is not: name another place by --state-path.`,
     );
-  return join(directory, `.${isUtf8(name) ? name : escapePath(encodeExactly(name))}.clfsload-export`);
+  // A backslash is escaped, too: else a name of such letters would stand for the bytes of another.
+  const isPlain = isUtf8(name) && !name.includes('\\');
+  return join(directory, `.${isPlain ? name : escapePath(encodeExactly(name))}.clfsload-export`);
 }
 
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(encodeExactly(path))).isDirectory();
-  } catch {
-    return false;
-  }
-}
+/** What a path leads to. */
+type Place = 'nothing' | 'directory' | 'file' | 'special';
 
-/** Whether a path leads to something that is neither file nor directory. */
-async function leadsToSpecial(path: Uint8Array): Promise<boolean> {
+/** What says that a path leads nowhere, or to no place of this user; with any other answer nobody knows where it leads. */
+const NOWHERE = new Set(['ENOENT', 'ENOTDIR', 'ELOOP', 'EACCES']);
+
+/** @throws ClfsError `usage` where it cannot be told */
+async function placeAt(path: Uint8Array): Promise<Place> {
   try {
     const found = await stat(Buffer.from(path));
-    return !found.isFile() && !found.isDirectory();
-  } catch {
-    return false;
+    if (found.isDirectory()) return 'directory';
+    return found.isFile() ? 'file' : 'special';
+  } catch (error) {
+    const { errno = 0 } = error as NodeJS.ErrnoException;
+    const reason = new PosixError('stat', Math.abs(errno));
+    if (NOWHERE.has(reason.errno)) return 'nothing';
+    throw new ClfsError(
+      'usage',
+      `Cannot write to ${quotePath(path)}: ${reason.message}. Mend it, and repeat the export.`,
+      {
+        cause: error,
+      },
+    );
   }
-}
-
-async function isThere(path: Uint8Array): Promise<boolean> {
-  return access(Buffer.from(path)).then(
-    () => true,
-    () => false,
-  );
 }
 
 function quoted(path: string): string {

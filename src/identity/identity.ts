@@ -1,10 +1,10 @@
 import type { Authorization } from '../container/azure/authorization.js';
 import { checkSas } from '../container/azure/container-url.js';
-import type { ParsedContainer } from '../container/open-container.js';
-import { messageOf } from '../error.js';
+import { type ParsedContainer, placeText } from '../container/open-container.js';
+import { ClfsError, messageOf } from '../error.js';
 import { logIn, wantsLogin } from './entra.js';
 import { hasSharedKey, signWithKey } from './shared-key.js';
-import { requireTrustedHost } from './trusted-hosts.js';
+import { requireTrustedHost, SIGNATURE } from './trusted-hosts.js';
 
 /**
  * How long before its end an authorization is renewed; one that is good for less than twice as long, at half its life.
@@ -26,8 +26,13 @@ export interface Identity {
 
 /** How an identity is found. */
 export interface IdentityOptions {
-  /** Further domains that tokens may be sent to, semicolon-separated. */
+  /** Further domains that tokens, and signatures for containers that were named elsewhere, may be sent to, semicolon-separated. */
   readonly trustedSuffixes?: string;
+  /**
+   * Whether the container was named by somebody on another machine, who is not to choose where a signature goes. Who names
+   * it himself may use a host of his own.
+   */
+  readonly isNamedElsewhere?: boolean;
   /** Default: that of the process. */
   readonly env?: NodeJS.ProcessEnv;
   /** Told what the user has to do to log in. */
@@ -48,7 +53,7 @@ interface Timed {
  * else one made from
  * `ACCOUNT_NAME` and `ACCOUNT_KEY`.
  *
- * @throws ClfsError `usage` when there is none of these, or a token may not be sent there; `access-denied` when the SAS
+ * @throws ClfsError `usage` when there is none of these, or a token or signature may not be sent there; `access-denied` when the SAS
  * has expired or the login fails
  */
 export async function openIdentity(container: ParsedContainer, options: IdentityOptions = {}): Promise<Identity> {
@@ -72,11 +77,17 @@ async function createSource(
     };
   }
   if (query === '' && hasSharedKey(env)) {
+    if (options.isNamedElsewhere) requireTrustedHost(place.address.origin, options.trustedSuffixes ?? '', SIGNATURE);
     return async () => {
       const sas = signWithKey(place.address, env, Date.now());
       return { authorization: { query: sas.query, bearer: '' }, expiresMs: sas.expiresMs };
     };
   }
+  if (query === '' && options.isNamedElsewhere)
+    throw new ClfsError(
+      'usage',
+      `Nothing lets this machine into the container ${placeText(place)}: name it here with a SAS by --container=env:NAME or --container=@FILE, or log in by an identity that AZCOPY_AUTO_LOGIN_TYPE names.`,
+    );
   checkSas(query, Date.now());
   return async () => forever({ query, bearer: '' });
 }

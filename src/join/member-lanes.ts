@@ -1,15 +1,16 @@
 import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Authorization } from '../container/azure/authorization.js';
-import { Lease } from '../container/lease.js';
-import { openContainer, parseContainer, placeText } from '../container/open-container.js';
+import { Lease, type RemoteLane } from '../container/lease.js';
+import { openContainer } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';
 import type { Kinds } from '../engine/kinds.js';
 import { createThreadRunner } from '../engine/thread-runner.js';
-import { ClfsError } from '../error.js';
 import { openIdentity } from '../identity/identity.js';
 import type { MemberParts } from '../remote/member.js';
 import { systemClock } from '../time/clock.js';
 import type { AnyJobKind, JobHere, JobSetup } from './job-kind.js';
+import { unservedText } from './unserved.js';
+import { wayIntoContainer } from './way-into-container.js';
 import type { WorkerOptions } from './worker-options.js';
 
 /** What a member needs of its machine. To be closed: nothing is sent after that. */
@@ -33,17 +34,21 @@ const FIRST_RETRY_WINDOW_MS = 15_000;
 export async function openMemberLanes<M extends Kinds<M>>(
   kind: AnyJobKind,
   setup: JobSetup,
-  options: WorkerOptions,
+  options: WorkerOptions & Pick<RemoteLane, 'aheadMs'>,
 ): Promise<MemberLanes<M>> {
-  const { threads } = options;
+  const { threads, aheadMs } = options;
   const traffic = new Traffic(threads + 1);
   const lease = new Lease(threads);
   let here: JobHere<unknown> | undefined;
   let identity: Awaited<ReturnType<typeof openIdentity>> | undefined;
   try {
     here = await kind.open(setup, options, threads);
-    const parsed = containerOf(setup, options.container);
-    identity = await openIdentity(parsed, { ...options.identity, onTrouble: options.report });
+    const parsed = wayIntoContainer(setup.place, options.container);
+    identity = await openIdentity(parsed, {
+      ...options.identity,
+      isNamedElsewhere: options.container === undefined,
+      onTrouble: options.report,
+    });
     const { authorization } = identity;
     await requireContainer(kind, setup, parsed.place, authorization, traffic);
     const [job, opened] = [here, identity];
@@ -55,7 +60,7 @@ export async function openMemberLanes<M extends Kinds<M>>(
         const { port1: own, port2: port } = new MessageChannel();
         ports[lane] = { own, lanes: port };
         serve(own);
-        const remote = { lease: lease.memory, lane };
+        const remote = { lease: lease.memory, lane, aheadMs };
         const told = { place: parsed.place, authorization, lanes: threads, traffic: traffic.memory, slot: lane + 1 };
         return job.laneOf({ ...told, remote, port });
       },
@@ -78,7 +83,7 @@ export async function openMemberLanes<M extends Kinds<M>>(
       lease,
       runner,
       counters: () => ({ ...countersOf(traffic), stalled: job.stalled?.() }),
-      stuck: () => job.stuck?.() ?? stuckText(lease),
+      stuck: () => job.stuck?.() ?? stuckText(lease) ?? unservedText(traffic, systemClock.now()),
       lacking: () => job.lacking?.(),
       setCap: (megabitsPerSecond) => {
         traffic.capMbps[0] = megabitsPerSecond;
@@ -100,17 +105,6 @@ export async function openMemberLanes<M extends Kinds<M>>(
     here?.close();
     throw error;
   }
-}
-
-/** The container by the way that this worker has into it. @throws ClfsError */
-function containerOf({ place }: JobSetup, given: string | undefined): ReturnType<typeof parseContainer> {
-  const own = given === undefined ? undefined : parseContainer(given);
-  if (own && own.place.kind === 'azure' && placeText(own.place) !== placeText(place))
-    throw new ClfsError(
-      'container-other',
-      `The job is for the container ${placeText(place)}, not for ${placeText(own.place)}.`,
-    );
-  return { place: own?.place ?? place, query: own?.query ?? '' };
 }
 
 /** @throws ClfsError when this worker may not read the container, or it is another one */

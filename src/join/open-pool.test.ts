@@ -13,7 +13,11 @@ vi.mock('./capabilities.js', async (importOriginal) => ({
 }));
 
 /** What a driver of a job that writes files, or reads them, answers to somebody who asks for work. */
-async function answered(files: FileUse, candidate: Partial<Candidate>): Promise<{ readonly refused?: string }> {
+async function answered(
+  files: FileUse,
+  candidate: Partial<Candidate>,
+  report: (text: string) => void = () => undefined,
+): Promise<{ readonly refused?: string }> {
   let listener: Listener | undefined;
   const link = {
     longestBytes: 65_536,
@@ -34,7 +38,7 @@ async function answered(files: FileUse, candidate: Partial<Candidate>): Promise<
       clock: systemClock,
       lateArrivalMs: 0,
       ownLanes: 0,
-      report: () => undefined,
+      report,
     },
     async () => link,
   );
@@ -57,4 +61,10 @@ it('a worker with less rights than the driver is refused, as far as the job need
   const inNamespace = 15;
   expect((await answered('read', { capabilities: inNamespace })).refused).toContain('user namespace');
   expect((await answered('blobs', { capabilities: inNamespace })).refused).toBeUndefined();
+});
+
+it('what a worker says of itself is told without secrets', async () => {
+  const told: string[] = [];
+  await answered('write', { capabilities: 16, name: 'host/https://user:password@h/' }, (text) => void told.push(text));
+  expect(told).toEqual([expect.stringMatching(/^host\/https:\/\/-REDACTED-@h\/ is refused: /)]);
 });

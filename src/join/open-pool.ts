@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { redact } from '../container/azure/container-url.js';
 import type { Traffic } from '../container/traffic.js';
 import type { Kinds } from '../engine/kinds.js';
 import { ClfsError } from '../error.js';
@@ -7,6 +8,7 @@ import type { Candidate, WorkerCounters } from '../remote/messages.js';
 import { natsOptions } from '../remote/nats-options.js';
 import { type PoolParts, RemotePool } from '../remote/remote-pool.js';
 import type { Clock } from '../time/clock.js';
+import { unlessStopped } from '../waits/waits.js';
 import { type FileUse, fileCapabilities, lackingCapability } from './capabilities.js';
 import type { JobSetup } from './job-kind.js';
 
@@ -34,11 +36,16 @@ export function requireWorkers({ workers, leaseMs = LEASE_MS }: WorkersWish): vo
     );
 }
 
-/** Makes sure that there is a server for workers, before anything begins. @throws ClfsError `workers` */
-export async function requireServer({ workers }: Pick<WorkersWish, 'workers'>): Promise<void> {
+/** Makes sure that there is a server for workers, before anything begins. @throws ClfsError `workers`, `cancelled` */
+export async function requireServer(
+  { workers }: Pick<WorkersWish, 'workers'>,
+  signal: AbortSignal = NEVER,
+): Promise<void> {
   const { requireNats } = await import('../remote/nats-driver.js');
-  await requireNats(natsOptions(workers));
+  await unlessStopped(signal, () => requireNats(natsOptions(workers)));
 }
+
+const NEVER = new AbortController().signal;
 
 /** What lanes elsewhere are opened with. */
 export interface DriveParts<M extends Kinds<M>>
@@ -54,24 +61,32 @@ export interface DriveParts<M extends Kinds<M>>
   readonly capMbps?: number;
   /** Of the pool: takes what workers have sent. */
   readonly traffic?: Traffic;
+  /** Ends the waiting for the server. */
+  readonly signal?: AbortSignal;
 }
 
 /**
  * Opens the lanes of a job that are elsewhere: who comes later takes part as well.
  *
  * @param openLink in place of NATS
- * @throws ClfsError `usage`, `workers`
+ * @throws ClfsError `usage`, `workers`, `cancelled`
  */
 export async function openPool<M extends Kinds<M>>(
   parts: DriveParts<M>,
   openLink: OpenDriverLink = (names) => openServer(parts.wish.workers, names),
 ): Promise<RemotePool<M>> {
-  const { wish, job, clock, traffic, capMbps = 0, files = 'read', ...rest } = parts;
+  const { wish, job, clock, traffic, capMbps = 0, files = 'read', signal = NEVER, report, ...rest } = parts;
   const epoch = `${job}-${randomBytes(6).toString('hex')}`;
   return new RemotePool<M>({
     ...rest,
-    link: await openLink({ job, epoch }),
+    link: await unlessStopped(
+      signal,
+      () => openLink({ job, epoch }),
+      (late) => void late.close(),
+    ),
     clock,
+    // A worker of whatever kind may tell more than it should.
+    report: (text) => report(redact(text)),
     epoch,
     leaseMs: wish.leaseMs ?? LEASE_MS,
     capMbps,

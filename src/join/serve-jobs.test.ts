@@ -11,17 +11,25 @@ interface TestKinds {
 }
 
 /** A worker whose drivers the test plays, on a clock that goes as fast as it is asked. */
-function setUp(driver: (candidate: Candidate) => object | undefined, openLanes: () => Promise<MemberLanes<TestKinds>>) {
+function setUp(
+  driver: (candidate: Candidate) => object | undefined,
+  openLanes: (setup: unknown, aheadMs: number) => Promise<MemberLanes<TestKinds>>,
+) {
   let ms = 0;
   const stop = new AbortController();
   const reports: string[] = [];
+  const asked: Question[] = [];
+  const timers = new Set<() => void>();
   const clock = {
     now: () => 0,
     monotonic: () => ms,
     async sleep(delayMs: number) {
       ms += delayMs;
     },
-    after: () => ({ cancel: () => undefined }),
+    after(_delayMs: number, callback: () => void) {
+      timers.add(callback);
+      return { cancel: () => void timers.delete(callback) };
+    },
   };
   const link: WorkerLink = {
     longestBytes: 65536,
@@ -30,7 +38,11 @@ function setUp(driver: (candidate: Candidate) => object | undefined, openLanes: 
       const answer = driver(JSON.parse(Buffer.from(bytes).toString()) as Candidate);
       return answer && Buffer.from(JSON.stringify(answer));
     },
-    ask: async (_epoch, bytes) => encode({ to: decode<Question>(bytes).say }),
+    async ask(_epoch, bytes) {
+      const question = decode<Question>(bytes);
+      asked.push(question);
+      return encode({ to: question.say });
+    },
     pull: async () => undefined,
     close: async () => undefined,
   };
@@ -38,6 +50,8 @@ function setUp(driver: (candidate: Candidate) => object | undefined, openLanes: 
   return {
     stop,
     reports,
+    asked,
+    timers,
     run: () => serveJobs({ ...parts, report: (text) => void reports.push(text) }),
     now: () => ms,
     pass(passedMs: number) {
@@ -90,10 +104,25 @@ describe('a worker that a driver has no use for', () => {
     expect(reports).toEqual(['The driver of job quick refuses this worker: it is not for you.']);
   });
 
+  it('opens lanes by how far its clock is ahead of that of the driver', async () => {
+    const told: number[] = [];
+    const { stop, run } = setUp(
+      () => ({ epoch: 'job', leaseMs: 30_000, clockMs: 4000, setup }),
+      async (_setup, aheadMs) => {
+        told.push(aheadMs);
+        stop.abort();
+        throw new Error('nothing is mounted there.');
+      },
+    );
+    await run();
+    expect(told).toEqual([-4000]);
+  });
+
   it('tries again when it could not take part: what it lacked may be there', async () => {
     let opened = 0;
     const { stop, reports, run, now } = setUp(
-      ({ refusedBy = [] }) => (refusedBy.includes('job') ? undefined : { epoch: 'job', leaseMs: 30_000, setup }),
+      ({ refusedBy = [] }) =>
+        refusedBy.includes('job') ? undefined : { epoch: 'job', leaseMs: 30_000, clockMs: 0, setup },
       async () => {
         if (++opened === 3) stop.abort();
         throw new Error('nothing is mounted there.');
@@ -107,7 +136,8 @@ describe('a worker that a driver has no use for', () => {
   it('stays away from a job in which it has trouble for longer each time, and begins anew when it went well', async () => {
     const workMs = [0, 0, 0, 0, 0, 0, 0, 0, 0, 65 * 60_000, 0];
     const { stop, reports, run, pass } = setUp(
-      ({ refusedBy = [] }) => (refusedBy.includes('job') ? undefined : { epoch: 'job', leaseMs: 30_000, setup }),
+      ({ refusedBy = [] }) =>
+        refusedBy.includes('job') ? undefined : { epoch: 'job', leaseMs: 30_000, clockMs: 0, setup },
       async () =>
         troubledLanes(() => {
           pass(workMs.shift() ?? 0);
@@ -121,6 +151,66 @@ describe('a worker that a driver has no use for', () => {
     expect(tries[9]).toBe(tries[0]);
     expect(tries).toHaveLength(11);
     expect(minutes).toEqual(['2', '4', '8', '16', '32', '64', '64', '64', '2']);
+  });
+
+  it('ends when it is told to, though what it needs does not answer', async () => {
+    const worker = setUp(
+      () => ({ epoch: 'job', leaseMs: 30_000, clockMs: 0, setup }),
+      () => {
+        queueMicrotask(() => worker.stop.abort());
+        return new Promise(() => undefined);
+      },
+    );
+    await worker.run();
+    expect(worker.asked).toMatchObject([{ say: 'leave', reason: 'it was told to end' }]);
+  });
+
+  it('is there for other jobs when what it needs does not answer, and tries again when it has', async () => {
+    let answer: (late: MemberLanes<TestKinds>) => void = () => undefined;
+    let opened = 0;
+    let closed = 0;
+    let others = 0;
+    const worker = setUp(
+      ({ refusedBy = [] }) => {
+        if (!refusedBy.includes('job')) return { epoch: 'job', leaseMs: 30_000, clockMs: 0, setup };
+        const late = { ...troubledLanes(() => undefined), close: async () => void closed++ };
+        if (++others === 100) answer(late);
+        return undefined;
+      },
+      () => {
+        if (++opened === 2) {
+          worker.stop.abort();
+          throw new Error('it is asked again');
+        }
+        queueMicrotask(() => {
+          for (const timer of worker.timers) timer();
+        });
+        return new Promise((resolve) => {
+          answer = resolve;
+        });
+      },
+    );
+    await worker.run();
+    expect(worker.now()).toBeGreaterThan(200_000);
+    expect([others >= 100, closed, worker.timers.size]).toEqual([true, 1, 0]);
+    expect(worker.reports[0]).toMatch(/^This worker cannot take part in job job: Its source, .* for 120 s\.$/);
+  });
+
+  it('tells no driver of a secret, whatever it is in', async () => {
+    const secret = 'c2VjcmV0LWtleQ==';
+    const worker = setUp(
+      ({ refusedBy = [] }) => {
+        if (!refusedBy.includes('job')) return { epoch: 'job', leaseMs: 30_000, clockMs: 0, setup };
+        worker.stop.abort();
+        return undefined;
+      },
+      async () => {
+        throw new ClfsError('container', `There is no directory "/AccountName=a;AccountKey=${secret}".`);
+      },
+    );
+    await worker.run();
+    expect(worker.asked).toMatchObject([{ say: 'leave', reason: expect.stringContaining('AccountKey=-REDACTED-') }]);
+    expect(JSON.stringify(worker.asked)).not.toContain(secret);
   });
 
   it('goes on when what comes is no answer', async () => {

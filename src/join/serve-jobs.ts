@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import { redact } from '../container/azure/container-url.js';
 import type { Kinds } from '../engine/kinds.js';
 import { LANE_UNITS } from '../engine/lane-loads.js';
-import { messageOf } from '../error.js';
+import { ClfsError, messageOf } from '../error.js';
 import type { WorkerLink } from '../remote/link.js';
 import { Member } from '../remote/member.js';
 import { type Candidate, decode, encode, PROTOCOL, WIRE_FORMAT } from '../remote/messages.js';
@@ -21,6 +22,9 @@ const REFUSED_MS = MINUTE_MS;
 /** Each trouble in a job doubles the time until the next try, up to this. */
 const MOST_MINUTES = 64;
 const AFTER_TROUBLE_MS = 5000;
+/** What a worker needs to take part is there in that time, or does not answer. */
+const OPENING_MS = 120_000;
+const HANGS = `Its source, its target or its container has not answered for ${OPENING_MS / 1000} s.`;
 /** How long it is tried to tell a driver that this worker has gone. */
 const FAREWELLS = 3;
 
@@ -35,8 +39,13 @@ export interface ServeParts<M extends Kinds<M>> {
   readonly signal: AbortSignal;
   /** Told what happens, in sentences. */
   report(text: string): void;
-  /** Opens what works for a job. @throws ClfsError with the reason why this worker cannot take part */
-  openLanes(setup: JobSetup): Promise<MemberLanes<M>>;
+  /**
+   * Opens what works for a job.
+   *
+   * @param aheadMs how far this machine's clock is ahead of the driver's, in milliseconds; below 0 when it is behind
+   * @throws ClfsError with the reason why this worker cannot take part
+   */
+  openLanes(setup: JobSetup, aheadMs: number): Promise<MemberLanes<M>>;
 }
 
 /** Takes part in the jobs of drivers, one after another, until `signal` is aborted; waits while there is none. */
@@ -59,12 +68,25 @@ export async function serveJobs<M extends Kinds<M>>(parts: ServeParts<M>): Promi
       continue;
     }
     const leave = async (reason: string, suspect: boolean, trouble?: Trouble) => {
-      const question = encode({ say: 'leave', worker, reason, suspect, trouble });
+      // What somebody has mistaken for a container may hold a key.
+      const question = encode({ say: 'leave', worker, reason: redact(reason), suspect, trouble });
       for (let tries = 0; tries < FAREWELLS; tries++) if (await link.ask(epoch, question, APPLY_MS)) return;
     };
-    let lanes: MemberLanes<M>;
+    let lanes: MemberLanes<M> | undefined;
     try {
-      lanes = await openLanes(decode<JobSetup>(Buffer.from(welcome.setup, 'base64')));
+      const setup = decode<JobSetup>(Buffer.from(welcome.setup, 'base64'));
+      const opening = openLanes(setup, clock.now() - welcome.clockMs);
+      lanes = await inTime(opening, clock, signal);
+      if (!lanes) {
+        // One call that hangs is enough: the next one comes when this has its answer.
+        refusals.holdUntil(
+          epoch,
+          opening.then((late) => late.close()),
+        );
+        if (!signal.aborted) throw new ClfsError('workers', HANGS);
+        await leave('it was told to end', false);
+        return;
+      }
     } catch (error) {
       refusals.add(epoch, `This worker cannot take part in job ${epoch}: ${messageOf(error)}`);
       await leave(messageOf(error), false);
@@ -91,11 +113,33 @@ export async function serveJobs<M extends Kinds<M>>(parts: ServeParts<M>): Promi
   }
 }
 
+/**
+ * Waits for what is opened on this machine, where a file system may not answer, and for no longer than others are to wait
+ * for this worker, or it is told to end.
+ *
+ * @returns undefined when it is not there by then: it may come later
+ * @throws what opening throws until then
+ */
+function inTime<T>(opening: Promise<T>, clock: Clock, signal: AbortSignal): Promise<T | undefined> {
+  return new Promise((resolve, reject) => {
+    const giveUp = () => resolve(undefined);
+    const timer = clock.after(OPENING_MS, giveUp);
+    const end = () => {
+      timer.cancel();
+      signal.removeEventListener('abort', giveUp);
+    };
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp);
+    opening.then(resolve, reject).finally(end);
+  });
+}
+
 /** Drivers that a worker is not for, for a while. */
 class Refusals {
   readonly #clock: Clock;
   readonly #report: (text: string) => void;
   readonly #untilMs = new Map<string, number>();
+  readonly #held = new Set<string>();
   readonly #told = new Set<string>();
   /** The latest troubles in jobs: how long each was for them, and until when. */
   readonly #troubles = new Map<string, { readonly minutes: number; readonly untilMs: number }>();
@@ -129,10 +173,16 @@ class Refusals {
     return minutes;
   }
 
+  /** It is not for a job as long as something goes on. */
+  holdUntil(epoch: string, something: Promise<unknown>): void {
+    this.#held.add(epoch);
+    something.catch(() => undefined).finally(() => this.#held.delete(epoch));
+  }
+
   epochs(): readonly string[] {
     const now = this.#clock.monotonic();
     for (const [epoch, untilMs] of this.#untilMs) if (untilMs <= now) this.#untilMs.delete(epoch);
-    return [...this.#untilMs.keys()];
+    return [...new Set([...this.#untilMs.keys(), ...this.#held])];
   }
 }
 

@@ -33,10 +33,10 @@ export async function serveKinds(options: WorkerOptions, kinds: readonly AnyJobK
       threads,
       signal,
       report,
-      async openLanes(setup) {
+      async openLanes(setup, aheadMs) {
         const kind = kinds.find((each) => each.kind === setup.kind);
         if (!kind) throw new ClfsError('workers', `it does not know jobs of the kind ${JSON.stringify(setup.kind)}.`);
-        return openMemberLanes<AnyKinds>(kind, setup, options);
+        return openMemberLanes<AnyKinds>(kind, setup, { ...options, aheadMs });
       },
     });
   } finally {

@@ -15,23 +15,30 @@ export class WorkersFile {
   readonly #path: string;
   readonly #clock: Clock;
   readonly #list: () => readonly WorkerPresence[];
+  readonly #requireMine: () => void;
   #timer: { cancel(): void } | undefined;
 
-  constructor(path: string, clock: Clock, list: () => readonly WorkerPresence[]) {
+  /** @param requireMine throws when somebody else goes on with the job, whose file it is then */
+  constructor(path: string, clock: Clock, list: () => readonly WorkerPresence[], requireMine: () => void) {
     this.#path = path;
     this.#clock = clock;
     this.#list = list;
+    this.#requireMine = requireMine;
     this.#write();
   }
 
   /** Nobody takes part any more. */
   close(): void {
     this.#timer?.cancel();
-    quietly(() => rmSync(this.#path, { force: true }));
+    quietly(() => {
+      this.#requireMine();
+      rmSync(this.#path, { force: true });
+    });
   }
 
   #write(): void {
     quietly(() => {
+      this.#requireMine();
       writeFileSync(`${this.#path}.new`, JSON.stringify(this.#list()));
       renameSync(`${this.#path}.new`, this.#path);
     });

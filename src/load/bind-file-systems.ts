@@ -1,6 +1,7 @@
 import { isClfsError } from '../error.js';
 import type { JobContext } from './job-context.js';
-import { lookAtSource, proveSource, type SourceTools } from './source-proof.js';
+import { lookAtSource, type SourceTools } from './look-at-source.js';
+import { proveSource } from './source-proof.js';
 
 /**
  * Device numbers change at a reboot or remount: each recorded file system is looked up anew, where it is mounted.
@@ -22,11 +23,13 @@ export async function bindFileSystems(context: JobContext, tools: SourceTools, r
       continue;
     }
     try {
-      const { device } = await lookAtSource(tools, path, { ...place, device: undefined });
+      const expected = { ...place, device: undefined };
+      const { device } = await (context.held?.look(fileSystem, path, expected) ?? lookAtSource(tools, path, expected));
       state.bindFileSystem(fileSystem, device);
       bound.add(fileSystem);
     } catch (error) {
       if (!isClfsError(error, 'entry')) throw error;
+      if (error.reason === 'directory-changed') unproven.add(fileSystem);
     }
   }
   // On no device at all: what is at its paths is something else.

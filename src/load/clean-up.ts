@@ -26,8 +26,7 @@ export async function cleanUp(context: JobContext, tools: EndTools): Promise<voi
   // A service that does not give back what was put cannot be looked at: nothing is removed.
   if (!state.record.readsBack) return;
   if (state.leftovers.hasAny()) {
-    await waitForLatePuts(context, tools);
-    const guard = new LeftoverGuard(context, tools);
+    await waitForLatePuts(tools);
     // What version 0.1.0 recorded is judged twice: an inode that goes takes with it what it names.
     for (const last of [false, true]) {
       for (let after = 0; ; ) {
@@ -35,6 +34,7 @@ export async function cleanUp(context: JobContext, tools: EndTools): Promise<voi
         if (page.length === 0) break;
         requireGoOn(tools.signal);
         const handles = page.flatMap(({ leftover: { handle } }) => (handle ? [handle] : []));
+        const guard = new LeftoverGuard(context, tools, handles);
         const presence = await openPresence(tools.work.container, handles, state.tally.count);
         await cleanUpPage(context, tools, { guard, presence, last }, page);
         after = page[page.length - 1].id;
@@ -104,7 +104,7 @@ async function judge(row: RecordedLeftover, tools: EndTools, { guard, presence }
 function* namesOf(
   inodes: readonly string[],
   blocks: Iterable<string>,
-  present: ReadonlyMap<string, number> | undefined,
+  present: ReadonlySet<string> | undefined,
 ): Generator<string> {
   yield* inodes;
   if (present?.size === 0) return;

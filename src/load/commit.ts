@@ -31,7 +31,7 @@ export async function commit(context: JobContext, tools: EndTools): Promise<void
     await requireOwnBucket(container, tools.lz4, state.record.bucketUuid, state.record.spec.container);
   const seal = await sealRoot(context, tools);
   // The bucket object and the logs are put in place: an earlier put of theirs must not come after them.
-  if (state.record.logNames.length > 0) await waitForLatePuts(context, tools);
+  if (state.record.logNames.length > 0) await waitForLatePuts(tools);
   await putLogs(context, tools);
   requireGoOn(tools.signal);
   const notChecked = whyNotChecked(context, tools);

@@ -4,7 +4,9 @@ import type { Clock } from '../time/clock.js';
 import { stopped } from '../worker/breakage.js';
 import type { WorkContext } from '../worker/context.js';
 import type { LoadKinds } from '../worker/tasks.js';
-import type { JobContext } from './job-context.js';
+
+/** A wait of less needs no words. */
+const TOLD_FROM_MS = 2000;
 
 /** What the end of a job needs beside its state. */
 export interface EndTools {
@@ -25,14 +27,15 @@ export interface EndTools {
   readonly guarded: boolean;
   /** Why the listing is not to be checked; empty when it is. */
   readonly noCheck: string;
+  /** Takes what people and the log are told. */
+  report(text: string): void;
 }
 
 /**
  * Waits until no put that was given up, in the present session or an earlier one, can still arrive. @throws ClfsError
  * `cancelled`
  */
-export async function waitForLatePuts(context: JobContext, tools: EndTools): Promise<void> {
-  const { work, clock, signal } = tools;
+export async function waitForLatePuts({ work, clock, signal, ...tools }: EndTools): Promise<void> {
   for (;;) {
     requireGoOn(signal);
     const untilMs = Math.max(tools.uncertainUntilMs(), work.container.uncertainUntilMs);
@@ -42,8 +45,8 @@ export async function waitForLatePuts(context: JobContext, tools: EndTools): Pro
       if (untilMs > 0) await work.container.tidy();
       return;
     }
-    const seconds = Math.ceil(waitMs / 1000);
-    context.log.write('INFO', `waiting ${seconds} s until no put that was given up can still arrive`);
+    if (waitMs >= TOLD_FROM_MS)
+      tools.report(`Waiting for ${Math.ceil(waitMs / 1000)} s: until then a put that was given up may still arrive.`);
     await clock.sleep(waitMs, signal);
   }
 }

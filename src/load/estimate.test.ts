@@ -8,7 +8,7 @@ const SLOW: SourceCalls = { way: 'asynchronous', callMs: 1, inFlight: 100, mostI
 const NEVER = { done: new Promise<never>(() => undefined), stop: async () => undefined };
 
 /** What a load is like; half of its files are done, and those in five seconds, unless said otherwise. */
-function loadOf(more: Partial<ProgressSnapshot> = {}, calls = SLOW) {
+function loadOf(more: Partial<ProgressSnapshot> = {}, calls = SLOW, done: Promise<never> = NEVER.done) {
   const now = { scanning: false, filesPending: 5000, sessionFiles: 5000, bytesTotal: 0, bytesDone: 0, sessionBytes: 0 };
   const source = { calls, stalled: undefined, awaySinceMs: 0 };
   const snapshot = { ...now, source, ...more } as ProgressSnapshot;
@@ -17,7 +17,7 @@ function loadOf(more: Partial<ProgressSnapshot> = {}, calls = SLOW) {
     notCounted: '',
     snapshot: () => ({ ...snapshot, elapsedMs: performance.now() }),
   } as Progress;
-  const start = vi.fn(() => NEVER);
+  const start = vi.fn(() => ({ ...NEVER, done }));
   startEstimate({} as SizeSetup, progress, start);
   return { progress, start };
 }
@@ -33,6 +33,16 @@ describe('the sizing of a source beside its load', () => {
     expect(progress.sizing).toBe(true);
     vi.advanceTimersByTime(1);
     expect(start).toHaveBeenCalledOnce();
+  });
+
+  it('that cannot go over the source says why, as the part of a sentence', async () => {
+    const refused = Promise.reject(new Error('Cannot read the source: open: input/output error (EIO).'));
+    refused.catch(() => undefined);
+    const { progress } = loadOf({ scanning: true }, SLOW, refused);
+    await vi.advanceTimersByTimeAsync(5000);
+    expect(progress.notCounted).toBe(
+      'the source could not be gone over: Cannot read the source: open: input/output error (EIO)',
+    );
   });
 
   it('does not hold up a load of a slow source that has only some seconds left', () => {

@@ -37,7 +37,7 @@ export function startEstimate(setup: SizeSetup, progress: Progress, start = star
     });
     sizer.done.catch((error) => {
       progress.sizing = false;
-      progress.notCounted = `the source could not be gone over: ${messageOf(error)}`;
+      progress.notCounted = `the source could not be gone over: ${messageOf(error).replace(/\.$/, '')}`;
     });
   };
   let timer = setTimeout(consider, SIZE_AFTER_MS);

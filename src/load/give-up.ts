@@ -1,5 +1,4 @@
 import { BitSet } from '../books/bit-set.js';
-import { Tally } from '../books/tally.js';
 import { ObjectType } from '../format/ids.js';
 import { encodeObjectName, FIRST_VERSION } from '../format/names.js';
 import type { ChunkEntries } from '../state/chunks.js';
@@ -9,12 +8,11 @@ import { type EndTools, requireGoOn } from './end-tools.js';
 import { LeftoverGuard } from './guard.js';
 import { mapInFlight } from './in-flight.js';
 import type { JobContext } from './job-context.js';
-import { openPresence } from './presence.js';
-import { type ForgottenEntry, readForgotten, recordForgotten } from './restore-entries.js';
-import { type CountedInode, readStoredObjects } from './stored-objects.js';
+import { bringBack } from './restore-entries.js';
+import { readStoredSize } from './stored-objects.js';
 import { giveUpLarge, leaveEntry, supersedeDirectory } from './tries.js';
 
-/** Entries that one transaction changes, about, and whose objects are looked up by one listing at most. */
+/** Entries that one transaction changes, about. */
 const ENTRIES_AT_ONCE = 8192;
 const ROWS_AT_ONCE = 1000;
 const CHUNKS_AT_ONCE = 32;
@@ -28,9 +26,11 @@ const LOOKS_IN_FLIGHT = 16;
  * goes on with.
  *
  *   1. {@link begin}: the directory is `leaving`. From then on its parent does not list it, its identity is free, its
- *      own object is a left-over, and what was not claimed is forgotten. The entries that count are rows of the state,
- *      also those that were forgotten when it was written. Then the same for each directory in it, and so on.
- *   2. Their entries are taken off: a row is gone when what it stands for is off the books, and a left-over.
+ *      own object is a left-over, and what was not claimed is forgotten. Its objects and those of its entries are off the
+ *      books, with the lengths that they were put with: what the container has in their place by now is of no account. The
+ *      entries that count are rows of the state, also those that were forgotten when it was written. Then the same for
+ *      each directory in it, and so on.
+ *   2. Their entries are taken off: a row is gone when what it stands for is a left-over.
  *   3. Their names of linked inodes are dropped, and the directories are gone.
  *   4. Linked inodes that lost names are rid of their back pointers (`relink.ts`).
  *
@@ -56,9 +56,9 @@ export class GiveUp {
   async begin(id: number, also: () => void): Promise<void> {
     const { state } = this.#context;
     const { parent } = state.directories.get(id);
-    const forgotten = [await this.#forgotten(parent), await this.#forgotten(id)];
+    for (const directory of [parent, id]) await this.#bringBack(directory);
     state.transact(() => {
-      for (const [at, entries] of forgotten.entries()) recordForgotten(state, at === 0 ? parent : id, entries);
+      state.chunks.settleHidden(parent);
       this.#leave(id);
       also();
     });
@@ -90,45 +90,45 @@ export class GiveUp {
     for (;;) {
       const children = state.directories.children(id, 0, ROWS_AT_ONCE);
       if (children.length === 0) return;
-      const forgotten = new Map<number, readonly ForgottenEntry[]>();
+      const ready: number[] = [];
       let entries = 0;
       for (const child of children) {
         if (entries >= ENTRIES_AT_ONCE) break;
         requireGoOn(this.#tools.signal);
-        const found = await this.#forgotten(child.id);
-        forgotten.set(child.id, found);
-        entries += found.length;
+        entries += await this.#bringBack(child.id);
+        ready.push(child.id);
       }
       state.transact(() => {
-        for (const [child, found] of forgotten) {
-          recordForgotten(state, child, found);
-          this.#leave(child);
-        }
+        for (const child of ready) this.#leave(child);
       });
-      begun.push(...forgotten.keys());
+      begun.push(...ready);
     }
   }
 
   /**
-   * Entries of a directory that are recorded no more. While it is not written, or has a failed entry, all of them are.
+   * Brings back entries of a directory that are recorded no more. While it is not written, or has a failed entry, all of
+   * them are.
+   *
+   * @returns how many
    */
-  async #forgotten(id: number): Promise<readonly ForgottenEntry[]> {
+  async #bringBack(id: number): Promise<number> {
     const { state } = this.#context;
-    return state.directoryLife.written(id) && !state.chunks.hasRows(id)
-      ? readForgotten(this.#context, this.#reader, id)
-      : [];
+    const isForgotten = state.directoryLife.written(id) && !state.chunks.hasRows(id);
+    return isForgotten ? bringBack(this.#context, this.#reader, id) : 0;
   }
 
   /** Inside a transaction. */
   #leave(id: number): void {
     const { state } = this.#context;
     const record = state.directories.get(id);
+    state.chunks.settleHidden(id);
     for (const large of state.large.ofDirectory(id)) {
       if (large.origin.chunk === undefined) continue;
       giveUpLarge(this.#context, large);
       state.chunks.leaveOut(large.origin.chunk, large.origin.entry);
     }
     state.chunks.dropPending(id);
+    state.removeObjects(state.directories.entryObjects(id));
     const written = state.directoryLife.written(id);
     if (written) {
       supersedeDirectory(this.#context, record, written, { kind: 'entry', directory: record.parent });
@@ -183,26 +183,21 @@ export class GiveUp {
 
   async #takeOff(entries: readonly CountedEntry[], chunks: readonly number[]): Promise<void> {
     const { state } = this.#context;
-    const handles = entries.map(({ handle }) => handle);
-    const presence = await openPresence(this.#tools.work.container, handles, state.tally.count);
-    const stored = await mapInFlight(entries, LOOKS_IN_FLIGHT, (entry) =>
-      readStoredObjects(this.#context, this.#tools, presence, entry),
+    const stored = await mapInFlight(entries, LOOKS_IN_FLIGHT, ({ name }) =>
+      readStoredSize(this.#context, this.#tools, name),
     );
     state.transact(() => {
-      const tally = new Tally();
       let bytes = 0;
-      for (const [at, objects] of stored.entries()) {
+      for (const [at, size] of stored.entries()) {
         const { handle, sequence, directory, type } = entries[at];
-        if (objects) tally.plus(objects.tally);
-        bytes += objects?.bytes ?? 0;
+        bytes += size?.bytes ?? 0;
         leaveEntry(this.#context, {
           handle,
           sequence,
           directory,
-          blocks: objects?.blocks ?? (type === ObjectType.regular ? 2 : 1),
+          blocks: size?.blocks ?? (type === ObjectType.regular ? 2 : 1),
         });
       }
-      state.removeObjects(tally);
       state.count(-entries.length, -bytes);
       for (const id of chunks) state.chunks.delete(id);
     });
@@ -234,7 +229,11 @@ export class GiveUp {
   }
 }
 
-interface CountedEntry extends CountedInode {
+interface CountedEntry {
+  /** Name of the blob. */
+  readonly name: string;
+  readonly handle: Uint8Array;
+  readonly sequence: number;
   readonly type: number;
   readonly directory: number;
 }

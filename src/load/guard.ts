@@ -29,12 +29,15 @@ export type Verdict = { readonly remove: Iterable<string> } | { readonly refuse:
 export class LeftoverGuard {
   readonly #context: JobContext;
   readonly #tools: EndTools;
-  /** Handles that the directory which was looked at last leads to. */
+  readonly #wanted: ReadonlySet<string>;
+  /** Handles of those wanted that the directory which was looked at last leads to. */
   #entries: { readonly directory: number; readonly handles: Promise<ReadonlySet<string>> } | undefined;
 
-  constructor(context: JobContext, tools: EndTools) {
+  /** @param wanted handles that are looked for: a directory is read for all of them once, and may have many millions */
+  constructor(context: JobContext, tools: EndTools, wanted: Iterable<Uint8Array> = []) {
     this.#context = context;
     this.#tools = tools;
+    this.#wanted = new Set(Array.from(wanted, idHex));
   }
 
   /**
@@ -89,8 +92,10 @@ export class LeftoverGuard {
 
   /** Whether a directory's object leads to an inode. A directory of which nothing counts yet leads to nothing. */
   #isListedIn(directory: number, handle: Uint8Array): Promise<boolean> {
+    const wanted = idHex(handle);
+    if (!this.#wanted.has(wanted)) throw new Error('The guard does not look for this handle.');
     if (this.#entries?.directory !== directory) this.#entries = { directory, handles: this.#handlesIn(directory) };
-    return this.#entries.handles.then((handles) => handles.has(idHex(handle)));
+    return this.#entries.handles.then((handles) => handles.has(wanted));
   }
 
   async #handlesIn(directory: number): Promise<ReadonlySet<string>> {
@@ -99,26 +104,30 @@ export class LeftoverGuard {
     // has lost.
     if (state.directories.find(directory)?.status !== DirectoryStatus.written || state.chunks.hasRows(directory))
       return new Set();
+    const found = new Set<string>();
     try {
-      return new Set((await this.entriesOf(directory)).map(({ handle }) => idHex(handle)));
+      for await (const { handle } of this.entriesOf(directory)) {
+        const hex = idHex(handle);
+        if (this.#wanted.has(hex)) found.add(hex);
+      }
     } catch (error) {
       // What is missing is found by the check of the listing.
-      if (isClfsError(error, 'not-found')) return new Set();
-      throw error;
+      if (!isClfsError(error, 'not-found')) throw error;
     }
+    return found;
   }
 
   /**
-   * Entries of a directory as its object in the container has them; none when there is none. @throws ClfsError
-   * `not-found`, `format`
+   * Entries of a directory as its object in the container has them, a piece at a time; none when there is none. @throws
+   * ClfsError `not-found`, `format`
    */
-  async entriesOf(directory: number): Promise<readonly DirectoryEntry[]> {
+  async *entriesOf(directory: number): AsyncGenerator<DirectoryEntry> {
     const { state } = this.#context;
     const written = state.directoryLife.written(directory);
     const name = this.#directoryName(directory);
-    if (!written || name === undefined) return [];
+    if (!written || name === undefined) return;
     const { dirents } = await this.inode(name);
-    const entries = dirents ? [...decodeDirents(Buffer.from(dirents))] : [];
+    if (dirents) yield* decodeDirents(Buffer.from(dirents));
     const blocks = {
       handle: this.#context.directory(directory).handle,
       sequence: state.directories.get(directory).sequence,
@@ -128,10 +137,8 @@ export class LeftoverGuard {
     };
     for (const segment of blockNames(blocks, this.#tools.work)) {
       const decoded = decodeSegment(await this.#body(segment));
-      if (decoded.kind === 'directory')
-        for (const entry of decodeDirents(Buffer.from(decoded.dirents))) entries.push(entry);
+      if (decoded.kind === 'directory') yield* decodeDirents(Buffer.from(decoded.dirents));
     }
-    return entries;
   }
 
   #directoryName(id: number): string | undefined {

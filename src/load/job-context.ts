@@ -12,6 +12,7 @@ import type { LinkGroupRecord, WrittenGroup } from '../state/link-groups.js';
 import type { Clock } from '../time/clock.js';
 import type { JobIds } from '../worker/job-ids.js';
 import type { DirectoryPlace, JobConstants, LargeFile } from '../worker/tasks.js';
+import type { HeldMounts } from './held-mounts.js';
 import { doneSegmentBytes } from './large-tracker.js';
 import { Losses } from './losses.js';
 import type { ManifestFile } from './manifest-file.js';
@@ -41,6 +42,8 @@ export class JobContext {
   readonly manifest: ManifestFile | undefined;
   /** Where the source is now; undefined where that cannot be told. */
   readonly sourcePlace: () => SourcePlace | undefined;
+  /** While a session runs. */
+  held: HeldMounts | undefined;
   readonly losses = new Losses();
   /** What has been loaded, for people. */
   readonly census = new JobCensus();

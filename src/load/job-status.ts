@@ -2,6 +2,7 @@ import { sourcePath } from '../job/load-spec.js';
 import { type WorkerStatus, workersAt } from '../join/worker-status.js';
 import { selectionText } from '../source/selection.js';
 import type { FailureGroup } from '../state/failure-groups.js';
+import { type JobNow, readNow } from '../state/job-now.js';
 import type { SourceCalls } from '../state/job-record.js';
 import { openForLook } from '../state/open-for-look.js';
 import { readJob } from '../state/read-job.js';
@@ -40,6 +41,8 @@ export interface JobStatus {
   readonly megabitsPerSecond: number;
   /** How it calls its source; undefined before that is known. */
   readonly sourceCalls: SourceCalls | undefined;
+  /** Where it stands beside that; undefined unless it runs. */
+  readonly now: JobNow | undefined;
   /** Workers on other machines, while it runs and may have some. */
   readonly workers: readonly WorkerStatus[] | undefined;
   /** When it last recorded something. */
@@ -87,6 +90,7 @@ export function jobStatus(statePath: string): JobStatus {
       entriesPerSecond: seconds > 0 ? (done - sessionStart.done) / seconds : 0,
       megabitsPerSecond: seconds > 0 ? (Math.max(0, bytes - sessionStart.bytes) * 8) / 1e6 / seconds : 0,
       sourceCalls: record.sourceCalls,
+      now: running ? readNow(db, record.sessions) : undefined,
       workers: running ? workersAt(statePath) : undefined,
       lastAlive: aliveMs === 0 ? undefined : new Date(aliveMs).toISOString(),
       finalStatus: record.finalStatus,

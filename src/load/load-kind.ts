@@ -1,5 +1,6 @@
+import type { Container, ContainerProbe } from '../container/container.js';
 import { type ContainerPlace, placeText } from '../container/open-container.js';
-import { ClfsError } from '../error.js';
+import { ClfsError, isClfsError } from '../error.js';
 import { type RunSettings, sourcePath } from '../job/load-spec.js';
 import type { JobKind } from '../join/job-kind.js';
 import { openLz4 } from '../lz4/lz4.js';
@@ -26,6 +27,8 @@ export interface RemoteLoadSetup {
   readonly source: TreeEvidence;
   /** UUID of the container's bucket object; undefined where the service does not give it back. */
   readonly bucketUuid: string | undefined;
+  /** What must be found in the container; undefined for one of a service. */
+  readonly probe: ContainerProbe | undefined;
   /** Program and LZ4 library: the same ones build the same bytes. */
   readonly encoder: string;
 }
@@ -69,7 +72,23 @@ export const LOAD_JOB: JobKind<RemoteLoadSetup, ThreadLaneSetup> = {
       close: () => source.close(),
     };
   },
-  async requireContainer({ bucketUuid, place }, container) {
+  async requireContainer({ bucketUuid, place, probe }, container) {
     if (bucketUuid !== undefined) await requireOwnBucket(container, openLz4(), bucketUuid, placeText(place));
+    if (probe !== undefined) await requireProbe(container, probe);
   },
 };
+
+/** A copy of a directory has all that the directory had when it was copied. @throws ClfsError `container-other` */
+async function requireProbe(container: Container, { name, token }: ContainerProbe): Promise<void> {
+  let found: string | undefined;
+  try {
+    found = (await container.get(name, token.length)).toString();
+  } catch (error) {
+    if (!isClfsError(error, 'not-found')) throw error;
+  }
+  if (found !== token)
+    throw new ClfsError(
+      'container-other',
+      `its container is another directory than the driver's, such as a copy of it, or the load is about to end: the driver's probe is not there.`,
+    );
+}

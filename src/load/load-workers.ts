@@ -12,13 +12,15 @@ import type { RemoteLoadSetup } from './load-kind.js';
 import type { OpenJob } from './open-job.js';
 
 /** What lanes elsewhere are opened with. */
-interface LoadWorkersParts {
+export interface LoadWorkersParts {
   readonly job: OpenJob;
-  readonly setup: Omit<RemoteLoadSetup, 'kind' | 'source' | 'settings' | 'bucketUuid'>;
+  readonly setup: Omit<RemoteLoadSetup, 'kind' | 'source' | 'settings' | 'bucketUuid' | 'probe'>;
   readonly ownLanes: number;
   readonly clock: Clock;
   /** Of the pool: takes what workers have sent. */
   readonly traffic: Traffic;
+  /** Ends the waiting for the server. */
+  readonly signal: AbortSignal;
   report(text: string): void;
 }
 
@@ -26,10 +28,10 @@ interface LoadWorkersParts {
  * Opens the lanes of a load that are elsewhere.
  *
  * @param open in place of NATS
- * @throws ClfsError `usage`, `workers`
+ * @throws ClfsError `usage`, `workers`, `cancelled`; as a put into the container
  */
-export function openLoadWorkers(
-  { job, setup, ownLanes, clock, traffic, report }: LoadWorkersParts,
+export async function openLoadWorkers(
+  { job, setup, ownLanes, clock, traffic, signal, report }: LoadWorkersParts,
   open?: OpenDriverLink,
 ): Promise<RemotePool<LoadKinds>> {
   const { state, settings, resources } = job;
@@ -41,6 +43,7 @@ export function openLoadWorkers(
     settings: { retryWindowMs, lateArrivalMs, stallWarningMs },
     source: evidenceOf(resources.source, job.spec.selection),
     bucketUuid: readsBack ? bucketUuid : undefined,
+    probe: await resources.container.makeProbe?.(),
   };
   return openPool<LoadKinds>(
     {
@@ -54,6 +57,7 @@ export function openLoadWorkers(
       ownShare: (megabitsPerSecond) => {
         traffic.capMbps[0] = megabitsPerSecond;
       },
+      signal,
       report,
       traffic,
       mend: ({ kind, ...told }) => {

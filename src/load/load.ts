@@ -8,7 +8,7 @@ import { joinRunners } from '../engine/joined-runner.js';
 import type { LaneLog } from '../engine/lane.js';
 import type { Runner } from '../engine/runner.js';
 import { createThreadRunner } from '../engine/thread-runner.js';
-import { ClfsError } from '../error.js';
+import { ClfsError, isClfsError } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
 import { GEOMETRY } from '../format/geometry.js';
 import type { LoadWish, RunSettings } from '../job/load-spec.js';
@@ -20,6 +20,7 @@ import { checkOptions } from '../option-checks.js';
 import type { OpenDriverLink } from '../remote/link.js';
 import type { RemotePool } from '../remote/remote-pool.js';
 import { SourceGauge } from '../source/source-gauge.js';
+import { writeTrouble } from '../state/write-trouble.js';
 import { type Clock, systemClock } from '../time/clock.js';
 import { JobWaits } from '../waits/job-waits.js';
 import type { StallReport } from '../waits/stall-report.js';
@@ -39,13 +40,15 @@ import type { JobConstants, LoadKinds } from '../worker/tasks.js';
 import { warningsBefore } from './before-load.js';
 import { startEstimate } from './estimate.js';
 import { JobContext } from './job-context.js';
-import { openLoadWorkers } from './load-workers.js';
+import { type LoadWorkersParts, openLoadWorkers } from './load-workers.js';
 import { ManifestFile } from './manifest-file.js';
 import { beginJob, type OpenJob, resumeJob } from './open-job.js';
 import { LOAD_CHECKS, type LoadOptions, type LoadSummary } from './options.js';
+import { createLook, ownContainer } from './own-container.js';
 import { Progress } from './progress.js';
 import { openResources, requirePlaces } from './resources.js';
 import { Session } from './session.js';
+import { isFinished } from './session-decisions.js';
 import { SourceWatch } from './source-watch.js';
 
 /**
@@ -65,6 +68,9 @@ export async function load(options: LoadOptions): Promise<LoadSummary> {
   const waits = new JobWaits(clock, signal, (text) => options.onEvent?.({ kind: 'message', text }));
   try {
     return await runLoad(options, options.statePath, clock, signal, waits);
+  } catch (error) {
+    // The disk may run full while a job begins, or is taken up again, too.
+    throw writeTrouble(error, `the state in ${JSON.stringify(options.statePath)}`, 'then start again in the same way');
   } finally {
     waits.close();
   }
@@ -81,6 +87,7 @@ async function runLoad(
   const lz4 = openLz4();
   let log: JobLog | undefined;
   const note: LaneLog = (text, detail) => log?.write(detail ? 'DEBUG' : 'WARNING', text);
+  let warnings: readonly string[] = [];
   const job = await (newSession === false ? resumeJob : beginJob)({
     statePath,
     wish: wishOf(options),
@@ -96,8 +103,8 @@ async function runLoad(
     },
     async open(spec, settings) {
       const { workers } = settings;
-      if (workers && !internals?.workers) await requireServer({ workers });
-      return openResources({
+      if (workers && !internals?.workers) await requireServer({ workers }, signal);
+      const opened = await openResources({
         spec,
         settings,
         options,
@@ -105,11 +112,19 @@ async function runLoad(
         waits,
         log: (text, detail) => note(redact(text), detail),
       });
+      warnings = warningsBefore(opened.destination, statePath, clock.now());
+      return opened;
     },
+  }).catch((error) => {
+    // What a SAS lacks is why the service has refused, most likely.
+    if (isClfsError(error, 'access-denied')) for (const text of warnings) options.onEvent?.({ kind: 'message', text });
+    throw error;
   });
   const { state, directory, spec, settings, resources } = job;
-  resources.begun();
   const progress = new Progress(clock);
+  const requireMine = () => state.requireMine();
+  const look = createLook(requireMine, clock);
+  resources.begun(look);
   let manifest: ManifestFile | undefined;
   let sizing: ReturnType<typeof startEstimate> | undefined;
   let runner: Runner<LoadKinds> | undefined;
@@ -132,7 +147,7 @@ async function runLoad(
     const { stalls } = waits;
     watch = new SourceWatch(context, gauge, stalls);
     // A source that does not answer must not hold up this thread.
-    const work = createContext(constants, resources.source, resources.container, lz4, 1, clock, {
+    const work = createContext(constants, resources.source, ownContainer(resources.container, look), lz4, 1, clock, {
       mayBlock: false,
       gauge,
       waits: stalls.add(new WaitBoard()),
@@ -158,13 +173,18 @@ async function runLoad(
       log?.write('INFO', text);
       options.onEvent?.({ kind: 'message', text });
     };
-    const pool = await openPool(job, constants, lz4, own.lanes, clock, report, internals?.workers);
+    const pool = await openPool(
+      job,
+      constants,
+      lz4,
+      { ownLanes: own.lanes, clock, signal, report },
+      internals?.workers,
+    );
     if (pool) {
       runner = joinRunners(own, pool);
       progress.workers = () => pool.workers.present.length;
-      workersFile = new WorkersFile(directory.file(WORKERS_FILE), clock, () => pool.workers.presence);
+      workersFile = new WorkersFile(directory.file(WORKERS_FILE), clock, () => pool.workers.presence, requireMine);
     }
-    const warnings = warningsBefore(resources.destination, statePath, clock.now());
     const onStart: LoadOptions['onStart'] = (snapshot) => {
       waits.isShown = options.onStart !== undefined;
       options.onStart?.(snapshot);
@@ -209,22 +229,20 @@ async function openPool(
   job: OpenJob,
   constants: JobConstants,
   lz4: Lz4,
-  ownLanes: number,
-  clock: Clock,
-  report: (text: string) => void,
+  { ownLanes, ...parts }: Pick<LoadWorkersParts, 'ownLanes' | 'clock' | 'signal' | 'report'>,
   open: OpenDriverLink | undefined,
 ): Promise<RemotePool<LoadKinds> | undefined> {
-  const { resources, spec, settings } = job;
-  if (!settings.workers) return undefined;
+  const { resources, spec, settings, state } = job;
+  // Of a job that is finished there is nothing left to do.
+  if (!settings.workers || isFinished(state.record)) return undefined;
   const { destination, threads } = resources;
   return openLoadWorkers(
     {
       job,
       setup: { place: destination.place, constants, encoder: encoderOf(spec, lz4) },
       ownLanes: threads === 0 ? 0 : ownLanes,
-      clock,
       traffic: new Traffic(resources.traffic.memory, resources.traffic.slots - 1),
-      report,
+      ...parts,
     },
     open,
   );

@@ -1,15 +1,17 @@
-/** How many lanes may have gone because of what is tried again, in the present session; by what it is. */
-export class Losses {
-  readonly #counts = new Map<string, number>();
+import type { LossRecord } from '../engine/work.js';
 
-  set(what: string, count: number): void {
-    if (count > 0) this.#counts.set(what, count);
+/** Lanes that may have gone because of what is tried again, in the present session; by what it is. */
+export class Losses {
+  readonly #records = new Map<string, LossRecord>();
+
+  set(what: string, losses: LossRecord): void {
+    if (losses.lanes > 0) this.#records.set(what, losses);
   }
 
-  /** @returns 0 for what is tried for the first time */
-  take(what: string): number {
-    const count = this.#counts.get(what) ?? 0;
-    this.#counts.delete(what);
-    return count;
+  /** @returns undefined for what is tried for the first time */
+  take(what: string): LossRecord | undefined {
+    const losses = this.#records.get(what);
+    this.#records.delete(what);
+    return losses;
   }
 }

@@ -13,6 +13,7 @@ import { ClfsError, messageOf } from '../error.js';
 import { beginReplacement, type Replacement } from '../posix/replace-file.js';
 import { writeWhole } from '../posix/write-whole.js';
 import type { JobState } from '../state/job-state.js';
+import { LastLines } from './last-lines.js';
 
 const NAME = 'manifest.jsonl';
 
@@ -27,8 +28,10 @@ export class ManifestFile {
   readonly #fd: number;
   #bytes: number;
   #dirty = false;
+  /** Whether nothing is in the file but what counts, and what this transaction has appended. */
+  #isCut = false;
 
-  /** Opens it at the length that is recorded. @param file path of a file in the state directory */
+  /** @param file path of a file in the state directory @throws ClfsError `state` when recorded lines are missing */
   constructor(file: (name: string) => string, state: JobState) {
     this.#path = file(NAME);
     this.#state = state;
@@ -36,12 +39,8 @@ export class ManifestFile {
     this.#fd = openSync(this.#path, 'a');
     if (fstatSync(this.#fd).size < this.#bytes) {
       closeSync(this.#fd);
-      throw new ClfsError(
-        'state',
-        `The manifest ${JSON.stringify(this.#path)} has lost lines that were recorded. Put it back, or load anew with another --state-path and an empty container.`,
-      );
+      throw this.#lost();
     }
-    ftruncateSync(this.#fd, this.#bytes);
     state.beforeCommit(
       () => this.#record(),
       () => this.#forget(),
@@ -51,6 +50,7 @@ export class ManifestFile {
   /** Adds lines; inside a transaction. */
   append(lines: readonly string[]): void {
     if (lines.length === 0) return;
+    this.#cut();
     this.#bytes += writeWhole(this.#fd, Buffer.from(`${lines.join('\n')}\n`));
     this.#dirty = true;
   }
@@ -73,10 +73,15 @@ export class ManifestFile {
    * An entry that was loaded again in a repair has several lines, of which the last one counts: with `repaired` only
    * that one is copied.
    *
-   * @throws ClfsError `usage`
+   * @throws ClfsError `usage`; `state` when it is not as long as what is recorded of it; `state-busy`
    */
   async copyTo(target: string, repaired: boolean): Promise<void> {
+    this.#state.transact(() => {
+      this.#cut();
+      this.#requireLength();
+    });
     let replacement: Replacement | undefined;
+    const last = new LastLines();
     try {
       replacement = beginReplacement(target);
       const { path, flags } = replacement;
@@ -84,7 +89,6 @@ export class ManifestFile {
       const output = () => createWriteStream(path, { flags, flush: flags === 'wx' });
       if (!repaired) await pipeline(createReadStream(this.#path), output());
       else {
-        const last = new LastLines();
         let number = 0;
         for await (const line of this.#lines()) last.take(line, number++);
         const current = this.#lines();
@@ -106,6 +110,8 @@ export class ManifestFile {
           cause: error,
         },
       );
+    } finally {
+      last.close();
     }
   }
 
@@ -119,6 +125,7 @@ export class ManifestFile {
 
   #record(): void {
     if (!this.#dirty) return;
+    this.#requireLength();
     fdatasyncSync(this.#fd);
     this.#state.update({ manifestBytes: this.#bytes });
     this.#dirty = false;
@@ -128,55 +135,36 @@ export class ManifestFile {
   #forget(): void {
     this.#bytes = this.#state.record.manifestBytes ?? 0;
     this.#dirty = false;
-    ftruncateSync(this.#fd, this.#bytes);
+    this.#isCut = false;
+  }
+
+  /**
+   * Takes off what does not count; inside a transaction: only there it is certain that no other process goes on with the
+   * job, whose lines that would be.
+   */
+  #cut(): void {
+    if (this.#isCut) return;
+    const { size } = fstatSync(this.#fd);
+    if (size < this.#bytes) throw this.#lost();
+    if (size > this.#bytes) ftruncateSync(this.#fd, this.#bytes);
+    this.#isCut = true;
+  }
+
+  /** A line that is lost, or that somebody else added, would be told by nobody later. @throws ClfsError `state` */
+  #requireLength(): void {
+    const { size } = fstatSync(this.#fd);
+    if (size < this.#bytes) throw this.#lost();
+    if (size > this.#bytes)
+      throw new ClfsError(
+        'state',
+        `The manifest ${JSON.stringify(this.#path)} has ${size} bytes, and should have ${this.#bytes}: something else has written to it. Go on with --new-session=false: what is too much is taken off then.`,
+      );
+  }
+
+  #lost(): ClfsError {
+    return new ClfsError(
+      'state',
+      `The manifest ${JSON.stringify(this.#path)} has lost lines that were recorded. Put it back; or load anew, with another --state-path and an empty container. Of a load that has ended, "clfsload manifest --hash" with the container writes another one.`,
+    );
   }
 }
-
-/** Which lines count of a manifest that grew in several sessions. */
-class LastLines {
-  /** By hex path: number of the last line. */
-  readonly #last = new Map<string, number>();
-  /** By hex path: number of the line by which it was given up. */
-  readonly #givenUp = new Map<string, number>();
-  /** By hex path: the latest change of its link count. */
-  readonly #relinked = new Map<string, { readonly number: number; readonly linkCount: number }>();
-
-  take(line: string, number: number): void {
-    const path = PATH.exec(line)?.[1];
-    if (path !== undefined) {
-      this.#last.set(path, number);
-      return;
-    }
-    const givenUp = GIVEN_UP.exec(line)?.[1];
-    if (givenUp !== undefined) this.#givenUp.set(givenUp, number);
-    const [, relinked, linkCount] = RELINKED.exec(line) ?? [];
-    if (relinked !== undefined) this.#relinked.set(relinked, { number, linkCount: Number(linkCount) });
-  }
-
-  /** @returns undefined when the line counts no more, or is no entry's */
-  asItCounts(line: string, number: number): string | undefined {
-    const path = PATH.exec(line)?.[1];
-    if (path === undefined || this.#last.get(path) !== number || this.#isGivenUp(path, number)) return undefined;
-    const relinked = this.#relinked.get(path);
-    if (!relinked || relinked.number < number) return line;
-    const entry = JSON.parse(line) as Record<string, unknown>;
-    entry.nlink = relinked.linkCount;
-    if (relinked.linkCount === 1) delete entry.link_group;
-    return JSON.stringify(entry);
-  }
-
-  /** Whether the path, or a directory above it, was given up after the line. */
-  #isGivenUp(path: string, number: number): boolean {
-    if (this.#givenUp.size === 0) return false;
-    for (let end = 2; end <= path.length; end += 2) {
-      const complete = end === path.length || path.startsWith(SLASH_HEX, end);
-      if (complete && (this.#givenUp.get(path.slice(0, end)) ?? -1) > number) return true;
-    }
-    return false;
-  }
-}
-
-const SLASH_HEX = '2f';
-const PATH = /"path_hex":"([0-9a-f]*)"/;
-const GIVEN_UP = /^{"given_up_hex":"([0-9a-f]+)"}$/;
-const RELINKED = /^{"relinked_hex":"([0-9a-f]+)","nlink":(\d+)}$/;

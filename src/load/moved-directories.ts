@@ -7,8 +7,9 @@ import { escapePath } from '../text/escape-path.js';
 import { type EndTools, requireGoOn } from './end-tools.js';
 import { GiveUp } from './give-up.js';
 import type { JobContext } from './job-context.js';
+import { hasLeftSource, lookAtSource } from './look-at-source.js';
 import { relinkGroups } from './relink.js';
-import { lookAtSource, otherRoot } from './source-proof.js';
+import { otherRoot } from './source-proof.js';
 
 const PAGE = 1000;
 
@@ -29,9 +30,10 @@ const UNKNOWN: Place = { kind: 'unknown' };
  *
  *   1. A directory is looked at, by its path, when an entry of it has failed, or when it keeps another one out: the
  *      same directory, which was met by another path (`directory-reached-twice`).
- *   2. It is not in its place when its path leads to nothing, to no directory, or to another directory than the
- *      recorded one, while its parent is in its place, and while the source is the one that was loaded, with the
- *      same file systems mounted on the way to it (`source-place.ts`). What cannot be told changes nothing.
+ *   2. It is not in its place when its path leads to no directory, to another directory than the recorded one, or to
+ *      nothing while its parent does not list it either; while its parent is in its place, and while the source is the
+ *      one that was loaded, with the same file systems mounted on the way to it (`source-place.ts`). What cannot be told
+ *      changes nothing.
  *   3. Then the topmost directory above it that is not in its place is given up with all that is below (`give-up.ts`),
  *      and its name is a failure of its parent. That is looked at as all failures are: what is there now is new, or
  *      gone.
@@ -136,8 +138,19 @@ class Search {
     const above = await this.#placeOf(parent);
     if (above.kind !== 'here') return above;
     // Its parent may have been away while it was looked for.
-    if ((await this.#look(directory)) !== 'changed') return UNKNOWN;
+    if ((await this.#look(directory)) !== 'changed' || !(await this.#hasLeft(directory, parent))) return UNKNOWN;
     return (await this.#isProven(directory, parent)) ? { kind: 'moved', topmost: directory } : UNKNOWN;
+  }
+
+  /** A name that is listed and leads to nothing says nothing of what it led to. */
+  async #hasLeft(directory: number, parent: number): Promise<boolean> {
+    const { name } = this.#context.state.directories.get(directory);
+    try {
+      return await hasLeftSource(this.#tools, this.#context.directory(parent).path, Buffer.from(name));
+    } catch (error) {
+      if (!isClfsError(error, 'entry')) throw error;
+      return false;
+    }
   }
 
   async #look(directory: number): Promise<'here' | 'changed' | 'unknown'> {
@@ -165,7 +178,7 @@ class Search {
     if (!proven)
       log.write(
         'WARNING',
-        `${escapePath(path)}: it is not what was loaded, or its file system is not mounted: mount it, or what failed below it stays failed`,
+        `${escapePath(path)}: it is not what was loaded, or its file system is not mounted: mount it, or put back what was there, and go on; if it is gone for good, what failed below it stays failed, and what is there now can only be loaded into an empty container`,
       );
     return proven;
   }

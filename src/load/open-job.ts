@@ -45,7 +45,7 @@ export interface JobStart {
 /**
  * Begins a new job: takes the state directory, and with the bucket object the container.
  *
- * A job that is refused leaves no state and nothing in the container behind.
+ * A job that is refused leaves no state and nothing in the container behind, unless its bucket object may be there.
  *
  * @throws ClfsError `state`, `state-busy`; `container-not-empty`; whatever the container throws
  */
@@ -66,10 +66,9 @@ export async function beginJob({
   let resources: LoadResources | undefined;
   // A job that never began may have its bucket object there: it is taken over, and that object with it.
   const takenOver = existsSync(directory.databasePath);
-  let asked = false;
+  let isKept = takenOver;
   try {
     resources = await open(spec, settings);
-    const { container } = resources;
     const record = newRecord(spec, settings, random);
     const before = takenOver ? openState(directory, hooks) : undefined;
     // Between the look at the directory and its lock another process may have begun the job that is in it.
@@ -80,19 +79,18 @@ export async function beginJob({
       );
     if (before) before.transact(() => before.update({ ...record, bucketUuid: before.record.bucketUuid }));
     state = before ?? createState(directory, record, hooks);
-    await requireUnused(container, lz4, state.record.bucketUuid, spec);
-    asked = true;
-    await claimContainer(state, container, lz4, spec);
+    await claimContainer(state, resources.container, lz4, spec, () => {
+      isKept = true;
+    });
     return { state, directory, spec, settings, resources };
   } catch (error) {
-    state?.close();
     // Why it was refused is what is told.
     await resources?.close().catch(() => undefined);
     await resources?.discard();
-    // Where the bucket object may be there, its UUID is kept for the next start.
-    const refused = isClfsError(error, 'container-not-empty', 'container-missing', 'access-denied');
-    if (takenOver || (asked && !refused)) directory.release();
-    else directory.discard();
+    const isMine = state?.isMine;
+    state?.close();
+    if (isKept) directory.release();
+    else directory.discard(isMine);
     throw error;
   }
 }
@@ -194,16 +192,35 @@ function openState(directory: StateDirectory, hooks: CommitHooks): JobState {
   }
 }
 
-/** Creates the bucket object: of two jobs that want one empty container, the first one to do so has it. */
-async function claimContainer(state: JobState, container: Container, lz4: Lz4, spec: LoadSpec): Promise<void> {
+/**
+ * Takes an empty container by its bucket object: of two jobs that want it, the first one to create that has it.
+ *
+ * @param keep told once the bucket object may be there: the state with its UUID is what the container is taken with by
+ *   the next start
+ * @throws ClfsError `container-not-empty` when there is anything but the job's own bucket object
+ */
+async function claimContainer(
+  state: JobState,
+  container: Container,
+  lz4: Lz4,
+  spec: LoadSpec,
+  keep: () => void = () => undefined,
+): Promise<void> {
+  const { bucketUuid } = state.record;
+  await requireUnused(container, lz4, bucketUuid, spec);
   try {
-    await putBucket(container, state.record.bucketUuid, [], true);
+    await putBucket(container, bucketUuid, [], true);
   } catch (error) {
-    if (!isClfsError(error, 'exists')) throw error;
-    if ((await readBucketUuid(container, lz4)) !== state.record.bucketUuid) throw notEmpty(spec);
+    const isThere = isClfsError(error, 'exists');
+    if (isThere && (await readBucketUuid(container, lz4)) !== bucketUuid) throw notEmpty(spec);
+    // A try whose answer was lost may have created it, whatever became of the next one.
+    const isRefused = isClfsError(error, 'container-missing', 'access-denied') && container.uncertainUntilMs === 0;
+    if (!isRefused) keep();
+    if (!isThere) throw error;
   }
+  keep();
   await container.flush();
-  const readsBack = (await readBucketUuid(container, lz4)) === state.record.bucketUuid;
+  const readsBack = (await readBucketUuid(container, lz4)) === bucketUuid;
   state.transact(() => state.update({ begun: true, readsBack }));
 }
 

@@ -3,6 +3,7 @@ import { ClfsError } from '../error.js';
 import { counted } from '../text/counted.js';
 import type { LoadKinds } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
+import { failUnmounted, failUnmountedNames } from './unmounted-entries.js';
 import { directoryWork } from './work/directory.js';
 import { filesWork } from './work/files.js';
 import { LargeFilesUnderWay } from './work/large.js';
@@ -133,7 +134,8 @@ export class LoadPlan implements Plan<LoadKinds> {
       if (chunks.length === 0) return;
       for (const chunk of chunks) {
         this.#backlog -= chunk.count;
-        turn.give(filesWork(this.#context, chunk, this.#large));
+        if (failUnmounted(this.#context, chunk)) this.#chunksChanged();
+        else turn.give(filesWork(this.#context, chunk, this.#large));
       }
     }
   }
@@ -142,7 +144,8 @@ export class LoadPlan implements Plan<LoadKinds> {
     while (turn.room > 0 && this.#large.size < MOST_LARGE) {
       const groups = this.#context.state.links.claim(GROUPS_A_CLAIM);
       if (groups.length === 0) return;
-      for (const group of groups) turn.give(linkedWork(this.#context, group, this.#large));
+      for (const group of groups)
+        if (!failUnmountedNames(this.#context, group)) turn.give(linkedWork(this.#context, group, this.#large));
     }
   }
 }

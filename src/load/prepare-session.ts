@@ -11,14 +11,15 @@ import { commit } from './commit.js';
 import type { EndTools } from './end-tools.js';
 import { LeftoverGuard } from './guard.js';
 import type { JobContext } from './job-context.js';
+import { lookAtSource } from './look-at-source.js';
 import { giveUpMoved } from './moved-directories.js';
 import type { OpenJob } from './open-job.js';
 import type { Progress } from './progress.js';
-import { placeWithMounts } from './recorded-mounts.js';
+import { placeWithMounts, reachMounts } from './recorded-mounts.js';
 import { restoreEntries } from './restore-entries.js';
 import { retryFailures } from './retry-failures.js';
 import { isCommitting, lateWhenKilledMs } from './session-decisions.js';
-import { lookAtSource, requireSameRoot } from './source-proof.js';
+import { requireSameRoot } from './source-proof.js';
 import { giveUpLostTries } from './tries.js';
 
 /** What the beginning of a session needs beside the state. */
@@ -54,6 +55,8 @@ export async function prepareSession(context: JobContext, tools: EndTools, begin
     recordSession(context, tools, job);
     giveUpLostTries(context, state.record.encoder === encoder);
   });
+  await reachMounts(context, tools);
+  await recordPlace(context, tools);
   await bindFileSystems(context, tools, device);
   await tools.work.container.tidy();
   // An end that had begun is brought to its end before anything is repaired: the root may be there already.
@@ -81,6 +84,13 @@ function recordSession(context: JobContext, { lz4 }: EndTools, job: OpenJob): vo
     spec,
     settings,
   });
+}
+
+/** What was mounted while a session ran that had no end is part of the source. */
+async function recordPlace(context: JobContext, tools: EndTools): Promise<void> {
+  const { state } = context;
+  const sourcePlace = await placeWithMounts(context, tools);
+  if (sourcePlace !== state.record.sourcePlace) state.transact(() => state.update({ sourcePlace }));
 }
 
 /** Takes up what failed in sessions before. @returns how many entries are to be tried again */

@@ -13,11 +13,8 @@ export interface ListedVersion {
 export interface Presence {
   /** The blobs of an id. */
   versions(id: Uint8Array): Promise<readonly ListedVersion[]>;
-  /**
-   * Segments and indirect blocks whose owner has the hash of this id, and their stored length; undefined when that is
-   * not known.
-   */
-  blocks(id: Uint8Array): ReadonlyMap<string, number> | undefined;
+  /** Segments and indirect blocks whose owner has the hash of this id; undefined when that is not known. */
+  blocks(id: Uint8Array): ReadonlySet<string> | undefined;
 }
 
 /** Names that a listing brings with one request. */
@@ -47,19 +44,19 @@ export async function openPresence(
   if (container.listsByPrefix && ids.length * NAMES_A_REQUEST < objects)
     return { versions: byPrefix, blocks: () => undefined };
   const versions = new Map<string, ListedVersion[]>();
-  const blocks = new Map<string, Map<string, number>>();
+  const blocks = new Map<string, Set<string>>();
   for (const id of ids) {
     versions.set(idHex(id), []);
-    blocks.set(hash64Hex(id), new Map());
+    blocks.set(hash64Hex(id), new Set());
   }
   for await (const page of container.list('')) {
-    for (const { name, sizeBytes } of page) {
+    for (const { name } of page) {
       const [, id = '', type = '', owner = ''] = PARTS_OF_NAME.exec(name) ?? [];
       const list = versions.get(id);
       const key = list && decodeObjectName(name);
       if (key) list.push({ name, key });
       const kind = Number(type);
-      if (kind === ObjectType.segment || kind === ObjectType.indirect) blocks.get(owner)?.set(name, sizeBytes);
+      if (kind === ObjectType.segment || kind === ObjectType.indirect) blocks.get(owner)?.add(name);
     }
   }
   return {

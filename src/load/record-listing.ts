@@ -1,17 +1,27 @@
 import { ClfsError } from '../error.js';
-import { DIRECTORY_MANAGERS, ObjectType } from '../format/ids.js';
+import { DIRECTORY_MANAGERS, type EntryType, ObjectType } from '../format/ids.js';
 import { MOST_LINKS } from '../format/limits.js';
 import { unpackAttributes } from '../format/packed-attributes.js';
-import { ROOT_DIRECTORY } from '../state/directories.js';
+import type { DirectoryIdentity } from '../source/source-tree.js';
+import { type DirectoryRecord, ROOT_DIRECTORY } from '../state/directories.js';
 import type { FailureRecord } from '../state/failures.js';
 import { DirectoryStatus, WorkStatus } from '../state/schema.js';
 import { escapePath } from '../text/escape-path.js';
+import { EntryPacker, unpackEntries } from '../worker/packed-entries.js';
 import type { EntryProblem, ListPart, ListResult, LookResult } from '../worker/tasks.js';
 import { addUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from '../worker/unstorable-count.js';
 import type { JobContext } from './job-context.js';
 import { recordFailure } from './record-failure.js';
-import { proveSource, UNPROVEN } from './source-proof.js';
+import { recordMountsAt, recordNewMountsAt } from './recorded-mounts.js';
+import { OTHER_MOUNT, problemOfName, proveFailed, UNPROVEN, unmountedNames } from './source-proof.js';
 import { giveUpLarge } from './tries.js';
+
+/** A directory on another file system than the one that it is in. */
+interface Crossed {
+  readonly fileSystem: number;
+  readonly path: Buffer;
+  readonly identity: DirectoryIdentity;
+}
 
 /**
  * A directory whose listing, or a look at some of its entries, arrives. Parts go to the state hidden, and count once it
@@ -26,22 +36,39 @@ export class ListingInProgress {
   #excluded = 0;
   #unstorable: UnstorableCount | undefined = NOTHING_UNSTORABLE;
   #failures: ListPart['failures'][number][] = [];
+  readonly #looked: readonly FailureRecord[];
 
-  constructor(directory: number) {
+  /** @param looked the failures whose entries are looked at; none: it is listed */
+  constructor(directory: number, looked: readonly FailureRecord[] = []) {
     this.directory = directory;
+    this.#looked = looked;
   }
 
   /** Records a part; inside a transaction. */
   addPart(part: ListPart, context: JobContext): void {
     const { state } = context;
     if (part.restart) this.discard(context);
-    for (const { count, entries } of part.chunks) {
+    const unmounted = this.#refusals(context);
+    for (const chunk of part.chunks) {
+      const { count, entries } = unmounted.size === 0 ? chunk : this.#without(chunk, unmounted);
+      if (count === 0) continue;
       state.chunks.add({ directory: this.directory, firstSequence: state.takeSequences(count), count, entries }, true);
       this.#chunks++;
       this.#found += count;
     }
+    const own = part.directories.length > 0 ? state.directories.get(this.directory).fileSystem : 0;
+    const crossed: Crossed[] = [];
+    const { oneFileSystem } = state.record.spec.selection;
     for (const { name, device, inode, bornNs } of part.directories) {
+      // What is mounted at a directory is left out then.
+      if (!oneFileSystem && this.#refuse(name, ObjectType.directory, unmounted)) continue;
       const fileSystem = state.fileSystemOf(device);
+      if (fileSystem !== own)
+        crossed.push({
+          fileSystem,
+          path: context.entryPath(this.directory, name),
+          identity: { device, inode, bornNs },
+        });
       const added = state.directories.add({
         parent: this.directory,
         name,
@@ -64,7 +91,9 @@ export class ListingInProgress {
         this.#found++;
       }
     }
+    if (crossed.length > 0) this.#cross(crossed, context);
     for (const { name, type, device, inode } of part.links) {
+      if (this.#refuse(name, type, unmounted)) continue;
       const link = { directory: this.directory, name, fileSystem: state.fileSystemOf(device), inode, type };
       const { isNew, isCopy } = state.links.addLink(link, true, MOST_LINKS);
       if (isCopy)
@@ -75,17 +104,62 @@ export class ListingInProgress {
       if (isNew) this.#found++;
       this.#links++;
     }
+    if (part.failures.length > 0)
+      recordNewMountsAt(
+        context,
+        part.failures.map(({ name }) => context.entryPath(this.directory, name)),
+      );
     // Not spread: there can be hundreds of thousands.
     for (const failure of part.failures) this.#failures.push(failure);
     this.#excluded += part.excluded;
     this.#unstorable = this.#unstorable && part.unstorable && addUnstorable(this.#unstorable, part.unstorable);
   }
 
+  /** What of the directory is not loaded, for what is mounted in it now. */
+  #refusals(context: JobContext): ReadonlyMap<string, EntryProblem> {
+    const unmounted = unmountedNames(context, this.directory);
+    if (unmounted.size === 0 || this.#looked.length === 0) return unmounted;
+    // Where it has been told that another file system is mounted, that is part of the source from here on.
+    const told = this.#looked.filter(
+      ({ name, reason }) => reason === OTHER_MOUNT.reason && problemOfName(unmounted, name)?.reason === reason,
+    );
+    if (told.length === 0) return unmounted;
+    recordMountsAt(
+      context,
+      told.map(({ name }) => context.entryPath(this.directory, name)),
+    );
+    return unmountedNames(context, this.directory);
+  }
+
+  /** @returns whether what is at a name is not loaded, which is a failure then */
+  #refuse(name: Uint8Array, type: EntryType, unmounted: ReadonlyMap<string, EntryProblem>): boolean {
+    const problem = problemOfName(unmounted, name);
+    if (problem) this.#failures.push({ name, type, reason: problem.reason, message: problem.message });
+    return problem !== undefined;
+  }
+
+  #without(chunk: ListPart['chunks'][number], unmounted: ReadonlyMap<string, EntryProblem>) {
+    const packer = new EntryPacker();
+    for (const { name, type } of unpackEntries(chunk.entries))
+      if (!this.#refuse(name, type, unmounted)) packer.add(type, name);
+    return packer.take();
+  }
+
+  /** Other file systems have been met than that of the directory. */
+  #cross(crossed: readonly Crossed[], context: JobContext): void {
+    recordMountsAt(
+      context,
+      crossed.map(({ path }) => path),
+    );
+    for (const { fileSystem, path, identity } of crossed) void context.held?.take(fileSystem, path, identity);
+  }
+
   /** The listing is complete: what it found counts; inside a transaction. */
   finish(result: ListResult, context: JobContext): void {
     const { state } = context;
     const record = state.directories.get(this.directory);
-    const problem = result.failure ?? this.#identify(result, context);
+    // It may have been mounted only while its name was recorded.
+    const problem = this.#unmounted(record, context) ?? result.failure ?? this.#identify(result, context);
     if (problem) {
       this.discard(context);
       // What is in it was not counted.
@@ -112,18 +186,22 @@ export class ListingInProgress {
       );
   }
 
+  #unmounted({ parent, name }: DirectoryRecord, context: JobContext): EntryProblem | undefined {
+    if (parent === 0 || context.state.record.spec.selection.oneFileSystem) return undefined;
+    return problemOfName(unmountedNames(context, parent), name);
+  }
+
   /**
    * Entries that had failed were looked at again: what was found counts; inside a transaction.
    *
-   * @param looked the failures whose entries were looked at
    * @param more whether others of the directory are still to be looked at
    */
-  finishLook(result: LookResult, looked: readonly FailureRecord[], more: boolean, context: JobContext): void {
+  finishLook(result: LookResult, more: boolean, context: JobContext): void {
     const { state } = context;
+    const looked = this.#looked;
     // A file system may have gone while it was looked.
-    const isProven = proveSource(context);
-    const isStill = looked.every(({ name }) => isProven(context.entryPath(this.directory, name)));
-    const failure = result.failure ?? (isStill ? undefined : UNPROVEN);
+    const problemOf = proveFailed(context, this.directory);
+    const failure = result.failure ?? (looked.some((failed) => problemOf(failed)) ? UNPROVEN : undefined);
     if (failure) {
       this.discard(context);
       for (const { name, type } of looked)

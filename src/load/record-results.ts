@@ -41,7 +41,9 @@ export function recordFilesPart(context: JobContext, chunk: ChunkUnderWay, part:
 function acknowledge(context: JobContext, chunk: ChunkUnderWay, part: FilesPart): void {
   if (context.log.includes('DEBUG')) tellLoaded(context, chunk, part);
   chunk.acknowledged.addAll(part.acknowledged);
-  context.state.addObjects(Tally.decode(part.tally));
+  const tally = Tally.decode(part.tally);
+  context.state.addObjects(tally);
+  context.state.directories.addEntryObjects(chunk.directory, tally);
   context.state.count(part.done, part.bytes);
   context.census.add(chunk.directory, part.counts, part.done, part.bytes);
   context.manifest?.append(part.manifest);
@@ -144,8 +146,11 @@ export function recordLinked(
   }
 }
 
-/** Names that do not lead to the inode any more are failures of their own; the others go on without them. */
-function dropNames(
+/**
+ * Names that do not lead to the inode any more are failures of their own; the others go on without them. Inside a
+ * transaction.
+ */
+export function dropNames(
   context: JobContext,
   group: LinkGroupRecord,
   links: readonly LinkRecord[],
@@ -222,6 +227,8 @@ export function recordLargeDone(context: JobContext, large: LargeRecord, result:
   const tally = Tally.decode(result.tally);
   if (large.origin.chunk !== undefined) {
     state.addObjects(tally);
+    tally.plus(Tally.decode(large.tally));
+    state.directories.addEntryObjects(large.directory, tally);
     state.count(1, result.bytes);
     context.census.addOne(large.directory, ObjectType.regular, Number(unpackAttributes(large.attributes).lengthBytes));
     state.directoryLife.addPending(large.directory, -1);

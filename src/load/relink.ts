@@ -1,11 +1,11 @@
 import { Tally } from '../books/tally.js';
 import { ObjectType } from '../format/ids.js';
-import { encodeInode } from '../format/inode.js';
+import { encodeInode, type Inode } from '../format/inode.js';
 import type { LinkGroupRecord, LinkRecord, WrittenGroup } from '../state/link-groups.js';
 import { WorkStatus } from '../state/schema.js';
 import { type EndTools, requireGoOn } from './end-tools.js';
 import type { JobContext } from './job-context.js';
-import { readStoredInode, type StoredInode } from './stored-objects.js';
+import { readStoredInode } from './stored-objects.js';
 import { supersedeLinked, supersedeLinkedInode, takeNames } from './tries.js';
 
 const GROUPS_AT_ONCE = 256;
@@ -46,10 +46,10 @@ function giveUpLinked(
   context: JobContext,
   group: LinkGroupRecord,
   names: readonly LinkRecord[],
-  stored: StoredInode | undefined,
+  stored: Inode | undefined,
 ): void {
   const { state } = context;
-  const { type, lengthBytes } = stored?.inode.attributes ?? { type: group.type, lengthBytes: 0n };
+  const { type, lengthBytes } = stored?.attributes ?? { type: group.type, lengthBytes: 0n };
   state.transact(() => {
     supersedeLinked(context, group);
     state.count(-1, type === ObjectType.regular ? -Number(lengthBytes) : 0);
@@ -63,11 +63,10 @@ async function relink(
   tools: EndTools,
   before: LinkGroupRecord,
   written: WrittenGroup,
-  stored: StoredInode,
+  stored: Inode,
   names: readonly LinkRecord[],
 ): Promise<void> {
   const { state } = context;
-  const { inode, storedBytes } = stored;
   const left = names.filter((link) => link.written);
   const group = state.transact(() => {
     state.droppedLinks.claim(before.id);
@@ -75,16 +74,16 @@ async function relink(
   });
   const name = context.groupName(group);
   const body = encodeInode({
-    ...inode,
-    attributes: { ...inode.attributes, linkCount: left.length },
+    ...stored,
+    attributes: { ...stored.attributes, linkCount: left.length },
     backPointers: left.map((link) => context.directory(link.directory).handle),
     name: left[0].name,
   });
   const newBytes = await tools.work.writer.putBody(name, body);
   await tools.work.container.flush();
   const tally = Tally.decode(written.tally);
-  // Version 0.1.0 counted nothing.
-  if (written.tally) tally.remove(group.type, context.writtenName(before, written), storedBytes);
+  // With the length that it was put with, whatever the container has by now.
+  tally.removeKind(group.type);
   tally.add(group.type, name, newBytes);
   state.transact(() => {
     state.removeObjects(Tally.decode(written.tally));

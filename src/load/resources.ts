@@ -9,7 +9,7 @@ import { createRateLimit } from '../container/rate-limit.js';
 import { Traffic } from '../container/traffic.js';
 import type { LaneLog } from '../engine/lane.js';
 import { atMost } from '../engine/report.js';
-import { ClfsError, messageOf } from '../error.js';
+import { ClfsError, isClfsError, messageOf } from '../error.js';
 import { type Identity, openIdentity } from '../identity/identity.js';
 import { type LoadSpec, type RunSettings, sourcePath } from '../job/load-spec.js';
 import { openSource } from '../source/posix-source.js';
@@ -40,8 +40,12 @@ export interface LoadResources {
   readonly traffic: Traffic;
   /** Longest time after which a put of a worker elsewhere, that was given up, can still take effect. */
   readonly remoteLateArrivalMs: number;
-  /** The job has begun: from here on an outage is waited for. */
-  begun(): void;
+  /**
+   * The job has begun: from here on an outage is waited for.
+   *
+   * @param look throws when somebody else goes on with the job: asked before each try to change the container
+   */
+  begun(look: () => void): void;
   /**
    * Removes the directory of a container that was made for a job which was refused, unless another job uses it by now.
    */
@@ -123,6 +127,7 @@ export async function openResources({
   let made: string | undefined;
   const threads = settings.threads ?? Math.min(MOST_THREADS, availableParallelism());
   const traffic = new Traffic(threads + (settings.workers ? 3 : 2));
+  // The container goes by what this says at the moment: `begun` changes it.
   const service = {
     retryWindowMs: settings.retryWindowMs ?? FIRST_RETRY_WINDOW_MS,
     traffic,
@@ -131,6 +136,9 @@ export async function openResources({
     onDetail: options.logLevel === 'DEBUG' ? (text: string) => log(text, true) : undefined,
     onWaiting: (text: string) => options.onEvent?.({ kind: 'message', text }),
     signal,
+    waits: waits.slot('container'),
+    mayBlock: false,
+    maySend: () => true,
   };
   const discard = async () => {
     if (made !== undefined) await atMost(systemClock, LAST_CALLS_MS, removeIfEmpty(made));
@@ -142,18 +150,22 @@ export async function openResources({
       if (isNew) made = local;
     }
     const container =
-      options.internals?.container ??
-      (await openContainer(destination.place, identity.authorization, {
-        ...service,
-        waits: waits.slot('container'),
-        mayBlock: false,
-      }));
+      options.internals?.container ?? (await openContainer(destination.place, identity.authorization, service));
     const close = async () => {
       identity?.close();
       source.close();
       await container.close();
     };
-    const begun = () => {
+    const begun = (look: () => void) => {
+      service.maySend = () => {
+        try {
+          look();
+          return true;
+        } catch (error) {
+          // A state that cannot be read ends the job by its next transaction, with the reason.
+          return !isClfsError(error, 'state-busy');
+        }
+      };
       service.retryWindowMs = settings.retryWindowMs ?? Number.POSITIVE_INFINITY;
     };
     const remoteLateArrivalMs = settings.lateArrivalMs ?? (container.lateArrivalMs || LATE_ON_DISK_MS);

@@ -1,6 +1,8 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { isDot, isDotDot } from '../format/dirents.js';
 import { type EntryType, hintedType, ObjectType } from '../format/ids.js';
+import { SpilledSet } from '../spill/spilled-set.js';
+import type { ChunkRecord } from '../state/chunks.js';
 import type { JobState } from '../state/job-state.js';
 import { escapePath } from '../text/escape-path.js';
 import { CHUNK_ENTRIES, EntryPacker } from '../worker/packed-entries.js';
@@ -11,6 +13,8 @@ import { pages } from './tries.js';
 /** Where a handle holds its sequence number. Source: docs/format.md 2 */
 const SEQUENCE_AT = 8;
 const PAGE = 1000;
+/** Chunks that one transaction records. */
+const CHUNKS_AT_ONCE = 32;
 
 type Reader = Pick<LeftoverGuard, 'entriesOf'>;
 
@@ -35,64 +39,101 @@ export async function restoreEntries(context: JobContext, reader: Reader): Promi
 
 async function restoreDirectory(context: JobContext, reader: Reader, directory: number): Promise<void> {
   const { state } = context;
-  const forgotten = await readForgotten(context, reader, directory);
-  state.transact(() => recordForgotten(state, directory, forgotten));
-}
-
-/** An entry that counts, and is not recorded. */
-export interface ForgottenEntry {
-  readonly sequence: number;
-  readonly type: EntryType;
-  readonly name: Uint8Array;
+  if ((await bringBack(context, reader, directory)) > 0) state.transact(() => state.chunks.settleHidden(directory));
 }
 
 /**
- * Entries of a directory that is written which are not recorded any more, by ascending sequence number, as its object
- * in the container has them. Names of linked inodes and directories are recorded all the time.
+ * Brings entries of a directory that is written back into the state which are not recorded any more, as its object in
+ * the container has them. Names of linked inodes and directories are recorded all the time.
  *
+ * There can be many millions: they come as hidden chunks, in transactions of a bounded size. A part of them would look
+ * like all, so they count together, by `Chunks.settleHidden`; until then a crash forgets them.
+ *
+ * @returns how many
  * @throws ClfsError `container-differs` when the object is missing or damaged; where the job keeps no books there are
- * none then
+ * those that could be read then
  */
-export async function readForgotten(
-  context: JobContext,
-  reader: Reader,
-  directory: number,
-): Promise<readonly ForgottenEntry[]> {
+export async function bringBack(context: JobContext, reader: Reader, directory: number): Promise<number> {
   const { state } = context;
-  const forgotten: ForgottenEntry[] = [];
   const linked = linkedSequences(context, directory);
+  const found = new HiddenChunks(state, directory);
+  // Asked for each entry it would go over what is brought back, too.
+  const hasRows = state.chunks.hasRows(directory);
   try {
-    for (const { name, handle } of await reader.entriesOf(directory)) {
+    for await (const { name, handle } of reader.entriesOf(directory)) {
       const type = hintedType(handle);
       if (isDot(name) || isDotDot(name) || type === undefined || type === ObjectType.directory) continue;
-      const sequence = Number(Buffer.from(handle).readBigUInt64LE(SEQUENCE_AT));
-      if (linked.has(sequence) || state.chunks.counts(directory, sequence)) continue;
-      forgotten.push({ sequence, type, name });
+      const sequence = Buffer.from(handle).readBigUInt64LE(SEQUENCE_AT);
+      if (linked.has(keyOf(sequence)) || (hasRows && state.chunks.counts(directory, Number(sequence)))) continue;
+      found.add(Number(sequence), type, name);
     }
   } catch (error) {
     if (!isClfsError(error, 'not-found', 'format')) throw error;
     if (state.record.books) throw cannotRestore(context, directory, error);
     context.log.write('WARNING', `cannot read back a directory that version 0.1.0 wrote: ${error.message}`);
+  } finally {
+    linked.close();
   }
-  return forgotten.sort((a, b) => a.sequence - b.sequence);
+  return found.finish();
 }
 
-/** Records entries as done; inside a transaction, one for all: a part of them would look like all. */
-export function recordForgotten(state: JobState, directory: number, forgotten: readonly ForgottenEntry[]): void {
-  for (let at = 0; at < forgotten.length; ) {
-    const firstSequence = forgotten[at].sequence;
-    const packer = new EntryPacker();
-    for (; packer.count < CHUNK_ENTRIES && forgotten[at]?.sequence === firstSequence + packer.count; at++)
-      packer.add(forgotten[at].type, forgotten[at].name);
-    state.chunks.addDone({ directory, firstSequence, ...packer.take() });
+/** Puts entries that are at the service into hidden chunks, of sequence numbers that follow each other. */
+class HiddenChunks {
+  readonly #state: JobState;
+  readonly #directory: number;
+  readonly #packer = new EntryPacker();
+  #full: Omit<ChunkRecord, 'id' | 'attempts'>[] = [];
+  #first = 0;
+  #count = 0;
+
+  constructor(state: JobState, directory: number) {
+    this.#state = state;
+    this.#directory = directory;
+  }
+
+  add(sequence: number, type: EntryType, name: Uint8Array): void {
+    const { count } = this.#packer;
+    if (count === CHUNK_ENTRIES || sequence !== this.#first + count) this.#end();
+    if (this.#packer.count === 0) this.#first = sequence;
+    this.#packer.add(type, name);
+    this.#count++;
+  }
+
+  /** @returns how many there were */
+  finish(): number {
+    this.#end();
+    this.#record();
+    return this.#count;
+  }
+
+  #end(): void {
+    if (this.#packer.count === 0) return;
+    this.#full.push({ directory: this.#directory, firstSequence: this.#first, ...this.#packer.take() });
+    if (this.#full.length === CHUNKS_AT_ONCE) this.#record();
+  }
+
+  #record(): void {
+    const chunks = this.#full;
+    this.#full = [];
+    if (chunks.length === 0) return;
+    this.#state.transact(() => {
+      for (const chunk of chunks) this.#state.chunks.add(chunk, true);
+    });
   }
 }
 
-/** Sequence numbers of the linked inodes that a directory's object leads to. */
-function linkedSequences({ state }: JobContext, directory: number): ReadonlySet<number> {
-  const sequences = new Set<number>();
-  for (const { sequence } of pages((after) => state.links.ofDirectory(directory, after, PAGE))) sequences.add(sequence);
+/** Keys of the sequence numbers of the linked inodes that a directory's object leads to. To be closed. */
+function linkedSequences({ state }: JobContext, directory: number): SpilledSet {
+  const sequences = new SpilledSet();
+  for (const { sequence } of pages((after) => state.links.ofDirectory(directory, after, PAGE)))
+    sequences.add(keyOf(BigInt(sequence)));
   return sequences;
+}
+
+function keyOf(sequence: bigint): Buffer {
+  const key = Buffer.alloc(8);
+  key.writeBigUInt64BE(sequence);
+  return key;
 }
 
 function cannotRestore(context: JobContext, directory: number, cause: ClfsError): ClfsError {

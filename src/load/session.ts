@@ -18,6 +18,7 @@ import { cleanUp } from './clean-up.js';
 import { commit } from './commit.js';
 import { countedTexts, endNotes } from './end-notes.js';
 import type { EndTools } from './end-tools.js';
+import { HeldMounts } from './held-mounts.js';
 import type { JobContext } from './job-context.js';
 import type { OpenJob } from './open-job.js';
 import type { FinalStatus, LoadOptions, LoadSummary } from './options.js';
@@ -80,6 +81,7 @@ export class Session {
           : options.internals?.unchecked
             ? 'a test turned it off'
             : '',
+      report: (text) => this.#report(text),
     };
   }
 
@@ -90,6 +92,17 @@ export class Session {
   }
 
   async run(): Promise<LoadSummary> {
+    const { context } = this.#parts;
+    const held = new HeldMounts(context, this.#tools);
+    context.held = held;
+    try {
+      return await this.#run();
+    } finally {
+      held.close();
+    }
+  }
+
+  async #run(): Promise<LoadSummary> {
     const { options, job, context, work, signal, runner } = this.#parts;
     const root = sourcePath(job.spec);
     const { state, directory } = job;
@@ -141,6 +154,8 @@ export class Session {
     progress.phase = 'Done';
     state.series.due();
     try {
+      // Nothing is written beside a state that somebody else goes on with.
+      state.requireMine();
       progress.failed = state.failures.count();
       if (failure !== undefined) writeReports(context, root, directory.file);
       const quiet = failure === undefined || this.#engine?.settled === true;
@@ -158,11 +173,13 @@ export class Session {
         }),
       );
     } catch (error) {
-      failure ??= error;
+      // What ended it before may have come of that.
+      failure = isClfsError(error, 'state-busy') ? error : (failure ?? error);
       status = 'Failed';
     }
     log.write('INFO', `final status: ${status}`);
-    return this.#summary(status, writeTrouble(failure, 'the job state', 'then go on with --new-session=false'));
+    const where = `the job state in ${JSON.stringify(directory.path)}`;
+    return this.#summary(status, writeTrouble(failure, where, 'then go on with --new-session=false'));
   }
 
   /** Brings everything but the root into the container. */

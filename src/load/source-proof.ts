@@ -1,9 +1,6 @@
 import { ClfsError } from '../error.js';
-import { isOtherRoot, isSamePlace } from '../source/source-place.js';
-import type { DirectoryIdentity, SourceAttributes } from '../source/source-tree.js';
-import { unlessStopped } from '../waits/waits.js';
-import type { WorkContext } from '../worker/context.js';
-import { lookAtDirectory } from '../worker/source-looks.js';
+import { isOtherRoot, isSamePlace, mountNamesIn, mountNow, type SourcePlace } from '../source/source-place.js';
+import type { FailureRecord } from '../state/failures.js';
 import type { EntryProblem } from '../worker/tasks.js';
 import type { JobContext } from './job-context.js';
 
@@ -15,24 +12,13 @@ export const UNPROVEN: EntryProblem = {
   attempts: 1,
 };
 
-/** By what the calling thread looks at the source outside of its lane. */
-export interface SourceTools {
-  readonly work: Pick<WorkContext, 'source' | 'pace'>;
-  readonly signal: AbortSignal;
-}
-
-/**
- * Attributes of a directory of the source. A server that never answers holds up neither the thread nor a stop.
- *
- * @throws as `SourceTree.openDirectory`; ClfsError `open-files`, `cancelled`
- */
-export function lookAtSource(
-  { work, signal }: SourceTools,
-  path: Buffer,
-  expected?: DirectoryIdentity,
-): Promise<SourceAttributes> {
-  return unlessStopped(signal, () => lookAtDirectory(work, path, expected));
-}
+/** Why an entry is not loaded at whose path another file system is mounted than the recorded one. */
+export const OTHER_MOUNT: EntryProblem = {
+  reason: 'other-file-system',
+  message:
+    'another file system is mounted there than the one that this job knows: mount that one and go on; or go on without a change, and what is mounted there then is loaded',
+  attempts: 1,
+};
 
 /**
  * Looks where the source is now.
@@ -48,6 +34,60 @@ export function proveSource({ state, sourcePlace }: JobContext): (path: Uint8Arr
   if (!before) return () => true;
   const now = sourcePlace();
   return (path) => isSamePlace(before, now, path);
+}
+
+/**
+ * As {@link proveSource}, for names in a directory of which nothing is recorded but that they have failed: what has been
+ * mounted at them since is part of the source. So is another file system than the recorded one, once that has been told.
+ *
+ * @returns why one is not to be looked at
+ */
+export function proveFailed(
+  context: JobContext,
+  directory: number,
+): (failed: Pick<FailureRecord, 'name' | 'reason'>) => EntryProblem | undefined {
+  const { sourcePlace: before } = context.state.record;
+  if (!before) return () => undefined;
+  const now = context.sourcePlace();
+  if (!now || !isSamePlace(before, now, context.directory(directory).path)) return () => UNPROVEN;
+  return ({ name, reason }) => {
+    const problem = problemAt(before, now, context.entryPath(directory, name));
+    return problem?.reason === OTHER_MOUNT.reason && reason === OTHER_MOUNT.reason ? undefined : problem;
+  };
+}
+
+/**
+ * Names in a directory, one character a byte, at which a file system is recorded that is not mounted now, or in whose
+ * place another one is, and why what is there is not loaded: it is not what this job was begun with. Mostly none.
+ */
+export function unmountedNames(context: JobContext, directory: number): ReadonlyMap<string, EntryProblem> {
+  const { sourcePlace: before } = context.state.record;
+  if (!before) return NONE;
+  const names = mountNamesIn(before, context.directory(directory).path);
+  const now = names.length === 0 ? undefined : context.sourcePlace();
+  if (!now) return NONE;
+  const found = new Map<string, EntryProblem>();
+  for (const name of names) {
+    const problem = problemAt(before, now, context.entryPath(directory, Buffer.from(name, 'latin1')));
+    if (problem) found.set(name, problem);
+  }
+  return found;
+}
+
+/** What there is of a name in what {@link unmountedNames} gave. */
+export function problemOfName(
+  unmounted: ReadonlyMap<string, EntryProblem>,
+  name: Uint8Array,
+): EntryProblem | undefined {
+  return unmounted.size === 0 ? undefined : unmounted.get(Buffer.from(name).toString('latin1'));
+}
+
+const NONE: ReadonlyMap<string, EntryProblem> = new Map();
+
+function problemAt(before: SourcePlace, now: SourcePlace, path: Buffer): EntryProblem | undefined {
+  const found = mountNow(before, now, path.toString('hex'));
+  if (found === 'same') return undefined;
+  return found === 'away' ? UNPROVEN : OTHER_MOUNT;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { Tally } from '../books/tally.js';
+import { type LossRecord, NO_LOSSES } from '../engine/work.js';
 import { directoryPieceCapacity } from '../format/dirents.js';
 import { ObjectType } from '../format/ids.js';
 import { decodeObjectName, FIRST_VERSION } from '../format/names.js';
@@ -37,7 +38,7 @@ import type { JobContext } from './job-context.js';
  * Records what a chunk's try leaves: its entries that are neither acknowledged nor otherwise done go on in chunks of
  * their own.
  *
- * @param losses lanes that may have gone because of one of the entries, in shares of them: the more, the smaller the chunks, so that in the
+ * @param losses lanes that may have gone because of one of the entries: the more, the smaller the chunks, so that in the
  *   end it stands alone
  * @returns ids of these chunks
  */
@@ -45,7 +46,7 @@ export function endChunk(
   context: JobContext,
   chunk: OpenChunk,
   ended: { readonly failed: readonly number[]; readonly large: readonly number[]; readonly begun: number },
-  losses = 0,
+  losses: LossRecord = NO_LOSSES,
 ): readonly number[] {
   const { state } = context;
   const elsewhere = new Set([...ended.failed, ...ended.large]);
@@ -72,7 +73,7 @@ export function endChunk(
       owner: { kind: 'entry', directory: chunk.directory },
     });
   }
-  const chunks = addChunks(context, chunk, rest, ENTRIES_BY_LOSSES[Math.floor(losses)] ?? 1);
+  const chunks = addChunks(context, chunk, rest, ENTRIES_BY_LOSSES[Math.floor(losses.lanes)] ?? 1);
   state.directoryLife.addPending(chunk.directory, chunks.length + ended.large.length - 1);
   return chunks;
 }

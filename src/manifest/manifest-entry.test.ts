@@ -10,8 +10,8 @@ const entry = fc
     type: fc.integer({ min: 1, max: 7 }),
     path: fc.uint8Array({ minLength: 1 }),
     permissions: fc.nat(0o7777),
-    uid: fc.nat(),
-    gid: fc.nat(),
+    uid: fc.nat(0xffffffff),
+    gid: fc.nat(0xffffffff),
     size: fc.maxSafeNat(),
     major: fc.nat(),
     minor: fc.nat(),
@@ -48,9 +48,35 @@ describe('a line of a manifest', () => {
     );
   });
 
-  it('is refused with its number where it is none', () => {
-    for (const line of ['', '{', '{}', '{"mode":33188}', '[]', '{"mode":1,"path_hex":"61"}']) {
-      expect(() => parseManifestEntry(line, 7)).toThrow('Line 7 of the manifest');
-    }
+  const whole = { mode: 0o100644, path_hex: '61', uid: 1, gid: 2, size: 3, mtime_ns: '4' };
+  const symlink = { ...whole, mode: 0o120777, target_hex: '62' };
+  const device = { ...whole, mode: 0o020644, rdev_major: 1, rdev_minor: 2 };
+
+  it('needs no more than what is compared', () => {
+    for (const each of [
+      whole,
+      symlink,
+      device,
+      { ...whole, type: 'regular' },
+      { ...whole, sha256: null, link_group: null },
+    ])
+      expect(parseManifestEntry(JSON.stringify(each), 1).linkCount).toBe(1);
+  });
+
+  it.each([
+    ...['', '{', '{}', '[]', 'null', '7', '{"mode":33188}', '{"mode":1,"path_hex":"61"}'],
+    ...['uid', 'gid', 'size', 'mtime_ns', 'path_hex', 'mode'].flatMap((key) => [
+      JSON.stringify({ ...whole, [key]: undefined }),
+      JSON.stringify({ ...whole, [key]: null }),
+      JSON.stringify({ ...whole, [key]: 'x' }),
+      JSON.stringify({ ...whole, [key]: '' }),
+    ]),
+    ...['-1', '1.5', '4294967296'].map((uid) => JSON.stringify({ ...whole, uid })),
+    ...['656d7074zz', '6', '0x61'].map((hex) => JSON.stringify({ ...whole, path_hex: hex })),
+    ...[undefined, null, '6', 'zz'].map((hex) => JSON.stringify({ ...symlink, target_hex: hex })),
+    ...['fifo', 'x', '', 4].map((type) => JSON.stringify({ ...whole, type })),
+    ...[undefined, null, 'x'].map((major) => JSON.stringify({ ...device, rdev_major: major })),
+  ])('is refused with its number where it is %s', (line) => {
+    expect(() => parseManifestEntry(line, 7)).toThrow('Line 7 of the manifest');
   });
 });

@@ -47,41 +47,93 @@ export function formatManifestEntry(entry: ManifestEntry): string {
   });
 }
 
-/** Reads one line of a manifest. @throws ClfsError `usage` */
+/**
+ * Reads one line of a manifest. What is missing or cannot be read is compared with nothing: so such a line is refused.
+ *
+ * @throws ClfsError `usage`
+ */
 export function parseManifestEntry(line: string, number: number): ManifestEntry {
   try {
-    // Numbers of 19 digits are exact as strings only.
-    const fields = JSON.parse(line.replace(/"(ino|size|[a-z]+_ns)": ?(-?\d+)/g, '"$1":"$2"')) as Record<
-      string,
-      string | number | undefined
-    >;
-    const mode = Number(fields.mode);
-    const type = TYPE_BY_MODE[mode >> 12];
-    if (type === undefined || typeof fields.path_hex !== 'string')
-      throw new Error('it has no path_hex, or no mode with a type');
-    const linkCount = Number(fields.nlink ?? 1);
-    const device = type === ObjectType.block || type === ObjectType.char;
-    const text = (key: string) => (fields[key] === undefined ? undefined : String(fields[key]));
-    const target = text('target_hex');
-    return {
-      path: Buffer.from(fields.path_hex, 'hex'),
-      type,
-      mode,
-      uid: Number(fields.uid),
-      gid: Number(fields.gid),
-      sizeBytes: BigInt(fields.size ?? 0),
-      deviceMajor: device ? Number(fields.rdev_major) : 0,
-      deviceMinor: device ? Number(fields.rdev_minor) : 0,
-      mtimeNs: BigInt(fields.mtime_ns ?? 0),
-      linkCount,
-      linkGroup: linkCount > 1 && type !== ObjectType.directory ? (text('link_group') ?? text('ino')) : undefined,
-      target: target === undefined ? undefined : Buffer.from(target, 'hex'),
-      sha256: text('sha256'),
-    };
+    return entryOf(new Fields(line));
   } catch (cause) {
     throw new ClfsError('usage', `Line ${number} of the manifest is not one of a manifest: ${messageOf(cause)}.`, {
       cause,
     });
+  }
+}
+
+function entryOf(fields: Fields): ManifestEntry {
+  const mode = fields.number('mode', 0xffff);
+  const type = TYPE_BY_MODE[mode >> 12];
+  if (type === undefined) throw new Error('its mode has no type');
+  const named = fields.text('type') ?? ENTRY_TYPE_NAMES[type];
+  if (named !== ENTRY_TYPE_NAMES[type])
+    throw new Error(`its type is ${JSON.stringify(named)}, and its mode says ${ENTRY_TYPE_NAMES[type]}`);
+  const linkCount = fields.text('nlink') === undefined ? 1 : fields.number('nlink', 0xffffffff);
+  const device = type === ObjectType.block || type === ObjectType.char;
+  const path = fields.bytes('path_hex');
+  if (path.length === 0) throw new Error('its path_hex is empty');
+  return {
+    path,
+    type,
+    mode,
+    uid: fields.number('uid', 0xffffffff),
+    gid: fields.number('gid', 0xffffffff),
+    sizeBytes: type === ObjectType.regular || fields.text('size') !== undefined ? fields.integer('size') : 0n,
+    deviceMajor: device ? fields.number('rdev_major', 0xffffffff) : 0,
+    deviceMinor: device ? fields.number('rdev_minor', 0xffffffff) : 0,
+    mtimeNs: fields.integer('mtime_ns'),
+    linkCount,
+    linkGroup:
+      linkCount > 1 && type !== ObjectType.directory ? (fields.text('link_group') ?? fields.text('ino')) : undefined,
+    target: type === ObjectType.symlink ? fields.bytes('target_hex') : undefined,
+    sha256: fields.text('sha256'),
+  };
+}
+
+const INTEGER = /^-?\d{1,20}$/;
+const HEX = /^(?:[0-9a-f]{2})*$/i;
+
+/** The fields of a line. What is null is missing. */
+class Fields {
+  readonly #fields: Readonly<Record<string, unknown>>;
+
+  constructor(line: string) {
+    // Numbers of 19 digits are exact as strings only.
+    this.#fields = JSON.parse(line.replace(/"(ino|size|[a-z]+_ns)": ?(-?\d+)/g, '"$1":"$2"')) as Record<
+      string,
+      unknown
+    >;
+  }
+
+  text(key: string): string | undefined {
+    const value = this.#fields[key];
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : undefined;
+  }
+
+  integer(key: string): bigint {
+    const text = this.#needed(key);
+    if (!INTEGER.test(text)) throw new Error(`its ${key} is no whole number`);
+    return BigInt(text);
+  }
+
+  /** From 0 to `most`. */
+  number(key: string, most: number): number {
+    const value = Number(this.integer(key));
+    if (value < 0 || value > most) throw new Error(`its ${key} is not a number from 0 to ${most}`);
+    return value;
+  }
+
+  bytes(key: string): Buffer {
+    const text = this.#needed(key);
+    if (!HEX.test(text)) throw new Error(`its ${key} is not in hexadecimal digits`);
+    return Buffer.from(text, 'hex');
+  }
+
+  #needed(key: string): string {
+    const text = this.text(key);
+    if (text === undefined) throw new Error(`it has no ${key}`);
+    return text;
   }
 }
 

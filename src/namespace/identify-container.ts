@@ -1,3 +1,4 @@
+import type { Container } from '../container/container.js';
 import { ClfsError, isClfsError } from '../error.js';
 import { decodeBucket } from '../format/bucket.js';
 import { ROOT_ID } from '../format/ids.js';
@@ -28,21 +29,57 @@ export async function identifyContainer(reader: ContainerReader): Promise<Contai
   };
 }
 
-/** {@link identifyContainer}; undefined when the root cannot be read. @throws whatever the container throws beside */
-export async function identityIfAny(reader: ContainerReader): Promise<ContainerIdentity | undefined> {
+/**
+ * What somebody on another machine must find in the container of a job. Where the root cannot be read, its name and the
+ * container's number are empty: then only the blobs prove that it is not another container without a root, or none.
+ */
+export interface ContainerEvidence extends ContainerIdentity {
+  /** Names of some blobs that are in it. */
+  readonly blobs: readonly string[];
+}
+
+/** Looks what somebody else must find. @param blobs some of its listing @throws whatever the container throws */
+export async function containerEvidence(reader: ContainerReader, blobs: readonly string[]): Promise<ContainerEvidence> {
+  return { ...(await identityIfAny(reader)), blobs };
+}
+
+/**
+ * Makes sure that a container is the one of a job. It need not have anything where the job has found nothing in it: then
+ * there is nothing to be read.
+ *
+ * @throws ClfsError `container-other`; whatever the container throws
+ */
+export async function requireEvidence(reader: ContainerReader, expected: ContainerEvidence): Promise<void> {
+  const found = await identityIfAny(reader);
+  const isSame =
+    found.rootName === expected.rootName &&
+    found.bucketUuid === expected.bucketUuid &&
+    found.containerId === expected.containerId;
+  if (isSame && (await hasAll(reader.container, expected.blobs))) return;
+  throw new ClfsError('container-other', 'it finds another container there than the driver, or another version of it.');
+}
+
+async function hasAll(container: Container, blobs: readonly string[]): Promise<boolean> {
+  for (const name of blobs) {
+    try {
+      await container.get(name, 0);
+    } catch (error) {
+      if (isClfsError(error, 'not-found')) return false;
+      // It is there, and longer than nothing; or it is there all the same.
+      if (!isClfsError(error, 'format', 'unreadable')) throw error;
+    }
+  }
+  return true;
+}
+
+/** {@link identifyContainer}, as far as it can be read. @throws whatever the container throws beside */
+async function identityIfAny(reader: ContainerReader): Promise<ContainerIdentity> {
   try {
     return await identifyContainer(reader);
   } catch (error) {
-    if (isClfsError(error, 'not-found', 'format')) return undefined;
-    throw error;
+    if (!isClfsError(error, 'not-found', 'format')) throw error;
+    return { bucketUuid: await bucketUuid(reader), rootName: '', containerId: '' };
   }
-}
-
-/** Makes sure that a container is the one that somebody else has identified. @throws ClfsError `container-other` */
-export async function requireIdentity(reader: ContainerReader, expected: ContainerIdentity | undefined): Promise<void> {
-  const found = await identityIfAny(reader);
-  if (found?.rootName === expected?.rootName && found?.bucketUuid === expected?.bucketUuid) return;
-  throw new ClfsError('container-other', 'it finds another container there than the driver, or another version of it.');
 }
 
 async function bucketUuid(reader: ContainerReader): Promise<string> {

@@ -144,13 +144,15 @@ export class ContainerReader {
   /**
    * The inode that a blob of its id holds, whether that is the version that counts or not.
    *
+   * @param blob its length is missing where no listing is at hand
    * @throws ClfsError `not-found`; `format`, also when it is that of another id
    */
-  async inodeIn(blob: ObjectBlob, id: Uint8Array = blob.key.id): Promise<FoundInode> {
-    const { body, storedBytes, compressed, shown } = await this.fetch(blob.name, INODE_LIMIT_BYTES, blob.sizeBytes);
+  async inodeIn(blob: ObjectBlob | Omit<ObjectBlob, 'sizeBytes'>, id: Uint8Array = blob.key.id): Promise<FoundInode> {
+    const listed = 'sizeBytes' in blob ? blob : undefined;
+    const { body, storedBytes, compressed, shown } = await this.fetch(blob.name, INODE_LIMIT_BYTES, listed?.sizeBytes);
     const inode = inBlob(shown, () => decodeInode(body));
     requireOwnInode(blob.name, inode, id);
-    return { id, blob, inode, storedBytes, compressed };
+    return { id, blob: listed ?? { ...blob, sizeBytes: storedBytes }, inode, storedBytes, compressed };
   }
 
   async #root(id: Uint8Array): Promise<FoundInode> {
@@ -293,6 +295,8 @@ export class ContainerReader {
     try {
       return await get();
     } catch (error) {
+      // To who reads it is one that is damaged.
+      if (isClfsError(error, 'unreadable')) throw new ClfsError('format', error.message, { cause: error });
       if (!isOutOfDescriptors(error)) throw error;
       return patiently(name, get);
     }

@@ -17,15 +17,18 @@ const LONGEST_WAIT_MS = 250;
 const PATIENCE_MS = 30_000;
 const MOST_CAUSES = 8;
 
-/** How many descriptors the process may have open at once (its soft limit); a large number when that is not known. */
+/** What the limit was when it was read last; the usual one when that has never been possible. */
+let lastLimit = 1024;
+
+/** How many descriptors the process may have open at once (its soft limit). */
 function descriptorLimit(): number {
   try {
     const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'latin1'));
-    if (limit) return Number(limit[1]);
+    if (limit) lastLimit = Number(limit[1]);
   } catch {
     // No /proc, or no descriptor to read it by.
   }
-  return 1024;
+  return lastLimit;
 }
 
 /** How many descriptors the process, all of its threads together, may open in addition to those that are open now. */
@@ -156,7 +159,7 @@ export async function patiently<T>(
 }
 
 function outOfDescriptors(what: string | Uint8Array, name: 'EMFILE' | 'ENFILE', cause: unknown): ClfsError {
-  const quoted = quotePath(Buffer.from(what));
+  const quoted = quotePath(Buffer.from(what.length === 0 ? '.' : what));
   const message =
     name === 'EMFILE'
       ? `Cannot open ${quoted}: all ${descriptorLimit()} files that this process may have open at once are open (EMFILE). Raise the limit with "ulimit -n", and start again.`

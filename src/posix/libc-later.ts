@@ -11,11 +11,12 @@ import {
   type RawEntry,
   SYS_GETDENTS64,
   timespecs,
+  waitsFromNowOn,
 } from './libc.js';
 import { UNKNOWN_THERE } from './libc-change.js';
 import { openedByNode } from './opened-by-node.js';
 import { type BoundCall, callInPool } from './pool-calls.js';
-import { PosixError } from './posix-error.js';
+import { PosixError, wouldWait } from './posix-error.js';
 
 /*
  * Calls of `libc.ts` and `libc-change.ts` that wait in a thread of Node's pool, several at once: for file systems of
@@ -93,7 +94,13 @@ export async function statFdLater(fd: number, fresh = false): Promise<FileStatus
 
 /** Reads into `target`, which must not be touched before the end. */
 export async function readAtLater(fd: number, target: Buffer, position: number): Promise<number> {
-  return runInNode('read', (done) => read(fd, target, 0, target.length, position, done));
+  const reading = () => runInNode('read', (done) => read(fd, target, 0, target.length, position, done));
+  try {
+    return await reading();
+  } catch (error) {
+    if (!wouldWait(error) || !waitsFromNowOn(fd)) throw error;
+    return reading();
+  }
 }
 
 export async function readLinkAtLater(at: number, name: Uint8Array): Promise<Buffer> {

@@ -31,7 +31,6 @@ const unlinkat = c.func('int unlinkat(int, const void *, int)');
 const utimensat = c.func('int utimensat(int, const void *, const void *, int)');
 const fchownat = c.func('int fchownat(int, const void *, uint32_t, uint32_t, int)');
 const fchmod = c.func('int fchmod(int, uint32_t)');
-const statfsCall = c.func('int statfs64(const void *, void *)');
 
 /** Number of the system call that lists a directory. */
 export const SYS_GETDENTS64 = process.arch === 'arm64' ? 61n : 217n;
@@ -43,6 +42,8 @@ const AT_STATX_FORCE_SYNC = 0x2000;
 const STATX_BASIC = 0x7ff;
 const STATX_BTIME = 0x800;
 const STATX_WANTED = STATX_BASIC | STATX_BTIME;
+const F_GETFL = 3;
+const F_SETFL = 4;
 const F_DUPFD_CLOEXEC = 1030;
 const LOCK_SHARED_NOW = 5;
 const LOCK_EXCLUSIVE_NOW = 6;
@@ -127,10 +128,28 @@ export function isUnchangedFd(fd: number, before: FileStatus): boolean {
   return isSameStatus(statusBuffer, before);
 }
 
-/** Reads into `target` from `position`. @returns bytes read, 0 at the end. @throws PosixError */
+/**
+ * Reads into `target` from `position`; what can be read only later is waited for, by whatever flags it was opened.
+ *
+ * @returns bytes read, 0 at the end
+ * @throws PosixError
+ */
 export function readAt(fd: number, target: Buffer, position: number): number {
-  const count = Number(pread(fd, target, target.length, position));
+  let count = Number(pread(fd, target, target.length, position));
+  if (count < 0 && koffi.errno() === constants.errno.EAGAIN && waitsFromNowOn(fd))
+    count = Number(pread(fd, target, target.length, position));
   return count < 0 ? failed('read') : count;
+}
+
+/**
+ * Has reads of what was opened without waiting wait from now on: a file on Lustre that another client has locked for a
+ * group is refused otherwise.
+ *
+ * @returns false when they do already
+ */
+export function waitsFromNowOn(fd: number): boolean {
+  const flags = fcntl(fd, F_GETFL, 0);
+  return flags >= 0 && (flags & Open.nonBlock) !== 0 && fcntl(fd, F_SETFL, flags & ~Open.nonBlock) >= 0;
 }
 
 /** Writes from `position` on. @returns bytes written, at least one of those that there are. @throws PosixError */
@@ -240,12 +259,16 @@ export function syncFileSystem(fd: number): void {
   if (syncfs(fd) < 0) failed('sync');
 }
 
+/** What a lock is refused with that another process holds; the second by servers of SMB. */
+const HELD = [constants.errno.EWOULDBLOCK, constants.errno.EACCES];
+
 /**
  * Takes an exclusive lock that the kernel releases with the process. @returns false when another process holds one of
- * any kind
+ * any kind. @throws PosixError when it cannot be known: not every file system has locks
  */
 export function tryLock(fd: number): boolean {
-  return flock(fd, LOCK_EXCLUSIVE_NOW) === 0;
+  if (flock(fd, LOCK_EXCLUSIVE_NOW) === 0) return true;
+  return HELD.includes(koffi.errno()) ? false : failed('lock');
 }
 
 /**
@@ -255,13 +278,6 @@ export function isUnlocked(fd: number): boolean {
   const unlocked = flock(fd, LOCK_SHARED_NOW) === 0;
   if (unlocked) flock(fd, LOCK_RELEASE);
   return unlocked;
-}
-
-/** Number that statfs gives the file system of `path`. @throws PosixError */
-export function fileSystemMagic(path: Uint8Array): number {
-  const buffer = Buffer.from(new ArrayBuffer(256));
-  if (statfsCall(cString(path), buffer) < 0) failed('statfs');
-  return buffer.readUInt32LE(0);
 }
 
 /** Makes a fifo, socket or device. @throws PosixError */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { describeMountsBelow, mountKey, parseMounts } from './mounts.js';
+import { describeMountsBelow, mountKey, parseMounts, tellsApart } from './mounts.js';
 
 const TEXT = [
   '20 1 0:1 / / rw - ext4 /dev/sda rw',
@@ -81,5 +81,16 @@ describe('what tells a mounted file system from another one', () => {
     // Of another machine's nothing else is ever known.
     expect(keyAt('/no such place', 'nfs4')).toBe('/ nfs4 from');
     expect(keyAt('/', 'ext4')).toMatch(/^\/ ext4 [0-9a-f]{16}$/);
+  });
+
+  it('is more than a name where it is an id, or the number of the root and when it was made', () => {
+    const keys = [
+      '/ nfs4 nas1:/x',
+      '/ vfat /dev/sdb1',
+      '/ xfs /dev/sdb1',
+      '/ xfs 128 1700000000',
+      '/x ext4 0123456789abcdef',
+    ];
+    expect(keys.map(tellsApart)).toEqual([false, false, false, true, true]);
   });
 });

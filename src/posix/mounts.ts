@@ -83,6 +83,11 @@ export function isRemoteMount({ type }: Mount): boolean {
   return !KERNEL_TYPES.has(type);
 }
 
+/** Whether nothing is mounted there yet: something is when it is wanted, there or below. */
+export function isMountedWhenWanted({ type }: Mount): boolean {
+  return type === WANTED;
+}
+
 /**
  * What tells a mounted file system from another one in its place; undefined while it cannot be looked at, since it is
  * below a directory that may not be searched: what is said of it must not depend on that.
@@ -103,6 +108,12 @@ export function mountKey(mount: Mount): string | undefined {
     }
   }
   return `${root} ${type} ${source}`;
+}
+
+/** Whether a {@link mountKey} is more than the name of a device or server, which can get another one. */
+export function tellsApart(key: string): boolean {
+  const [, type, ...rest] = key.split(' ');
+  return TYPES_WITH_ID.has(type) || (LOCAL_TYPES.has(type) && rest.length > 1);
 }
 
 /**
@@ -140,9 +151,9 @@ export function describeMountsBelow(mounts: readonly Mount[], path: Buffer): rea
   const near = mounts.filter(({ point }) => point.equals(path) || pathBelow(point, path) || pathBelow(path, point));
   const byId = new Map(near.map((mount) => [mount.id, mount]));
   return notCovered(near).flatMap((mount) => {
-    const { point, id, type } = mount;
+    const { point, id } = mount;
     if (isOfItself(mount, byId.get(mount.parent))) return [];
-    const isLater = type === WANTED;
+    const isLater = isMountedWhenWanted(mount);
     if (point.equals(path)) return isLater ? [{ path: Buffer.alloc(0), id, isLater, isAutomatic: false }] : [];
     const below = pathBelow(point, path);
     return below ? [{ path: below, id, isLater, isAutomatic: isOfServerAbove(mount, near) }] : [];

@@ -181,8 +181,12 @@ export class Member<M extends Kinds<M>> {
   #follow(wish: Extract<Answer, { to: 'here' }>['wish']): void {
     if (wish === this.#wish) return;
     this.#wish = wish;
-    if (wish === 'stop') this.#parts.runner.stop();
-    if (wish === 'abandon') this.#parts.runner.abandon();
+    this.#tellWish();
+  }
+
+  #tellWish(): void {
+    if (this.#wish === 'stop') this.#parts.runner.stop();
+    if (this.#wish === 'abandon') this.#parts.runner.abandon();
   }
 
   /** Looks often whether the lease holds. */
@@ -282,6 +286,8 @@ export class Member<M extends Kinds<M>> {
     });
     this.#tasks.set(ticket, { lane, units, outbox });
     this.#parts.runner.submit(lane, ticket, task, units);
+    // A thread that begins with this task has not heard what the others were told.
+    this.#tellWish();
   }
 
   #tell(ticket: number, what: 'part', told: PartMessage<M>): void;

@@ -32,6 +32,8 @@ export type Welcome =
   | {
       readonly epoch: string;
       readonly leaseMs: number;
+      /** The driver's clock, in milliseconds since 1970. */
+      readonly clockMs: number;
       /** What lanes need to know before their first task, as {@link encode} has it, in Base64. */
       readonly setup: string;
     }

@@ -1,6 +1,7 @@
 import {
   AckPolicy,
   DiscardPolicy,
+  JetStreamApiError,
   type JetStreamClient,
   type JetStreamManager,
   jetstream,
@@ -8,13 +9,14 @@ import {
   RetentionPolicy,
   StorageType,
 } from '@nats-io/jetstream';
-import type { Msg, NatsConnection, Subscription } from '@nats-io/transport-node';
+import { errors, type Msg, type NatsConnection, type Subscription } from '@nats-io/transport-node';
 import { ClfsError, messageOf } from '../error.js';
 import type { DriverLink, Listener } from './link.js';
-import { connectNats, LEAST_BYTES, longestBytesOf } from './nats-connection.js';
+import { encode } from './messages.js';
+import { connectNats, LEAST_BYTES, longestBytesOf, requireLongEnough } from './nats-connection.js';
 import { NatsLine } from './nats-line.js';
 import type { NatsOptions } from './nats-options.js';
-import { APPLY_SUBJECT, askSubject, CONSUMER, taskSubject } from './nats-subjects.js';
+import { APPLY_SUBJECT, askSubject, CONSUMER, epochOf, streamName, taskSubject } from './nats-subjects.js';
 
 /** A worker says so quickly that it has a ticket that one which it has not is given out again after this. */
 const ACCEPT_MS = 10_000;
@@ -23,9 +25,13 @@ const AGAIN_MS = 500;
 const LOOK_MS = 5000;
 /** What is sent while the server is away is thrown away: it is not waited for longer than an answer takes. */
 const API_MS = 2000;
+/** The stream is removed in the end; if not, the next session of the job does it. */
+const LAST_ANSWER_MS = 1000;
 /** A ticket is a number. */
 const TICKET_BYTES = 1024;
 const MOST_UNDER_WAY = 256;
+/** A question of somebody who takes no part: a driver answers that, and does nothing. */
+const NOBODY = encode({ say: 'begin', worker: 'nobody' });
 
 /**
  * Opens a driver's end on NATS JetStream: a stream in the server's memory that nobody else uses, for the tickets.
@@ -58,8 +64,7 @@ async function withJetStream<T>(
 ): Promise<T> {
   const connection = await connectNats(options, name);
   try {
-    const longestBytes = longestBytesOf(connection);
-    if (longestBytes < LEAST_BYTES) throw new Error(`its messages have ${longestBytes} bytes at most`);
+    requireLongEnough(connection);
     return await use(connection, await jetstreamManager(connection, { timeout: API_MS }));
   } catch (cause) {
     await connection.close().catch(() => undefined);
@@ -73,7 +78,6 @@ async function withJetStream<T>(
 }
 
 class NatsDriver implements DriverLink {
-  readonly longestBytes: number;
   readonly #line: NatsLine;
   #manager: JetStreamManager;
   #client: JetStreamClient;
@@ -100,7 +104,10 @@ class NatsDriver implements DriverLink {
     this.#client = jetstream(line.connection, { timeout: API_MS });
     this.#job = job;
     this.#epoch = epoch;
-    this.longestBytes = longestBytesOf(line.connection);
+  }
+
+  get longestBytes(): number {
+    return longestBytesOf(this.#line.connection);
   }
 
   get queue(): string {
@@ -108,9 +115,11 @@ class NatsDriver implements DriverLink {
   }
 
   async begin(): Promise<void> {
+    const others: string[] = [];
     for await (const name of this.#manager.streams.names())
-      if (name.startsWith(`${this.#job}_`)) await this.#manager.streams.delete(name).catch(() => false);
-    await this.#makeStream(++this.#looks);
+      if (name.startsWith(`${this.#job}_`)) await this.#removeOwn(name).catch(() => undefined);
+      else others.push(name);
+    // Who has a stream hears: others take it for one that was left behind otherwise.
     this.#subscribe(APPLY_SUBJECT, (message) => {
       const answer = this.#listener?.candidate(message.data);
       if (answer) this.#respond(message, answer);
@@ -118,15 +127,43 @@ class NatsDriver implements DriverLink {
     this.#subscribe(askSubject(this.#epoch), (message) => {
       this.#listener?.question(message.data, (bytes) => this.#respond(message, bytes));
     });
+    await this.#makeStream(++this.#looks);
+    void this.#sweep(others);
     this.#line.follow({
       renewed: (connection) => void this.#renewed(connection),
       connected: (open) => {
         this.#listener?.connected(open);
-        if (open) void this.#requireStream(true);
+        if (!open) return;
+        this.#requireLongEnough();
+        void this.#requireStream(true);
       },
       refused: (reason) => this.#listener?.refused(reason),
     });
     void this.#watchStream();
+  }
+
+  /**
+   * Removes the streams of drivers that were killed: nobody listens for their workers. A driver that is cut off just now
+   * makes a new one when it is back.
+   */
+  async #sweep(streams: readonly string[]): Promise<void> {
+    for (const stream of streams) {
+      const epoch = epochOf(stream);
+      if (epoch === undefined || this.#closed) continue;
+      try {
+        await this.#line.connection.request(askSubject(epoch), NOBODY, { timeout: API_MS });
+      } catch (error) {
+        if (isNobodyThere(error)) await this.#removeOwn(stream).catch(() => undefined);
+      }
+    }
+  }
+
+  /** Removes a stream that a driver has made: never one of somebody else, whatever name that has. */
+  async #removeOwn(stream: string): Promise<void> {
+    if (epochOf(stream) === undefined) return;
+    const { subjects, storage } = (await this.#manager.streams.info(stream)).config;
+    const isOwn = storage === StorageType.Memory && subjects?.length === 1 && subjects[0] === taskSubject(stream);
+    if (isOwn) await this.#manager.streams.delete(stream);
   }
 
   listen(listener: Listener): void {
@@ -147,8 +184,17 @@ class NatsDriver implements DriverLink {
     this.#closed = true;
     this.#offered.clear();
     if (this.#line.isOpen && this.#stream !== '')
-      await Promise.race([this.#manager.streams.delete(this.#stream).catch(() => false), delay(2000)]);
+      await Promise.race([this.#manager.streams.delete(this.#stream).catch(() => false), delay(LAST_ANSWER_MS)]);
     await this.#line.close();
+  }
+
+  /** Another server may have taken its place: what is cut for one that takes longer messages cannot be sent by it. */
+  #requireLongEnough(): void {
+    try {
+      requireLongEnough(this.#line.connection);
+    } catch (error) {
+      this.#listener?.refused(messageOf(error));
+    }
   }
 
   /** What cannot be sent must not end the driver: who asked asks again. */
@@ -188,7 +234,7 @@ class NatsDriver implements DriverLink {
 
   /** A stream that was lost is never made again under its name: late words on the old one would be taken for the new. */
   async #makeStream(look: number): Promise<void> {
-    const stream = `${this.#job}_${this.#epoch}_${++this.#incarnation}`;
+    const stream = streamName(this.#job, this.#epoch, ++this.#incarnation);
     let isUsed = false;
     try {
       await this.#addStream(stream);
@@ -240,7 +286,8 @@ class NatsDriver implements DriverLink {
       const options = { msgID: id, expect: { streamName: stream }, timeout: API_MS, retries: 1 };
       this.#client
         .publish(taskSubject(stream), String(ticket), options)
-        .catch(async () => {
+        .catch(async (error: unknown) => {
+          if (isRefusal(error)) this.#listener?.refused(messageOf(error));
           await delay(AGAIN_MS);
           if (stream === this.#stream) this.#toPublish.unshift(offer);
           await this.#requireStream();
@@ -294,12 +341,15 @@ class NatsDriver implements DriverLink {
   }
 
   async #renew(look: number): Promise<void> {
-    while (!this.#closed && look === this.#looks) {
+    for (let tries = 1; !this.#closed && look === this.#looks; tries++) {
       try {
         this.#hearAgain();
         if ((await this.#held()) === undefined) await this.#makeStream(look);
         return;
-      } catch {
+      } catch (error) {
+        // One that has just been started may not be ready.
+        const isDisabled = tries > 1 && /not enabled/i.test(messageOf(error));
+        if (isDisabled || isRefusal(error)) this.#listener?.refused(messageOf(error));
         await delay(AGAIN_MS);
       }
     }
@@ -311,10 +361,24 @@ class NatsDriver implements DriverLink {
       const { num_pending, num_ack_pending } = await this.#manager.consumers.info(this.#stream, CONSUMER);
       return num_pending + num_ack_pending;
     } catch (error) {
-      if (/not found/i.test(messageOf(error))) return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     }
   }
+}
+
+/** Whether a server that has what is asked of does not do it, since it is full. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof JetStreamApiError && !isMissing(error);
+}
+
+/** Whether a question was refused since nobody listens. */
+function isNobodyThere(error: unknown): boolean {
+  return error instanceof errors.NoRespondersError || (error instanceof errors.RequestError && error.isNoResponders());
+}
+
+function isMissing(error: unknown): boolean {
+  return /not found/i.test(messageOf(error));
 }
 
 function delay(ms: number): Promise<void> {

@@ -51,6 +51,7 @@ export class NatsLine {
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.#connection.close().catch(() => undefined);
+    discardSocket(this.#connection);
   }
 
   #watch(connection: NatsConnection): void {
@@ -61,7 +62,7 @@ export class NatsLine {
   async #listen(connection: NatsConnection): Promise<void> {
     for await (const status of connection.status()) {
       if (this.#isClosed) return;
-      if (status.type === 'error' && isRefusal(status.error)) this.#events?.refused(messageOf(status.error));
+      if (status.type === 'error' && isRefusal(status.error)) this.#events?.refused(refusalText(status.error));
       // While it connects again and is refused, it is lost again each time.
       else if (status.type === 'disconnect') this.#set(false);
       else if (status.type === 'reconnect') this.#set(true);
@@ -104,4 +105,18 @@ function isRefusal(error: Error): boolean {
     error instanceof errors.AuthorizationError ||
     error instanceof errors.UserAuthenticationExpiredError
   );
+}
+
+/** What is refused; of a subject by which answers come, which is another one each time, what is to be permitted. */
+function refusalText(error: Error): string {
+  return messageOf(error).replace(/\.[0-9A-Z]{22}(\.[^"]*)?"/, '.>"');
+}
+
+/**
+ * A connection that is closed while it is made again has a socket that waits for a server to speak. Nobody ends it, and it
+ * keeps the process.
+ */
+function discardSocket(connection: NatsConnection): void {
+  const { protocol } = connection as { readonly protocol?: { readonly transport?: { discard?(): void } } };
+  protocol?.transport?.discard?.();
 }

@@ -1,13 +1,24 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCertificate } from '../../test/support/certificate.js';
 import { natsOptions } from './nats-options.js';
 
 describe('the server of workers', () => {
   const directory = mkdtempSync(join(tmpdir(), 'clfs-nats-options-'));
-  const file = join(directory, 'file');
-  writeFileSync(file, 'what is in it\n');
+  const place = (name: string, content: string) => {
+    const file = join(directory, name);
+    writeFileSync(file, content);
+    return file;
+  };
+  const file = place('file', 'what is in it\n');
+  const credentials = (jwt: string) => `-----BEGIN NATS USER JWT-----\n${jwt}\n-----BEGIN USER NKEY SEED-----\nSU\n`;
+  let certificate = '';
+  let key = '';
+  beforeAll(async () => {
+    ({ certFile: certificate, keyFile: key } = await makeCertificate(directory));
+  });
   afterAll(() => rmSync(directory, { recursive: true }));
 
   it('is one address or several, with a port when none is given', () => {
@@ -18,12 +29,35 @@ describe('the server of workers', () => {
   it('is told who connects by the environment, or by files that it names', () => {
     expect(natsOptions('nats://head', { CLFSLOAD_NATS_USER: 'me', CLFSLOAD_NATS_PASSWORD: 'p' })).toMatchObject({
       user: 'me',
-      pass: 'p',
     });
-    expect(natsOptions('nats://head', { CLFSLOAD_NATS_PASSWORD_FILE: file }).pass).toBe('what is in it');
+    expect(natsOptions('nats://head', { CLFSLOAD_NATS_PASSWORD: 'p' }).pass?.()).toBe('p');
     expect(natsOptions('nats://head', { CLFSLOAD_NATS_TOKEN: 't' }).token).toBe('t');
-    expect(natsOptions('nats://head', { CLFSLOAD_NATS_CREDS: file }).credentials?.toString()).toBe('what is in it\n');
-    expect(natsOptions('nats://head', { CLFSLOAD_NATS_CA: file }).tls).toEqual({ caFile: file });
+    expect(natsOptions('nats://head', { CLFSLOAD_NATS_CA: certificate }).tls).toEqual({ caFile: certificate });
+  });
+
+  it('is told what a file holds when it connects again, since that may be new', () => {
+    const { pass } = natsOptions('nats://head', { CLFSLOAD_NATS_PASSWORD_FILE: place('pass', 'first\n') });
+    expect(pass?.()).toBe('first');
+    place('pass', 'second\n');
+    expect(pass?.()).toBe('second');
+    rmSync(join(directory, 'pass'));
+    expect(pass?.()).toBe('second');
+    const options = natsOptions('nats://head', { CLFSLOAD_NATS_CREDS: place('creds', credentials('first')) });
+    expect(String(options.credentials?.())).toContain('first');
+    place('creds', credentials('second'));
+    expect(String(options.credentials?.())).toContain('second');
+  });
+
+  it('is not told who connects by files that do not say it', () => {
+    const refused = (env: NodeJS.ProcessEnv, why: string) => expect(() => natsOptions('tls://head', env)).toThrow(why);
+    refused({ CLFSLOAD_NATS_CREDS: file }, 'There are no credentials');
+    refused({ CLFSLOAD_NATS_CA: file }, 'There is no certificate');
+    refused({ CLFSLOAD_NATS_CERT: certificate }, 'name both, or none');
+    refused({ CLFSLOAD_NATS_KEY: key }, 'name both, or none');
+    refused({ CLFSLOAD_NATS_CERT: certificate, CLFSLOAD_NATS_KEY: file }, 'There is no private key');
+    refused({ CLFSLOAD_NATS_CERT: certificate, CLFSLOAD_NATS_KEY: certificate }, 'There is no private key');
+    const both = { CLFSLOAD_NATS_CERT: certificate, CLFSLOAD_NATS_KEY: key };
+    expect(natsOptions('tls://head', both).tls).toMatchObject({ certFile: certificate, keyFile: key });
   });
 
   it.each([

@@ -1,8 +1,10 @@
+import { escapeLine } from '../text/escape-path.js';
 import { type Answer, type Candidate, decode, PROTOCOL, type Question, type Welcome } from './messages.js';
 
 /*
  * What comes over the network is looked at before it is used: whoever may publish at the server can send anything, and a
- * mistake of somebody else must not end a job, or a worker.
+ * mistake of somebody else must not end a job, or a worker. What is for people is made one line here, of what a terminal
+ * does not obey: nobody else's words can pass for a line of this program, wherever they are shown.
  */
 
 type Check = (value: unknown) => boolean;
@@ -28,7 +30,8 @@ const isOrMissing =
   (value) =>
     value === undefined || check(value);
 
-const isId = isTextOf(100);
+/** It is part of subjects, and is shown to people. */
+const isId: Check = (value) => typeof value === 'string' && /^[\w-]{1,100}$/.test(value);
 const isName = isTextOf(1000);
 const isReason = isTextOf(100_000);
 
@@ -89,22 +92,32 @@ const GRANTED: Shape = { units: isCount, pieces: isCount, bytes: isBytes };
 /** @returns undefined when it is no candidate */
 export function readCandidate(bytes: Uint8Array): Candidate | undefined {
   const value = fromJson(bytes);
-  if (!has(value, STRANGER)) return undefined;
-  return value.protocol !== PROTOCOL || has(value, CANDIDATE) ? (value as unknown as Candidate) : undefined;
+  if (!has(value, STRANGER) || (value.protocol === PROTOCOL && !has(value, CANDIDATE))) return undefined;
+  const candidate = value as unknown as Candidate;
+  return { ...candidate, name: escapeLine(candidate.name), version: escapeLine(candidate.version) };
 }
 
 /** @returns undefined when it is none */
 export function readWelcome(bytes: Uint8Array): Welcome | undefined {
   const value = fromJson(bytes);
-  const isOne = has(value, { epoch: isId, refused: isReason }) || has(value, WELCOME);
-  return isOne ? (value as unknown as Welcome) : undefined;
+  if (has(value, REFUSAL)) return { epoch: value.epoch as string, refused: escapeLine(value.refused as string) };
+  return has(value, WELCOME) && !('refused' in value) ? (value as unknown as Welcome) : undefined;
 }
 
-const WELCOME: Shape = { epoch: isId, leaseMs: isAmount, setup: (value) => typeof value === 'string' };
+const REFUSAL: Shape = { epoch: isId, refused: isReason };
+const WELCOME: Shape = {
+  epoch: isId,
+  leaseMs: isAmount,
+  clockMs: isAmount,
+  setup: (value) => typeof value === 'string',
+};
 
 /** @returns undefined when it is no question */
 export function readQuestion(bytes: Uint8Array): Question | undefined {
-  return read<Question>(bytes, 'say', QUESTIONS);
+  const question = read<Question>(bytes, 'say', QUESTIONS);
+  if (question?.say === 'leave') return { ...question, reason: escapeLine(question.reason) };
+  if (question?.say !== 'here' || question.counters.stalled === undefined) return question;
+  return { ...question, counters: { ...question.counters, stalled: escapeLine(question.counters.stalled) } };
 }
 
 /** @returns undefined when it is no answer */
@@ -122,7 +135,8 @@ export function readAnswer(bytes: Uint8Array): Answer | undefined {
 export function readTold(what: 'part' | 'done' | 'failed', bytes: Uint8Array, kind: PropertyKey): object | undefined {
   const told = decoded(bytes);
   const shape = what === 'failed' ? FAILURE : { kind: isOneOf(kind) };
-  return has(told, shape) ? told : undefined;
+  if (!has(told, shape)) return undefined;
+  return what === 'failed' ? { ...told, message: escapeLine(told.message as string) } : told;
 }
 
 const FAILURE: Shape = { code: isName, message: isReason };

@@ -18,6 +18,8 @@ const PRESENT_MS = 4000;
 const HELD_UP_MS = 1000;
 /** There was no worker for so long: it is told of, or ends the job. Somebody may be about to come. */
 const DESERTED_MS = 3000;
+/** Who asks for work takes part after so long, or does not: it has 15 s for the container. */
+const OPENING_MS = 20_000;
 const MOST_CANDIDATES = 10_000;
 const MOST_GONE = 20;
 
@@ -25,7 +27,8 @@ const MOST_GONE = 20;
 export class RemoteWorkers {
   readonly #parts: WorkersParts;
   readonly #setup: string;
-  readonly #candidates = new Map<string, Candidate>();
+  /** Those who look whether they can take part, and when they were let. */
+  readonly #candidates = new Map<string, { readonly candidate: Candidate; readonly welcomeMs: number }>();
   readonly #workers = new Map<string, RemoteWorker>();
   /** Those who took part: they do not come back under the same name. */
   readonly #former = new Set<string>();
@@ -39,8 +42,10 @@ export class RemoteWorkers {
   #sweptMs: number;
   /** So long the server may be why a worker is not heard of. */
   #awayUntilMs = 0;
-  /** Since when there has been nobody; 0 when that was told. */
-  #desertedMs: number;
+  /** When the last one has gone, or this began. */
+  #lastGoneMs: number;
+  /** For how long there has been nobody, while the driver could hear; undefined when that was told. */
+  #desertedMs: number | undefined = 0;
   /** With what the last one has gone, which the job would have had by itself. */
   #lastTrouble: ClfsError | undefined;
   #dismissed: Set<string> | undefined;
@@ -50,7 +55,7 @@ export class RemoteWorkers {
     this.#setup = encode(parts.setup).toString('base64');
     this.#sweptMs = parts.clock.monotonic();
     this.#watchedMs = this.#sweptMs;
-    this.#desertedMs = this.#sweptMs;
+    this.#lastGoneMs = this.#sweptMs;
     this.#sweep();
   }
 
@@ -80,7 +85,7 @@ export class RemoteWorkers {
 
   /** Somebody asks for work. */
   welcome(candidate: Candidate): Welcome | undefined {
-    const { epoch, leaseMs } = this.#parts;
+    const { clock, epoch, leaseMs } = this.#parts;
     const { worker } = candidate;
     if (this.#former.has(worker) || candidate.refusedBy?.includes(epoch)) return undefined;
     const refused = whyNot(candidate) ?? this.#parts.refusal?.(candidate);
@@ -89,8 +94,8 @@ export class RemoteWorkers {
       return { epoch, refused };
     }
     if (this.#candidates.size >= MOST_CANDIDATES) this.#candidates.clear();
-    this.#candidates.set(worker, candidate);
-    return { epoch, leaseMs, setup: this.#setup };
+    this.#candidates.set(worker, { candidate, welcomeMs: clock.monotonic() });
+    return { epoch, leaseMs, clockMs: clock.now(), setup: this.#setup };
   }
 
   /** @returns whether it takes part */
@@ -104,7 +109,7 @@ export class RemoteWorkers {
       worker.answeredMs = now;
       return true;
     }
-    const candidate = this.#candidates.get(id);
+    const candidate = this.#candidates.get(id)?.candidate;
     if (!candidate || this.#former.has(id)) return false;
     this.#candidates.delete(id);
     this.#workers.set(id, {
@@ -129,8 +134,9 @@ export class RemoteWorkers {
   /** Somebody does not take part, or not any more. It sends nothing from here on. */
   leave(id: string, reason: string, suspect: boolean, trouble?: Trouble): void {
     const worker = this.#workers.get(id);
-    const candidate = this.#candidates.get(id);
-    this.#former.add(id);
+    const candidate = this.#candidates.get(id)?.candidate;
+    // Who never took part has no name to come back under: it asks under a new one each time, for as long as a job lasts.
+    if (worker) this.#former.add(id);
     const broken = worker && trouble && { code: trouble.code, message: `${worker.candidate.name}: ${reason}` };
     const blameOf = (ticket: number): Blame => {
       if (trouble?.ticket === ticket) return { share: shareOf(trouble), broken };
@@ -157,7 +163,7 @@ export class RemoteWorkers {
   /** The server does not permit something. */
   reportServer(reason: string): void {
     this.#reportOnce(
-      `the server of the workers refuses what a driver needs (docs/several-machines.md has its permissions): ${reason}`,
+      `the server of the workers refuses what a driver needs (docs/several-machines.md has how it is configured): ${reason}`,
     );
   }
 
@@ -223,16 +229,25 @@ export class RemoteWorkers {
   }
 
   /** Where all work is left to workers, it waits while there is none, unless the last one has gone in trouble. */
-  #tellDeserted(now: number): void {
-    if (this.#workers.size > 0 || this.#desertedMs === 0 || now - this.#desertedMs < DESERTED_MS) return;
+  #tellDeserted(listenedMs: number, now: number): void {
+    // While the server is away nobody can come.
+    if (this.#workers.size > 0 || this.#desertedMs === undefined || this.#isAway) return;
+    this.#desertedMs += Math.min(listenedMs, now - this.#lastGoneMs);
     const { ownLanes, hasWaiting, allTroubled, report } = this.#parts;
-    if (ownLanes > 0 || !hasWaiting()) return;
-    this.#desertedMs = 0;
+    if (this.#desertedMs < DESERTED_MS || ownLanes > 0 || !hasWaiting()) return;
+    // Not for ever: who asks again and again may never begin.
+    if (this.#lastTrouble && this.#desertedMs < OPENING_MS && this.#isExpected(now)) return;
+    this.#desertedMs = undefined;
     if (this.#lastTrouble) {
       allTroubled(this.#lastTrouble);
       return;
     }
     report('no worker takes part: the job waits for one (clfsload worker --join=…)');
+  }
+
+  /** Whether somebody is about to take part: it makes sure that it can, and opens its threads. */
+  #isExpected(now: number): boolean {
+    return [...this.#candidates.values()].some(({ welcomeMs }) => now - welcomeMs < OPENING_MS);
   }
 
   /** A worker's share of the cap. */
@@ -248,9 +263,9 @@ export class RemoteWorkers {
     report(open ? 'the server of the workers is there' : 'the server of the workers does not answer');
   }
 
-  /** Whoever is heard of from here on is told that all is over. */
+  /** Whoever is heard of from here on is told that all is over. Who cannot hear it now is not waited for. */
   dismiss(): void {
-    this.#dismissed = new Set(this.#workers.keys());
+    this.#dismissed = new Set(this.#isAway ? [] : this.present.map(({ candidate }) => candidate.worker));
   }
 
   /** Those who have not been told yet. */
@@ -263,6 +278,11 @@ export class RemoteWorkers {
     this.#timer = undefined;
   }
 
+  /** Whether the way to the workers is closed. */
+  get #isAway(): boolean {
+    return this.#awayUntilMs === Number.POSITIVE_INFINITY;
+  }
+
   #sweep(): void {
     const { clock, leaseMs } = this.#parts;
     const everyMs = Math.min(1000, leaseMs / 4);
@@ -273,10 +293,9 @@ export class RemoteWorkers {
       for (const worker of this.#workers.values()) worker.silentMs += Math.min(listenedMs, now - worker.heardMs);
       this.#sweptMs = now;
       this.#watch(now);
-      this.#tellDeserted(now);
+      this.#tellDeserted(Math.min(listenedMs, everyMs), now);
       // While the server is away nobody is answered: whoever has not been for a lease has ended what it did.
-      const isAway = this.#awayUntilMs === Number.POSITIVE_INFINITY;
-      if ((now >= this.#awayUntilMs || isAway) && !this.#dismissed) {
+      if ((now >= this.#awayUntilMs || this.#isAway) && !this.#dismissed) {
         for (const worker of [...this.#workers.values()]) {
           if (worker.silentMs > leaseMs + GRACE_MS) this.#loseSilent(worker);
         }
@@ -297,7 +316,8 @@ export class RemoteWorkers {
   #remove(worker: RemoteWorker, endMs: number, blameOf: (ticket: number) => Blame, reason: string): void {
     const { candidate, tickets } = worker;
     this.#workers.delete(candidate.worker);
-    this.#desertedMs = this.#parts.clock.monotonic();
+    this.#lastGoneMs = this.#parts.clock.monotonic();
+    this.#desertedMs = 0;
     this.#lastTrouble = undefined;
     this.#keepGone(goneOf(worker, this.#parts.clock.now(), reason));
     const lost = tickets.size === 0 ? '' : `; ${tickets.size} of its tasks are given to others`;

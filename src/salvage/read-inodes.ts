@@ -39,10 +39,10 @@ export async function* inOrder<T>(
 }
 
 /** A blob by its name. @throws ClfsError `format` when it is not that of an object */
-export function blobOf(name: string): ObjectBlob {
+export function blobOf(name: string): Omit<ObjectBlob, 'sizeBytes'> {
   const key = decodeObjectName(name);
   if (!key) throw new ClfsError('format', `${name} is not the name of an object.`);
-  return { name, sizeBytes: 0, key };
+  return { name, key };
 }
 
 /** Whether the container has all that the length of a regular file calls for, as far as a listing tells. */

@@ -1,5 +1,4 @@
-import { ObjectType } from '../format/ids.js';
-import { Open } from '../posix/libc.js';
+import { CURRENT_DIRECTORY, Open } from '../posix/libc.js';
 import {
   closeLater,
   openAtLater,
@@ -9,6 +8,7 @@ import {
   statAtLater,
   statFdLater,
 } from '../posix/libc-later.js';
+import { openBelowLater } from '../posix/open-below.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import {
   attributes,
@@ -18,12 +18,13 @@ import {
   fileFailure,
   isLeased,
   linkFailure,
+  listingFailure,
   mustTouchAccessTime,
-  pathPieces,
+  PLACE_FLAGS,
+  pathOfLeased,
   READ_FLAGS,
   requireIdentity,
   TYPE_BY_MODE,
-  WAITING_FLAGS,
 } from './posix-entries.js';
 import type {
   AsyncSourceDirectory,
@@ -49,30 +50,31 @@ export async function openDirectoryInPool(
   path: Buffer,
   expected: DirectoryIdentity | undefined,
 ): Promise<number> {
-  let at = root;
+  let fd: number | undefined;
   try {
-    for (const piece of pathPieces(path)) {
-      const next = await openReading(at, piece, DIRECTORY_FLAGS);
-      if (at !== root) void closeLater(at);
-      at = next;
-    }
-    requireIdentity(expected, await statFdLater(at));
+    fd = await openReading(root, path.length === 0 ? DOT : path, DIRECTORY_FLAGS, openBelowLater);
+    requireIdentity(expected, await statFdLater(fd));
     // As for the other way: whether it can be searched.
-    await statAtLater(at, DOT);
-    return at;
+    await statAtLater(fd, DOT);
+    return fd;
   } catch (error) {
-    if (at !== root) void closeLater(at);
+    if (fd !== undefined) void closeLater(fd);
     throw directoryFailure(error);
   }
 }
 
 /** Opens without touching the access time, where that is allowed. */
-async function openReading(at: number, path: Uint8Array, flags: number): Promise<number> {
+async function openReading(
+  at: number,
+  path: Uint8Array,
+  flags: number,
+  open: (at: number, path: Uint8Array, flags: number) => Promise<number> = openAtLater,
+): Promise<number> {
   try {
-    return await openAtLater(at, path, flags | Open.noAccessTime);
+    return await open(at, path, flags | Open.noAccessTime);
   } catch (error) {
     if (!mustTouchAccessTime(error)) throw error;
-    return openAtLater(at, path, flags);
+    return open(at, path, flags);
   }
 }
 
@@ -81,8 +83,13 @@ async function openFile(at: number, name: Uint8Array): Promise<number> {
   try {
     return await openReading(at, name, READ_FLAGS);
   } catch (error) {
-    if (!isLeased(error) || attributes(await statAtLater(at, name)).type !== ObjectType.regular) throw error;
-    return openReading(at, name, WAITING_FLAGS);
+    if (!isLeased(error)) throw error;
+    const place = await openAtLater(at, name, PLACE_FLAGS);
+    try {
+      return await openReading(CURRENT_DIRECTORY, pathOfLeased(place, await statFdLater(place), error), Open.readOnly);
+    } finally {
+      void closeLater(place);
+    }
   }
 }
 
@@ -116,7 +123,7 @@ export class PosixAsyncDirectory implements AsyncSourceDirectory {
         yield entries.map(({ name, type }) => ({ name, type: TYPE_BY_MODE[type] }));
       }
     } catch (error) {
-      throw directoryFailure(error);
+      throw listingFailure(error);
     } finally {
       await listed?.close();
     }

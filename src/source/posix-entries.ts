@@ -1,35 +1,21 @@
 import { ClfsError, messageOf } from '../error.js';
-import type { EntryType } from '../format/ids.js';
+import { type EntryType, ObjectType } from '../format/ids.js';
 import { type FileStatus, S_IFMT } from '../posix/file-status.js';
 import { Open } from '../posix/libc.js';
-import { PosixError } from '../posix/posix-error.js';
+import { PosixError, wouldWait } from '../posix/posix-error.js';
 import { type DirectoryIdentity, entryFailure, type SourceAttributes } from './source-tree.js';
 
 /* What both ways of calling a POSIX source share: how things are opened, and what they are found to be. */
 
 export const READ_FLAGS = Open.readOnly | Open.noFollow | Open.nonBlock;
-/** For a regular file: whoever has a lease of it is waited for. */
-export const WAITING_FLAGS = Open.readOnly | Open.noFollow;
+/** For what a name leads to, whatever that is: nothing is waited for, and nothing can be read by it. */
+export const PLACE_FLAGS = Open.path | Open.noFollow;
 export const DIRECTORY_FLAGS = Open.readOnly | Open.noFollow | Open.directory | Open.nonBlock;
 /** The directory itself. */
 export const DOT = Buffer.from('.');
 
-/** Longest piece of a path that is opened in one call: below PATH_MAX, with what stands before it. */
-const PATH_PIECE_BYTES = 4000;
-
 /** Object type by `st_mode >> 12`. */
 export const TYPE_BY_MODE: Record<number, EntryType | undefined> = { 8: 1, 4: 2, 6: 3, 2: 4, 10: 5, 12: 6, 1: 7 };
-
-/** A path in pieces, each to be opened relative to the one before. */
-export function* pathPieces(path: Buffer): Generator<Buffer> {
-  let rest = path.length === 0 ? DOT : path;
-  for (;;) {
-    const cut = rest.length <= PATH_PIECE_BYTES ? rest.length : rest.lastIndexOf(0x2f, PATH_PIECE_BYTES);
-    yield rest.subarray(0, cut);
-    if (cut === rest.length) return;
-    rest = rest.subarray(cut + 1);
-  }
-}
 
 /** @throws ClfsError `entry`: `directory-changed` when the directory that was opened is not the expected one */
 export function requireIdentity(expected: DirectoryIdentity | undefined, found: FileStatus): void {
@@ -52,7 +38,18 @@ export function mustTouchAccessTime(error: unknown): boolean {
  * them: it has been asked to give that back.
  */
 export function isLeased(error: unknown): boolean {
-  return error instanceof PosixError && (error.errno === 'EWOULDBLOCK' || error.errno === 'EAGAIN');
+  return wouldWait(error);
+}
+
+/**
+ * By what a regular file is opened that is open as a place: whoever has a lease of it is waited for. By its name a FIFO
+ * could be, which has taken its place meanwhile.
+ *
+ * @throws ClfsError `entry`; `refusal` when it is no regular file
+ */
+export function pathOfLeased(place: number, status: FileStatus, refusal: unknown): Buffer {
+  if (attributes(status).type !== ObjectType.regular) throw refusal;
+  return Buffer.from(`/proc/self/fd/${place}`);
 }
 
 /** @throws ClfsError `entry`: `entry-unreadable` when its type is none of those that there are */
@@ -101,6 +98,13 @@ export function directoryFailure(error: unknown): ClfsError {
     return entryFailure('directory-changed', 'it was there when its parent was listed, and is not any more', error);
   }
   return entryFailure('directory-unreadable', reasonText(error), error);
+}
+
+/** The failure that an error in the middle of a listing stands for: some file systems tell so that theirs goes in circles. */
+export function listingFailure(error: unknown): ClfsError {
+  if (error instanceof PosixError && error.errno === 'ELOOP')
+    return entryFailure('directory-unreadable', 'its listing does not come to an end (ELOOP)', error);
+  return directoryFailure(error);
 }
 
 /** An error of the system without the name of its call. */

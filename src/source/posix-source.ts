@@ -1,5 +1,4 @@
 import { ClfsError } from '../error.js';
-import { ObjectType } from '../format/ids.js';
 import { canListAttributes, isOnLustre } from '../posix/extended-attributes.js';
 import { isRemoteFileSystem, isRemoteFileSystemLater } from '../posix/file-system-type.js';
 import {
@@ -18,6 +17,7 @@ import {
 } from '../posix/libc.js';
 import { openAtLater, statFdLater } from '../posix/libc-later.js';
 import { mountsBelow } from '../posix/mounts.js';
+import { openBelow } from '../posix/open-below.js';
 import { SharedDescriptor } from '../posix/shared-descriptor.js';
 import { quotePath } from '../text/escape-path.js';
 import { unlessStopped } from '../waits/waits.js';
@@ -30,13 +30,14 @@ import {
   fileFailure,
   isLeased,
   linkFailure,
+  listingFailure,
   mustTouchAccessTime,
-  pathPieces,
+  PLACE_FLAGS,
+  pathOfLeased,
   READ_FLAGS,
   reasonText,
   requireIdentity,
   TYPE_BY_MODE,
-  WAITING_FLAGS,
 } from './posix-entries.js';
 import { hasRemoteBelow, placeOf } from './source-place.js';
 import type {
@@ -137,32 +138,18 @@ function treeAt(root: OpenRoot): SourceTree {
 }
 
 function openDirectory(rootFd: number, path: Buffer, expected: DirectoryIdentity | undefined): SourceDirectory {
-  const fd = openPath(rootFd, path);
+  let fd: number | undefined;
   try {
+    fd = openReading(rootFd, path.length === 0 ? DOT : path, DIRECTORY_FLAGS, openBelow);
     const status = statFd(fd);
     requireIdentity(expected, status);
     // A directory that can be listed but not searched gives names whose attributes cannot be read.
     statAt(fd, DOT);
   } catch (error) {
-    close(fd);
+    if (fd !== undefined) close(fd);
     throw directoryFailure(error);
   }
   return new PosixDirectory(fd);
-}
-
-function openPath(root: number, path: Buffer): number {
-  let at = root;
-  try {
-    for (const piece of pathPieces(path)) {
-      const next = openReading(at, piece, DIRECTORY_FLAGS);
-      if (at !== root) close(at);
-      at = next;
-    }
-    return at;
-  } catch (error) {
-    if (at !== root) close(at);
-    throw directoryFailure(error);
-  }
 }
 
 /** Opens what is to be read as a file. It waits for no FIFO, and for whoever has a lease of the file. */
@@ -170,18 +157,28 @@ function openFile(at: number, name: Uint8Array): number {
   try {
     return openReading(at, name, READ_FLAGS);
   } catch (error) {
-    if (!isLeased(error) || attributes(statAt(at, name)).type !== ObjectType.regular) throw error;
-    return openReading(at, name, WAITING_FLAGS);
+    if (!isLeased(error)) throw error;
+    const place = openAt(at, name, PLACE_FLAGS);
+    try {
+      return openReading(CURRENT_DIRECTORY, pathOfLeased(place, statFd(place), error), Open.readOnly);
+    } finally {
+      close(place);
+    }
   }
 }
 
 /** Opens without touching the access time, where that is allowed: to the owner and to root. */
-function openReading(at: number, path: Uint8Array, flags: number): number {
+function openReading(
+  at: number,
+  path: Uint8Array,
+  flags: number,
+  open: (at: number, path: Uint8Array, flags: number) => number = openAt,
+): number {
   try {
-    return openAt(at, path, flags | Open.noAccessTime);
+    return open(at, path, flags | Open.noAccessTime);
   } catch (error) {
     if (!mustTouchAccessTime(error)) throw error;
-    return openAt(at, path, flags);
+    return open(at, path, flags);
   }
 }
 
@@ -222,7 +219,7 @@ class PosixDirectory implements SourceDirectory {
         yield entries.map(({ name, type }) => ({ name, type: TYPE_BY_MODE[type] }));
       }
     } catch (error) {
-      throw directoryFailure(error);
+      throw listingFailure(error);
     } finally {
       if (fd !== undefined) close(fd);
     }

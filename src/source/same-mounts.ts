@@ -1,7 +1,7 @@
 import { isClfsError } from '../error.js';
 import type { MountBelow } from '../posix/mounts.js';
 import { quotePath } from '../text/escape-path.js';
-import { type Selection, type SelectionRule, selectionRules } from './selection.js';
+import { leftOutBy, type Selection } from './selection.js';
 import type { SourceAttributes, SourceTree } from './source-tree.js';
 
 /*
@@ -113,22 +113,6 @@ function unlessMissing<T>(look: () => T): T | undefined {
     if (isClfsError(error, 'entry')) return undefined;
     throw error;
   }
-}
-
-function leftOutBy(selection: Selection): (path: Buffer) => boolean {
-  const rules = selectionRules(selection);
-  return (path) => isLeftOut(path, rules);
-}
-
-function isLeftOut(path: Buffer, rules: readonly SelectionRule[]): boolean {
-  for (let at = 0; at < path.length; ) {
-    const slash = path.indexOf(SLASH, at);
-    const end = slash < 0 ? path.length : slash;
-    const name = path.subarray(at, end);
-    if (rules.some(({ matches }) => matches(path.subarray(0, Math.max(0, at - 1)), name))) return true;
-    at = end + 1;
-  }
-  return false;
 }
 
 function isAtOrBelow(path: Buffer, above: Uint8Array): boolean {

@@ -61,8 +61,39 @@ describe('a tree', () => {
     expect(differenceFrom(mapped, open(root))).toMatch(
       /with owner, group and mode .* the driver's with 65534:65534 40755/,
     );
-    const before = { ...evidence, samples: [{ ...mapped.samples[0], changed: '0.0' }, ...others] };
+    const changed = { ctimeSeconds: 1, ctimeNanoseconds: 0 };
+    const before = { ...evidence, samples: [{ ...mapped.samples[0], changed }, ...others] };
     expect(differenceFrom(before, open(root))).toBeUndefined();
+  });
+
+  it('is another one where its root, or any entry, was last changed before the driver has seen it', () => {
+    const root = makeTree('cloned');
+    const clone = evidenceOf(open(root));
+    const { ctimeSeconds, ctimeNanoseconds } = clone.changed;
+    const laterBy = (seconds: number, nanoseconds = 0) => ({
+      ctimeSeconds: ctimeSeconds + seconds,
+      ctimeNanoseconds: ctimeNanoseconds + nanoseconds,
+    });
+    const older = /an older state of it .*: the driver has seen a later change of/;
+    expect(differenceFrom({ ...clone, changed: laterBy(1) }, open(root))).toMatch(older);
+    expect(differenceFrom({ ...clone, changed: laterBy(0, 1) }, open(root))).toMatch(older);
+    expect(differenceFrom({ ...clone, changed: laterBy(-1) }, open(root))).toBeUndefined();
+    for (const at of clone.samples.keys()) {
+      const samples = clone.samples.map((sample, each) => (each === at ? { ...sample, changed: laterBy(9) } : sample));
+      expect(differenceFrom({ ...clone, samples }, open(root))).toMatch(older);
+    }
+    // What a client remembers of an entry is not what its server has.
+    const remembers = {
+      ...open(root),
+      openDirectory: (path: Buffer) => {
+        const directory = open(root).openDirectory(path);
+        const attributesOf = directory.attributesOf.bind(directory);
+        return Object.assign(directory, {
+          attributesOf: (name: Buffer) => ({ ...attributesOf(name), ctimeSeconds: 1 }),
+        });
+      },
+    };
+    expect(differenceFrom(clone, remembers)).toBeUndefined();
   });
 
   it('is not seen as a whole where something is not mounted, unless that is left out', () => {
@@ -148,7 +179,7 @@ describe('devices of another machine', () => {
     );
   });
 
-  it('are called by a path where they are not known, and by their number once a directory was opened by it', () => {
+  it('are called by a path where they are not known, and by their number in a directory that was opened by it', () => {
     const tree = open(makeTree('mounts'));
     const mounted = {
       ...tree,
@@ -172,7 +203,10 @@ describe('devices of another machine', () => {
     const { device, inode } = source.openDirectory(empty).attributesOf(path);
     expect(pathOfDevice(device)?.toString()).toBe('directory');
     expect(pathOfDevice('9:9')).toBeUndefined();
-    source.openDirectory(path, { device: '7:7', inode, bornNs: 0n });
-    expect(source.openDirectory(empty).attributesOf(path).device).toBe('7:7');
+    const opened = source.openDirectory(path, { device: '7:7', inode, bornNs: 0n });
+    expect(opened.attributes().device).toBe('7:7');
+    // When it is closed, its number may be that of something else.
+    expect(source.openDirectory(empty).attributesOf(path).device).toBe(device);
+    expect(source.openDirectory(path, { device: '8:8', inode, bornNs: 0n }).attributes().device).toBe('8:8');
   });
 });

@@ -2,6 +2,7 @@ import { ClfsError, isClfsError } from '../error.js';
 import { quotePath } from '../text/escape-path.js';
 import { type MountEvidence, mountDifference, mountEvidenceOf } from './same-mounts.js';
 import { EVERYTHING, type Selection } from './selection.js';
+import { type ChangeTime, isOlder, isSameTime } from './settled.js';
 import type { SourceDirectory, SourceTree } from './source-tree.js';
 
 /** What another machine must find if it sees the same tree. Plain data. */
@@ -10,6 +11,8 @@ export interface TreeEvidence {
   readonly inode: bigint;
   /** When the root was made; 0 where that is not known. */
   readonly bornNs: bigint;
+  /** When the root was last changed. */
+  readonly changed: ChangeTime;
   /** Some entries of the root. */
   readonly samples: readonly Sample[];
   readonly mounts: MountEvidence;
@@ -19,8 +22,8 @@ interface Sample {
   readonly name: Uint8Array;
   readonly type: number;
   readonly inode: bigint;
-  /** Its ctime: as long as that is the same, so is the next. */
-  readonly changed: string;
+  /** As long as that is the same, so is the next. */
+  readonly changed: ChangeTime;
   /** Owner, group and mode. */
   readonly owned: string;
   /** Whether it can be opened and read, if it is a directory or a regular file; else undefined. */
@@ -40,7 +43,7 @@ const REGULAR = 1;
 export function evidenceOf(source: SourceTree, selection: Selection = EVERYTHING): TreeEvidence {
   const root = source.openDirectory(Buffer.alloc(0));
   try {
-    const { device, inode, bornNs } = root.attributes();
+    const { device, inode, bornNs, ...times } = root.attributes(true);
     const samples: Sample[] = [];
     for (const batch of root.list()) {
       for (const { name, excluded } of batch) {
@@ -50,7 +53,8 @@ export function evidenceOf(source: SourceTree, selection: Selection = EVERYTHING
       }
       if (samples.length === MOST_SAMPLES) break;
     }
-    return { device, inode, bornNs, samples, mounts: mountEvidenceOf(source, selection) };
+    const changed = changeTimeOf(times);
+    return { device, inode, bornNs, changed, samples, mounts: mountEvidenceOf(source, selection) };
   } finally {
     root.close();
   }
@@ -85,11 +89,12 @@ export function differenceFrom(
 ): string | undefined {
   const root = source.openDirectory(Buffer.alloc(0));
   try {
-    const { inode, bornNs } = root.attributes();
+    const { inode, bornNs, ...times } = root.attributes(true);
     if (inode !== evidence.inode)
       return `its source is another tree: the root has inode ${inode}, not ${evidence.inode}`;
     if (bornNs !== 0n && evidence.bornNs !== 0n && bornNs !== evidence.bornNs)
       return 'its source is another tree: the root was made at another time';
+    if (isOlder(times, evidence.changed)) return olderText('its root');
     const different =
       mountDifference(evidence.mounts, source, selection) ?? sampleDifference(evidence.samples, source, root);
     if (different !== undefined) return different;
@@ -99,7 +104,18 @@ export function differenceFrom(
   }
 }
 
-/** Entries come and go while a job runs, or are written anew: it is another tree where most of them are not the same. */
+/**
+ * A copy of a file system, block by block, has the inode numbers and the times of making of what it is a copy of; what was
+ * changed since tells one from the other.
+ */
+function olderText(what: string): string {
+  return `its source is another tree, or an older state of it (a clone, a snapshot, a replica; or its server's clock was set back): the driver has seen a later change of ${what}`;
+}
+
+/**
+ * Entries come and go while a job runs, or are written anew: it is another tree where most of them are not the same, and
+ * where one of them is older than the driver has seen it.
+ */
 function sampleDifference(wanted: readonly Sample[], source: SourceTree, root: SourceDirectory): string | undefined {
   let same = 0;
   let other = '';
@@ -108,7 +124,9 @@ function sampleDifference(wanted: readonly Sample[], source: SourceTree, root: S
     const sample = sampleOf(source, root, name);
     if (sample?.inode !== inode || sample.type !== type)
       other = `${quotePath(name)} is ${sample ? 'another entry' : 'not'} there`;
-    else if (sample.changed === changed && sample.owned !== owned)
+    else if (isOlder(sample.changed, changed) && isOlder(changedNow(source, root, name, sample) ?? changed, changed))
+      return olderText(quotePath(name));
+    else if (isSameTime(sample.changed, changed) && sample.owned !== owned)
       return `its source shows ${quotePath(name)} with owner, group and mode ${sample.owned}, the driver's with ${owned} (does NFS map users alike on both?)`;
     else if (readable && !sample.readable)
       return `it may not read ${quotePath(name)} of the source, which the driver may: run it as the same user, with the same rights`;
@@ -119,8 +137,8 @@ function sampleDifference(wanted: readonly Sample[], source: SourceTree, root: S
 
 function sampleOf(source: SourceTree, root: SourceDirectory, name: Buffer): Sample | undefined {
   try {
-    const { type, inode, uid, gid, mode, ctimeSeconds, ctimeNanoseconds } = root.attributesOf(name);
-    const changed = `${ctimeSeconds}.${ctimeNanoseconds}`;
+    const { type, inode, uid, gid, mode, ...times } = root.attributesOf(name);
+    const changed = changeTimeOf(times);
     const owned = `${uid}:${gid} ${mode.toString(8)}`;
     return { name, type, inode, changed, owned, readable: isReadable(source, root, name, type) };
   } catch (error) {
@@ -139,4 +157,32 @@ function isReadable(source: SourceTree, root: SourceDirectory, name: Buffer, typ
     if (isClfsError(error, 'entry')) return false;
     throw error;
   }
+}
+
+/**
+ * When an entry was last changed, as its server has it where it can be opened: a client may remember an older time.
+ * Undefined where it is gone by now.
+ */
+function changedNow(
+  source: SourceTree,
+  root: SourceDirectory,
+  name: Buffer,
+  { type, changed, readable }: Sample,
+): ChangeTime | undefined {
+  if (!readable) return changed;
+  try {
+    const opened = type === DIRECTORY ? source.openDirectory(name) : root.openFile(name);
+    try {
+      return opened.attributes(true);
+    } finally {
+      opened.close();
+    }
+  } catch (error) {
+    if (isClfsError(error, 'entry')) return undefined;
+    throw error;
+  }
+}
+
+function changeTimeOf({ ctimeSeconds, ctimeNanoseconds }: ChangeTime): ChangeTime {
+  return { ctimeSeconds, ctimeNanoseconds };
 }

@@ -4,6 +4,7 @@ import { decodeExactly, encodeExactly } from '../text/exact-text.js';
 import { HEX_PREFIX, parseTreePath } from '../text/parse-path.js';
 import { shellWord } from '../text/shell-word.js';
 import { wildcard } from '../text/wildcard.js';
+import type { SourcePlace } from './source-place.js';
 import type { AsyncSourceDirectory, ListedEntry, SourceDirectory, SourceTree } from './source-tree.js';
 
 /** What of a tree is left out. */
@@ -160,7 +161,7 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
   return {
     openDirectory: (path, expected) => view(path, source.openDirectory(path, expected)),
     root: source.root,
-    place: () => source.place?.(),
+    place: () => placeWithout(source.place?.(), leftOutBy(selection)),
     mounts: () => source.mounts?.() ?? [],
     async: async && {
       openDirectory: async (path, expected) => view(path, await async.openDirectory(path, expected)),
@@ -168,6 +169,28 @@ export function selectFrom(source: SourceTree, selection: Selection): SourceTree
     isRemote: source.isRemote,
     mayHang: source.mayHang,
     close: () => source.close(),
+  };
+}
+
+/** What is mounted in what is left out is no part of the source, and nobody goes there. */
+function placeWithout(place: SourcePlace | undefined, isLeftOut: (path: Buffer) => boolean): SourcePlace | undefined {
+  if (!place) return undefined;
+  const mounts = Object.entries(place.mounts).filter(([path]) => !isLeftOut(Buffer.from(path, 'hex')));
+  return { ...place, mounts: Object.fromEntries(mounts) };
+}
+
+/** Whether what is at a path below the root is left out, or in something that is: by path and pattern. */
+export function leftOutBy(selection: Selection): (path: Buffer) => boolean {
+  const rules = selectionRules(selection);
+  return (path) => {
+    for (let at = 0; at < path.length; ) {
+      const slash = path.indexOf(SLASH, at);
+      const end = slash < 0 ? path.length : slash;
+      const name = path.subarray(at, end);
+      if (rules.some(({ matches }) => matches(path.subarray(0, Math.max(0, at - 1)), name))) return true;
+      at = end + 1;
+    }
+    return false;
   };
 }
 

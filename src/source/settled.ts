@@ -18,7 +18,8 @@ const SET_SINCE_MS = 3_600_000;
 const MOST_WAITS = 3;
 const LONGEST_MS = 1000;
 
-type ChangeTime = Pick<SourceAttributes, 'ctimeSeconds' | 'ctimeNanoseconds'>;
+/** A ctime: nobody can set it, and it goes back only where a clock is set back. */
+export type ChangeTime = Pick<SourceAttributes, 'ctimeSeconds' | 'ctimeNanoseconds'>;
 
 /**
  * Whether the latest change of what was seen is so long past, by our clock, that the look tells what comes after it.
@@ -27,8 +28,13 @@ type ChangeTime = Pick<SourceAttributes, 'ctimeSeconds' | 'ctimeNanoseconds'>;
  * @param isRemote whether the clock may be that of another machine
  */
 export function isLongPast(seen: ChangeTime, nowMs: number, isRemote: boolean): boolean {
-  const ageMs = nowMs - (seen.ctimeSeconds * 1000 + seen.ctimeNanoseconds / 1e6);
+  const ageMs = nowMs - changedMs(seen);
   return ageMs >= stepMs(seen) + (isRemote ? SKEW_MS : 0) || ageMs < -SET_SINCE_MS;
+}
+
+/** Milliseconds since 1970. */
+export function changedMs({ ctimeSeconds, ctimeNanoseconds }: ChangeTime): number {
+  return ctimeSeconds * 1000 + ctimeNanoseconds / 1e6;
 }
 
 function stepMs({ ctimeNanoseconds }: ChangeTime): number {
@@ -67,6 +73,13 @@ export async function settledLook(
   }
 }
 
-function isSameTime(a: ChangeTime, b: ChangeTime): boolean {
+/** Whether nothing was changed between two looks, as far as their times tell. */
+export function isSameTime(a: ChangeTime, b: ChangeTime): boolean {
   return a.ctimeSeconds === b.ctimeSeconds && a.ctimeNanoseconds === b.ctimeNanoseconds;
+}
+
+/** Whether an entry was seen before a change that another look saw. A coarse time may have forgotten the rest of it. */
+export function isOlder(seen: ChangeTime, wanted: ChangeTime): boolean {
+  if (seen.ctimeSeconds !== wanted.ctimeSeconds) return seen.ctimeSeconds < wanted.ctimeSeconds;
+  return seen.ctimeNanoseconds !== 0 && seen.ctimeNanoseconds < wanted.ctimeNanoseconds;
 }

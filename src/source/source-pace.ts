@@ -2,7 +2,7 @@ import { poolThreads } from '../posix/pool-threads.js';
 import { WaitBoard, type WaitSlot } from '../waits/wait-board.js';
 import { SourceGauge } from './source-gauge.js';
 import type { SourceTree } from './source-tree.js';
-import { type SourceTurn, SourceTurns } from './source-turns.js';
+import { type SourceTurn, SourceTurns, type UnderWay } from './source-turns.js';
 
 /** A file that takes longer than this to open and look at, the quickest of some, is on a slow file system. */
 const SLOW_OPEN_MS = 0.25;
@@ -60,6 +60,9 @@ export class SourcePace {
   readonly #canWait: boolean;
   readonly #turns: SourceTurns;
   readonly #waitsForService: () => boolean;
+  readonly #now: () => number;
+  /** What is waited for beside calls, the first one first. */
+  readonly #beside = new Set<UnderWay>();
   #isAsync: boolean;
   #looks = 0;
   #quickestMs = Number.POSITIVE_INFINITY;
@@ -78,7 +81,8 @@ export class SourcePace {
     this.#waitsForService = waitsForService ?? (() => false);
     this.#isAsync = this.#canWait && (source.isRemote === true || !this.#mayBlock);
     const first = Math.min(FIRST_IN_FLIGHT, poolThreads());
-    this.#turns = new SourceTurns(first, now ?? (() => performance.now()));
+    this.#now = now ?? (() => performance.now());
+    this.#turns = new SourceTurns(first, this.#now);
     this.#tellWay();
   }
 
@@ -133,6 +137,33 @@ export class SourcePace {
     return turn;
   }
 
+  /**
+   * Does something by calls that leave the thread free, when one more may be under way; whoever looks is told what takes
+   * long.
+   *
+   * @throws what it throws
+   */
+  async during<T>(directory: Uint8Array, name: Uint8Array, call: (turn: SourceTurn) => Promise<T>): Promise<T> {
+    const turn = await this.enter(directory, name);
+    try {
+      return await call(turn);
+    } finally {
+      turn.end();
+    }
+  }
+
+  /**
+   * Something is waited for without a call that is under way, since what has failed is tried again.
+   *
+   * @returns to be called when it is not waited for any more
+   */
+  waitsBeside(directory: Uint8Array, name: Uint8Array): () => void {
+    const mine = { directory, name, sinceMs: this.#now() };
+    this.#beside.add(mine);
+    this.#tellLater();
+    return () => void this.#beside.delete(mine);
+  }
+
   /** Nobody waits any more for others to end. */
   stop(): void {
     this.#turns.stop();
@@ -157,7 +188,9 @@ export class SourcePace {
 
   /** Says what is under way, and looks what the lane waits for. */
   #tell(): void {
-    const { oldest, count } = this.#turns;
+    const { count } = this.#turns;
+    const [beside] = this.#beside;
+    const oldest = beside ?? this.#turns.oldest;
     const { gauge } = this;
     this.#tellWay();
     gauge.set('inFlight', count);

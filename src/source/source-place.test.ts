@@ -7,6 +7,7 @@ import {
   isSameRoot,
   type RootPlace,
   type SourcePlace,
+  WHEN_WANTED,
   withMounts,
 } from './source-place.js';
 
@@ -37,6 +38,30 @@ describe('the place of a source', () => {
     expect(place('/data/a b/nfs')?.root.source).toBe('nfs4 server:/other');
     expect(place('/home')?.root.id).toBe('ext4 1234');
     expect(Object.keys(place('/')?.mounts ?? {})).toContain(hex('data/bound'));
+  });
+
+  it('has where something is mounted when it is wanted, which is no file system of the root itself', () => {
+    const lines = [
+      ...LINES,
+      '40 30 0:60 / /data/auto rw - autofs /etc/auto.x rw',
+      '41 30 0:61 / /data/used rw - autofs systemd-1 rw',
+      '42 41 0:62 / /data/used rw - nfs4 server:/used rw',
+    ];
+    const at = (path: string) =>
+      describePlace(parseMounts(lines.join('\n'), true), Buffer.from(path), { inode: 128n, bornNs: 5n }, looks);
+    expect(at('/data')?.mounts).toMatchObject({ [hex('auto')]: WHEN_WANTED, [hex('used')]: '/ nfs4 server:/used' });
+    expect(at('/data/auto/x')?.root.source).toBe('xfs /dev/sdb1');
+  });
+
+  it('is the same when what is mounted when it is wanted has been mounted, and another one when that is no more', () => {
+    const before: SourcePlace = { root: { source: 'x' }, mounts: { [hex('a')]: WHEN_WANTED } };
+    const at = (mounts: SourcePlace['mounts']) => isSamePlace(before, { ...before, mounts }, Buffer.from('a/b'));
+    expect([at({ [hex('a')]: 'one' }), at(before.mounts), at({})]).toEqual([true, true, false]);
+    const later = { ...before, mounts: { [hex('a')]: 'one' } };
+    expect(withMounts(before, later, () => 'same')).toEqual(later);
+    expect(withMounts(before, later, () => 'nothing')).toEqual(before);
+    expect(withMounts(later, before, () => 'same')).toEqual(later);
+    expect(isSamePlace(later, before, Buffer.from('a'))).toBe(false);
   });
 
   it('cannot be told in memory where the time of making is not known', () => {
@@ -89,16 +114,18 @@ describe('the place of a source', () => {
     const key = ({ source, ...mount }: Mount) => (source === '/dev/sdb1' ? undefined : looks.key({ source, ...mount }));
     const before = describePlace(MOUNTS, root, { inode: 128n, bornNs: 5n }, { ...looks, key });
     expect(Object.keys(before?.mounts ?? {})).toEqual([hex('a b/nfs')]);
-    expect(withMounts(before, place('/data'), () => true)).toEqual(place('/data'));
+    expect(withMounts(before, place('/data'), () => 'nothing')).toEqual(place('/data'));
   });
 
   it('takes in what is mounted later, but not over something, and keeps what was recorded', () => {
     const before = { root: { source: 'x' }, mounts: { aa: 'one' } };
     const now = { root: { source: 'x' }, mounts: { aa: 'two', bb: 'new', cc: 'over' } };
-    const wasThere = (path: Buffer) => path.toString('hex') !== 'cc';
-    expect(withMounts(before, now, wasThere)).toEqual({ root: before.root, mounts: { aa: 'one', bb: 'new' } });
-    expect(withMounts(before, { root: { source: 'y' }, mounts: { bb: 'new' } }, wasThere)).toBe(before);
-    expect(withMounts(undefined, before, wasThere)).toBe(before);
-    expect(withMounts(before, undefined, wasThere)).toBe(before);
+    expect(withMounts(before, { ...now, mounts: { aa: 'two' } }, () => 'same')).toEqual(before);
+    expect(withMounts(before, { ...now, mounts: { aa: 'two' } }, () => 'certain')?.mounts).toEqual({ aa: 'two' });
+    const recorded = (path: Buffer) => (path.toString('hex') === 'cc' ? 'other' : 'nothing');
+    expect(withMounts(before, now, recorded)).toEqual({ root: before.root, mounts: { aa: 'one', bb: 'new' } });
+    expect(withMounts(before, { root: { source: 'y' }, mounts: { bb: 'new' } }, recorded)).toBe(before);
+    expect(withMounts(undefined, before, recorded)).toBe(before);
+    expect(withMounts(before, undefined, recorded)).toBe(before);
   });
 });

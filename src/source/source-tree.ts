@@ -168,7 +168,8 @@ export type FailureReason =
   | 'name-too-long'
   | 'directory-unreadable'
   | 'directory-changed'
-  | 'directory-reached-twice';
+  | 'directory-reached-twice'
+  | 'other-file-system';
 
 /** The error of one entry that cannot be read: a failure of that entry, never of the job. */
 export function entryFailure(reason: FailureReason, message: string, cause?: unknown): ClfsError {

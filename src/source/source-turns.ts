@@ -1,5 +1,5 @@
 /** Something of the source that is under way. */
-interface UnderWay {
+export interface UnderWay {
   readonly directory: Uint8Array;
   readonly name: Uint8Array;
   readonly sinceMs: number;

@@ -13,6 +13,7 @@ export class TemporaryTable {
   readonly #database: Database;
   readonly #get: Statement;
   readonly #put: Statement;
+  readonly #add: Statement;
   readonly #delete: Statement;
   readonly #after: Statement;
   readonly #between: Statement;
@@ -33,6 +34,7 @@ export class TemporaryTable {
       this.#database,
       'INSERT INTO pair VALUES (?, ?) ON CONFLICT DO UPDATE SET value = excluded.value',
     );
+    this.#add = new Statement(this.#database, 'INSERT INTO pair VALUES (?, ?) ON CONFLICT DO NOTHING');
     this.#delete = new Statement(this.#database, 'DELETE FROM pair WHERE key = ?');
     this.#after = new Statement(
       this.#database,
@@ -50,6 +52,11 @@ export class TemporaryTable {
 
   put(key: Uint8Array, value: Uint8Array): void {
     this.#use(() => this.#put.run(key, value));
+  }
+
+  /** Puts a row where its key has none. @returns whether it had none */
+  add(key: Uint8Array, value: Uint8Array): boolean {
+    return this.#use(() => this.#add.run(key, value)) > 0;
   }
 
   /** @returns whether it was there */

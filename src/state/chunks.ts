@@ -57,6 +57,7 @@ export class Chunks {
   readonly #leaveOut: Statement;
   readonly #ofDirectory: Statement;
   readonly #reveal: Statement;
+  readonly #settleHidden: Statement;
   readonly #dropHidden: Statement;
   readonly #drop: Statement;
   readonly #dropPending: Statement;
@@ -94,6 +95,10 @@ export class Chunks {
       db,
       `UPDATE chunk SET status = ${S.pending} WHERE directory = ? AND status = ${S.hidden}`,
     );
+    this.#settleHidden = new Statement(
+      db,
+      `UPDATE chunk SET status = ${S.done} WHERE directory = ? AND status = ${S.hidden}`,
+    );
     this.#dropHidden = new Statement(db, `DELETE FROM chunk WHERE directory = ? AND status = ${S.hidden}`);
     this.#drop = new Statement(db, 'DELETE FROM chunk WHERE directory = ?');
     this.#dropPending = new Statement(db, `DELETE FROM chunk WHERE directory = ? AND status = ${S.pending}`);
@@ -116,11 +121,6 @@ export class Chunks {
     const { directory, firstSequence, count, entries, attempts } = chunk;
     const status = hidden ? WorkStatus.hidden : WorkStatus.pending;
     return this.#insert.insert(directory, firstSequence, count, entries, status, attempts ?? 0);
-  }
-
-  /** Records entries that are at the service already. */
-  addDone({ directory, firstSequence, count, entries }: Omit<ChunkRecord, 'id' | 'attempts'>): void {
-    this.#insert.run(directory, firstSequence, count, entries, WorkStatus.done, 0);
   }
 
   /** Moves up to `limit` chunks from pending to running. */
@@ -186,6 +186,11 @@ export class Chunks {
 
   reveal(directory: number): void {
     this.#reveal.run(directory);
+  }
+
+  /** The hidden chunks of a directory are of entries that are at the service already: from here on they count. */
+  settleHidden(directory: number): void {
+    this.#settleHidden.run(directory);
   }
 
   dropHidden(directory: number): void {

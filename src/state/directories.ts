@@ -1,3 +1,4 @@
+import { Tally } from '../books/tally.js';
 import type { Database } from '../sqlite/database.js';
 import { Statement } from '../sqlite/database.js';
 import { DirectoryStatus } from './schema.js';
@@ -62,6 +63,8 @@ export class Directories {
   readonly #atIdentity: Statement;
   readonly #identify: Statement;
   readonly #child: Statement;
+  readonly #entryTally: Statement;
+  readonly #setEntryTally: Statement;
 
   constructor(db: Database) {
     const { hidden, leaving } = DirectoryStatus;
@@ -91,6 +94,8 @@ export class Directories {
       db,
       `SELECT count(*) AS n FROM directory WHERE parent = ? AND status NOT IN (${hidden}, ${leaving})`,
     );
+    this.#entryTally = new Statement(db, 'SELECT entry_tally AS tally FROM directory WHERE id = ?');
+    this.#setEntryTally = new Statement(db, 'UPDATE directory SET entry_tally = ? WHERE id = ?');
     this.#identify = new Statement(db, 'UPDATE directory SET file_system = ?, inode = ?, born = ? WHERE id = ?');
     // An inode number is given away again: where it is known, the time of making tells directories apart. The
     // index has only inode numbers that are known: unless it is told so, each look goes through all directories.
@@ -131,6 +136,22 @@ export class Directories {
   /** Forgets a directory that could not be listed, or of which nothing is left. */
   delete(id: number): void {
     this.#delete.run(id);
+  }
+
+  /**
+   * Objects that count of the entries of a directory, directories and linked inodes apart, with the lengths that they were
+   * put with.
+   */
+  entryObjects(id: number): Tally {
+    return Tally.decode(this.#entryTally.get<{ tally: Uint8Array | null }>(id)?.tally);
+  }
+
+  /** Adds to {@link entryObjects}; inside a transaction. */
+  addEntryObjects(id: number, tally: Tally): void {
+    if (tally.isEmpty) return;
+    const all = this.entryObjects(id);
+    all.plus(tally);
+    this.#setEntryTally.run(all.encode(), id);
   }
 
   /** Bytes of the entries that are recorded for a directory, `.` and `..` excepted. */

@@ -158,9 +158,9 @@ describe('a directory', () => {
     const chunks = new Chunks(db);
     for (const done of [false, false, true]) {
       const chunk = { directory: root, firstSequence: 1, count: 1, entries: Buffer.alloc(1) };
-      if (done) chunks.addDone(chunk);
-      else chunks.add(chunk);
+      chunks.add(chunk, done);
     }
+    chunks.settleHidden(root);
     chunks.claim(1);
     add(root, S.found);
     add(root, S.hidden);

@@ -139,7 +139,7 @@ export class DirectoryLife {
     this.#setLeaving = new Statement(
       db,
       `UPDATE directory SET status = ${S.leaving}, look = ${LookStatus.none}, inode = ${UNKNOWN_IDENTITY}, pending = 0, links = 0,
-       written_revision = NULL, written_blocks = NULL, tally = NULL WHERE id = ?`,
+       written_revision = NULL, written_blocks = NULL, tally = NULL, entry_tally = NULL WHERE id = ?`,
     );
     this.#leaving = new Statement(db, `SELECT id FROM directory WHERE status = ${S.leaving} ORDER BY id`);
   }

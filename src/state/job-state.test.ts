@@ -65,6 +65,29 @@ describe('the state of a job', () => {
     again.close();
   });
 
+  it('has one writer: of two, the one that comes later records nothing', () => {
+    for (const journal of ['DELETE', 'WAL'] as const) {
+      const path = place();
+      JobState.create(path, RECORD, 1001, journal).close();
+      const late = JobState.open(path, journal);
+      late.transact(() => late.count(1, 1));
+      // What it did before somebody went on, and what it does after.
+      const other = JobState.open(path, journal);
+      other.transact(() => other.update({ sessions: other.record.sessions + 1 }));
+      for (let tries = 0; tries < 2; tries++)
+        expect(refusal(() => late.transact(() => late.count(100, 100)))).toMatch(
+          /^state-busy: Another process goes on with this job/,
+        );
+      expect(late.counters.done).toBe(1);
+      other.transact(() => other.count(1, 1));
+      expect(other.counters.done).toBe(2);
+      // One that failed has not changed who the writer is.
+      expect(() => other.transact(() => JSON.parse('{'))).toThrow();
+      other.transact(() => other.count(1, 1));
+      for (const each of [late, other]) each.close();
+    }
+  });
+
   it('takes nothing off the books of a job that has none', () => {
     const state = create(place(), { ...RECORD, books: false });
     const objects = new Tally();

@@ -6,7 +6,7 @@ import { DirectoryLife } from './directory-life.js';
 import { DroppedLinks } from './dropped-links.js';
 import { type FailureGroup, readFailureGroups } from './failure-groups.js';
 import { Failures } from './failures.js';
-import { type CommitHooks, configure, inTransaction } from './job-database.js';
+import { type CommitHooks, configure, SoleWriter } from './job-database.js';
 import { decodeRecord, type JobRecord } from './job-record.js';
 import { JobSeries } from './job-series.js';
 import { LargeFiles } from './large-files.js';
@@ -50,6 +50,7 @@ export class JobState {
   readonly series: JobSeries;
   readonly #db: Database;
   readonly #hooks: CommitHooks;
+  readonly #writer: SoleWriter;
   readonly #setRecord: Statement;
   readonly #setCounters: Statement;
   readonly #setNext: Statement;
@@ -69,6 +70,7 @@ export class JobState {
   private constructor(db: Database, hooks: CommitHooks) {
     this.#db = db;
     this.#hooks = hooks;
+    this.#writer = new SoleWriter(db, hooks);
     this.directories = new Directories(db);
     this.directoryLife = new DirectoryLife(db);
     this.chunks = new Chunks(db);
@@ -168,7 +170,7 @@ export class JobState {
       counters: this.#counters,
     };
     let tally = this.#encodedTally;
-    return inTransaction(this.#db, this.#hooks, {
+    return this.#writer.transact({
       change: () => {
         const result = change();
         if (this.#nextSequence !== saved.next || this.#nextManager !== saved.manager)
@@ -203,6 +205,16 @@ export class JobState {
   beforeCommit(prepare: () => void, undo: () => void): void {
     this.#beforeCommit = prepare;
     this.#undone = undo;
+  }
+
+  /** As {@link SoleWriter.requireMine}. @throws ClfsError `state-busy` */
+  requireMine(): void {
+    this.#writer.requireMine();
+  }
+
+  /** As {@link SoleWriter.isMine}. */
+  get isMine(): boolean {
+    return this.#writer.isMine;
   }
 
   /** Changes the record; inside a transaction. */

@@ -4,7 +4,7 @@ import type { Database } from '../sqlite/database.js';
 import { SERIES_TABLES } from './job-series.js';
 
 /** Version of the tables that this program works with. A newer state is refused; an older one is brought up. */
-export const SCHEMA_VERSION = 5;
+export const SCHEMA_VERSION = 6;
 
 /**
  * Brings the tables of an older program up to the present version, each step in a transaction of its own: after a crash
@@ -37,6 +37,7 @@ const STEPS: ReadonlyMap<number, (database: Database) => void> = new Map([
   [2, fromVersion2],
   [3, fromVersion3],
   [4, fromVersion4],
+  [5, fromVersion5],
 ]);
 
 /**
@@ -143,4 +144,15 @@ CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode, born) W
 /** The job's past, which the page shows; of an older one nothing is known. */
 function fromVersion4(database: Database): void {
   database.exec(SERIES_TABLES);
+}
+
+/**
+ * The books have the objects of the entries of each directory apart. Of what was put before that is not known: so the job
+ * has no books any more, as if 0.1.0 had begun it.
+ */
+function fromVersion5(database: Database): void {
+  database.exec(`
+ALTER TABLE directory ADD COLUMN entry_tally BLOB;
+UPDATE job SET record = json_set(record, '$.books', json('false'));
+`);
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { RECORD } from '../../test/support/empty-state.js';
 import { refusal } from '../../test/support/samples.js';
-import { holdsExportState } from '../export/resumed-export.js';
+import { exportStateOf } from '../export/resumed-export.js';
 import { jobStatus } from '../load/job-status.js';
 import { openDatabase } from '../sqlite/database.js';
 import { JobState } from './job-state.js';
@@ -50,12 +50,12 @@ function killedWithin(journal: 'WAL' | 'DELETE'): string {
 }
 
 describe('a look at a job', () => {
-  it('undoes what a killed process had half written, and takes the job for no damaged one', () => {
+  it('undoes what a killed process had half written, and takes the job for no damaged one', async () => {
     const path = killedWithin('DELETE');
     expect(readdirSync(path)).toEqual(['job.db', 'job.db-journal']);
     expect(jobStatus(path)).toMatchObject({ state: 'stopped', entriesDone: 0, entriesFailed: 0 });
     expect(readdirSync(path)).toEqual(['job.db']);
-    expect(holdsExportState(path)).toBe(false);
+    expect(await exportStateOf(path)).toBeUndefined();
   });
 
   it('sees what is committed in a write-ahead log, and leaves its files as they are', () => {

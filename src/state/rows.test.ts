@@ -64,7 +64,11 @@ describe('a chunk', () => {
 
   it('has all of its entries in its directory unless they are left out', () => {
     const chunks = new Chunks(db);
-    chunks.addDone(chunk(1, 100));
+    chunks.add(chunk(1, 100), true);
+    chunks.settleHidden(2);
+    expect(chunks.running(0, 9)).toEqual([]);
+    chunks.settleHidden(1);
+    chunks.dropHidden(1);
     expect(chunks.backlogEntries()).toBe(0);
     expect(chunks.ofDirectory(1, 0, 9)[0].leftOut).toBeUndefined();
     expect([chunks.counts(1, 100), chunks.counts(undefined, 103)]).toEqual([true, true]);

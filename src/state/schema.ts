@@ -63,7 +63,8 @@ export const FailurePhase = {
  *
  * job         one row: what is the same from first to last, as JSON, the counters, and the tally of what counts
  * file_system a number for each device that was met
- * directory   a row a directory, from found to the end of the job; `revision` is the last one that was claimed, -1 for none
+ * directory   a row a directory, from found to the end of the job; `revision` is the last one that was claimed, -1 for none;
+ *             `tally` is of its own objects, `entry_tally` of those of its entries, directories and linked inodes apart
  * chunk       entries of one directory that go to a lane together; gone when the directory is written
  * link_group  a file with several links, and `link` each of its names; `revision` as for directories
  * large       a file of many segments while it is loaded; `done` is `RangeSet.encode`'s
@@ -78,7 +79,7 @@ CREATE TABLE job (id INTEGER PRIMARY KEY CHECK (id = 1), record TEXT NOT NULL, n
 CREATE TABLE file_system (number INTEGER PRIMARY KEY, device TEXT NOT NULL) STRICT;
 CREATE TABLE directory (id INTEGER PRIMARY KEY, parent INTEGER NOT NULL, name BLOB NOT NULL, file_system INTEGER NOT NULL, inode BLOB NOT NULL,
   born BLOB NOT NULL DEFAULT x'0000000000000000', sequence INTEGER NOT NULL, manager INTEGER NOT NULL, status INTEGER NOT NULL, pending INTEGER NOT NULL, links INTEGER NOT NULL,
-  revision INTEGER NOT NULL, attributes BLOB, written_revision INTEGER, written_blocks INTEGER, look INTEGER NOT NULL DEFAULT 0, tally BLOB) STRICT;
+  revision INTEGER NOT NULL, attributes BLOB, written_revision INTEGER, written_blocks INTEGER, look INTEGER NOT NULL DEFAULT 0, tally BLOB, entry_tally BLOB) STRICT;
 CREATE UNIQUE INDEX directory_identity ON directory (file_system, inode, born) WHERE inode <> x'0000000000000000';
 CREATE INDEX directory_parent ON directory (parent);
 CREATE INDEX directory_found ON directory (id) WHERE status = 0;

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -41,7 +41,7 @@ describe('a state directory', () => {
     expect(refusal(() => claimNewState(path))).toBe(
       `state-busy: Another process is working on the job in ${quoted(path)}. Wait for it, or stop it first.`,
     );
-    held.discard();
+    held.discard(undefined);
     held.release();
     expect(isStateHeld(path)).toBe(false);
     expect(refusal(() => findDatabase(path))).toBe(`state: The state directory ${quoted(path)} does not exist.`);
@@ -52,7 +52,7 @@ describe('a state directory', () => {
     mkdirSync(path, { mode: 0o750 });
     const held = claimNewState(path);
     writeFileSync(held.file('clfsload.log'), '');
-    held.discard();
+    held.discard(undefined);
     expect(statSync(path).mode & 0o777).toBe(0o750);
     expect(refusal(() => claimExistingState(path))).toMatch(
       /^state: The state directory .* is empty: there is no job to go on with\. Leave out --new-session=false to start one\.$/,
@@ -78,12 +78,32 @@ describe('a state directory', () => {
 
   it('of a job that never began is taken for a new one', () => {
     const held = claimNewState(withJob({ ...RECORD, begun: false }));
-    held.discard();
+    held.discard(true);
     expect(refusal(() => claimExistingState(held.path))).toMatch(/is empty: there is no job to go on with/);
     const died = place();
     mkdirSync(died);
     openDatabase(join(died, 'job.db')).exec('CREATE TABLE x (y)');
     claimNewState(died).release();
+  });
+
+  it('stays where it holds what somebody else has begun meanwhile, since the lock was lost', () => {
+    const early = claimNewState(place());
+    JobState.create(early.databasePath, RECORD, 1001, early.journal).close();
+    early.discard(undefined);
+    expect(claimExistingState(early.path).path).toBe(early.path);
+
+    const late = claimExistingState(withJob());
+    rmSync(late.path, { recursive: true });
+    const anew = claimNewState(late.path);
+    JobState.create(anew.databasePath, RECORD, 1001, anew.journal).close();
+    removeState(late);
+    expect(existsSync(anew.databasePath)).toBe(true);
+    anew.release();
+
+    const own = claimNewState(place());
+    JobState.create(own.databasePath, RECORD, 1001, own.journal).close();
+    own.discard(false);
+    expect(existsSync(own.databasePath)).toBe(true);
   });
 
   it('is refused with the reason where it cannot be one', () => {

@@ -1,8 +1,9 @@
-import { closeSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
-import { ClfsError, messageOf } from '../error.js';
+import { ClfsError, isClfsError, messageOf } from '../error.js';
 import { realPathOf } from '../paths/real-path.js';
-import { fileSystemMagic, isUnlocked, tryLock } from '../posix/libc.js';
+import { isRemoteFileSystem } from '../posix/file-system-type.js';
+import { isUnlocked, tryLock } from '../posix/libc.js';
 import { type Database, openDatabase } from '../sqlite/database.js';
 import { quotePath } from '../text/escape-path.js';
 import { decodeExactly, encodeExactly } from '../text/exact-text.js';
@@ -14,16 +15,11 @@ const LOCK_FILE = 'lock';
 /** How often, and how long each time, the lock is waited for while somebody only looks at it. */
 const MOST_WAITS = 100;
 const WAIT_MS = 10;
-/** How often the removal of a state is tried. */
-const MOST_REMOVALS = 3;
+/** How often the removal of a state is tried, {@link WAIT_MS} after another. */
+const MOST_REMOVALS = 5;
 /** Files that a job may leave in its state directory. */
 const OWN_FILES =
   /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|problems\.txt|failures\.jsonl|manifest\.jsonl|(report\.html|workers\.json)(\.new)?)$/;
-/** statfs numbers of network file systems: NFS, SMB, CIFS, SMB2, AFS, Ceph, Lustre, 9p, FUSE, GPFS. */
-const NETWORK_FILE_SYSTEMS = new Set([
-  0x6969, 0x517b, 0xff534d42, 0xfe534d42, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x01021997, 0x65735546, 0x47504653,
-]);
-
 /** A state directory that this process holds. */
 export interface StateDirectory {
   readonly path: string;
@@ -33,8 +29,18 @@ export interface StateDirectory {
   file(name: string): string;
   /** Lets go of the lock. */
   release(): void;
-  /** Takes back what {@link claimNewState} made: for a job that was refused before it began. */
-  discard(): void;
+  /**
+   * Whether it is still there as it was taken: not so when its lock was lost, and somebody else has removed it and begun
+   * another job there.
+   */
+  readonly isThere: boolean;
+  /**
+   * Takes back what {@link claimNewState} made, for a job that was refused before it began. What holds a job of somebody
+   * else by now stays: the lock may have been lost meanwhile.
+   *
+   * @param isMine whether the job in it is that of this process; undefined: it has put none there
+   */
+  discard(isMine: boolean | undefined): void;
 }
 
 /**
@@ -71,20 +77,35 @@ function occupied(quoted: string): ClfsError {
   );
 }
 
-/** Removes the state of a job that is over, and lets go of it. */
+/** Removes the state of a job that is over, and lets go of it. What cannot be removed stays. */
 export function removeState(directory: StateDirectory): void {
-  let isGone = false;
-  // Who looks at the job just now may have had SQLite make files of its own again.
-  for (let tries = 0; !isGone && tries < MOST_REMOVALS; tries++) {
+  if (!directory.isThere) {
+    directory.release();
+    return;
+  }
+  const removed = tried(() => {
+    // Who looks at the job just now may have had SQLite make files of its own again.
     clear(directory.path);
+    rmdirSync(directory.path);
+  });
+  directory.release();
+  // What is open is on NFS and FUSE there under another name, until a moment after it is closed. From here on what is
+  // there may be somebody else's: it stays.
+  if (!removed) tried(() => rmdirSync(directory.path));
+}
+
+/** @returns whether it was done in the end: somebody else may have put something there, or the disk refuses */
+function tried(removal: () => void): boolean {
+  for (let tries = 0; tries < MOST_REMOVALS; tries++) {
+    if (tries > 0) pause();
     try {
-      rmdirSync(directory.path);
-      isGone = true;
+      removal();
+      return true;
     } catch {
-      // Somebody else has put something there: it stays.
+      // It is tried again.
     }
   }
-  directory.release();
+  return false;
 }
 
 /** The database is removed last, and then the lock: what a crash leaves in between is a job, or nothing. */
@@ -96,10 +117,18 @@ function clear(path: string, keep?: string): void {
 }
 
 function holdNew(path: string, made: boolean): StateDirectory {
-  const directory = hold(path, () => {
+  const discard = () => {
     clear(path);
     if (made) rmSync(path, { recursive: true, force: true });
-  });
+  };
+  let directory: StateDirectory;
+  try {
+    directory = hold(path, discard);
+  } catch (error) {
+    // What another process has is not touched, and neither is what it may have.
+    if (made && !isClfsError(error, 'state-busy')) tried(discard);
+    throw error;
+  }
   // Between the look and the lock another process may have begun a job here, and ended.
   if (recorded(path, listState(path)) !== 'nothing') {
     directory.release();
@@ -257,12 +286,13 @@ function hold(path: string, discard: () => void): StateDirectory {
       cause: error,
     });
   }
-  if (!takeLock(fd)) {
+  let isLocal: boolean;
+  try {
+    requireLock(fd, path);
+    isLocal = !isRemoteFileSystem(fd);
+  } catch (error) {
     closeSync(fd);
-    throw new ClfsError(
-      'state-busy',
-      `Another process is working on the job in ${JSON.stringify(path)}. Wait for it, or stop it first.`,
-    );
+    throw error;
   }
   let held = true;
   const release = () => {
@@ -272,29 +302,66 @@ function hold(path: string, discard: () => void): StateDirectory {
   return {
     path,
     databasePath: join(path, DATABASE_FILE),
-    journal: isNetworkFileSystem(path) ? 'DELETE' : 'WAL',
+    journal: isLocal ? 'WAL' : 'DELETE',
     file: (name) => join(path, name),
     release,
-    discard() {
-      discard();
+    get isThere() {
+      return held && isSameFile(fd, join(path, LOCK_FILE));
+    },
+    discard(isMine) {
+      try {
+        if (this.isThere && (isMine ?? !hasJob(path))) discard();
+      } catch {
+        // What cannot be removed hides nothing of why the job was refused.
+      }
       release();
     },
   };
+}
+
+function hasJob(path: string): boolean {
+  const names = listState(path);
+  return names.includes(DATABASE_FILE) && recorded(path, names) !== 'nothing';
+}
+
+function isSameFile(fd: number, path: string): boolean {
+  try {
+    const [own, there] = [fstatSync(fd), statSync(path)];
+    return own.dev === there.dev && own.ino === there.ino;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws ClfsError `state-busy` when another process has it; `state` where there are no locks */
+function requireLock(fd: number, path: string): void {
+  const quoted = JSON.stringify(path);
+  let isTaken: boolean;
+  try {
+    isTaken = takeLock(fd);
+  } catch (cause) {
+    throw new ClfsError(
+      'state',
+      `Cannot lock the state directory ${quoted}: ${messageOf(cause)}. Without locks two processes could go on with one job. Have them work there (NFS: its lock service, or version 4; Lustre: mount it with -o flock), or name a --state-path on a disk of this machine.`,
+      { cause },
+    );
+  }
+  if (!isTaken)
+    throw new ClfsError(
+      'state-busy',
+      `Another process is working on the job in ${quoted}. Wait for it, or stop it first.`,
+    );
 }
 
 /** Waits out those who only look. @returns false when another process works on the job */
 function takeLock(fd: number): boolean {
   for (let waits = 0; !tryLock(fd); waits++) {
     if (waits === MOST_WAITS || !isUnlocked(fd)) return false;
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MS);
+    pause();
   }
   return true;
 }
 
-function isNetworkFileSystem(path: string): boolean {
-  try {
-    return NETWORK_FILE_SYSTEMS.has(fileSystemMagic(Buffer.from(path)));
-  } catch {
-    return false;
-  }
+function pause(): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MS);
 }

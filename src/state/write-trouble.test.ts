@@ -11,11 +11,18 @@ it('trouble of the database says what to do, and any other error is left as it i
     message: 'Cannot write the job state: database or disk is full. Make room or mend the disk, then go on.',
     cause: full,
   });
+  // The manifest and the reports lie beside the database.
+  const noRoom = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  expect(tell(noRoom)).toMatchObject({
+    code: 'state',
+    message:
+      'Cannot write the job state: ENOSPC: no space left on device, write. Make room or mend the disk, then go on.',
+  });
   for (const error of [
     undefined,
     new Error('x'),
     new ClfsError('target', 'SQLITE'),
-    Object.assign(new Error('y'), { code: 'ENOSPC' }),
+    Object.assign(new Error('y'), { code: 'ENOENT' }),
     Object.assign(new Error('z'), { code: 5 }),
   ])
     expect(tell(error)).toBe(error);

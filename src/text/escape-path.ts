@@ -41,6 +41,11 @@ export function escapeText(text: string): string {
   return text.replace(UNPRINTABLE, (character) => (character === '\n' ? character : escapeCharacters(character)));
 }
 
+/** {@link escapeText} on one line: a line end stands as a space. */
+export function escapeLine(text: string): string {
+  return escapeText(text.replaceAll('\n', ' '));
+}
+
 /** JSON that says the same as `json`, a text of JSON on one line, without characters that a terminal obeys. */
 export function escapeJson(json: string): string {
   return json.replace(UNPRINTABLE, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`);

@@ -10,6 +10,10 @@ export interface Clock {
   after(delayMs: number, call: () => void): { cancel(): void };
 }
 
+/** Node takes a longer time for none at all. */
+const MOST_DELAY_MS = 0x7fffffff;
+
+/** What waits for more than 24 days waits for as long. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => Number(process.hrtime.bigint() / 1000n) / 1000,
@@ -21,11 +25,11 @@ export const systemClock: Clock = {
         signal?.removeEventListener('abort', done);
         resolve();
       };
-      const timer = setTimeout(done, delayMs);
+      const timer = setTimeout(done, Math.min(delayMs, MOST_DELAY_MS));
       signal?.addEventListener('abort', done);
     }),
   after(delayMs, call) {
-    const timer = setTimeout(call, delayMs);
+    const timer = setTimeout(call, Math.min(delayMs, MOST_DELAY_MS));
     return { cancel: () => clearTimeout(timer) };
   },
 };

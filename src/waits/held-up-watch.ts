@@ -5,6 +5,8 @@ import { HELD_UP } from './held-up-numbers.js';
 import { DEFAULT_STALL_MS } from './stall-report.js';
 
 const BEAT_MS = 250;
+/** What the shared numbers can hold. */
+const MOST_MS = 0x7fffffff;
 /** Where all file systems are the kernel's own, a program is not watched before so long: most have ended then. */
 const LOCAL_START_MS = 1000;
 
@@ -14,7 +16,7 @@ let isWatched = false;
 
 /** Calls that hold up the program's own thread are spoken of after so long. */
 export function speakOfHeldUpAfter(ms: number): void {
-  Atomics.store(numbers, HELD_UP.stallMs, ms);
+  Atomics.store(numbers, HELD_UP.stallMs, Math.min(ms, MOST_MS));
 }
 
 /**

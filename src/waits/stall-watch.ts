@@ -32,8 +32,12 @@ export class StallWatch {
         const call = slot.blockingCall;
         if (call === 0) this.#blocked.delete(slot);
         else if (this.#blocked.get(slot)?.call !== call) this.#blocked.set(slot, { call, sinceMs: nowMs });
-        const sinceMs = this.#blocked.get(slot)?.sinceMs ?? slot.oldestSinceMs;
-        if (sinceMs !== 0 && (!oldest || sinceMs < oldest.sinceMs)) oldest = { place, sinceMs, path: slot.path };
+        const blockedSinceMs = this.#blocked.get(slot)?.sinceMs;
+        if (blockedSinceMs !== undefined && isBefore(blockedSinceMs, oldest))
+          oldest = { place, sinceMs: blockedSinceMs, path: slot.blockingPath };
+        const { oldestSinceMs } = slot;
+        if (oldestSinceMs !== 0 && isBefore(oldestSinceMs, oldest))
+          oldest = { place, sinceMs: oldestSinceMs, path: slot.oldestPath };
       }
     return oldest;
   }
@@ -44,6 +48,10 @@ export class StallWatch {
       slots.some(([, slot]) => slot.blockingCall !== 0 || slot.oldestSinceMs !== 0),
     );
   }
+}
+
+function isBefore(sinceMs: number, call: WaitingCall | undefined): boolean {
+  return call === undefined || sinceMs < call.sinceMs;
 }
 
 /** What is said of a call that is not answered. */

@@ -2,11 +2,13 @@
 export type WaitedPlace = 'source' | 'target' | 'container' | 'state directory';
 
 const PLACES = ['source', 'target', 'container', 'state directory'] as const satisfies readonly WaitedPlace[];
-const NUMBERS = ['oldestSince', 'blockingCall', 'pathBytes'] as const;
+const NUMBERS = ['oldestSince', 'blockingCall'] as const;
 const NUMBER_BYTES = NUMBERS.length * 8;
-/** Longest path that is kept; of a longer one the end. */
+/** Longest path that is kept; of a longer one its name. */
 const PATH_BYTES = 1024;
-const SLOT_BYTES = NUMBER_BYTES + PATH_BYTES;
+const WAITED_PATH_BYTES = 8 + PATH_BYTES;
+/** What is waited for by calls that leave the thread free has a path of its own: one call does not rename the other. */
+const SLOT_BYTES = NUMBER_BYTES + 2 * WAITED_PATH_BYTES;
 
 /**
  * What one lane waits for, of each place one slot, written by the lane and read by one other: no locks, no messages. So
@@ -36,17 +38,19 @@ export class WaitBoard {
 /** What a lane waits for of one place. A reader may see a path that is half the one before: it is for people. */
 export class WaitSlot {
   readonly #numbers: Float64Array;
-  readonly #path: Uint8Array;
+  readonly #oldest: WaitedPath;
+  readonly #blocking: WaitedPath;
   #calls = 0;
 
   constructor(memory: SharedArrayBuffer, offset: number) {
     this.#numbers = new Float64Array(memory, offset, NUMBERS.length);
-    this.#path = new Uint8Array(memory, offset + NUMBER_BYTES, PATH_BYTES);
+    this.#oldest = new WaitedPath(memory, offset + NUMBER_BYTES);
+    this.#blocking = new WaitedPath(memory, offset + NUMBER_BYTES + WAITED_PATH_BYTES);
   }
 
   /** A call begins that holds up the thread: cheap, since it is told of each of millions of entries. */
   blocks(directory: Uint8Array, name: Uint8Array): void {
-    this.#setPath(directory, name);
+    this.#blocking.set(directory, name);
     this.#numbers[BLOCKING] = ++this.#calls;
   }
 
@@ -60,9 +64,14 @@ export class WaitSlot {
     return this.#numbers[BLOCKING];
   }
 
+  /** Of that call, or the one before. */
+  get blockingPath(): Buffer {
+    return this.#blocking.value;
+  }
+
   /** Tells what has been waited for longest by calls that leave the thread free; undefined: nothing is. */
   tell(oldest: { readonly sinceMs: number; readonly directory: Uint8Array; readonly name: Uint8Array } | undefined) {
-    if (oldest) this.#setPath(oldest.directory, oldest.name);
+    if (oldest) this.#oldest.set(oldest.directory, oldest.name);
     this.#numbers[OLDEST] = oldest?.sinceMs ?? 0;
   }
 
@@ -71,29 +80,43 @@ export class WaitSlot {
     return this.#numbers[OLDEST];
   }
 
-  /** Of what is waited for. */
-  get path(): Buffer {
-    return Buffer.from(this.#path.slice(0, this.#numbers[LENGTH]));
+  /** Of what that is. */
+  get oldestPath(): Buffer {
+    return this.#oldest.value;
+  }
+}
+
+/** A path in memory that is shared. */
+class WaitedPath {
+  readonly #length: Float64Array;
+  readonly #bytes: Uint8Array;
+
+  constructor(memory: SharedArrayBuffer, offset: number) {
+    this.#length = new Float64Array(memory, offset, 1);
+    this.#bytes = new Uint8Array(memory, offset + 8, PATH_BYTES);
   }
 
-  #setPath(directory: Uint8Array, name: Uint8Array): void {
+  get value(): Buffer {
+    return Buffer.from(this.#bytes.slice(0, this.#length[0]));
+  }
+
+  set(directory: Uint8Array, name: Uint8Array): void {
     const bytes = directory.length + 1 + name.length;
     if (bytes > PATH_BYTES) {
-      this.#numbers[LENGTH] = Math.min(PATH_BYTES, name.length);
-      this.#path.set(name.subarray(0, PATH_BYTES));
+      this.#length[0] = Math.min(PATH_BYTES, name.length);
+      this.#bytes.set(name.subarray(0, PATH_BYTES));
       return;
     }
     let at = 0;
     if (directory.length > 0) {
-      this.#path.set(directory);
+      this.#bytes.set(directory);
       at = directory.length;
-      if (name.length > 0) this.#path[at++] = 0x2f;
+      if (name.length > 0) this.#bytes[at++] = 0x2f;
     }
-    this.#path.set(name, at);
-    this.#numbers[LENGTH] = at + name.length;
+    this.#bytes.set(name, at);
+    this.#length[0] = at + name.length;
   }
 }
 
 const OLDEST = NUMBERS.indexOf('oldestSince');
 const BLOCKING = NUMBERS.indexOf('blockingCall');
-const LENGTH = NUMBERS.indexOf('pathBytes');

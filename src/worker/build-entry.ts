@@ -20,7 +20,7 @@ import { changedEachTime, checked, type Item, MOST_ATTEMPTS } from './item.js';
 import { manifestLines, newHash } from './manifest-lines.js';
 import type { ObjectDraft } from './object-writer.js';
 import { type ReadFile, readAhead } from './read-ahead.js';
-import { asideOf, isSettled, lookAtSettled } from './settled-looks.js';
+import { asideOf, hasItsName, lookAtSettled } from './settled-looks.js';
 
 /** Objects of an entry, ready to be sent: the inode, and the one further segment that it may have. */
 export interface BuiltEntry {
@@ -52,25 +52,37 @@ export async function buildEntry(
   context: WorkContext,
 ): Promise<BuiltEntry | FoundLarge> {
   if (item.type !== ObjectType.regular) return buildSpecial(directory, item, context);
+  for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
+    const built = await readAndBuild(directory, item, context, attempt === 1);
+    if (built) return built;
+  }
+  throw changedEachTime();
+}
+
+/** @returns undefined when the file changed, or lost its name, while it was open */
+async function readAndBuild(
+  directory: SourceDirectory,
+  item: Item,
+  context: WorkContext,
+  isMeasured: boolean,
+): Promise<BuiltEntry | FoundLarge | undefined> {
   const { pace } = context;
   pace.waits.blocks(item.sourcePath, item.sourceName);
   let file: SourceFile | undefined;
   try {
-    const begunMs = pace.isLooking ? performance.now() : 0;
+    const begunMs = isMeasured && pace.isLooking ? performance.now() : 0;
+    const openedMs = context.clock.now();
     const opened = openPatiently(item.sourceName, () => directory.openFile(item.sourceName));
     file = opened instanceof Promise ? await opened : opened;
-    for (let attempt = 1; attempt <= MOST_ATTEMPTS; attempt++) {
-      let before = checked(file.attributes(), item);
-      if (begunMs > 0 && attempt === 1) pace.took(performance.now() - begunMs);
-      if (!isSettled(context, before)) before = await lookLater(file, item, context);
-      const built = await buildRegular(file, before, item, context);
-      if (built) return built;
-    }
+    let before = checked(file.attributes(), item);
+    if (begunMs > 0) pace.took(performance.now() - begunMs);
+    const isNamed = hasItsName(context, before, openedMs);
+    if (!isNamed) before = await lookLater(file, item, context);
+    return await buildRegular(file, before, item, context, isNamed ? undefined : directory);
   } finally {
     file?.close();
     pace.waits.unblocks();
   }
-  throw changedEachTime();
 }
 
 /** Looks at a file when it has settled. */
@@ -104,12 +116,16 @@ export async function buildEntryAsync(
   }
 }
 
-/** @returns undefined when the file changed while it was read */
+/**
+ * @param asked where the name must still lead to the file after it was read; undefined: that is known
+ * @returns undefined when the file changed, or lost its name, while it was read
+ */
 async function buildRegular(
   file: ReadFile,
   before: SourceAttributes,
   item: Item,
   context: WorkContext,
+  asked?: Pick<SourceDirectory, 'attributesOf'>,
 ): Promise<BuiltEntry | FoundLarge | undefined> {
   const { geometry } = context.constants;
   const sizeBytes = Number(before.sizeBytes);
@@ -153,6 +169,7 @@ async function buildRegular(
       segment.seal(buildSegment(target, segmentBytes, attributes.ctime.seconds, firstBytes, item.handle));
     }
     if (!file.isUnchanged(before)) return undefined;
+    if (asked && !isUnchanged(before, asked.attributesOf(item.sourceName))) return undefined;
     kept = true;
     return {
       kind: 'built',

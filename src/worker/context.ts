@@ -6,7 +6,6 @@ import { type DescriptorPlaces, descriptorPlaces, isOutOfDescriptors, patiently 
 import type { SourceGauge } from '../source/source-gauge.js';
 import { SourcePace } from '../source/source-pace.js';
 import type { DirectoryIdentity, SourceDirectory, SourceTree } from '../source/source-tree.js';
-import type { SourceTurn } from '../source/source-turns.js';
 import { type Clock, systemClock } from '../time/clock.js';
 import type { WaitBoard } from '../waits/wait-board.js';
 import { BufferBudget } from './buffer-budget.js';
@@ -116,7 +115,7 @@ export function openDirectory(
 ): SourceDirectory | Promise<SourceDirectory> {
   const { async } = source;
   if (async && pace.isAsync)
-    return patiently(path, () => underWay({ pace }, path, NO_NAME, () => async.openDirectory(path, expected)));
+    return patiently(path, () => pace.during(path, NO_NAME, () => async.openDirectory(path, expected)));
   pace.waits.blocks(path, NO_NAME);
   try {
     return openPatiently(path, () => source.openDirectory(path, expected));
@@ -126,21 +125,6 @@ export function openDirectory(
 }
 
 const NO_NAME = Buffer.alloc(0);
-
-/** Does something by calls that leave the lane free, of as many at once as its pace allows. @throws what it throws */
-export async function underWay<T>(
-  { pace }: Pick<WorkContext, 'pace'>,
-  path: Uint8Array,
-  name: Uint8Array,
-  call: (turn: SourceTurn) => Promise<T>,
-): Promise<T> {
-  const turn = await pace.enter(path, name);
-  try {
-    return await call(turn);
-  } finally {
-    turn.end();
-  }
-}
 
 /**
  * Opens a directory of the source, uses it and closes it; again, where it fails as it does while a server is away.

@@ -8,7 +8,7 @@ import {
   type SourceDirectory,
   type SourceFile,
 } from '../source/source-tree.js';
-import { openPatiently, underWay, type WorkContext } from './context.js';
+import { openPatiently, type WorkContext } from './context.js';
 import { toAttributes } from './file-attributes.js';
 import { hashFile } from './manifest-lines.js';
 import type { LargeFile } from './tasks.js';
@@ -53,7 +53,7 @@ export async function openLarge(
   const async = context.pace.isAsync ? directory.async : undefined;
   if (async) {
     const { path } = large.place;
-    const file = await patiently(name, () => underWay(context, path, name, () => async.openFile(name)));
+    const file = await patiently(name, () => context.pace.during(path, name, () => async.openFile(name)));
     return readManyAtOnce(file, path, name, context);
   }
   return readDirectly(await openPatiently(name, () => directory.openFile(name)), context);
@@ -83,7 +83,7 @@ function readDirectly(file: SourceFile, { stop }: WorkContext): LargeReader {
 }
 
 function readManyAtOnce(file: AsyncSourceFile, path: Uint8Array, name: Buffer, context: WorkContext): LargeReader {
-  const during = <T>(call: () => Promise<T>) => underWay(context, path, name, call);
+  const during = <T>(call: () => Promise<T>) => context.pace.during(path, name, call);
   return {
     requireUnchanged: async (recorded) => requireSame(await during(() => file.attributes()), recorded),
     async requireEnd(sizeBytes) {

@@ -11,8 +11,8 @@ import { inDirectory, type WorkContext } from './context.js';
 import { hasClampedTime, toAttributes } from './file-attributes.js';
 import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
 import { problemOf } from './problem.js';
-import { lookUntilSettled } from './settled-looks.js';
-import { directoryAttributes, EntryLooks, listing } from './source-looks.js';
+import { hasItsName, lookUntilSettled } from './settled-looks.js';
+import { directoryAttributes, EntryLooks, listing, lookAtDirectory, stillListed } from './source-looks.js';
 import type { ListPart, ListResult, ListTask, LookResult, LookTask } from './tasks.js';
 import { countUnstorable, NOTHING_UNSTORABLE, type UnstorableCount } from './unstorable-count.js';
 
@@ -30,12 +30,16 @@ export async function listDirectory(
   context: WorkContext,
   tell: PartSink<ListPart>,
 ): Promise<ListResult> {
+  const openedMs = context.clock.now();
   let isFirst = true;
   try {
     return await inDirectory(context, task.place, async (directory) => {
-      const after = await listWhole(directory, task, context, tell, !isFirst).finally(() => {
+      const { after, isUnchangedSince } = await listWhole(directory, task, context, tell, !isFirst).finally(() => {
         isFirst = false;
       });
+      // One that was moved away or removed has attributes that it never had under its name.
+      if (!isUnchangedSince || !hasItsName(context, after, openedMs))
+        await lookAtDirectory(context, Buffer.from(task.place.path), after);
       return {
         attributes: packAttributes(toAttributes(after, context.constants, 0, 0)),
         device: after.device,
@@ -52,7 +56,7 @@ export async function listDirectory(
 
 /**
  * @param restart whether parts have been told already, which are void now
- * @returns attributes of the directory at the end of its listing
+ * @returns attributes of the directory at the end of its listing, and whether they are those of the first look
  */
 async function listWhole(
   directory: SourceDirectory,
@@ -60,7 +64,7 @@ async function listWhole(
   context: WorkContext,
   tell: PartSink<ListPart>,
   restart: boolean,
-): Promise<SourceAttributes> {
+): Promise<{ readonly after: SourceAttributes; readonly isUnchangedSince: boolean }> {
   const { path } = task.place;
   const look = () => directoryAttributes(directory, path, context);
   let isSettled = true;
@@ -77,7 +81,9 @@ async function listWhole(
       names.close();
     }
     const after = await directoryAttributes(directory, path, context, true);
-    if ((complete && isSettled && isUnchanged(before, after)) || attempt === MOST_ATTEMPTS) return after;
+    const isSame = isUnchanged(before, after);
+    if ((complete && isSettled && isSame) || attempt === MOST_ATTEMPTS)
+      return { after, isUnchangedSince: isSame && attempt === 1 };
   }
 }
 
@@ -90,7 +96,7 @@ export async function lookAtEntries(
   try {
     return await inDirectory(context, task.place, async (directory) => {
       const part = new PartBuilder(false, false);
-      const vanished: number[] = [];
+      const missing: Missing[] = [];
       const entries = task.names.map((bytes) => ({ name: Buffer.from(bytes), type: undefined }));
       const looks = new EntryLooks(directory, task.place.path, context);
       for (let from = 0; from < entries.length; from += TURN_ENTRIES) {
@@ -98,14 +104,16 @@ export async function lookAtEntries(
         await looks.prepare(some);
         for (const [at, entry] of some.entries()) {
           const attributes = await looks.at(entry);
-          if (attributes instanceof ClfsError) {
-            if (attributes.reason === 'entry-vanished' || (await isUnlisted(directory, entry.name)))
-              vanished.push(from + at);
-            else part.fail(entry, attributes);
-          } else part.add(entry.name, attributes, context);
+          if (!(attributes instanceof ClfsError)) part.add(entry.name, attributes, context);
+          else if (mayBeGone(entry.name, attributes)) missing.push({ at: from + at, entry, error: attributes });
+          else part.fail(entry, attributes);
         }
         await setImmediate();
       }
+      const names = missing.map(({ entry }) => entry.name);
+      const isListed = await stillListed(names, directory, task.place.path, context);
+      for (const { entry, error } of missing) if (isListed(entry.name)) part.fail(entry, error);
+      const vanished = missing.filter(({ entry }) => !isListed(entry.name)).map(({ at }) => at);
       part.end();
       tell(part);
       return { vanished, failure: undefined };
@@ -115,15 +123,17 @@ export async function lookAtEntries(
   }
 }
 
-/**
- * Whether a name that is too long for the format is not in the directory: there are file systems that list such names
- * and refuse to look at them.
- */
-async function isUnlisted(directory: SourceDirectory, name: Buffer): Promise<boolean> {
-  if (name.length <= LONGEST_NAME_BYTES) return false;
-  const batches = directory.async?.list() ?? directory.list();
-  for await (const batch of batches) if (batch.some((entry) => entry.name.equals(name))) return false;
-  return true;
+/** An entry that is not found by its name. */
+interface Missing {
+  /** Its place in the task. */
+  readonly at: number;
+  readonly entry: ListedEntry;
+  readonly error: ClfsError;
+}
+
+/** There are file systems that list names which are too long for the format, and refuse to look at them. */
+function mayBeGone(name: Buffer, { reason }: ClfsError): boolean {
+  return reason === 'entry-vanished' || name.length > LONGEST_NAME_BYTES;
 }
 
 /**

@@ -7,7 +7,7 @@ import { joinPath } from '../paths/join-path.js';
 import type { SourceAttributes, SourceDirectory } from '../source/source-tree.js';
 import { stopped } from './breakage.js';
 import { buildEntry, buildEntryAsync } from './build-entry.js';
-import { inDirectory, underWay, type WorkContext } from './context.js';
+import { inDirectory, type WorkContext } from './context.js';
 import { checked, entryProblem, type Item, MOST_ATTEMPTS } from './item.js';
 import { problemOf } from './problem.js';
 import { changesTooOften, lookUntilSettled } from './settled-looks.js';
@@ -134,11 +134,11 @@ async function loadByAnyName(
 function lookAt(directory: SourceDirectory, place: DirectoryPlace, name: Buffer, context: WorkContext) {
   const async = context.pace.isAsync ? directory.async : undefined;
   if (!async) return directory.attributesOf(name);
-  return underWay(context, place.path, name, () => async.attributesOf(name));
+  return context.pace.during(place.path, name, () => async.attributesOf(name));
 }
 
 function build(directory: SourceDirectory, item: Item, context: WorkContext) {
   const async = context.pace.isAsync ? directory.async : undefined;
   if (!async) return buildEntry(directory, item, context);
-  return underWay(context, item.sourcePath, item.sourceName, (turn) => buildEntryAsync(async, item, context, turn));
+  return context.pace.during(item.sourcePath, item.sourceName, (turn) => buildEntryAsync(async, item, context, turn));
 }

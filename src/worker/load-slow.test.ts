@@ -92,6 +92,8 @@ describe('a lane with a slow source', () => {
     const names = Array.from({ length: 10 }, (_, n) => `eight-${n}`);
     for (const name of names) makeFile(path, name, 8 * MIB);
     makeFile(path, 'large', 24 * MIB);
+    // Of what has just changed there are further looks.
+    await sleep(SETTLED_MS);
     const calls = { attributes: 0, read: 0 };
     let open: () => void = () => undefined;
     const gate = new Promise<void>((resolve) => {

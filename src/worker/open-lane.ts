@@ -12,7 +12,7 @@ import { selectFrom } from '../source/selection.js';
 import { withDevicesOf } from '../source/shared-devices.js';
 import { SourceGauge } from '../source/source-gauge.js';
 import type { OpenRoot } from '../source/source-tree.js';
-import { systemClock } from '../time/clock.js';
+import { type Clock, systemClock } from '../time/clock.js';
 import { WaitBoard } from '../waits/wait-board.js';
 import { askToStop, createContext, type WorkContext } from './context.js';
 import { LOAD_EXECUTORS } from './executors.js';
@@ -100,7 +100,7 @@ export async function openLoadLane(
     source.close();
     throw error;
   });
-  const context = createContext(constants, source, container, openLz4(), setup.lanes, systemClock, {
+  const context = createContext(constants, source, container, openLz4(), setup.lanes, clockOf(remote), {
     mayBlock: setup.mayBlock,
     gauge: new SourceGauge(setup.gauge, setup.gaugeSlot),
     waits: board,
@@ -118,6 +118,15 @@ export async function openLoadLane(
       source.close();
     },
   });
+}
+
+/**
+ * Times of the source are compared with the clock, and one that is ahead of its file system's takes a change of just now
+ * for one of long ago. Of the clocks of both machines the one counts that is behind.
+ */
+function clockOf(remote: RemoteLoadLane | undefined): Clock {
+  const aheadMs = Math.max(0, remote?.aheadMs ?? 0);
+  return aheadMs === 0 ? systemClock : { ...systemClock, now: () => systemClock.now() - aheadMs };
 }
 
 /** A lane of the calling thread that works with what the caller has open, and leaves open. */

@@ -2,9 +2,10 @@ import { fileBlockCount } from '../format/geometry.js';
 import { isOutOfDescriptors, patiently } from '../posix/descriptors.js';
 import type { AsyncSourceDirectory, AsyncSourceFile, SourceAttributes, SourceFile } from '../source/source-tree.js';
 import type { SourceTurn } from '../source/source-turns.js';
+import { isUnchanged } from '../source/unchanged.js';
 import type { WorkContext } from './context.js';
 import { changedEachTime, checked, type Item, MOST_ATTEMPTS } from './item.js';
-import { asideOf, lookAtSettled } from './settled-looks.js';
+import { asideOf, hasItsName, lookAtSettled } from './settled-looks.js';
 
 /** Calls for a small file, one after another: open, look, read, look, close. */
 const CALLS_A_FILE = 5;
@@ -31,19 +32,41 @@ export async function readAhead(
   context: WorkContext,
   turn: SourceTurn,
 ): Promise<FileAhead> {
-  const file = await open(directory, item.sourceName, turn);
   let ahead: FileAhead | undefined;
+  for (let attempt = 1; attempt <= MOST_ATTEMPTS && !ahead; attempt++)
+    ahead = await openAndRead(directory, item, context, turn);
+  if (!ahead) throw changedEachTime();
+  turn.end(ahead.file === NOTHING_READ ? undefined : CALLS_A_FILE);
+  return ahead;
+}
+
+/** @returns undefined when the file changed, or lost its name, while it was open */
+async function openAndRead(
+  directory: AsyncSourceDirectory,
+  item: Item,
+  context: WorkContext,
+  turn: SourceTurn,
+): Promise<FileAhead | undefined> {
+  const openedMs = context.clock.now();
+  const file = await open(directory, item.sourceName, turn);
   try {
     const look = async () => checked(await file.attributes(), item);
-    for (let attempt = 1; attempt <= MOST_ATTEMPTS && !ahead; attempt++)
-      ahead = await readWhole(file, await lookAtSettled(context, look, asideOf(turn)), context, turn);
+    const first = await look();
+    const isNamed = hasItsName(context, first, openedMs);
+    const before = isNamed ? first : await lookAtSettled(context, look, asideOf(turn));
+    const ahead = await readWhole(file, before, context, turn);
+    if (!ahead || isNamed || ahead.file === NOTHING_READ) return ahead;
+    let isSame = false;
+    try {
+      isSame = isUnchanged(before, await directory.attributesOf(item.sourceName));
+    } finally {
+      if (!isSame) ahead.release();
+    }
+    return isSame ? ahead : undefined;
   } finally {
     // Until then it has its descriptor.
     await file.close();
   }
-  if (!ahead) throw changedEachTime();
-  turn.end(ahead.file === NOTHING_READ ? undefined : CALLS_A_FILE);
-  return ahead;
 }
 
 /** Opens a file; gives the turn up while the process has no descriptor for it. */

@@ -1,4 +1,4 @@
-import { isLongPast, settledLook } from '../source/settled.js';
+import { changedMs, isLongPast, settledLook } from '../source/settled.js';
 import { entryFailure, type SourceAttributes, type SourceTree } from '../source/source-tree.js';
 import type { SourceTurn } from '../source/source-turns.js';
 import { stopped } from './breakage.js';
@@ -11,11 +11,17 @@ export interface Aside {
 }
 
 /**
- * Whether a look tells by itself what comes after it, as almost all do. Where calls are answered at once it is asked
- * first: an await for each file would be felt.
+ * Whether an open file is, for sure, what its name led to when it was opened, as almost all are: it has a name, and its
+ * latest change is so long past that it came before. Then a later look at the open file tells what comes after, too. Of
+ * any other the name must be asked again once it has been read: who takes a name away, or gives it to another file,
+ * changes what is open, which from then on has attributes that it never had under that name.
+ *
+ * Where calls are answered at once this is asked before {@link lookAtSettled}: an await for each file would be felt.
+ *
+ * @param openedMs milliseconds since 1970, before it was opened
  */
-export function isSettled({ source, clock }: WorkContext, seen: SourceAttributes): boolean {
-  return isLongPast(seen, clock.now(), hasOtherClocks(source));
+export function hasItsName({ source }: WorkContext, seen: SourceAttributes, openedMs: number): boolean {
+  return seen.linkCount > 0 && changedMs(seen) <= openedMs && isLongPast(seen, openedMs, hasOtherClocks(source));
 }
 
 /** Whether times of entries may be by clocks of other machines, be it of a file system that is mounted below. */

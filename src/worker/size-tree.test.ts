@@ -1,14 +1,15 @@
 import { linkSync, mkdirSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, expect, it, vi } from 'vitest';
-import { withAsyncSide } from '../../test/support/async-source.js';
+import { callsOf, withAsyncSide } from '../../test/support/async-source.js';
 import { removeTree } from '../../test/support/tree.js';
 import { GEOMETRY } from '../format/geometry.js';
+import { PosixError } from '../posix/posix-error.js';
 import { openPosixSource } from '../source/posix-source.js';
 import { parseSelection, selectFrom } from '../source/selection.js';
-import { entryFailure } from '../source/source-tree.js';
+import { entryFailure, type SourceTree } from '../source/source-tree.js';
 import { sizeTree } from './size-tree.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-size-tree-'));
@@ -70,3 +71,44 @@ it('what cannot be read of a slow tree is counted and named, and a root that can
   await expect(sizeTree(failing(''), OPTIONS)).rejects.toThrow('Cannot read the source: a test refuses it.');
   source.close();
 });
+
+it.each([false, true])(
+  'a source that is away for a while is waited for (calls that leave the thread free: %s)',
+  async (isRemote) => {
+    const source = openPosixSource(Buffer.from(base));
+    const whole = await sizeTree(selectFrom(source, selection), OPTIONS);
+    const error = new PosixError('lstat', constants.errno.EIO);
+    const fails = new Set(['open d1', 'look', 'list d2', 'root']);
+    const failOnce = (what: string) => {
+      if (fails.delete(what)) throw entryFailure('entry-unreadable', 'the server is away', error);
+    };
+    // Each of the calls fails once, and so does the root of the file system when it is asked whether it answers.
+    const flaky: SourceTree = {
+      ...source,
+      openDirectory(path) {
+        failOnce(`open ${path.toString()}`);
+        const directory = source.openDirectory(path);
+        return {
+          ...callsOf(directory),
+          attributes(fresh) {
+            if (path.length === 0 && fresh && fails.size < 4) failOnce('root');
+            return directory.attributes(fresh);
+          },
+          attributesOf(name) {
+            failOnce('look');
+            return directory.attributesOf(name);
+          },
+          *list() {
+            failOnce(`list ${path.toString()}`);
+            yield* directory.list();
+          },
+        };
+      },
+    };
+    const tree = isRemote ? withAsyncSide(flaky, async () => undefined, true) : { ...flaky, async: undefined };
+    const size = await sizeTree(selectFrom(tree, selection), OPTIONS);
+    expect([...fails]).toEqual([]);
+    expect({ ...size, largest: undefined }).toEqual({ ...whole, largest: undefined });
+    source.close();
+  },
+);

@@ -2,7 +2,9 @@ import { setImmediate } from 'node:timers/promises';
 import { ClfsError, isClfsError } from '../error.js';
 import { ObjectType } from '../format/ids.js';
 import { joinPath } from '../paths/join-path.js';
+import { asyncOf, batches, blocking, NO_NAME, openDirectory } from '../source/patient-calls.js';
 import { SourcePace } from '../source/source-pace.js';
+import { SourcePatience } from '../source/source-patience.js';
 import type {
   AsyncSourceDirectory,
   ListedEntry,
@@ -47,6 +49,7 @@ class Sizer {
   readonly #parts: SizeParts;
   readonly #count: TreeCount;
   readonly #pace: SourcePace;
+  readonly #patience: SourcePatience;
   readonly #open: Buffer[] = [Buffer.alloc(0)];
   #running = 0;
   #failure: { readonly error: unknown } | undefined;
@@ -60,10 +63,18 @@ class Sizer {
     this.#count = new TreeCount(options);
     const now = () => systemClock.monotonic();
     this.#pace = new SourcePace({ source, mayBlock: true, waits: parts.waits, now });
+    this.#patience = new SourcePatience({ source, pace: this.#pace, signal: parts.signal });
   }
 
   async run(): Promise<TreeSize> {
-    const { async } = this.#source;
+    try {
+      return await this.#run();
+    } finally {
+      this.#count.close();
+    }
+  }
+
+  async #run(): Promise<TreeSize> {
     while (this.#open.length + this.#running > 0 && !this.#failure) {
       const path = this.#running < DIRECTORIES_AT_ONCE ? this.#open.pop() : undefined;
       if (path === undefined) {
@@ -73,17 +84,17 @@ class Sizer {
         continue;
       }
       this.#pace.begin();
-      if (async && this.#pace.isAsync) void this.#begin(path, async);
+      if (this.#source.async && this.#pace.isAsync) void this.#begin(path);
       else await this.#directory(path);
     }
     if (this.#failure) throw this.#failure.error;
     return this.#count.size();
   }
 
-  async #begin(path: Buffer, async: NonNullable<SourceTree['async']>): Promise<void> {
+  async #begin(path: Buffer): Promise<void> {
     this.#running++;
     try {
-      await this.#directoryLater(path, async);
+      await this.#directory(path);
     } catch (error) {
       this.#failure ??= { error };
     }
@@ -91,72 +102,75 @@ class Sizer {
     this.#wake();
   }
 
-  /** Goes over a directory by calls that hold up the thread, which cost least where they are answered at once. */
   async #directory(path: Buffer): Promise<void> {
-    const { waits } = this.#pace;
+    const [pace, patience] = [this.#pace, this.#patience];
     let directory: SourceDirectory | undefined;
     try {
-      waits.blocks(path, NO_NAME);
-      directory = this.#source.openDirectory(path);
-      const counted = this.#count.beginDirectory(path, directory.attributes());
-      if (this.#count.wantsUnstorable) this.#count.look(path, DOT, directory.unstorableOf?.(DOT));
-      for (const batch of directory.list()) {
-        for (const entry of batch) {
-          this.#entry(directory, counted, entry);
-          const turn = this.#pause();
-          if (turn) await turn;
-          waits.blocks(path, NO_NAME);
-        }
+      directory = await patience.read(path, NO_NAME, () => openDirectory(this.#source, pace, path));
+      const counted = await this.#beginDirectory(directory, path);
+      for await (const batch of batches(directory, path, pace, patience)) {
+        const later = asyncOf(directory, pace);
+        if (later) await this.#entriesLater(later, counted, batch);
+        else await this.#entriesHere(directory, counted, batch);
       }
       this.#count.endDirectory(counted);
     } catch (error) {
       this.#cannotEnter(path, error);
     } finally {
       directory?.close();
-      waits.unblocks();
     }
   }
 
-  #entry(directory: SourceDirectory, counted: CountedDirectory, { name, excluded }: ListedEntry): void {
-    const { path } = counted;
-    if (excluded) {
-      this.#count.exclude(path, name);
-      return;
+  async #beginDirectory(directory: SourceDirectory, path: Buffer): Promise<CountedDirectory> {
+    const [pace, later] = [this.#pace, asyncOf(directory, this.#pace)];
+    const attributes = await this.#patience.read(path, NO_NAME, () =>
+      later
+        ? pace.during(path, NO_NAME, () => later.attributes())
+        : blocking(pace, path, NO_NAME, () => directory.attributes()),
+    );
+    const counted = this.#count.beginDirectory(path, attributes);
+    if (!this.#count.wantsUnstorable) return counted;
+    const unstorable = later
+      ? await pace.during(path, DOT, async () => later.unstorableOf?.(DOT))
+      : blocking(pace, path, DOT, () => directory.unstorableOf?.(DOT));
+    this.#count.look(path, DOT, unstorable);
+    return counted;
+  }
+
+  /** Entries one after another, by calls that hold up the thread, which cost least where they are answered at once. */
+  async #entriesHere(
+    directory: SourceDirectory,
+    counted: CountedDirectory,
+    entries: readonly ListedEntry[],
+  ): Promise<void> {
+    for (const { name, excluded } of entries) {
+      if (excluded) this.#count.exclude(counted.path, name);
+      else await this.#entry(directory, counted, name);
+      const turn = this.#pause();
+      if (turn) await turn;
     }
+  }
+
+  #entry(directory: SourceDirectory, counted: CountedDirectory, name: Buffer): void | Promise<void> {
+    const { path } = counted;
     const begunMs = this.#pace.isLooking ? performance.now() : 0;
-    this.#pace.waits.blocks(path, name);
-    try {
-      const attributes = directory.attributesOf(name);
-      if (this.#audit && attributes.type === ObjectType.regular) directory.openFile(name).close();
+    const found = (attributes: SourceAttributes) => {
       if (this.#found(counted, name, attributes)) this.#count.look(path, name, directory.unstorableOf?.(name));
+    };
+    try {
+      const look = this.#patience.read(path, name, () =>
+        blocking(this.#pace, path, name, () => {
+          const attributes = directory.attributesOf(name);
+          if (this.#audit && attributes.type === ObjectType.regular) directory.openFile(name).close();
+          return attributes;
+        }),
+      );
+      if (look instanceof Promise) return look.then(found).catch((error) => this.#cannotRead(path, name, error));
+      found(look);
     } catch (error) {
       this.#cannotRead(path, name, error);
     } finally {
       if (begunMs > 0) this.#pace.took(performance.now() - begunMs);
-    }
-  }
-
-  /** Goes over a directory with many calls under way, which leave the thread free. */
-  async #directoryLater(path: Buffer, async: NonNullable<SourceTree['async']>): Promise<void> {
-    let directory: SourceDirectory | undefined;
-    try {
-      directory = await this.#turn(path, NO_NAME, () => async.openDirectory(path));
-      const later = directory.async;
-      if (!later) throw new Error('A directory that was opened by calls that leave the thread free has none.');
-      const counted = this.#count.beginDirectory(path, await this.#turn(path, NO_NAME, () => later.attributes()));
-      if (this.#count.wantsUnstorable)
-        this.#count.look(path, DOT, await this.#turn(path, DOT, async () => later.unstorableOf?.(DOT)));
-      const batches = later.list()[Symbol.asyncIterator]();
-      for (;;) {
-        const next = await this.#turn(path, NO_NAME, () => batches.next());
-        if (next.done) break;
-        await this.#entriesLater(later, counted, next.value);
-      }
-      this.#count.endDirectory(counted);
-    } catch (error) {
-      this.#cannotEnter(path, error);
-    } finally {
-      directory?.close();
     }
   }
 
@@ -169,15 +183,9 @@ class Sizer {
     const { path } = counted;
     const looks = entries.map(async ({ name, excluded }) => {
       if (excluded) return undefined;
-      const turn = await this.#pace.enter(path, name);
       try {
-        const attributes = await directory.attributesOf(name);
-        if (this.#audit && attributes.type === ObjectType.regular) await (await directory.openFile(name)).close();
-        const unstorable = this.#count.wantsUnstorable && (await directory.unstorableOf?.(name));
-        turn.end(CALLS_AN_ENTRY);
-        return { attributes, unstorable: unstorable || undefined };
+        return await this.#patience.read(path, name, () => this.#look(directory, path, name));
       } catch (error) {
-        turn.end();
         return { error };
       }
     });
@@ -191,20 +199,25 @@ class Sizer {
     }
   }
 
+  async #look(directory: AsyncSourceDirectory, path: Buffer, name: Buffer) {
+    const turn = await this.#pace.enter(path, name);
+    let calls: number | undefined;
+    try {
+      const attributes = await directory.attributesOf(name);
+      if (this.#audit && attributes.type === ObjectType.regular) await (await directory.openFile(name)).close();
+      const unstorable = this.#count.wantsUnstorable ? await directory.unstorableOf?.(name) : undefined;
+      calls = CALLS_AN_ENTRY;
+      return { attributes, unstorable };
+    } finally {
+      turn.end(calls);
+    }
+  }
+
   /** @returns whether it is to be looked at what of it the format cannot hold */
   #found(counted: CountedDirectory, name: Buffer, attributes: SourceAttributes): boolean {
     const isOwn = this.#count.entry(counted, name, attributes);
     if (attributes.type === ObjectType.directory) this.#open.push(joinPath(counted.path, name));
     return isOwn && this.#count.wantsUnstorable;
-  }
-
-  async #turn<T>(path: Buffer, name: Buffer, call: () => Promise<T>): Promise<T> {
-    const turn = await this.#pace.enter(path, name);
-    try {
-      return await call();
-    } finally {
-      turn.end();
-    }
   }
 
   /** The caller gets its turn now and then. */
@@ -234,4 +247,3 @@ class Sizer {
 }
 
 const DOT = Buffer.from('.');
-const NO_NAME = Buffer.alloc(0);

@@ -1,7 +1,7 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { joinPath } from '../paths/join-path.js';
 import type { DirectoryIdentity, ListedEntry, SourceAttributes, SourceDirectory } from '../source/source-tree.js';
-import { openDirectory, underWay, type WorkContext } from './context.js';
+import { openDirectory, type WorkContext } from './context.js';
 
 /* Listings and looks at entries, in the way of calling that the lane has. */
 
@@ -15,7 +15,7 @@ export function directoryAttributes(
   fresh?: boolean,
 ): SourceAttributes | Promise<SourceAttributes> {
   const async = context.pace.isAsync ? directory.async : undefined;
-  return async ? underWay(context, path, NO_NAME, () => async.attributes(fresh)) : directory.attributes(fresh);
+  return async ? context.pace.during(path, NO_NAME, () => async.attributes(fresh)) : directory.attributes(fresh);
 }
 
 /**
@@ -39,7 +39,7 @@ export async function lookAtDirectory(
 export async function* listing(
   directory: SourceDirectory,
   path: Uint8Array,
-  context: WorkContext,
+  context: Pick<WorkContext, 'pace'>,
 ): AsyncGenerator<readonly ListedEntry[]> {
   const { waits, isAsync } = context.pace;
   const async = isAsync ? directory.async : undefined;
@@ -59,12 +59,59 @@ export async function* listing(
   const batches = async.list()[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const next = await underWay(context, path, NO_NAME, () => batches.next());
+      const next = await context.pace.during(path, NO_NAME, () => batches.next());
       if (next.done) return;
       yield next.value;
     }
   } finally {
     await batches.return?.();
+  }
+}
+
+/**
+ * Which of the names that were not found the directory still lists. That a name is not found does not mean that it is
+ * gone: an automounter says so of one whose server is away, and a file system of one whose object it has lost.
+ *
+ * @throws as `SourceDirectory.list`
+ */
+export async function stillListed(
+  names: readonly Buffer[],
+  directory: SourceDirectory,
+  path: Uint8Array,
+  context: Pick<WorkContext, 'pace'>,
+): Promise<(name: Buffer) => boolean> {
+  const wanted = new Set(names.map(textOf));
+  const listed = new Set<string>();
+  if (wanted.size > 0)
+    for await (const batch of listing(directory, path, context))
+      for (const { name } of batch) if (wanted.has(textOf(name))) listed.add(textOf(name));
+  return (name) => listed.has(textOf(name));
+}
+
+const textOf = (name: Buffer) => name.toString('latin1');
+
+/**
+ * Whether it is certain that a directory which is not found by its name has left that: something else has it, or it is
+ * not listed any more.
+ *
+ * @param path of the directory that it was in
+ * @throws as `SourceTree.openDirectory`, `SourceDirectory.list`; ClfsError `open-files`
+ */
+export async function hasLeft(
+  context: Pick<WorkContext, 'source' | 'pace'>,
+  path: Buffer,
+  name: Buffer,
+): Promise<boolean> {
+  const directory = await openDirectory(context, path);
+  try {
+    const async = context.pace.isAsync ? directory.async : undefined;
+    await (async ? context.pace.during(path, name, () => async.attributesOf(name)) : directory.attributesOf(name));
+    return true;
+  } catch (error) {
+    if (!isClfsError(error, 'entry')) throw error;
+    return error.reason === 'entry-vanished' && !(await stillListed([name], directory, path, context))(name);
+  } finally {
+    directory.close();
   }
 }
 
@@ -90,7 +137,7 @@ export class EntryLooks {
     await Promise.all(
       entries.map(async (entry) => {
         const { name } = entry;
-        const look = () => underWay(this.#context, this.#path, name, () => async.attributesOf(name));
+        const look = () => this.#context.pace.during(this.#path, name, () => async.attributesOf(name));
         const found = await look().catch(entryError);
         this.#prepared.set(entry, found instanceof ClfsError ? await this.#again(entry, found, look) : found);
       }),

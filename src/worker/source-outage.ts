@@ -1,23 +1,14 @@
 import { isClfsError } from '../error.js';
-import { isOutOfDescriptors } from '../posix/descriptors.js';
-import { PosixError } from '../posix/posix-error.js';
+import { isTransient, mountOf, mountPointsOf, outageOf, PAUSES_MS, rootAnswers } from '../source/source-away.js';
 import type { SourceGauge } from '../source/source-gauge.js';
 import type { SourceTree } from '../source/source-tree.js';
 import type { Clock } from '../time/clock.js';
 import { stopped } from './breakage.js';
 
-/** Errors by which a server says that it cannot answer now; such an entry is tried again. */
-const TRANSIENT = new Set(['ESTALE', 'ETIMEDOUT']);
-/** Errors that entries have while their server is away; each of them can also be that of one entry. */
-const OUTAGE = new Set([...TRANSIENT, 'EIO', 'EHOSTDOWN', 'EHOSTUNREACH', 'ENOTCONN', 'ECONNABORTED', 'ESHUTDOWN']);
-/** Pauses before an entry is tried again; the last one also between the tries of an entry that is held back. */
-const PAUSES_MS = [1000, 3000, 5000];
-const MOST_TRIES = 3;
 /** So many entries, with nothing read between them, may be an outage: what fails further is held back. */
 const ENTRIES_IN_A_ROW = 3;
 /** So long what fails in a row is held back whatever the root answers; and so long counts what it answers after that. */
 const MINUTE_MS = 60_000;
-const MOST_CAUSES = 8;
 
 /** An entry that could not be read. */
 type FailedEntry = object;
@@ -73,18 +64,17 @@ export class SourceOutage {
     // It may be mounted no more by then.
     const answered = () => (fileSystem ? this.#answered(fileSystem) : this.succeeded(path));
     for (let tries = 1; ; tries++) {
-      const errno = errnoOf(last);
-      if (errno === undefined || !OUTAGE.has(errno)) {
+      const errno = outageOf(last);
+      if (errno === undefined) {
         // Whatever it says, the source has answered; what is not its own says nothing.
         if (isClfsError(last, 'entry')) answered();
         throw last;
       }
       if (!fileSystem) {
-        const mounts = this.#source.mounts?.() ?? [];
-        this.#mountPoints = mounts.filter(({ isLater }) => !isLater).map(({ path: point }) => point);
+        this.#mountPoints = mountPointsOf(this.#source);
         fileSystem = this.#fileSystemOf(path);
       }
-      if (!(await this.#isWorthATry(fileSystem, entry, TRANSIENT.has(errno) && tries < MOST_TRIES))) throw last;
+      if (!(await this.#isWorthATry(fileSystem, entry, isTransient(errno, tries)))) throw last;
       await this.#clock.sleep(PAUSES_MS[Math.min(tries, PAUSES_MS.length) - 1], this.#stop.controller.signal);
       if (this.#stop.asked) throw stopped();
       try {
@@ -109,7 +99,7 @@ export class SourceOutage {
     const isYoung = now - at.sinceMs < MINUTE_MS;
     // Another server may answer for its root than for what failed.
     if (isYoung && at.failed.size >= ENTRIES_IN_A_ROW) return true;
-    at.probe ??= this.#rootAnswers(at).finally(() => {
+    at.probe ??= rootAnswers(this.#source, at.root).finally(() => {
       at.probe = undefined;
     });
     if (!(await at.probe)) {
@@ -142,8 +132,7 @@ export class SourceOutage {
 
   /** The innermost file system that a path is on. */
   #fileSystemOf(path: Uint8Array): FileSystem {
-    let root: Buffer = ROOT;
-    for (const point of this.#mountPoints) if (point.length > root.length && isAtOrBelow(path, point)) root = point;
+    const root = mountOf(path, this.#mountPoints);
     const key = root.toString('latin1');
     let found = this.#fileSystems.get(key);
     if (!found) {
@@ -151,24 +140,6 @@ export class SourceOutage {
       this.#fileSystems.set(key, found);
     }
     return found;
-  }
-
-  async #rootAnswers({ root: path }: FileSystem): Promise<boolean> {
-    try {
-      const { async } = this.#source;
-      const root = async ? await async.openDirectory(path) : this.#source.openDirectory(path);
-      try {
-        // What a client remembers of it says nothing of its server.
-        await (root.async?.attributes(true) ?? root.attributes(true));
-      } finally {
-        root.close();
-      }
-      return true;
-    } catch (error) {
-      // One that refuses is there; of what this process lacks it says nothing.
-      const errno = errnoOf(error);
-      return errno !== undefined && !OUTAGE.has(errno) && !isOutOfDescriptors(error);
-    }
   }
 }
 
@@ -183,23 +154,4 @@ interface FileSystem {
   provenUntilMs: number;
   isAway: boolean;
   probe: Promise<boolean> | undefined;
-}
-
-function isAtOrBelow(path: Uint8Array, point: Buffer): boolean {
-  if (path.length < point.length || (path.length > point.length && path[point.length] !== SLASH)) return false;
-  return point.equals(path.subarray(0, point.length));
-}
-
-const SLASH = 0x2f;
-const ROOT = Buffer.alloc(0);
-
-/** What the system said, at the root of a failure of an entry. */
-function errnoOf(error: unknown): string | undefined {
-  if (!isClfsError(error, 'entry')) return undefined;
-  let at: unknown = error;
-  for (let depth = 0; at instanceof Error && depth < MOST_CAUSES; depth++) {
-    if (at instanceof PosixError) return at.errno;
-    at = at.cause;
-  }
-  return undefined;
 }

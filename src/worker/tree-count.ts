@@ -5,6 +5,7 @@ import { BLOCK_ID_BYTES, HANDLE_BYTES, ObjectType } from '../format/ids.js';
 import { joinPath } from '../paths/join-path.js';
 import { type Selection, type SelectionRule, selectionRules } from '../source/selection.js';
 import { entryFailure, type SourceAttributes, type Unstorable } from '../source/source-tree.js';
+import { SpilledSet } from '../spill/spilled-set.js';
 import { addEntry, NOTHING_UNSTORABLE, type UnstorableCount } from './unstorable-count.js';
 
 /** Directories with the most entries that are named. */
@@ -55,12 +56,18 @@ export interface CountedDirectory {
   readonly filesFirst: readonly [number[], number[], number[]];
 }
 
-/** What of a tree has been found so far. What is counted does not depend on the order in which it is found. */
+/**
+ * What of a tree has been found so far. What is counted does not depend on the order in which it is found.
+ *
+ * To be closed. What adds to it may throw ClfsError `temporary`.
+ */
 export class TreeCount {
   readonly #options: SizeOptions;
   readonly #types = new Array<number>(8).fill(0);
-  readonly #seen = new Set<string>();
-  readonly #seenDirectories = new Set<string>();
+  /** Inodes of several names, and directories: no set in memory holds those of a huge tree. */
+  readonly #seen = new SpilledSet();
+  readonly #seenDirectories = new SpilledSet();
+  #linkGroups = 0;
   #bytes = 0;
   #objects = 0;
   #linkNames = 0;
@@ -83,7 +90,7 @@ export class TreeCount {
       types: [...this.#types],
       bytes: this.#bytes,
       objects: this.#objects,
-      linkGroups: this.#seen.size,
+      linkGroups: this.#linkGroups,
       linkNames: this.#linkNames,
       unreadable: this.#unreadable,
       unreadableFirst: [...this.#unreadableFirst],
@@ -94,12 +101,14 @@ export class TreeCount {
     };
   }
 
+  close(): void {
+    for (const set of [this.#seen, this.#seenDirectories]) set.close();
+  }
+
   /** @throws ClfsError `entry`: `directory-reached-twice` */
   beginDirectory(path: Buffer, { device, inode }: SourceAttributes): CountedDirectory {
-    const identity = `${device}/${inode}`;
-    if (this.#seenDirectories.has(identity))
+    if (!this.#seenDirectories.add(Buffer.from(`${device}/${inode}`)))
       throw entryFailure('directory-reached-twice', 'it is in the tree by another path already');
-    this.#seenDirectories.add(identity);
     // As they are written: files first, then directories, then linked names.
     return { path, filesFirst: [[], [], []] };
   }
@@ -125,9 +134,8 @@ export class TreeCount {
     filesFirst[linked ? 2 : 0].push(name.length);
     if (linked || (audit && linkCount > 1)) {
       this.#linkNames++;
-      const identity = `${device}/${inode}`;
-      if (linked && this.#seen.has(identity)) return false;
-      this.#seen.add(identity);
+      if (this.#seen.add(Buffer.from(`${device}/${inode}`))) this.#linkGroups++;
+      else if (linked) return false;
     }
     this.#inode(path, name, attributes);
     return true;

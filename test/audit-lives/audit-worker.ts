@@ -37,7 +37,7 @@ export function createAuditWorker({ time, container, ...parts }: AuditWorkerPart
       lanes: 1,
       traffic: new Traffic(1).memory,
       slot: 0,
-      remote: { lease: lease.memory, lane: 0 },
+      remote: { lease: lease.memory, lane: 0, aheadMs: 0 },
       port: askingPort(
         (what) => ask(what),
         () => closed || member.gate.isDead,

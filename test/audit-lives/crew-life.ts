@@ -129,7 +129,7 @@ class AuditLife {
       const wish = { workers: 'nats://in-memory', leaseMs: plan.leaseMs };
       const report = (text: string) => this.#crew.driverSaid(text);
       const ownLanes = plan.onlyWorkers ? 0 : own.lanes;
-      const parts = { wish, job: 'audit', setup, reader, ownLanes, clock, report };
+      const parts = { wish, job: 'audit', setup, reader, blobs: [], ownLanes, clock, report };
       const pool = await openAuditPool(parts, server.driver(driver.wire, plan.longestBytes));
       const crew = openCrew({
         runner: joinRunners(own, pool.pool),

@@ -58,7 +58,7 @@ export function createExportWorker({ world, atEnd, ...parts }: ExportWorkerParts
       lanes: 1,
       traffic: new Traffic(1).memory,
       slot: 0,
-      remote: { lease: lease.memory, lane: 0 },
+      remote: { lease: lease.memory, lane: 0, aheadMs: 0 },
       port,
     });
     const ways = {

@@ -1,8 +1,12 @@
+import { execFileSync } from 'node:child_process';
 import {
   appendFileSync,
   chmodSync,
+  chownSync,
   existsSync,
+  linkSync,
   lstatSync,
+  lutimesSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -12,14 +16,17 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
+import type { MemoryContainer } from '../../src/container/memory-container.js';
 import { ClfsError, messageOf } from '../../src/error.js';
 import { exportJob } from '../../src/export/export-job.js';
 import type { ExportJobOptions, ExportSummary, Overwrite } from '../../src/export/options.js';
+import { drawExportLimits, setLimits } from '../lives/limits.js';
 import { Random } from '../lives/random.js';
 import { SMALL } from '../support/check.js';
+import { isRoot } from '../support/tree.js';
 import { VolatileDisk } from '../support/volatile-disk.js';
 import { type Fault, Surroundings } from './faults.js';
-import { differenceOf, linkSets, type Snapshot, snapshotOf } from './snapshot.js';
+import { differenceOf, linkDifferencesOf, type Snapshot, snapshotOf } from './snapshot.js';
 import { bytesOf } from './tree.js';
 import type { World } from './world.js';
 
@@ -30,7 +37,7 @@ export interface Outcome {
 }
 
 const MOST_SESSIONS = 5;
-const HEALING = 3;
+const HEALING = 6;
 
 /**
  * Lives one life: sessions in which something goes wrong, changes by hand in between, and sessions that bring it to its
@@ -45,6 +52,17 @@ export async function live(seed: number, world: World, base: string): Promise<Ou
     life.end();
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+/** Whether a session ended since a directory is not there in which something is done. */
+function isGone(error: unknown): boolean {
+  return error instanceof ClfsError && error.code === 'target' && error.message.includes('is not there any more');
+}
+
+/** Whether a path, or one above it, is one of some. */
+function isAmong(paths: ReadonlySet<string>, path: string): boolean {
+  for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) if (paths.has(at)) return true;
+  return false;
 }
 
 class Life {
@@ -65,6 +83,15 @@ class Life {
   readonly #story: string[] = [];
   /** Paths that somebody else changed; what is there, and below, is not this export's. */
   readonly #touched = new Set<string>();
+  /** Those of them that were changed otherwise than by taking a directory away. */
+  readonly #changed = new Set<string>();
+  /** Those of them that are directories which somebody took away as they were. */
+  readonly #taken = new Set<string>();
+  /** Where what was moved is now, by where it was. */
+  readonly #moved = new Map<string, string>();
+  /** The container as it is: a repair may come in between. */
+  #store: MemoryContainer;
+  readonly #repairs: Random;
   #session = 0;
   /** Whether the latest session lost what was not synced, whoever had written it. */
   #hasLost = false;
@@ -82,6 +109,12 @@ class Life {
     this.#changesByHand = random.chance(40);
     this.#statePath = random.chance(50) ? join(directory, 'state') : undefined;
     this.#isSlow = random.chance(50);
+    const repairs = new Random(seed + 0.5);
+    this.#repairs = repairs;
+    setLimits(repairs.chance(40) ? drawExportLimits(repairs) : {});
+    // A name that is there is somebody else's with --overwrite=never, and gets no links: those of a repair are files of their own.
+    const mayLack = this.#overwrite !== 'never' && repairs.chance(40);
+    this.#store = (mayLack && world.unrepaired) || world.store;
   }
 
   async run(): Promise<Outcome> {
@@ -92,19 +125,33 @@ class Life {
     );
     if (this.#random.chance(30)) this.#furnish();
     let summary: ExportSummary | undefined;
-    for (let left = this.#random.below(MOST_SESSIONS); left > 0 && summary?.status !== 'Completed'; left--) {
+    // What is complete before a repair has something to do after it.
+    let repaired = -1;
+    const isOver = () =>
+      summary?.status === 'Completed' && repaired < this.#session && this.#store === this.#world.store;
+    const repair = () => {
+      if (this.#store === this.#world.store) return;
+      this.#store = this.#world.store;
+      repaired = this.#session;
+      this.#tell('repaired');
+    };
+    for (let left = this.#random.below(MOST_SESSIONS); left > 0 && !isOver(); left--) {
+      if (this.#repairs.chance(30)) repair();
       const before = this.#wholeFiles();
       summary = await this.#export(this.#faults(), this.#random.chance(20) ? this.#random.below(3) : 50);
       if (!this.#hasLost) this.#requireUntouched(before);
       if (this.#changesByHand && summary?.status !== 'Completed' && existsSync(this.#target))
         for (let changes = 1 + this.#random.below(3); changes > 0; changes--) this.#changeByHand();
     }
-    for (let left = HEALING; left > 0 && summary?.status !== 'Completed'; left--) {
+    repair();
+    for (let left = HEALING; left > 0 && !isOver(); left--) {
       if (summary?.status === 'CompletedWithErrors') this.#clearTheWay();
       summary = await this.#export([], 1000);
+      if (isGone(summary?.error)) this.#putBack();
     }
     if (summary?.status !== 'Completed') this.#find(`never completed: ${summary?.status} ${messageOf(summary?.error)}`);
     else this.#judge(summary, this.#touched);
+    this.#judgeTaken();
     await this.#judgeAnew();
     if (snapshotOf(this.#outside).size !== 2 || lstatSync(join(this.#outside, 'kept')).size !== 7)
       this.#find('something outside of the target was changed');
@@ -122,7 +169,7 @@ class Life {
   ): Promise<ExportSummary | undefined> {
     const session = ++this.#session;
     const lateness = (call: number) => (this.#isLate || call < 0 ? this.#random.at(4, session, call) : 0);
-    const around = new Surroundings(faults, { store: this.#world.store, disk: this.#disk }, lateness);
+    const around = new Surroundings(faults, { store: this.#store, disk: this.#disk }, lateness);
     const isThere = this.#statePath !== undefined && existsSync(join(this.#statePath, 'job.db'));
     let ended: string;
     let summary: ExportSummary | undefined;
@@ -151,6 +198,8 @@ class Life {
       // A refusal without a fault would be one for ever.
       if (around.happened.length === 0) this.#find(`refused without a fault: ${(error as Error).stack}`);
     }
+    if (isGone(summary?.error) && this.#taken.size === 0)
+      this.#find('a directory is said to be gone that nobody took away');
     this.#hasLost = around.lostBytes;
     const { commit, change, sync, read } = around.counts;
     this.#tell(
@@ -216,8 +265,24 @@ class Life {
       // A directory of somebody else is not taken away for a file, nor, with --overwrite=never, the other way round.
       if (kind === 'directory') mkdirSync(at);
       else writeFileSync(at, 'of somebody else');
-      if (this.#overwrite === 'never' && kind !== 'directory') this.#touch(path);
+      if (this.#overwrite === 'never' && kind !== 'directory') this.#touch(path, this.#changed);
       this.#tell(`there already: ${path}`);
+    }
+    this.#furnishTwins();
+  }
+
+  /** Puts files there that are as they should be, but for which of them are links of one another. */
+  #furnishTwins(): void {
+    const made: string[] = [];
+    for (const path of this.#world.expected.keys()) {
+      const at = `${this.#target}${path}`;
+      if (!path.startsWith('/twin') || existsSync(at) || this.#random.chance(25)) continue;
+      const other = made.length > 0 && this.#random.chance(60) ? this.#random.pick(made) : undefined;
+      if (other !== undefined) linkSync(`${this.#target}${other}`, at);
+      else execFileSync('cp', ['-p', `${this.#world.source}${path}`, at]);
+      made.push(path);
+      if (this.#overwrite === 'never') this.#touch(path, this.#changed);
+      this.#tell(`there already: ${path}${other === undefined ? '' : `, a link of ${other}`}`);
     }
   }
 
@@ -231,7 +296,8 @@ class Life {
     const isTemporary = path.includes('/.clfsload-');
     const how = this.#random.pick(['edit', 'remove', 'directory', 'symlink', 'mode', 'move']);
     this.#tell(`by hand: ${how} ${path}`);
-    this.#touch(path);
+    const isTaken = kind === 'directory' && ['remove', 'symlink', 'move'].includes(how);
+    this.#touch(path, isTaken ? this.#taken : this.#changed);
     if (how === 'remove') remove();
     else if (how === 'directory' && kind !== 'directory') {
       remove();
@@ -240,20 +306,39 @@ class Life {
       remove();
       symlinkSync(this.#outside, at);
     } else if (how === 'mode' && kind !== 'link' && !isTemporary) chmodSync(at, 0o123);
-    else if (how === 'move')
-      renameSync(at, bytesOf(`${this.#target}/moved-${this.#session}-${this.#random.below(1000)}`));
-    else if (kind === 'file' && !isTemporary) appendFileSync(at, 'edited');
+    else if (how === 'move') {
+      const place = `/moved-${this.#session}-${this.#random.below(1000)}`;
+      this.#moved.set(path, place);
+      renameSync(at, bytesOf(`${this.#target}${place}`));
+    } else if (kind === 'file' && !isTemporary) appendFileSync(at, 'edited');
   }
 
-  /** What is done to one name of a file is done to all of them. */
-  #touch(path: string): void {
-    this.#touched.add(path);
+  /** What is done to one name of a file is done to all of them. @param how takes the path, too */
+  #touch(path: string, how: Set<string>): void {
     const { expected } = this.#world;
-    for (const [each, { inode }] of expected) {
-      if (!this.#isTouched(each)) continue;
-      for (const [other, entry] of expected)
-        if (entry.inode === inode && entry.kind !== 'directory') this.#touched.add(other);
+    for (const touched of new Set([this.#touched, how])) {
+      touched.add(path);
+      for (const [each, { inode }] of expected) {
+        if (!isAmong(touched, each)) continue;
+        for (const [other, entry] of expected)
+          if (entry.inode === inode && entry.kind !== 'directory' && touched !== this.#taken) touched.add(other);
+      }
     }
+  }
+
+  /** Puts back what was moved; when that cannot be, the export begins anew. */
+  #putBack(): void {
+    const there = [...this.#moved].filter(([from, to]) => {
+      const isFree = lstatSync(bytesOf(`${this.#target}${from}`), { throwIfNoEntry: false }) === undefined;
+      return isFree && existsSync(bytesOf(`${this.#target}${to}`)) && existsSync(bytesOf(`${this.#target}${from}/..`));
+    });
+    this.#moved.clear();
+    for (const [from, to] of there) renameSync(bytesOf(`${this.#target}${to}`), bytesOf(`${this.#target}${from}`));
+    this.#tell(there.length > 0 ? `put back: ${there.map(([from]) => from).join(', ')}` : 'the export begins anew');
+    if (there.length > 0) return;
+    rmSync(this.#statePath ?? join(this.#directory, '.target.clfsload-export'), { recursive: true, force: true });
+    for (const [path] of [...snapshotOf(this.#target)].reverse())
+      if (path.includes('/.clfsload-')) rmSync(bytesOf(`${this.#target}${path}`), { recursive: true, force: true });
   }
 
   /** Takes away what somebody has put in the way of a file or directory. */
@@ -281,6 +366,7 @@ class Life {
           should &&
           is.kind === 'file' &&
           should.linkCount === 1n &&
+          is.linkCount === 1n &&
           differenceOf(is, should) === '' &&
           !this.#isTouched(path)
         );
@@ -298,8 +384,22 @@ class Life {
   }
 
   #isTouched(path: string): boolean {
-    for (let at = path; at !== ''; at = at.slice(0, at.lastIndexOf('/'))) if (this.#touched.has(at)) return true;
-    return false;
+    return isAmong(this.#touched, path);
+  }
+
+  /** A directory that was taken away is not there again without what was in it. */
+  #judgeTaken(): void {
+    const is = snapshotOf(this.#target);
+    for (const path of this.#taken) {
+      if (is.get(path)?.kind !== 'directory' || isAmong(this.#changed, path)) continue;
+      const away = [...this.#taken].filter((each) => each.startsWith(`${path}/`) && is.get(each)?.kind !== 'directory');
+      const apart = new Set([...this.#changed, ...away]);
+      for (const [below, should] of this.#world.expected) {
+        if (!below.startsWith(`${path}/`) || isAmong(apart, below)) continue;
+        if (is.get(below)?.content !== should.content)
+          this.#find(`${below} is missing in a directory that was taken away`);
+      }
+    }
   }
 
   #judge({ progress, status }: ExportSummary, touched: ReadonlySet<string>): void {
@@ -317,8 +417,7 @@ class Life {
         this.#find(`${path} is too much`);
     }
     if (touched.size > 0) return;
-    const sets = linkSets(is);
-    for (const set of linkSets(expected)) if (!sets.has(set)) this.#find(`no links: ${set}`);
+    for (const difference of linkDifferencesOf(is, expected)) this.#find(difference);
     const { written, replaced, left, failed } = progress;
     if (status === 'Completed' && written + replaced + left !== expected.size)
       this.#find(`${written} written, ${replaced} replaced, ${left} left, ${failed} failed, of ${expected.size}`);
@@ -332,6 +431,7 @@ class Life {
       if (name.startsWith('moved-') || name.startsWith('.clfsload-'))
         rmSync(join(this.#target, name), { recursive: true, force: true });
     rmSync(join(this.#directory, '.target.clfsload-export'), { recursive: true, force: true });
+    this.#changeQuietly();
     const summary = await this.#export([], 0, {
       overwrite: 'if-different',
       statePath: join(this.#directory, 'state-anew'),
@@ -339,6 +439,22 @@ class Life {
     });
     if (summary?.status !== 'Completed') this.#find(`not completed anew: ${messageOf(summary?.error)}`);
     else this.#judge(summary, new Set());
+  }
+
+  /** Changes entries so that neither time nor length tells of it. */
+  #changeQuietly(): void {
+    if (!isRoot) return;
+    for (const [path, { kind, mtimeNs }] of this.#world.expected) {
+      const at = bytesOf(`${this.#target}${path}`);
+      if (kind === 'directory' || !this.#random.chance(10) || !lstatSync(at, { throwIfNoEntry: false })) continue;
+      this.#tell(`quietly: ${path}`);
+      if (kind === 'link') {
+        rmSync(at);
+        symlinkSync('elsewhere', at);
+        lutimesSync(at, Number(mtimeNs) / 1e9, Number(mtimeNs) / 1e9);
+      } else if (this.#random.chance(50)) chmodSync(at, 0o123);
+      else chownSync(at, 7, 7);
+    }
   }
 
   #tell(text: string): void {

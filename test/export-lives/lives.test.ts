@@ -32,7 +32,7 @@ it(`an export that says that it is complete is whole, in ${count} random lives`,
     for (const [label] of story
       .join('\n')
       .matchAll(
-        /\b(crash before|crash after|power cut|not synced|full|refused|signal|missing|damaged|unavailable|by hand: \w+)\b/g,
+        /\b(crash before|crash after|power cut|not synced|full|refused|signal|missing|damaged|unavailable|repaired|by hand: \w+)\b/g,
       ))
       happened.set(label, (happened.get(label) ?? 0) + 1);
     if (findings.length === 0) continue;
@@ -58,6 +58,7 @@ it(`an export that says that it is complete is whole, in ${count} random lives`,
       'missing',
       'damaged',
       'unavailable',
+      'repaired',
     ])
       expect(happened.get(label) ?? 0, label).toBeGreaterThan(0);
 }, 3600_000);

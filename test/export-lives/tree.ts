@@ -65,13 +65,27 @@ export function makeRandomTree(root: string, random: Random): void {
       used.add(path);
     }
   }
+  const twins = makeTwins(root, random);
+  for (const path of twins) used.add(path);
   // Times last: making an entry changes those of its directory.
   for (const path of [...used, ''].sort((a, b) => b.length - a.length)) {
-    const seconds = 1_000_000 + random.below(1_000_000_000);
+    const seconds = twins.includes(path) ? 1_000_000 : 1_000_000 + random.below(1_000_000_000);
     lutimesSync(at(path), seconds, seconds + 0.25);
   }
   utimesSync(root, 5, 7.5);
   if (isRoot) chownSync(root, 1, 2);
+}
+
+/** Makes files, some with several names, that nothing but their names tells apart. @returns their paths */
+function makeTwins(root: string, random: Random): readonly string[] {
+  const paths = Array.from({ length: random.below(7) }, (_, number) => `/twin${number}`);
+  const content = contentOf(random);
+  for (const [number, path] of paths.entries()) {
+    const at = bytesOf(`${root}${path}`);
+    if (number > 0 && random.chance(50)) linkSync(bytesOf(`${root}${random.pick(paths.slice(0, number))}`), at);
+    else writeFileSync(at, content, { mode: 0o640 });
+  }
+  return paths;
 }
 
 function contentOf(random: Random): Buffer {

@@ -79,8 +79,23 @@ export class Caller {
   /** @param device the number that the file system has on its machine */
   source(device: string): SourceTree {
     const { around, moments } = this.#parts;
-    const { tree, tellsTypes, asyncSource, time, random } = around;
-    const model = openModelSource({ tree, device, tellsTypes, before: (what) => this.#beforeSource(what) });
+    const { tree, tellsTypes, tellsBirth, asyncSource, time, random } = around;
+    const model = openModelSource({
+      tree,
+      deviceOf: (fileSystem) => (fileSystem === 0 ? device : around.mountedDevice),
+      isMounted: () => around.isMounted,
+      mountName: () => around.mountName,
+      tellsTypes,
+      tellsBirth,
+      placeAsked: () => {
+        around.placeAsked = true;
+        // A transaction that records it has begun already.
+        queueMicrotask(() => {
+          around.placeAsked = false;
+        });
+      },
+      before: (what) => this.#beforeSource(what),
+    });
     const delay = async () => {
       time.touch();
       const hangMs = this.#hangMs;

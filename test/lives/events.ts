@@ -50,6 +50,10 @@ export type Happening =
   | { readonly kind: 'clock'; readonly ms: number }
   | { readonly kind: 'second process' }
   | { readonly kind: 'second job' }
+  | { readonly kind: 'mount'; readonly isMounted: boolean }
+  | { readonly kind: 'rename mount' }
+  | { readonly kind: 'copy state' }
+  | { readonly kind: 'restore state' }
   | { readonly kind: 'source'; readonly action: SourceAction };
 
 /** Something that happens in a session at a call, a commit, a timer or a message of this number. */
@@ -76,9 +80,15 @@ export function labelOf(event: Pick<LifeEvent, 'on' | 'what'>): string {
   const { on, what } = event;
   if (isCrewHappening(what)) return what.kind;
   if (what.kind === 'source') return `source: ${what.action.kind}`;
+  if (what.kind === 'mount') return what.isMounted ? 'mounted' : 'unmounted';
   if (what.kind === 'clock') return what.ms < 0 ? 'clock back' : 'clock forward';
-  if (what.kind === 'signal' || what.kind === 'second process' || what.kind === 'second job') return what.kind;
+  if (isOneOf(what, ['signal', 'second process', 'second job', 'rename mount', 'copy state', 'restore state']))
+    return what.kind;
   return `${on}: ${what.kind}`;
+}
+
+function isOneOf(what: LifeEvent['what'], kinds: readonly LifeEvent['what']['kind'][]): boolean {
+  return kinds.includes(what.kind);
 }
 
 /** Every kind of event: each must have happened in a run. */
@@ -103,3 +113,6 @@ export const CREW_LABELS: readonly string[] = [
   'worker: lost its lease',
   'worker: lost with tasks',
 ];
+
+/** Every kind of event in lives with small limits, beside {@link EVENT_LABELS}. */
+export const LIMITS_LABELS: readonly string[] = ['mounted', 'unmounted', 'rename mount', 'copy state', 'restore state'];

@@ -1,18 +1,20 @@
 import type { Node, Version } from './model-node.js';
 import type { ModelTree } from './model-tree.js';
 
-/** What had a path at some time: an inode, and its version when it came there. */
-type Seen = Map<Node, Version>;
-
 /**
  * What each path led to while a job ran.
  *
- * A file that a process holds open stays open under every name, so that later versions of an inode that once had a path
- * count as versions of that path.
+ * A version counts as one of a path only if that led to it: a file that is moved away or removed after it was opened
+ * stays open, and gets a version which never had that name. A directory that is open is read wherever it has been moved
+ * to, so that a path counts that was one of its directory at any time.
  */
 export class History {
   #begun = false;
-  readonly #seen = new Map<string, Seen>();
+  readonly #had = new Set<string>();
+  /** Versions that a path led to. */
+  readonly #seen = new Map<string, Set<Version>>();
+  /** Paths that a directory had. */
+  readonly #pathsOf = new Map<Node, Set<string>>();
   readonly #same = new Map<string, Node>();
   readonly #untouched = new Map<string, Version>();
   readonly #neverLocked = new Set<Node>();
@@ -31,12 +33,16 @@ export class History {
   record(tree: ModelTree): void {
     if (!this.#begun) return;
     const now = new Map<string, Node>();
+    addTo(this.#seen, '', tree.root.version);
     for (const { path, node } of this.#everything(tree)) {
       now.set(path, node);
+      this.#had.add(path);
       if (node.isLocked) this.#neverLocked.delete(node);
-      const seen = this.#seen.get(path);
-      if (!seen) this.#seen.set(path, new Map([[node, node.version]]));
-      else if (!seen.has(node)) seen.set(node, node.version);
+      if (node.isDirectory) addTo(this.#pathsOf, node, path);
+    }
+    for (const { parent, name, node } of tree.places()) {
+      for (const path of this.#pathsOf.get(parent) ?? [])
+        addTo(this.#seen, path === '' ? name : `${path}/${name}`, node.version);
     }
     for (const [path, node] of this.#same) if (now.get(path) !== node) this.#same.delete(path);
     for (const [path, version] of this.#untouched) {
@@ -47,12 +53,11 @@ export class History {
 
   /** Whether the path can have been read with this version of an inode. */
   allows(path: string, version: Version): boolean {
-    const since = this.#seen.get(path)?.get(version.node);
-    return since !== undefined && version.tick >= since.tick;
+    return this.#seen.get(path)?.has(version) === true;
   }
 
   everHad(path: string): boolean {
-    return this.#seen.has(path);
+    return this.#had.has(path);
   }
 
   /** Paths that led to the same version all the time, through directories that stayed what and where they were. */
@@ -86,4 +91,10 @@ export class History {
   #everything(tree: ModelTree): readonly { readonly path: string; readonly node: Node }[] {
     return [{ path: '', node: tree.root }, ...tree.places()];
   }
+}
+
+function addTo<K, V>(sets: Map<K, Set<V>>, key: K, value: V): void {
+  const set = sets.get(key);
+  if (set) set.add(value);
+  else sets.set(key, new Set([value]));
 }

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fsck } from '../../src/audit/fsck.js';
 import type { MemoryContainer } from '../../src/container/memory-container.js';
 import { idHex, ObjectType } from '../../src/format/ids.js';
+import { MOST_LINKS } from '../../src/format/limits.js';
 import { openLz4 } from '../../src/lz4/lz4.js';
 import { formatManifestEntry, toManifestEntry } from '../../src/manifest/manifest-entry.js';
 import { readContent } from '../../src/namespace/content.js';
@@ -105,6 +106,7 @@ function differences({ found, content }: Entry, version: Version): string[] {
   if (attributes.mtime.seconds !== was.mtimeSeconds || attributes.mtime.nanoseconds !== was.mtimeNanoseconds)
     wrong.push('mtime');
   if (attributes.inodeNumber !== was.inode) wrong.push('inode number');
+  if (!directory && attributes.linkCount > MOST_LINKS) wrong.push('number of links');
   if (!directory && Number(attributes.lengthBytes) !== version.content.length) wrong.push('size');
   if (!directory && !content.equals(version.content)) wrong.push('content');
   return wrong;

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { isClfsError } from '../../src/error.js';
 import { BUCKET_NAME } from '../../src/format/names.js';
@@ -9,6 +9,7 @@ import { Killed } from './caller.js';
 import { Crew, type CrewWorkerParts } from './crew.js';
 import { type Happening, type LifeEvent, labelOf } from './events.js';
 import { judge } from './judge.js';
+import { setLimits } from './limits.js';
 import { DIRECTORY, type Stamp } from './model-node.js';
 import type { ModelTree } from './model-tree.js';
 import { describeLife, type Life, type SessionPlan } from './plan.js';
@@ -32,8 +33,13 @@ const LIFE_HANGS_MS = 60_000;
 /** Whoever is frozen at the end of a life does afterwards what it can do, for so long. */
 const AFTERMATH_MS = 30_000;
 
+/** Devices of the file systems. */
+const FIRST_DEVICE = '8:1';
+const SECOND_DEVICE = '8:17';
 /** One in so many finished jobs is started once more. */
 const FINISHED_AGAIN = 8;
+/** What can happen before a session. */
+const BEFORE_A_SESSION = new Set<Happening['kind']>(['source', 'clock', 'mount', 'rename mount', 'restore state']);
 /** A session in which nothing happens. */
 const QUIET: SessionPlan = { pauseMs: 1000, before: [], reboot: false, maxErrors: 1_000_000, events: [] };
 
@@ -61,9 +67,11 @@ let lives = 0;
 export async function live(life: Life, scratch: Scratch): Promise<Outcome> {
   const base = join(scratch.base, `life-${process.pid}-${lives++}`);
   mkdirSync(base);
+  setLimits(life.limits ?? {});
   try {
     return await new LifeRun(life, base, scratch.source).run();
   } finally {
+    setLimits({});
     rmSync(base, { recursive: true, force: true });
   }
 }
@@ -84,6 +92,8 @@ class LifeRun {
   #statePath: string;
   #sessions = 0;
   #intruders = 0;
+  /** An older state was put in the place of the job's: it must not say that it is complete where it is not. */
+  #isOlder = false;
   /** Whether a fault or a stop happened in the session that runs. */
   #disturbed = false;
   /** Processes that were killed, and have not found out yet. */
@@ -103,8 +113,14 @@ class LifeRun {
       offsetMs: BEGUN_MS,
       bootMs: 0,
       session: 0,
-      device: '8:1',
+      device: FIRST_DEVICE,
+      mountedDevice: SECOND_DEVICE,
+      isMounted: true,
+      mountName: 'one',
+      isPlaced: false,
+      placeAsked: false,
       tellsTypes: life.tellsTypes,
+      tellsBirth: life.tellsBirth,
       asyncSource: life.asyncSource,
       crew: undefined,
       happened: (event, at) => this.#happened(event, at),
@@ -168,8 +184,11 @@ class LifeRun {
       await this.#time.sleep(AFTERMATH_MS);
     }
     const late = this.#findings.length === 0 ? await this.#service.deliver() : 0;
-    if (this.#findings.length === 0 && (late > 0 || !complete || crew)) await this.#judge(complete, true);
+    const isToJudge = this.#isOlder ? complete : late > 0 || !complete || crew;
+    if (this.#findings.length === 0 && isToJudge) await this.#judge(complete, true);
     if (this.#findings.length === 0 && complete && this.#life.seed % FINISHED_AGAIN === 0) {
+      // A source whose root nobody may read is refused, whatever the job.
+      this.#heal();
       const again = await this.#session(QUIET);
       if (again.summary?.status !== 'Completed')
         this.#findings.push('end: a finished job that is started again is not finished');
@@ -191,12 +210,7 @@ class LifeRun {
 
   /** All is healed and goes well; the job goes on until nothing changes any more. */
   async #toTheEnd(): Promise<SessionEnd | undefined> {
-    this.#story.push('everything is healed');
-    this.#around.crew?.heal();
-    for (const node of [this.#tree.root, ...this.#tree.places().map((place) => place.node)]) {
-      if (node.isLocked) this.#tree.change(node, { permissions: node.type === DIRECTORY ? 0o755 : 0o644 });
-    }
-    this.#tree.settle();
+    this.#heal();
     let failures = '';
     let stopped = 0;
     for (let count = 0; count < MOST_SESSIONS_HEALED; count++) {
@@ -211,6 +225,7 @@ class LifeRun {
         failures = now;
         stopped = 0;
       } else if (++stopped > 1) {
+        if (this.#isOlder) return end;
         const error = end.summary?.error ?? end.error;
         this.#findings.push(`end: it stops though all is healed: ${(error as Error)?.message}`);
         return end;
@@ -218,6 +233,17 @@ class LifeRun {
     }
     this.#findings.push(`end: it has not come to an end after ${MOST_SESSIONS_HEALED} sessions without a fault`);
     return undefined;
+  }
+
+  #heal(): void {
+    this.#story.push('everything is healed');
+    this.#around.crew?.heal();
+    this.#around.isMounted = true;
+    for (const node of [this.#tree.root, ...this.#tree.places().map((place) => place.node)]) {
+      node.isLost = false;
+      if (node.isLocked) this.#tree.change(node, { permissions: node.type === DIRECTORY ? 0o755 : 0o644 });
+    }
+    this.#tree.settle();
   }
 
   async #session(plan: SessionPlan): Promise<SessionEnd> {
@@ -228,12 +254,14 @@ class LifeRun {
     const process = new Process(this.#around, this.#statePath, plan.events);
     this.#around.session = ++this.#sessions;
     if (plan.reboot) {
-      this.#around.device = this.#around.device === '8:1' ? '8:17' : '8:1';
+      // What is mounted gets the number that the other had.
+      const { device } = this.#around;
+      this.#around.device = device === FIRST_DEVICE ? SECOND_DEVICE : FIRST_DEVICE;
+      this.#around.mountedDevice = device;
       this.#around.bootMs = this.#time.ms;
       this.#story.push('the machine is started again');
     }
-    for (const what of plan.before)
-      if (what.kind === 'source' || what.kind === 'clock') await this.#happen(what, process);
+    for (const what of plan.before) if (BEFORE_A_SESSION.has(what.kind)) await this.#happen(what, process);
     const resume = existsSync(join(this.#statePath, 'job.db'));
     this.#story.push(
       `session ${this.#sessions}, ${resume ? 'which goes on' : 'a new job'}, at most ${plan.maxErrors} errors`,
@@ -338,7 +366,7 @@ class LifeRun {
       this.#findings.push(`error: nobody has stopped the job, and it says: ${(why as Error).message}`);
     if (isClfsError(why, 'worker') && !(why as Error).message.includes('workers in a row'))
       this.#findings.push(`error: of a worker: ${(why as Error).message.split('\n').slice(0, 3).join(' | ')}`);
-    if (why === undefined || (this.#disturbed && isClfsError(why))) return;
+    if (why === undefined || ((this.#disturbed || this.#isOlder) && isClfsError(why))) return;
     if (isClfsError(why, 'entry', 'source', 'container-not-empty')) return;
     const trace = why instanceof Error ? (why.stack ?? why.message) : `thrown: ${JSON.stringify(why)}`;
     this.#findings.push(`error: ${trace.split('\n').slice(0, 3).join(' | ')}`);
@@ -386,6 +414,24 @@ class LifeRun {
         this.#around.offsetMs += what.ms;
         done(`the clock jumps by ${what.ms / 1000} s`);
         return undefined;
+      case 'mount':
+        if (!this.#tree.mounted || !this.#around.isPlaced || this.#around.isMounted === what.isMounted)
+          return undefined;
+        this.#around.isMounted = what.isMounted;
+        done(`${this.#tree.mountPath} is ${what.isMounted ? 'mounted' : 'not mounted any more'}`);
+        return undefined;
+      case 'rename mount':
+        if (!this.#tree.mounted || !this.#around.isPlaced) return undefined;
+        this.#around.mountName = this.#around.mountName === 'one' ? 'two' : 'one';
+        done(`what is mounted comes from ${this.#around.mountName}`);
+        return undefined;
+      case 'copy state':
+        rmSync(this.#olderPath, { recursive: true, force: true });
+        cpSync(this.#statePath, this.#olderPath, { recursive: true });
+        done('the state is copied');
+        return undefined;
+      case 'restore state':
+        return existsSync(this.#olderPath) ? this.#restoreState(done) : undefined;
       case 'second process':
         if (!existsSync(join(this.#statePath, 'job.db'))) return undefined;
         done('a second process wants the state');
@@ -398,6 +444,19 @@ class LifeRun {
           'container-not-empty',
         );
     }
+  }
+
+  get #olderPath(): string {
+    return join(this.#base, 'older');
+  }
+
+  /** Puts the copy of the state in the place of the state, long after what was sent meanwhile. */
+  async #restoreState(done: (text: string) => void): Promise<void> {
+    await this.#service.deliver();
+    rmSync(this.#statePath, { recursive: true, force: true });
+    cpSync(this.#olderPath, this.#statePath, { recursive: true });
+    this.#isOlder = true;
+    done('the state is that of the copy');
   }
 
   /** Another process that has no business here. */

@@ -31,7 +31,9 @@ export interface Version {
 
 /** One inode of a {@link ModelTree}, as long as anything refers to it. */
 export class Node {
-  readonly inode: number;
+  inode: number;
+  /** Which of the file systems it is on; 0: the root's. */
+  fileSystem = 0;
   readonly type: EntryType;
   readonly children = new Map<string, Node>();
   permissions: number;
@@ -40,6 +42,8 @@ export class Node {
   links = 0;
   /** Descriptors by which it is open. */
   opens = 0;
+  /** Whether its names are listed and lead to nothing, as those of a mount whose server is away. */
+  isLost = false;
   content: Buffer = NOTHING;
   #modified: Stamp = { seconds: FIRST_SECOND, nanoseconds: 1 };
   #born: Stamp | undefined;

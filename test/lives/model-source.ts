@@ -7,7 +7,7 @@ import {
   type SourceFile,
   type SourceTree,
 } from '../../src/source/source-tree.js';
-import { DIRECTORY, type Node, SOCKET, SYMLINK } from './model-node.js';
+import { DIRECTORY, type Node, SOCKET, SYMLINK, type Version } from './model-node.js';
 import type { ModelTree } from './model-tree.js';
 
 /** Entries that a listing gives at once: few, so that much can happen between them. */
@@ -16,10 +16,18 @@ const BATCH = 3;
 /** What a process sees of the source, and what stands between the two. */
 export interface SourceView {
   readonly tree: ModelTree;
-  /** Device of the file system in the present session. */
-  readonly device: string;
+  /** Device of a file system in the present session. */
+  deviceOf(fileSystem: number): string;
+  /** Whether what is mounted in the tree is mounted now. */
+  isMounted(): boolean;
+  /** Name of the server that it comes from now. */
+  mountName(): string;
+  /** Whether the time is known at which directories were made. */
+  readonly tellsBirth: boolean;
   /** Whether listings tell the types of entries. */
   readonly tellsTypes: boolean;
+  /** Called when it is asked where the source is. */
+  placeAsked(): void;
   /** Called before every call; may change the tree, and may throw. */
   before(what: 'directory' | 'entry'): void;
 }
@@ -29,22 +37,34 @@ export function openModelSource(view: SourceView): SourceTree {
   return {
     openDirectory(path, expected) {
       view.before('directory');
-      const node = resolve(view.tree, path);
-      if (expected) requireIdentity(node, expected, view.device);
+      const node = resolve(view, path);
+      if (expected) requireIdentity(node, expected, view);
       return new ModelDirectory(view, node);
     },
-    place: () => ({ root: { source: 'the model' }, mounts: {} }),
+    place() {
+      view.placeAsked();
+      const at = view.isMounted() ? view.tree.mountPath : undefined;
+      const mounts =
+        at === undefined ? {} : { [Buffer.from(at, 'latin1').toString('hex')]: `/ nfs4 ${view.mountName()}:/` };
+      return { root: { source: 'the model' }, mounts };
+    },
     close: () => undefined,
   };
 }
 
-function resolve(tree: ModelTree, path: Buffer): Node {
-  let node = tree.root;
+/** What a name in a directory leads to now. */
+function childOf({ tree, isMounted }: SourceView, directory: Node, name: string): Node | undefined {
+  const child = directory.children.get(name);
+  return child !== undefined && child === tree.mounted && !isMounted() ? tree.mountPoint : child;
+}
+
+function resolve(view: SourceView, path: Buffer): Node {
+  let node = view.tree.root;
   for (const name of path.length === 0 ? [] : path.toString('latin1').split('/')) {
     if (!node.isDirectory) throw changedDirectory();
     if (node.isLocked) throw lockedDirectory();
-    const next = node.children.get(name);
-    if (!next) throw changedDirectory();
+    const next = childOf(view, node, name);
+    if (!next || next.isLost) throw changedDirectory();
     node = next;
   }
   if (!node.isDirectory) throw changedDirectory();
@@ -52,9 +72,9 @@ function resolve(tree: ModelTree, path: Buffer): Node {
   return node;
 }
 
-function requireIdentity(node: Node, { device, inode, bornNs }: DirectoryIdentity, current: string): void {
+function requireIdentity(node: Node, { device, inode, bornNs }: DirectoryIdentity, view: SourceView): void {
   const isSame = inode === BigInt(node.inode) && (bornNs === 0n || bornNs === node.version.attributes.bornNs);
-  if (isSame && (device === undefined || device === current)) return;
+  if (isSame && (device === undefined || device === view.deviceOf(node.fileSystem))) return;
   throw entryFailure('directory-changed', 'another directory has taken its place since it was listed');
 }
 
@@ -74,10 +94,16 @@ function lockedEntry(): Error {
 class OpenNode {
   protected readonly view: SourceView;
   protected readonly node: Node;
+  /**
+   * What the first look sees, where the times of the tree are long past: by those nobody could tell what came between
+   * the opening and the look, as the time of a change that has just been made does.
+   */
+  #opened: Version | undefined;
 
   constructor(view: SourceView, node: Node) {
     this.view = view;
     this.node = node;
+    if (view.tree.timesArePast) this.#opened = node.version;
     view.tree.opened(node);
   }
 
@@ -85,15 +111,22 @@ class OpenNode {
     this.view.tree.closed(this.node);
   }
 
-  protected attributesNow(node: Node): SourceAttributes {
-    return { ...node.version.attributes, device: this.view.device };
+  protected attributesOfOpen(): SourceAttributes {
+    const seen = this.attributesNow(this.node, this.#opened);
+    this.#opened = undefined;
+    return seen;
+  }
+
+  protected attributesNow(node: Node, { attributes } = node.version): SourceAttributes {
+    const bornNs = this.view.tellsBirth ? attributes.bornNs : 0n;
+    return { ...attributes, bornNs, device: this.view.deviceOf(node.fileSystem) };
   }
 }
 
 class ModelDirectory extends OpenNode implements SourceDirectory {
   attributes(): SourceAttributes {
     this.view.before('directory');
-    return this.attributesNow(this.node);
+    return this.attributesOfOpen();
   }
 
   *list(): Generator<readonly ListedEntry[]> {
@@ -105,7 +138,7 @@ class ModelDirectory extends OpenNode implements SourceDirectory {
       if (at > 0) this.view.before('directory');
       const batch: ListedEntry[] = [];
       for (const name of names.slice(at, at + BATCH)) {
-        const child = this.node.children.get(name);
+        const child = childOf(this.view, this.node, name);
         if (!child) continue;
         batch.push({ name: Buffer.from(name, 'latin1'), type: this.view.tellsTypes ? child.type : undefined });
       }
@@ -142,8 +175,9 @@ class ModelDirectory extends OpenNode implements SourceDirectory {
   #lookUp(name: Buffer): Node {
     this.view.before('entry');
     if (this.node.isLocked) throw lockedEntry();
-    const node = this.node.children.get(name.toString('latin1'));
-    if (!node) throw entryFailure('entry-vanished', 'it was there when its directory was listed, and is not any more');
+    const node = childOf(this.view, this.node, name.toString('latin1'));
+    if (!node || node.isLost)
+      throw entryFailure('entry-vanished', 'it was there when its directory was listed, and is not any more');
     return node;
   }
 }
@@ -151,7 +185,7 @@ class ModelDirectory extends OpenNode implements SourceDirectory {
 class ModelFile extends OpenNode implements SourceFile {
   attributes(): SourceAttributes {
     this.view.before('entry');
-    return this.attributesNow(this.node);
+    return this.attributesOfOpen();
   }
 
   isUnchanged(before: SourceAttributes): boolean {

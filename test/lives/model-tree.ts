@@ -1,6 +1,6 @@
 import type { EntryType } from '../../src/format/ids.js';
 import { History } from './history.js';
-import { DIRECTORY, Node, type Stamp, type Version } from './model-node.js';
+import { DIRECTORY, Node, REGULAR, type Stamp, type Version } from './model-node.js';
 
 /** A name in a directory of the model, and what it leads to. */
 export interface Place {
@@ -12,6 +12,8 @@ export interface Place {
 }
 
 const FIRST_INODE = 100;
+/** The file system that is mounted in that of the root. */
+const MOUNTED = 1;
 const FIRST_SECOND = 1_600_000_000;
 const TICKS_A_SECOND = 16;
 
@@ -35,6 +37,12 @@ export class ModelTree {
   readonly #clock: (tick: number) => Stamp;
   readonly #free: number[] = [];
   #nextInode = FIRST_INODE;
+  /** Of the file system that is mounted: its numbers are those of the root's, too. */
+  #nextMounted = FIRST_INODE;
+  /** Root of the file system that is mounted, which counts as part of the tree whether it is mounted just now or not. */
+  mounted: Node | undefined;
+  /** The directory that it is mounted over. */
+  mountPoint: Node | undefined;
   #tick = 0;
 
   constructor(reuse: boolean, clock = exactClock) {
@@ -52,6 +60,37 @@ export class ModelTree {
     if (content) node.content = content;
     if (type === DIRECTORY) node.links = 1;
     return node;
+  }
+
+  /** Whether changes have times of long ago, whenever they are made. */
+  get timesArePast(): boolean {
+    return this.#clock === exactClock;
+  }
+
+  /** Mounts a file system over a directory that is made for it, with a file in it that nobody sees. */
+  mount(parent: Node, name: string): Node {
+    const point = this.makeNode(DIRECTORY);
+    this.enter(parent, name, point);
+    this.enter(point, 'below', this.makeNode(REGULAR));
+    const root = this.makeNode(DIRECTORY);
+    root.links = 2;
+    this.#move(root, MOUNTED);
+    this.touch(root, true);
+    parent.children.set(name, root);
+    this.mountPoint = point;
+    this.mounted = root;
+    return root;
+  }
+
+  /** Path of what is mounted. */
+  get mountPath(): string | undefined {
+    return this.mounted && this.places().find(({ node }) => node === this.mounted)?.path;
+  }
+
+  /** What has no path yet is on another file system, with a number of that. */
+  #move(node: Node, fileSystem: number): void {
+    node.fileSystem = fileSystem;
+    node.inode = this.#nextMounted++;
   }
 
   /** Everything below the root, each directory before what is in it. */
@@ -89,6 +128,7 @@ export class ModelTree {
 
   /** Gives an inode a name, in place of what has it, as rename and link do. */
   enter(parent: Node, name: string, node: Node): void {
+    if (node.isNew && node.fileSystem !== parent.fileSystem) this.#move(node, parent.fileSystem);
     if (parent.children.has(name)) this.leave(parent, name);
     parent.children.set(name, node);
     node.links++;
@@ -156,7 +196,7 @@ export class ModelTree {
 
   #freeUnused(node: Node): void {
     const unlinked = node.links <= (node.isDirectory ? 1 : 0);
-    if (unlinked && node.opens === 0 && node !== this.root) this.#free.push(node.inode);
+    if (unlinked && node.opens === 0 && node.fileSystem === 0 && node !== this.root) this.#free.push(node.inode);
   }
 }
 

@@ -53,7 +53,16 @@ class Twins {
 
   sources(): readonly SourceTree[] {
     const { tree } = this;
-    const model = openModelSource({ tree, device: '8:1', tellsTypes: true, before: () => undefined });
+    const model = openModelSource({
+      tree,
+      deviceOf: () => '8:1',
+      isMounted: () => true,
+      mountName: () => 'one',
+      tellsTypes: true,
+      tellsBirth: true,
+      placeAsked: () => undefined,
+      before: () => undefined,
+    });
     return [openPosixSource(bytes(this.root)), model];
   }
 

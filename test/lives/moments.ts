@@ -57,6 +57,17 @@ export class Moments {
   }
 }
 
+const HAPPENINGS = new Set<string>([
+  'signal',
+  'clock',
+  'second process',
+  'second job',
+  'source',
+  'mount',
+  'copy state',
+  'restore state',
+] satisfies Happening['kind'][]);
+
 function isHappening(what: LifeEvent['what']): what is Happening {
-  return ['signal', 'clock', 'second process', 'second job', 'source'].includes(what.kind);
+  return HAPPENINGS.has(what.kind);
 }

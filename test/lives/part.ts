@@ -1,12 +1,20 @@
 import { expect, it } from 'vitest';
-import { CREW_LABELS, EVENT_LABELS } from './events.js';
+import { CREW_LABELS, EVENT_LABELS, LIMITS_LABELS } from './events.js';
+import { drawLimitsLife } from './limits-plan.js';
 import { drawLife, drawWorkersLife } from './plan.js';
 import { runLives, tellFailedLife, tellTally } from './run-lives.js';
 
 /** Kinds of lives. */
 const KINDS = {
   /** Of a job on one machine. */
-  alone: { draw: drawLife, what: 'random lives', few: 300, labels: EVENT_LABELS },
+  alone: { draw: (seed: number) => drawLife(seed), what: 'random lives', few: 300, labels: EVENT_LABELS },
+  /** Of such a job in many steps, since limits of the program are small; with mounts, and older states. */
+  limits: {
+    draw: drawLimitsLife,
+    what: 'random lives with small limits',
+    few: 160,
+    labels: [...EVENT_LABELS, ...LIMITS_LABELS],
+  },
   /** Of a job with workers on other machines. */
   workers: {
     draw: drawWorkersLife,

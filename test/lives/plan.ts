@@ -11,6 +11,7 @@ import {
   type LifeEvent,
   SOURCE_FAULTS,
 } from './events.js';
+import type { Limits } from './limits.js';
 import { Random } from './random.js';
 import { SOURCE_ACTIONS, type SourceAction } from './source-actions.js';
 
@@ -21,6 +22,8 @@ export interface SeedEntry {
   readonly pick: number;
   readonly seed: number;
   readonly size: number;
+  /** It is on a file system that is mounted in that of the root. */
+  readonly isMounted?: boolean;
 }
 
 /** One session of a job, and what happens before it. */
@@ -43,6 +46,8 @@ export interface Life {
   readonly unchecked: boolean;
   readonly reuseInodes: boolean;
   readonly tellsTypes: boolean;
+  /** Whether the source knows when a directory was made. */
+  readonly tellsBirth: boolean;
   readonly tree: readonly SeedEntry[];
   readonly sessions: readonly SessionPlan[];
   /** The source is called by calls that leave the loader free. */
@@ -51,6 +56,8 @@ export interface Life {
   readonly sourceClock: SourceClock;
   /** Workers on other machines; undefined: there are none. */
   readonly crew?: CrewPlan;
+  /** Limits of the program that are small; undefined: none is. */
+  readonly limits?: Limits;
 }
 
 /** Clocks of file systems: an exact one, the kernel's of every ten milliseconds, Lustre's. */
@@ -71,7 +78,7 @@ export interface CrewPlan {
 const { firstSegmentBytes, fileSegmentBytes } = SMALL;
 const BOUNDARIES = [0, 1, 2, 3, 5, 6, 8].map((segments) => firstSegmentBytes + segments * fileSegmentBytes);
 /** Kinds of entries and how often they are drawn. */
-const KINDS: readonly SeedEntry['kind'][] = [
+export const KINDS: readonly SeedEntry['kind'][] = [
   ...new Array<'file'>(9).fill('file'),
   ...new Array<'directory'>(5).fill('directory'),
   ...new Array<'link'>(5).fill('link'),
@@ -82,8 +89,33 @@ const KINDS: readonly SeedEntry['kind'][] = [
   'char',
 ];
 
+/** How much there is of what is drawn, at most. */
+export interface Span {
+  readonly fewestEntries: number;
+  readonly furtherEntries: number;
+  /** Entries that there are beside each other have these. */
+  readonly firstSeed: number;
+  readonly kinds: readonly SeedEntry['kind'][];
+  /** How far into a session the things happen that are drawn; most happen early, since many sessions are short. */
+  readonly calls: number;
+  readonly commits: number;
+  readonly sourceCalls: number;
+  readonly timers: number;
+}
+
+const USUAL: Span = {
+  fewestEntries: 4,
+  furtherEntries: 12,
+  firstSeed: 0,
+  kinds: KINDS,
+  calls: 60,
+  commits: 30,
+  sourceCalls: 150,
+  timers: 100,
+};
+
 /** Draws a life. Each seed gives another one, and always the same. */
-export function drawLife(seed: number): Life {
+export function drawLife(seed: number, span = USUAL): Life {
   const random = new Random(seed);
   const life: Life = {
     seed,
@@ -93,8 +125,9 @@ export function drawLife(seed: number): Life {
     unchecked: random.chance(50),
     reuseInodes: random.chance(40),
     tellsTypes: random.chance(85),
-    tree: Array.from({ length: 4 + random.below(12) }, () => drawEntry(random)),
-    sessions: Array.from({ length: 1 + random.below(5) }, (_, index) => drawSession(random, index)),
+    tellsBirth: true,
+    tree: Array.from({ length: span.fewestEntries + random.below(span.furtherEntries) }, () => drawEntry(random, span)),
+    sessions: Array.from({ length: 1 + random.below(5) }, (_, index) => drawSession(random, index, span)),
     asyncSource: random.chance(50),
     sourceClock: random.pick(SOURCE_CLOCKS),
   };
@@ -164,14 +197,18 @@ const MESSAGES = 500;
 
 function drawCrewEvent(random: Random, leaseMs: number): LifeEvent {
   const ms = random.chance(40) ? random.below(leaseMs) : leaseMs + random.below(60_000);
-  if (random.chance(35)) return { on: 'call', at: 1 + random.small(CALLS), what: { kind: random.pick(FREEZES), ms } };
+  if (random.chance(35))
+    return { on: 'call', at: 1 + random.small(USUAL.calls), what: { kind: random.pick(FREEZES), ms } };
   const what = { kind: random.pick(CREW_HAPPENINGS), pick: random.below(1000), ms };
   return { on: 'message', at: 1 + random.small(MESSAGES), what };
 }
 
-function drawEntry(random: Random): SeedEntry {
-  return { kind: random.pick(KINDS), pick: random.below(1000), seed: random.below(100_000), size: drawSize(random) };
+function drawEntry(random: Random, { kinds, firstSeed }: Span): SeedEntry {
+  const kind = random.pick(kinds);
+  return { kind, pick: random.below(1000), seed: firstSeed + random.below(SEEDS), size: drawSize(random) };
 }
+
+const SEEDS = 100_000;
 
 /** At a boundary of the geometry, just below or above one, or anywhere. */
 function drawSize(random: Random): number {
@@ -180,76 +217,79 @@ function drawSize(random: Random): number {
   return Math.max(0, random.pick(BOUNDARIES) + random.below(3) - 1);
 }
 
-function drawSession(random: Random, index: number): SessionPlan {
+function drawSession(random: Random, index: number, span: Span): SessionPlan {
   const before: Happening[] = [];
-  if (index > 0) for (let count = random.small(5); count > 0; count--) before.push(drawHappening(random, true));
+  if (index > 0) for (let count = random.small(5); count > 0; count--) before.push(drawHappening(random, true, span));
   return {
     pauseMs: random.pick([0, 1000, 5000, 9000, 20_000]),
     before,
     reboot: index > 0 && random.chance(15),
     maxErrors: random.pick([0, 0, 1, 3, 50, 50]),
-    events: Array.from({ length: random.below(8) }, () => drawEvent(random)),
+    events: Array.from({ length: random.below(8) }, () => drawEvent(random, span)),
   };
 }
 
-/**
- * How far into a session the things happen that are drawn, at most; most happen early, since many sessions are short.
- */
-const CALLS = 60;
-const COMMITS = 30;
-const SOURCE_CALLS = 150;
-const TIMERS = 100;
-
-function drawEvent(random: Random): LifeEvent {
+function drawEvent(random: Random, span: Span): LifeEvent {
   const on = random.pick(['call', 'call', 'call', 'commit', 'source', 'source', 'source', 'source', 'timer'] as const);
   const happens = on === 'timer' || random.chance(on === 'source' ? 88 : 40);
   switch (on) {
     case 'call': {
-      const at = 1 + random.small(CALLS);
-      if (happens) return { on, at, what: drawHappening(random, false) };
+      const at = 1 + random.small(span.calls);
+      if (happens) return { on, at, what: drawHappening(random, false, span) };
       return { on, at, what: { kind: random.pick(CALL_FAULTS), later: random.chance(50) ? 0 : 1 + random.below(60) } };
     }
     case 'commit': {
-      const at = 1 + random.small(COMMITS);
+      const at = 1 + random.small(span.commits);
       return happens
-        ? { on, at, what: drawHappening(random, false) }
+        ? { on, at, what: drawHappening(random, false, span) }
         : { on, at, what: { kind: random.pick(COMMIT_FAULTS) } };
     }
     case 'source': {
-      const at = 1 + random.small(SOURCE_CALLS);
+      const at = 1 + random.small(span.sourceCalls);
       return happens
-        ? { on, at, what: drawHappening(random, true) }
+        ? { on, at, what: drawHappening(random, true, span) }
         : { on, at, what: { kind: random.pick(SOURCE_FAULTS) } };
     }
     case 'timer':
-      return { on, at: 1 + random.small(TIMERS), what: drawHappening(random, false) };
+      return { on, at: 1 + random.small(span.timers), what: drawHappening(random, false, span) };
   }
 }
 
-function drawHappening(random: Random, mostlySource: boolean): Happening {
-  if (random.chance(mostlySource ? 92 : 50)) return { kind: 'source', action: drawAction(random) };
+function drawHappening(random: Random, mostlySource: boolean, span: Span): Happening {
+  if (random.chance(mostlySource ? 92 : 50)) return { kind: 'source', action: drawAction(random, span) };
   const kind = random.pick(['signal', 'signal', 'clock', 'second process', 'second job'] as const);
   if (kind !== 'clock') return { kind };
   return { kind, ms: random.pick([-86_400_000, -15_000, 15_000, 86_400_000]) };
 }
 
-function drawAction(random: Random): SourceAction {
+/** Draws something that happens to the source. */
+export function drawAction(random: Random, { firstSeed }: Span): SourceAction {
   return {
     kind: random.pick(SOURCE_ACTIONS),
     pick: random.below(1000),
     other: random.below(1000),
     size: drawSize(random),
-    seed: random.below(100_000),
+    seed: firstSeed + random.below(SEEDS),
   };
 }
 
 /** A life in a few lines: what it begins with and what is planned. */
 export function describeLife(life: Life): string {
-  const { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes, asyncSource, sourceClock } = life;
-  const flags = { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes, asyncSource };
+  const { preserveHardLinks, compress, manifest, unchecked, reuseInodes, tellsTypes, tellsBirth } = life;
+  const { asyncSource, sourceClock } = life;
+  const flags = {
+    preserveHardLinks,
+    compress,
+    manifest,
+    unchecked,
+    reuseInodes,
+    tellsTypes,
+    tellsBirth,
+    asyncSource,
+  };
   const on = Object.entries(flags).map(([name, value]) => (value ? name : `no ${name}`));
   const large = life.tree.filter(({ kind, size }) => kind === 'file' && fileBlockCount(size, SMALL) > 2).length;
-  const { crew } = life;
+  const { crew, limits } = life;
   const workers = crew ? `; ${JSON.stringify(crew)}` : '';
-  return `seed ${life.seed}: ${on.join(', ')}, ${sourceClock} clock; ${life.tree.length} entries, ${large} large files${workers}`;
+  return `seed ${life.seed}: ${on.join(', ')}, ${sourceClock} clock; ${life.tree.length} entries, ${large} large files${workers}${limits ? `; limits ${JSON.stringify(limits)}` : ''}`;
 }

@@ -5,9 +5,15 @@ import { bytesOf, nameOf } from './source-actions.js';
 /** The tree before the job. */
 export function plantTree(entries: readonly SeedEntry[], ...how: ConstructorParameters<typeof ModelTree>): ModelTree {
   const tree = new ModelTree(...how);
-  for (const { kind, pick, seed, size } of entries) {
-    const places = tree.places();
-    const parents = [tree.root, ...places.filter(({ node }) => node.isDirectory).map(({ node }) => node)];
+  for (const { kind, pick, seed, size, isMounted = false } of entries) {
+    const all = tree.places();
+    if (isMounted && !tree.mounted) {
+      const points = [tree.root, ...all.filter(({ node }) => node.isDirectory).map(({ node }) => node)];
+      tree.mount(points[pick % points.length], 'mounted');
+    }
+    const root = isMounted && tree.mounted ? tree.mounted : tree.root;
+    const places = tree.places().filter(({ node }) => node !== root && node.fileSystem === root.fileSystem);
+    const parents = [root, ...places.filter(({ node }) => node.isDirectory).map(({ node }) => node)];
     const parent = parents[pick % parents.length];
     const name = nameOf(seed);
     if (parent.children.has(name)) continue;

@@ -15,6 +15,7 @@ import { PLANTED_FAULTS } from './planted-faults.mjs';
 /** The tests of each kind of lives, which share them. */
 const LIVES_FILES = {
   lives: ['test/lives/lives-1.test.ts', 'test/lives/lives-2.test.ts'],
+  limits: ['test/lives/limits-1.test.ts', 'test/lives/limits-2.test.ts'],
   workers: ['test/lives/workers-1.test.ts', 'test/lives/workers-2.test.ts'],
   export: ['test/export-lives/workers.test.ts'],
 };

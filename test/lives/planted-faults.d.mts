@@ -5,5 +5,5 @@ export const PLANTED_FAULTS: readonly {
   readonly replace: string;
   readonly count?: number;
   readonly test?: string;
-  readonly lives?: 'workers' | 'export';
+  readonly lives?: 'limits' | 'workers' | 'export';
 }[];

@@ -4,7 +4,7 @@
  *
  * `find` must be in the file exactly once (or `count` times); `replace` takes its place. A fault with a `test` is one
  * that the random lives cannot tell from a change that came a moment later: that test is shown it in their place. `lives:
- * 'workers'` is a fault that lives with workers find.
+ * 'workers'` is a fault that lives with workers find, `'limits'` one that lives with small limits do.
  */
 export const PLANTED_FAULTS = [
   {
@@ -12,6 +12,39 @@ export const PLANTED_FAULTS = [
     file: 'src/source/settled.ts',
     find: 'return ageMs >= stepMs(seen) + (isRemote ? SKEW_MS : 0) ||',
     replace: 'return ageMs >= 0 ||',
+  },
+  {
+    name: 'what is open is taken to have its name',
+    file: 'src/worker/settled-looks.ts',
+    find: 'seen.linkCount > 0 && changedMs(seen) <= openedMs',
+    replace: 'seen.linkCount >= 0 || changedMs(seen) <= openedMs',
+    test: 'test/whole-changes.test.ts',
+  },
+  {
+    name: 'a directory that was moved away under its listing counts as listed',
+    file: 'src/worker/list-directory.ts',
+    find: 'if (!isUnchangedSince || !hasItsName(context, after, openedMs))',
+    replace: 'if (openedMs < 0)',
+  },
+  {
+    name: 'a directory that is listed and cannot be found is given up',
+    file: 'src/load/moved-directories.ts',
+    find: ' || !(await this.#hasLeft(directory, parent))',
+    replace: '',
+    test: 'test/whole-moved.test.ts',
+  },
+  {
+    name: 'a symlink in the place of a directory on the way is followed',
+    file: 'src/posix/open-below.ts',
+    find: 'how.writeBigUInt64LE(RESOLVE_NO_SYMLINKS, 16);',
+    replace: 'void RESOLVE_NO_SYMLINKS;',
+    test: 'src/posix/open-below.test.ts',
+  },
+  {
+    name: 'a failed name that cannot be found is taken to be gone',
+    file: 'src/worker/source-looks.ts',
+    find: 'if (wanted.has(textOf(name))) listed.add(textOf(name));',
+    replace: 'void name;',
   },
   {
     name: 'a linked inode of which nothing counts keeps its handle',
@@ -84,6 +117,13 @@ export const PLANTED_FAULTS = [
     file: 'src/load/give-up.ts',
     find: "      supersedeDirectory(this.#context, record, written, { kind: 'entry', directory: record.parent });\n",
     replace: '',
+  },
+  {
+    name: 'the inode of a large file is not among the objects of the entries of its directory',
+    file: 'src/load/record-results.ts',
+    find: '    state.directories.addEntryObjects(large.directory, tally);\n',
+    replace: '',
+    test: 'test/whole-moved.test.ts',
   },
   {
     name: 'late puts of a process that was killed are not waited for',
@@ -169,8 +209,8 @@ export const PLANTED_FAULTS = [
   {
     name: 'the lock of a state directory is not taken',
     file: 'src/state/state-directory.ts',
-    find: '  if (!takeLock(fd)) {',
-    replace: '  if (!takeLock(fd) && path === "") {',
+    find: '  if (!isTaken)\n',
+    replace: '  if (!isTaken && path === "")\n',
   },
   {
     name: 'a name that a listing gives twice is loaded twice',
@@ -199,6 +239,118 @@ export const PLANTED_FAULTS = [
     find: 'return (path) => isSamePlace(before, now, path);',
     replace: 'return (path) => isSamePlace(before, now, path) || path.length > 0;',
     test: 'test/whole-moved.test.ts',
+  },
+  {
+    name: 'another file system is loaded in the place of the recorded one without a word',
+    file: 'src/load/source-proof.ts',
+    find: "return found === 'away' ? UNPROVEN : OTHER_MOUNT;",
+    replace: "return found === 'away' ? UNPROVEN : undefined;",
+    test: 'test/whole-mounts.test.ts',
+  },
+  {
+    name: 'what was read of a mounted file counts though it went away meanwhile',
+    file: 'src/load/unmounted-entries.ts',
+    find: 'return unmountedIn(context, chunk).length > 0;',
+    replace: 'return unmountedIn(context, chunk).length > chunk.count;',
+    test: 'test/whole-mounts.test.ts',
+  },
+  {
+    name: 'a file system is taken for another one that has its numbers',
+    file: 'src/load/recorded-mounts.ts',
+    find: "? 'certain' : 'same';",
+    replace: "? 'certain' : 'certain';",
+    test: 'test/whole-mounts.test.ts',
+  },
+  {
+    name: 'limits: a directory is written with the first part of its entries alone',
+    lives: 'limits',
+    file: 'src/load/directory-feeder.ts',
+    find: '} else this.#after = rows[rows.length - 1].id;',
+    replace: '} else this.#stage = next;',
+  },
+  {
+    name: 'limits: of a directory that is written in parts the last one alone is in the books',
+    lives: 'limits',
+    file: 'src/load/directory-feeder.ts',
+    find: '    this.tally.plus(Tally.decode(result.tally));',
+    replace: '    if (this.complete) this.tally.plus(Tally.decode(result.tally));',
+  },
+  {
+    name: 'limits: of left-overs the first portion alone is removed',
+    lives: 'limits',
+    file: 'src/load/clean-up.ts',
+    find: '        after = page[page.length - 1].id;\n',
+    replace: '        break;\n',
+  },
+  {
+    name: 'limits: of tries that a session has lost the first page alone is given up',
+    lives: 'limits',
+    file: 'src/load/tries.ts',
+    find: '    if (page.length === 0) return;\n    after',
+    replace: '    if (page.length >= 0) return;\n    after',
+  },
+  {
+    name: 'limits: entries of a directory that is given up are taken off twice',
+    lives: 'limits',
+    file: 'src/load/give-up.ts',
+    find: '      page = [];\n',
+    replace: '',
+  },
+  {
+    name: 'limits: of sub-directories that are given up the first page alone is',
+    lives: 'limits',
+    file: 'src/load/give-up.ts',
+    find: '      begun.push(...ready);',
+    replace: '      begun.push(...ready);\n      return;',
+  },
+  {
+    name: 'limits: a further part of a listing voids those before it',
+    lives: 'limits',
+    file: 'src/worker/list-directory.ts',
+    find: 'part = new PartBuilder(false, counts);',
+    replace: 'part = new PartBuilder(restart, counts);',
+  },
+  {
+    name: 'limits: a listing that begins again does not void what it has told',
+    lives: 'limits',
+    file: 'src/worker/list-directory.ts',
+    find: '  let part = new PartBuilder(restart, counts);',
+    replace: '  let part = new PartBuilder(false, counts);',
+  },
+  {
+    name: 'limits: blocks of a left-over that is looked up by its prefix are taken to be gone',
+    lives: 'limits',
+    file: 'src/load/presence.ts',
+    find: 'blocks: () => undefined };',
+    replace: 'blocks: () => new Map() };',
+  },
+  {
+    name: 'limits: the bound of a large file stays what it was at its first step',
+    lives: 'limits',
+    file: 'src/load/large-tracker.ts',
+    find: '    if (needed <= boundBlocks) return undefined;',
+    replace: "    if (boundBlocks > 0 && step.kind === 'segments') return undefined;",
+  },
+  {
+    name: 'limits: entries that are read back are recorded as neighbours which they are not',
+    lives: 'limits',
+    file: 'src/load/restore-entries.ts',
+    find: 'if (count === CHUNK_ENTRIES || sequence !== this.#first + count)',
+    replace: 'if (count === CHUNK_ENTRIES)',
+  },
+  {
+    name: 'limits: an inode has more links than the format holds',
+    lives: 'limits',
+    file: 'src/load/record-listing.ts',
+    find: 'addLink(link, true, MOST_LINKS)',
+    replace: 'addLink(link, true, MOST_LINKS + 1)',
+  },
+  {
+    name: 'limits: an empty directory is loaded where a file system is not mounted',
+    lives: 'limits',
+    file: 'src/load/source-proof.ts',
+    find: "if (found === 'same') return undefined;",
+    replace: "if (found !== 'other') return undefined;",
   },
   {
     name: 'workers: a put is sent without a look at the lease',

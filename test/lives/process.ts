@@ -28,7 +28,17 @@ export interface Surroundings {
   /** Number of the session, for draws. */
   session: number;
   device: string;
+  /** Device of what is mounted in the tree, and whether it is mounted now. */
+  mountedDevice: string;
+  isMounted: boolean;
+  /** Name of the server that it comes from. */
+  mountName: string;
+  /** Whether the job knows what was mounted when it began: only then it can tell that something is not mounted. */
+  isPlaced: boolean;
+  /** It was asked just now where the source is: what is committed now records it. */
+  placeAsked: boolean;
   readonly tellsTypes: boolean;
+  readonly tellsBirth: boolean;
   /** The source is called by calls that leave the loader free. */
   readonly asyncSource: boolean;
   /** Workers on other machines; undefined in a life without. */
@@ -109,6 +119,7 @@ export class Process {
       if (fault === 'crash before') this.crash();
     },
     after: () => {
+      this.#around.isPlaced ||= this.#around.placeAsked;
       if (this.#afterCommit) this.crash();
     },
     now: () => this.clock.now(),

@@ -39,7 +39,14 @@ function* smallerThan(life: Life): Generator<Life> {
   const { crew } = life;
   if (crew && crew.weather !== CALM) yield { ...life, crew: { ...crew, weather: CALM } };
   if (crew && crew.workers > 1) yield { ...life, crew: { ...crew, workers: 1 } };
+  const { limits } = life;
+  for (const key of Object.keys(limits ?? {})) {
+    const { [key]: _, ...others } = limits ?? {};
+    yield { ...life, limits: others };
+  }
   if (!life.tellsTypes) yield { ...life, tellsTypes: true };
+  if (!life.tellsBirth) yield { ...life, tellsBirth: true };
+  if (tree.some(({ isMounted }) => isMounted)) yield { ...life, tree: tree.filter(({ isMounted }) => !isMounted) };
   for (const index of tree.keys()) if (tree.length > 1) yield { ...life, tree: without(tree, index) };
 }
 

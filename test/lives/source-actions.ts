@@ -15,6 +15,8 @@ export const SOURCE_ACTIONS = [
   'unlock file',
   'lock directory',
   'unlock directory',
+  'lose',
+  'find',
   'rename directory',
   'replace directory',
   'swap',
@@ -51,9 +53,13 @@ export function bytesOf(size: number, seed: number): Buffer {
   return size > 32768 ? Buffer.concat([bytes, Buffer.alloc(size - 32768, 'z')]) : bytes;
 }
 
+/** Seeds from which on there are many names, so that many entries are beside each other. */
+export const MANY_NAMES = 200_000;
+
 /** A short name for most seeds, a long one for some: those fill a directory's pieces. */
 export function nameOf(seed: number): string {
-  const letter = String.fromCharCode(0x61 + (seed % 12));
+  const first = String.fromCharCode(0x61 + (seed % 12));
+  const letter = seed < MANY_NAMES ? first : `${first}${Math.floor(seed / 12) % 4}`;
   return seed % 5 === 0 ? `${letter}${'-'.repeat(120 + (seed % 100))}` : letter;
 }
 
@@ -69,6 +75,10 @@ function change(tree: ModelTree, action: SourceAction): string | undefined {
   const places = tree.places();
   const files = places.filter(({ node }) => node.type === REGULAR);
   const directories = places.filter(({ node }) => node.isDirectory);
+  // Nothing takes away what is mounted, or what that is in.
+  const isFree = ({ node }: Place) => !tree.mounted || !node.isDirectory || !tree.contains(node, tree.mounted);
+  const free = places.filter(isFree);
+  const freeDirectories = directories.filter(isFree);
   const leaves = places.filter(({ node }) => !node.isDirectory);
   const parents: Node[] = [tree.root, ...directories.map(({ node }) => node)];
   const chosen = (among: readonly Place[]): Place | undefined => among[pick % Math.max(1, among.length)];
@@ -96,7 +106,7 @@ function change(tree: ModelTree, action: SourceAction): string | undefined {
       return `${shorten(name)} of ${size} bytes in inode ${parent.inode}`;
     }
     case 'retype':
-      return retype(tree, chosen(places), action);
+      return retype(tree, chosen(free), action);
     case 'lock file':
       return lock(tree, chosen(files), 0);
     case 'unlock file':
@@ -105,12 +115,16 @@ function change(tree: ModelTree, action: SourceAction): string | undefined {
       return lock(tree, chosen([...directories, rootOf(tree)]), 0);
     case 'unlock directory':
       return lock(tree, chosen([...directories, rootOf(tree)].filter(({ node }) => node.isLocked)), 0o755);
+    case 'lose':
+      return lose(chosen(places), true);
+    case 'find':
+      return lose(chosen(places.filter(({ node }) => node.isLost)), false);
     case 'rename directory':
-      return move(tree, chosen(directories), parent, nameOf(seed));
+      return move(tree, chosen(freeDirectories), parent, nameOf(seed));
     case 'rename':
       return move(tree, chosen(leaves), parent, nameOf(seed));
     case 'replace directory':
-      return onPlace(chosen(directories), (place) => {
+      return onPlace(chosen(freeDirectories), (place) => {
         const copies = [...place.node.children].filter(([, node]) => !node.isDirectory && node.type !== CHAR);
         // Removed first, it may have its number from the old one.
         if (seed % 4 === 1) tree.leave(place.parent, place.name);
@@ -122,9 +136,9 @@ function change(tree: ModelTree, action: SourceAction): string | undefined {
         return `by inode ${fresh.inode}`;
       });
     case 'swap':
-      return swap(tree, chosen(places), places[other % Math.max(1, places.length)]);
+      return swap(tree, chosen(free), free[other % Math.max(1, free.length)]);
     case 'remove directory':
-      return onPlace(chosen(directories), (place) => {
+      return onPlace(chosen(freeDirectories), (place) => {
         tree.leave(place.parent, place.name);
         return 'gone with all that was in it';
       });
@@ -140,6 +154,7 @@ function change(tree: ModelTree, action: SourceAction): string | undefined {
       const name = nameOf(seed);
       return onPlace(chosen(leaves), (place) => {
         if (parent.children.get(name)?.isDirectory || parent.children.get(name) === place.node) return undefined;
+        if (parent.fileSystem !== place.node.fileSystem) return undefined;
         tree.enter(parent, name, place.node);
         return `as ${shorten(name)} in inode ${parent.inode}`;
       });
@@ -209,9 +224,18 @@ function lock(tree: ModelTree, place: Place | undefined, permissions: number): s
   });
 }
 
+function lose(place: Place | undefined, isLost: boolean): string | undefined {
+  return onPlace(place, ({ node }) => {
+    if (node.isLost === isLost) return undefined;
+    node.isLost = isLost;
+    return isLost ? 'is listed and cannot be found' : 'can be found again';
+  });
+}
+
 function move(tree: ModelTree, place: Place | undefined, parent: Node, name: string): string | undefined {
   return onPlace(place, (from) => {
     if (from.node.isDirectory && tree.contains(from.node, parent)) return undefined;
+    if (from.node.fileSystem !== parent.fileSystem) return undefined;
     const there = parent.children.get(name);
     if (there === from.node || (there && (there.isDirectory || from.node.isDirectory))) return undefined;
     tree.move(from, parent, name);
@@ -223,6 +247,7 @@ function move(tree: ModelTree, place: Place | undefined, parent: Node, name: str
 function swap(tree: ModelTree, first: Place | undefined, second: Place | undefined): string | undefined {
   if (!second || second.node === first?.node) return undefined;
   return onPlace(first, (one) => {
+    if (one.node.fileSystem !== second.node.fileSystem) return undefined;
     if (one.node.isDirectory && tree.contains(one.node, second.parent)) return undefined;
     if (second.node.isDirectory && tree.contains(second.node, one.parent)) return undefined;
     const aside = { path: '', parent: tree.root, name: ' aside', node: one.node };

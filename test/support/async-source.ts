@@ -83,6 +83,11 @@ function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirecto
       asyncFile(await last.during(delay('entry', 'open'), () => directory.openFile(name)), delay),
     unstorableOf: async (name) => directory.unstorableOf?.(name),
   };
+  return { ...callsOf(directory), async, close: () => last.close() };
+}
+
+/** The synchronous calls of a directory, each to be replaced by itself. */
+export function callsOf(directory: SourceDirectory): SourceDirectory {
   return {
     attributes: (fresh) => directory.attributes(fresh),
     list: () => directory.list(),
@@ -90,8 +95,7 @@ function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirecto
     readLink: (name) => directory.readLink(name),
     openFile: (name) => directory.openFile(name),
     unstorableOf: (name) => directory.unstorableOf?.(name),
-    async,
-    close: () => last.close(),
+    close: () => directory.close(),
   };
 }
 

@@ -10,8 +10,17 @@ export interface TestCertificate {
   readonly keyFile: string;
 }
 
+/** Whose a certificate is. */
+const NAMES = [
+  { type: 2, value: 'localhost' },
+  { type: 7, ip: '127.0.0.1' },
+] as const;
+
 /** Makes a self-signed certificate in a directory. */
-export async function makeCertificate(directory: string): Promise<TestCertificate> {
+export async function makeCertificate(
+  directory: string,
+  altNames: readonly (typeof NAMES)[number][] = NAMES,
+): Promise<TestCertificate> {
   const made = await generate([{ name: 'commonName', value: 'localhost' }], {
     keySize: 2048,
     algorithm: 'sha256',
@@ -19,10 +28,7 @@ export async function makeCertificate(directory: string): Promise<TestCertificat
       { name: 'basicConstraints', cA: true },
       {
         name: 'subjectAltName',
-        altNames: [
-          { type: 2, value: 'localhost' },
-          { type: 7, ip: '127.0.0.1' },
-        ],
+        altNames: [...altNames],
       },
     ],
   });

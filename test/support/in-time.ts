@@ -22,3 +22,16 @@ export async function inTime<T>(what: string, coming: Promise<T>, tell: () => st
     clearTimeout(timer);
   }
 }
+
+/** Waits until something is so. @param tell what is known of why it is not @throws Error with that when it has not become so in time */
+export async function until(isSo: () => boolean | Promise<boolean>, tell?: () => string): Promise<void> {
+  let goesOn = true;
+  const wait = async () => {
+    while (goesOn && !(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20));
+  };
+  try {
+    await inTime(`It becomes so: ${isSo.toString()}`, wait(), tell);
+  } finally {
+    goesOn = false;
+  }
+}

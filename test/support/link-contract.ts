@@ -182,13 +182,18 @@ export function linkContract(openWorld: () => Promise<LinkWorld>): void {
   });
 
   it('does not confuse drivers: each has a queue of its own, and a later session of a job has another one', async () => {
-    const [first, other] = [await openDriver('job-1', 'job'), await openDriver('other-1', 'other')];
+    // As drivers name jobs and sessions: no driver removes what has another form.
+    const [job, otherJob] = ['0123abcd', 'fedc9876'];
+    const [first, other] = [
+      await openDriver(`${job}-000000000001`, job),
+      await openDriver(`${otherJob}-000000000001`, otherJob),
+    ];
     for (const driver of [first, other]) driver.listen(new Heard());
     const worker = await openWorker();
     first.offer(1);
     other.offer(2);
     expect((await find(worker, other.queue, 1)).map(({ ticket }) => ticket)).toEqual([2]);
-    const second = await openDriver('job-2', 'job');
+    const second = await openDriver(`${job}-000000000002`, job);
     second.listen(new Heard());
     expect(second.queue).not.toBe(first.queue);
     second.offer(3);

@@ -86,7 +86,9 @@ export function startOnTerminal(
     output: () => stdout,
     interrupt() {
       // "script" has the program as its only child, and hands no signal on.
-      const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1').trim().split(' ');
+      const children = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, 'latin1')
+        .split(' ')
+        .filter((pid) => pid.trim() !== '');
       for (const pid of children) process.kill(Number(pid), 'SIGINT');
     },
   };

@@ -1,6 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { expect } from 'vitest';
-import { inTime } from './in-time.js';
+import { inTime, until as untilInTime } from './in-time.js';
 import { type RunResult, startProgram } from './program.js';
 
 /** A program that runs, and what it has said so far. */
@@ -65,14 +65,6 @@ export function outputs(): string {
 }
 
 /** Waits until something is so. @throws Error with what all programs of the test have said, when it does not become so */
-export async function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
-  let goesOn = true;
-  const wait = async () => {
-    while (goesOn && !(await isSo())) await new Promise((resolve) => setTimeout(resolve, 20));
-  };
-  try {
-    await inTime(`It becomes so: ${isSo.toString()}`, wait(), outputs);
-  } finally {
-    goesOn = false;
-  }
+export function until(isSo: () => boolean | Promise<boolean>): Promise<void> {
+  return untilInTime(isSo, outputs);
 }

@@ -17,7 +17,19 @@ export interface SlowFileSystem {
   readonly held: string;
   /** While this file is there, every call fails with ETIMEDOUT. */
   readonly fail: string;
+  /** While this file is there, calls are answered as its lines say: see `slowfs.c`. */
+  readonly rules: string;
   unmount(): void;
+}
+
+/** What a file system does otherwise than others. */
+interface SlowFsWays {
+  /** Part of a path behind which capital letters are taken for small ones. */
+  readonly fold?: string;
+  /** Whether no name has another character than those of ASCII. */
+  readonly ascii?: boolean;
+  /** Whether nothing gets another mode or owner, which is not told. */
+  readonly squash?: boolean;
 }
 
 /** Why there can be no slow file system here; undefined where there can. */
@@ -37,19 +49,24 @@ afterAll(() => {
  * Mounts a slow view of a new, empty directory.
  *
  * @param callUs microseconds that a call takes more
- * @param folds whether capital letters are taken for small ones
+ * @param ways what it does otherwise than others
  */
-export function mountSlowFs(callUs: number, folds = false): SlowFileSystem {
+export function mountSlowFs(callUs: number, { fold, ascii, squash }: SlowFsWays = {}): SlowFileSystem {
   program ??= compile();
   const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-slow-fs-'));
-  const [back, mountPoint, hold, fail] = ['back', 'mount', 'hold', 'fail'].map((name) => join(base, name));
+  const [back, mountPoint, hold, fail, rules] = ['back', 'mount', 'hold', 'fail', 'rules'].map((name) =>
+    join(base, name),
+  );
   for (const path of [back, mountPoint]) mkdirSync(path);
   const env = {
     ...process.env,
     SLOWFS_US: String(callUs),
     SLOWFS_HOLD: hold,
     SLOWFS_FAIL: fail,
-    ...(folds && { SLOWFS_FOLD: '1' }),
+    SLOWFS_RULES: rules,
+    ...(fold !== undefined && { SLOWFS_FOLD: fold }),
+    ...(ascii && { SLOWFS_ASCII: '1' }),
+    ...(squash && { SLOWFS_SQUASH: '1' }),
   };
   execFileSync(program, [back, mountPoint, '-o', 'max_threads=256'], { env });
   return {
@@ -58,8 +75,9 @@ export function mountSlowFs(callUs: number, folds = false): SlowFileSystem {
     hold,
     held: `${hold}.held`,
     fail,
+    rules,
     unmount() {
-      for (const file of [hold, `${hold}.held`, fail]) rmSync(file, { force: true });
+      for (const file of [hold, `${hold}.held`, fail, rules]) rmSync(file, { force: true });
       execFileSync('umount', ['-l', mountPoint]);
       rmSync(base, { recursive: true, force: true });
     },

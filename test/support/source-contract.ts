@@ -188,9 +188,11 @@ export function sourceContract(way: keyof typeof WAYS, open: (path: string) => S
 
   it('tells a directory that is gone, or none, from one that cannot be read', async () => {
     writeFileSync(inBase('file'), '');
-    mkdirSync(inBase('real'));
+    mkdirSync(inBase('real/below/deep'), { recursive: true });
     symlinkSync('real', inBase('symlink'));
-    for (const path of ['missing', 'missing/below', 'file', 'symlink'])
+    // A symlink on the way would lead out of the tree.
+    const throughSymlink = ['symlink', 'symlink/below', 'symlink/below/deep'];
+    for (const path of ['missing', 'missing/below', 'file', 'file/below', ...throughSymlink])
       expect([path, await reasonOf(called.openDirectory(bytes(path)))]).toEqual([path, 'directory-changed']);
     expect(await reasonOf(called.openDirectory(bytes('n'.repeat(300))))).toBe('directory-unreadable');
   });

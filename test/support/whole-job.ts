@@ -23,6 +23,8 @@ export interface Watch {
   directory?(path: string): void;
   /** Before an entry is opened (a file), read (a symlink) or looked at (lstat). */
   entry?(path: string, what: 'open' | 'readlink' | 'look'): void;
+  /** When a file has been opened, before its first look. */
+  opened?(path: string): void;
   /** Before a file is read from a position. */
   read?(path: string, position: number): void;
   /** Paths whose type the listing does not tell. */
@@ -206,6 +208,7 @@ function watchDirectory(
     openFile(name) {
       watch.entry?.(at(name), 'open');
       const file = directory.openFile(name);
+      watch.opened?.(at(name));
       if (!watch.read) return file;
       return {
         attributes: () => file.attributes(),

@@ -1,8 +1,15 @@
-import { ENTRY_TYPE_NAMES, ObjectType } from '../../format/ids.js';
+import { ENTRY_TYPE_NAMES, modeTypeBits, ObjectType } from '../../format/ids.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { quotePath } from '../../text/escape-path.js';
 import type { ExpectedEntry } from '../expectation.js';
-import type { Differences } from './kinds.js';
+import type { AttributeComparison, Differences } from './kinds.js';
+
+/** No attribute may differ at all. */
+export const EXACTLY: AttributeComparison = { timeToleranceNs: 0n };
+
+const SECOND_NS = 1_000_000_000n;
+/** Of `st_mode`. */
+const PERMISSIONS = 0o7777;
 
 /** Differences below this are the reference loader's rounding. */
 const ROUNDING_NS = 1000n;
@@ -12,7 +19,11 @@ const ROUNDING_NS = 1000n;
  *
  * Never compared: access and change times, inode numbers, the size of directories.
  */
-export function compareAttributes(expected: ExpectedEntry, found: FoundInode, timeToleranceNs: bigint): Differences {
+export function compareAttributes(
+  expected: ExpectedEntry,
+  found: FoundInode,
+  { timeToleranceNs, ignored = [] }: AttributeComparison,
+): Differences {
   const a = found.inode.attributes;
   const texts: string[] = [];
   const compare = (what: string, should: string | number | bigint, is: string | number | bigint) => {
@@ -20,17 +31,27 @@ export function compareAttributes(expected: ExpectedEntry, found: FoundInode, ti
   };
   compare('type', ENTRY_TYPE_NAMES[expected.type], ENTRY_TYPE_NAMES[a.type]);
   if (texts.length > 0) return { texts, onlyRounding: false };
-  compare('mode', expected.permissions.toString(8), (a.mode & 0o7777).toString(8));
-  compare('uid', expected.uid, a.uid);
-  compare('gid', expected.gid, a.gid);
+  // Bits of another type are shown, too.
+  const mode = (a.mode & ~PERMISSIONS) === modeTypeBits(a.type) ? a.mode & PERMISSIONS : a.mode;
+  if (!ignored.includes('mode')) compare('mode', expected.permissions.toString(8), mode.toString(8));
+  if (!ignored.includes('owner')) {
+    compare('uid', expected.uid, a.uid);
+    compare('gid', expected.gid, a.gid);
+  }
   if (expected.type === ObjectType.regular) compare('size', expected.sizeBytes, a.lengthBytes);
   compare('device', `${expected.deviceMajor}:${expected.deviceMinor}`, `${a.deviceMajor}:${a.deviceMinor}`);
   if (expected.target && !(found.inode.data ?? Buffer.alloc(0)).equals(expected.target))
     texts.push(sides('link target', quotePath(expected.target), quotePath(found.inode.data ?? new Uint8Array(0))));
   let onlyRounding = texts.length === 0;
-  const mtimeNs = BigInt(a.mtime.seconds) * 1_000_000_000n + BigInt(a.mtime.nanoseconds);
+  const nanoseconds = BigInt(a.mtime.nanoseconds);
+  const mtimeNs = BigInt(a.mtime.seconds) * SECOND_NS + nanoseconds;
   const distance = mtimeNs > expected.mtimeNs ? mtimeNs - expected.mtimeNs : expected.mtimeNs - mtimeNs;
-  if (distance > timeToleranceNs) {
+  if (ignored.includes('mtime')) return { texts, onlyRounding };
+  if (nanoseconds >= SECOND_NS) {
+    // It may come to the same moment, and is no time that a file can be given.
+    texts.push(sides('modified', formatNs(expected.mtimeNs), `a time of ${nanoseconds} nanoseconds`));
+    onlyRounding = false;
+  } else if (distance > timeToleranceNs) {
     texts.push(sides('modified', formatNs(expected.mtimeNs), formatNs(mtimeNs)));
     if (distance >= ROUNDING_NS) onlyRounding = false;
   }
@@ -43,6 +64,6 @@ function sides(what: string, should: string | number | bigint, is: string | numb
 
 /** In UTC, from 1970 on, as the format has it. */
 function formatNs(ns: bigint): string {
-  const seconds = new Date(Number(ns / 1_000_000_000n) * 1000).toISOString().slice(0, 19).replace('T', ' ');
-  return `${seconds}.${String(ns % 1_000_000_000n).padStart(9, '0')}Z`;
+  const seconds = new Date(Number(ns / SECOND_NS) * 1000).toISOString().slice(0, 19).replace('T', ' ');
+  return `${seconds}.${String(ns % SECOND_NS).padStart(9, '0')}Z`;
 }

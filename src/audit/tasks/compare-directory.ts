@@ -5,9 +5,9 @@ import { joined } from '../../spill/spilled-list.js';
 import { SpilledMap } from '../../spill/spilled-map.js';
 import { quotePath } from '../../text/escape-path.js';
 import type { Expectation, ExpectedDirectory } from '../expectation.js';
-import { compareAttributes } from './attributes.js';
+import { compareAttributes, EXACTLY } from './attributes.js';
 import { type AuditContext, uncheckedBy } from './context.js';
-import type { DirectoryPart, DirectoryResult, DirectoryTask } from './kinds.js';
+import type { AttributeComparison, DirectoryPart, DirectoryResult, DirectoryTask } from './kinds.js';
 
 /** Entries that are compared by one task. */
 const CHUNK_ENTRIES = 64;
@@ -23,7 +23,7 @@ export async function compareDirectory(
   if (!expectation) throw new Error('A lane without an expectation was asked to compare.');
   const giveBack = await directories.take();
   try {
-    return await compareDirectoryWith(expectation, reader, constants.compare?.timeToleranceNs ?? 0n, task, tell);
+    return await compareDirectoryWith(expectation, reader, constants.compare ?? EXACTLY, task, tell);
   } finally {
     giveBack();
   }
@@ -37,7 +37,7 @@ export async function compareDirectory(
 export async function compareDirectoryWith(
   expectation: Expectation,
   reader: ContainerReader,
-  timeToleranceNs: bigint,
+  comparison: AttributeComparison,
   { path: bytes, handle }: DirectoryTask,
   tell: PartSink<DirectoryPart>,
 ): Promise<DirectoryResult> {
@@ -50,7 +50,7 @@ export async function compareDirectoryWith(
     const found = await reader.inode(Buffer.from(handle));
     const repeated = await readHandles(reader, found, handles);
     expected = await expectation.directory(path);
-    differences = compareAttributes(expected.self, found, timeToleranceNs);
+    differences = compareAttributes(expected.self, found, comparison);
     if (repeated.length > 0)
       differences = { texts: [...differences.texts, `${quotePath(repeated[0])} is in it twice`], onlyRounding: false };
     for await (const name of expected.names()) {

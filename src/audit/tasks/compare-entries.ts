@@ -1,14 +1,15 @@
 import { createHash } from 'node:crypto';
 import { ObjectType } from '../../format/ids.js';
 import { fileSize } from '../../namespace/content.js';
+import type { FoundInode } from '../../namespace/reader.js';
 import { sideBySide } from '../../namespace/side-by-side.js';
 import { joinPath } from '../../paths/join-path.js';
 import { separated } from '../../spill/spilled-list.js';
 import type { ExpectedContent, ExpectedEntry } from '../expectation.js';
-import { compareAttributes } from './attributes.js';
+import { compareAttributes, EXACTLY } from './attributes.js';
 import { compareContent, LARGE_BYTES } from './compare-content.js';
 import { type AuditContext, uncheckedBy } from './context.js';
-import type { EntriesResult, EntriesTask, EntryOutcome, GivenEntry } from './kinds.js';
+import type { EntriesResult, EntriesTask, EntryLink, EntryOutcome, GivenEntry } from './kinds.js';
 
 /** What a task needs of a directory of the expectation. */
 interface Expected {
@@ -92,10 +93,10 @@ class EntryComparison {
       const told = this.#expected.entry(name, index);
       const expected = told instanceof Promise ? await told : told;
       const found = await reader.inode(handle);
-      const { type, linkCount } = found.inode.attributes;
+      const { type } = found.inode.attributes;
       if (expected.type === ObjectType.directory && type === ObjectType.directory) return { isDirectory: true };
-      const differences = compareAttributes(expected, found, constants.compare?.timeToleranceNs ?? 0n);
-      const link = linkCount > 1 ? { id: found.id, linkCount, key: expected.linkKey } : undefined;
+      const differences = compareAttributes(expected, found, constants.compare ?? EXACTLY);
+      const link = linkOf(expected, found);
       if (differences.texts.length > 0) return { differences, link };
       if (expected.type !== ObjectType.regular || !this.#isSampled(name)) return link ? { link } : {};
       const content = await this.#expected.content(name, index);
@@ -122,4 +123,11 @@ class EntryComparison {
     const path = joinPath(this.#path, name);
     return createHash('sha256').update(path).digest().readUInt32LE(0) / 0x1_0000_0000 < compare.sample;
   }
+}
+
+/** What tells which names are one file, where it has several on either side; links of directories are no names. */
+function linkOf(expected: ExpectedEntry, { id, inode }: FoundInode): EntryLink | undefined {
+  const { type, linkCount } = inode.attributes;
+  if (type === ObjectType.directory || expected.type === ObjectType.directory) return undefined;
+  return linkCount > 1 || expected.linkKey !== undefined ? { id, linkCount, key: expected.linkKey } : undefined;
 }

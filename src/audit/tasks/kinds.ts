@@ -4,14 +4,23 @@ import type { Geometry } from '../../format/geometry.js';
 import type { ExpectedEntry } from '../expectation.js';
 import type { Severity } from '../findings.js';
 
+/** An attribute that a comparison may pass over: owner and group, permission bits, or modification time. */
+export type PassedOver = 'owner' | 'mode' | 'mtime';
+
+/** Which attributes are compared, and how closely. */
+export interface AttributeComparison {
+  /** Nanoseconds that modification times may differ by. */
+  readonly timeToleranceNs: bigint;
+  /** Attributes that may differ; by default none. */
+  readonly ignored?: readonly PassedOver[];
+}
+
 /** How a container is compared with what it should hold. */
-export interface CompareConstants {
+export interface CompareConstants extends AttributeComparison {
   /** Compare every byte of regular files. */
   readonly content: boolean;
   /** Share of the regular files whose bytes are compared, 0 … 1, chosen by their paths; with `content`. */
   readonly sample: number;
-  /** Nanoseconds that modification times may differ by. */
-  readonly timeToleranceNs: bigint;
 }
 
 /** What is the same for every task; plain data. */
@@ -100,7 +109,7 @@ export interface EntryOutcome {
   readonly unchecked?: string;
   /** A directory on both sides: it is compared by a task of its own. */
   readonly isDirectory?: boolean;
-  /** The inode has several links: the other ones are not known here. */
+  /** The file has several links on either side: the other ones are not known here. */
   readonly link?: EntryLink;
   /** So many bytes are still to be compared. */
   readonly largeBytes?: number;

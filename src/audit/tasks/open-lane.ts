@@ -12,6 +12,7 @@ import { openPosixSource } from '../../source/posix-source.js';
 import { type Selection, selectFrom } from '../../source/selection.js';
 import { withDevicesOf } from '../../source/shared-devices.js';
 import { SourcePace } from '../../source/source-pace.js';
+import { SourcePatience } from '../../source/source-patience.js';
 import type { OpenRoot } from '../../source/source-tree.js';
 import { systemClock } from '../../time/clock.js';
 import { WaitBoard } from '../../waits/wait-board.js';
@@ -86,7 +87,9 @@ export async function openAuditLane(
   const now = () => systemClock.monotonic();
   const { mayBlock } = setup;
   const pace = tree && new SourcePace({ source: tree, mayBlock, waits: board.slot('source'), now });
-  const expectation = tree && expectSource(tree, descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes }), pace);
+  const patience = tree && pace && new SourcePatience({ source: tree, pace, signal: stop.signal });
+  const places = descriptorPlaces(MOST_OPEN_FILES, { sharers: 4 * lanes });
+  const expectation = tree && expectSource(tree, places, pace, patience);
   const traffic = setup.traffic && new Traffic(setup.traffic, setup.slot ?? 0);
   const waits = board.slot('container');
   const reading = {

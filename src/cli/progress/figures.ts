@@ -12,14 +12,16 @@ export interface ProgressFigures extends CommandFigures {
   readonly waitingSeconds?: number;
 }
 
+/** A request that is repeated once, or twice, is not worth a word. */
+const AWAY_S = 2;
+
 /** What a line of progress shows of the service. */
 export function serviceFigures({
   retries,
   waitingSinceMs,
 }: ServiceFigures): Pick<ProgressFigures, 'retries' | 'waitingSeconds'> {
-  // The clock may have been set back.
-  const waitingSeconds = waitingSinceMs > 0 ? Math.max(0, (Date.now() - waitingSinceMs) / 1000) : undefined;
-  return { retries, waitingSeconds };
+  const seconds = waitingSinceMs > 0 ? (Date.now() - waitingSinceMs) / 1000 : 0;
+  return { retries, waitingSeconds: seconds >= AWAY_S ? seconds : undefined };
 }
 
 /** Thousandths for work whose entries are counted: never 1000, since the end has not come yet. */

@@ -20,6 +20,7 @@ export const cat: Verb = {
       .argument('<path...>')
       .option('--offset <bytes>', 'begin here in each file, such as 1000, 64K, 1M', parseBytes, 0)
       .option('--length <bytes>', 'write at most this many of each', parseBytes),
+  writesContent: () => true,
   run: (command, io) =>
     withReader(command, command.args[0], io, async ({ reader }) => {
       const { offset, length } = command.opts<{ offset: number; length?: number }>();

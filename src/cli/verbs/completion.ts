@@ -10,8 +10,12 @@ interface Completed {
   readonly options: readonly { readonly long: string; readonly text: string }[];
 }
 
-const SHELLS = { bash: bashScript, zsh: zshScript, fish: fishScript } as const;
-const SHELL_NAMES = Object.keys(SHELLS).join(' ');
+const SHELLS = new Map([
+  ['bash', bashScript],
+  ['zsh', zshScript],
+  ['fish', fishScript],
+]);
+const SHELL_NAMES = [...SHELLS.keys()].join(' ');
 
 /**
  * `completion`: a script for a shell.
@@ -25,14 +29,13 @@ export function completionVerb(commands: () => Promise<readonly Command[]>): Ver
     command: () =>
       plainCommand(
         'completion',
-        'Print a script that makes bash, zsh or fish complete the commands and flags of clfsload, and of azcopy where it is that of clfsload.',
+        'Print a script that makes bash, zsh or fish complete the commands and flags of clfsload, and those that azcopy has of it.',
         '  clfsload completion bash > /etc/bash_completion.d/clfsload\n  clfsload completion zsh > ~/.zfunc/_clfsload\n  clfsload completion fish > ~/.config/fish/completions/clfsload.fish\n',
       ).argument('<shell>', 'bash, zsh or fish'),
     async run(command, io) {
       const [shell] = command.args;
-      const script = SHELLS[shell as keyof typeof SHELLS];
-      if (!Object.hasOwn(SHELLS, shell))
-        throw new UsageError(`completion is there for bash, zsh and fish, not for ${JSON.stringify(shell)}`);
+      const script = SHELLS.get(shell);
+      if (!script) throw new UsageError(`completion is there for bash, zsh and fish, not for ${JSON.stringify(shell)}`);
       const completed = (await commands()).map((each): Completed => {
         const options = each.options.flatMap(({ long, description }) =>
           long ? [{ long: long.slice(2), text: description }] : [],
@@ -48,7 +51,7 @@ export function completionVerb(commands: () => Promise<readonly Command[]>): Ver
 /** `clfsload VERB`, `azcopy clfs VERB` and `azcopy load clfs`: where the verb stands, and what follows the others. */
 function bashScript(commands: readonly Completed[]): string {
   const names = commands.map(({ name }) => name);
-  return `# bash completion for clfsload, and for azcopy where it is that of clfsload
+  return `# bash completion for clfsload, and for what azcopy has of it
 _clfsload_flags() {
   case "$1" in
 ${commands.map(({ name, flags }) => `    ${name}) echo "${flags.join(' ')}" ;;`).join('\n')}
@@ -63,7 +66,8 @@ _clfsload_complete() {
     completion:*) COMPREPLY=($(compgen -W "${SHELL_NAMES}" -- "$current")) ;;
     *)
       compopt -o filenames 2>/dev/null
-      COMPREPLY=($(compgen -f -- "$current"))
+      # A line is a name, whatever spaces are in it.
+      mapfile -t COMPREPLY < <(compgen -f -- "$current")
       ;;
   esac
 }
@@ -89,10 +93,13 @@ _clfsload_azcopy() {
     else
       _clfsload_complete "\${COMP_WORDS[2]}"
     fi
+  elif declare -F __start_azcopy >/dev/null; then
+    # Microsoft's own completion, where it is loaded.
+    __start_azcopy
   fi
 }
 complete -F _clfsload clfsload
-complete -F _clfsload_azcopy azcopy
+complete -o default -F _clfsload_azcopy azcopy
 `;
 }
 
@@ -111,6 +118,7 @@ _clfsload() {
       if (( CURRENT == 3 )); then compadd -- clfs; else _clfsload_flags load; fi
     elif [[ "$words[2]" == clfs ]]; then
       if (( CURRENT == 3 )); then compadd -- ${names.filter((name) => name !== 'load').join(' ')}; else _clfsload_flags "$words[3]"; fi
+    else _files
     fi
   elif (( CURRENT == 2 )); then compadd -- ${names.join(' ')} help
   elif [[ "$words[2]" == help ]]; then compadd -- ${names.join(' ')} environment
@@ -134,7 +142,7 @@ function fishScript(commands: readonly Completed[]): string {
       ),
     ];
   });
-  return `# fish completion for clfsload, and for azcopy where it is that of clfsload
+  return `# fish completion for clfsload, and for what azcopy has of it
 complete -c clfsload -n __fish_use_subcommand -f -a help -d 'say more about a verb'
 complete -c clfsload -n '__fish_seen_subcommand_from help' -f -a '${commands.map(({ name }) => name).join(' ')} environment'
 complete -c clfsload -n '__fish_seen_subcommand_from completion' -f -a '${SHELL_NAMES}'

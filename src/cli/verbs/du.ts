@@ -2,7 +2,6 @@ import { Option } from 'commander';
 import {
   type ContainerReader,
   ENTRY_TYPE_NAMES,
-  escapePath,
   type FoundInode,
   joinPath,
   messageOf,
@@ -13,7 +12,7 @@ import { parseUint32 } from '../arguments.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { shortBytes } from '../progress/quantities.js';
 import { DirectoryTotals, type Usage } from './du-totals.js';
-import { contentBytes, kindCounts } from './entry-text.js';
+import { contentBytes, kindCounts, shownPath } from './entry-text.js';
 import { showEntries } from './show-progress.js';
 import { Exit, indexed, lookUpArgument, pathVerbCommand, type Verb, wantsJson, withReader } from './verb.js';
 
@@ -63,7 +62,7 @@ export const du: Verb = {
         show(++entries);
         if (!found) {
           damaged = true;
-          io.complain(`${escapePath(joinPath(start.path, path))}: ${messageOf(error)}`);
+          io.complain(`${shownPath(joinPath(start.path, path))}: ${messageOf(error)}`);
           continue;
         }
         const { type, linkCount } = found.inode.attributes;
@@ -101,7 +100,7 @@ function fieldsOf(path: Buffer, { apparent, stored, types }: Usage): string {
 function lineOf(path: Buffer, { apparent, stored, types }: Usage, human: boolean): string {
   const bytes = (value: number) => (human ? shortBytes(value) : String(value)).padStart(human ? 6 : 14);
   const ratio = ratioOf(apparent, stored).toFixed(2).padStart(7);
-  return `${bytes(apparent)} ${bytes(stored)} ${ratio}  ${escapePath(path) || '.'}  (${kindCounts(types)})\n`;
+  return `${bytes(apparent)} ${bytes(stored)} ${ratio}  ${shownPath(path)}  (${kindCounts(types)})\n`;
 }
 
 function ratioOf(apparent: number, stored: number): number {

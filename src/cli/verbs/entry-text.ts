@@ -2,6 +2,7 @@ import {
   type Attributes,
   counted,
   ENTRY_TYPE_NAMES,
+  escapePath,
   type FoundInode,
   idHex,
   ObjectType,
@@ -33,6 +34,11 @@ export function kindCounts(counts: Readonly<Record<string, number>>): string {
   return Object.entries(counts)
     .map(([kind, count]) => counted(count, PLURALS[kind] ?? `${kind}s`))
     .join(', ');
+}
+
+/** A path in a container as it is shown; `.` for the root. */
+export function shownPath(path: Uint8Array): string {
+  return escapePath(path) || '.';
 }
 
 /** A time in UTC with nanoseconds. */

@@ -10,6 +10,7 @@ import {
   parseExportChoice,
 } from '../../index.js';
 import {
+  dryRunNotice,
   normalizeBooleans,
   normalizePage,
   parseBoolean,
@@ -21,7 +22,7 @@ import {
 import { containerArgument } from '../container-argument.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { pageOption } from '../job-page.js';
-import { targetPath, textPath } from '../local-path.js';
+import { localPath, targetPath, textPath } from '../local-path.js';
 import { shortBytes } from '../progress/quantities.js';
 import { runExport } from '../run-export.js';
 import { isSalvagedWhole, salvageText } from './salvage-text.js';
@@ -81,7 +82,7 @@ export const exportVerb: Verb = {
       )
       .option(
         '--overwrite <when>',
-        `what happens to entries that are there: ${OVERWRITE.join(', ')}`,
+        `what happens to entries that are there: ${OVERWRITE.join(', ')}; they differ by type, length, modification time, text of a symlink and numbers of a device (bytes: see "verify --content"), and what only has another owner or mode gets those`,
         parseChoice(OVERWRITE),
         'if-different',
       )
@@ -129,6 +130,7 @@ export const exportVerb: Verb = {
         '--tar <file>',
         'write a POSIX tar to a file, or with - to standard output, in place of a directory: it cannot be gone on with',
       ),
+  writesContent: (command) => command.opts<Flags>().tar === '-',
   run: async (command, io) => {
     const flags = command.opts<Flags>();
     const given = command.args.length - (flags.tar === undefined ? 2 : 1);
@@ -142,7 +144,6 @@ export const exportVerb: Verb = {
       throw new UsageError(
         '--new-session=false needs a --state-path; without one, an export that was interrupted is gone on with in any case',
       );
-    if (flags.dryRun && flags.workers) throw new UsageError('--workers is not there for --dry-run');
     const target = targetPath(command.args[command.args.length - 1]);
     return flags.dryRun ? runDry(command, flags, path, target, io) : runJob(command, flags, path, target, io);
   },
@@ -177,8 +178,23 @@ function choiceOf({ include, excludePath, excludePattern }: Flags) {
   return parseExportChoice(include, excludePath, excludePattern);
 }
 
+/** Flags that say something about the job that an export is. */
+const OF_THE_JOB = new Set([
+  'newSession',
+  'sparse',
+  'maxErrors',
+  'threads',
+  'workers',
+  'workerLease',
+  'lateArrival',
+  'page',
+]);
+
 async function runDry(command: Command, flags: Flags, path: Buffer, target: Buffer, io: VerbIo): Promise<number> {
+  const notice = dryRunNotice(command, (name) => !OF_THE_JOB.has(name));
+  if (notice !== undefined) io.complain(notice);
   return withReader(command, command.args[0], io, async (container) => {
+    await container.requireApart('target', target);
     if (!flags.salvage) return dryRun(command, flags, { path, target, ...(await indexed(container, io)) }, io);
     const salvage = await salvaged(container, io);
     try {
@@ -221,32 +237,26 @@ async function dryRun(
 }
 
 /** Flags that say something about a directory, or a job. */
-const NOT_WITH_TAR = [
+const NOT_WITH_TAR = new Set([
+  ...OF_THE_JOB,
   'salvage',
   'statePath',
-  'newSession',
   'overwrite',
-  'sparse',
-  'maxErrors',
-  'threads',
-  'workers',
-  'workerLease',
-  'lateArrival',
   'include',
   'excludePath',
   'excludePattern',
   'dryRun',
-  'page',
-];
+]);
 
 async function runTar(command: Command, flags: Flags, tar: string, path: Buffer, io: VerbIo): Promise<number> {
   if (flags.statePath !== undefined)
     throw new UsageError('a tar cannot be gone on with: leave out --state-path, or write a directory');
   for (const option of command.options) {
-    if (NOT_WITH_TAR.includes(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli')
+    if (NOT_WITH_TAR.has(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli')
       throw new UsageError(`${option.long} is not there for --tar`);
   }
   return withReader(command, command.args[0], io, async (container) => {
+    if (tar !== '-') await container.requireApart('tar', localPath(tar));
     const { reader, inodes } = await indexed(container, io);
     const start = await lookUp(reader, path);
     const onProgress = showEntries(io, 'Writing', path.length === 0 ? inodes : undefined);

@@ -11,7 +11,7 @@ import {
 } from '../../index.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { parseMoment } from '../parse-moment.js';
-import { attributeFields, contentBytes } from './entry-text.js';
+import { attributeFields, contentBytes, shownPath } from './entry-text.js';
 import { showEntries } from './show-progress.js';
 import {
   Exit,
@@ -33,15 +33,15 @@ interface Flags {
   readonly null?: boolean;
 }
 
-const TYPES: Record<string, number> = {
-  f: ObjectType.regular,
-  d: ObjectType.directory,
-  l: ObjectType.symlink,
-  b: ObjectType.block,
-  c: ObjectType.char,
-  p: ObjectType.fifo,
-  s: ObjectType.socket,
-};
+const TYPES = new Map<string, number>([
+  ['f', ObjectType.regular],
+  ['d', ObjectType.directory],
+  ['l', ObjectType.symlink],
+  ['b', ObjectType.block],
+  ['c', ObjectType.char],
+  ['p', ObjectType.fifo],
+  ['s', ObjectType.socket],
+]);
 const UNITS: Record<string, bigint> = { '': 512n, b: 512n, c: 1n, k: 1024n, M: 1048576n, G: 1073741824n };
 
 /** `find`: paths that fulfil conditions. */
@@ -61,7 +61,7 @@ export const find: Verb = {
       .option('--size <n>', 'size as in find: +10M more, -4k less, 100c exactly', parseSize)
       .option(
         '--newer <time>',
-        'modified after this time: 2026-01-31, 2026-01-31T12:00Z, yesterday, "3 days" ago',
+        'modified after this time, in UTC, as "ls" and "stat" show it: 2026-01-31, "2026-01-31 12:00:00.5", 2026-01-31T12:00+01:00, yesterday, "3 days" ago',
         parseTime,
       )
       .option('--links <n>', 'number of links: 2, +1, -3', parseCount)
@@ -89,7 +89,7 @@ export const find: Verb = {
         const path = joinPath(start.path, below);
         if (!found) {
           damaged = true;
-          io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+          io.complain(`${shownPath(path)}: ${messageOf(error)}`);
           continue;
         }
         if (!fulfils(found, name, flags)) continue;
@@ -116,9 +116,9 @@ function fulfils(found: FoundInode, name: Uint8Array, flags: Flags): boolean {
 }
 
 function parseType(value: string): number {
-  const type = TYPES[value];
+  const type = TYPES.get(value);
   if (type === undefined)
-    throw new InvalidArgumentError(`it takes one of ${Object.keys(TYPES).join(', ')}, not ${JSON.stringify(value)}`);
+    throw new InvalidArgumentError(`it takes one of ${[...TYPES.keys()].join(', ')}, not ${JSON.stringify(value)}`);
   return type;
 }
 
@@ -146,10 +146,10 @@ function comparison(sign: string, number: bigint): (value: bigint) => boolean {
 }
 
 function parseTime(value: string): bigint {
-  const ms = parseMoment(value, Date.now());
-  if (ms === undefined)
+  const ns = parseMoment(value, Date.now());
+  if (ns === undefined)
     throw new InvalidArgumentError(
-      `it takes a time such as 2026-01-31T12:00:00Z, yesterday or "3 days", not ${JSON.stringify(value)}`,
+      `it takes a time in UTC such as 2026-01-31, "2026-01-31 12:00:00", 2026-01-31T12:00+01:00, yesterday or "3 days", not ${JSON.stringify(value)}`,
     );
-  return BigInt(ms) * 1_000_000n;
+  return ns;
 }

@@ -57,6 +57,8 @@ export const fsck: Verb = {
     const lanes = crewOptions(flags, io);
     if (lanes.workers && !content)
       throw new UsageError('--workers is there with --content: nothing else is handed to them');
+    if (lanes.threads !== undefined && !content)
+      throw new UsageError('--threads is there with --content: nothing else is handed to them');
     return withReader(command, command.args[0], io, async (open) => {
       const json = wantsJson(command);
       const { reader, index, inodes } = await indexed(open, io);
@@ -95,7 +97,17 @@ function summaryText({ entries, objects, errors, warnings, withoutRoot }: FsckSu
   if (withoutRoot) {
     const { rootEntries, missingDirectories, missingDirectoryEntries, unreadDirectoryEntries } = withoutRoot;
     lines.push(
-      `Checked without the root directory: ${rootEntries} inodes belong to it, ${missingDirectoryEntries} to ${missingDirectories} other directories that are not in the container, ${unreadDirectoryEntries} to directories that cannot be read.`,
+      `Checked without the root directory: ${[
+        `${counted(rootEntries, 'inodes')} of it`,
+        ...(missingDirectories > 0
+          ? [
+              `${counted(missingDirectoryEntries, 'inodes')} of ${counted(missingDirectories, 'directories')} beside that are not in the container`,
+            ]
+          : []),
+        ...(unreadDirectoryEntries > 0
+          ? [`${counted(unreadDirectoryEntries, 'inodes')} of directories that cannot be read`]
+          : []),
+      ].join(', ')}.`,
       'A load that was stopped: go on with it by "clfsload resume". Where it said that the container does not hold what was written, first put back what is missing and remove what is extra: each blob is named in brackets. docs/errors.md explains each code.',
       `A load that cannot be gone on with, or a root that was lost: ${WITHOUT_ROOT}`,
     );

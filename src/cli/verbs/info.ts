@@ -31,9 +31,11 @@ export const info: Verb = {
         `Container id: ${report.containerId ?? '-'}   fsid: ${report.fsid ?? '-'}`,
         `Objects:      ${kindCounts(report.objects) || 'none'}`,
         `Stored:       ${shortBytes(report.storedBytes)} (${report.storedBytes} bytes)`,
-        `Versions:     ${Object.entries(report.versions)
-          .map(([version, count]) => `${version}: ${count}`)
-          .join(', ')}${report.supersededObjects > 0 ? `; ${report.supersededObjects} superseded` : ''}`,
+        `Versions:     ${
+          Object.entries(report.versions)
+            .map(([version, count]) => `${version}: ${count}`)
+            .join(', ') || 'none'
+        }${report.supersededObjects > 0 ? `; ${report.supersededObjects} superseded` : ''}`,
         `Compression:  of ${sampled} looked into, ${lz4} LZ4, ${none} none, ${encryptedOrUnknown} encrypted or unknown`,
         `Other blobs:  ${report.otherBlobs}${report.logFiles.length > 0 ? `; log files ${report.logFiles.map(escapeName).join(', ')}` : ''}`,
       ];

@@ -10,7 +10,7 @@ import {
 } from '../../index.js';
 import { fieldsLine, pathFields } from '../fields-line.js';
 import { shortBytes } from '../progress/quantities.js';
-import { attributeFields, contentBytes, modeText, timeText } from './entry-text.js';
+import { attributeFields, contentBytes, modeText, shownPath, timeText } from './entry-text.js';
 import { type ListedItem, type ListingStep, type ListingWish, listingSteps } from './ls-steps.js';
 import { salvageText } from './salvage-text.js';
 import { showEntries } from './show-progress.js';
@@ -158,7 +158,7 @@ class Output {
 
   directory(path: Buffer): void {
     if (!this.#flags.recursive || this.#json || this.#flags.null) return;
-    this.#text += `${this.#directories++ === 0 ? '' : '\n'}${escapePath(path) || '.'}:\n`;
+    this.#text += `${this.#directories++ === 0 ? '' : '\n'}${shownPath(path)}:\n`;
   }
 
   entry(item: ListedItem): void {
@@ -170,7 +170,7 @@ class Output {
   complain(path: Buffer, error: unknown): void {
     if (!isClfsError(error, 'format', 'not-found')) throw error;
     this.damaged = true;
-    this.#io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+    this.#io.complain(`${shownPath(path)}: ${messageOf(error)}`);
   }
 
   #format({ name, path, found }: ListedItem): string {

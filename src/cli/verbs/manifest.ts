@@ -1,15 +1,8 @@
-import {
-  createManifest,
-  escapeJson,
-  escapePath,
-  escapeText,
-  formatManifestEntry,
-  messageOf,
-  ObjectType,
-} from '../../index.js';
+import { createManifest, escapeJson, escapeText, formatManifestEntry, messageOf, ObjectType } from '../../index.js';
 import { normalizePage, UsageError } from '../arguments.js';
 import { pageOption } from '../job-page.js';
 import { htmlOption, paged } from '../watched-verb.js';
+import { shownPath } from './entry-text.js';
 import { showEntries } from './show-progress.js';
 import {
   crewOptions,
@@ -56,6 +49,8 @@ export const manifest: Verb = {
     const lanes = crewOptions(flags, io);
     if (lanes.workers && !hash)
       throw new UsageError('--workers is there with --hash or --sha256sum: nothing else is handed to them');
+    if (lanes.threads !== undefined && !hash)
+      throw new UsageError('--threads is there with --hash or --sha256sum: nothing else is handed to them');
     return withReader(command, command.args[0], io, async (open) => {
       const { reader, index, inodes } = await indexed(open, io);
       const crew = hash ? await open.crew(index, lanes) : undefined;
@@ -71,8 +66,8 @@ export const manifest: Verb = {
           show(++entries, hash ? bytes : undefined);
           if (error) {
             damaged = true;
-            io.complain(`${escapePath(path)}: ${messageOf(error)}`);
-            io.found({ kind: 'could not be read', path: escapePath(path) || '.', text: escapeText(messageOf(error)) });
+            io.complain(`${shownPath(path)}: ${messageOf(error)}`);
+            io.found({ kind: 'could not be read', path: shownPath(path), text: escapeText(messageOf(error)) });
           } else if (!sha256sum) await io.write(`${escapeJson(formatManifestEntry(entry))}\n`);
           else if (entry.type === ObjectType.regular && entry.sha256) await io.write(sumLine(entry.path, entry.sha256));
         }

@@ -1,9 +1,9 @@
-import { ClfsError, escapeText, exportStatus, holdsExportState, jobStatus, writeReport } from '../../index.js';
+import { ClfsError, escapeText, exportStateOf, exportStatus, jobStatus, writeReport } from '../../index.js';
 import { UsageError } from '../arguments.js';
 import { fieldsLine } from '../fields-line.js';
 import { pageTexts, servedPage } from '../job-page.js';
 import { textPath } from '../local-path.js';
-import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
+import { Exit, plainCommand, stallWarningOption, type Verb, wantsJson } from './verb.js';
 
 /** `page`: a job, in a browser, without disturbing it. */
 export const page: Verb = {
@@ -17,20 +17,23 @@ export const page: Verb = {
     )
       .argument('<state>', 'state directory of the job')
       .argument('[host:port]', 'where it is served (default: 127.0.0.1 and a free port)')
-      .option('--report <file>', 'write the page with all that it shows to a file, and serve nothing'),
+      .option('--report <file>', 'write the page with all that it shows to a file, and serve nothing')
+      .addOption(stallWarningOption()),
   async run(command, io) {
     const [state, listen = ''] = command.args;
     const { report } = command.opts<{ report?: string }>();
     if (state === '') throw new UsageError('please name the state directory of the job');
-    const statePath = textPath(state, 'the state directory');
+    const given = textPath(state, 'the state directory');
+    const ofExport = await exportStateOf(given);
+    const statePath = ofExport ?? given;
     if (report !== undefined) {
       const path = await writeReport(statePath, textPath(report, 'the report'));
       await io.write(wantsJson(command) ? fieldsLine({ report: path }) : `Written: ${escapeText(path)}\n`);
       return Exit.ok;
     }
     // What is not there is told at once.
-    if (holdsExportState(statePath)) exportStatus(statePath);
-    else jobStatus(statePath);
+    if (ofExport === undefined) jobStatus(given);
+    else exportStatus(ofExport);
     const served = await servedPage(listen, { statePath });
     const { url, address } = served;
     await io.write(

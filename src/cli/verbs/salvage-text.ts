@@ -1,4 +1,4 @@
-import type { SalvageCounts } from '../../index.js';
+import { counted, type SalvageCounts } from '../../index.js';
 
 /** What a salvage has found, as a line for people. */
 export function salvageText({
@@ -10,7 +10,14 @@ export function salvageText({
   versions,
   unreadable,
 }: SalvageCounts): string {
-  return `Salvage: ${inodes} inodes can be read; ${unlisted} inodes that no directory lists, ${rebuilt} directories put together from what belongs to them, ${partial} of which entries are missing, ${incomplete} incomplete files (NAME.~incomplete~), ${versions} superseded versions (NAME.~version-N~), ${unreadable} inodes that cannot be read`;
+  return `Salvage: ${[
+    `${counted(inodes, 'inodes')} can be read; ${counted(unlisted, 'inodes')} that no directory lists`,
+    `${counted(rebuilt, 'directories')} put together from what belongs to them`,
+    `${partial} of which entries are missing`,
+    `${counted(incomplete, 'incomplete files')} (NAME.~incomplete~)`,
+    `${counted(versions, 'superseded versions')} (NAME.~version-N~)`,
+    `${counted(unreadable, 'inodes')} that cannot be read`,
+  ].join(', ')}`;
 }
 
 /** Whether something was there to be brought back, and no part of it is known to be missing. */

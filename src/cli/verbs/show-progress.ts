@@ -6,7 +6,8 @@ interface ShowsProgress {
 }
 
 /**
- * A way to show how far one run over a tree has come.
+ * A way to show how far one run over a tree has come. Entries that are told as all of them may be fewer than there are,
+ * since a linked file has one inode and several names: when more are done, neither that number nor a share is known.
  *
  * @param label what is done, in a word
  * @param total entries in all; undefined where that is not known
@@ -18,14 +19,16 @@ export function showEntries(
   total: number | undefined,
   workers: () => number | undefined = () => undefined,
 ): (entries: number, bytes?: number) => void {
-  return (done, bytes) =>
+  return (done, bytes) => {
+    const all = total !== undefined && done <= total ? total : undefined;
     io.progress(() => ({
       label,
       unit: 'entries',
       done,
       bytes,
-      total,
-      permille: permilleOf(done, total),
+      total: all,
+      permille: permilleOf(done, all),
       workers: workers(),
     }));
+  };
 }

@@ -3,8 +3,8 @@ import { join, resolve } from 'node:path';
 import {
   counted,
   escapeText,
+  exportStateOf,
   exportStatus,
-  holdsExportState,
   type JobStatus,
   jobStatus,
   type RecordedExport,
@@ -15,11 +15,31 @@ import { failureFiles, failureLines, moreLine, resumeLines } from '../ending-tex
 import { fieldsLine } from '../fields-line.js';
 import { textPath } from '../local-path.js';
 import { resumeText } from '../resume-text.js';
-import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
+import { Exit, plainCommand, stallWarningOption, type Verb, wantsJson } from './verb.js';
 
 function callsText({ way, callMs, inFlight, mostInFlight }: NonNullable<JobStatus['sourceCalls']>): string {
   const took = callMs === 0 ? '' : `, ${callMs.toFixed(callMs < 10 ? 1 : 0)} ms each`;
   return `${way}${took}, ${inFlight} in flight, at most ${mostInFlight}`;
+}
+
+function shareLines({ permille }: { readonly permille: number }): readonly string[] {
+  return permille === 0 ? [] : [`Share:     ${(permille / 10).toFixed(1)} % of the work`];
+}
+
+/** What a running job does, and what it waits for. */
+function nowLines({ now }: Pick<JobStatus, 'now'>): readonly string[] {
+  if (!now) return [];
+  const { phase, serviceAwaySince, sourceAwaySince, stalled } = now;
+  return [
+    `Phase:     ${phase}`,
+    ...(serviceAwaySince === undefined
+      ? []
+      : [`Waiting:   the service has not answered since ${serviceAwaySince}; requests are repeated until it does`]),
+    ...(sourceAwaySince === undefined
+      ? []
+      : [`Waiting:   the source has not answered since ${sourceAwaySince}; the job goes on when it does`]),
+    ...(stalled ? [`Waiting:   a call of ${stalled.path} has not been answered since ${stalled.since}`] : []),
+  ];
 }
 
 function workerLines({ workers }: Pick<JobStatus, 'workers'>): readonly string[] {
@@ -31,7 +51,9 @@ function workerLines({ workers }: Pick<JobStatus, 'workers'>): readonly string[]
 function workerText({ name, threads, since, tasks, gone, ...rest }: WorkerStatus): string {
   if (gone !== undefined) return `${name}: has gone at ${gone}, ${rest.trouble}`;
   const { unitsPerSecond, megabitsPerSecond, slow, trouble } = rest;
-  const rate = `${unitsPerSecond.toFixed(0)} units/s, ${megabitsPerSecond.toFixed(1)} Mb/s`;
+  // Nothing goes to a service where the container is on disk.
+  const sent = megabitsPerSecond === 0 ? '' : `, ${megabitsPerSecond.toFixed(1)} Mb/s`;
+  const rate = `${unitsPerSecond.toFixed(0)} units/s${sent}`;
   const marks = `${slow ? ', much slower than the others' : ''}${trouble === undefined ? '' : `, ${trouble}`}`;
   return `${name}: ${counted(threads, 'threads')} since ${since}, ${counted(tasks, 'tasks')}, ${rate}${marks}`;
 }
@@ -46,15 +68,18 @@ export const status: Verb = {
       'Show the job at a state path, also while it runs: counts, failures, and how to go on.',
       '  clfsload status /path/to/state\n',
     )
-      .argument('[state]', 'state directory of the job')
-      .option('--state-path <string>', 'the same, as a load has it'),
+      .argument('[state]', 'state directory of the job, or the target of an export whose state is kept beside it')
+      .option('--state-path <string>', 'the same, as a load has it')
+      .addOption(stallWarningOption()),
   async run(command, io) {
     const { statePath = command.args[0] } = command.opts<{ statePath?: string }>();
     if (statePath !== (command.args[0] ?? statePath))
       throw new UsageError('please name the state directory once: as the argument, or by --state-path');
     if (!statePath) throw new UsageError('please name the state directory of the job');
-    const path = textPath(statePath, 'the state directory');
-    const job = holdsExportState(path) ? exportStatus(path) : jobStatus(path);
+    const given = textPath(statePath, 'the state directory');
+    const ofExport = await exportStateOf(given);
+    const path = ofExport ?? given;
+    const job = ofExport === undefined ? jobStatus(given) : exportStatus(ofExport);
     if (wantsJson(command)) {
       await io.write(fieldsLine(job));
       return Exit.ok;
@@ -75,14 +100,17 @@ function loadLines(job: JobStatus, statePath: string): readonly string[] {
     ...(job.selection === '' ? [] : [`Left out:  ${job.entriesExcluded} entries, by ${job.selection}`]),
     ...(job.linkCopies === 0 ? [] : [`Links:     ${job.linkCopies} became copies of their own; the log tells which`]),
     `Bytes:     ${job.bytesDone}`,
-    ...(job.permille === 0 ? [] : [`Share:     ${(job.permille / 10).toFixed(1)} % of the work`]),
+    ...shareLines(job),
     `Rate:      ${job.entriesPerSecond.toFixed(0)} entries/s, ${job.megabitsPerSecond.toFixed(1)} Mb/s in the latest session`,
     ...(job.sourceCalls === undefined ? [] : [`Calls:     of the source ${callsText(job.sourceCalls)}`]),
+    ...nowLines(job),
     ...workerLines(job),
     `Seen:      ${job.lastAlive ?? 'never'}`,
     ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
     ...recordedFailures(job, job.sourceHex, statePath),
-    ...(job.state === 'stopped' ? resumeLines(resumeText(statePath, job.container), job.entriesOpen === 0) : []),
+    ...(job.state === 'stopped'
+      ? resumeLines(resumeText(statePath, job.container), job.entriesOpen === 0 && job.entriesFailed > 0)
+      : []),
   ];
 }
 
@@ -106,7 +134,10 @@ function exportLines(job: RecordedExport, statePath: string): readonly string[] 
     `Settings:  overwrite ${overwrite}, sparse ${sparse}, salvage ${salvage}`,
     `Entries:   ${job.written} written, ${job.replaced} replaced, ${job.left} there already, ${job.failed} failed`,
     ...(job.selection === '' ? [] : [`Left out:  ${job.excluded} entries, by ${job.selection}`]),
+    ...(job.linkCopies === 0 ? [] : [`Links:     ${job.linkCopies} became copies of their own; the log tells which`]),
     `Bytes:     ${job.bytes}`,
+    ...shareLines(job),
+    ...nowLines(job),
     ...workerLines(job),
     `Seen:      ${job.lastAlive ?? 'never'}`,
     ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import type { FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import type { VerbIo } from './verb.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-tar-output-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
-const disk = vi.hoisted(() => ({ synced: 0, fails: false }));
+const disk = vi.hoisted(() => ({ synced: [] as string[], fails: false }));
 afterEach(() => {
   disk.fails = false;
 });
@@ -20,7 +20,7 @@ vi.mock('node:fs/promises', async (original) => {
     const handle = await real.open(...how);
     const sync = handle.sync.bind(handle);
     handle.sync = () => {
-      disk.synced++;
+      disk.synced.push(readlinkSync(`/proc/self/fd/${handle.fd}`) + (how[1] === 'r' ? '/' : ''));
       return disk.fails ? Promise.reject(new Error('EIO: i/o error, fsync')) : sync();
     };
     return handle;
@@ -34,10 +34,12 @@ const words = async (write: (bytes: Uint8Array) => Promise<void>) => {
   return 'written';
 };
 
-it('a tar is durable when it is told as written', async () => {
-  const file = join(base, 'whole.tar');
-  expect(await toTar(file, io, words)).toBe('written');
-  expect([disk.synced, readFileSync(file, 'utf8')]).toEqual([1, 'words']);
+it('a tar is durable when it is told as written, and so is its name, where a symlink leads to it too', async () => {
+  const [file, link] = [join(base, 'below/whole.tar'), join(base, 'link.tar')];
+  mkdirSync(join(base, 'below'));
+  symlinkSync(file, link);
+  expect(await toTar(link, io, words)).toBe('written');
+  expect([disk.synced, readFileSync(file, 'utf8')]).toEqual([[file, `${join(base, 'below')}/`], 'words']);
 });
 
 it('a disk that cannot make it durable is an error', async () => {
@@ -49,7 +51,7 @@ it('a disk that cannot make it durable is an error', async () => {
 });
 
 it('what is no file need not be durable', async () => {
-  const { synced } = disk;
+  const synced = disk.synced.length;
   expect(await toTar('/dev/null', io, words)).toBe('written');
-  expect(disk.synced).toBe(synced);
+  expect(disk.synced).toHaveLength(synced);
 });

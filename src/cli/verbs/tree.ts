@@ -11,6 +11,7 @@ import {
   sortedEntries,
 } from '../../index.js';
 import { parseUint32, UsageError } from '../arguments.js';
+import { shownPath } from './entry-text.js';
 import { showEntries } from './show-progress.js';
 import {
   Exit,
@@ -43,7 +44,7 @@ export const tree: Verb = {
       const { maxDepth = Number.POSITIVE_INFINITY, all = false } = command.opts<{ maxDepth?: number; all?: boolean }>();
       const { reader, inodes } = await indexed(open, io);
       const { found, path } = await lookUpArgument(command, reader, command.args[1]);
-      await io.write(`${escapePath(path) || '.'}\n`);
+      await io.write(`${shownPath(path)}\n`);
       const drawing = new Drawing(reader, io, { maxDepth, all, inodes: path.length === 0 ? inodes : undefined });
       try {
         await drawing.directory(path, found, '', 1);
@@ -136,7 +137,7 @@ class Drawing {
 
   #complain(path: Buffer, error: unknown): void {
     this.damaged = true;
-    this.#io.complain(`${escapePath(path)}: ${messageOf(error)}`);
+    this.#io.complain(`${shownPath(path)}: ${messageOf(error)}`);
   }
 }
 

@@ -30,6 +30,8 @@ export interface Verb {
   readonly name: string;
   readonly summary: string;
   command(): Command;
+  /** Whether standard output holds nothing but what entries hold: an error in JSON goes to standard error then. */
+  writesContent?(command: Command): boolean;
   /** Brings arguments that are written in another usual way into the form that the command takes. */
   normalize?(argv: readonly string[]): string[];
   /** @returns exit code */
@@ -65,11 +67,7 @@ export function verbCommand(name: string, description: string, examples: string)
       'how long to wait for a service that does not answer, such as 90s or 6h (default: 60s)',
       parseDuration,
     )
-    .option(
-      '--stall-warning <duration>',
-      'after how long a call of a file system that is not answered is spoken of (default: 60s)',
-      parseStallWarning,
-    )
+    .addOption(stallWarningOption())
     .addHelpText(
       'after',
       '\nCONTAINER is a container URL (with a SAS, or with the identity that\nAZCOPY_AUTO_LOGIN_TYPE names), a file:// URL, or the path of a directory of\nblobs; env:NAME and @FILE take it from the environment or a file.',
@@ -111,6 +109,14 @@ export interface ServiceFlags {
   readonly retryWindow?: number;
   /** In milliseconds. */
   readonly stallWarning?: number;
+}
+
+/** `--stall-warning`, which holds from then on. */
+export function stallWarningOption(): Option {
+  return new Option(
+    '--stall-warning <duration>',
+    'after how long a call of a file system that is not answered is spoken of (default: 60s)',
+  ).argParser(parseStallWarning);
 }
 
 /** Opens a container, gives it to `use`, and closes it. */

@@ -2,10 +2,10 @@ import { InvalidArgumentError, Option } from 'commander';
 import {
   verify as compare,
   counted,
-  escapePath,
   escapeText,
   expectManifest,
   expectSource,
+  type PassedOver,
   parseSelection,
   selectFrom,
   type VerifyLine,
@@ -17,6 +17,7 @@ import { localPath, presentPath } from '../local-path.js';
 import { shortBytes } from '../progress/quantities.js';
 import { openReportFile } from '../report-file.js';
 import { htmlOption, paged } from '../watched-verb.js';
+import { shownPath } from './entry-text.js';
 import { showEntries } from './show-progress.js';
 import {
   crewOptions,
@@ -36,6 +37,7 @@ interface Flags extends LaneFlags {
   readonly content?: boolean;
   readonly sample?: number;
   readonly timeTolerance?: bigint;
+  readonly ignore?: readonly PassedOver[];
   readonly report?: string;
   readonly excludePath: string;
   readonly excludePattern: string;
@@ -43,6 +45,7 @@ interface Flags extends LaneFlags {
 }
 
 const LINES_AT_ONCE = 100;
+const PASSED_OVER: readonly PassedOver[] = ['owner', 'mode', 'mtime'];
 
 /** `verify`: a container against its source. */
 export const verify: Verb = {
@@ -74,6 +77,11 @@ export const verify: Verb = {
           .conflicts('content'),
       )
       .option('--time-tolerance <time>', 'let modification times differ, such as 1us, 2s (default: 0)', parseTolerance)
+      .option(
+        '--ignore <attributes>',
+        `let these differ: ${PASSED_OVER.join(', ')}; with commas between them`,
+        parseIgnored,
+      )
       .option('--exclude-path <string>', 'what the load left out: paths below the source, semicolon-separated', '')
       .option('--exclude-pattern <string>', 'what the load left out: wildcards for names, semicolon-separated', '')
       .option('--one-file-system', 'as the load: mount points below the source are empty')
@@ -101,7 +109,8 @@ export const verify: Verb = {
         source && tree
           ? expectSource(selectFrom(tree, source.selection))
           : await expectManifest(localPath(flags.manifest ?? ''), io.signal);
-      const report = flags.report === undefined ? undefined : openReportFile(localPath(flags.report));
+      if (flags.report !== undefined) await open.requireApart('report', localPath(flags.report));
+      const report = flags.report === undefined ? undefined : await openReportFile(localPath(flags.report));
       const pending: string[] = [];
       let crew: Awaited<ReturnType<typeof open.crew>> | undefined;
       try {
@@ -110,6 +119,7 @@ export const verify: Verb = {
           content: flags.content === true || flags.sample !== undefined,
           sample: flags.sample ?? 1,
           timeToleranceNs: flags.timeTolerance ?? 0n,
+          ignored: flags.ignore,
         };
         crew = await open.crew(index, { ...lanes, compare: constants, source });
         const summary = await compare(
@@ -120,7 +130,8 @@ export const verify: Verb = {
             crew,
             signal: io.signal,
             onProgress: showEntries(io, 'Comparing', inodes, () => crew?.workers),
-            drain: () => (pending.length < LINES_AT_ONCE ? undefined : io.write(pending.splice(0).join(''))),
+            drain: () =>
+              report?.drain() ?? (pending.length < LINES_AT_ONCE ? undefined : io.write(pending.splice(0).join(''))),
           },
           (line) => {
             report?.write(textOf(line));
@@ -154,7 +165,7 @@ export const verify: Verb = {
       } finally {
         await crew?.close();
         expectation.close();
-        report?.close();
+        await report?.close();
       }
     });
   }),
@@ -175,10 +186,6 @@ const KINDS = {
   '!': 'could not be checked',
 } as const;
 
-function shownPath(path: Uint8Array): string {
-  return escapePath(path) || '.';
-}
-
 function textOf({ mark, path, details }: VerifyLine): string {
   return `${mark} ${shownPath(path)}${details.length > 0 ? `: ${escapeText(details.join('; '))}` : ''}\n`;
 }
@@ -188,6 +195,17 @@ function parseShare(value: string): number {
   if (!match || Number(match[1]) > 100)
     throw new InvalidArgumentError(`it takes a share such as 5%, not ${JSON.stringify(value)}`);
   return Number(match[1]) / 100;
+}
+
+function parseIgnored(value: string): readonly PassedOver[] {
+  return value.split(',').map((each) => {
+    const known = PASSED_OVER.find((one) => one === each.trim());
+    if (known === undefined)
+      throw new InvalidArgumentError(
+        `it takes ${PASSED_OVER.join(', ')}, with commas between them, not ${JSON.stringify(value)}`,
+      );
+    return known;
+  });
 }
 
 function parseTolerance(value: string): bigint {

@@ -6,7 +6,7 @@ import { fieldsLine } from '../fields-line.js';
 import { presentPath, targetPath } from '../local-path.js';
 import { Exit, plainCommand, type Verb, wantsJson } from './verb.js';
 
-const EXAMPLES = `  clfsload worker --join=nats://head:4222
+const EXAMPLES = `  clfsload worker --join=nats://head:4222 --container=@/etc/clfsload/container
   CLFS_URL="https://[account].blob.core.windows.net/[container]?[SAS]" clfsload worker --join=tls://head:4222 --container=env:CLFS_URL --source=/mnt/project
 `;
 
@@ -30,12 +30,12 @@ export const worker: Verb = {
       )
       .option(
         '--container <url>',
-        'the container with the SAS of this worker, or its directory on this machine; env:NAME and @FILE take it from the environment or a file (default: as the job says)',
+        'the container with the SAS of this worker, or its directory on this machine; env:NAME and @FILE take it from the environment or a file, which is read anew whenever the worker begins in a job (default: as the job says)',
       )
       .option('--threads <uint32>', 'number of worker threads (default: one a processor, at most 16)', parseThreads)
       .option(
         '--trusted-microsoft-suffixes <string>',
-        'further domains that Entra ID tokens may be sent to, semicolon-separated',
+        'further domains that Entra ID tokens, and what ACCOUNT_KEY signs, may be sent to, semicolon-separated',
         '',
       ),
   async run(command, io) {
@@ -50,12 +50,14 @@ export const worker: Verb = {
     if (!join) throw new UsageError('please name the server of the jobs by --join=nats://HOST:4222');
     if (threads === 0) throw new UsageError('a worker has at least one thread');
     const json = wantsJson(command);
+    // What is no container at all is said before anything begins.
+    if (container !== undefined) containerArgument(container);
     io.endsByItself();
     await serveWorker({
       join,
       source: source === undefined ? undefined : await presentPath(source),
       target: target === undefined ? undefined : targetPath(target),
-      container: container === undefined ? undefined : containerArgument(container),
+      container: container === undefined ? undefined : () => containerArgument(container),
       threads: threads ?? Math.min(MOST_THREADS, availableParallelism()),
       identity: { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain },
       signal: io.signal,

@@ -32,7 +32,7 @@ export interface ServiceOptions {
   readonly rateLimit?: RateLimit;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
-  /** Asked right before each try of a put: whether it may be sent. */
+  /** Asked right before each try of a put or a removal: whether it may be sent. */
   readonly maySend?: () => boolean;
   /** Told of every try that failed and will be repeated. */
   readonly onRetry?: (text: string) => void;
@@ -57,7 +57,10 @@ export class BlobService {
   #waiting = waitingTogether();
   /** Answers that were of use. */
   #answers = 0;
+  /** Requests that are repeated. */
   #failing = 0;
+  /** Whether every request fails: one has, and none has had an answer of use since. */
+  #isWaiting = false;
   /** What went wrong last, in brackets. */
   #lastTrouble = '';
   #firstAnswer: { cancel(): void } | 'awaited' | 'come' = 'awaited';
@@ -183,13 +186,14 @@ export class BlobService {
     let trouble = firstTrouble;
     let refusedSince: number | undefined;
     let refusals = 0;
-    // Waiting for other requests, or for the rate limit, does not use up the retry window.
+    // Waiting for the rate limit, or for other requests that are answered, does not use up the retry window.
     let waitedMs = 0;
     const windowLeftMs = () => this.#options.retryWindowMs - (this.#clock.monotonic() - begun - waitedMs);
-    if (this.#failing++ === 0) this.#options.traffic.setWaitingSince(this.#clock.now());
+    this.#failing++;
     try {
       for (let attempt = 1; ; attempt++) {
         givenUp.throwIfAborted();
+        this.#setWaiting(true);
         const now = this.#clock.monotonic();
         if (trouble.refusal) {
           refusedSince ??= now;
@@ -219,11 +223,14 @@ export class BlobService {
         );
         this.#concurrency.pause();
         await this.#clock.sleep(delayMs, givenUp);
-        const slept = this.#clock.monotonic();
+        const [slept, answeredBefore] = [this.#clock.monotonic(), this.#answers];
         await this.#concurrency.resume();
         givenUp.throwIfAborted();
+        const entered = this.#clock.monotonic();
+        // Behind requests that nobody answers it is the service that is waited for.
+        if (this.#answers !== answeredBefore) waitedMs += entered - slept;
         await this.#rateTurn(request);
-        waitedMs += this.#clock.monotonic() - slept;
+        waitedMs += this.#clock.monotonic() - entered;
         const result = await new Promise<{ final: BlobAnswer } | { trouble: Trouble }>((resolve, reject) =>
           this.#try(
             request,
@@ -240,8 +247,14 @@ export class BlobService {
         trouble = result.trouble;
       }
     } finally {
-      if (--this.#failing === 0) this.#options.traffic.setWaitingSince(0);
+      if (--this.#failing === 0) this.#setWaiting(false);
     }
+  }
+
+  #setWaiting(waiting: boolean): void {
+    if (this.#isWaiting === waiting) return;
+    this.#isWaiting = waiting;
+    this.#options.traffic.setWaitingSince(waiting ? this.#clock.now() : 0);
   }
 
   /**
@@ -256,7 +269,7 @@ export class BlobService {
 
   /** Sends a request once; tells exactly one of `outcome`. @param windowLeftMs what is left of the retry window */
   #try(request: BlobRequest, attempt: number, outcome: Outcome, windowLeftMs = this.#options.retryWindowMs): void {
-    const isHeld = request.method === 'PUT' && this.#options.maySend?.() === false;
+    const isHeld = request.method !== 'GET' && this.#options.maySend?.() === false;
     if (isHeld || this.#stopped.signal.aborted) {
       outcome.error(stopped());
       return;
@@ -293,6 +306,7 @@ export class BlobService {
       if (this.#firstAnswer !== 'come') this.#firstHasCome();
       if (request.accept.includes(answer.status)) {
         this.#answers++;
+        this.#setWaiting(false);
         outcome.final(answer);
         return;
       }

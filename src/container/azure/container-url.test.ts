@@ -66,6 +66,7 @@ describe('container URLs', () => {
   });
 
   it.each([
+    ['https://account.dfs.core.windows.net/container', /write "\.blob\." in place of "\.dfs\."/],
     ['https://account.blob.core.windows.net', /names no container/],
     ['https://account.blob.core.windows.net/container/blob', /names a blob/],
     ['https://account.blob.core.windows.net/Container', /no container name/],
@@ -77,6 +78,7 @@ describe('container URLs', () => {
     ['https://', /not a URL/],
   ])('not %s', (text, message) => {
     expect(() => parseContainerUrl(text)).toThrow(message);
+    expect(() => parseContainerUrl(text)).not.toThrow(/secret/);
   });
 });
 
@@ -90,6 +92,8 @@ describe('redact', () => {
     ['SharedKey account:abc=', 'SharedKey -REDACTED-'],
     ['AccountKey=abc==;x', 'AccountKey=-REDACTED-;x'],
     ['client_secret=abc&x', 'client_secret=-REDACTED-&x'],
+    ['at https://user:p-w@host/x', 'at https://-REDACTED-@host/x'],
+    ['https://host/a@b', 'https://host/a@b'],
     ['design=1', 'design=1'],
   ])('%s', (text, redacted) => {
     expect(redact(text)).toBe(redacted);

@@ -23,11 +23,12 @@ export function addressText(address: ContainerAddress): string {
   return `${address.origin}${address.path}`;
 }
 
-/** Replaces every signature, key and token in a text by `-REDACTED-`. */
+/** Replaces every signature, key, token and password of a URL in a text by `-REDACTED-`. */
 export function redact(text: string): string {
   return text
     .replace(/([?&;]|^|\b)(sig)=[^&\s"'<>]*/gi, '$1$2=-REDACTED-')
     .replace(/(sig%3d)[^&\s"'<>]*/gi, '$1-REDACTED-')
+    .replace(/([a-z][a-z0-9+.-]*:\/\/)[^/\s"'?#@]+@/gi, '$1-REDACTED-@')
     .replace(/\b(Bearer|SharedKey)\s+[^\s"']+/gi, '$1 -REDACTED-')
     .replace(/(AccountKey|client_secret|client_assertion)=[^&;\s"']+/gi, '$1=-REDACTED-');
 }
@@ -52,6 +53,9 @@ export function parseContainerUrl(text: string): ParsedContainerUrl {
   const host = url.hostname.replace(/^\[|\]$/g, '');
   const pathStyle =
     isIP(host) !== 0 || host === 'localhost' || !host.includes('.') || segments[0] === 'devstoreaccount1';
+  const other = OTHER_SERVICE.exec(host)?.[1];
+  if (other !== undefined)
+    throw notAContainer(text, `it is of another service of the account: write ".blob." in place of ".${other}."`);
   const wanted = pathStyle ? 2 : 1;
   if (segments.length < wanted)
     throw notAContainer(text, pathStyle ? 'it names no account and container' : 'it names no container');
@@ -73,6 +77,9 @@ export function parseContainerUrl(text: string): ParsedContainerUrl {
     query: url.search.replace(/^\?/, ''),
   };
 }
+
+/** Hosts of an account's other services. */
+const OTHER_SERVICE = /^[^.]+\.(dfs|file|queue|table)\.(?:core|storage)\./;
 
 /** Fields that a SAS of a container has beside its signature. */
 const SAS_FIELDS = ['sv', 'se', 'sp', 'sr', 'st', 'spr', 'si', 'ss', 'srt'];

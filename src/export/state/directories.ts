@@ -15,6 +15,8 @@ export interface DirectoryRecord {
   readonly listed: number;
   readonly partial: boolean;
   readonly counted: boolean;
+  /** Whether something in it, or below it, is recorded as done: then it must be there. */
+  readonly filled: boolean;
   /** VATTR record; undefined before it was read. */
   readonly attributes: Uint8Array | undefined;
 }
@@ -29,6 +31,7 @@ interface Row {
   listed: number;
   partial: number;
   counted: number;
+  filled: number;
   attributes: Uint8Array | null;
 }
 
@@ -40,7 +43,9 @@ interface Row {
  */
 export class Directories {
   readonly #insert: Statement;
+  readonly #foundAgain: Statement;
   readonly #get: Statement;
+  readonly #child: Statement;
   readonly #byHandle: Statement;
   readonly #claim: Statement;
   readonly #status: Statement;
@@ -48,6 +53,7 @@ export class Directories {
   readonly #read: Statement;
   readonly #partial: Statement;
   readonly #counted: Statement;
+  readonly #filled: Statement;
   readonly #deepest: Statement;
   readonly #open: Statement;
   readonly #unlisted: Statement;
@@ -59,7 +65,12 @@ export class Directories {
       db,
       `INSERT INTO directory (parent, name, handle, depth, status, listed, partial, counted) VALUES (?, ?, ?, ?, ?, 0, 0, 0)`,
     );
+    this.#foundAgain = new Statement(
+      db,
+      `UPDATE directory SET parent = ?, name = ?, depth = ?, status = ${D.found} WHERE id = ?`,
+    );
     this.#get = new Statement(db, 'SELECT * FROM directory WHERE id = ?');
+    this.#child = new Statement(db, `SELECT id FROM directory WHERE parent = ? AND name = ? AND status <> ${D.former}`);
     this.#byHandle = new Statement(db, 'SELECT * FROM directory WHERE handle = ?');
     // The latest found first: so few wait.
     this.#claim = new Statement(
@@ -71,6 +82,7 @@ export class Directories {
     this.#read = new Statement(db, 'UPDATE directory SET attributes = ? WHERE id = ?');
     this.#partial = new Statement(db, 'UPDATE directory SET partial = ? WHERE id = ?');
     this.#counted = new Statement(db, 'UPDATE directory SET counted = 1 WHERE id = ?');
+    this.#filled = new Statement(db, 'UPDATE directory SET filled = 1 WHERE id = ?');
     this.#deepest = new Statement(db, `SELECT max(depth) AS depth FROM directory WHERE status = ${D.open}`);
     this.#open = new Statement(
       db,
@@ -92,8 +104,13 @@ export class Directories {
    */
   found(parent: number, name: Uint8Array, handle: Uint8Array): boolean {
     const known = this.#byHandle.get<Row>(handle);
+    const depth = this.get(parent).depth + 1;
     if (!known) {
-      this.#insert.run(parent, name, handle, this.get(parent).depth + 1, DirectoryStatus.found);
+      this.#insert.run(parent, name, handle, depth, DirectoryStatus.found);
+      return true;
+    }
+    if (known.status === DirectoryStatus.former) {
+      this.#foundAgain.run(parent, name, depth, known.id);
       return true;
     }
     if (known.parent !== parent || Buffer.compare(known.name, name) !== 0) return false;
@@ -108,6 +125,16 @@ export class Directories {
     const row = this.#get.get<Row>(id);
     if (!row) throw new Error(`The state has no directory ${id}.`);
     return decode(row);
+  }
+
+  /** Whether a path leads to one. For what is asked now and then: all rows are gone through for each component. */
+  has(path: Uint8Array): boolean {
+    let at: number | undefined = ROOT_DIRECTORY;
+    for (const name of Buffer.from(path).toString('latin1').split('/')) {
+      at = this.#child.get<{ id: number }>(at, Buffer.from(name, 'latin1'))?.id;
+      if (at === undefined) return false;
+    }
+    return true;
   }
 
   /** Moves up to `limit` directories from found to listing. */
@@ -125,7 +152,7 @@ export class Directories {
   }
 
   /** Its attributes are known. */
-  setAttributes(id: number, attributes: Uint8Array): void {
+  setRead(id: number, attributes: Uint8Array): void {
     this.#read.run(attributes, id);
   }
 
@@ -137,6 +164,16 @@ export class Directories {
   /** It counts as written. */
   setCounted(id: number): void {
     this.#counted.run(id);
+  }
+
+  /** Something in it is done. */
+  setFilled(id: number): void {
+    for (let at = id; at !== 0; ) {
+      const { parent, filled } = this.get(at);
+      if (filled) return;
+      this.#filled.run(at);
+      at = parent;
+    }
   }
 
   /** Something in it is to be written after all: it gets its attributes again, and so do those above it. */
@@ -182,7 +219,7 @@ export class Directories {
 }
 
 function decode(row: Row): DirectoryRecord {
-  const { id, parent, name, handle, depth, status, listed, partial, counted, attributes } = row;
+  const { id, parent, name, handle, depth, status, listed, partial, counted, filled, attributes } = row;
   return {
     id,
     parent,
@@ -193,6 +230,7 @@ function decode(row: Row): DirectoryRecord {
     listed,
     partial: partial !== 0,
     counted: counted !== 0,
+    filled: filled !== 0,
     attributes: attributes ?? undefined,
   };
 }

@@ -1,6 +1,6 @@
 import { type Database, openDatabase, Statement } from '../../sqlite/database.js';
 import { type FailureGroup, readFailureGroups } from '../../state/failure-groups.js';
-import { type CommitHooks, configure, inTransaction } from '../../state/job-database.js';
+import { type CommitHooks, configure, SoleWriter } from '../../state/job-database.js';
 import { JobSeries } from '../../state/job-series.js';
 import { Chunks } from './chunks.js';
 import { Directories } from './directories.js';
@@ -9,7 +9,15 @@ import { Failures } from './failures.js';
 import { LargeFiles } from './large-files.js';
 import { Leftovers } from './leftovers.js';
 import { LinkGroups } from './link-groups.js';
-import { checkTables, createTables, DirectoryStatus, FailurePhase, migrate, WorkStatus } from './schema.js';
+import {
+  checkTables,
+  createTables,
+  DirectoryStatus,
+  FailurePhase,
+  migrate,
+  ROOT_DIRECTORY,
+  WorkStatus,
+} from './schema.js';
 
 /** Counts of an export over all its sessions. */
 export interface ExportCounters {
@@ -33,6 +41,7 @@ export class ExportState {
   readonly leftovers: Leftovers;
   readonly #db: Database;
   readonly #hooks: CommitHooks;
+  readonly #writer: SoleWriter;
   readonly #setRecord: Statement;
   readonly #setCounters: Statement;
   #record: ExportRecord;
@@ -41,6 +50,7 @@ export class ExportState {
   private constructor(db: Database, hooks: CommitHooks) {
     this.#db = db;
     this.#hooks = hooks;
+    this.#writer = new SoleWriter(db, hooks);
     this.directories = new Directories(db);
     this.chunks = new Chunks(db);
     this.links = new LinkGroups(db);
@@ -112,7 +122,7 @@ export class ExportState {
   /** Runs `change` as one transaction, durable when this returns; whatever throws undoes all of it. */
   transact<T>(change: () => T): T {
     const saved = { record: this.#record, counters: this.#counters };
-    return inTransaction(this.#db, this.#hooks, {
+    return this.#writer.transact({
       change: () => {
         const result = change();
         const { written, replaced, left, excluded, bytes } = this.#counters;
@@ -128,6 +138,16 @@ export class ExportState {
         this.series.undone();
       },
     });
+  }
+
+  /** As {@link SoleWriter.requireMine}. @throws ClfsError `state-busy` */
+  requireMine(): void {
+    this.#writer.requireMine();
+  }
+
+  /** As {@link SoleWriter.isMine}. */
+  get isMine(): boolean {
+    return this.#writer.isMine;
   }
 
   /** Changes the record; inside a transaction. */
@@ -161,6 +181,23 @@ export class ExportState {
       UPDATE link_group SET status = ${WorkStatus.pending} WHERE status = ${WorkStatus.running}
         AND id NOT IN (SELECT link_group FROM large WHERE link_group IS NOT NULL);
     `);
+  }
+
+  /**
+   * Takes nothing for done any more: everything is read, and compared with what has been written. Directories stay, so
+   * that what was under way in them is found, and removed in the end. Inside a transaction.
+   */
+  beginAnew(change: Partial<ExportRecord>): void {
+    this.leftovers.addOpen();
+    this.leftovers.addClaimed();
+    this.#db.exec(`
+      DELETE FROM chunk; DELETE FROM link; DELETE FROM link_group; DELETE FROM large; DELETE FROM failure;
+      DELETE FROM pulse;
+      UPDATE directory SET status = CASE id WHEN ${ROOT_DIRECTORY} THEN ${DirectoryStatus.found} ELSE ${DirectoryStatus.former} END,
+        listed = 0, partial = 0, counted = 0, filled = 0, attributes = NULL;
+    `);
+    this.#counters = { written: 0, replaced: 0, left: 0, excluded: 0, bytes: 0 };
+    this.update({ linkCopies: undefined, isAnew: true, ...change });
   }
 
   close(): void {

@@ -4,9 +4,11 @@ import { modeTypeBits, ObjectType } from '../../format/ids.js';
 import { type FileStatus, S_IFMT } from '../../posix/file-status.js';
 import { Open } from '../../posix/libc.js';
 import { PosixError } from '../../posix/posix-error.js';
+import type { KeptAttributes } from './kept-attributes.js';
 import type { AnyCalls } from './target-calls.js';
 
 const IS_ROOT = process.getuid?.() === 0;
+const OWN_UID = process.geteuid?.();
 const PRIVATE_FILE = 0o600;
 /** Permissions beside which set-id and sticky bits are: no file is made with those. */
 const PLAIN_BITS = 0o777;
@@ -127,6 +129,33 @@ export async function giveAttributesToDirectory(
   }
 }
 
+/**
+ * Whether what is there has the owner and the mode that it would get, as far as the target keeps them and this process may
+ * give them: an ordinary user gives no owner, and what is somebody else's no mode.
+ */
+export function hasOwnerAndMode({ uid, gid, mode }: FileStatus, attributes: Attributes, kept: KeptAttributes): boolean {
+  if (!IS_ROOT && uid !== OWN_UID) return true;
+  if (IS_ROOT && kept.owner && (uid !== attributes.uid || gid !== attributes.gid)) return false;
+  if (attributes.type === ObjectType.symlink || !kept.mode) return true;
+  return (mode & permissions({ mode: ALL_BITS })) === permissions(attributes);
+}
+
+/**
+ * Gives what is there another owner and mode. @returns whether it has changed: some file systems keep none, and do not say
+ * so. @throws as {@link giveOwnerAndModeAt}
+ */
+export async function changeOwnerAndModeAt(
+  calls: AnyCalls,
+  at: number,
+  name: Uint8Array,
+  attributes: Attributes,
+): Promise<boolean> {
+  const text = ({ uid, gid, mode }: FileStatus) => `${uid}:${gid}:${mode}`;
+  const before = text(await calls.statAt(at, name));
+  await giveOwnerAndModeAt(calls, at, name, attributes);
+  return text(await calls.statAt(at, name)) !== before;
+}
+
 /** Only without root: whoever is root can open it. */
 async function giveAttributesToPlace(
   calls: AnyCalls,
@@ -145,6 +174,6 @@ async function giveAttributesToPlace(
 }
 
 /** Without root the owner is another one: set-id bits would then give away what they should not. */
-function permissions({ mode }: Attributes): number {
+function permissions({ mode }: Pick<Attributes, 'mode'>): number {
   return IS_ROOT ? mode & 0o7777 : mode & 0o1777;
 }

@@ -29,13 +29,13 @@ export class MountedPlaces {
 
   /** Whether a directory is in one of them of which it is not known yet that something is written to it. */
   isNew(path: Buffer): boolean {
-    const point = this.#pointOf(path);
+    const point = this.pointOf(path);
     return point !== undefined && !this.#open.has(point);
   }
 
   /** Notes that something is going to be written in a directory. @param fd of it @throws ClfsError `open-files` */
   async note(path: Buffer, fd: number): Promise<void> {
-    const point = this.#pointOf(path);
+    const point = this.pointOf(path);
     if (point === undefined || this.#open.has(point)) return;
     // By Node, which closes it when its thread ends; in the pool, since what is mounted there may not answer.
     const own = await patiently(path, () => openAtLater(fd, HERE, Open.readOnly | Open.directory));
@@ -51,7 +51,7 @@ export class MountedPlaces {
   }
 
   /** The innermost that a directory is in. */
-  #pointOf(path: Buffer): string | undefined {
+  pointOf(path: Buffer): string | undefined {
     for (const point of this.#points) {
       const { length } = point;
       if (path.subarray(0, length).equals(point) && (path.length === length || path[length] === SLASH))

@@ -1,44 +1,70 @@
 import { closeSync, mkdtempSync, openSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { constants, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { recordFolding } from '../open-export.js';
+import { PosixError } from '../../posix/posix-error.js';
+import { recordTarget } from '../go-on.js';
 import type { ExportRecord } from '../state/export-record.js';
 import type { ExportState } from '../state/export-state.js';
-import { EXACT_NAMES, foldedName, probeNames } from './name-folding.js';
+import { EXACT_NAMES, foldedName, type NameFolding, probeNames } from './name-folding.js';
+import { SYSTEM_CALLS_LATER } from './target-calls.js';
 
 it('finds that a usual file system tells all names apart, and leaves nothing there', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'clfs-folding-'));
   const fd = openSync(directory, 'r');
-  expect(await probeNames(fd, '.names-')).toEqual(EXACT_NAMES);
+  expect(await probeNames(SYSTEM_CALLS_LATER, fd, '.names-')).toEqual(EXACT_NAMES);
   expect(readdirSync(directory)).toEqual([]);
   // Of a session that was killed.
-  writeFileSync(join(directory, '.names-A\u00e9'), '');
-  expect(await probeNames(fd, '.names-')).toEqual(EXACT_NAMES);
+  for (const name of ['.names-A', '.names-\u00e9']) writeFileSync(join(directory, name), '');
+  expect(await probeNames(SYSTEM_CALLS_LATER, fd, '.names-')).toEqual(EXACT_NAMES);
   expect(readdirSync(directory)).toEqual([]);
   closeSync(fd);
   rmSync(directory, { recursive: true });
 });
 
-it('finds nothing where no file can be made, and a job looks again in its next session', async () => {
-  const fd = openSync('/proc/self', 'r');
-  expect(await probeNames(fd, '.names-')).toBeUndefined();
-  closeSync(fd);
-  const record: Pick<ExportRecord, 'isTree' | 'jobId' | 'folding'> = { isTree: true, jobId: 'job' };
+const LETTER_CASE = { letterCase: true, unicodeForm: false };
+
+/** A job whose sessions find this of its target, one after the other. @returns what is recorded after each, or why it ended */
+async function recordedBy(...found: readonly (NameFolding | PosixError | undefined)[]): Promise<unknown[]> {
+  const record = { isTree: true, jobId: 'job', targetHex: '2f74', sessions: 0 } as ExportRecord;
   const state = {
     record,
     transact: (change: () => void) => change(),
     update: (change: Partial<ExportRecord>) => void Object.assign(record, change),
+    beginAnew: ({ folding }: Partial<ExportRecord>) => void recorded.push({ anew: folding }),
   } as unknown as ExportState;
-  const folding = { letterCase: true, unicodeForm: false };
-  const found = [undefined, folding, EXACT_NAMES];
-  const target = { probeNames: async () => found.shift() };
   const recorded: unknown[] = [];
-  for (let session = 0; session < 3; session++) {
-    await recordFolding(state, target);
-    recorded.push(record.folding);
+  for (const now of found) {
+    const probeNames = async () => {
+      if (now instanceof PosixError) throw now;
+      return now;
+    };
+    await recordTarget(state, { probeNames, probeKept: async () => undefined }, () => undefined).then(
+      () => {
+        recorded.push(record.folding);
+        Object.assign(record, { sessions: record.sessions + 1 });
+      },
+      (error: unknown) => recorded.push(String(error)),
+    );
   }
-  expect(recorded).toEqual([undefined, folding, folding]);
+  return recorded;
+}
+
+it('finds nothing where no file may be made, and a job looks again in its next session', async () => {
+  const fd = openSync('/proc/self', 'r');
+  expect(await probeNames(SYSTEM_CALLS_LATER, fd, '.names-')).toBeUndefined();
+  closeSync(fd);
+  expect(await recordedBy(undefined, EXACT_NAMES, LETTER_CASE)).toEqual([undefined, EXACT_NAMES, EXACT_NAMES]);
+});
+
+it('ends a job that cannot find it now, before it reads a directory, and has one begin anew that has read some without it', async () => {
+  const [full, broken] = [constants.errno.ENOSPC, constants.errno.EIO].map((errno) => new PosixError('open', errno));
+  expect(await recordedBy(full, broken, LETTER_CASE)).toEqual([
+    expect.stringMatching(/^ClfsError: Cannot write "\/t": no space left on device \(ENOSPC\)\. Make room there/),
+    expect.stringMatching(/^ClfsError: Cannot make a file in "\/t": open: input\/output error \(EIO\)\. Repeat/),
+    LETTER_CASE,
+  ]);
+  expect(await recordedBy(undefined, LETTER_CASE)).toEqual([undefined, { anew: LETTER_CASE }, undefined]);
 });
 
 it('has one form for names that are not told apart, and only for those', () => {
@@ -50,4 +76,22 @@ it('has one form for names that are not told apart, and only for those', () => {
   expect(formsOf(true, false)).toBe(5);
   expect(formsOf(false, true)).toBe(7);
   expect(formsOf(true, true)).toBe(4);
+});
+
+it.each<[keyof NameFolding, string, string]>([
+  ['letterCase', 'Name', 'nAME'],
+  ['letterCase', '\u0391\u03a3', '\u03b1\u03c3'],
+  ['letterCase', '\u03c2', '\u03c3'],
+  ['letterCase', '\u017f', 's'],
+  ['letterCase', '\u00b5', '\u03bc'],
+  ['letterCase', '\u00df', 'SS'],
+  ['letterCase', '\u1e9e', 'ss'],
+  ['letterCase', '\u212a', 'k'],
+  ['letterCase', 'x', 'x.'],
+  ['unicodeForm', '\u00e9', 'e\u0301'],
+  ['unicodeForm', 'a\u200bb', 'ab'],
+])('by %s, %j and %j are one name', (what, one, other) => {
+  const fold = (name: string, folding: NameFolding) => foldedName(Buffer.from(name), folding).toString('hex');
+  expect(fold(one, { ...EXACT_NAMES, [what]: true })).toBe(fold(other, { ...EXACT_NAMES, [what]: true }));
+  expect(fold(one, EXACT_NAMES)).not.toBe(fold(other, EXACT_NAMES));
 });

@@ -1,7 +1,7 @@
 import { Open } from '../../posix/libc.js';
-import { closeLater, lookAtLater, openAtLater, removeAtLater } from '../../posix/libc-later.js';
 import { PosixError } from '../../posix/posix-error.js';
 import { decodeExactly, encodeExactly } from '../../text/exact-text.js';
+import type { AnyCalls } from './target-calls.js';
 
 /** What a file system does not tell apart in names; plain data. */
 export interface NameFolding {
@@ -15,37 +15,83 @@ export interface NameFolding {
 export const EXACT_NAMES: NameFolding = { letterCase: false, unicodeForm: false };
 
 const PRIVATE_FILE = 0o600;
+const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
+/** What says that no file of such a name may be made there; anything else is trouble that may be over soon. */
+export const NOT_MADE = new Set(['EACCES', 'EPERM', 'EINVAL', 'EILSEQ', 'ENOENT', 'EOPNOTSUPP', 'ENOTSUP', 'ENOSYS']);
 
 /**
- * Finds out by a file, which is removed again, which names a directory takes for one.
+ * Finds out by files, which are removed again, which names a directory takes for one.
  *
- * @param prefix what its name begins with, which no other file's does: one that is there was left by a crash
- * @returns undefined where no file can be made, or removed, now
+ * @param prefix what their names begin with, which no other file's do: one that is there was left by a crash
+ * @returns undefined where such a file may not be made
+ * @throws PosixError where it cannot be made now, as where there is no room
  */
-export async function probeNames(directory: number, prefix: string): Promise<NameFolding | undefined> {
-  const name = Buffer.from(`${prefix}A\u00e9`);
-  const flags = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
+export async function probeNames(calls: AnyCalls, directory: number, prefix: string): Promise<NameFolding | undefined> {
+  // Any file system has these letters: one that has no others folds them all the same.
+  const letterCase = await probeLetterCase(calls, directory, prefix);
+  if (letterCase === undefined) return undefined;
+  const forms = [`${prefix}\u00e9`, `${prefix}e\u0301`] as const;
+  return { letterCase, unicodeForm: (await areOne(calls, directory, forms)) ?? false };
+}
+
+/** Finds out only whether capital letters are taken for small ones. @throws as {@link probeNames} */
+export async function probeLetterCase(
+  calls: AnyCalls,
+  directory: number,
+  prefix: string,
+): Promise<boolean | undefined> {
+  return areOne(calls, directory, [`${prefix}A`, `${prefix}a`]);
+}
+
+async function areOne(
+  calls: AnyCalls,
+  directory: number,
+  [one, other]: readonly [string, string],
+): Promise<boolean | undefined> {
+  const name = Buffer.from(one);
   try {
-    if (await lookAtLater(directory, name)) await removeAtLater(directory, name);
-    await closeLater(await openAtLater(directory, name, flags, PRIVATE_FILE));
+    await calls.close(await create(calls, directory, name));
     try {
-      const isTaken = async (variant: string) =>
-        (await lookAtLater(directory, Buffer.from(`${prefix}${variant}`))) !== undefined;
-      return { letterCase: await isTaken('a\u00e9'), unicodeForm: await isTaken('Ae\u0301') };
+      return (await calls.lookAt(directory, Buffer.from(other))) !== undefined;
     } finally {
-      await removeAtLater(directory, name);
+      await calls.removeAt(directory, name);
     }
   } catch (error) {
-    if (error instanceof PosixError) return undefined;
+    if (error instanceof PosixError && NOT_MADE.has(error.errno)) return undefined;
     throw error;
   }
 }
 
-/** What is the same for two names that are not told apart. */
+async function create(calls: AnyCalls, directory: number, name: Buffer): Promise<number> {
+  try {
+    return await calls.openAt(directory, name, CREATE_FLAGS, PRIVATE_FILE);
+  } catch (error) {
+    if (!(error instanceof PosixError && error.errno === 'EEXIST')) throw error;
+    await calls.removeAt(directory, name);
+    return calls.openAt(directory, name, CREATE_FLAGS, PRIVATE_FILE);
+  }
+}
+
+/** What the name of the file begins with by which a job finds that. @param temporaryPrefix of the job's temporary names */
+export function namesPrefix(temporaryPrefix: string): string {
+  return `${temporaryPrefix}names-`;
+}
+
+/** Characters that are not seen, and of which such a file system takes no notice. */
+const IGNORABLE = /\p{Default_Ignorable_Code_Point}/gu;
+
+/**
+ * What is the same for two names that are not told apart. File systems have tables of their own, which are not known: where
+ * these may differ, two names that would be told apart are taken for one, which is a failure of one of them; taken the other
+ * way one would replace the other.
+ */
 export function foldedName(name: Buffer, { letterCase, unicodeForm }: NameFolding): Buffer {
   if (!letterCase && !unicodeForm) return name;
   let text = decodeExactly(name);
+  if (unicodeForm) text = text.normalize('NFD').replace(IGNORABLE, '');
+  // Letters that are one only as capitals (final sigma, long s), or only as small ones (the Kelvin sign), are one, too; FAT
+  // does without dots at the end.
+  if (letterCase) text = text.toLowerCase().toUpperCase().toLowerCase().replace(/\.+$/, '');
   if (unicodeForm) text = text.normalize('NFC');
-  if (letterCase) text = text.toLowerCase();
   return encodeExactly(text);
 }

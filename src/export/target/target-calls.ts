@@ -11,6 +11,7 @@ import {
   makeSymlink,
   openAt,
   readEntries,
+  readLinkAt,
   removeAt,
   setModeFd,
   setTimes,
@@ -38,6 +39,7 @@ import {
   makeSymlinkLater,
   openAtLater,
   readEntriesLater,
+  readLinkAtLater,
   removeAtLater,
   renameAtLater,
   renameNewLater,
@@ -65,7 +67,10 @@ export interface TargetCalls {
   statAt(at: number, name: Uint8Array): FileStatus;
   /** lstat of an entry that need not be there. */
   lookAt(at: number, name: Uint8Array): FileStatus | undefined;
-  statFd(fd: number): FileStatus;
+  /** @param fresh ask the server, whatever the system remembers */
+  statFd(fd: number, fresh?: boolean): FileStatus;
+  /** Text of a symlink. */
+  readLink(at: number, name: Uint8Array): Buffer;
   /** Further entries of an open directory, read by way of `buffer`; none at its end. */
   readEntries(fd: number, buffer: Buffer): readonly RawEntry[];
   /** Writes all of the bytes at `position`. */
@@ -129,6 +134,7 @@ export const SYSTEM_CALLS: TargetCalls = {
   statAt,
   lookAt,
   statFd,
+  readLink: readLinkAt,
   readEntries,
   write,
   truncate,
@@ -156,6 +162,7 @@ export const SYSTEM_CALLS_LATER: LaterCalls = {
   statAt: statAtLater,
   lookAt: lookAtLater,
   statFd: statFdLater,
+  readLink: readLinkAtLater,
   readEntries: readEntriesLater,
   write: writeLater,
   truncate: truncateLater,

@@ -18,6 +18,8 @@ export function syncError(error: unknown): unknown {
 /** Turns the failure of one entry into that of the export, when it is one of the disk; anything else stays as it is. */
 export function targetError(path: Buffer, error: unknown): unknown {
   if (!(error instanceof PosixError) || !WHOLE_TARGET.has(error.errno)) return error;
+  // The quota of one owner is used up, and not that of whoever makes files there: then making one fails, too.
+  if (error.errno === 'EDQUOT' && error.call === 'chown') return error;
   const remedy = error.errno === 'EROFS' ? 'Mount it so that it can be written to' : 'Make room there';
   const reason = messageOf(error).replace(/^\w+: /, '');
   return new ClfsError(

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { FileStatus } from '../../posix/file-status.js';
-import { mountsOf, requireSameMounts } from './target-mounts.js';
+import { mountDifferences, mountsOf, requireSameMounts } from './target-mounts.js';
 
 /** A machine on which directories have these inode numbers and times, and some of them are mounted. */
 const machine = (directories: Record<string, readonly [inode: bigint, bornNs: bigint]>, ...mounted: string[]) => ({
@@ -29,6 +29,22 @@ describe('what is mounted below a target', () => {
 
   it('is the same where it comes by another way than a mount', async () => {
     await requireSameMounts(machine({ big: [2n, 7n], 'a/b': [128n, 9n] }), await mountsOf(driver));
+  });
+
+  it('differs by all that is not mounted any more, and all that is mounted beside', async () => {
+    const mounts = await mountsOf(driver);
+    const difference = async (here: typeof driver) => {
+      const { lacking, further } = await mountDifferences(here, mounts);
+      return { lacking: lacking.map(({ path }) => String(path)), further: further.map(String) };
+    };
+    expect(await difference(driver)).toEqual({ lacking: [], further: [] });
+    expect(await difference(machine({ 'a/b': [3n, 0n] }))).toEqual({ lacking: ['big', 'a/b'], further: [] });
+    expect(await difference(machine({ 'a/b': [3n, 0n] }, 'a/b', 'c', 'd'))).toEqual({
+      lacking: ['big', 'a/b'],
+      further: ['a/b', 'c', 'd'],
+    });
+    // A directory above it may have got a mode that forbids a look.
+    expect(await difference(machine({ big: [2n, 7n] }, 'big', 'a/b'))).toEqual({ lacking: [], further: [] });
   });
 
   it('is not more than the driver has, which may not be able to look at it', async () => {

@@ -8,6 +8,8 @@ import { openTarget } from '../open-target.js';
 import { type AnyCalls, SYSTEM_CALLS, type TargetCalls } from './target-calls.js';
 import { TargetTree } from './target-tree.js';
 
+const CONSTANTS = { overwrite: 'if-different', isTree: true, temporaryPrefix: '.test-' } as const;
+
 const base = mkdtempSync(join(tmpdir(), 'clfs-target-tree-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
 const root = openSync(base, 'r');
@@ -23,6 +25,7 @@ function treeOf(syncs: readonly ('succeeds' | 'fails')[]) {
     statAt: SYSTEM_CALLS.statAt,
     lookAt: SYSTEM_CALLS.lookAt,
     statFd: SYSTEM_CALLS.statFd,
+    readLink: SYSTEM_CALLS.readLink,
     readEntries: SYSTEM_CALLS.readEntries,
     write: () => undefined,
     truncate: () => undefined,
@@ -45,7 +48,7 @@ function treeOf(syncs: readonly ('succeeds' | 'fails')[]) {
       if (syncs[count++] === 'fails') throw new PosixError('sync', 5);
     },
   };
-  return { tree: new TargetTree({ now: calls, later: undefined }, root, 'if-different', true), count: () => count };
+  return { tree: new TargetTree({ now: calls, later: undefined }, root, CONSTANTS), count: () => count };
 }
 
 it('syncs at the first flush, whoever wrote before, and then when something was changed', async () => {
@@ -118,18 +121,23 @@ it('a sync holds what was written to file systems that are mounted below the roo
   const sync = (fd: number) => void synced.push(SYSTEM_CALLS.statFd(fd).inode);
   const inodeOf = (path: string) => statSync(join(base, path), { bigint: true }).ino;
   const mounts = ['mounted', 'mounted/deep', 'other'].map((path) => Buffer.from(path));
-  const tree = new TargetTree({ now: { ...SYSTEM_CALLS, sync }, later: undefined }, root, 'always', false, mounts);
+  const tree = new TargetTree(
+    { now: { ...SYSTEM_CALLS, sync }, later: undefined },
+    root,
+    { ...CONSTANTS, overwrite: 'always', isTree: false },
+    mounts,
+  );
   const flushed = async () => {
     synced = [];
     await tree.flush();
     return synced;
   };
-  SYSTEM_CALLS.close(await tree.enter(Buffer.from('mounted-not')));
+  SYSTEM_CALLS.close(await tree.enter({ path: Buffer.from('mounted-not'), filled: 0 }));
   expect(await flushed()).toEqual([inodeOf('.')]);
-  SYSTEM_CALLS.close(await tree.enter(Buffer.from('mounted')));
+  SYSTEM_CALLS.close(await tree.enter({ path: Buffer.from('mounted'), filled: 0 }));
   expect(await flushed()).toEqual([inodeOf('.'), inodeOf('mounted')]);
-  await tree.note(Buffer.from('mounted/deep'));
-  await tree.note(Buffer.from('mounted'));
+  await tree.note({ path: Buffer.from('mounted/deep'), filled: 0 });
+  await tree.note({ path: Buffer.from('mounted'), filled: 0 });
   expect(await flushed()).toEqual([inodeOf('.'), inodeOf('mounted'), inodeOf('mounted/deep')]);
   expect(await flushed()).toEqual([]);
   tree.close();

@@ -92,7 +92,8 @@ it('what ends while a sync runs is in the next one', async () => {
     sync: () => new Promise<void>((resolve) => syncs.push(resolve)),
     write: () => new Promise<void>((resolve) => writes.push(resolve)),
   } as unknown as LaterCalls;
-  const tree = new TargetTree({ now: SYSTEM_CALLS, later, mayBlock: false }, 99, 'if-different', true);
+  const constants = { overwrite: 'if-different', isTree: true, temporaryPrefix: '.test-' } as const;
+  const tree = new TargetTree({ now: SYSTEM_CALLS, later, mayBlock: false }, 99, constants);
   const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
   const written = tree.calls.write(1, NAME, 0);
   await turn();

@@ -191,6 +191,7 @@ const NAME_AT: { readonly [K in keyof TargetCalls]?: number } = {
   openAt: 1,
   statAt: 1,
   lookAt: 1,
+  readLink: 1,
   makeDirectory: 1,
   makeSymlink: 2,
   makeLink: 3,

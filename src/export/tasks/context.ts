@@ -76,7 +76,7 @@ export function createExportContext({
   return {
     constants,
     reader,
-    target: new TargetTree(ways, root, constants.overwrite, constants.isTree, mounted),
+    target: new TargetTree(ways, root, constants, mounted),
     chooser: chooserOf(constants.choice),
     clock,
     // Half of what the process may open is for the target; the rest for connections, blobs and the state.

@@ -13,9 +13,15 @@ import { EntryPlace } from './create-entry.js';
 import type { FilesPart, FilesResult, FilesTask } from './kinds.js';
 import { type ExportEntry, unpackEntries } from './packed-entries.js';
 import { exportBreakage, problemOf, stopped } from './problem.js';
-import { finishEntry, largeBlocks, type Made, makeEntry, staysAsItIs, type Written } from './write-entry.js';
-
-const LEFT: Written = { outcome: 'left', bytes: 0 };
+import {
+  finishEntry,
+  keepThere,
+  largeBlocks,
+  type Made,
+  makeEntry,
+  requireReplaceable,
+  type Written,
+} from './write-entry.js';
 
 /** Writes the entries of a chunk; directories, large files and files with several names are only found out about. */
 export async function writeFiles(
@@ -28,7 +34,7 @@ export async function writeFiles(
   let place: EntryPlace | undefined;
   let unusable: unknown;
   try {
-    place = new EntryPlace(await context.target.enter(task.path));
+    place = new EntryPlace(await context.target.enter(task));
   } catch (error) {
     unusable = error;
   }
@@ -171,11 +177,19 @@ class ChunkInProgress {
       const blocks = largeBlocks(this.#context, found);
       if (blocks === undefined) {
         const made = await makeEntry(this.#context, place, name, found, () => this.#temporary(name));
-        if (made) this.#made.push({ entry, made });
-        else this.#news.add(index, LEFT, attributes);
-      } else if (staysAsItIs(this.#context, await target.look(place.at, name), attributes))
-        this.#news.add(index, LEFT, attributes);
-      else this.#large.push({ index, sizeBytes: Number(attributes.lengthBytes), blocks });
+        if ('outcome' in made) this.#news.add(index, made, attributes);
+        else this.#made.push({ entry, made });
+        return;
+      }
+      const there = await target.look(place.at, name);
+      const kept = await keepThere(this.#context, place.at, name, there, found);
+      if (kept) {
+        this.#news.add(index, kept, attributes);
+        return;
+      }
+      // Before all of it is fetched and written, in each session anew.
+      if (there) requireReplaceable(there);
+      this.#large.push({ index, sizeBytes: Number(attributes.lengthBytes), blocks });
     }
   }
 

@@ -5,7 +5,9 @@ import type { Geometry } from '../../format/geometry.js';
 import type { EntryType } from '../../format/ids.js';
 import type { Choice } from '../choice.js';
 import type { Overwrite } from '../options.js';
+import type { KeptAttributes } from '../target/kept-attributes.js';
 import type { NameFolding } from '../target/name-folding.js';
+import type { TargetPlace } from '../target/target-tree.js';
 
 /** What is the same for every task of an export; plain data. */
 export interface ExportConstants {
@@ -24,7 +26,9 @@ export interface ExportConstants {
   /** Beginning of the job's temporary names; nobody else has it. */
   readonly temporaryPrefix: string;
   readonly geometry: Geometry;
-  /** Names that the target takes for one. */
+  /** What the target keeps of attributes. */
+  readonly kept: KeptAttributes;
+  /** Names that the target's root takes for one. */
   readonly folding: NameFolding;
 }
 
@@ -46,9 +50,7 @@ export interface EntryProblem {
 }
 
 /** A name in a directory. */
-export interface TargetName {
-  /** Path of the directory below the root, components joined by `/`. */
-  readonly path: Uint8Array;
+export interface TargetName extends TargetPlace {
   readonly name: Uint8Array;
 }
 
@@ -61,17 +63,20 @@ interface DoneCounts {
 }
 
 /** Makes a directory, and reads what is in it. */
-export interface ListTask {
-  readonly path: Uint8Array;
+export interface ListTask extends TargetPlace {
   readonly handle: Uint8Array;
   /** Entries that have been taken before, in the container's order. */
   readonly listed: number;
+  /** Names that are taken for one in the directory above. */
+  readonly folding: NameFolding;
 }
 
 /** Entries of a directory, in the container's order. */
 export interface ListPart {
   /** Entries that have been taken now, those of the parts before included. */
   readonly listed: number;
+  /** Names that are taken for one in it. */
+  readonly folding: NameFolding;
   readonly chunks: readonly { readonly count: number; readonly entries: Uint8Array }[];
   readonly directories: readonly { readonly name: Uint8Array; readonly handle: Uint8Array }[];
   readonly failures: readonly (EntryProblem & { readonly name: Uint8Array })[];
@@ -91,8 +96,7 @@ export interface ListResult {
 }
 
 /** Writes the entries of a chunk that are not settled. */
-export interface FilesTask {
-  readonly path: Uint8Array;
+export interface FilesTask extends TargetPlace {
   readonly count: number;
   readonly entries: Uint8Array;
   /** Bits of the entries that are settled. */
@@ -125,6 +129,8 @@ export interface LinkedTask {
   readonly group: number;
   readonly handle: Uint8Array;
   readonly names: readonly TargetName[];
+  /** Further names of it, which later tasks deal with. */
+  readonly further: readonly TargetName[];
   /** A name that was written whole in an earlier task, or its temporary file, and is known by its inode number. */
   readonly origin: (TargetName & { readonly inode: bigint }) | undefined;
   /** Whether these are the last names: its temporary file goes. */
@@ -136,6 +142,8 @@ export interface LinkedTask {
 export interface LinkedResult {
   /** What became of the names, in order; fewer than were given when something stopped it. */
   readonly outcomes: readonly ('written' | 'replaced' | 'left' | EntryProblem)[];
+  /** Of them, by their places, those that became files of their own, since they could not be linked. */
+  readonly copies: readonly number[];
   readonly bytes: number;
   /** Type of what has the names; undefined when it could not be read. */
   readonly type: EntryType | undefined;
@@ -148,10 +156,8 @@ export interface LinkedResult {
   readonly broken: Breakage | undefined;
 }
 
-/** A large file, as tasks need it. */
-export interface LargeFile {
-  /** Where its temporary file is. */
-  readonly path: Uint8Array;
+/** A large file, as tasks need it: in the directory in which its temporary file is. */
+export interface LargeFile extends TargetPlace {
   readonly temporary: Uint8Array;
   readonly handle: Uint8Array;
 }
@@ -183,7 +189,6 @@ export interface RangeTask {
 export interface RangePart {
   /** The blocks from the task's first up to this one, which is left out, are written. */
   readonly end: number;
-  readonly bytes: number;
 }
 
 export interface RangeResult extends RangePart {
@@ -208,8 +213,8 @@ export interface EndLargeResult {
 export interface RestoreTask {
   readonly directories: readonly (TargetName & {
     readonly attributes: Uint8Array;
-    /** Whether the container has no entries in it. */
-    readonly isEmpty: boolean;
+    /** Whether something in it is recorded as done. */
+    readonly isFilled: boolean;
   })[];
 }
 
@@ -220,9 +225,7 @@ export interface RestoreResult {
 }
 
 /** Removes the job's temporary files from a directory. */
-export interface SweepTask {
-  readonly path: Uint8Array;
-}
+export type SweepTask = Pick<TargetPlace, 'path'>;
 
 export interface SweepResult {
   readonly broken: Breakage | undefined;

@@ -1,6 +1,7 @@
 import { errorOf } from '../../engine/breakage.js';
 import type { PartSink } from '../../engine/kinds.js';
 import { REPORT_MS } from '../../engine/report.js';
+import { isClfsError } from '../../error.js';
 import type { Attributes } from '../../format/attributes.js';
 import { fileBlockCount } from '../../format/geometry.js';
 import { fileSize, requireSegments } from '../../namespace/content.js';
@@ -22,7 +23,7 @@ import type {
   RangeTask,
 } from './kinds.js';
 import { ChangedByHand, exportBreakage, problemOf, stopped } from './problem.js';
-import { isWhole, nameNew, staysAsItIs } from './write-entry.js';
+import { fateOf, isWhole, nameNew } from './write-entry.js';
 
 const CREATE_FLAGS = Open.writeOnly | Open.create | Open.exclusive | Open.noFollow;
 const WRITE_FLAGS = Open.writeOnly | Open.noFollow | Open.nonBlock;
@@ -61,8 +62,7 @@ export async function writeRange(
   const { calls } = target;
   const { fileSegmentBytes } = reader.geometry;
   let reached = first;
-  let bytes = 0;
-  let told = { end: first, bytes: 0, ms: clock.monotonic() };
+  let told = { end: first, ms: clock.monotonic() };
   const result = async (ended?: unknown): Promise<RangeResult> => {
     let problem: RangeResult['problem'];
     let broken: RangeResult['broken'];
@@ -72,15 +72,17 @@ export async function writeRange(
       broken = exportBreakage(ofAll);
     }
     try {
-      // What a write, or the closing, is refused for may have hit whatever was written since the last report.
-      if (!(ended instanceof PosixError)) {
+      // What a write, or the closing, is refused for may have hit whatever was written since the last report, also where the
+      // target does not answer any more: a sync, which then succeeds, need not tell of it.
+      const isRefused = ended instanceof PosixError || isClfsError(ended, 'target');
+      if (!isRefused) {
         await target.flush();
-        return { end: reached, bytes: bytes - told.bytes, problem, broken };
+        return { end: reached, problem, broken };
       }
     } catch (error) {
       broken ??= exportBreakage(error);
     }
-    return { end: told.end, bytes: 0, problem, broken };
+    return { end: told.end, problem, broken };
   };
   try {
     const found = await largeInode(context, file.handle);
@@ -92,14 +94,13 @@ export async function writeRange(
         const begin = blockStart(context, first);
         const size = fileSize(found);
         await writeContent(context, fd, found, begin, blockStart(context, end) - begin, async (offset) => {
-          bytes = offset - begin;
           // The last block is as long as the file needs it to be.
           reached = offset === size ? fileBlockCount(size, reader.geometry) : fileBlockCount(offset, reader.geometry);
           if (stop.asked) throw stopped();
           if (clock.monotonic() - told.ms < REPORT_MS || reached === told.end) return;
           await target.flush();
-          tell({ end: reached, bytes: bytes - told.bytes });
-          told = { end: reached, bytes, ms: clock.monotonic() };
+          tell({ end: reached });
+          told = { end: reached, ms: clock.monotonic() };
         });
       } finally {
         giveBack();
@@ -140,7 +141,7 @@ export async function endLarge(
       if (name === undefined) return { outcome: 'written' };
       const there = await target.look(at, name);
       let outcome: 'written' | 'replaced' | 'left';
-      if (staysAsItIs(context, there, attributes)) {
+      if ((await fateOf(constants, there, found, () => calls.readLink(at, name))) === 'stays') {
         await target.remove(at, file.temporary);
         outcome = 'left';
       } else if (constants.overwrite === 'never')
@@ -170,7 +171,7 @@ async function isNamed(
 ): Promise<boolean> {
   if (!constants.isShared || (await target.look(at, temporary))) return false;
   const there = await target.look(at, name);
-  if (there === undefined || there.inode !== inode || !isWhole(there, attributes)) return false;
+  if (there === undefined || there.inode !== inode || !isWhole(there, attributes, constants.kept)) return false;
   await target.flush();
   return true;
 }
@@ -217,12 +218,12 @@ async function openWritten(
 
 async function inPlace<T>(
   { target, directories }: ExportContext,
-  { path }: LargeFile,
+  file: LargeFile,
   use: (at: number) => T | Promise<T>,
 ): Promise<T> {
   const giveBack = await directories.take();
   try {
-    const at = await target.enter(path);
+    const at = await target.enter(file);
     try {
       return await use(at);
     } finally {

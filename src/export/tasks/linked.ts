@@ -8,15 +8,18 @@ import { createEntry, EntryPlace } from './create-entry.js';
 import type { EntryProblem, LinkedResult, LinkedTask, TargetName } from './kinds.js';
 import { exportBreakage, problemOf, stopped } from './problem.js';
 import {
+  fateOf,
   finishEntry,
   giveTimes,
   hasTypeAndLength,
   isWhole,
+  keepThere,
   largeBlocks,
+  type Made,
   makeEntry,
   rename,
   requireReplaceable,
-  staysAsItIs,
+  type Written,
 } from './write-entry.js';
 
 /** A file system without hard links, or a file that has as many as it can have. */
@@ -61,16 +64,24 @@ export async function writeLinked(task: LinkedTask, context: ExportContext): Pro
     await context.target.flush();
   } catch (error) {
     const broken = group.broken ?? exportBreakage(error);
-    const nothing = { outcomes: [], bytes: 0, type: undefined, origin: undefined, large: undefined };
+    const nothing = { outcomes: [], copies: [], bytes: 0, type: undefined, origin: undefined, large: undefined };
     return { ...nothing, originGone: group.originGone, broken };
   }
-  const { outcomes, bytes, type, origin, originGone, large, broken } = group;
-  return { outcomes, bytes, type, origin, originGone, large, broken };
+  const { outcomes, copies, bytes, type, origin, originGone, large, broken } = group;
+  return { outcomes, copies, bytes, type, origin, originGone, large, broken };
 }
 
 /** Name of the file, in the root, to which the names of a group are linked. */
 function groupFile({ constants }: ExportContext, group: number): Buffer {
   return Buffer.from(`${constants.temporaryPrefix}g${group}`);
+}
+
+function isTemporary({ constants }: ExportContext, name: Uint8Array): boolean {
+  return Buffer.from(name).toString('latin1').startsWith(constants.temporaryPrefix);
+}
+
+function textOf({ inode, device }: Pick<Origin, 'inode' | 'device'>): string {
+  return `${device}/${inode}`;
 }
 
 /** What tells a file from another one. */
@@ -80,6 +91,7 @@ function identityOf({ inode, device }: FileStatus): Pick<Origin, 'inode' | 'devi
 
 class GroupInProgress {
   readonly outcomes: LinkedResult['outcomes'][number][] = [];
+  readonly copies: number[] = [];
   bytes = 0;
   type: LinkedResult['type'];
   origin: LinkedResult['origin'];
@@ -92,6 +104,12 @@ class GroupInProgress {
   /** Name of a link, or of a file of its own, before it takes the place of what has its name. */
   readonly #temporary: Buffer;
   #linkTo: Origin | undefined;
+  /** What names were linked to before that: names may alternate between two file systems. */
+  #before: Origin | undefined;
+  /** Names of the group that files have which were there, when this was first asked. */
+  #namesThere: ReadonlyMap<string, number> | undefined;
+  /** Files that have got names. */
+  readonly #files = new Set<string>();
   #unusable: EntryProblem | undefined;
 
   constructor(task: LinkedTask, context: ExportContext) {
@@ -129,7 +147,7 @@ class GroupInProgress {
   }
 
   async close(): Promise<void> {
-    await this.#linkTo?.close();
+    for (const origin of [this.#linkTo, this.#before]) await origin?.close();
   }
 
   /**
@@ -139,12 +157,12 @@ class GroupInProgress {
    * @returns false when what is recorded is not there any more
    */
   async #takeOrigin(found: FoundInode): Promise<boolean> {
-    const { target } = this.#context;
+    const { target, constants } = this.#context;
     const { attributes } = found.inode;
     const { origin } = this.#task;
     const isOrigin = (status: FileStatus) => status.inode === origin?.inode && hasTypeAndLength(status, attributes);
     const there = await target.look(target.root, this.#file);
-    if (there && (isOrigin(there) || isWhole(there, attributes))) {
+    if (there && (isOrigin(there) || isWhole(there, attributes, constants.kept))) {
       this.#linkTo = { at: target.root, name: this.#file, ...identityOf(there), close: () => undefined };
       return true;
     }
@@ -153,11 +171,13 @@ class GroupInProgress {
       return true;
     }
     try {
-      const at = await target.enter(origin.path);
+      const at = await target.enter(origin);
       const status = await target.look(at, origin.name);
-      if (status && isOrigin(status))
+      if (status && isOrigin(status)) {
+        // Not a temporary file, which is no name of the tree.
+        if (origin.path.length > 0 || !isTemporary(this.#context, origin.name)) this.#files.add(textOf(status));
         this.#linkTo = { at, name: origin.name, ...identityOf(status), close: () => target.calls.close(at) };
-      else await target.calls.close(at);
+      } else await target.calls.close(at);
     } catch (error) {
       // Its directory cannot be reached any more: the file is written again.
       problemOf(Buffer.from(origin.path), error);
@@ -168,31 +188,77 @@ class GroupInProgress {
   /** @returns undefined when the content has to be written in parts first */
   async #name(
     index: number,
-    { path, name: bytes }: TargetName,
+    place: TargetName,
     found: FoundInode,
   ): Promise<'written' | 'replaced' | 'left' | EntryProblem | undefined> {
     const { target } = this.#context;
-    const name = Buffer.from(bytes);
+    const name = Buffer.from(place.name);
     try {
-      const at = await target.enter(path);
+      const at = await target.enter(place);
+      let isKept = false;
       try {
         if (this.#context.constants.isResumed || this.#task.again) await target.removeTemporary(at, this.#temporary);
         const there = await target.look(at, name);
         if (this.#linkTo) {
-          if (there?.inode === this.#linkTo.inode && there.device === this.#linkTo.device)
-            return this.#linked(index, 'written');
+          if (there && this.#turnTo(there))
+            return this.#linked(index, (await this.#isLeft(at, name, there, found)) ? 'left' : 'written');
           if (there && this.#context.constants.overwrite === 'never') return 'left';
         } else {
-          if (staysAsItIs(this.#context, there, found.inode.attributes)) return 'left';
+          const kept = await keepThere(this.#context, at, name, there, found, this.#ownNames);
+          if (kept) {
+            // What is somebody else's by its name alone gets no links.
+            if (!there || this.#context.constants.overwrite === 'never') return 'left';
+            // The other names are linked to this one: all that it has are of this file.
+            this.#linkTo = { at, name, ...identityOf(there), close: () => target.calls.close(at) };
+            isKept = true;
+            return this.#linked(index, kept.outcome);
+          }
           if (!(await this.#make(found))) return undefined;
         }
         return await this.#link(index, at, name, there, found);
       } finally {
-        await target.calls.close(at);
+        if (!isKept) await target.calls.close(at);
       }
     } catch (error) {
-      return problemOf(joinPath(path, name), error);
+      return problemOf(joinPath(place.path, name), error);
     }
+  }
+
+  /** Whether a name of the file, which has no names of others, was there already. */
+  async #isLeft(at: number, name: Buffer, there: FileStatus, found: FoundInode): Promise<boolean> {
+    const { target, constants } = this.#context;
+    const readLink = () => target.calls.readLink(at, name);
+    return (await fateOf(constants, there, found, readLink, () => there.linkCount)) !== 'written';
+  }
+
+  /**
+   * Names of the group that a file has which was there. Where these are all that it has, no other group takes it for its
+   * own at the same time: one of the names that it counts would be missing there.
+   */
+  readonly #ownNames = async (there: FileStatus): Promise<number> => {
+    this.#namesThere ??= await this.#countNames();
+    return this.#namesThere.get(textOf(there)) ?? 0;
+  };
+
+  async #countNames(): Promise<ReadonlyMap<string, number>> {
+    const { target, stop } = this.#context;
+    const counts = new Map<string, number>();
+    for (const place of [...this.#task.names, ...this.#task.further]) {
+      if (stop.asked) throw stopped();
+      try {
+        const at = await target.enter(place);
+        try {
+          const there = await target.look(at, place.name);
+          if (there) counts.set(textOf(there), (counts.get(textOf(there)) ?? 0) + 1);
+        } finally {
+          await target.calls.close(at);
+        }
+      } catch (error) {
+        // What is wrong with a name is told when that is dealt with.
+        problemOf(joinPath(place.path, place.name), error);
+      }
+    }
+    return counts;
   }
 
   /** Writes the file that the names are linked to. @returns false when that is to be done in parts */
@@ -229,38 +295,68 @@ class GroupInProgress {
     const { calls } = target;
     if (!this.#linkTo) throw new Error('There is nothing to link to.');
     if (there) requireReplaceable(there);
-    let isLinked = true;
-    try {
-      await calls.makeLink(this.#linkTo.at, this.#linkTo.name, at, there ? this.#temporary : name);
-    } catch (error) {
-      if (!(error instanceof PosixError && NOT_LINKABLE.has(error.errno))) throw error;
-      isLinked = false;
-    }
-    if (isLinked) {
+    if (await this.#makeLink(at, there ? this.#temporary : name)) {
       if (there) await rename(this.#context, at, this.#temporary, name);
       return this.#linked(index, there ? 'replaced' : 'written');
     }
-    const made = await makeEntry(this.#context, new EntryPlace(at), name, found, () => this.#temporary);
-    if (!made) return 'left';
-    await target.flush();
-    const written = await finishEntry(this.#context, made);
+    const made = await makeEntry(this.#context, new EntryPlace(at), name, found, () => this.#temporary, this.#ownNames);
+    const written = 'outcome' in made ? made : await this.#finish(made);
     this.bytes += written.bytes;
-    if (written.outcome === 'left') return 'left';
+    // Something has the name by now that is not looked at.
+    if (written.outcome === 'left' && this.#context.constants.overwrite === 'never') return 'left';
     // Further names are linked to this one: it is the latest that has room for them.
-    const again = await target.enter(this.#task.names[index].path);
+    const again = await target.enter(this.#task.names[index]);
     try {
       const own = await calls.statAt(again, name);
-      await this.#linkTo.close();
+      await this.#before?.close();
+      this.#before = this.#linkTo;
       this.#linkTo = { at: again, name, ...identityOf(own), close: () => calls.close(again) };
     } catch (error) {
       await calls.close(again);
       throw error;
     }
-    return this.#linked(index, there ? 'replaced' : 'written');
+    return this.#linked(index, written.outcome);
   }
 
+  async #finish(made: Made): Promise<Written> {
+    await this.#context.target.flush();
+    return finishEntry(this.#context, made);
+  }
+
+  /** @returns whether the name is one of a file that is known now */
+  async #makeLink(at: number, name: Buffer): Promise<boolean> {
+    const { calls } = this.#context.target;
+    for (const origin of [this.#linkTo, this.#before]) {
+      if (!origin) continue;
+      try {
+        await calls.makeLink(origin.at, origin.name, at, name);
+        if (origin === this.#before) this.#turn();
+        return true;
+      } catch (error) {
+        if (!(error instanceof PosixError && NOT_LINKABLE.has(error.errno))) throw error;
+        // The other one is on another file system.
+        if (error.errno !== 'EXDEV') return false;
+      }
+    }
+    return false;
+  }
+
+  /** Whether what is there is a file that names are linked to; further ones are linked to it then. */
+  #turnTo(there: FileStatus): boolean {
+    if (this.#before && textOf(this.#before) === textOf(there)) this.#turn();
+    return this.#linkTo !== undefined && textOf(this.#linkTo) === textOf(there);
+  }
+
+  #turn(): void {
+    [this.#linkTo, this.#before] = [this.#before, this.#linkTo];
+  }
+
+  /** A name is one of the latest file. A further file of which names are is a copy. */
   #linked<T>(index: number, outcome: T): T {
-    if (this.#linkTo) this.origin = { index, inode: this.#linkTo.inode };
+    if (!this.#linkTo) return outcome;
+    this.origin = { index, inode: this.#linkTo.inode };
+    const { size } = this.#files;
+    if (this.#files.add(textOf(this.#linkTo)).size > Math.max(1, size)) this.copies.push(index);
     return outcome;
   }
 }

@@ -5,7 +5,7 @@ import { hintedType, ObjectType } from '../../format/ids.js';
 import { packAttributes } from '../../format/packed-attributes.js';
 import { SpilledSet } from '../../spill/spilled-set.js';
 import { escapePath } from '../../text/escape-path.js';
-import { foldedName } from '../target/name-folding.js';
+import { foldedName, type NameFolding, namesPrefix, probeLetterCase, probeNames } from '../target/name-folding.js';
 import type { ExportContext } from './context.js';
 import type { ListPart, ListResult, ListTask } from './kinds.js';
 import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
@@ -22,20 +22,26 @@ export async function listDirectory(
   context: ExportContext,
   tell: PartSink<ListPart>,
 ): Promise<ListResult> {
-  const { reader, target, directories } = context;
+  const { reader, target, directories, constants } = context;
   const path = Buffer.from(task.path);
   let attributes: Uint8Array | undefined;
   try {
     const found = await reader.inode(Buffer.from(task.handle));
     if (found.inode.attributes.type !== ObjectType.directory) return { attributes, problem: undefined, stopped: false };
     const giveBack = await directories.take();
+    let folding: NameFolding;
     try {
-      await target.calls.close(await target.enter(path));
+      const { fd, isNew } = await target.enterOrMake(task);
+      try {
+        folding = isNew && !constants.isResumed ? task.folding : await foldingThere(context, task, fd);
+      } finally {
+        await target.calls.close(fd);
+      }
     } finally {
       giveBack();
     }
     attributes = packAttributes(found.inode.attributes);
-    const part = new PartBuilder(task, path, context, tell);
+    const part = new PartBuilder(task, path, folding, context, tell);
     try {
       for await (const piece of reader.entries(found)) {
         if (context.stop.asked) return { attributes, problem: undefined, stopped: true };
@@ -57,10 +63,34 @@ export async function listDirectory(
   }
 }
 
+/**
+ * Which names a directory takes for one that was there already, or that an earlier session made, which does not know any
+ * more what it had found above it.
+ *
+ * @throws PosixError
+ */
+async function foldingThere(
+  { target, constants }: ExportContext,
+  { path, folding }: ListTask,
+  fd: number,
+): Promise<NameFolding> {
+  // It was asked before the job began.
+  if (path.length === 0) return folding;
+  const prefix = namesPrefix(constants.temporaryPrefix);
+  // A session that died may have left any file of this.
+  if (!constants.isResumed && !target.isMountPoint(path)) {
+    const letterCase = await probeLetterCase(target.calls, fd, prefix);
+    // In one file system a directory is another one than that above it in both, or in none.
+    if (letterCase === undefined || letterCase === folding.letterCase) return folding;
+  }
+  return (await probeNames(target.calls, fd, prefix)) ?? folding;
+}
+
 class PartBuilder {
   readonly #skipped: number;
   readonly #prefix: string;
   readonly #shown: string;
+  readonly #folding: NameFolding;
   readonly #context: ExportContext;
   readonly #tell: PartSink<ListPart>;
   /** Names of the directory: one that comes twice would be written twice. */
@@ -73,8 +103,15 @@ class PartBuilder {
   #excluded = 0;
   readonly #packer = new EntryPacker();
 
-  constructor({ listed }: ListTask, path: Buffer, context: ExportContext, tell: PartSink<ListPart>) {
+  constructor(
+    { listed }: ListTask,
+    path: Buffer,
+    folding: NameFolding,
+    context: ExportContext,
+    tell: PartSink<ListPart>,
+  ) {
     this.#skipped = listed;
+    this.#folding = folding;
     this.#told = listed;
     this.#prefix = path.length === 0 ? '' : `${path.toString('latin1')}/`;
     this.#shown = escapePath(path) || '.';
@@ -86,8 +123,13 @@ class PartBuilder {
     if (isDot(bytes) || isDotDot(bytes)) return;
     this.#position++;
     const name = Buffer.from(bytes);
-    const { folding } = this.#context.constants;
-    const isRepeated = !this.#seen.add(foldedName(name, folding));
+    const folding = this.#folding;
+    const { chooser } = this.#context;
+    const isDirectory = hintedType(handle) === ObjectType.directory;
+    const isTaken = chooser.takes(this.#prefix, name);
+    // What is not written takes no name from another one.
+    const isWritten = isTaken && (isDirectory || chooser.takesFile(name));
+    const isRepeated = isWritten && !this.#seen.add(foldedName(name, folding));
     if (this.#position <= this.#skipped) return;
     if (!isSafeName(name))
       this.#failures.push({
@@ -104,8 +146,8 @@ class PartBuilder {
             ? `the name is in the directory ${this.#shown} twice, or another one that the target does not tell from it`
             : `the name is in the directory ${this.#shown} twice`,
       });
-    else if (!this.#context.chooser.takes(this.#prefix, name)) this.#excluded++;
-    else if (hintedType(handle) === ObjectType.directory) this.#directories.push({ name, handle: Buffer.from(handle) });
+    else if (!isTaken) this.#excluded++;
+    else if (isDirectory) this.#directories.push({ name, handle: Buffer.from(handle) });
     else this.#addFile(name, handle);
   }
 
@@ -119,6 +161,7 @@ class PartBuilder {
     this.#told = this.#position;
     this.#tell({
       listed: this.#position,
+      folding: this.#folding,
       chunks: this.#chunks,
       directories: this.#directories,
       failures: this.#failures,

@@ -26,7 +26,7 @@ export async function restoreDirectories({ directories }: RestoreTask, context: 
         if (!parent?.path.equals(path)) {
           if (parent) await target.calls.close(parent.fd);
           parent = undefined;
-          parent = { path, fd: await target.enter(path) };
+          parent = { path, fd: await target.enter(siblings[0]) };
         }
       } catch (error) {
         outcomes.push(problemOf(joinPath(path, siblings[0].name), error));
@@ -34,7 +34,7 @@ export async function restoreDirectories({ directories }: RestoreTask, context: 
       }
       const { fd } = parent;
       // All of them have ended before the parent is closed.
-      for (const ended of await Promise.allSettled(siblings.map((each) => restore(context, fd, path, each)))) {
+      for (const ended of await Promise.allSettled(siblings.map((each) => restore(context, fd, each)))) {
         if (ended.status === 'rejected') throw ended.reason;
         outcomes.push(ended.value);
       }
@@ -64,8 +64,8 @@ function siblingsFrom(directories: readonly Directory[], first: number, most: nu
 }
 
 /**
- * Gives a directory its attributes. One that has no entries and is not there is made again: nothing has made it durable
- * yet.
+ * Gives a directory its attributes. One in which nothing is recorded as done, and which is not there, is made again: nothing
+ * has made it durable yet.
  *
  * @returns why it has not got them
  * @throws what ends the job
@@ -73,17 +73,21 @@ function siblingsFrom(directories: readonly Directory[], first: number, most: nu
 async function restore(
   { target, files }: ExportContext,
   parent: number,
-  parentPath: Buffer,
-  { name, attributes, isEmpty }: Directory,
+  { path: parentPath, filled, name, attributes, isFilled }: Directory,
 ): Promise<EntryProblem | undefined> {
   const path = joinPath(parentPath, name);
+  const place = { path, filled: isFilled ? path.length : filled };
   const giveBack = await files.take();
   try {
     // The root is named from within itself.
     const shown = name.length === 0 ? Buffer.from('.') : Buffer.from(name);
-    if (isEmpty && !(await target.look(parent, shown))) await target.calls.close(await target.enter(path));
-    await target.note(path);
-    await giveAttributesToDirectory(target.calls, parent, shown, unpackAttributes(attributes));
+    if (!isFilled && !(await target.look(parent, shown))) await target.calls.close(await target.enter(place));
+    await target.note(place);
+    try {
+      await giveAttributesToDirectory(target.calls, parent, shown, unpackAttributes(attributes));
+    } catch (error) {
+      throw isFilled ? target.goneError(path, error) : error;
+    }
     return undefined;
   } catch (error) {
     return problemOf(path, error);

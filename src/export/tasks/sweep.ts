@@ -1,5 +1,4 @@
 import type { RawEntry } from '../../posix/libc.js';
-import { InTheWay } from '../target/target-tree.js';
 import type { ExportContext } from './context.js';
 import type { SweepResult, SweepTask } from './kinds.js';
 import { exportBreakage } from './problem.js';
@@ -7,12 +6,14 @@ import { exportBreakage } from './problem.js';
 const BUFFER_BYTES = 65536;
 
 /** Removes the temporary files of the job from a directory: nothing of it is under way. */
-export async function sweepDirectory({ path }: SweepTask, context: ExportContext): Promise<SweepResult> {
+export async function sweepDirectory(task: SweepTask, context: ExportContext): Promise<SweepResult> {
   const { target, constants, reader } = context;
   const prefix = Buffer.from(constants.temporaryPrefix);
   const giveBack = await context.directories.take();
   try {
-    const at = await target.enter(path);
+    // Where it is gone, or something else is in its place, there is nothing of ours.
+    const at = await target.enterIfThere(task.path);
+    if (at === undefined) return { broken: undefined };
     try {
       const buffer = Buffer.alloc(BUFFER_BYTES);
       const ours: RawEntry[] = [];
@@ -28,8 +29,7 @@ export async function sweepDirectory({ path }: SweepTask, context: ExportContext
     await target.flush();
     return { broken: undefined };
   } catch (error) {
-    // Where the directory was somebody has put something else: nothing of ours is there.
-    return { broken: error instanceof InTheWay ? undefined : exportBreakage(error) };
+    return { broken: exportBreakage(error) };
   } finally {
     giveBack();
   }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Attributes } from '../../format/attributes.js';
 import { ObjectType } from '../../format/ids.js';
 import type { FileStatus } from '../../posix/file-status.js';
+import { KEPT_WHOLE } from '../target/kept-attributes.js';
 import { isWhole } from './write-entry.js';
 
 const nanosecond = fc.nat(999_999_999);
@@ -12,14 +13,16 @@ const second = fc.nat(2 ** 32 - 2);
 function sameTimes(
   there: { readonly seconds: number; readonly nanoseconds: number },
   given: { readonly seconds: number; readonly nanoseconds: number },
+  changedNanoseconds = 0,
 ): boolean {
   const status = {
     mode: 0o100644,
     sizeBytes: 7n,
     mtimeSeconds: there.seconds,
     mtimeNanoseconds: there.nanoseconds,
+    ctimeNanoseconds: changedNanoseconds,
   } as FileStatus;
-  return isWhole(status, { type: ObjectType.regular, lengthBytes: 7n, mtime: given } as Attributes);
+  return isWhole(status, { type: ObjectType.regular, lengthBytes: 7n, mtime: given } as Attributes, KEPT_WHOLE);
 }
 
 describe('isWhole', () => {
@@ -41,6 +44,15 @@ describe('isWhole', () => {
         if (isLater) expect(sameTimes({ seconds, nanoseconds: kept }, { seconds, nanoseconds: given })).toBe(false);
       }),
     );
+  });
+
+  it('takes no coarse time for a finer one where the file system keeps finer ones', () => {
+    const given = { seconds: 5, nanoseconds: 923_456_789 };
+    for (const step of [100, 1000, 1_000_000, 10_000_000, 1_000_000_000]) {
+      const coarse = { seconds: 5, nanoseconds: given.nanoseconds - (given.nanoseconds % step) };
+      expect(sameTimes(coarse, given, 123_456_789)).toBe(false);
+      expect(sameTimes(coarse, given, step % 1_000_000_000)).toBe(true);
+    }
   });
 
   it('tells times apart by nanoseconds where they are kept', () => {

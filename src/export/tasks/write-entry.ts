@@ -2,10 +2,12 @@ import { constants as system } from 'node:os';
 import { type Attributes, fileTimes } from '../../format/attributes.js';
 import { fileBlockCount } from '../../format/geometry.js';
 import { modeTypeBits, ObjectType } from '../../format/ids.js';
-import { fileSize } from '../../namespace/content.js';
+import { fileSize, linkTarget } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { type FileStatus, S_IFMT } from '../../posix/file-status.js';
 import { PosixError } from '../../posix/posix-error.js';
+import { changeOwnerAndModeAt, hasOwnerAndMode } from '../target/give-attributes.js';
+import { KEPT_WHOLE, type KeptAttributes } from '../target/kept-attributes.js';
 import type { AnyCalls } from '../target/target-calls.js';
 import type { ExportContext } from './context.js';
 import { createEntry, type EntryPlace, removeMade } from './create-entry.js';
@@ -35,29 +37,74 @@ export function largeBlocks({ reader }: ExportContext, found: FoundInode): numbe
   return blocks > 1 + WHOLE_SEGMENTS ? blocks : undefined;
 }
 
-/** Whether what is there, if anything, stays as it is. */
-export function staysAsItIs(
-  { constants }: { readonly constants: Pick<ExportConstants, 'overwrite' | 'isTree'> },
+/** How many names of an entry a file has that is there. */
+type OwnNames = (there: FileStatus) => number | Promise<number>;
+
+/** What becomes of a name: what is there stays, or gets another owner and mode; or it is written, whatever is there. */
+type Fate = 'stays' | 'attributes' | 'written';
+
+/**
+ * What becomes of a name, by what is there, if anything. A file that has names elsewhere never stays: what has another
+ * name of it, be it an entry of the tree or somebody else, would have a name of this entry.
+ *
+ * @param readLink text of the symlink that is there
+ * @param ownNames names of this entry that the file which is there has: asked only where it could stay
+ * @throws whatever that throws; ClfsError `format`
+ */
+export async function fateOf(
+  { overwrite, kept }: Pick<ExportConstants, 'overwrite' | 'kept'>,
   there: FileStatus | undefined,
-  attributes: Attributes,
-): boolean {
-  if (!there) return false;
-  if (constants.overwrite !== 'if-different') return constants.overwrite === 'never';
-  return (
-    isWhole(there, attributes) &&
-    // Names that an interrupted export had not come to are linked only to what this one writes.
-    (!constants.isTree || attributes.linkCount === 1 || there.linkCount === attributes.linkCount)
-  );
+  found: FoundInode,
+  readLink: () => Buffer | Promise<Buffer>,
+  ownNames: OwnNames = () => 1,
+): Promise<Fate> {
+  if (!there) return 'written';
+  if (overwrite !== 'if-different') return overwrite === 'never' ? 'stays' : 'written';
+  const { attributes } = found.inode;
+  if (!isWhole(there, attributes, kept)) return 'written';
+  if (there.linkCount > 1 && there.linkCount > (await ownNames(there))) return 'written';
+  if (attributes.type === ObjectType.symlink && !linkTarget(found).equals(await readLink())) return 'written';
+  return hasOwnerAndMode(there, attributes, kept) ? 'stays' : 'attributes';
+}
+
+/**
+ * {@link fateOf} for a name of the target. What gets another owner and mode has got them then.
+ *
+ * @returns undefined where it is to be written
+ * @throws PosixError; ClfsError `format`
+ */
+export async function keepThere(
+  { target, constants }: ExportContext,
+  at: number,
+  name: Uint8Array,
+  there: FileStatus | undefined,
+  found: FoundInode,
+  ownNames: OwnNames = () => 1,
+): Promise<Written | undefined> {
+  const fate = await fateOf(constants, there, found, () => target.calls.readLink(at, name), ownNames);
+  if (fate === 'written') return undefined;
+  const isChanged =
+    fate === 'attributes' && (await changeOwnerAndModeAt(target.calls, at, name, found.inode.attributes));
+  return { outcome: isChanged ? 'replaced' : 'left', bytes: 0 };
 }
 
 /** Whether a file has the type, time and length that it gets last of all. */
-export function isWhole(there: FileStatus, attributes: Attributes): boolean {
-  return hasTypeAndLength(there, attributes) && isKept(there, attributes.mtime);
+export function isWhole(there: FileStatus, attributes: Attributes, kept: KeptAttributes): boolean {
+  return hasTypeAndLength(there, attributes) && isKept(there, nearest(attributes.mtime, kept));
 }
 
-/** Whether a time is the one that was given, as its file system keeps it: some drop what is below their steps. */
+/** What becomes of a time where others are not kept. */
+function nearest(time: Attributes['mtime'], { earliest, latest }: KeptAttributes): Attributes['mtime'] {
+  if (time.seconds >= earliest && (time.seconds < latest || latest === KEPT_WHOLE.latest)) return time;
+  return { seconds: time.seconds < earliest ? earliest : latest, nanoseconds: 0 };
+}
+
+/**
+ * Whether a time is the one that was given, as its file system keeps it: some drop what is below their steps. The steps
+ * show in the time of the last change, too, which nobody can set: a time alone may be coarse since it came from an archive.
+ */
 function isKept(there: FileStatus, { seconds, nanoseconds }: Attributes['mtime']): boolean {
-  const step = STEPS_NS.find((ns) => there.mtimeNanoseconds % ns === 0) ?? 1;
+  const step = STEPS_NS.find((ns) => there.mtimeNanoseconds % ns === 0 && there.ctimeNanoseconds % ns === 0) ?? 1;
   return there.mtimeSeconds === seconds && there.mtimeNanoseconds === nanoseconds - (nanoseconds % step);
 }
 
@@ -65,8 +112,14 @@ function isKept(there: FileStatus, { seconds, nanoseconds }: Attributes['mtime']
 export function hasTypeAndLength(there: FileStatus, attributes: Attributes): boolean {
   return (
     (there.mode & S_IFMT) === modeTypeBits(attributes.type) &&
+    (!isDevice(attributes) ||
+      (there.specialMajor === attributes.deviceMajor && there.specialMinor === attributes.deviceMinor)) &&
     (attributes.type !== ObjectType.regular || there.sizeBytes === attributes.lengthBytes)
   );
+}
+
+function isDevice({ type }: Attributes): boolean {
+  return type === ObjectType.block || type === ObjectType.char;
 }
 
 /** An entry that was made, as far as it may be before what was written of it is durable. */
@@ -87,7 +140,8 @@ export interface Made {
  * its times; or, where something is there, which stays until then, or where nothing that is there is touched, or where
  * other machines write too, its name, until which it has the temporary one.
  *
- * @returns undefined when what is there stays as it is
+ * @param ownNames names of this entry that the file which is there has: asked only where it could stay
+ * @returns what has become of it, where what is there stays
  * @throws PosixError; ClfsError as `readContent` does
  */
 export async function makeEntry(
@@ -96,7 +150,8 @@ export async function makeEntry(
   name: Buffer,
   found: FoundInode,
   temporaryName: () => Buffer,
-): Promise<Made | undefined> {
+  ownNames: OwnNames = () => 1,
+): Promise<Made | Written> {
   const { target, constants } = context;
   const { at } = place;
   const { attributes } = found.inode;
@@ -114,7 +169,8 @@ export async function makeEntry(
   }
   const there = await target.look(at, name);
   place.isFresh = there === undefined;
-  if (staysAsItIs(context, there, attributes)) return undefined;
+  const kept = await keepThere(context, at, name, there, found, ownNames);
+  if (kept) return kept;
   if (there) requireReplaceable(there);
   else if (isNamedAtOnce) return anew();
   const temporary = temporaryName();

@@ -15,7 +15,7 @@ export function filesWork(context: ExportJobContext, chunk: ChunkRecord): Work<E
   const key = `files ${id}`;
   return work('files', {
     task: {
-      path: context.path(directory),
+      ...context.place(directory),
       count,
       entries,
       settled: chunk.settled.bytes,
@@ -56,6 +56,7 @@ function recordDone(
   { done, written, replaced, left, bytes, counts }: FilesPart,
 ): void {
   settled.addAll(done);
+  if (written + replaced + left > 0) state.directories.setFilled(directory);
   state.count({ written, replaced, left, bytes });
   census.add(directory, counts, written + replaced + left, bytes);
 }

@@ -1,5 +1,5 @@
 import { errorOf } from '../../engine/breakage.js';
-import type { Turn, Work } from '../../engine/work.js';
+import type { LossRecord, Turn, Work } from '../../engine/work.js';
 import { ObjectType } from '../../format/ids.js';
 import { quotePath } from '../../text/escape-path.js';
 import { addRange, type BlockRange, blockCount, firstGap } from '../block-ranges.js';
@@ -21,8 +21,9 @@ const MOST_ATTEMPTS = 3;
 interface UnderWay {
   record: LargeRecord;
   stage: 'to begin' | 'parts' | 'ending';
-  /** Parts before this block have been given. */
-  next: number;
+  /** Parts that are being written: they are given to nobody else, whatever becomes of the others. */
+  given: readonly BlockRange[];
+  /** Tasks of it that run, those parts included. */
   running: number;
   attempts: number;
   problem: EntryProblem | undefined;
@@ -54,7 +55,7 @@ export class LargeFilesUnderWay {
       this.#files.set(record.id, {
         record,
         stage: 'to begin',
-        next: 0,
+        given: [],
         running: 0,
         attempts: 0,
         problem: undefined,
@@ -78,10 +79,7 @@ export class LargeFilesUnderWay {
       return;
     }
     if (file.stage !== 'parts') return;
-    for (let gap = this.#gap(file); gap && turn.room > 0; gap = this.#gap(file)) {
-      [, file.next] = gap;
-      turn.give(this.#range(file, gap));
-    }
+    for (let gap = gapOf(file); gap && turn.room > 0; gap = gapOf(file)) turn.give(this.#range(file, gap));
     const isWhole = file.running === 0 && blockCount(file.record.done) === file.record.blocks;
     if (isWhole && !isHeld) turn.give(this.#end(file, false));
   }
@@ -96,7 +94,7 @@ export class LargeFilesUnderWay {
   }
 
   /** A lane is gone with a task of a file. */
-  #lost(file: UnderWay, key: string, losses: number): void {
+  #lost(file: UnderWay, key: string, losses: LossRecord): void {
     const { late } = this.#context;
     file.running--;
     file.heldUntilMs = Math.max(file.heldUntilMs, late?.untilMs ?? 0);
@@ -105,10 +103,6 @@ export class LargeFilesUnderWay {
 
   #subject({ record: { directory, name } }: UnderWay): string {
     return quotePath(this.#context.entryPath(directory, name));
-  }
-
-  #gap({ record, next }: UnderWay): BlockRange | undefined {
-    return firstGap(record.done, next, record.blocks, RANGE_BLOCKS);
   }
 
   #begin(file: UnderWay): Work<ExportKinds> {
@@ -134,28 +128,33 @@ export class LargeFilesUnderWay {
         file.record = { ...file.record, inode: result.inode };
         state.large.setBegun(file.record.id, result.inode, file.record.done);
         file.stage = 'parts';
-        file.next = 0;
       },
     });
   }
 
-  #range(file: UnderWay, [first, end]: BlockRange): Work<ExportKinds> {
+  #range(file: UnderWay, range: BlockRange): Work<ExportKinds> {
     const { inode } = file.record;
     if (inode === undefined) throw new Error('A large file was not begun.');
+    const [first, end] = range;
     const key = `range ${file.record.id} ${first}`;
     file.running++;
+    file.given = [...file.given, range];
+    const ended = () => {
+      file.given = file.given.filter((each) => each !== range);
+    };
     return work('range', {
       task: { file: this.#placeOf(file.record), inode, first, end },
       units: RANGE_UNITS,
       losses: this.#context.takeLosses(key),
       subject: () => this.#subject(file),
       lost: (_turn, losses) => {
+        ended();
         this.#lost(file, key, losses);
-        file.next = 0;
         this.#beginAnew(file);
       },
       part: (part) => this.#wrote(file, first, part),
       done: (result, turn) => {
+        ended();
         file.running--;
         this.#wrote(file, first, result);
         if (result.broken) turn.stop(errorOf(result.broken));
@@ -195,6 +194,7 @@ export class LargeFilesUnderWay {
         } else {
           if (record.group !== undefined) this.#setOrigin(record, record.group);
           else if (outcome !== 'gone') {
+            state.directories.setFilled(record.directory);
             state.count({ [outcome]: 1, bytes: outcome === 'left' ? -record.sizeBytes : 0 });
             this.#context.census.addOne(record.directory, ObjectType.regular, record.sizeBytes);
           }
@@ -213,12 +213,14 @@ export class LargeFilesUnderWay {
     links.setStatus(group, WorkStatus.pending);
   }
 
-  #wrote(file: UnderWay, first: number, { end, bytes }: RangePart): void {
+  /** What is told again, or was told before in part, counts once. */
+  #wrote(file: UnderWay, first: number, { end }: RangePart): void {
     if (end <= first) return;
     const { state } = this.#context;
+    const before = this.#bytesOf(file.record);
     file.record = { ...file.record, done: addRange(file.record.done, [first, end]) };
     state.large.setDone(file.record.id, file.record.done);
-    state.count({ bytes });
+    state.count({ bytes: this.#bytesOf(file.record) - before });
   }
 
   #failed(file: UnderWay, problem: EntryProblem): void {
@@ -261,7 +263,7 @@ export class LargeFilesUnderWay {
   #placeOf({ id, group, directory, handle }: LargeRecord): LargeFile {
     const { temporaryPrefix } = this.#context.constants;
     return {
-      path: this.#context.path(directory),
+      ...this.#context.place(directory),
       temporary: Buffer.from(`${temporaryPrefix}${group === undefined ? `f${id}` : `g${group}`}`),
       handle,
     };
@@ -273,4 +275,9 @@ export class LargeFilesUnderWay {
       block === 0 ? 0 : Math.min(sizeBytes, firstSegmentBytes + (block - 1) * fileSegmentBytes);
     return done.reduce((sum, [first, end]) => sum + offset(end) - offset(first), 0);
   }
+}
+
+/** Blocks that are neither written nor being written. */
+function gapOf({ record, given }: UnderWay): BlockRange | undefined {
+  return firstGap(given.reduce(addRange, record.done), 0, record.blocks, RANGE_BLOCKS);
 }

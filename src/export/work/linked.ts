@@ -1,6 +1,6 @@
 import { errorOf } from '../../engine/breakage.js';
 import type { Work } from '../../engine/work.js';
-import { quotePath } from '../../text/escape-path.js';
+import { escapePath, quotePath } from '../../text/escape-path.js';
 import type { ExportJobContext } from '../job-context.js';
 import type { LinkGroupRecord, LinkRecord } from '../state/link-groups.js';
 import { ROOT_DIRECTORY, WorkStatus } from '../state/schema.js';
@@ -12,6 +12,8 @@ export type Hold = (group: number) => void;
 
 /** Names that are dealt with by one task. */
 const NAMES_A_TASK = 256;
+/** Further names that are looked at, to see whether a file that is there has no others; more are not held in memory. */
+const FURTHER_NAMES = 16_384;
 
 /**
  * Deals with names of a file that has several, whose group is claimed. When it has none any more, its temporary file is
@@ -24,10 +26,11 @@ export function linkedWork(context: ExportJobContext, group: LinkGroupRecord, ho
   const { state } = context;
   const key = `linked ${group.id}`;
   const losses = context.takeLosses(key);
-  const known = state.links.links(group.id, NAMES_A_TASK + 1);
+  const isKept = state.record.overwrite === 'if-different' && !group.origin;
+  const known = state.links.links(group.id, NAMES_A_TASK + (isKept ? FURTHER_NAMES : 1));
   const links = known.slice(0, NAMES_A_TASK);
   const nameOf = ({ directory, name }: { readonly directory: number; readonly name: Uint8Array }) => ({
-    path: context.path(directory),
+    ...context.place(directory),
     name,
   });
   const { origin } = group;
@@ -38,6 +41,7 @@ export function linkedWork(context: ExportJobContext, group: LinkGroupRecord, ho
       group: group.id,
       handle: group.handle,
       names: links.map(nameOf),
+      further: isKept ? known.slice(NAMES_A_TASK).map(nameOf) : [],
       origin: origin && { ...nameOf(origin), inode: origin.inode },
       last: known.length === links.length,
       again: losses !== undefined,
@@ -81,6 +85,7 @@ function recordLinked(
   for (const [index, outcome] of result.outcomes.entries()) {
     const { id: link, directory, name } = links[index];
     if (typeof outcome === 'string') {
+      state.directories.setFilled(directory);
       state.count({ [outcome]: 1 });
       // The content counts with the first name.
       if (result.type !== undefined)
@@ -89,6 +94,12 @@ function recordLinked(
     state.links.deleteLink(link);
   }
   state.count({ bytes: result.bytes });
+  if (result.copies.length > 0) state.update({ linkCopies: (state.record.linkCopies ?? 0) + result.copies.length });
+  for (const index of result.copies)
+    context.log.write(
+      'INFO',
+      `${escapePath(context.entryPath(links[index].directory, links[index].name))}: it could not be linked with the other names of its file, and is a copy of its own`,
+    );
   if (result.originGone) state.links.setOrigin(id, undefined);
   if (result.origin) {
     const { directory, name } = links[result.origin.index];

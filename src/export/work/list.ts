@@ -14,7 +14,7 @@ export function listWork(context: ExportJobContext, directory: DirectoryRecord, 
   const { id, handle, listed } = directory;
   const key = `list ${id}`;
   return work('list', {
-    task: { path: context.path(id), handle, listed },
+    task: { ...context.place(id), handle, listed, folding: context.foldingAbove(id) },
     units: OBJECT_UNITS,
     part: (part) => recordPart(context, id, part),
     done(result) {
@@ -33,6 +33,7 @@ export function listWork(context: ExportJobContext, directory: DirectoryRecord, 
 
 function recordPart(context: ExportJobContext, directory: number, part: ListPart): void {
   const { state } = context;
+  context.noteFolding(directory, part.folding);
   for (const { count, entries } of part.chunks) state.chunks.add(directory, count, entries);
   for (const { name, handle } of part.directories) context.foundDirectory(directory, name, handle);
   for (const { name, ...problem } of part.failures) context.fail({ directory, name, handle: NO_HANDLE }, problem);
@@ -47,7 +48,7 @@ function recordListed(
 ): void {
   const { directories, chunks } = context.state;
   const { id, parent, name, handle } = directory;
-  if (attributes) directories.setAttributes(id, attributes);
+  if (attributes) directories.setRead(id, attributes);
   if (problem) context.fail({ directory: parent, name, handle }, problem);
   else if (!attributes) {
     // Its id says that it is a directory, and its inode that it is none.

@@ -5,6 +5,7 @@ import { quotePath } from '../../text/escape-path.js';
 import type { ExportJobContext } from '../job-context.js';
 import type { DirectoryRecord } from '../state/directories.js';
 import { DirectoryStatus } from '../state/schema.js';
+import type { TargetPlace } from '../target/target-tree.js';
 import type { ExportKinds } from '../tasks/kinds.js';
 import { work } from './work.js';
 
@@ -15,9 +16,12 @@ export function restoreWork(
   lane: number | undefined,
 ): Work<ExportKinds> {
   const { state } = context;
-  const places = directories.map(({ id, parent, name, listed, attributes }) => {
+  let above: { readonly id: number; readonly place: TargetPlace } | undefined;
+  const places = directories.map(({ id, parent, name, filled, attributes }) => {
     if (!attributes) throw new Error(`The attributes of the directory ${id} are not known.`);
-    return { path: parent === 0 ? Buffer.alloc(0) : context.path(parent), name, attributes, isEmpty: listed === 0 };
+    // Those of one parent are side by side.
+    if (above?.id !== parent) above = { id: parent, place: context.place(parent || id) };
+    return { ...above.place, name, attributes, isFilled: filled };
   });
   return work('restore', {
     task: { directories: places },
@@ -28,6 +32,7 @@ export function restoreWork(
       for (const [index, problem] of outcomes.entries()) {
         const { id, parent, name, handle, partial, counted } = directories[index];
         state.directories.setStatus(id, problem ? DirectoryStatus.failed : DirectoryStatus.restored);
+        if (!problem && parent !== 0) state.directories.setFilled(parent);
         if (problem) context.fail({ directory: parent, name, handle }, problem);
         else if (!partial && !counted) {
           state.directories.setCounted(id);

@@ -1,4 +1,4 @@
-import type { Work } from '../../engine/work.js';
+import type { LossRecord, Work } from '../../engine/work.js';
 import { quotePath } from '../../text/escape-path.js';
 import type { LoadKinds } from '../../worker/tasks.js';
 import { DirectoryFeeder } from '../directory-feeder.js';
@@ -16,7 +16,7 @@ export function directoryWork(context: JobContext, directory: number): Work<Load
 function nextPart(
   context: JobContext,
   feeder: DirectoryFeeder,
-  losses: number,
+  losses: LossRecord | undefined,
   lane: number | undefined,
 ): Work<LoadKinds> {
   return work('directory', {

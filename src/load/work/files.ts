@@ -7,6 +7,7 @@ import type { LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { chunkUnderWay, recordFiles, recordFilesPart } from '../record-results.js';
 import { endChunk } from '../tries.js';
+import { hasUnmounted } from '../unmounted-entries.js';
 import type { LargeFilesUnderWay } from './large.js';
 import { work } from './work.js';
 
@@ -18,9 +19,13 @@ export function filesWork(context: JobContext, claimed: ChunkRecord, large: Larg
   return work('files', {
     task: { place, directoryHandle: handle, firstSequence, count, entries },
     units: count + 1,
-    part: (part) => recordFilesPart(context, chunk, part),
+    part(part) {
+      if (!hasUnmounted(context, claimed)) recordFilesPart(context, chunk, part);
+    },
     done(result, turn) {
-      large.add(recordFiles(context, chunk, result));
+      // What was read then does not count: it is a try that is lost.
+      if (hasUnmounted(context, claimed)) endChunk(context, chunk, { failed: [], large: [], begun: count });
+      else large.add(recordFiles(context, chunk, result));
       if (result.broken) turn.stop(errorOf(result.broken));
     },
     losses: context.losses.take(`chunk ${claimed.id}`),

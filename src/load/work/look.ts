@@ -5,7 +5,7 @@ import type { LoadKinds } from '../../worker/tasks.js';
 import type { JobContext } from '../job-context.js';
 import { recordFailure } from '../record-failure.js';
 import { ListingInProgress } from '../record-listing.js';
-import { proveSource, UNPROVEN } from '../source-proof.js';
+import { proveFailed } from '../source-proof.js';
 import { LIST_UNITS, work } from './work.js';
 
 /** Failed entries that are looked at by one task. */
@@ -19,22 +19,23 @@ const NAMES_A_LOOK = 4096;
  */
 export function lookWork(context: JobContext, directory: number, ended: () => void): Work<LoadKinds> {
   const { state } = context;
-  const listing = new ListingInProgress(directory);
   const wanted = state.failures.wanted(directory, NAMES_A_LOOK + 1);
-  const isProven = proveSource(context);
+  const problemOf = proveFailed(context, directory);
   const looked: FailureRecord[] = [];
   for (const failure of wanted.slice(0, NAMES_A_LOOK)) {
-    if (isProven(context.entryPath(directory, failure.name))) looked.push(failure);
+    const problem = problemOf(failure);
+    if (!problem) looked.push(failure);
     // Each counts by itself: the one that counted for several may be loaded now.
-    else recordFailure(context, { directory, name: failure.name, type: failure.type, ...UNPROVEN });
+    else recordFailure(context, { directory, name: failure.name, type: failure.type, ...problem });
   }
+  const listing = new ListingInProgress(directory, looked);
   return work('look', {
     task: { place: context.directory(directory).place, names: looked.map(({ name }) => name) },
     units: LIST_UNITS,
     part: (part) => listing.addPart(part, context),
     done(result) {
       ended();
-      listing.finishLook(result, looked, wanted.length > NAMES_A_LOOK, context);
+      listing.finishLook(result, wanted.length > NAMES_A_LOOK, context);
     },
     losses: context.losses.take(`look ${directory}`),
     subject: () => quotePath(context.directory(directory).path),

@@ -1,0 +1,3 @@
+import { livesPart } from './part.js';
+
+livesPart(0, 'limits');

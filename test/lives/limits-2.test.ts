@@ -1,0 +1,3 @@
+import { livesPart } from './part.js';
+
+livesPart(1, 'limits');
