@@ -1,5 +1,6 @@
 import { ClfsError, isClfsError } from '../error.js';
 import { joinPath } from '../paths/join-path.js';
+import { batches, NO_PATIENCE } from '../source/patient-calls.js';
 import type { DirectoryIdentity, ListedEntry, SourceAttributes, SourceDirectory } from '../source/source-tree.js';
 import { openDirectory, type WorkContext } from './context.js';
 
@@ -35,37 +36,16 @@ export async function lookAtDirectory(
   }
 }
 
-/** Entries of a directory, some at a time. @throws as `SourceDirectory.list` */
-export async function* listing(
+/**
+ * Entries of a directory, some at a time; that there is no descriptor left to list it by is waited for. @throws as
+ * `SourceDirectory.list`; ClfsError `open-files`
+ */
+export function listing(
   directory: SourceDirectory,
   path: Uint8Array,
-  context: Pick<WorkContext, 'pace'>,
+  { pace }: Pick<WorkContext, 'pace'>,
 ): AsyncGenerator<readonly ListedEntry[]> {
-  const { waits, isAsync } = context.pace;
-  const async = isAsync ? directory.async : undefined;
-  if (!async) {
-    waits.blocks(path, NO_NAME);
-    try {
-      for (const batch of directory.list()) {
-        waits.unblocks();
-        yield batch;
-        waits.blocks(path, NO_NAME);
-      }
-    } finally {
-      waits.unblocks();
-    }
-    return;
-  }
-  const batches = async.list()[Symbol.asyncIterator]();
-  try {
-    for (;;) {
-      const next = await context.pace.during(path, NO_NAME, () => batches.next());
-      if (next.done) return;
-      yield next.value;
-    }
-  } finally {
-    await batches.return?.();
-  }
+  return batches(directory, Buffer.from(path), pace, NO_PATIENCE);
 }
 
 /**
