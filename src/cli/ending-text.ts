@@ -53,10 +53,10 @@ export function resumeLines({ command, before }: ResumeText, isRetry = false): r
 
 /** Each reason with its first paths. */
 export function failureLines({ failures, root }: Pick<Ending, 'failures' | 'root'>): readonly string[] {
-  return failures.flatMap(({ reason, entries, first }) => [
-    `Failed, ${reason}: ${counted(entries, 'entries')}`,
+  return failures.flatMap(({ reason, entries, names, first }) => [
+    `Failed, ${reason}: ${counted(entries, 'entries')}${names > entries ? ` (${names} names)` : ''}`,
     ...first.map((path) => `  ${escapePath(below(root, path)) || '.'}`),
-    ...(entries > first.length ? ['  …'] : []),
+    ...(names > first.length ? ['  …'] : []),
   ]);
 }
 

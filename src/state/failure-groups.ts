@@ -7,6 +7,8 @@ export interface FailureGroup {
   readonly reason: string;
   /** A linked file counts once, whatever number of names it has. */
   readonly entries: number;
+  /** Their names, as many as the reports have lines for them. */
+  readonly names: number;
   /** The first of them, below the root of the job's tree; empty: the root itself. */
   readonly first: readonly Uint8Array[];
 }
@@ -24,16 +26,17 @@ const FIRST = 3;
 export function readFailureGroups(db: Database, stands: string, counts: string): readonly FailureGroup[] {
   const groups = db
     .prepare(
-      `SELECT reason, max(1, sum(${counts})) AS entries FROM failure WHERE ${stands} GROUP BY reason ORDER BY 2 DESC, 1`,
+      `SELECT reason, max(1, sum(${counts})) AS entries, count(*) AS names FROM failure WHERE ${stands} GROUP BY reason ORDER BY 2 DESC, 1`,
     )
-    .all() as { reason: string; entries: number }[];
+    .all() as { reason: string; entries: number; names: number }[];
   const first = db.prepare(
     `SELECT directory, name FROM failure WHERE reason = ? AND ${stands} ORDER BY id LIMIT ${FIRST}`,
   );
   const paths = new EntryPaths(db);
-  return groups.map(({ reason, entries }) => ({
+  return groups.map(({ reason, entries, names }) => ({
     reason,
     entries,
+    names,
     first: (first.all(reason) as { directory: number; name: Uint8Array }[]).map(({ directory, name }) =>
       paths.entry(directory, name),
     ),

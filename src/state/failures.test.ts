@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openDatabase } from '../sqlite/database.js';
+import { readFailureGroups } from './failure-groups.js';
 import { Failures } from './failures.js';
 import { createTables } from './schema.js';
 
@@ -26,6 +27,9 @@ describe('the number of failures', () => {
     expect(failures.count()).toBe(1);
     put('d', false);
     expect(failures.count()).toBe(2);
+    expect(readFailureGroups(db, '1', 'further = 0')).toMatchObject([
+      { reason: 'entry-unreadable', entries: 2, names: 4 },
+    ]);
     for (const { id, name } of failures.list(0, 10)) if (/[ad]/.test(Buffer.from(name).toString())) failures.remove(id);
     // The names that are left are failures, whatever the one that counted for them has become.
     expect(failures.count()).toBe(1);
