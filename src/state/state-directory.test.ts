@@ -47,6 +47,14 @@ describe('a state directory', () => {
     expect(refusal(() => findDatabase(path))).toBe(`state: The state directory ${quoted(path)} does not exist.`);
   });
 
+  it('goes with all that a job may leave in it, also one that was killed while it wrote its reports', () => {
+    const path = withJob();
+    const reports = ['problems.txt', 'failures.jsonl', 'report.html', 'workers.json'];
+    for (const name of reports.flatMap((report) => [report, `${report}.new`])) writeFileSync(join(path, name), '');
+    removeState(claimExistingState(path));
+    expect(existsSync(path)).toBe(false);
+  });
+
   it('may be there, empty; what was there before stays when it is taken back', () => {
     const path = place();
     mkdirSync(path, { mode: 0o750 });

@@ -19,7 +19,7 @@ const WAIT_MS = 10;
 const MOST_REMOVALS = 5;
 /** Files that a job may leave in its state directory. */
 const OWN_FILES =
-  /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|problems\.txt|failures\.jsonl|manifest\.jsonl|(report\.html|workers\.json)(\.new)?)$/;
+  /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|manifest\.jsonl|(problems\.txt|failures\.jsonl|report\.html|workers\.json)(\.new)?)$/;
 /** A state directory that this process holds. */
 export interface StateDirectory {
   readonly path: string;
