@@ -107,6 +107,18 @@ describe('a directory with a failed entry that is not in its place any more', ()
     },
   );
 
+  it('moved into a directory that was listed before: it is not loaded, and the end of the job says so', async () => {
+    const told: string[] = [];
+    const job = await failedInside({ onEvent: (event) => event.kind === 'message' && told.push(event.text) });
+    renameSync(job.path('d'), job.path('moved'));
+    const summary = await job.session();
+    expect(summary.status).toBe('Completed');
+    expect(told.join('\n')).toContain(
+      'Of what had failed, 1 name is not found any more: the first is d, the log has all. What of that was moved into a directory that had been listed before is not loaded;',
+    );
+    expect(await findingsOf(job.world.store, SMALL)).toEqual([]);
+  });
+
   it('removed while it is loaded: its entries fail, and are gone with the next session', async () => {
     const job = new Job(base);
     for (let i = 0; i < 30; i++) job.file(`d/file-${i}`);

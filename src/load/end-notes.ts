@@ -1,4 +1,6 @@
 import { MOST_LINKS } from '../format/limits.js';
+import type { JobRecord } from '../state/job-record.js';
+import { counted } from '../text/counted.js';
 import { escapePath } from '../text/escape-path.js';
 import type { UnstorableCount } from '../worker/unstorable-count.js';
 import type { JobContext } from './job-context.js';
@@ -11,6 +13,7 @@ export function endNotes(context: JobContext): readonly string[] {
   return [
     ...unheldTexts(context),
     ...linkTexts(state.linkCopies()),
+    ...goneTexts(state.record),
     ...(notChecked === ''
       ? []
       : [
@@ -55,5 +58,15 @@ function linkTexts(copies: number): readonly string[] {
     copies === 1 ? '1 hard link became a copy of its own' : `${copies} hard links became copies of their own`;
   return [
     `${what}: the file has more than ${MOST_LINKS} links, or cannot be shown to be one that is loaded already; the log tells which.`,
+  ];
+}
+
+/** What was moved to where nothing looks any more is in the container neither here nor there. */
+function goneTexts({ gone }: Pick<JobRecord, 'gone'>): readonly string[] {
+  if (!gone) return [];
+  const first = escapePath(Buffer.from(gone.firstHex, 'hex'));
+  const names = `${counted(gone.names, 'names')} ${gone.names === 1 ? 'is' : 'are'}`;
+  return [
+    `Of what had failed, ${names} not found any more: the first is ${first}, the log has all. What of that was moved into a directory that had been listed before is not loaded; "clfsload verify" with source and container tells.`,
   ];
 }

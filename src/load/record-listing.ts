@@ -208,6 +208,7 @@ export class ListingInProgress {
         recordFailure(context, { directory: this.directory, name, type, ...failure });
     } else {
       const vanished = new Set(result.vanished);
+      let first: Buffer | undefined;
       // They were counted as open; what was found of them is counted like all that is found.
       context.progress.found -= looked.filter(({ further }) => !further).length;
       for (const [position, { id, name }] of looked.entries()) {
@@ -216,8 +217,13 @@ export class ListingInProgress {
           continue;
         }
         state.failures.remove(id);
-        const path = escapePath(context.entryPath(this.directory, name));
-        context.log.write('INFO', `${path}: it had failed, and is not in the source any more`);
+        const path = context.entryPath(this.directory, name);
+        context.log.write('INFO', `${escapePath(path)}: it had failed, and is not there any more`);
+        first ??= path;
+      }
+      if (first) {
+        const { names = 0, firstHex = first.toString('hex') } = state.record.gone ?? {};
+        state.update({ gone: { names: names + vanished.size, firstHex } });
       }
       const { pending, links } = this.#reveal(context);
       state.directoryLife.addPending(this.directory, pending);

@@ -69,6 +69,11 @@ export interface JobRecord {
   readonly sourceCalls?: SourceCalls;
   /** Sentences on what of the source the format cannot hold; absent while nobody has gone over all of it. */
   readonly unheld?: readonly string[];
+  /**
+   * Names that had failed and were not found any more by later sessions, and the path of the first, in hex; absent where
+   * there were none.
+   */
+  readonly gone?: { readonly names: number; readonly firstHex: string };
   /** Thousandths of the work that were done when this was written. */
   readonly permille: number;
   /** Entries and bytes of the source, as a pass over all of it found them; absent before. */
