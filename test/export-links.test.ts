@@ -191,6 +191,42 @@ describe.skipIf(!isRoot)('export of a file of which names are on two file system
   });
 });
 
+describe('a file with more names than one task deals with', () => {
+  const COUNT = 600;
+  let source: string;
+  let container: MemoryContainer;
+  const nameOf = (index: number) => `${index % 2 === 0 ? 'here' : 'there'}/${index}`;
+  beforeAll(async () => {
+    source = join(base, 'many names');
+    for (const directory of ['here', 'there']) mkdirSync(join(source, directory), { recursive: true });
+    writeFileSync(join(source, nameOf(0)), CONTENT);
+    for (let index = 1; index < COUNT; index++) linkSync(join(source, nameOf(0)), join(source, nameOf(index)));
+    container = await loadSmall(source, base);
+  });
+
+  it('has each copy told where there are no links', async () => {
+    const target = join(base, 'many names without links');
+    const makeLink = () => {
+      throw new PosixError('link', 1);
+    };
+    const summary = await exportSmall(container, base, target, { internals: { calls: { ...SYSTEM_CALLS, makeLink } } });
+    expect(summary).toMatchObject({ status: 'Completed', written: COUNT + 3, linkCopies: COUNT - 1 });
+  });
+
+  it.skipIf(!isRoot)('is one file on each of two file systems', async () => {
+    const target = join(base, 'many names on two');
+    mkdirSync(join(target, 'there'), { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(target, 'there')]);
+    try {
+      const summary = await exportTo(container, target, 'if-different');
+      expect(summary).toMatchObject({ status: 'Completed', written: COUNT + 3, linkCopies: 1 });
+      for (const index of [0, 1]) expect(statSync(join(target, nameOf(index))).nlink).toBe(COUNT / 2);
+    } finally {
+      execFileSync('umount', ['-l', join(target, 'there')]);
+    }
+  });
+});
+
 describe('on a file system that keeps times to the second', () => {
   const coarse: TargetCalls = {
     ...SYSTEM_CALLS,

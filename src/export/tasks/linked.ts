@@ -164,18 +164,21 @@ class GroupInProgress {
     const there = await target.look(target.root, this.#file);
     if (there && (isOrigin(there) || isWhole(there, attributes, constants.kept))) {
       this.#linkTo = { at: target.root, name: this.#file, ...identityOf(there), close: () => undefined };
-      return true;
+      if (there.linkCount > 1) this.#files.add(textOf(there));
     }
     if (!origin) {
-      if (there) await target.removeTemporary(target.root, this.#file);
+      if (there && !this.#linkTo) await target.removeTemporary(target.root, this.#file);
       return true;
     }
+    // Names may have been linked to another one since, as on another file system.
+    if (this.#linkTo?.inode === origin.inode) return true;
     try {
       const at = await target.enter(origin);
       const status = await target.look(at, origin.name);
       if (status && isOrigin(status)) {
         // Not a temporary file, which is no name of the tree.
         if (origin.path.length > 0 || !isTemporary(this.#context, origin.name)) this.#files.add(textOf(status));
+        this.#before = this.#linkTo;
         this.#linkTo = { at, name: origin.name, ...identityOf(status), close: () => target.calls.close(at) };
       } else await target.calls.close(at);
     } catch (error) {
