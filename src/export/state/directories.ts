@@ -43,7 +43,7 @@ interface Row {
  */
 export class Directories {
   readonly #insert: Statement;
-  readonly #foundAgain: Statement;
+  readonly #leave: Statement;
   readonly #get: Statement;
   readonly #child: Statement;
   readonly #byHandle: Statement;
@@ -65,10 +65,7 @@ export class Directories {
       db,
       `INSERT INTO directory (parent, name, handle, depth, status, listed, partial, counted) VALUES (?, ?, ?, ?, ?, 0, 0, 0)`,
     );
-    this.#foundAgain = new Statement(
-      db,
-      `UPDATE directory SET parent = ?, name = ?, depth = ?, status = ${D.found} WHERE id = ?`,
-    );
+    this.#leave = new Statement(db, 'UPDATE directory SET handle = ? WHERE id = ?');
     this.#get = new Statement(db, 'SELECT * FROM directory WHERE id = ?');
     this.#child = new Statement(db, `SELECT id FROM directory WHERE parent = ? AND name = ? AND status <> ${D.former}`);
     this.#byHandle = new Statement(db, 'SELECT * FROM directory WHERE handle = ?');
@@ -104,16 +101,19 @@ export class Directories {
    */
   found(parent: number, name: Uint8Array, handle: Uint8Array): boolean {
     const known = this.#byHandle.get<Row>(handle);
-    const depth = this.get(parent).depth + 1;
-    if (!known) {
-      this.#insert.run(parent, name, handle, depth, DirectoryStatus.found);
+    const isInPlace = known?.parent === parent && Buffer.compare(known.name, name) === 0;
+    const isFormer = known?.status === DirectoryStatus.former;
+    if (isFormer && isInPlace) {
+      this.#status.run(DirectoryStatus.found, known.id);
       return true;
     }
-    if (known.status === DirectoryStatus.former) {
-      this.#foundAgain.run(parent, name, depth, known.id);
+    // What it has at its former place is looked for there.
+    if (isFormer) this.#leave.run(placeId(known.id), known.id);
+    if (!known || isFormer) {
+      this.#insert.run(parent, name, handle, this.get(parent).depth + 1, DirectoryStatus.found);
       return true;
     }
-    if (known.parent !== parent || Buffer.compare(known.name, name) !== 0) return false;
+    if (!isInPlace) return false;
     if (known.status === DirectoryStatus.failed || known.partial !== 0) {
       this.reopen(parent);
       this.#status.run(DirectoryStatus.found, known.id);
@@ -216,6 +216,13 @@ export class Directories {
   retryRoot(): void {
     this.#status.run(DirectoryStatus.found, ROOT_DIRECTORY);
   }
+}
+
+/** Stands for the handle of what is only a place any more: of a length that no id has. */
+function placeId(id: number): Buffer {
+  const bytes = Buffer.alloc(9);
+  bytes.writeBigUInt64BE(BigInt(id), 1);
+  return bytes;
 }
 
 function decode(row: Row): DirectoryRecord {
