@@ -71,6 +71,21 @@ describe.skipIf(why !== undefined)(`a call that never ends${why === undefined ? 
     expect(again.stdout).toMatch(/, 0 failed/);
   });
 
+  it('of a file by which the target is asked leaves nothing, once the export that was stopped is repeated', async () => {
+    const args = ['export', container, join(slow.mountPoint, 'asked')];
+    const asked = join(slow.back, 'asked');
+    writeFileSync(slow.rules, 'chmod -kept hang\n');
+    const { child, done } = startProgram('clfsload', args);
+    await until(() => existsSync(asked) && readdirSync(asked).some((name) => name.endsWith('-kept')));
+    // By then it waits for the call that never ends.
+    await sleep(1000);
+    expect(await interrupted(child, done)).toBe(130);
+    rmSync(slow.rules);
+    const again = await runProgram('clfsload', args);
+    expect(again.stdout).toMatch(/, 0 failed/);
+    expect(readdirSync(asked).filter((name) => name.startsWith('.clfsload-'))).toEqual([]);
+  });
+
   it('of the source does not keep verify from ending when it is stopped at its start', async () => {
     const root = join(slow.mountPoint, 'hold-source');
     mkdirSync(join(slow.back, 'hold-source'));

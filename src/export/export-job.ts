@@ -205,7 +205,12 @@ class ExportJob {
       const current =
         state ?? createState(directory, wish, await waits.during(given, () => found(target, listing)), hooks, nowMs);
       state = current;
-      await waits.during(given, () => recordTarget(current, target, say));
+      try {
+        await waits.during(given, () => recordTarget(current, target, say));
+      } finally {
+        // A stop may leave a file by which the target was asked: it is of this job, which removes it when it goes on.
+        begun = this.#options.signal?.aborted === true;
+      }
       begun = true;
       const file = where.name && { name: where.name, handle: start.found.id };
       const { isSettled, ...summary } = await this.#session(current, directory, opened, listing, file);
