@@ -400,6 +400,30 @@ describe('an export as a job', () => {
     expect(JSON.parse(lines[0])).toMatchObject({ reason: 'object-missing', attempts: 1 });
   });
 
+  it('says that nothing is left to do of one that is finished, and when its state stays', async () => {
+    const few = join(base, 'few');
+    mkdirSync(few);
+    writeFileSync(join(few, 'a'), 'a');
+    const store = await loadSmall(few, base);
+    const told: string[] = [];
+    const onMessage = (text: string) => void told.push(text);
+    const statePath = join(base, 'few-state');
+    const target = join(base, 'few-target');
+    await exportSmall(store, base, target, { statePath, onMessage });
+    expect(told).toEqual([]);
+    expect(await exportSmall(store, base, target, { statePath, newSession: false, onMessage })).toMatchObject({
+      status: 'Completed',
+      written: 2,
+    });
+    expect(told[1]).toMatch(/^This export is finished already: everything has been written\. /);
+    told.length = 0;
+    const onStart = (_look: unknown, path: string) => writeFileSync(join(path, 'of somebody else'), '');
+    await exportSmall(store, base, target, { statePath: undefined, onMessage, onStart });
+    expect(told).toEqual([
+      expect.stringMatching(/^The state of the export in ".*few-target\.clfsload-export" could not/),
+    ]);
+  });
+
   it('reads a directory on from where it could not be read, and writes what is in it once', async () => {
     const wide = join(base, 'wide');
     mkdirSync(join(wide, 'below'), { recursive: true });

@@ -69,13 +69,14 @@ it('leaves the job that another process begins there once the state is let go of
   look.beforeRmdir = () => {
     if (!next) throw new Error('the directory is not empty');
   };
-  removeState({
+  const removed = removeState({
     ...given,
     release() {
       given.release();
       next = claimNewState(path);
     },
   });
+  expect(removed, 'what is there is not of that job').toBe(true);
   expect(readdirSync(path)).toEqual(['lock']);
   next?.release();
 });

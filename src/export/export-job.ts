@@ -220,7 +220,10 @@ class ExportJob {
       if (!isWhole || !current.isMine) return summary;
       current.close();
       state = undefined;
-      removeState(directory);
+      if (!removeState(directory))
+        say(
+          `The state of the export in ${JSON.stringify(directory.path)} could not be removed. Nothing needs it any more: remove it.`,
+        );
       return { ...summary, statePath: undefined };
     } finally {
       listing?.close();

@@ -175,6 +175,10 @@ export class ExportSession {
       this.#say(
         'This system tells no program of bytes that a disk refused after they were written: Linux does since 5.8. Look for errors of the disk in the log of the system, and run "clfsload verify" when the export has ended.',
       );
+    if (state.record.finished && state.failures.count() === 0)
+      this.#say(
+        'This export is finished already: everything has been written. What has been changed in the target since is not looked at: "clfsload verify" finds it, and an export with a state of its own mends it.',
+      );
     const loss = lossText(state.record.kept ?? KEPT_WHOLE);
     if (loss !== undefined) this.#say(loss);
     const retried = state.transact(() => {

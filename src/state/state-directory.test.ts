@@ -76,7 +76,7 @@ describe('a state directory', () => {
     expect(held).toMatchObject({ path, databasePath: join(path, 'job.db') });
     expect(refusal(() => claimExistingState(path))).toMatch(/^state-busy: /);
     writeFileSync(join(path, 'foreign'), '');
-    removeState(held);
+    expect(removeState(held)).toBe(false);
     expect(refusal(() => findDatabase(path))).toBe(`state: The state directory ${quoted(path)} holds no job.`);
     writeFileSync(join(path, 'job.db'), 'what cannot be read counts as a job');
     expect(refusal(() => claimNewState(path))).toBe(text);
@@ -104,7 +104,7 @@ describe('a state directory', () => {
     rmSync(late.path, { recursive: true });
     const anew = claimNewState(late.path);
     JobState.create(anew.databasePath, RECORD, 1001, anew.journal).close();
-    removeState(late);
+    expect(removeState(late)).toBe(true);
     expect(existsSync(anew.databasePath)).toBe(true);
     anew.release();
 

@@ -1,4 +1,14 @@
-import { closeSync, fstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import { realPathOf } from '../paths/real-path.js';
@@ -77,21 +87,24 @@ function occupied(quoted: string): ClfsError {
   );
 }
 
-/** Removes the state of a job that is over, and lets go of it. What cannot be removed stays. */
-export function removeState(directory: StateDirectory): void {
+/** Removes the state of a job that is over, and lets go of it. @returns whether nothing of it is there any more */
+export function removeState(directory: StateDirectory): boolean {
   if (!directory.isThere) {
     directory.release();
-    return;
+    return true;
   }
+  let cleared = false;
   const removed = tried(() => {
     // Who looks at the job just now may have had SQLite make files of its own again.
     clear(directory.path);
+    cleared = true;
     rmdirSync(directory.path);
   });
   directory.release();
   // What is open is on NFS and FUSE there under another name, until a moment after it is closed. From here on what is
   // there may be somebody else's: it stays.
-  if (!removed) tried(() => rmdirSync(directory.path));
+  const isLeft = !removed && !tried(() => rmdirSync(directory.path));
+  return !isLeft || (cleared && existsSync(join(directory.path, LOCK_FILE)));
 }
 
 /** @returns whether it was done in the end: somebody else may have put something there, or the disk refuses */
