@@ -132,7 +132,7 @@ function inFlagsOfResume(messages: MessageOutput): MessageOutput {
     text
       .replace(
         /Leave out --new-session=false to start one|Start one without --new-session=false/g,
-        'Start one by "clfsload load"',
+        'Start one by "clfsload load"; an export that was to have it is repeated with the arguments that it was given',
       )
       .replace(/,? (?:by|with|and) --new-session=false(?: goes on)?/g, '');
   return { ...messages, info: (text) => messages.info(own(text)), error: (text) => messages.error(own(text)) };

@@ -90,6 +90,8 @@ describe('a state directory', () => {
     expect(refusal(() => claimExistingState(held.path))).toMatch(/is empty: there is no job to go on with/);
     const died = place();
     mkdirSync(died);
+    writeFileSync(join(died, 'lock'), '');
+    expect(refusal(() => claimExistingState(died))).toMatch(/is empty: there is no job to go on with/);
     openDatabase(join(died, 'job.db')).exec('CREATE TABLE x (y)');
     claimNewState(died).release();
   });

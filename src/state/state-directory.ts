@@ -177,7 +177,8 @@ export function claimExistingState(statePath: string): StateDirectory {
   const path = resolve(statePath);
   const quoted = JSON.stringify(path);
   const names = listState(path);
-  if (names.length === 0)
+  // What a process left that died before its job had begun does not count.
+  if (names.every((name) => name === LOCK_FILE))
     throw new ClfsError(
       'state',
       `The state directory ${quoted} is empty: there is no job to go on with. Leave out --new-session=false to start one.`,
