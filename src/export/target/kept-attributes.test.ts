@@ -43,3 +43,11 @@ it('finds what is dropped without a word, and not what is refused', async () => 
   expect(await keptBy({ openAt: refuse })).toBeUndefined();
   expect(readdirSync(directory)).toEqual([]);
 });
+
+it('finds that only even seconds are kept', async () => {
+  expect(await keptBy({})).not.toHaveProperty('evenSeconds');
+  const even = ({ seconds }: { readonly seconds: number }) => ({ seconds: seconds - (seconds % 2), nanoseconds: 0 });
+  const setTimesFd: TargetCalls['setTimesFd'] = (file, atime, mtime) =>
+    SYSTEM_CALLS.setTimesFd(file, even(atime), even(mtime));
+  expect(await keptBy({ setTimesFd })).toMatchObject({ evenSeconds: true });
+});

@@ -12,10 +12,14 @@ export interface KeptAttributes {
   /** Seconds since 1970 of the earliest and the latest time: one beyond them is kept as the nearer of both. */
   readonly earliest: number;
   readonly latest: number;
+  /** Whether it keeps even seconds alone, as FAT does; missing: it does not. */
+  readonly evenSeconds?: true;
 }
 
 const EARLIEST = 0;
 const LATEST = 0xffffffff;
+/** A time that any file system has, but for those that keep even seconds. */
+const ODD_SECOND = 1_000_000_001;
 
 /** All that a container can have. */
 export const KEPT_WHOLE: KeptAttributes = { mode: true, owner: true, earliest: EARLIEST, latest: LATEST };
@@ -61,11 +65,12 @@ export async function probeKept(calls: AnyCalls, directory: number, name: Buffer
       });
     const earliest = (await secondsAfter(EARLIEST)) ?? EARLIEST;
     const latest = (await secondsAfter(LATEST)) ?? LATEST;
+    const evenSeconds = (await secondsAfter(ODD_SECOND)) === ODD_SECOND - 1;
     const owner = await hasAfter(
       () => calls.setOwnerFd(fd, OTHER_OWNER, OTHER_OWNER),
       ({ uid, gid }) => uid === OTHER_OWNER && gid === OTHER_OWNER,
     );
-    return { mode, owner, earliest, latest };
+    return { mode, owner, earliest, latest, ...(evenSeconds && { evenSeconds }) };
   } finally {
     try {
       await calls.close(fd);

@@ -14,6 +14,7 @@ function sameTimes(
   there: { readonly seconds: number; readonly nanoseconds: number },
   given: { readonly seconds: number; readonly nanoseconds: number },
   changedNanoseconds = 0,
+  kept = KEPT_WHOLE,
 ): boolean {
   const status = {
     mode: 0o100644,
@@ -22,7 +23,7 @@ function sameTimes(
     mtimeNanoseconds: there.nanoseconds,
     ctimeNanoseconds: changedNanoseconds,
   } as FileStatus;
-  return isWhole(status, { type: ObjectType.regular, lengthBytes: 7n, mtime: given } as Attributes, KEPT_WHOLE);
+  return isWhole(status, { type: ObjectType.regular, lengthBytes: 7n, mtime: given } as Attributes, kept);
 }
 
 describe('isWhole', () => {
@@ -52,6 +53,16 @@ describe('isWhole', () => {
       const coarse = { seconds: 5, nanoseconds: given.nanoseconds - (given.nanoseconds % step) };
       expect(sameTimes(coarse, given, 123_456_789)).toBe(false);
       expect(sameTimes(coarse, given, step % 1_000_000_000)).toBe(true);
+    }
+  });
+
+  it('knows a file by its even second where no others are kept', () => {
+    const kept = { ...KEPT_WHOLE, evenSeconds: true } as const;
+    for (const seconds of [6, 7]) {
+      const given = { seconds, nanoseconds: 123_456_789 };
+      expect(sameTimes({ seconds: 6, nanoseconds: 0 }, given, 10_000_000, kept)).toBe(true);
+      expect(sameTimes({ seconds: 4, nanoseconds: 0 }, given, 0, kept)).toBe(false);
+      expect(sameTimes({ seconds: 8, nanoseconds: 0 }, given, 0, kept)).toBe(false);
     }
   });
 

@@ -90,7 +90,7 @@ export async function keepThere(
 
 /** Whether a file has the type, time and length that it gets last of all. */
 export function isWhole(there: FileStatus, attributes: Attributes, kept: KeptAttributes): boolean {
-  return hasTypeAndLength(there, attributes) && isKept(there, nearest(attributes.mtime, kept));
+  return hasTypeAndLength(there, attributes) && isKept(there, nearest(attributes.mtime, kept), kept);
 }
 
 /** What becomes of a time where others are not kept. */
@@ -103,7 +103,12 @@ function nearest(time: Attributes['mtime'], { earliest, latest }: KeptAttributes
  * Whether a time is the one that was given, as its file system keeps it: some drop what is below their steps. The steps
  * show in the time of the last change, too, which nobody can set: a time alone may be coarse since it came from an archive.
  */
-function isKept(there: FileStatus, { seconds, nanoseconds }: Attributes['mtime']): boolean {
+function isKept(
+  there: FileStatus,
+  { seconds, nanoseconds }: Attributes['mtime'],
+  { evenSeconds }: KeptAttributes,
+): boolean {
+  if (evenSeconds) return there.mtimeSeconds === seconds - (seconds % 2) && there.mtimeNanoseconds === 0;
   const step = STEPS_NS.find((ns) => there.mtimeNanoseconds % ns === 0 && there.ctimeNanoseconds % ns === 0) ?? 1;
   return there.mtimeSeconds === seconds && there.mtimeNanoseconds === nanoseconds - (nanoseconds % step);
 }
