@@ -1,6 +1,6 @@
 import type { LossRecord } from '../engine/work.js';
 import type { JobLog } from '../log/job-log.js';
-import { joinPath } from '../paths/join-path.js';
+import { joinPath, joinPaths } from '../paths/join-path.js';
 import { JobCensus } from '../state/job-census.js';
 import { escapePath } from '../text/escape-path.js';
 import type { Clock } from '../time/clock.js';
@@ -11,7 +11,7 @@ import type { TargetPlace } from './target/target-tree.js';
 import type { EntryProblem, ExportConstants } from './tasks/kinds.js';
 
 /** Directories whose path is kept at hand, and bytes of all these paths. */
-const CACHED_DIRECTORIES = 4096;
+const CACHED_DIRECTORIES = 16_384;
 const CACHED_BYTES = 16 * 1048576;
 /** More than this is said of no job that has not come to its end. */
 const MOST_PERMILLE = 999;
@@ -97,26 +97,27 @@ export class ExportJobContext {
 
   /** Path of a directory below the root. */
   path(id: number): Buffer {
-    const names: Uint8Array[] = [];
-    let base: Buffer | undefined;
-    for (let at = id; base === undefined; ) {
-      base = this.#paths.get(at);
-      if (base) break;
+    const passed: { readonly id: number; readonly name: Uint8Array }[] = [];
+    let base = this.#paths.get(id);
+    for (let at = id; base === undefined; base = this.#paths.get(at)) {
       const { parent, name } = this.state.directories.get(at);
-      if (parent === 0) base = Buffer.alloc(0);
-      else {
-        names.push(name);
-        at = parent;
-      }
+      if (parent === 0) break;
+      passed.push({ id: at, name });
+      at = parent;
     }
-    let path = base;
-    for (const name of names.reverse()) path = joinPath(path, name);
-    if (names.length === 0 && this.#paths.has(id)) return path;
+    if (passed.length === 0) return base ?? Buffer.alloc(0);
     if (this.#paths.size >= CACHED_DIRECTORIES || this.#pathBytes > CACHED_BYTES) {
       this.#paths.clear();
       this.#pathBytes = 0;
     }
-    this.#paths.set(id, path);
+    passed.reverse();
+    const path = joinPaths([base ?? Buffer.alloc(0), ...passed.map(({ name }) => name)]);
+    // Those above are parts of it.
+    let end = base === undefined || base.length === 0 ? -1 : base.length;
+    for (const each of passed) {
+      end += 1 + each.name.length;
+      this.#paths.set(each.id, path.subarray(0, end));
+    }
     this.#pathBytes += path.length;
     return path;
   }
@@ -142,12 +143,8 @@ export class ExportJobContext {
 
   /** A directory for tasks: its path, and how much of that must be there. */
   place(id: number): TargetPlace {
-    for (let at = id; at !== 0; ) {
-      const { parent, filled } = this.state.directories.get(at);
-      if (filled) return { path: this.path(id), filled: this.path(at).length };
-      at = parent;
-    }
-    return { path: this.path(id), filled: 0 };
+    const filled = this.state.directories.nearestFilled(id);
+    return { path: this.path(id), filled: filled === undefined ? 0 : this.path(filled).length };
   }
 
   /** Path below the root of an entry; that of the root itself is empty. */

@@ -63,3 +63,29 @@ describe('directories of an export that begins anew', () => {
     expect(claimed(2)).toBe(before);
   });
 });
+
+describe('the nearest directory in which something is done', () => {
+  it('is that of the state, whatever was asked before', () => {
+    const { directories } = state;
+    const ids = [ROOT_DIRECTORY];
+    for (let depth = 0; depth < 4; depth++) {
+      directories.claim(1);
+      directories.found(ids[depth], name('d'), handleOf(10 + depth));
+      ids.push(claimed(10 + depth));
+    }
+    const nearest = () => ids.map((id) => directories.nearestFilled(id));
+    expect(nearest()).toEqual(ids.map(() => undefined));
+    state.transact(() => directories.setFilled(ids[1]));
+    expect(nearest()).toEqual([ids[0], ids[1], ids[1], ids[1], ids[1]]);
+    expect(() =>
+      state.transact(() => {
+        directories.setFilled(ids[3]);
+        expect(nearest()).toEqual([ids[0], ids[1], ids[2], ids[3], ids[3]]);
+        throw new Error('it is undone');
+      }),
+    ).toThrow('undone');
+    expect(nearest()).toEqual([ids[0], ids[1], ids[1], ids[1], ids[1]]);
+    state.transact(() => state.beginAnew({}));
+    expect(nearest()).toEqual(ids.map(() => undefined));
+  });
+});

@@ -21,6 +21,9 @@ export interface DirectoryRecord {
   readonly attributes: Uint8Array | undefined;
 }
 
+/** Directories that are kept at hand. */
+const MOST_KEPT = 16_384;
+
 interface Row {
   id: number;
   parent: number;
@@ -58,6 +61,8 @@ export class Directories {
   readonly #open: Statement;
   readonly #unlisted: Statement;
   readonly #delete: Statement;
+  /** Of directories in which nothing is done, the nearest one above in which something is; until that changes. */
+  readonly #filledAbove = new Map<number, number | undefined>();
 
   constructor(db: Database) {
     const D = DirectoryStatus;
@@ -172,8 +177,36 @@ export class Directories {
       const { parent, filled } = this.get(at);
       if (filled) return;
       this.#filled.run(at);
+      this.#filledAbove.clear();
       at = parent;
     }
+  }
+
+  /** A directory itself, or the nearest one above, in which something is done; undefined where there is none. */
+  nearestFilled(id: number): number | undefined {
+    const passed: number[] = [];
+    let found: number | undefined;
+    for (let at = id; at !== 0; ) {
+      if (this.#filledAbove.has(at)) {
+        found = this.#filledAbove.get(at);
+        break;
+      }
+      const { parent, filled } = this.get(at);
+      if (filled) {
+        found = at;
+        break;
+      }
+      passed.push(at);
+      at = parent;
+    }
+    if (this.#filledAbove.size > MOST_KEPT) this.#filledAbove.clear();
+    for (const each of passed) this.#filledAbove.set(each, found);
+    return found;
+  }
+
+  /** Nothing that was looked at holds any more. */
+  forget(): void {
+    this.#filledAbove.clear();
   }
 
   /** Something in it is to be written after all: it gets its attributes again, and so do those above it. */

@@ -136,6 +136,7 @@ export class ExportState {
         this.#record = saved.record;
         this.#counters = saved.counters;
         this.series.undone();
+        this.directories.forget();
       },
     });
   }
@@ -196,6 +197,7 @@ export class ExportState {
       UPDATE directory SET status = CASE id WHEN ${ROOT_DIRECTORY} THEN ${DirectoryStatus.found} ELSE ${DirectoryStatus.former} END,
         listed = 0, partial = 0, counted = 0, filled = 0, attributes = NULL;
     `);
+    this.directories.forget();
     this.#counters = { written: 0, replaced: 0, left: 0, excluded: 0, bytes: 0 };
     this.update({ linkCopies: undefined, isAnew: true, ...change });
   }

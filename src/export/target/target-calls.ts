@@ -55,14 +55,19 @@ import {
   truncateLater,
   writeLater,
 } from '../../posix/libc-later.js';
+import { openBelow, openBelowLater } from '../../posix/open-below.js';
+
+const SLASH = 0x2f;
 
 /**
  * The calls by which an export changes, and looks at, the tree that it writes: the port behind which the system stands,
  * or a test that has some of them fail.
  *
- * Names are single components, taken from an open directory; no call follows a symlink. All of them throw PosixError.
+ * Names are single components, taken from an open directory, but for what is opened and there; no call follows a symlink,
+ * in whatever component. All of them throw PosixError.
  */
 export interface TargetCalls {
+  /** @param name may be a path, of what is not made: that is opened at once, however long it is */
   openAt(at: number, name: Uint8Array, flags: number, mode?: number): number;
   statAt(at: number, name: Uint8Array): FileStatus;
   /** lstat of an entry that need not be there. */
@@ -130,7 +135,8 @@ export type AnyCalls = {
 
 /** The system's own. */
 export const SYSTEM_CALLS: TargetCalls = {
-  openAt,
+  openAt: (at, name, flags, mode) =>
+    name.includes(SLASH) ? openBelow(at, name, flags) : openAt(at, name, flags, mode),
   statAt,
   lookAt,
   statFd,
@@ -158,7 +164,8 @@ export const SYSTEM_CALLS: TargetCalls = {
 
 /** The system's own, in threads of Node's pool. */
 export const SYSTEM_CALLS_LATER: LaterCalls = {
-  openAt: openAtLater,
+  openAt: (at, name, flags, mode) =>
+    name.includes(SLASH) ? openBelowLater(at, name, flags) : openAtLater(at, name, flags, mode),
   statAt: statAtLater,
   lookAt: lookAtLater,
   statFd: statFdLater,

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, rmSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -153,3 +153,33 @@ it('the target is opened for each lane by a description of its own', async () =>
     target.close();
   }
 });
+
+it.skipIf(process.getuid?.() !== 0)(
+  'enters a directory at once, however deep it is, and through no symlink',
+  async () => {
+    let opened = 0;
+    const openAt: TargetCalls['openAt'] = (...how) => {
+      opened++;
+      return SYSTEM_CALLS.openAt(...how);
+    };
+    const tree = new TargetTree({ now: { ...SYSTEM_CALLS, openAt }, later: undefined }, root, CONSTANTS);
+    const enter = async (path: string) => {
+      opened = 0;
+      const { fd, isNew } = await tree.enterOrMake({ path: Buffer.from(path), filled: 0 });
+      const { ino } = statSync(`/proc/self/fd/${fd}`);
+      closeSync(fd);
+      return { ino, isNew };
+    };
+    const path = new Array(50).fill('deep').join('/');
+    expect((await enter(path)).isNew).toBe(true);
+    expect(await enter(path)).toEqual({ ino: statSync(join(base, path)).ino, isNew: false });
+    expect(opened).toBe(1);
+    expect((await enter(`${path}/further`)).isNew).toBe(true);
+    expect(opened).toBeLessThan(6);
+    mkdirSync(join(base, 'elsewhere'));
+    symlinkSync('elsewhere', join(base, 'led'));
+    expect((await enter('led/into')).isNew).toBe(true);
+    expect(existsSync(join(base, 'elsewhere', 'into'))).toBe(false);
+    expect(statSync(join(base, 'led', 'into')).isDirectory()).toBe(true);
+  },
+);

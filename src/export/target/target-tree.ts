@@ -17,6 +17,7 @@ import { TargetWays, type WaysParts } from './target-ways.js';
 const DIRECTORY_FLAGS = Open.readOnly | Open.directory | Open.noFollow;
 const PRIVATE_DIRECTORY = 0o700;
 const S_IFDIR = 0o040000;
+const SLASH = 0x2f;
 const IS_ROOT = process.getuid?.() === 0;
 
 /** What says that a directory is not there. */
@@ -229,11 +230,14 @@ export class TargetTree {
 
   async #enter(path: Buffer, filled: number): Promise<Entered> {
     let isNew = false;
-    let fd = await this.#calls.openAt(this.root, Buffer.from('.'), DIRECTORY_FLAGS);
+    let { fd, at } = (await this.#openThere(path)) ?? {
+      fd: await this.#calls.openAt(this.root, Buffer.from('.'), DIRECTORY_FLAGS),
+      at: 0,
+    };
     try {
       if (this.#constants.isTree) await this.#makePassable(fd);
-      for (let at = 0; at < path.length; ) {
-        const slash = path.indexOf(0x2f, at);
+      while (at < path.length) {
+        const slash = path.indexOf(SLASH, at);
         const end = slash < 0 ? path.length : slash;
         const above = fd;
         ({ fd, isNew } =
@@ -254,6 +258,26 @@ export class TargetTree {
       await this.calls.close(fd);
       throw error;
     }
+  }
+
+  /**
+   * Opens a directory, or that above it, at once: a step for each component would take longer the deeper it is. Without
+   * root each may have to be opened up.
+   *
+   * @returns also how much of the path need not be gone any more; undefined where it is to be gone step by step
+   */
+  async #openThere(path: Buffer): Promise<{ readonly fd: number; readonly at: number } | undefined> {
+    if (!IS_ROOT) return undefined;
+    const above = path.subarray(0, Math.max(0, path.lastIndexOf(SLASH)));
+    for (const there of [path, above]) {
+      if (!there.includes(SLASH)) return undefined;
+      try {
+        return { fd: await this.#calls.openAt(this.root, there, DIRECTORY_FLAGS), at: there.length + 1 };
+      } catch (error) {
+        if (!(error instanceof PosixError)) throw error;
+      }
+    }
+    return undefined;
   }
 
   /** @param path of what is entered, for the message */
