@@ -10,13 +10,15 @@ import { expectManifest } from './manifest.js';
 const folder = mkdtempSync(join(tmpdir(), 'clfs-manifest-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-/** The line of a path: a directory where `sha256` is missing. */
-function line(path: Buffer, sha256?: string): string {
-  return formatManifestEntry(fields(path, sha256));
+/** The line of a path: a directory where `sum` is missing, which is a byte of one. */
+function line(path: Buffer, sum?: string): string {
+  return formatManifestEntry(fields(path, sum));
 }
 
-function fields(path: Buffer, sha256?: string): Parameters<typeof formatManifestEntry>[0] {
-  const isDirectory = sha256 === undefined;
+const SUM_BYTES = 32;
+
+function fields(path: Buffer, sum?: string): Parameters<typeof formatManifestEntry>[0] {
+  const isDirectory = sum === undefined;
   return {
     path,
     type: isDirectory ? ObjectType.directory : ObjectType.regular,
@@ -30,7 +32,7 @@ function fields(path: Buffer, sha256?: string): Parameters<typeof formatManifest
     linkCount: 1,
     linkGroup: undefined,
     target: undefined,
-    sha256,
+    sha256: sum?.repeat(SUM_BYTES),
   };
 }
 
@@ -101,9 +103,9 @@ describe('a manifest', () => {
       manifest(ROOT, line(Buffer.from('a'), 'aa'), line(Buffer.from('b'), 'bb'), line(Buffer.from('c'))),
     );
     const root = await expectation.directory(Buffer.alloc(0));
-    expect(await root.content(Buffer.from('b'))).toEqual({ kind: 'sha256', hex: 'bb' });
+    expect(await root.content(Buffer.from('b'))).toEqual({ kind: 'sha256', hex: 'bb'.repeat(SUM_BYTES) });
     expect((await root.entry(Buffer.from('a'))).type).toBe(ObjectType.regular);
-    expect(await root.content(Buffer.from('a'))).toEqual({ kind: 'sha256', hex: 'aa' });
+    expect(await root.content(Buffer.from('a'))).toEqual({ kind: 'sha256', hex: 'aa'.repeat(SUM_BYTES) });
     expect(await root.content(Buffer.from('c'))).toEqual({ kind: 'unknown' });
     expectation.close();
   });

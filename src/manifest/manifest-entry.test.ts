@@ -63,6 +63,11 @@ describe('a line of a manifest', () => {
       expect(parseManifestEntry(JSON.stringify(each), 1).linkCount).toBe(1);
   });
 
+  it('has a sum in whatever letters', () => {
+    const line = JSON.stringify({ ...whole, sha256: 'AB'.repeat(32) });
+    expect(parseManifestEntry(line, 1).sha256).toBe('ab'.repeat(32));
+  });
+
   it.each([
     ...['', '{', '{}', '[]', 'null', '7', '{"mode":33188}', '{"mode":1,"path_hex":"61"}'],
     ...['uid', 'gid', 'size', 'mtime_ns', 'path_hex', 'mode'].flatMap((key) => [
@@ -73,6 +78,7 @@ describe('a line of a manifest', () => {
     ]),
     ...['-1', '1.5', '4294967296'].map((uid) => JSON.stringify({ ...whole, uid })),
     ...['656d7074zz', '6', '0x61'].map((hex) => JSON.stringify({ ...whole, path_hex: hex })),
+    ...['', 'ab', 'zz'.repeat(32), 7].map((sha256) => JSON.stringify({ ...whole, sha256 })),
     ...[undefined, null, '6', 'zz'].map((hex) => JSON.stringify({ ...symlink, target_hex: hex })),
     ...['fifo', 'x', '', 4].map((type) => JSON.stringify({ ...whole, type })),
     ...[undefined, null, 'x'].map((major) => JSON.stringify({ ...device, rdev_major: major })),

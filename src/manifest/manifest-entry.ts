@@ -87,12 +87,13 @@ function entryOf(fields: Fields): ManifestEntry {
     linkGroup:
       linkCount > 1 && type !== ObjectType.directory ? (fields.text('link_group') ?? fields.text('ino')) : undefined,
     target: type === ObjectType.symlink ? fields.bytes('target_hex') : undefined,
-    sha256: fields.text('sha256'),
+    sha256: type === ObjectType.regular ? fields.sum('sha256') : undefined,
   };
 }
 
 const INTEGER = /^-?\d{1,20}$/;
 const HEX = /^(?:[0-9a-f]{2})*$/i;
+const SHA256 = /^[0-9a-f]{64}$/i;
 
 /** The fields of a line. What is null is missing. */
 class Fields {
@@ -128,6 +129,13 @@ class Fields {
     const text = this.#needed(key);
     if (!HEX.test(text)) throw new Error(`its ${key} is not in hexadecimal digits`);
     return Buffer.from(text, 'hex');
+  }
+
+  /** A SHA-256 in small letters, however it is written. */
+  sum(key: string): string | undefined {
+    const text = this.text(key);
+    if (text !== undefined && !SHA256.test(text)) throw new Error(`its ${key} is no SHA-256 in hexadecimal digits`);
+    return text?.toLowerCase();
   }
 
   #needed(key: string): string {
