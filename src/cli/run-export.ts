@@ -124,7 +124,7 @@ function summaryText(
     lines.push(`${wereCounted(excluded, 'entries')} left out, as the flags say; what is below them is not counted`);
   if (linkCopies > 0)
     lines.push(
-      `${counted(linkCopies, 'hard links')} became ${linkCopies === 1 ? 'a copy' : 'copies'} of their own: the target cannot link them, as across what is mounted in it`,
+      `${counted(linkCopies, 'hard links')} became ${linkCopies === 1 ? 'a copy of its own: the target cannot link it' : 'copies of their own: the target cannot link them'}, as across what is mounted in it`,
     );
   if (notKept.length > 0) lines.push(`the target does not keep all ${notKept.join(', ')} that it is given`);
   if (salvage) lines.push(salvageText(salvage));
