@@ -17,10 +17,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
 import { exportJob } from '../src/export/export-job.js';
+import { exportStatus } from '../src/export/export-status.js';
 import type { ExportProgress } from '../src/export/options.js';
 import { resumedExport } from '../src/export/resumed-export.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { decodeSegment } from '../src/format/segment.js';
+import { WORKERS_FILE } from '../src/join/workers-file.js';
 import { PosixError } from '../src/posix/posix-error.js';
 import { SMALL } from './support/check.js';
 import { exportSmall } from './support/export-small.js';
@@ -422,6 +424,18 @@ describe('an export as a job', () => {
     expect(told).toEqual([
       expect.stringMatching(/^The state of the export in ".*few-target\.clfsload-export" could not/),
     ]);
+  });
+
+  it('tells of no workers that a session had which was killed', async () => {
+    const target = join(base, 'former-workers');
+    const statePath = join(base, 'former-workers-state');
+    const store = await damaged();
+    await exportSmall(store, base, target, { statePath });
+    writeFileSync(join(statePath, WORKERS_FILE), JSON.stringify([{ name: 'gone/1', threads: 2, sinceMs: 0 }]));
+    const told: unknown[] = [];
+    const onStart = () => told.push(exportStatus(statePath));
+    await exportSmall(store, base, target, { statePath, newSession: false, onStart });
+    expect(told).toMatchObject([{ state: 'running', workers: undefined }]);
   });
 
   it('reads a directory on from where it could not be read, and writes what is in it once', async () => {

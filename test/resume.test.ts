@@ -2,6 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { WORKERS_FILE } from '../src/join/workers-file.js';
 import { jobStatus } from '../src/load/job-status.js';
 import { load } from '../src/load/load.js';
 import { expectFaithful, SMALL } from './support/check.js';
@@ -38,6 +39,17 @@ describe('a job goes on by what is recorded of it', () => {
       preserveHardLinks: true,
       selection: '--exclude-pattern="*.o"',
     });
+  });
+
+  it('and tells of no workers that a session had which was killed', async () => {
+    const job = new Job(base);
+    job.file('d/a');
+    expect((await job.session(lock('d/a'))).status).toBe('CompletedWithErrors');
+    writeFileSync(join(job.statePath, WORKERS_FILE), JSON.stringify([{ name: 'gone/1', threads: 2, sinceMs: 0 }]));
+    const told: unknown[] = [];
+    const onStart = () => told.push(jobStatus(job.statePath));
+    expect((await job.session({}, { onStart })).status).toBe('Completed');
+    expect(told).toMatchObject([{ state: 'running', workers: undefined }]);
   });
 
   it('and refuses what is said otherwise', async () => {

@@ -7,7 +7,7 @@ import { GEOMETRY } from '../format/geometry.js';
 import { ObjectType } from '../format/ids.js';
 import { type Identity, openIdentity } from '../identity/identity.js';
 import { requireServer, requireWorkers } from '../join/open-pool.js';
-import { WORKERS_FILE, WorkersFile } from '../join/workers-file.js';
+import { forgetWorkers, WORKERS_FILE, WorkersFile } from '../join/workers-file.js';
 import { openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { identifyContainer } from '../namespace/identify-container.js';
@@ -268,6 +268,7 @@ class ExportJob {
     const log = openJobLog(directory.file('clfsload.log'), 'INFO', redact);
     let workersFile: WorkersFile | undefined;
     this.#waits.log = log;
+    forgetWorkers(directory.file(WORKERS_FILE));
     try {
       const constants: ExportConstants = {
         overwrite: record.overwrite,

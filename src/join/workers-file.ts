@@ -46,6 +46,11 @@ export class WorkersFile {
   }
 }
 
+/** Removes what a session that was killed has left: nobody of it takes part in the next one. */
+export function forgetWorkers(path: string): void {
+  quietly(() => rmSync(path, { force: true }));
+}
+
 /** Who takes part in a job that runs; undefined where it has no workers. */
 export function readWorkers(path: string): readonly WorkerPresence[] | undefined {
   try {

@@ -7,7 +7,7 @@ import type { Lz4 } from '../format/envelope.js';
 import { GEOMETRY } from '../format/geometry.js';
 import type { LoadWish, RunSettings } from '../job/load-spec.js';
 import { requireServer, requireWorkers } from '../join/open-pool.js';
-import { WORKERS_FILE, WorkersFile } from '../join/workers-file.js';
+import { forgetWorkers, WORKERS_FILE, WorkersFile } from '../join/workers-file.js';
 import { type JobLog, openJobLog } from '../log/job-log.js';
 import { openLz4 } from '../lz4/lz4.js';
 import { checkOptions } from '../option-checks.js';
@@ -149,6 +149,7 @@ async function runSession({ options, clock, signal, waits }: LoadCall, opened: O
   const requireMine = () => state.requireMine();
   const look = createLook(requireMine, clock);
   resources.begun(look);
+  forgetWorkers(directory.file(WORKERS_FILE));
   let manifest: ManifestFile | undefined;
   if (spec.manifest !== undefined) {
     const file = new ManifestFile((name) => directory.file(name), state);
