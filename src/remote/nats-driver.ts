@@ -23,6 +23,8 @@ const ACCEPT_MS = 10_000;
 const AGAIN_MS = 500;
 /** How often it is looked whether the stream still has what was offered. */
 const LOOK_MS = 5000;
+/** So often nothing is said of a stream before others are asked whether they could have one. */
+const UNANSWERED = 3;
 /** What is sent while the server is away is thrown away: it is not waited for longer than an answer takes. */
 const API_MS = 2000;
 /** The stream is removed in the end; if not, the next session of the job does it. */
@@ -314,7 +316,7 @@ class NatsDriver implements DriverLink {
   async #look(wasEmpty: boolean): Promise<boolean> {
     this.#hearAgain();
     const isQuiet = this.#offered.size > 0 && this.#toPublish.length + this.#underWay === 0;
-    const held = isQuiet ? await this.#held().catch(() => 1) : 1;
+    const held = isQuiet ? await this.#held().catch(() => undefined) : 1;
     if (held === undefined) await this.#requireStream();
     // What was taken just now is not in it either: that is withdrawn soon.
     if (held === 0 && wasEmpty) this.#toPublish = this.#allOffers();
@@ -344,7 +346,7 @@ class NatsDriver implements DriverLink {
     for (let tries = 1; !this.#closed && look === this.#looks; tries++) {
       try {
         this.#hearAgain();
-        if ((await this.#held()) === undefined) await this.#makeStream(look);
+        if (await this.#isLost(tries)) await this.#makeStream(look);
         return;
       } catch (error) {
         // One that has just been started may not be ready.
@@ -353,6 +355,16 @@ class NatsDriver implements DriverLink {
         await delay(AGAIN_MS);
       }
     }
+  }
+
+  /**
+   * Whether there is no stream any more. Of several servers the one that had it in its memory may be gone: then nobody
+   * says so, and the others make streams all the same.
+   */
+  async #isLost(tries: number): Promise<boolean> {
+    if (tries <= UNANSWERED) return (await this.#held()) === undefined;
+    await this.#manager.getAccountInfo();
+    return true;
   }
 
   /** @returns how many tickets the stream has; undefined when there is none any more */
