@@ -433,6 +433,18 @@ describe('a pool of workers', () => {
     await close();
   });
 
+  it('blames no task for a trouble that came with none', async () => {
+    const set = setUp();
+    const { pool, join, ask, close } = set;
+    const told = listenTo(pool);
+    join('w');
+    pool.submit(0, 1, { kind: 'note', task: 'a' }, 1);
+    take(set, 'w', 1);
+    ask({ say: 'leave', worker: 'w', reason: 'EMFILE', suspect: false, trouble: { code: 'open-files' } });
+    expect(told).toContainEqual(['lost', 1, 0]);
+    await close();
+  });
+
   it('ends with the reason of the last worker when that has gone in trouble, unless another one comes soon', async () => {
     const set = setUp();
     const { time, pool, join, ask, close } = set;
@@ -653,6 +665,19 @@ describe('a worker', () => {
       time.clear();
     },
   );
+
+  it.each([
+    ['and why, where that is known', 'open-files', { why: 'trouble', trouble: { code: 'open-files' } }],
+    ['and nothing of why, where a thread has died', 'worker', { why: 'broken' }],
+  ] as const)('says that a thread has ended beside its tasks, %s', async (_, code, ended) => {
+    const { time, begun, events, end } = memberOf(({ say }) =>
+      say === 'here' ? here : say === 'take' ? task : { to: say as 'begin' },
+    );
+    while (begun.length === 0) await time.sleep(10);
+    events()?.failed(new ClfsError(code, 'A worker thread ended.'));
+    expect(await end).toEqual({ text: 'A worker thread ended.', ...ended });
+    time.clear();
+  });
 
   it('has its lease from when it asked, not from when it was answered', async () => {
     const { time, lease, asked } = memberOf(({ say }) => (say === 'here' ? here : { to: say as 'begin' }));

@@ -1,7 +1,7 @@
 import { type Breakage, breakageIn, breakageOf } from '../engine/breakage.js';
 import type { Kinds, PartMessage, ResultMessage, TaskMessage } from '../engine/kinds.js';
 import type { Runner } from '../engine/runner.js';
-import { type ClfsError, messageOf } from '../error.js';
+import { type ClfsError, isClfsError, messageOf } from '../error.js';
 import type { Clock } from '../time/clock.js';
 import type { Delivery, WorkerLink } from './link.js';
 import { type Answer, decode, encode, type Failure, type Question, type WorkerCounters } from './messages.js';
@@ -98,7 +98,7 @@ export class Member<M extends Kinds<M>> {
         if (!this.#isTrouble(ticket, breakageIn(result) ?? this.#lacking())) this.#tell(ticket, 'done', result);
       },
       failed: (error, ticket) => {
-        if (ticket === undefined) this.#end({ why: 'broken', text: messageOf(error) });
+        if (ticket === undefined) this.#end(withoutTask(error));
         else if (!this.#isTrouble(ticket, breakageOf(error))) this.#tell(ticket, 'failed', breakageOf(error));
       },
       lost: () => this.#end({ why: 'broken', text: 'a lane is lost' }),
@@ -325,4 +325,10 @@ export class Member<M extends Kinds<M>> {
     const answer = await link.ask(epoch, encode(question), waitMs);
     return answer && readAnswer(answer);
   }
+}
+
+/** What has ended a lane beside its tasks: where its reason is known, none of them is blamed for it. */
+function withoutTask(error: unknown): MemberEnd {
+  if (!isClfsError(error) || error.code === 'worker') return { why: 'broken', text: messageOf(error) };
+  return { why: 'trouble', text: error.message, trouble: { code: error.code } };
 }

@@ -59,7 +59,7 @@ const COUNTERS: Shape = {
   stalled: isOrMissing(isReason),
 };
 
-const TROUBLE: Shape = { code: isName, ticket: isCount };
+const TROUBLE: Shape = { code: isName, ticket: isOrMissing(isCount) };
 
 const QUESTIONS: Readonly<Record<string, Shape>> = {
   begin: { worker: isId },

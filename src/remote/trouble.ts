@@ -12,8 +12,8 @@ import type { ErrorCode } from '../error.js';
 /** Why a worker gives back what it has. */
 export interface Trouble {
   readonly code: ErrorCode;
-  /** Of the task that it has ended. */
-  readonly ticket: number;
+  /** Of the task that it has ended; missing where it came with none, as of a thread that could not begin. */
+  readonly ticket?: number;
 }
 
 /** What a machine may have whatever it works on. Any other trouble may be that of the task, for whoever takes it next. */
