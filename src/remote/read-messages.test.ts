@@ -34,6 +34,11 @@ describe('what somebody else says for people', () => {
     });
     expect(read({ say: 'here', worker: 'one', counters })).toMatchObject({ counters });
     expect(readTold('failed', encode({ code: 'source', message: MEAN }), 'note')).toMatchObject({ message: PLAIN });
+    const done = { kind: 'note', result: { began: 1, broken: { code: 'source', message: MEAN } } };
+    expect(readTold('done', encode(done), 'note')).toEqual({
+      ...done,
+      result: { began: 1, broken: { code: 'source', message: PLAIN } },
+    });
   });
 
   it('is no name that others know it by', () => {

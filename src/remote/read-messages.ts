@@ -1,5 +1,13 @@
 import { escapeLine } from '../text/escape-path.js';
-import { type Answer, type Candidate, decode, PROTOCOL, type Question, type Welcome } from './messages.js';
+import {
+  type Answer,
+  type Candidate,
+  decode,
+  type Failure,
+  PROTOCOL,
+  type Question,
+  type Welcome,
+} from './messages.js';
 
 /*
  * What comes over the network is looked at before it is used: whoever may publish at the server can send anything, and a
@@ -136,7 +144,12 @@ export function readTold(what: 'part' | 'done' | 'failed', bytes: Uint8Array, ki
   const told = decoded(bytes);
   const shape = what === 'failed' ? FAILURE : { kind: isOneOf(kind) };
   if (!has(told, shape)) return undefined;
-  return what === 'failed' ? { ...told, message: escapeLine(told.message as string) } : told;
+  if (what === 'failed') return { ...told, message: escapeLine(told.message as string) };
+  // What has ended a task early is told to people, too.
+  const { result } = told;
+  if (!has(result, { broken: (broken) => has(broken, FAILURE) })) return told;
+  const broken = result.broken as Failure;
+  return { ...told, result: { ...result, broken: { ...broken, message: escapeLine(broken.message) } } };
 }
 
 const FAILURE: Shape = { code: isName, message: isReason };
