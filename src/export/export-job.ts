@@ -59,7 +59,7 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
   const { internals = {}, workers } = options;
   if (workers && !internals.workers) {
     requireWorkers(workers);
-    await requireServer(workers, options.signal);
+    await requireServer(workers, { signal: options.signal, isResumed: options.newSession === false });
   }
   const parsed: ParsedContainer = internals.container
     ? { place: { kind: 'local', directory: '/in-memory' }, query: '' }

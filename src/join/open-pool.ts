@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { redact } from '../container/azure/container-url.js';
 import type { Traffic } from '../container/traffic.js';
 import type { Kinds } from '../engine/kinds.js';
-import { ClfsError } from '../error.js';
+import { ClfsError, isClfsError } from '../error.js';
 import type { OpenDriverLink } from '../remote/link.js';
 import type { Candidate, WorkerCounters } from '../remote/messages.js';
 import { natsOptions } from '../remote/nats-options.js';
@@ -36,13 +36,25 @@ export function requireWorkers({ workers, leaseMs = LEASE_MS }: WorkersWish): vo
     );
 }
 
-/** Makes sure that there is a server for workers, before anything begins. @throws ClfsError `workers`, `cancelled` */
+/**
+ * Makes sure that there is a server for workers, before anything begins.
+ *
+ * @param isResumed whether the job may have been begun with it, and has it again unless it is told otherwise
+ * @throws ClfsError `workers`, `cancelled`
+ */
 export async function requireServer(
   { workers }: Pick<WorkersWish, 'workers'>,
-  signal: AbortSignal = NEVER,
+  { signal = NEVER, isResumed }: { readonly signal?: AbortSignal; readonly isResumed: boolean },
 ): Promise<void> {
   const { requireNats } = await import('../remote/nats-driver.js');
-  await unlessStopped(signal, () => requireNats(natsOptions(workers)));
+  try {
+    await unlessStopped(signal, () => requireNats(natsOptions(workers)));
+  } catch (cause) {
+    if (!isResumed || !isClfsError(cause, 'workers')) throw cause;
+    throw new ClfsError('workers', `${cause.message} The job goes on without workers by --workers= (empty).`, {
+      cause,
+    });
+  }
 }
 
 const NEVER = new AbortController().signal;

@@ -113,7 +113,7 @@ async function openJob(
     },
     async open(spec, settings) {
       const { workers } = settings;
-      if (workers && !internals?.workers) await requireServer({ workers }, signal);
+      if (workers && !internals?.workers) await requireServer({ workers }, { signal, isResumed: newSession === false });
       const log: LaneLog = (text, detail) => note(redact(text), detail);
       const opened = await openResources({ spec, settings, options, signal, waits, log });
       warnings = warningsBefore(opened.destination, statePath, clock.now());

@@ -33,9 +33,6 @@ export function requireLongEnough({ info }: NatsConnection): void {
   if (info && info.max_payload < LEAST_BYTES) throw new Error(`its messages have ${info.max_payload} bytes at most`);
 }
 
-/** A job that was begun with workers has them again when it is resumed. */
-const WITHOUT = 'A job goes on without workers by --workers= (empty).';
-
 /** How somebody waits for a server that is not there yet. */
 export interface Patience {
   /** Ends the waiting. */
@@ -90,8 +87,7 @@ export async function connectNats(
       return await unlessAborted(patience?.signal, connect(wanted));
     } catch (cause) {
       const text = `Cannot reach the server of the workers at ${servers}: ${messageOf(cause)}. ${adviceOn(messageOf(cause), tls !== undefined)}`;
-      if (!patience) throw new ClfsError('workers', `${text} ${WITHOUT}`, { cause });
-      if (cause instanceof errors.AuthorizationError) throw new ClfsError('workers', text, { cause });
+      if (!patience || cause instanceof errors.AuthorizationError) throw new ClfsError('workers', text, { cause });
       if (tries === 1) patience.report(`${text} It is tried again and again.`);
       await systemClock.sleep(RECONNECT_MS, patience.signal);
     }
