@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { MessageChannel } from 'node:worker_threads';
@@ -141,6 +141,21 @@ it('a worker is refused where it finds another container than the driver, though
   await AUDIT_JOB.requireContainer(told, same);
   for (const other of [empty, partly])
     await expect(AUDIT_JOB.requireContainer(told, other)).rejects.toThrow(/another container/);
+});
+
+it('a worker is refused where its container is a copy, whose blobs say nothing of those that are checked', async () => {
+  const copy = join(base, 'copy');
+  cpSync(directory, copy, { recursive: true, preserveTimestamps: true });
+  const [there, copied] = [await openLocalContainer(directory), await openLocalContainer(copy)];
+  await AUDIT_JOB.requireContainer(setup, there);
+  await expect(AUDIT_JOB.requireContainer(setup, copied)).rejects.toThrow(/is a copy of the driver's/);
+  // Some file systems number files by themselves on each machine, and take the times from their server.
+  const { marks } = setup.container;
+  expect(marks.length).toBeGreaterThan(0);
+  const numbered = marks.map((mark) => ({ ...mark, inode: mark.inode + 1n }));
+  await AUDIT_JOB.requireContainer({ ...setup, container: { ...setup.container, marks: numbered } }, there);
+  await there.close();
+  await copied.close();
 });
 
 it('a worker is refused where the container of its driver has a bucket object, and its own has not', async () => {

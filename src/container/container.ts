@@ -17,6 +17,13 @@ export interface ContainerProbe {
   readonly token: string;
 }
 
+/** What tells the file of a blob from copies of it, on whatever machine: of a copy both are others. Plain data. */
+export interface BlobMark {
+  readonly inode: bigint;
+  /** When it was last changed, by its file system. */
+  readonly changedNs: bigint;
+}
+
 /**
  * A flat set of blobs: the port behind which Azure Blob Storage, a local directory or memory stands.
  *
@@ -56,6 +63,8 @@ export interface Container {
   tidy(): Promise<void>;
   /** Makes a probe, until this is closed. Undefined where an address is that of one container. */
   makeProbe?(): Promise<ContainerProbe>;
+  /** What tells a blob from a copy; absent where an address is that of one container. @returns undefined: it is not there */
+  markOf?(name: string): Promise<BlobMark | undefined>;
   /** Resolves when it makes sense to prepare another put; undefined when that is now. */
   ready(): Promise<void> | undefined;
   /** Longest time, in milliseconds, after which a put that was given up can still take effect. */

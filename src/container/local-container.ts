@@ -11,7 +11,7 @@ import { syncfsTells } from '../posix/syncfs-tells.js';
 import { type Clock, systemClock } from '../time/clock.js';
 import { WaitBoard, type WaitSlot } from '../waits/wait-board.js';
 import { Waits } from '../waits/waits.js';
-import type { BlobInfo, Container, ContainerProbe, PutOptions } from './container.js';
+import type { BlobInfo, BlobMark, Container, ContainerProbe, PutOptions } from './container.js';
 import { answers, mayBeOfOneFile } from './local-answers.js';
 import { type BlobLook, identityOf, LOCAL_FILES, type LocalFiles, type Soon, TEMPORARY } from './local-files.js';
 import { LOCAL_FILES_LATER } from './local-files-later.js';
@@ -284,6 +284,15 @@ class LocalContainer implements Container {
     for await (const names of this.#place.names('tidy'))
       for (const name of names)
         if (name.startsWith(TEMPORARY) && name !== this.#probe?.name) await this.#removeTemporary(name);
+  }
+
+  async markOf(name: string): Promise<BlobMark | undefined> {
+    const path = this.#place.path(name);
+    try {
+      return await this.#place.ways.do(path, (files) => files.mark(path));
+    } catch (error) {
+      throw this.#place.failure('look at', name, error);
+    }
   }
 
   async makeProbe(): Promise<ContainerProbe> {

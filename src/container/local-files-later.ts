@@ -8,6 +8,7 @@ import {
   lookOf,
   MAKING,
   MODE,
+  markOf,
   NAMES_AT_ONCE,
   NOTHING_TO_READ,
   READING,
@@ -76,6 +77,14 @@ export const LOCAL_FILES_LATER: LocalFiles = {
     };
   },
   times: (fd) => called<BigIntStats>((done) => fs.fstat(fd, { bigint: true }, done)),
+  async mark(path) {
+    try {
+      return markOf(await called<BigIntStats>((done) => fs.stat(path, { bigint: true }, done)));
+    } catch (error) {
+      if (NOTHING.has((error as NodeJS.ErrnoException).code ?? '')) return undefined;
+      throw error;
+    }
+  },
   identity: async (path) => identityOf(await called<BigIntStats>((done) => fs.stat(path, { bigint: true }, done))),
 };
 

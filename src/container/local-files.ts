@@ -14,6 +14,7 @@ import {
   unlinkSync,
   writeSync,
 } from 'node:fs';
+import type { BlobMark } from './container.js';
 
 /** How the names of files begin that are not blobs yet. */
 export const TEMPORARY = '.clfsload-put-';
@@ -58,6 +59,8 @@ export interface LocalFiles {
   openDirectory(path: string): Soon<DirectoryNames>;
   /** What tells whether the directory that is open was changed. */
   times(fd: number): Soon<BigIntStats>;
+  /** undefined: there is nothing. */
+  mark(path: string): Soon<BlobMark | undefined>;
   /** Which directory a path leads to, as {@link identityOf} has it. */
   identity(path: string): Soon<string>;
 }
@@ -79,6 +82,11 @@ const NO_FILE = new Set(['ENXIO', 'ENODEV']);
 /** What tells a directory from others. */
 export function identityOf({ dev, ino }: BigIntStats): string {
   return `${dev} ${ino}`;
+}
+
+/** What tells a file from copies of it. */
+export function markOf({ ino: inode, ctimeNs: changedNs }: BigIntStats): BlobMark {
+  return { inode, changedNs };
 }
 
 /** {@link LocalFiles} that hold up the thread. */
@@ -138,6 +146,10 @@ export const LOCAL_FILES: LocalFiles = {
     };
   },
   times: (fd) => fstatSync(fd, { bigint: true }),
+  mark(path) {
+    const status = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return status && markOf(status);
+  },
   identity: (path) => identityOf(statSync(path, { bigint: true })),
 };
 

@@ -294,6 +294,7 @@ class ExportJob {
       const { runner, pool, traffic, close } = await openExportLanes({
         options: this.#options,
         place: this.#parsed.place,
+        container: this.#reading.reader.container,
         identity: this.#identity,
         overlay: this.#reading.salvaged?.overlay,
         record,

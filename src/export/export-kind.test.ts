@@ -40,7 +40,7 @@ async function setUp(name: string) {
     },
     retryWindowMs: 1000,
     stallWarningMs: 60_000,
-    container: { bucketUuid: '', rootName: '', containerId: '', blobs: [] },
+    container: { bucketUuid: '', rootName: '', containerId: '', blobs: [], marks: [] },
     isListed: true,
     target: Buffer.from(path),
     inode: target.status.inode,

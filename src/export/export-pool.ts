@@ -1,8 +1,10 @@
+import type { Container } from '../container/container.js';
 import type { ContainerPlace } from '../container/open-container.js';
 import type { Traffic } from '../container/traffic.js';
 import { errorOf } from '../engine/breakage.js';
 import { openPool, type WorkersWish } from '../join/open-pool.js';
 import { answerFind } from '../namespace/asked-finder.js';
+import { marksOf } from '../namespace/identify-container.js';
 import { openSharedObjects, type SharedObjects } from '../namespace/shared-objects.js';
 import type { OpenDriverLink } from '../remote/link.js';
 import type { RemotePool } from '../remote/remote-pool.js';
@@ -20,6 +22,7 @@ import { exportBreakage } from './tasks/problem.js';
 interface ExportPoolParts {
   readonly wish: WorkersWish;
   readonly place: ContainerPlace;
+  readonly container: Container;
   readonly record: ExportRecord;
   readonly constants: ExportConstants;
   readonly retryWindowMs: number;
@@ -41,7 +44,7 @@ export async function openExportPool(
   parts: ExportPoolParts,
   openLink?: OpenDriverLink,
 ): Promise<RemotePool<ExportKinds>> {
-  const { place, record, constants, retryWindowMs, stallWarningMs, objects, target, ...rest } = parts;
+  const { place, container, record, constants, retryWindowMs, stallWarningMs, objects, target, ...rest } = parts;
   const { bucketUuid, rootName, containerId, jobId, targetHex } = record;
   const setup: RemoteExportSetup = {
     kind: 'export',
@@ -49,7 +52,7 @@ export async function openExportPool(
     constants,
     retryWindowMs,
     stallWarningMs: stallWarningMs ?? DEFAULT_STALL_MS,
-    container: { bucketUuid, rootName, containerId, blobs: [] },
+    container: { bucketUuid, rootName, containerId, blobs: [], marks: await marksOf(container, record) },
     isListed: objects !== undefined,
     target: Buffer.from(targetHex, 'hex'),
     inode: target.status.inode,

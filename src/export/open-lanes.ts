@@ -1,4 +1,5 @@
 import type { Authorization } from '../container/azure/authorization.js';
+import type { Container } from '../container/container.js';
 import type { ContainerPlace } from '../container/open-container.js';
 import { Traffic } from '../container/traffic.js';
 import { createInlineRunner } from '../engine/inline-runner.js';
@@ -32,6 +33,8 @@ export const DEFAULT_RETRY_WINDOW_MS = 60_000;
 interface LanesParts {
   readonly options: ExportJobOptions;
   readonly place: ContainerPlace;
+  /** It, open. */
+  readonly container: Container;
   readonly identity: Identity;
   /** What is read in place of the container's own tree. */
   readonly overlay: ReaderOverlay | undefined;
@@ -79,7 +82,7 @@ export async function openExportLanes(parts: LanesParts): Promise<ExportLanes> {
 }
 
 function openPool(
-  { options, place, record, constants, objects, target, log }: LanesParts,
+  { options, place, container, record, constants, objects, target, log }: LanesParts,
   wish: NonNullable<ExportJobOptions['workers']>,
   ownLanes: number,
   traffic: Traffic,
@@ -88,6 +91,7 @@ function openPool(
   const parts = {
     wish,
     place,
+    container,
     record,
     constants,
     retryWindowMs,

@@ -1,4 +1,4 @@
-import type { Container } from '../container/container.js';
+import type { BlobMark, Container } from '../container/container.js';
 import { ClfsError, isClfsError } from '../error.js';
 import { decodeBucket } from '../format/bucket.js';
 import { ROOT_ID } from '../format/ids.js';
@@ -36,11 +36,28 @@ export async function identifyContainer(reader: ContainerReader): Promise<Contai
 export interface ContainerEvidence extends ContainerIdentity {
   /** Names of some blobs that are in it. */
   readonly blobs: readonly string[];
+  /** Of a container on disk, what tells some of them, and the root, from copies. */
+  readonly marks: readonly (BlobMark & { readonly name: string })[];
 }
 
 /** Looks what somebody else must find. @param blobs some of its listing @throws whatever the container throws */
 export async function containerEvidence(reader: ContainerReader, blobs: readonly string[]): Promise<ContainerEvidence> {
-  return { ...(await identityIfAny(reader)), blobs };
+  const identity = await identityIfAny(reader);
+  return { ...identity, blobs, marks: await marksOf(reader.container, identity, blobs) };
+}
+
+/** What tells some blobs of a container from copies. @throws whatever the container throws */
+export async function marksOf(
+  container: Container,
+  { rootName }: Pick<ContainerIdentity, 'rootName'>,
+  blobs: readonly string[] = [],
+): Promise<ContainerEvidence['marks']> {
+  const marks: (BlobMark & { readonly name: string })[] = [];
+  for (const name of rootName === '' ? blobs : [rootName, ...blobs]) {
+    const mark = await container.markOf?.(name);
+    if (mark) marks.push({ name, ...mark });
+  }
+  return marks;
 }
 
 /**
@@ -55,8 +72,26 @@ export async function requireEvidence(reader: ContainerReader, expected: Contain
     found.rootName === expected.rootName &&
     found.bucketUuid === expected.bucketUuid &&
     found.containerId === expected.containerId;
-  if (isSame && (await hasAll(reader.container, expected.blobs))) return;
-  throw new ClfsError('container-other', 'it finds another container there than the driver, or another version of it.');
+  if (!isSame || !(await hasAll(reader.container, expected.blobs)))
+    throw new ClfsError(
+      'container-other',
+      'it finds another container there than the driver, or another version of it.',
+    );
+  if (await isCopy(reader.container, expected))
+    throw new ClfsError(
+      'container-other',
+      `its container is a copy of the driver's: mount the same directory here, and name it by --container.`,
+    );
+}
+
+/** What is read of a copy says nothing of the container: whether that is damaged, or the copy is. */
+async function isCopy(container: Container, { marks }: ContainerEvidence): Promise<boolean> {
+  for (const { name, inode, changedNs } of marks) {
+    const mark = await container.markOf?.(name);
+    // There are file systems that number files by themselves on each machine.
+    if (mark && mark.inode !== inode && mark.changedNs !== changedNs) return true;
+  }
+  return false;
 }
 
 async function hasAll(container: Container, blobs: readonly string[]): Promise<boolean> {
