@@ -208,6 +208,7 @@ describe('a worker that freezes before any of its calls, and goes on when anothe
     const { handles } = await entriesOf(large);
     const file: LargeFile = {
       ...ROOT,
+      name: Buffer.from('large'),
       temporary: Buffer.from('.clfsload-job-f1'),
       handle: handles.get('large') as Buffer,
     };
@@ -231,7 +232,7 @@ describe('a worker that freezes before any of its calls, and goes on when anothe
       frozen.wake();
       await late;
       // It gets times and name only then.
-      const end = { kind: 'endLarge' as const, task: { file, inode, name: Buffer.from('large'), giveUp: false } };
+      const end = { kind: 'endLarge' as const, task: { file, inode, giveUp: false } };
       const ended = await second.lane.execute(end, () => undefined);
       expect(ended.result).toEqual({ outcome: 'written' });
       // A try that was not heard of had done it already.

@@ -158,6 +158,8 @@ export interface LinkedResult {
 
 /** A large file, as tasks need it: in the directory in which its temporary file is. */
 export interface LargeFile extends TargetPlace {
+  /** Its name, in the same directory; undefined: the temporary file stays, for others to be linked to. */
+  readonly name: Uint8Array | undefined;
   readonly temporary: Uint8Array;
   readonly handle: Uint8Array;
 }
@@ -200,8 +202,6 @@ export interface RangeResult extends RangePart {
 export interface EndLargeTask {
   readonly file: LargeFile;
   readonly inode: bigint | undefined;
-  /** Its name, in the same directory; undefined: the temporary file stays, for others to be linked to. */
-  readonly name: Uint8Array | undefined;
   readonly giveUp: boolean;
 }
 

@@ -114,12 +114,10 @@ export async function writeRange(
 }
 
 /** Gives a large file its length, attributes and name; or gives it up. */
-export async function endLarge(
-  { file, inode, name, giveUp }: EndLargeTask,
-  context: ExportContext,
-): Promise<EndLargeResult> {
+export async function endLarge({ file, inode, giveUp }: EndLargeTask, context: ExportContext): Promise<EndLargeResult> {
   const { target, constants } = context;
   const { calls } = target;
+  const { name } = file;
   if (giveUp) return removeTemporary(file, context);
   try {
     const found = await largeInode(context, file.handle);
@@ -234,6 +232,6 @@ async function inPlace<T>(
   }
 }
 
-function shown({ path, temporary }: LargeFile): Buffer {
-  return joinPath(path, temporary);
+function shown({ path, name, temporary }: LargeFile): Buffer {
+  return joinPath(path, name ?? temporary);
 }

@@ -174,7 +174,6 @@ export class LargeFilesUnderWay {
       task: {
         file: this.#placeOf(record),
         inode: record.inode,
-        name: record.group === undefined ? record.name : undefined,
         giveUp,
       },
       units: OBJECT_UNITS,
@@ -260,10 +259,11 @@ export class LargeFilesUnderWay {
     this.#files.delete(record.id);
   }
 
-  #placeOf({ id, group, directory, handle }: LargeRecord): LargeFile {
+  #placeOf({ id, group, directory, name, handle }: LargeRecord): LargeFile {
     const { temporaryPrefix } = this.#context.constants;
     return {
       ...this.#context.place(directory),
+      name: group === undefined ? name : undefined,
       temporary: Buffer.from(`${temporaryPrefix}${group === undefined ? `f${id}` : `g${group}`}`),
       handle,
     };
