@@ -10,7 +10,7 @@ import { Worlds } from './world.js';
  * Lives when nothing else is said. LIVES says how many, LIVES_FROM the seed of the first, LIVES_SECONDS after how much
  * time to begin no further one.
  */
-const FEW = 300;
+const FEW = 100;
 
 const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-export-lives-'));
 afterAll(() => removeTree(base));

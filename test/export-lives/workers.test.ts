@@ -10,7 +10,7 @@ import { CALL_FAULTS } from './crew-moments.js';
 import { Worlds } from './world.js';
 
 /** Lives when nothing else is said, as by `liveSeeds`. */
-const FEW = 100;
+const FEW = 40;
 /** With fewer lives than this a kind of event can be missing by chance. */
 const ENOUGH = 1000;
 
