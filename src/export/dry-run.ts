@@ -2,6 +2,7 @@ import { ObjectType } from '../format/ids.js';
 import { lookUp } from '../namespace/lookup.js';
 import type { ContainerReader } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
+import { isAtOrBelow } from '../paths/is-below.js';
 import { type FileStatus, S_IFMT } from '../posix/file-status.js';
 import { CURRENT_DIRECTORY, close, Open, openAt, readLinkAt, statAt } from '../posix/libc.js';
 import { PosixError } from '../posix/posix-error.js';
@@ -12,7 +13,6 @@ import { fileNameOf, requirePlace, targetPath } from './target-path.js';
 import { fateOf } from './tasks/write-entry.js';
 
 const S_IFDIR = 0o040000;
-const SLASH = 0x2f;
 
 /** What an export would do. Directories count as written. */
 export interface ExportDryRun {
@@ -102,11 +102,6 @@ export async function exportDryRun(reader: ContainerReader, options: ExportDryRu
     names.close();
   }
   return counts;
-}
-
-function isAtOrBelow(path: Buffer, directory: Buffer): boolean {
-  const { length } = directory;
-  return path.subarray(0, length).equals(directory) && (path.length === length || path[length] === SLASH);
 }
 
 /** Whether an entry is exported; `below`: it is in a directory that is left out, and not counted. */

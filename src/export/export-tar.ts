@@ -5,6 +5,7 @@ import { idHex, ObjectType } from '../format/ids.js';
 import { fileSize, linkTarget, readContent, requireSegments } from '../namespace/content.js';
 import type { ContainerReader, FoundInode } from '../namespace/reader.js';
 import { walk } from '../namespace/walk.js';
+import { isAtOrBelow, isBelow } from '../paths/is-below.js';
 import { SpilledMap } from '../spill/spilled-map.js';
 import { SpilledSet } from '../spill/spilled-set.js';
 import { encodeTarHeader, isTarType, requireTarAttributes, TAR_BLOCK_BYTES, tarPadding } from './tar-header.js';
@@ -163,15 +164,6 @@ class NamesOnTheWay {
   close(): void {
     for (const { names } of this.#open) names.close();
   }
-}
-
-function isAtOrBelow(path: Buffer, directory: Buffer): boolean {
-  return directory.length === 0 || path.equals(directory) || isBelow(path, directory);
-}
-
-function isBelow(path: Buffer, directory: Buffer): boolean {
-  const { length } = directory;
-  return path.length > length && path[length] === SLASH && path.subarray(0, length).equals(directory);
 }
 
 /** What the entry is called that the tree begins with. */

@@ -1,4 +1,5 @@
 import { isClfsError } from '../error.js';
+import { isAtOrBelow } from '../paths/is-below.js';
 import type { MountBelow } from '../posix/mounts.js';
 import { quotePath } from '../text/escape-path.js';
 import { leftOutBy, type Selection } from './selection.js';
@@ -113,11 +114,6 @@ function unlessMissing<T>(look: () => T): T | undefined {
     if (isClfsError(error, 'entry')) return undefined;
     throw error;
   }
-}
-
-function isAtOrBelow(path: Buffer, above: Uint8Array): boolean {
-  if (above.length === 0) return true;
-  return path.subarray(0, above.length).equals(above) && (path.length === above.length || path[above.length] === SLASH);
 }
 
 const SLASH = 0x2f;

@@ -1,4 +1,5 @@
 import { isClfsError } from '../error.js';
+import { isAtOrBelow } from '../paths/is-below.js';
 import { isOutOfDescriptors } from '../posix/descriptors.js';
 import { mayBeOutage } from '../posix/outage-errors.js';
 import { PosixError } from '../posix/posix-error.js';
@@ -13,7 +14,6 @@ const MOST_TRIES = 3;
 /** Pauses before something is tried again; the last one also between all further tries while the source is away. */
 export const PAUSES_MS = [1000, 3000, 5000] as const;
 const MOST_CAUSES = 8;
-const SLASH = 0x2f;
 const ROOT = Buffer.alloc(0);
 
 /** What the system said, at the root of a failure of an entry. */
@@ -67,9 +67,4 @@ export async function rootAnswers(source: SourceTree, path: Buffer): Promise<boo
     const cause = systemErrorOf(error);
     return cause !== undefined && !mayBeOutage(cause) && !isOutOfDescriptors(error);
   }
-}
-
-function isAtOrBelow(path: Uint8Array, point: Buffer): boolean {
-  if (path.length < point.length || (path.length > point.length && path[point.length] !== SLASH)) return false;
-  return point.equals(path.subarray(0, point.length));
 }

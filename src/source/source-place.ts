@@ -1,3 +1,4 @@
+import { isAtOrBelow, isBelow } from '../paths/is-below.js';
 import { pathOfOpen } from '../posix/libc.js';
 import {
   fileSystemId,
@@ -74,7 +75,7 @@ export function describePlace(
     if (isBelow(point, root)) {
       const key = isMountedWhenWanted(mount) ? WHEN_WANTED : looks.key(mount);
       if (key !== undefined) below[point.subarray(root.length === 1 ? 1 : root.length + 1).toString('hex')] = key;
-    } else if (!isMountedWhenWanted(mount) && isAtOrAbove(point, root) && point.length >= (own?.point.length ?? 0))
+    } else if (!isMountedWhenWanted(mount) && isAtOrBelow(root, point) && point.length >= (own?.point.length ?? 0))
       own = mount;
   }
   if (!own) return undefined;
@@ -90,15 +91,6 @@ export function describePlace(
   // Without any of these, one file system in memory is like another.
   const isKnown = place.bornNs !== undefined || id !== undefined || /[/:]/.test(source);
   return isKnown ? { root: place, mounts: below } : undefined;
-}
-
-function isBelow(point: Buffer, root: Buffer): boolean {
-  return point.length > root.length && isAtOrAbove(root, point);
-}
-
-function isAtOrAbove(point: Buffer, path: Buffer): boolean {
-  if (point.length === 1) return true;
-  return path.subarray(0, point.length).equals(point) && (path.length === point.length || path[point.length] === 0x2f);
 }
 
 /** What never changes of a root. */
