@@ -11,10 +11,10 @@ import { indexContainer, type ObjectIndex } from './namespace/object-index.js';
 import { Pace } from './namespace/pace.js';
 import { ContainerReader } from './namespace/reader.js';
 import { checkOptions, option } from './option-checks.js';
+import { namedPlace, requireApart } from './paths/places-apart.js';
 import { type OpenSalvage, openSalvage } from './salvage/open-salvage.js';
 import { openSource } from './source/posix-source.js';
 import type { SourceTree } from './source/source-tree.js';
-import { namedPlace, requireApart } from './state/state-directory.js';
 import { systemClock } from './time/clock.js';
 import { JobWaits } from './waits/job-waits.js';
 

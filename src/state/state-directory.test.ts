@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -6,16 +6,7 @@ import { RECORD } from '../../test/support/empty-state.js';
 import { refusal } from '../../test/support/samples.js';
 import { openDatabase } from '../sqlite/database.js';
 import { JobState } from './job-state.js';
-import {
-  claimExistingState,
-  claimNewState,
-  findDatabase,
-  isStateHeld,
-  namedPlace,
-  removeState,
-  requireApart,
-  requireNotInside,
-} from './state-directory.js';
+import { claimExistingState, claimNewState, findDatabase, isStateHeld, removeState } from './state-directory.js';
 
 const base = mkdtempSync(join(tmpdir(), 'clfs-directory-unit-'));
 afterAll(() => rmSync(base, { recursive: true, force: true }));
@@ -141,27 +132,5 @@ describe('a state directory', () => {
     mkdirSync(join(locked, 'lock'));
     expect(refusal(() => claimExistingState(locked))).toMatch(/^state: Cannot write to the state directory .*: EISDIR/);
     expect(isStateHeld(place())).toBe(false);
-  });
-
-  it('lies neither in what is loaded, nor around it, by whatever name', async () => {
-    const [one, link] = [place(), place()];
-    mkdirSync(join(one, 'inner'), { recursive: true });
-    symlinkSync(one, link);
-    const apart = async (first: string | Uint8Array, second: string) => {
-      const [source, state] = [await namedPlace('source', first), await namedPlace('state', second)];
-      return () => requireApart(source, state);
-    };
-    expect(await apart(one, `${one}x`)).not.toThrow();
-    expect(await apart(one, join(base, 'other'))).not.toThrow();
-    expect(refusal(await apart(one, join(link, 'inner', 'not there')))).toBe(
-      `usage: The state ${quoted(join(one, 'inner', 'not there'))} is inside the source ${quoted(one)}. Keep them apart.`,
-    );
-    expect(refusal(await apart(Buffer.from(join(link, 'inner')), one))).toContain('is inside the state');
-    expect(refusal(await apart(one, link))).toBe(
-      `usage: The source and the state are both ${quoted(one)}. Keep them apart.`,
-    );
-    const [source, root] = [await namedPlace('source', one), await namedPlace('root', '/')];
-    expect(refusal(() => requireNotInside(source, root))).toContain('is inside the root "/"');
-    expect(() => requireNotInside(root, source)).not.toThrow();
   });
 });

@@ -11,25 +11,21 @@ import {
 } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
-import { realPathOf } from '../paths/real-path.js';
 import { isRemoteFileSystem } from '../posix/file-system-type.js';
-import { isUnlocked, tryLock } from '../posix/libc.js';
+import { isUnlocked } from '../posix/libc.js';
 import { type Database, openDatabase } from '../sqlite/database.js';
-import { quotePath } from '../text/escape-path.js';
-import { decodeExactly, encodeExactly } from '../text/exact-text.js';
 import { decodeRecord } from './job-record.js';
 import { holdsJob } from './schema.js';
+import { pause, requireLock } from './state-lock.js';
 
 const DATABASE_FILE = 'job.db';
 const LOCK_FILE = 'lock';
-/** How often, and how long each time, the lock is waited for while somebody only looks at it. */
-const MOST_WAITS = 100;
-const WAIT_MS = 10;
-/** How often the removal of a state is tried, {@link WAIT_MS} after another. */
+/** How often the removal of a state is tried, with a pause between. */
 const MOST_REMOVALS = 5;
 /** Files that a job may leave in its state directory. */
 const OWN_FILES =
   /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|manifest\.jsonl|(problems\.txt|failures\.jsonl|report\.html|workers\.json)(\.new)?)$/;
+
 /** A state directory that this process holds. */
 export interface StateDirectory {
   readonly path: string;
@@ -217,48 +213,6 @@ export function isStateHeld(statePath: string): boolean {
   }
 }
 
-/** A directory, and what it is to be. */
-export interface NamedPlace {
-  readonly what: string;
-  /** Without symlinks, as text of `decodeExactly`: see `realPathOf`. */
-  readonly realPath: string;
-}
-
-/** Finds out where a directory really is, as far as it is there. @param path as text or as bytes */
-export async function namedPlace(what: string, path: string | Uint8Array): Promise<NamedPlace> {
-  return { what, realPath: await realPathOf(resolve(typeof path === 'string' ? path : decodeExactly(path))) };
-}
-
-/**
- * Refuses directories that lie inside one another.
- *
- * @throws ClfsError `usage`
- */
-export function requireApart(first: NamedPlace, second: NamedPlace): void {
-  requireNotInside(first, second);
-  requireNotInside(second, first);
-}
-
-/** Refuses a place that is another one, or lies inside it. @throws ClfsError `usage` */
-export function requireNotInside(first: NamedPlace, second: NamedPlace): void {
-  const [a, b] = [first.realPath, second.realPath];
-  if (a === b)
-    throw new ClfsError('usage', `The ${first.what} and the ${second.what} are both ${quoted(a)}. Keep them apart.`);
-  if (isInside(a, b))
-    throw new ClfsError(
-      'usage',
-      `The ${first.what} ${quoted(a)} is inside the ${second.what} ${quoted(b)}. Keep them apart.`,
-    );
-}
-
-function quoted(path: string): string {
-  return quotePath(encodeExactly(path));
-}
-
-function isInside(path: string, parent: string): boolean {
-  return path.startsWith(parent === '/' ? '/' : `${parent}/`);
-}
-
 function makeDirectory(path: string): boolean {
   try {
     // Names of the source are in it, which not everybody on this machine may see.
@@ -345,37 +299,4 @@ function isSameFile(fd: number, path: string): boolean {
   } catch {
     return false;
   }
-}
-
-/** @throws ClfsError `state-busy` when another process has it; `state` where there are no locks */
-function requireLock(fd: number, path: string): void {
-  const quoted = JSON.stringify(path);
-  let isTaken: boolean;
-  try {
-    isTaken = takeLock(fd);
-  } catch (cause) {
-    throw new ClfsError(
-      'state',
-      `Cannot lock the state directory ${quoted}: ${messageOf(cause)}. Without locks two processes could go on with one job. Have them work there (NFS: its lock service, or version 4; Lustre: mount it with -o flock), or name a --state-path on a disk of this machine.`,
-      { cause },
-    );
-  }
-  if (!isTaken)
-    throw new ClfsError(
-      'state-busy',
-      `Another process is working on the job in ${quoted}. Wait for it, or stop it first.`,
-    );
-}
-
-/** Waits out those who only look. @returns false when another process works on the job */
-function takeLock(fd: number): boolean {
-  for (let waits = 0; !tryLock(fd); waits++) {
-    if (waits === MOST_WAITS || !isUnlocked(fd)) return false;
-    pause();
-  }
-  return true;
-}
-
-function pause(): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, WAIT_MS);
 }

@@ -208,7 +208,7 @@ export const PLANTED_FAULTS = [
   },
   {
     name: 'the lock of a state directory is not taken',
-    file: 'src/state/state-directory.ts',
+    file: 'src/state/state-lock.ts',
     find: '  if (!isTaken)\n',
     replace: '  if (!isTaken && path === "")\n',
   },
