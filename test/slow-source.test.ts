@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -62,13 +62,34 @@ describe.skipIf(why !== undefined)(`a slow file system${why === undefined ? '' :
     const { mtimeSeconds } = directory.attributes();
     // Behind the back of the client, which remembers attributes for some seconds.
     for (const name of names) utimesSync(join(slow.back, name), 1, 1);
+    expect(laterFile?.knownAttributes?.()?.mtimeSeconds).toBe(laterBefore?.mtimeSeconds);
     expect(file.isUnchanged(before)).toBe(false);
     expect(laterBefore && (await laterFile?.isUnchanged(laterBefore))).toBe(false);
     expect(directory.attributes(true).mtimeSeconds).not.toBe(mtimeSeconds);
     file.close();
     await laterFile?.close();
+    // It knows no extended attributes: the directory is asked, and no entry.
+    expect(await root.async?.unstorableOf?.(now)).toEqual({ acl: false, attributes: false, released: false });
     for (const each of [directory, root, source]) each.close();
     for (const name of names) rmSync(join(slow.back, name), { recursive: true });
+  });
+
+  it('is loaded as it is, whatever its client remembers of it', async () => {
+    const names = Array.from({ length: 20 }, (_, n) => `remembered-${n}`);
+    mkdirSync(join(slow.back, 'remembered'));
+    for (const name of names) writeFileSync(join(slow.back, 'remembered', name), 'before');
+    await sleep(1200);
+    for (const name of names) statSync(join(slow.mountPoint, 'remembered', name));
+    for (const name of names) {
+      writeFileSync(join(slow.back, 'remembered', name), `${name} after it`);
+      utimesSync(join(slow.back, 'remembered', name), 1, 1);
+    }
+    const [container, state] = places('remembered');
+    const run = await runProgram('clfsload', ['load', join(slow.mountPoint, 'remembered'), container, state]);
+    expect(run.stdout).toContain('Final Job Status: Completed\n');
+    const compared = await runProgram('clfsload', ['verify', join(slow.back, 'remembered'), container, '--content']);
+    expect(compared.stdout).toMatch(/^21 same, 0 different.*20 files compared/m);
+    rmSync(join(slow.back, 'remembered'), { recursive: true });
   });
 
   it('that never answers for a file is named, and holds up neither the line nor a stop', async () => {

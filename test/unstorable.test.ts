@@ -49,7 +49,7 @@ const hasAcl = set(probe, 'system.posix_acl_access', ACL);
 const hasTrusted = isRoot && set(probe, 'trusted.probe');
 const hasSecurity = isRoot && set(probe, 'security.probe');
 
-function lookAt(name: string, lustre = false): Unstorable {
+function lookAt(name: string, lustre = false): Unstorable | undefined {
   const fd = openSync(source, 'r');
   try {
     return unstorableAt(fd, Buffer.from(name), lustre);
@@ -91,6 +91,15 @@ describe('one entry', () => {
     } finally {
       closeSync(fd);
     }
+  });
+
+  it.runIf(hasUser)('with more attributes than most have, by both ways of calling', async () => {
+    for (let n = 0; n < 20; n++) expect(set(join(source, 'user'), `user.${`${n}`.padStart(100, 'n')}`)).toBe(true);
+    const directory = openPosixSource(Buffer.from(source)).openDirectory(Buffer.alloc(0));
+    const found = await directory.async?.unstorableOf?.(Buffer.from('user'));
+    expect(found).toEqual({ ...NONE, attributes: true });
+    expect(directory.unstorableOf?.(Buffer.from('user'))).toEqual(found);
+    directory.close();
   });
 
   it.runIf(hasSecurity)('what the policy of the machine and file systems keep is not counted; a capability is', () => {

@@ -1,5 +1,4 @@
 import { ClfsError } from '../error.js';
-import { canListAttributes, isOnLustre } from '../posix/extended-attributes.js';
 import { isRemoteFileSystem, isRemoteFileSystemLater } from '../posix/file-system-type.js';
 import {
   CURRENT_DIRECTORY,
@@ -51,7 +50,7 @@ import type {
   SourceTree,
   Unstorable,
 } from './source-tree.js';
-import { unstorableAt } from './unstorable.js';
+import { UnstorableLooks } from './unstorable.js';
 
 const LIST_BUFFER_BYTES = 65536;
 
@@ -187,7 +186,7 @@ class PosixDirectory implements SourceDirectory {
   /** Once calls in the pool are wanted. */
   #shared: SharedDescriptor | undefined;
   #async: AsyncSourceDirectory | undefined;
-  #lustre: boolean | undefined;
+  readonly #unstorable = new UnstorableLooks();
 
   constructor(fd: number) {
     this.#fd = fd;
@@ -195,7 +194,7 @@ class PosixDirectory implements SourceDirectory {
 
   get async(): AsyncSourceDirectory {
     this.#shared ??= new SharedDescriptor(this.#fd);
-    this.#async ??= new PosixAsyncDirectory(this.#shared, CAN_LIST_ATTRIBUTES);
+    this.#async ??= new PosixAsyncDirectory(this.#shared, this.#unstorable);
     return this.#async;
   }
 
@@ -252,8 +251,7 @@ class PosixDirectory implements SourceDirectory {
   }
 
   unstorableOf(name: Buffer): Unstorable | undefined {
-    this.#lustre ??= isOnLustre(this.#fd);
-    return CAN_LIST_ATTRIBUTES ? unstorableAt(this.#fd, name, this.#lustre) : undefined;
+    return this.#unstorable.of(this.#fd, name);
   }
 
   close(): void {
@@ -261,8 +259,6 @@ class PosixDirectory implements SourceDirectory {
     else close(this.#fd);
   }
 }
-
-const CAN_LIST_ATTRIBUTES = canListAttributes();
 
 class PosixFile implements SourceFile {
   readonly #fd: number;

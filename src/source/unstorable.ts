@@ -1,4 +1,6 @@
 import {
+  canListAttributes,
+  isOnLustre,
   listAttributes,
   listAttributesInPool,
   readAttribute,
@@ -25,16 +27,47 @@ const OWN =
 const COUNTED = /^(user|trusted|security)\./;
 
 /**
- * Looks at what of an entry the format cannot hold.
+ * Looks at what of the entries of one directory the format cannot hold. A file system that has no such attributes is
+ * asked once a directory.
  *
  * NFSv4 ACLs and the attributes of CIFS are not counted: these file systems show them for every file.
+ */
+export class UnstorableLooks {
+  #hasNone = false;
+  #lustre: boolean | undefined;
+
+  /** @param at descriptor of the directory @returns undefined where that cannot be told */
+  of(at: number, name: Uint8Array): Unstorable | undefined {
+    if (!CAN_LIST_ATTRIBUTES) return undefined;
+    if (this.#hasNone) return NOTHING;
+    this.#lustre ??= isOnLustre(at);
+    const found = unstorableAt(at, name, this.#lustre);
+    this.#hasNone = !found;
+    return found ?? NOTHING;
+  }
+
+  /** {@link of} by calls in the pool. Never rejects. */
+  async inPool(at: number, name: Uint8Array): Promise<Unstorable | undefined> {
+    if (!CAN_LIST_ATTRIBUTES) return undefined;
+    if (this.#hasNone) return NOTHING;
+    const found = await unstorableInPool(at, name);
+    if (!found) this.#hasNone = true;
+    return found ?? NOTHING;
+  }
+}
+
+const CAN_LIST_ATTRIBUTES = canListAttributes();
+
+/**
+ * What of an entry the format cannot hold.
  *
  * @param at descriptor of the directory that it is in
  * @param lustre whether that is on a Lustre file system
+ * @returns undefined where there are no such attributes
  */
-export function unstorableAt(at: number, name: Uint8Array, lustre: boolean): Unstorable {
+export function unstorableAt(at: number, name: Uint8Array, lustre: boolean): Unstorable | undefined {
   const names = listAttributes(at, name);
-  if (names.length === 0) return NOTHING;
+  if (!names || names.length === 0) return names && NOTHING;
   const [layout, state] = lustre ? namesOfArchive(names) : [];
   return unstorable(
     names,
@@ -44,9 +77,9 @@ export function unstorableAt(at: number, name: Uint8Array, lustre: boolean): Uns
 }
 
 /** {@link unstorableAt} by calls in the pool. Never rejects. */
-export async function unstorableInPool(at: number, name: Uint8Array): Promise<Unstorable> {
+async function unstorableInPool(at: number, name: Uint8Array): Promise<Unstorable | undefined> {
   const names = await listAttributesInPool(at, name);
-  if (names.length === 0) return NOTHING;
+  if (!names || names.length === 0) return names && NOTHING;
   const [layout, state] = names.includes('lustre.lov') || names.includes('trusted.lov') ? namesOfArchive(names) : [];
   return unstorable(
     names,

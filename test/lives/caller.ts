@@ -104,7 +104,8 @@ export class Caller {
       if (this.#parts.gate.isFrozen) await this.#parts.gate.awake();
       time.touch();
     };
-    return asyncSource ? withAsyncSide(model, delay, true) : model;
+    const remembers = () => random.at(2, around.session, moments().sourceCalls, FAR + 1) === 0;
+    return asyncSource ? withAsyncSide(model, delay, true, remembers) : model;
   }
 
   #beforeSource(what: 'directory' | 'entry'): void {

@@ -2,6 +2,7 @@ import type {
   AsyncSourceDirectory,
   AsyncSourceFile,
   ListedEntry,
+  SourceAttributes,
   SourceDirectory,
   SourceFile,
   SourceTree,
@@ -14,10 +15,25 @@ export type Delay = (what: 'directory' | 'entry', call: string) => Promise<void>
  * Gives a source an asynchronous side: each of its calls waits, and then is the synchronous one.
  *
  * What is closed stays open until its calls have ended, as the port says.
+ *
+ * @param remembers whether it tells of a file that is opened now what it first was seen to be, which may be long outdated
  */
-export function withAsyncSide(source: SourceTree, delay: Delay, isRemote = false): SourceTree {
+export function withAsyncSide(
+  source: SourceTree,
+  delay: Delay,
+  isRemote = false,
+  remembers: () => boolean = () => false,
+): SourceTree {
+  const seen = new Map<bigint, SourceAttributes>();
+  const memory: Memory = (file) => {
+    if (!remembers()) return undefined;
+    const now = file.attributes();
+    const first = seen.get(now.inode) ?? now;
+    seen.set(now.inode, first);
+    return first;
+  };
   return {
-    openDirectory: (path, expected) => asyncDirectory(source.openDirectory(path, expected), delay),
+    openDirectory: (path, expected) => asyncDirectory(source.openDirectory(path, expected), delay, memory),
     root: source.root,
     place: () => source.place?.(),
     mounts: () => source.mounts?.() ?? [],
@@ -26,7 +42,7 @@ export function withAsyncSide(source: SourceTree, delay: Delay, isRemote = false
     async: {
       async openDirectory(path, expected) {
         await delay('directory', 'open');
-        return asyncDirectory(source.openDirectory(path, expected), delay);
+        return asyncDirectory(source.openDirectory(path, expected), delay, memory);
       },
     },
     close: () => source.close(),
@@ -65,7 +81,10 @@ class LastCall {
   }
 }
 
-function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirectory {
+/** What is remembered of a file. */
+type Memory = (file: SourceFile) => SourceAttributes | undefined;
+
+function asyncDirectory(directory: SourceDirectory, delay: Delay, memory: Memory): SourceDirectory {
   const last = new LastCall(() => directory.close());
   const async: AsyncSourceDirectory = {
     attributes: (fresh) => last.during(delay('directory', 'attributes'), () => directory.attributes(fresh)),
@@ -80,7 +99,7 @@ function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirecto
     attributesOf: (name) => last.during(delay('entry', 'attributes'), () => directory.attributesOf(name)),
     readLink: (name) => last.during(delay('entry', 'readlink'), () => directory.readLink(name)),
     openFile: async (name) =>
-      asyncFile(await last.during(delay('entry', 'open'), () => directory.openFile(name)), delay),
+      asyncFile(await last.during(delay('entry', 'open'), () => directory.openFile(name)), delay, memory),
     unstorableOf: async (name) => directory.unstorableOf?.(name),
   };
   return { ...callsOf(directory), async, close: () => last.close() };
@@ -99,9 +118,11 @@ export function callsOf(directory: SourceDirectory): SourceDirectory {
   };
 }
 
-function asyncFile(file: SourceFile, delay: Delay): AsyncSourceFile {
+function asyncFile(file: SourceFile, delay: Delay, memory: Memory): AsyncSourceFile {
   const last = new LastCall(() => file.close());
+  const known = memory(file);
   return {
+    knownAttributes: () => known,
     attributes: (fresh) => last.during(delay('entry', 'attributes'), () => file.attributes(fresh)),
     isUnchanged: (before) => last.during(delay('entry', 'attributes'), () => file.isUnchanged(before)),
     read: (target, position, enough) => last.during(delay('entry', 'read'), () => file.read(target, position, enough)),
