@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { koffi } from './koffi.js';
 import { CURRENT_DIRECTORY, cString, statAt } from './libc.js';
+import { readMountTable } from './mount-table.js';
 
 const statfs = koffi.load(null as unknown as string).func('int statfs64(const void *, void *)');
 
@@ -123,8 +123,7 @@ export function tellsApart(key: string): boolean {
  */
 export function readMounts({ unmounted = false } = {}): readonly Mount[] | undefined {
   try {
-    const text = readFileSync('/proc/self/mountinfo', 'latin1');
-    // A worker looks before each word that it tells, and a machine with many containers has thousands of mounts.
+    const text = readMountTable();
     if (text !== latest.text || unmounted !== latest.unmounted)
       latest = { text, unmounted, mounts: parseMounts(text, unmounted) };
     return latest.mounts;
