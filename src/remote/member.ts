@@ -212,11 +212,10 @@ export class Member<M extends Kinds<M>> {
   }
 
   async #pull(): Promise<void> {
-    const { clock, link, lease, leaseMs, laneUnits, signal } = this.#parts;
+    const { clock, link, lease, leaseMs, signal } = this.#parts;
     this.#pulledMs = clock.monotonic();
     while (!this.#isOver) {
-      const room = this.#lanes.filter((units) => units < laneUnits).length - this.#taking.size;
-      const free = Math.min(room, this.#pace.tickets(this.units, this.#taking.size));
+      const free = this.#pace.tickets(this.#lanes, this.#taking.size);
       const mayTake = this.#wish === 'work' && !signal.aborted && this.#queue !== '';
       // Who has not heard of the driver just now may do what is not wanted any more.
       if (!mayTake || free <= 0 || lease.leftMs(this.#now()) < leaseMs / 2) {

@@ -77,6 +77,8 @@ export async function connectNats(
     maxPingOut: 2,
     ignoreAuthErrorAbort: true,
     ignoreClusterUpdates: true,
+    // Where a question was asked is of no use, and costs as much as the question.
+    noAsyncTraces: true,
     ...(tls ? { tls: { ...tls, ...identified } } : {}),
     ...(token === undefined ? {} : { token }),
     ...(authenticator.length > 0 ? { authenticator } : {}),

@@ -24,12 +24,18 @@ export async function openNatsWorker(
 const TROUBLE_MS = 500;
 const API_MS = 2000;
 const MOST_TOLD = 10;
+/** That a ticket is taken is told with the next question, or after this: long before it would be given out again. */
+const ACCEPT_MS = 100;
 
 class NatsWorker implements WorkerLink {
   readonly #line: NatsLine;
   #client: JetStreamClient;
   #queue = '';
   #consumer: Consumer | undefined;
+
+  /** Tickets that were taken, which is not told yet. */
+  #accepted: JsMsg[] = [];
+  #accepting: NodeJS.Timeout | undefined;
 
   /** What the server has refused, such as a subject that this worker may not use. */
   readonly #refused = new Set<string>();
@@ -93,6 +99,7 @@ class NatsWorker implements WorkerLink {
   }
 
   async close(): Promise<void> {
+    this.#tellAccepted();
     await this.#line.close();
   }
 
@@ -104,14 +111,24 @@ class NatsWorker implements WorkerLink {
     return this.#consumer;
   }
 
-  /** What cannot be sent is given out again. */
   #accept(message: JsMsg): void {
-    if (!this.#line.connection.isClosed()) message.ack();
+    this.#accepted.push(message);
+    this.#accepting ??= setTimeout(() => this.#tellAccepted(), ACCEPT_MS).unref();
+  }
+
+  /** What cannot be sent is given out again. What is sent in one turn of the loop costs one call of the system. */
+  #tellAccepted(): void {
+    clearTimeout(this.#accepting);
+    this.#accepting = undefined;
+    const accepted = this.#accepted;
+    this.#accepted = [];
+    if (!this.#line.connection.isClosed()) for (const message of accepted) message.ack();
   }
 
   async #request(subject: string, bytes: Uint8Array, waitMs: number): Promise<Uint8Array | undefined> {
     try {
       if (!this.#line.isOpen) throw new Error('What is sent now is thrown away.');
+      this.#tellAccepted();
       return (await this.#line.connection.request(subject, bytes, { timeout: waitMs })).data;
     } catch {
       // Nobody listens, or the server is away: who asks will ask again, not at once.

@@ -32,12 +32,21 @@ export class TakePace {
     this.#rate.add(units);
   }
 
-  /** Tickets to be taken now. @param units that it has @param asked tickets that it has asked for, and knows nothing of */
-  tickets(units: number, asked: number): number {
-    const most = Math.max(this.#laneUnits, this.#rate.perSecond * AHEAD_S);
+  /**
+   * Tickets to be taken now: none while every lane has enough to go on with, so that several are taken at once.
+   *
+   * @param lanes units that each lane has
+   * @param asked tickets that it has asked for, and knows nothing of
+   */
+  tickets(lanes: readonly number[], asked: number): number {
     // Before the first one: as large as parts of large files are.
     const each = this.#latest.length === 0 ? this.#laneUnits / 2 : mean(this.#latest);
-    return Math.max(0, Math.ceil((most - units) / each) - asked);
+    const enough = Math.min(this.#laneUnits, Math.max(this.#laneUnits / 2, 2 * each));
+    if (lanes.every((units) => units >= enough)) return 0;
+    const units = lanes.reduce((sum, of) => sum + of, 0);
+    const most = Math.max(this.#laneUnits, this.#rate.perSecond * AHEAD_S);
+    const room = lanes.reduce((sum, of) => sum + Math.ceil(Math.max(0, this.#laneUnits - of) / each), 0);
+    return Math.max(0, Math.min(room, Math.ceil((most - units) / each)) - asked);
   }
 }
 
