@@ -94,7 +94,7 @@ describe('what a source tree has a container hold', () => {
     const content = await directory.content(name('a'));
     expect(places.free).toBe(0);
     if (content.kind !== 'bytes') throw new Error('A source has bytes.');
-    expect(content.read(Buffer.alloc(1), 0)).toBe(5);
+    expect(content.read(Buffer.alloc(1), 0, 1)).toBe(5);
     content.close();
     expect(places.free).toBe(1);
     expect(calls).toEqual(['file closed']);

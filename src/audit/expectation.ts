@@ -22,7 +22,12 @@ export interface ExpectedEntry {
 
 /** Bytes that a regular file should have. */
 export type ExpectedContent =
-  | { readonly kind: 'bytes'; read(target: Buffer, position: number): number | Promise<number>; close(): void }
+  | {
+      readonly kind: 'bytes';
+      /** Reads until so many bytes are there, or `target` is full, or the file ends. */
+      read(target: Buffer, position: number, enoughBytes: number): number | Promise<number>;
+      close(): void;
+    }
   | { readonly kind: 'sha256'; readonly hex: string }
   /** The expectation does not tell. */
   | { readonly kind: 'unknown' };

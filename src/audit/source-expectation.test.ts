@@ -52,7 +52,7 @@ it('every call of a source that a comparison waits for is told while it is not a
         await directory.entry(name);
         const content = await directory.content(name);
         if (content.kind === 'bytes') {
-          await content.read(Buffer.alloc(7), 0);
+          await content.read(Buffer.alloc(7), 0, 7);
           content.close();
         }
       }

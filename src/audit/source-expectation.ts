@@ -123,8 +123,8 @@ class DirectoryOfSource implements ExpectedDirectory {
       file.close();
       release();
     };
-    const read = (target: Buffer, position: number) =>
-      this.#patience.read(path, name, () => blocking(pace, path, name, () => file.read(target, position)));
+    const read = (target: Buffer, position: number, enoughBytes: number) =>
+      this.#patience.read(path, name, () => blocking(pace, path, name, () => file.read(target, position, enoughBytes)));
     return { kind: 'bytes', read, close };
   }
 
@@ -132,9 +132,9 @@ class DirectoryOfSource implements ExpectedDirectory {
     const file = await patiently(name, () => this.#pace.during(this.#path, name, () => async.openFile(name)));
     return {
       kind: 'bytes',
-      read: (target, position) =>
+      read: (target, position, enoughBytes) =>
         this.#patience.read(this.#path, name, () =>
-          this.#pace.during(this.#path, name, () => file.read(target, position)),
+          this.#pace.during(this.#path, name, () => file.read(target, position, enoughBytes)),
         ),
       close: () => void file.close().then(release),
     };

@@ -39,24 +39,35 @@ export async function compareContent(
   }
   try {
     let position = start;
-    const buffer = Buffer.allocUnsafe(Math.min(BUFFER_BYTES, end - start + 1));
+    let hasEnd = false;
+    const most = Math.max(1, Math.min(BUFFER_BYTES, end - start));
+    // One byte of room more than the data: reading it tells whether the file goes on.
+    const buffer = Buffer.allocUnsafe(most + 1);
     for await (const piece of pieces) {
-      for (let at = 0; at < piece.length; at += buffer.length) {
-        const part = piece.subarray(at, at + buffer.length);
-        const read = expected.read(buffer.subarray(0, part.length), position);
+      for (let at = 0; at < piece.length; at += most) {
+        const part = piece.subarray(at, at + most);
+        hasEnd = isLast && position + part.length === end;
+        const room = buffer.subarray(0, part.length + (hasEnd ? 1 : 0));
+        const read = expected.read(room, position, part.length);
         const count = typeof read === 'number' ? read : await read;
-        if (count !== part.length || !buffer.subarray(0, count).equals(part))
+        if (count < part.length || !buffer.subarray(0, part.length).equals(part))
           return `content differs within the ${part.length} bytes from ${position} on`;
-        position += count;
+        position += part.length;
+        if (count > part.length) return contentEnds(position);
       }
       onBytes(piece.length);
       await context.reader.pause();
     }
-    if (isLast && (await expected.read(buffer.subarray(0, 1), position)) !== 0) return `content ends at ${position}`;
+    if (isLast && !hasEnd && (await expected.read(buffer.subarray(0, 1), position, 1)) !== 0)
+      return contentEnds(position);
     return undefined;
   } finally {
     expected.close();
   }
+}
+
+function contentEnds(position: number): string {
+  return `content ends at ${position}`;
 }
 
 /** Compares a part of a large file, of which only the content is left to be compared. */
