@@ -30,13 +30,26 @@ describe('calls in the pool', () => {
   it('are as many at once as cost least, as long as they end', async () => {
     const calls = new Calls();
     const made = Array.from({ length: 1000 }, () => calls.make());
-    for (let n = 0; n < made.length; n++) {
-      calls.end();
-      if (n % 100 === 0) await sleep(20);
-    }
+    for (const _ of made) calls.end();
     expect(await Promise.all(made)).toEqual(made.map(() => 7));
     expect(calls.most).toBe(CALLS_AT_ONCE);
     expect(callsInPool()).toBe(0);
+  });
+
+  it('go on beside those that hang, with one that ends now and then, too', async () => {
+    const calls = new Calls();
+    const made = Array.from({ length: CALLS_AT_ONCE + 60 }, () => calls.make());
+    const hanging = calls.under.splice(0, CALLS_AT_ONCE - 1);
+    for (let n = 0; n < 30; n++) {
+      await sleep(10);
+      calls.end();
+    }
+    expect(callsInPool()).toBe(CALLS_AT_ONCE + 30);
+    // All that could wait have begun.
+    expect(calls.under.length + hanging.length).toBe(callsInPool());
+    for (const end of hanging) end(null, 7);
+    while (calls.under.length > 0) calls.end();
+    expect(await Promise.all(made)).toHaveLength(made.length);
   });
 
   it('do not wait for those that hang, as far as there is room', async () => {

@@ -3,19 +3,17 @@ import { CALLS_AT_ONCE, koffi, MOST_CALLS } from './koffi.js';
 /** A function of the C library that has been bound. */
 export type BoundCall = ReturnType<ReturnType<typeof koffi.load>['func']>;
 
-/** When nothing has ended for so long, a call does not wait for others to end. */
+/** A call does not wait longer for others to end. */
 const PATIENCE_MS = 50;
 
 let running = 0;
-/** Calls that have ended. */
-let ends = 0;
-const waiting: (() => void)[] = [];
+const waiting: { begin(): void; readonly sinceMs: number }[] = [];
 let isWatched = false;
 
 /**
- * Makes a call in a thread of Node's pool. No more than {@link CALLS_AT_ONCE} of one thread are there at once as long as
- * they end, since each beyond costs several times as much, and {@link MOST_CALLS} at all, since koffi refuses what is
- * beyond that; others wait here, in their order.
+ * Makes a call in a thread of Node's pool. More than {@link CALLS_AT_ONCE} of one thread cost several times as much each:
+ * what is beyond that waits here, in its order, for a while. More than {@link MOST_CALLS} there never are, since koffi
+ * refuses them.
  *
  * @param how what it is called with; held until it has ended
  * @param failure makes of `errno` what a call rejects with that failed; undefined: its negative result is what it gives
@@ -45,7 +43,7 @@ export function callInPool(
     };
     if (running < CALLS_AT_ONCE) begin();
     else {
-      waiting.push(begin);
+      waiting.push({ begin, sinceMs: performance.now() });
       watch();
     }
   });
@@ -58,18 +56,17 @@ export function callsInPool(): number {
 
 function ended(): void {
   running--;
-  ends++;
-  if (running < CALLS_AT_ONCE) waiting.shift()?.();
+  if (running < CALLS_AT_ONCE) waiting.shift()?.begin();
 }
 
 /** Calls that hang do not hold up others, as far as there is room. */
 function watch(): void {
   if (isWatched) return;
   isWatched = true;
-  const before = ends;
   setTimeout(() => {
     isWatched = false;
-    if (ends === before) for (let room = CALLS_AT_ONCE; room > 0 && running < MOST_CALLS; room--) waiting.shift()?.();
+    const due = performance.now() - PATIENCE_MS;
+    while (running < MOST_CALLS && waiting.length > 0 && waiting[0].sinceMs <= due) waiting.shift()?.begin();
     if (waiting.length > 0) watch();
   }, PATIENCE_MS);
 }

@@ -122,7 +122,13 @@ class NatsWorker implements WorkerLink {
     this.#accepting = undefined;
     const accepted = this.#accepted;
     this.#accepted = [];
-    if (!this.#line.connection.isClosed()) for (const message of accepted) message.ack();
+    for (const message of accepted) {
+      try {
+        message.ack();
+      } catch {
+        // Its connection is closed.
+      }
+    }
   }
 
   async #request(subject: string, bytes: Uint8Array, waitMs: number): Promise<Uint8Array | undefined> {
