@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it, vi } from 'vitest';
 import { claimNewState, removeState } from '../src/state/state-directory.js';
+import { loadWhole, runProgram } from './support/program.js';
+import { mountSlowFs, whyNoSlowFs } from './support/slow-fs.js';
 import { removeTree } from './support/tree.js';
 
 const crash = vi.hoisted(() => ({ after: Number.POSITIVE_INFINITY }));
@@ -80,3 +82,21 @@ it('leaves the job that another process begins there once the state is let go of
   expect(readdirSync(path)).toEqual(['lock']);
   next?.release();
 });
+
+const why = whyNoSlowFs();
+it.skipIf(why !== undefined)(
+  `the state of an export is removed also where what is open stays${why === undefined ? '' : ` (skipped: ${why})`}`,
+  async () => {
+    const [source, container] = [join(base, 'source'), join(base, 'container')];
+    mkdirSync(source);
+    await loadWhole(source, container, join(base, 'load'));
+    const slow = mountSlowFs(0);
+    try {
+      const { stdout, stderr } = await runProgram('clfsload', ['export', container, join(slow.mountPoint, 'target')]);
+      expect([stdout, stderr]).toEqual([expect.stringMatching(/^1 entry written/), '']);
+      expect(readdirSync(slow.back)).toEqual(['target']);
+    } finally {
+      slow.unmount();
+    }
+  },
+);

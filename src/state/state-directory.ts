@@ -12,6 +12,7 @@ import {
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
 import { isRemoteFileSystem } from '../posix/file-system-type.js';
+import { letGoOf } from '../posix/let-go.js';
 import { isUnlocked } from '../posix/libc.js';
 import { type Database, openDatabase } from '../sqlite/database.js';
 import { decodeRecord } from './job-record.js';
@@ -89,6 +90,10 @@ export function removeState(directory: StateDirectory): boolean {
     directory.release();
     return true;
   }
+  // The SQLite that is bundled keeps a database open until the last of its statements has been collected. With a
+  // write-ahead log it is not done with it before that.
+  if (directory.journal === 'DELETE' && existsSync(directory.databasePath))
+    tried(() => letGoOf(directory.databasePath));
   let cleared = false;
   const removed = tried(() => {
     // Who looks at the job just now may have had SQLite make files of its own again.
