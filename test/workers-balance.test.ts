@@ -171,6 +171,13 @@ describe('workers of a model', () => {
     for (const { bytes } of ends.values()) expect(bytes / (4 * 1024 * MIB)).toBeGreaterThan(0.85);
   });
 
+  it('end together where small tasks have been all there was: a few large ones are not taken by one of them', async () => {
+    const machines = ['a', 'b', 'c', 'd'].map((name) => ({ name, lanes: 4, bytesPerSecond: 100e6 }));
+    const small = work('send', { task: { bytes: 0, files: 1 }, units: 8, done: () => undefined });
+    const ends = await run(machines, [...Array.from({ length: 2000 }, () => small), ...worksOf(1, 10)]);
+    for (const { bytes } of ends.values()) expect(bytes / (256 * MIB)).toBeLessThan(2);
+  });
+
   it('end together where one has a tenth of the network and four times the lanes', async () => {
     const fast = ['a', 'b', 'c'].map((name) => ({ name, lanes: 4, bytesPerSecond: 100e6 }));
     const ends = await run([...fast, { name: 'slow', lanes: 16, bytesPerSecond: 10e6 }], worksOf(16, 10));

@@ -134,7 +134,7 @@ function listenTo(pool: RemotePool<PoolKinds>) {
 }
 
 const take = ({ ask }: SetUp, worker: string, ticket: number) =>
-  ask({ say: 'take', worker, ticket, deliveries: 1, piece: 0 });
+  ask({ say: 'take', worker, ticket, deliveries: 1, piece: 0, most: 1000 });
 
 describe('a pool of workers', () => {
   it('leaves out what no worker sends, says so once, and goes on', async () => {
@@ -545,7 +545,9 @@ describe('a pool of workers', () => {
     for (const ticket of [1, 2]) pool.submit(0, ticket, { kind: 'note', task: 'a'.repeat(100_000) }, 1);
     expect(take(set, 'w', 1)).toMatchObject({ go: true, pieces: 2 });
     pool.stop();
-    expect(ask({ say: 'take', worker: 'w', ticket: 1, deliveries: 1, piece: 1 })).toMatchObject({ go: true });
+    expect(ask({ say: 'take', worker: 'w', ticket: 1, deliveries: 1, piece: 1, most: 1000 })).toMatchObject({
+      go: true,
+    });
     expect(take(set, 'w', 2)).toEqual({ to: 'take', go: false });
     const bytes = encode({ kind: 'note', result: 'nothing' });
     ask({ say: 'tell', worker: 'w', ticket: 1, number: 0, more: false, what: 'done', bytes });

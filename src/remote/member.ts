@@ -257,7 +257,8 @@ export class Member<M extends Kinds<M>> {
     try {
       for (let piece = 0, count = 1; piece < count; piece++) {
         // The driver may have granted it: only its answer, or the end, sets the ticket free.
-        const answer = await this.#insist({ say: 'take', worker: this.#parts.worker, ticket, deliveries, piece });
+        const most = this.#pace.most(this.#lanes);
+        const answer = await this.#insist({ say: 'take', worker: this.#parts.worker, ticket, deliveries, piece, most });
         if (answer?.to !== 'take') return;
         if (piece === 0) accept();
         if (!answer.go) return;

@@ -84,6 +84,8 @@ export type Question = { readonly worker: string } & (
       readonly deliveries: number;
       /** Which piece of the task is wanted; from 0. */
       readonly piece: number;
+      /** Who has so many units has no room for it: how large a task is, only the driver knows. */
+      readonly most: number;
     }
   | {
       /** A piece of what the task brings. */

@@ -189,7 +189,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
 
   #take(
     worker: RemoteWorker,
-    { ticket: number, deliveries, piece }: Extract<Question, { say: 'take' }>,
+    { ticket: number, deliveries, piece, most }: Extract<Question, { say: 'take' }>,
     answer: (value: Answer) => void,
   ): void {
     const ticket = this.#tickets.get(number);
@@ -205,7 +205,8 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
       answer({ to: 'take', go: false });
       return;
     }
-    if (!isMine && (worker.alone || (ticket.alone && worker.tickets.size > 0))) {
+    const hasRoom = worker.tickets.size === 0 || (!ticket.alone && worker.heldUnits < most);
+    if (!isMine && (worker.alone || !hasRoom)) {
       this.#offerAgain(number, ticket);
       answer({ to: 'take', go: false });
       return;
@@ -214,6 +215,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
       worker.alone = ticket.alone;
       ticket.holder = worker;
       worker.tickets.add(number);
+      worker.heldUnits += ticket.units;
       this.#link.withdraw(number);
     }
     ticket.pieces ??= new TaskInPieces(ticket.task, this.#link.longestBytes);
@@ -304,8 +306,9 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
   }
 
   #forget(number: number): boolean {
-    const holder = this.#tickets.get(number)?.holder;
-    holder?.tickets.delete(number);
+    const ticket = this.#tickets.get(number);
+    const holder = ticket?.holder;
+    if (ticket && holder?.tickets.delete(number)) holder.heldUnits -= ticket.units;
     if (holder?.tickets.size === 0) holder.alone = false;
     return this.#tickets.delete(number);
   }

@@ -46,6 +46,8 @@ export interface WorkersParts {
 export interface RemoteWorker {
   readonly candidate: Candidate;
   readonly tickets: Set<number>;
+  /** Of its tickets. */
+  heldUnits: number;
   /** It has one ticket, and is to have no other beside. */
   alone: boolean;
   /** On the monotonic clock. */

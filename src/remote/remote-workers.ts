@@ -115,6 +115,7 @@ export class RemoteWorkers {
     this.#workers.set(id, {
       candidate,
       tickets: new Set(),
+      heldUnits: 0,
       alone: false,
       heardMs: now,
       silentMs: 0,

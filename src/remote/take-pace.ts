@@ -32,6 +32,12 @@ export class TakePace {
     this.#rate.add(units);
   }
 
+  /** With how many units it takes no more, whatever size they turn out to be. @param lanes units that each lane has */
+  most(lanes: readonly number[]): number {
+    const full = lanes.reduce((sum, of) => sum + Math.max(of, this.#laneUnits), 0);
+    return Math.min(full, this.#ahead);
+  }
+
   /**
    * Tickets to be taken now: none while every lane has enough to go on with, so that several are taken at once.
    *
@@ -44,9 +50,12 @@ export class TakePace {
     const enough = Math.min(this.#laneUnits, Math.max(this.#laneUnits / 2, 2 * each));
     if (lanes.every((units) => units >= enough)) return 0;
     const units = lanes.reduce((sum, of) => sum + of, 0);
-    const most = Math.max(this.#laneUnits, this.#rate.perSecond * AHEAD_S);
     const room = lanes.reduce((sum, of) => sum + Math.ceil(Math.max(0, this.#laneUnits - of) / each), 0);
-    return Math.max(0, Math.min(room, Math.ceil((most - units) / each)) - asked);
+    return Math.max(0, Math.min(room, Math.ceil((this.#ahead - units) / each)) - asked);
+  }
+
+  get #ahead(): number {
+    return Math.max(this.#laneUnits, this.#rate.perSecond * AHEAD_S);
   }
 }
 
