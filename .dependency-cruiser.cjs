@@ -25,7 +25,7 @@ const LAYERS = {
   salvage: ['container', 'format', 'namespace', 'spill'],
   audit: ['engine', 'join', 'remote', 'time', 'format', 'manifest', 'container', 'identity', 'lz4', 'source', 'namespace', 'paths', 'posix', 'spill', 'text', 'waits'],
   export: ['sqlite', 'books', 'engine', 'join', 'remote', 'time', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'namespace', 'salvage', 'spill', 'state', 'log', 'lz4', 'text', 'waits'],
-  join: ['container', 'engine', 'identity', 'remote', 'time', 'waits'],
+  join: ['container', 'engine', 'identity', 'posix', 'remote', 'time', 'waits'],
   page: ['books', 'container', 'export', 'format', 'job', 'load', 'posix', 'source', 'sqlite', 'state', 'text'],
   cli: [],
 };

@@ -41,8 +41,8 @@ describe.skipIf(!HAS_NATS)('a worker in trouble of its own', () => {
     removeTree(base);
   });
 
-  const start = (args: readonly string[], container: string) => {
-    const running = run(args, { CONTAINER: container });
+  const start = (args: readonly string[], container: string, prefix: readonly string[] = []) => {
+    const running = run(args, { CONTAINER: container }, prefix);
     started.push(running);
     return running;
   };
@@ -69,6 +69,18 @@ describe.skipIf(!HAS_NATS)('a worker in trouble of its own', () => {
     const check = await start(['fsck', '--content', 'env:CONTAINER'], url).ended();
     expect(check.stdout).toContain(': 0 errors, 0 warnings');
   };
+
+  it.each([31, 40])('is refused where it has too few descriptors, under "ulimit -n %i"', async (limit) => {
+    const driver = await load('--threads=0');
+    const args = ['worker', `--join=${server.url}`, '--threads=1', '--container=env:CONTAINER'];
+    const poor = start(args, url, ['prlimit', `--nofile=${limit}`]);
+    const why = `this process may have ${limit} files open at once, .*ulimit -n`;
+    await poor.said(new RegExp(`cannot take part in job .*: ${why}`));
+    await driver.said(new RegExp(`/${poor.child.pid} is refused: ${why}`));
+    const rich = worker();
+    await rich.said(/takes part/);
+    await expectWhole(driver);
+  });
 
   it('gives back what it has, with the reason on both ends and in the status; others do it', async () => {
     // So slow that there is something left for the second one.

@@ -6,6 +6,7 @@ import { Traffic } from '../container/traffic.js';
 import type { Kinds } from '../engine/kinds.js';
 import { createThreadRunner } from '../engine/thread-runner.js';
 import { openIdentity } from '../identity/identity.js';
+import { requireThreadDescriptors } from '../posix/descriptors.js';
 import type { MemberParts } from '../remote/member.js';
 import { systemClock } from '../time/clock.js';
 import type { AnyJobKind, JobHere, JobSetup } from './job-kind.js';
@@ -37,6 +38,7 @@ export async function openMemberLanes<M extends Kinds<M>>(
   options: WorkerOptions & Pick<RemoteLane, 'aheadMs'>,
 ): Promise<MemberLanes<M>> {
   const { threads, aheadMs } = options;
+  requireThreadDescriptors();
   const traffic = new Traffic(threads + 1);
   const lease = new Lease(threads);
   let here: JobHere<unknown> | undefined;

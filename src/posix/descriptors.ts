@@ -116,6 +116,21 @@ export function threadCount(wanted: number = Math.min(MOST_THREADS, availablePar
 }
 
 /**
+ * Makes sure that there are descriptors for one thread at least: with fewer it would wait for them, and do nothing.
+ *
+ * @throws ClfsError `open-files`
+ */
+export function requireThreadDescriptors(): void {
+  const free = freeDescriptors();
+  const wanted = SPARE_DESCRIPTORS + DESCRIPTORS_A_THREAD;
+  if (free >= wanted) return;
+  throw new ClfsError(
+    'open-files',
+    `this process may have ${descriptorLimit()} files open at once, which leaves ${free}, and ${wanted} are the least that it works with: raise the limit with "ulimit -n", and start it again`,
+  );
+}
+
+/**
  * Whether something failed, at its root, since the process (EMFILE) or the machine (ENFILE) has no further descriptor.
  */
 export function isOutOfDescriptors(error: unknown): boolean {
