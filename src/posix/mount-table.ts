@@ -6,9 +6,11 @@ const poll = koffi.load(null as unknown as string).func('int poll(void *, uint64
 const TABLE = '/proc/self/mountinfo';
 const POLL_PRIORITY = 0x2;
 const PIECE_BYTES = 65536;
+/** So long what was read counts when no change is told: a directory that is renamed takes what is mounted below it along. */
+const LATEST_MS = 500;
 
 /** The table, open as long as the process is there. */
-let table: { readonly fd: number; text: string | undefined } | undefined;
+let table: { readonly fd: number; text: string | undefined; readMs: number; below: Buffer | undefined } | undefined;
 /** A `pollfd`: descriptor, events that are wanted, events that there are. Source: poll(2) */
 const asked = Buffer.from(new ArrayBuffer(8));
 
@@ -16,14 +18,26 @@ const asked = Buffer.from(new ArrayBuffer(8));
  * What the system has mounted, as `/proc/self/mountinfo` has it (proc(5)). It is read only when it has changed, which
  * costs a fiftieth to ask: a worker asks before each word that it tells, and machines have thousands of mounts.
  *
+ * That a directory was renamed above what is mounted is no such change: it is noticed at once where it is above what is
+ * asked about, which has another path then, and within half a second elsewhere.
+ *
+ * @param below what it is asked about: the present path of what is open
  * @throws Error where there is no such table, or no descriptor for it
  */
-export function readMountTable(): string {
-  table ??= { fd: openSync(TABLE, 'r'), text: undefined };
+export function readMountTable(below?: Buffer): string {
+  table ??= { fd: openSync(TABLE, 'r'), text: undefined, readMs: 0, below };
   // Asked before it is read: what changes meanwhile is a change at the next time.
-  if (hasChanged(table.fd)) table.text = undefined;
-  table.text ??= readWhole(table.fd);
+  const isLatest = !hasChanged(table.fd) && performance.now() - table.readMs < LATEST_MS;
+  if (table.text !== undefined && isLatest && isSamePath(table.below, below)) return table.text;
+  table.text = undefined;
+  table.readMs = performance.now();
+  table.below = below;
+  table.text = readWhole(table.fd);
   return table.text;
+}
+
+function isSamePath(before: Buffer | undefined, now: Buffer | undefined): boolean {
+  return before === now || (before !== undefined && now !== undefined && before.equals(now));
 }
 
 function hasChanged(fd: number): boolean {

@@ -119,11 +119,18 @@ export function tellsApart(key: string): boolean {
 /**
  * The file systems that are mounted, the uppermost at each path; undefined where the kernel does not tell.
  *
- * @param unmounted also where something is to be mounted when it is wanted
+ * @param of `unmounted`: also where something is to be mounted when it is wanted; `below`: as for
+ *   {@link readMountTable}
  */
-export function readMounts({ unmounted = false } = {}): readonly Mount[] | undefined {
+export function readMounts({
+  unmounted = false,
+  below,
+}: {
+  unmounted?: boolean;
+  below?: Buffer;
+} = {}): readonly Mount[] | undefined {
   try {
-    const text = readMountTable();
+    const text = readMountTable(below);
     if (text !== latest.text || unmounted !== latest.unmounted)
       latest = { text, unmounted, mounts: parseMounts(text, unmounted) };
     return latest.mounts;
@@ -134,7 +141,7 @@ export function readMounts({ unmounted = false } = {}): readonly Mount[] | undef
 
 /** What is mounted below a directory now. Nothing is asked of it. */
 export function mountsBelow(path: Buffer): readonly MountBelow[] {
-  const mounts = readMounts({ unmounted: true }) ?? [];
+  const mounts = readMounts({ unmounted: true, below: path }) ?? [];
   if (latestBelow?.mounts !== mounts || !latestBelow.path.equals(path))
     latestBelow = { mounts, path, below: describeMountsBelow(mounts, path) };
   return latestBelow.below;

@@ -43,8 +43,8 @@ export function placeOf(open: {
   readonly inode: bigint;
   readonly bornNs: bigint;
 }): SourcePlace | undefined {
-  const mounts = readMounts({ unmounted: true });
   const path = pathOfOpen(open.descriptor);
+  const mounts = readMounts({ unmounted: true, below: path });
   return mounts && path && describePlace(mounts, path, open);
 }
 
@@ -52,7 +52,9 @@ export function placeOf(open: {
 export function hasRemoteBelow(descriptor: number): boolean {
   const path = pathOfOpen(descriptor);
   if (!path) return false;
-  return (readMounts({ unmounted: true }) ?? []).some((mount) => isBelow(mount.point, path) && isRemoteMount(mount));
+  return (readMounts({ unmounted: true, below: path }) ?? []).some(
+    (mount) => isBelow(mount.point, path) && isRemoteMount(mount),
+  );
 }
 
 /**
