@@ -95,6 +95,11 @@ it.skipIf(why !== undefined)(
       const { stdout, stderr } = await runProgram('clfsload', ['export', container, join(slow.mountPoint, 'target')]);
       expect([stdout, stderr]).toEqual([expect.stringMatching(/^1 entry written/), '']);
       expect(readdirSync(slow.back)).toEqual(['target']);
+      // What the close of a lock and of a log says ends nothing.
+      const kept = `--state-path=${join(slow.mountPoint, 'kept')}`;
+      writeFileSync(slow.rules, 'flush kept/lock 5\nflush clfsload.log 28\n');
+      const again = await runProgram('clfsload', ['export', container, join(slow.mountPoint, 'target'), kept]);
+      expect([again.code, again.stdout, again.stderr]).toEqual([0, stdout, '']);
     } finally {
       slow.unmount();
     }

@@ -1,15 +1,8 @@
-import {
-  closeSync,
-  createReadStream,
-  createWriteStream,
-  fdatasyncSync,
-  fstatSync,
-  ftruncateSync,
-  openSync,
-} from 'node:fs';
+import { createReadStream, createWriteStream, fdatasyncSync, fstatSync, ftruncateSync, openSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pipeline } from 'node:stream/promises';
 import { ClfsError, messageOf } from '../error.js';
+import { closeQuietly } from '../posix/close-quietly.js';
 import { beginReplacement, type Replacement } from '../posix/replace-file.js';
 import { writeWhole } from '../posix/write-whole.js';
 import type { JobState } from '../state/job-state.js';
@@ -38,7 +31,7 @@ export class ManifestFile {
     this.#bytes = state.record.manifestBytes ?? 0;
     this.#fd = openSync(this.#path, 'a');
     if (fstatSync(this.#fd).size < this.#bytes) {
-      closeSync(this.#fd);
+      closeQuietly(this.#fd);
       throw this.#lost();
     }
     state.beforeCommit(
@@ -116,7 +109,7 @@ export class ManifestFile {
   }
 
   close(): void {
-    closeSync(this.#fd);
+    closeQuietly(this.#fd);
   }
 
   #lines(): AsyncIterable<string> {

@@ -1,15 +1,6 @@
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  renameSync,
-  unlinkSync,
-  writeSync,
-} from 'node:fs';
+import { fstatSync, openSync, readdirSync, readFileSync, readSync, renameSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
+import { closeQuietly } from '../posix/close-quietly.js';
 import { escapeLine } from '../text/escape-path.js';
 
 /** Levels of the job log, in azcopy's words, most talkative first. */
@@ -58,7 +49,7 @@ export function openJobLog(path: string, threshold: LogLevel, redact: (text: str
           unlessMissing(() => rotate(path));
           fd = openSync(path, OPENING);
           size = 0;
-          closeSync(full);
+          closeQuietly(full);
         }
         size += writeSync(fd, line);
       } catch {
@@ -72,7 +63,7 @@ export function openJobLog(path: string, threshold: LogLevel, redact: (text: str
       return fd === undefined ? files : [...files, readWhole(fd)];
     },
     close() {
-      if (fd !== undefined) closeSync(fd);
+      if (fd !== undefined) closeQuietly(fd);
       fd = undefined;
     },
   };

@@ -1,5 +1,6 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { fstatSync, openSync, readSync } from 'node:fs';
 import { redact } from '../container/azure/container-url.js';
+import { closeQuietly } from '../posix/close-quietly.js';
 import { escapeText } from '../text/escape-path.js';
 
 const TAIL_BYTES = 65_536;
@@ -27,6 +28,6 @@ export function logTail(path: string): readonly string[] {
   } catch {
     return [];
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }

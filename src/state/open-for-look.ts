@@ -1,5 +1,6 @@
-import { closeSync, existsSync, openSync, readSync } from 'node:fs';
+import { existsSync, openSync, readSync } from 'node:fs';
 import { ClfsError, messageOf } from '../error.js';
+import { closeQuietly } from '../posix/close-quietly.js';
 import { type Database, openDatabase, openUnchanging, openUndone } from '../sqlite/database.js';
 
 /** Where the header of a database says how it is written, and what it says of a write-ahead log. */
@@ -36,6 +37,6 @@ function hasWriteAheadLog(databasePath: string): boolean {
     const header = Buffer.alloc(WRITE_FORMAT_AT + 1);
     return readSync(fd, header, 0, header.length, 0) === header.length && header[WRITE_FORMAT_AT] === WRITE_AHEAD;
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }

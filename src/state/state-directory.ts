@@ -1,16 +1,7 @@
-import {
-  closeSync,
-  existsSync,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
+import { existsSync, fstatSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ClfsError, isClfsError, messageOf } from '../error.js';
+import { closeQuietly } from '../posix/close-quietly.js';
 import { isRemoteFileSystem } from '../posix/file-system-type.js';
 import { letGoOf } from '../posix/let-go.js';
 import { isUnlocked } from '../posix/libc.js';
@@ -214,7 +205,7 @@ export function isStateHeld(statePath: string): boolean {
   try {
     return !isUnlocked(fd);
   } finally {
-    closeSync(fd);
+    closeQuietly(fd);
   }
 }
 
@@ -264,12 +255,12 @@ function hold(path: string, discard: () => void): StateDirectory {
     requireLock(fd, path);
     isLocal = !isRemoteFileSystem(fd);
   } catch (error) {
-    closeSync(fd);
+    closeQuietly(fd);
     throw error;
   }
   let held = true;
   const release = () => {
-    if (held) closeSync(fd);
+    if (held) closeQuietly(fd);
     held = false;
   };
   return {
