@@ -45,6 +45,11 @@ export function changedEachTime(): Error {
   return entryFailure('entry-changed', `it changed each of the ${MOST_ATTEMPTS} times that it was read`);
 }
 
+/** The failure of a large file that is not as it was recorded, or ends before that. */
+export function changedWhileRead(): Error {
+  return entryFailure('entry-changed', 'it changed while it was read');
+}
+
 /** The failure of an entry that could not be read. */
 export function entryProblem(reason: EntryProblem['reason'], message: string): EntryProblem {
   return { reason, message, attempts: reason === 'entry-changed' ? MOST_ATTEMPTS : 1 };

@@ -1,15 +1,10 @@
 import type { Attributes } from '../format/attributes.js';
 import { ObjectType } from '../format/ids.js';
 import { patiently } from '../posix/descriptors.js';
-import {
-  type AsyncSourceFile,
-  entryFailure,
-  type SourceAttributes,
-  type SourceDirectory,
-  type SourceFile,
-} from '../source/source-tree.js';
+import type { AsyncSourceFile, SourceAttributes, SourceDirectory, SourceFile } from '../source/source-tree.js';
 import { openPatiently, type WorkContext } from './context.js';
 import { toAttributes } from './file-attributes.js';
+import { changedWhileRead } from './item.js';
 import { hashFile } from './manifest-lines.js';
 import type { LargeFile } from './tasks.js';
 
@@ -38,7 +33,7 @@ export interface LargeReader {
     recorded: Attributes,
     build: (read: Read) => Promise<T>,
   ): Promise<T>;
-  /** SHA-256 of all of it. @throws ClfsError `entry`; `cancelled` when the job stops */
+  /** SHA-256 of all of it. @throws ClfsError `entry`: `entry-changed` when it is shorter; `cancelled` when the job stops */
   hash(sizeBytes: number): Promise<string>;
   close(): Promise<void>;
 }
@@ -63,11 +58,11 @@ function readDirectly(file: SourceFile, { stop }: WorkContext): LargeReader {
   return {
     requireUnchanged: async (recorded) => requireSame(file.attributes(), recorded),
     async requireEnd(sizeBytes) {
-      if (file.read(Buffer.alloc(1), sizeBytes) !== 0) throw changed();
+      if (file.read(Buffer.alloc(1), sizeBytes) !== 0) throw changedWhileRead();
     },
     async reading(offset, bytes, recorded, build) {
       const built = await build((target) => {
-        if (file.read(target, offset) !== bytes) throw changed();
+        if (file.read(target, offset) !== bytes) throw changedWhileRead();
       });
       try {
         requireSame(file.attributes(true), recorded);
@@ -87,14 +82,14 @@ function readManyAtOnce(file: AsyncSourceFile, path: Uint8Array, name: Buffer, c
   return {
     requireUnchanged: async (recorded) => requireSame(await during(() => file.attributes()), recorded),
     async requireEnd(sizeBytes) {
-      if ((await during(() => file.read(Buffer.alloc(1), sizeBytes))) !== 0) throw changed();
+      if ((await during(() => file.read(Buffer.alloc(1), sizeBytes))) !== 0) throw changedWhileRead();
     },
     async reading(offset, bytes, recorded, build) {
       const buffer = await context.readBuffers.acquire(bytes);
       try {
         const data = buffer.subarray(0, bytes);
         await during(async () => {
-          if ((await readRanges(file, data, offset)) !== bytes) throw changed();
+          if ((await readRanges(file, data, offset)) !== bytes) throw changedWhileRead();
           requireSame(await file.attributes(true), recorded);
         });
         return await build((target) => void data.copy(target));
@@ -146,11 +141,7 @@ function requireSame(now: SourceAttributes, recorded: Attributes): void {
     mtime.nanoseconds === recorded.mtime.nanoseconds &&
     ctime.seconds === recorded.ctime.seconds &&
     ctime.nanoseconds === recorded.ctime.nanoseconds;
-  if (!same) throw changed();
+  if (!same) throw changedWhileRead();
 }
 
 const NO_CONSTANTS = { fsid: 0, containerId: 0 } as Parameters<typeof toAttributes>[1];
-
-function changed(): Error {
-  return entryFailure('entry-changed', 'it changed while it was read');
-}

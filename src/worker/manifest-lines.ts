@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { Attributes } from '../format/attributes.js';
 import { formatManifestEntry, type ManifestFacts, toManifestEntry } from '../manifest/manifest-entry.js';
 import { stopped } from './breakage.js';
+import { changedWhileRead } from './item.js';
 
 const PIECE_BYTES = 4 * 1048576;
 
@@ -18,7 +19,7 @@ export function newHash(): Hash {
 /**
  * Reads a whole file for its SHA-256; its segments were read by several threads, in no order.
  *
- * @throws ClfsError `cancelled` when the job stops
+ * @throws ClfsError `entry`: `entry-changed` when it is shorter; `cancelled` when the job stops
  */
 export async function hashFile(
   read: (target: Buffer, position: number) => number | Promise<number>,
@@ -27,11 +28,10 @@ export async function hashFile(
 ): Promise<string> {
   const hash = newHash();
   const piece = Buffer.allocUnsafe(Math.min(PIECE_BYTES, sizeBytes));
-  for (let at = 0; at < sizeBytes; ) {
-    const count = await read(piece, at);
-    if (count === 0) break;
-    hash.update(piece.subarray(0, count));
-    at += count;
+  for (let at = 0; at < sizeBytes; at += piece.length) {
+    const wanted = piece.subarray(0, sizeBytes - at);
+    if ((await read(wanted, at)) !== wanted.length) throw changedWhileRead();
+    hash.update(wanted);
     await setImmediate();
     if (stop.asked) throw stopped();
   }
