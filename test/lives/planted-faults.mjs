@@ -152,7 +152,7 @@ export const PLANTED_FAULTS = [
   {
     name: 'segments of a large file are sent though it has changed',
     file: 'src/worker/large-reader.ts',
-    find: '  if (!same) throw changed();\n',
+    find: '  if (!same) throw changedWhileRead();\n',
     replace: '',
   },
   {
