@@ -587,6 +587,7 @@ function memberOf(
   const lease = new Lease(1);
   let events: RunnerEvents<PoolKinds> | undefined;
   const begun: number[] = [];
+  const refused: number[] = [];
   const wishes: string[] = [];
   let waiting = 1;
   const link: WorkerLink = {
@@ -604,8 +605,14 @@ function memberOf(
       return undefined;
     },
     async pull(_queue, _most, waitMs, found) {
-      if (waiting-- > 0 && trouble === undefined) found({ ticket: 1, deliveries: 1, accept: () => undefined });
-      else await time.sleep(waitMs);
+      const accept = () => undefined;
+      const refuse = (ticket: number) => () => void refused.push(ticket);
+      if (waiting-- > 0 && trouble === undefined) found({ ticket: 1, deliveries: 1, accept, refuse: refuse(1) });
+      else {
+        await time.sleep(waitMs);
+        if (lease.leftMs({ monotonicMs: time.ms, nowMs: time.ms }) <= 0)
+          found({ ticket: 2, deliveries: 1, accept, refuse: refuse(2) });
+      }
       return trouble;
     },
     close: async () => undefined,
@@ -633,7 +640,7 @@ function memberOf(
     counters: () => counters,
     setCap: () => undefined,
   });
-  return { time, lease, asked, begun, wishes, events: () => events, end: member.run() };
+  return { time, lease, asked, begun, refused, wishes, events: () => events, end: member.run() };
 }
 
 describe('a worker', () => {
@@ -678,6 +685,18 @@ describe('a worker', () => {
     while (begun.length === 0) await time.sleep(10);
     events()?.failed(new ClfsError(code, 'A worker thread ended.'));
     expect(await end).toEqual({ text: 'A worker thread ended.', ...ended });
+    time.clear();
+  });
+
+  it('that has ended gives back at once what it is still given', async () => {
+    const { time, begun, refused, events, end } = memberOf(({ say }) =>
+      say === 'here' ? here : say === 'take' ? task : { to: say as 'begin' },
+    );
+    while (begun.length === 0) await time.sleep(10);
+    events()?.failed(new ClfsError('worker', 'A worker thread ended.'));
+    await end;
+    await time.sleep(10_000);
+    expect([begun, refused]).toEqual([[1], [2]]);
     time.clear();
   });
 

@@ -44,6 +44,8 @@ export interface Delivery {
   readonly deliveries: number;
   /** It need not be given to anybody else. */
   accept(): void;
+  /** It is given to somebody else at once. */
+  refuse(): void;
 }
 
 /** A worker's end. */

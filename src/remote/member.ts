@@ -245,10 +245,12 @@ export class Member<M extends Kinds<M>> {
     });
   }
 
-  async #take({ ticket, deliveries, accept }: Delivery): Promise<void> {
+  async #take({ ticket, deliveries, accept, refuse }: Delivery): Promise<void> {
     // The queue gives out again what it does not know to be taken.
     if (this.#taking.has(ticket) || this.#tasks.has(ticket) || this.#isOver) {
       if (this.#tasks.has(ticket)) accept();
+      // Nobody else would have it for as long as the queue waits for an acceptance.
+      else if (this.#isOver) refuse();
       return;
     }
     this.#taking.add(ticket);

@@ -85,7 +85,12 @@ class NatsWorker implements WorkerLink {
       try {
         for await (const message of messages) {
           const ticket = Number(message.string());
-          found({ ticket, deliveries: message.info.deliveryCount, accept: () => this.#accept(message) });
+          found({
+            ticket,
+            deliveries: message.info.deliveryCount,
+            accept: () => this.#accept(message),
+            refuse: () => quietly(() => message.nak()),
+          });
         }
       } finally {
         clearTimeout(late);
@@ -122,13 +127,7 @@ class NatsWorker implements WorkerLink {
     this.#accepting = undefined;
     const accepted = this.#accepted;
     this.#accepted = [];
-    for (const message of accepted) {
-      try {
-        message.ack();
-      } catch {
-        // Its connection is closed.
-      }
-    }
+    for (const message of accepted) quietly(() => message.ack());
   }
 
   async #request(subject: string, bytes: Uint8Array, waitMs: number): Promise<Uint8Array | undefined> {
@@ -141,6 +140,15 @@ class NatsWorker implements WorkerLink {
       await delay(Math.min(TROUBLE_MS, waitMs));
       return undefined;
     }
+  }
+}
+
+/** Says something of a message, whose connection may be closed. */
+function quietly(say: () => void): void {
+  try {
+    say();
+  } catch {
+    // It is given out again.
   }
 }
 

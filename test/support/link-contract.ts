@@ -158,6 +158,19 @@ export function linkContract(openWorld: () => Promise<LinkWorld>): void {
     await findNothing(workers[0], driver.queue);
   });
 
+  it('gives a ticket that somebody refuses to another one at once', async () => {
+    const driver = await openDriver('a');
+    driver.listen(new Heard());
+    const workers = [await openWorker(), await openWorker()];
+    driver.offer(7);
+    const [first] = await find(workers[0], driver.queue, 1, false);
+    first.refuse();
+    const found: Delivery[] = [];
+    await workers[1].pull(driver.queue, 1, PULL_MS, (delivery) => void found.push(delivery));
+    expect(found).toMatchObject([{ ticket: 7, deliveries: 2 }]);
+    found[0].accept();
+  });
+
   it('offers anew what nobody has, in another queue, when it was lost; what comes of the old one touches nothing', async () => {
     const driver = await openDriver('a');
     const heard = new Heard();

@@ -255,12 +255,14 @@ export class MemoryServer {
       const { gate } = puller;
       const { ticket, deliveries } = message;
       const accept = () => this.carry(gate, [gate], () => void stream.messages.delete(sequence));
-      this.carry(gate, [gate], () => puller.found({ ticket, deliveries, accept }));
-      this.#time.after(ACCEPT_MS, () => {
-        if (!stream.messages.has(sequence)) return;
+      const giveAgain = () => {
+        if (!stream.messages.has(sequence) || message.deliveries !== deliveries) return;
         message.isHeld = false;
         this.#giveOut(stream);
-      });
+      };
+      const refuse = () => this.carry(gate, [gate], giveAgain);
+      this.carry(gate, [gate], () => puller.found({ ticket, deliveries, accept, refuse }));
+      this.#time.after(ACCEPT_MS, giveAgain);
     }
   }
 
