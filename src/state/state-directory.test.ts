@@ -132,5 +132,10 @@ describe('a state directory', () => {
     mkdirSync(join(locked, 'lock'));
     expect(refusal(() => claimExistingState(locked))).toMatch(/^state: Cannot write to the state directory .*: EISDIR/);
     expect(isStateHeld(place())).toBe(false);
+    const leftOver = place();
+    mkdirSync(join(leftOver, 'clfsload.log'), { recursive: true });
+    openDatabase(join(leftOver, 'job.db')).exec('CREATE TABLE x (y)');
+    expect(refusal(() => claimNewState(leftOver))).toMatch(/^state: Cannot write to the state directory .*is a dir/i);
+    expect(isStateHeld(leftOver)).toBe(false);
   });
 });

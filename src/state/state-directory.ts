@@ -134,13 +134,21 @@ function holdNew(path: string, made: boolean): StateDirectory {
     if (made && !isClfsError(error, 'state-busy')) tried(discard);
     throw error;
   }
-  // Between the look and the lock another process may have begun a job here, and ended.
-  if (recorded(path, listState(path)) !== 'nothing') {
+  try {
+    // Between the look and the lock another process may have begun a job here, and ended.
+    if (recorded(path, listState(path)) !== 'nothing') throw occupied(JSON.stringify(path));
+    clear(path, LOCK_FILE);
+  } catch (error) {
     directory.release();
-    throw occupied(JSON.stringify(path));
+    throw error instanceof ClfsError ? error : cannotWrite(path, error);
   }
-  clear(path, LOCK_FILE);
   return directory;
+}
+
+function cannotWrite(path: string, cause: unknown): ClfsError {
+  return new ClfsError('state', `Cannot write to the state directory ${JSON.stringify(path)}: ${messageOf(cause)}.`, {
+    cause,
+  });
 }
 
 /** What the database of a directory holds. One that cannot be read counts as a job, which is never removed. */
@@ -246,9 +254,7 @@ function hold(path: string, discard: () => void): StateDirectory {
     // For reading too: network file systems share a lock with readers only.
     fd = openSync(join(path, LOCK_FILE), 'a+');
   } catch (error) {
-    throw new ClfsError('state', `Cannot write to the state directory ${JSON.stringify(path)}: ${messageOf(error)}.`, {
-      cause: error,
-    });
+    throw cannotWrite(path, error);
   }
   let isLocal: boolean;
   try {
