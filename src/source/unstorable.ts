@@ -1,3 +1,4 @@
+import { isDot } from '../format/dirents.js';
 import {
   canListAttributes,
   isOnLustre,
@@ -27,8 +28,8 @@ const OWN =
 const COUNTED = /^(user|trusted|security)\./;
 
 /**
- * Looks at what of the entries of one directory the format cannot hold. A file system that has no such attributes is
- * asked once a directory.
+ * Looks at what of the entries of one directory the format cannot hold. Where a directory itself is of a file system that
+ * has no such attributes, its entries are not asked for them.
  *
  * NFSv4 ACLs and the attributes of CIFS are not counted: these file systems show them for every file.
  */
@@ -42,7 +43,7 @@ export class UnstorableLooks {
     if (this.#hasNone) return NOTHING;
     this.#lustre ??= isOnLustre(at);
     const found = unstorableAt(at, name, this.#lustre);
-    this.#hasNone = !found;
+    this.#hasNone = !found && isDot(name);
     return found ?? NOTHING;
   }
 
@@ -51,7 +52,7 @@ export class UnstorableLooks {
     if (!CAN_LIST_ATTRIBUTES) return undefined;
     if (this.#hasNone) return NOTHING;
     const found = await unstorableInPool(at, name);
-    if (!found) this.#hasNone = true;
+    if (!found && isDot(name)) this.#hasNone = true;
     return found ?? NOTHING;
   }
 }
