@@ -30,7 +30,7 @@ const ERRNO_TEXTS: Record<string, string> = {
   EIO: 'input/output error',
   EISDIR: 'is a directory',
   ELOOP: 'is a symbolic link',
-  EMFILE: 'too many open files of the process',
+  EMFILE: 'too many open files of the process; "ulimit -n" raises their number',
   ENFILE: 'too many open files of the machine',
   ENOENT: 'no such file or directory',
   ENOLCK: 'no locks available',
