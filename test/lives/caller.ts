@@ -104,8 +104,7 @@ export class Caller {
       if (this.#parts.gate.isFrozen) await this.#parts.gate.awake();
       time.touch();
     };
-    const remembers = () => random.at(2, around.session, moments().sourceCalls, FAR + 1) === 0;
-    return asyncSource ? withAsyncSide(model, delay, true, remembers) : model;
+    return asyncSource ? withAsyncSide(model, delay, true) : model;
   }
 
   #beforeSource(what: 'directory' | 'entry'): void {

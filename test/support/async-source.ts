@@ -2,7 +2,6 @@ import type {
   AsyncSourceDirectory,
   AsyncSourceFile,
   ListedEntry,
-  SourceAttributes,
   SourceDirectory,
   SourceFile,
   SourceTree,
@@ -15,25 +14,10 @@ export type Delay = (what: 'directory' | 'entry', call: string) => Promise<void>
  * Gives a source an asynchronous side: each of its calls waits, and then is the synchronous one.
  *
  * What is closed stays open until its calls have ended, as the port says.
- *
- * @param remembers whether it tells of a file that is opened now what it first was seen to be, which may be long outdated
  */
-export function withAsyncSide(
-  source: SourceTree,
-  delay: Delay,
-  isRemote = false,
-  remembers: () => boolean = () => false,
-): SourceTree {
-  const seen = new Map<bigint, SourceAttributes>();
-  const memory: Memory = (file) => {
-    if (!remembers()) return undefined;
-    const now = file.attributes();
-    const first = seen.get(now.inode) ?? now;
-    seen.set(now.inode, first);
-    return first;
-  };
+export function withAsyncSide(source: SourceTree, delay: Delay, isRemote = false): SourceTree {
   return {
-    openDirectory: (path, expected) => asyncDirectory(source.openDirectory(path, expected), delay, memory),
+    openDirectory: (path, expected) => asyncDirectory(source.openDirectory(path, expected), delay),
     root: source.root,
     place: () => source.place?.(),
     mounts: () => source.mounts?.() ?? [],
@@ -42,7 +26,7 @@ export function withAsyncSide(
     async: {
       async openDirectory(path, expected) {
         await delay('directory', 'open');
-        return asyncDirectory(source.openDirectory(path, expected), delay, memory);
+        return asyncDirectory(source.openDirectory(path, expected), delay);
       },
     },
     close: () => source.close(),
@@ -81,10 +65,7 @@ class LastCall {
   }
 }
 
-/** What is remembered of a file. */
-type Memory = (file: SourceFile) => SourceAttributes | undefined;
-
-function asyncDirectory(directory: SourceDirectory, delay: Delay, memory: Memory): SourceDirectory {
+function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirectory {
   const last = new LastCall(() => directory.close());
   const async: AsyncSourceDirectory = {
     attributes: (fresh) => last.during(delay('directory', 'attributes'), () => directory.attributes(fresh)),
@@ -99,7 +80,7 @@ function asyncDirectory(directory: SourceDirectory, delay: Delay, memory: Memory
     attributesOf: (name) => last.during(delay('entry', 'attributes'), () => directory.attributesOf(name)),
     readLink: (name) => last.during(delay('entry', 'readlink'), () => directory.readLink(name)),
     openFile: async (name) =>
-      asyncFile(await last.during(delay('entry', 'open'), () => directory.openFile(name)), delay, memory),
+      asyncFile(await last.during(delay('entry', 'open'), () => directory.openFile(name)), delay),
     unstorableOf: async (name) => directory.unstorableOf?.(name),
   };
   return { ...callsOf(directory), async, close: () => last.close() };
@@ -118,11 +99,9 @@ export function callsOf(directory: SourceDirectory): SourceDirectory {
   };
 }
 
-function asyncFile(file: SourceFile, delay: Delay, memory: Memory): AsyncSourceFile {
+function asyncFile(file: SourceFile, delay: Delay): AsyncSourceFile {
   const last = new LastCall(() => file.close());
-  const known = memory(file);
   return {
-    knownAttributes: () => known,
     attributes: (fresh) => last.during(delay('entry', 'attributes'), () => file.attributes(fresh)),
     isUnchanged: (before) => last.during(delay('entry', 'attributes'), () => file.isUnchanged(before)),
     read: (target, position, enough) => last.during(delay('entry', 'read'), () => file.read(target, position, enough)),
