@@ -3,7 +3,7 @@ import type { ErrorCode } from '../error.js';
 import type { Trouble } from './trouble.js';
 
 /** Version of what drivers and workers say to each other. A worker of another one is refused. */
-export const PROTOCOL = 1;
+export const PROTOCOL = 2;
 
 /** What a worker tells of itself when it asks for work. Sent as JSON, which every version understands. */
 export interface Candidate {
