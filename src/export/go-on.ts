@@ -58,6 +58,9 @@ export async function goOnWithTree(
   state.transact(() => state.beginAnew({ ...now, mounts }));
 }
 
+/** Names the one try that comes before all others. */
+const FIRST_ATTEMPT = '0';
+
 /**
  * Finds out, once for a job and before any directory is read, what the target keeps of attributes, and which names that of
  * a tree takes for one. The job is recorded before: what is left of this by a crash is its own. A target in which no file
@@ -80,7 +83,7 @@ export async function recordTarget(
   }
   // Of one file no name is that of another.
   if (!isTree || folding !== undefined) return;
-  const found = await probed(path, () => target.probeNames(namesPrefix(prefix)));
+  const found = await probed(path, () => target.probeNames(namesPrefix(prefix, FIRST_ATTEMPT)));
   if (!found) return;
   const change = { folding: found };
   if (sessions === 0 || !(found.letterCase || found.unicodeForm)) {

@@ -83,9 +83,16 @@ export class ExportJobContext {
     return `${this.state.record.sessions}.${++this.#attempts}`;
   }
 
-  /** Lanes have gone with something that is going to be given again. @param what names it */
-  lost(what: string, losses: LossRecord): void {
+  /**
+   * Lanes have gone with something that is going to be given again, under other names; inside a transaction.
+   *
+   * @param what names it
+   * @param directories in which the lost try may have left files for a while: they are removed in the end, when nothing
+   *   of it can arrive any more
+   */
+  lost(what: string, losses: LossRecord, directories: readonly number[]): void {
     this.#losses.set(what, losses);
+    for (const directory of directories) this.state.leftovers.add(directory);
   }
 
   /** Lanes that may have gone because of it; undefined: it was not lost. It is forgotten by that. */

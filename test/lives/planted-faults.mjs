@@ -477,9 +477,16 @@ export const PLANTED_FAULTS = [
   {
     name: 'exports: what a lost try has left is not looked for',
     lives: 'export',
-    file: 'src/export/work/files.ts',
-    find: '      context.state.leftovers.add(directory);\n      context.state.chunks.release(id);',
-    replace: '      context.state.chunks.release(id);',
+    file: 'src/export/job-context.ts',
+    find: 'for (const directory of directories) this.state.leftovers.add(directory);',
+    replace: '',
+  },
+  {
+    name: 'exports: what a lost try to read a directory has left is not looked for',
+    lives: 'export',
+    file: 'src/export/work/list.ts',
+    find: 'context.lost(key, losses, [id]);',
+    replace: 'context.lost(key, losses, []);',
   },
   {
     name: 'exports: what a try has left that was stopped is not looked for',

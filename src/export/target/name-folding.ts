@@ -72,9 +72,14 @@ async function create(calls: AnyCalls, directory: number, name: Buffer): Promise
   }
 }
 
-/** What the name of the file begins with by which a job finds that. @param temporaryPrefix of the job's temporary names */
-export function namesPrefix(temporaryPrefix: string): string {
-  return `${temporaryPrefix}names-`;
+/**
+ * What the name of the file begins with by which a job finds that.
+ *
+ * @param temporaryPrefix of the job's temporary names
+ * @param attempt that does it: one that was given up and one that does the same again take nothing from each other
+ */
+export function namesPrefix(temporaryPrefix: string, attempt: string): string {
+  return `${temporaryPrefix}names-${attempt}-`;
 }
 
 /** Characters that are not seen, and of which such a file system takes no notice. */

@@ -69,6 +69,8 @@ export interface ListTask extends TargetPlace {
   readonly listed: number;
   /** Names that are taken for one in the directory above. */
   readonly folding: NameFolding;
+  /** Names the try: never that of another one. */
+  readonly attempt: string;
 }
 
 /** Entries of a directory, in the container's order. */
@@ -91,6 +93,8 @@ export interface ListResult {
   readonly attributes: Uint8Array | undefined;
   /** Why not all of it could be read, or it could not be made. */
   readonly problem: EntryProblem | undefined;
+  /** Whether it may have left a file for a while in the directory. */
+  readonly leaves: boolean;
   /** It was stopped before its end: what is left is read by the next session. */
   readonly stopped: boolean;
 }

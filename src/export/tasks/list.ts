@@ -7,7 +7,7 @@ import { SpilledSet } from '../../spill/spilled-set.js';
 import { escapePath } from '../../text/escape-path.js';
 import { foldedName, type NameFolding, namesPrefix, probeLetterCase, probeNames } from '../target/name-folding.js';
 import type { ExportContext } from './context.js';
-import type { ListPart, ListResult, ListTask } from './kinds.js';
+import type { EntryProblem, ListPart, ListResult, ListTask } from './kinds.js';
 import { CHUNK_ENTRIES, EntryPacker } from './packed-entries.js';
 import { problemOf } from './problem.js';
 
@@ -25,15 +25,25 @@ export async function listDirectory(
   const { reader, target, directories, constants } = context;
   const path = Buffer.from(task.path);
   let attributes: Uint8Array | undefined;
+  let leaves = false;
+  const ended = (problem: EntryProblem | undefined, isStopped = false): ListResult => ({
+    attributes,
+    problem,
+    leaves,
+    stopped: isStopped,
+  });
   try {
     const found = await reader.inode(Buffer.from(task.handle));
-    if (found.inode.attributes.type !== ObjectType.directory) return { attributes, problem: undefined, stopped: false };
+    if (found.inode.attributes.type !== ObjectType.directory) return ended(undefined);
     const giveBack = await directories.take();
     let folding: NameFolding;
     try {
       const { fd, isNew } = await target.enterOrMake(task);
       try {
-        folding = isNew && !constants.isResumed ? task.folding : await foldingThere(context, task, fd);
+        // What looks for it there may fail to remove its file.
+        leaves = !isNew || constants.isResumed;
+        folding = leaves ? await foldingThere(context, task, fd) : task.folding;
+        leaves = false;
       } finally {
         await target.calls.close(fd);
       }
@@ -44,7 +54,7 @@ export async function listDirectory(
     const part = new PartBuilder(task, path, folding, context, tell);
     try {
       for await (const piece of reader.entries(found)) {
-        if (context.stop.asked) return { attributes, problem: undefined, stopped: true };
+        if (context.stop.asked) return ended(undefined, true);
         for (const { name, handle } of piece) part.add(name, handle);
         part.tellIfLong();
         await reader.pause();
@@ -57,9 +67,9 @@ export async function listDirectory(
     } finally {
       part.close();
     }
-    return { attributes, problem: undefined, stopped: false };
+    return ended(undefined);
   } catch (error) {
-    return { attributes, problem: problemOf(path, error), stopped: false };
+    return ended(problemOf(path, error));
   }
 }
 
@@ -71,12 +81,12 @@ export async function listDirectory(
  */
 async function foldingThere(
   { target, constants }: ExportContext,
-  { path, folding }: ListTask,
+  { path, folding, attempt }: ListTask,
   fd: number,
 ): Promise<NameFolding> {
   // It was asked before the job began.
   if (path.length === 0) return folding;
-  const prefix = namesPrefix(constants.temporaryPrefix);
+  const prefix = namesPrefix(constants.temporaryPrefix, attempt);
   // A session that died may have left any file of this.
   if (!constants.isResumed && !target.isMountPoint(path)) {
     const letterCase = await probeLetterCase(target.calls, fd, prefix);

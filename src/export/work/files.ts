@@ -40,9 +40,7 @@ export function filesWork(context: ExportJobContext, chunk: ChunkRecord): Work<E
     },
     losses: context.takeLosses(key),
     lost(_turn, losses) {
-      context.lost(key, losses);
-      // It is tried again at once, under other names: those of this try are removed in the end.
-      context.state.leftovers.add(directory);
+      context.lost(key, losses, [directory]);
       context.state.chunks.release(id);
     },
     subject: () => `entries of ${quotePath(context.path(directory))}`,

@@ -98,7 +98,7 @@ export class LargeFilesUnderWay {
     const { late } = this.#context;
     file.running--;
     file.heldUntilMs = Math.max(file.heldUntilMs, late?.untilMs ?? 0);
-    this.#context.lost(key, losses);
+    this.#context.lost(key, losses, [file.record.directory]);
   }
 
   #subject({ record: { directory, name } }: UnderWay): string {

@@ -54,9 +54,7 @@ export function linkedWork(context: ExportJobContext, group: LinkGroupRecord, ho
     losses,
     subject: () => (links.length === 0 ? '' : quotePath(context.entryPath(links[0].directory, links[0].name))),
     lost(_turn, more) {
-      context.lost(key, more);
-      // Names that are not come to again, since the file cannot be read any more, are not looked after otherwise.
-      for (const directory of [ROOT_DIRECTORY, ...links.map((link) => link.directory)]) state.leftovers.add(directory);
+      context.lost(key, more, [ROOT_DIRECTORY, ...links.map((link) => link.directory)]);
       hold(group.id);
     },
   });

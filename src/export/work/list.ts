@@ -14,7 +14,13 @@ export function listWork(context: ExportJobContext, directory: DirectoryRecord, 
   const { id, handle, listed } = directory;
   const key = `list ${id}`;
   return work('list', {
-    task: { ...context.place(id), handle, listed, folding: context.foldingAbove(id) },
+    task: {
+      ...context.place(id),
+      handle,
+      listed,
+      folding: context.foldingAbove(id),
+      attempt: context.nextAttempt(),
+    },
     units: OBJECT_UNITS,
     part: (part) => recordPart(context, id, part),
     done(result) {
@@ -25,7 +31,7 @@ export function listWork(context: ExportJobContext, directory: DirectoryRecord, 
     subject: () => quotePath(context.path(id)),
     lost(_turn, losses) {
       ended();
-      context.lost(key, losses);
+      context.lost(key, losses, [id]);
       context.state.directories.setStatus(id, DirectoryStatus.found);
     },
   });
@@ -44,11 +50,12 @@ function recordPart(context: ExportJobContext, directory: number, part: ListPart
 function recordListed(
   context: ExportJobContext,
   directory: DirectoryRecord,
-  { attributes, problem, stopped }: ListResult,
+  { attributes, problem, leaves, stopped }: ListResult,
 ): void {
   const { directories, chunks } = context.state;
   const { id, parent, name, handle } = directory;
   if (attributes) directories.setRead(id, attributes);
+  if (leaves) context.state.leftovers.add(id);
   if (problem) context.fail({ directory: parent, name, handle }, problem);
   else if (!attributes) {
     // Its id says that it is a directory, and its inode that it is none.
