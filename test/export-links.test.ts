@@ -225,6 +225,28 @@ describe('a file with more names than one task deals with', () => {
       execFileSync('umount', ['-l', join(target, 'there')]);
     }
   });
+
+  it.skipIf(!isRoot)('is that whatever order its names come in', async () => {
+    const DIRECTORIES = 30;
+    const NAMES_IN_EACH = 33;
+    const places = Array.from({ length: DIRECTORIES }, (_, index) => `${index % 2 === 0 ? 'here' : 'there'}/${index}`);
+    const tree = join(base, 'names in many directories');
+    for (const place of places) mkdirSync(join(tree, place), { recursive: true });
+    writeFileSync(join(tree, 'here/0/0'), CONTENT);
+    for (let index = 1; index < DIRECTORIES * NAMES_IN_EACH; index++)
+      linkSync(join(tree, 'here/0/0'), join(tree, places[index % DIRECTORIES], String(index)));
+    const target = join(base, 'names in many directories on two');
+    mkdirSync(join(target, 'there'), { recursive: true });
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', join(target, 'there')]);
+    try {
+      const summary = await exportTo(await loadSmall(tree, base), target, 'if-different');
+      expect(summary).toMatchObject({ status: 'Completed', linkCopies: 1 });
+      const links = (path: string) => statSync(join(target, path)).nlink;
+      expect([links('here/0/0'), links('there/1/1')]).toEqual([495, 495]);
+    } finally {
+      execFileSync('umount', ['-l', join(target, 'there')]);
+    }
+  });
 });
 
 describe('on a file system that keeps times to the second', () => {

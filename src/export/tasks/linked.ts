@@ -357,7 +357,8 @@ class GroupInProgress {
   /** A name is one of the latest file. A further file of which names are is a copy. */
   #linked<T>(index: number, outcome: T): T {
     if (!this.#linkTo) return outcome;
-    this.origin = { index, inode: this.#linkTo.inode };
+    // The temporary file is found by its name: what is recorded is the one beside it, as on another file system.
+    if (this.#linkTo.name !== this.#file || !this.#before) this.origin = { index, inode: this.#linkTo.inode };
     const { size } = this.#files;
     if (this.#files.add(textOf(this.#linkTo)).size > Math.max(1, size)) this.copies.push(index);
     return outcome;
