@@ -39,6 +39,7 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 const AT_REMOVEDIR = 0x200;
 const AT_EMPTY_PATH = 0x1000;
 const AT_STATX_FORCE_SYNC = 0x2000;
+const AT_STATX_DONT_SYNC = 0x4000;
 const STATX_BASIC = 0x7ff;
 const STATX_BTIME = 0x800;
 const STATX_WANTED = STATX_BASIC | STATX_BTIME;
@@ -114,6 +115,15 @@ export function lookAt(at: number, name: Uint8Array): FileStatus | undefined {
  */
 export function statFd(fd: number, fresh = false): FileStatus {
   if (statx(fd, EMPTY_PATH, ofOpenFile(fresh), STATX_WANTED, statusBuffer) < 0) failed('stat');
+  return decodeStatus(statusBuffer);
+}
+
+/**
+ * fstat of what the system has in memory: the clients of NFS, Lustre, Ceph, SMB and FUSE ask no server for it, so that
+ * it may be of before. Others answer as {@link statFd}. @throws PosixError
+ */
+export function statKnownFd(fd: number): FileStatus {
+  if (statx(fd, EMPTY_PATH, AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_WANTED, statusBuffer) < 0) failed('stat');
   return decodeStatus(statusBuffer);
 }
 

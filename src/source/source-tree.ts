@@ -150,6 +150,13 @@ export interface SourceFile {
 
 /** The calls of a {@link SourceFile} that leave the thread free while they wait. They throw the same errors. */
 export interface AsyncSourceFile {
+  /**
+   * What the system has in memory of it: nothing is waited for, and it may be of before. Undefined where a server would be
+   * asked.
+   *
+   * @throws ClfsError `entry`: `entry-unreadable`
+   */
+  knownAttributes?(): SourceAttributes | undefined;
   attributes(fresh?: boolean): Promise<SourceAttributes>;
   isUnchanged(before: SourceAttributes): Promise<boolean>;
   /** `target` belongs to the call until it has ended. */

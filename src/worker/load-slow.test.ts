@@ -1,9 +1,9 @@
-import { mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, describe, expect, it, vi } from 'vitest';
-import { type Delay, withAsyncSide } from '../../test/support/async-source.js';
+import { type Delay, rememberFirst, withAsyncSide } from '../../test/support/async-source.js';
 import { MemoryContainer } from '../container/memory-container.js';
 import { GEOMETRY } from '../format/geometry.js';
 import { ObjectType, ROOT_ID, targetManagerOf } from '../format/ids.js';
@@ -166,6 +166,48 @@ describe('a lane with a slow source', () => {
     expect(parts.length).toBeGreaterThanOrEqual(2);
     expect(parts.reduce((sum, { done }) => sum + done, result.done)).toBe(4);
     source.close();
+  });
+});
+
+describe('a file of which the system has in memory what it was', () => {
+  it('is read as it is now, and tried as often as any other', async () => {
+    const path = join(base, 'remembered');
+    const names = ['same', 'grown', 'shrunk', 'restless'];
+    for (const name of names) makeFile(path, name, 9);
+    await sleep(SETTLED_MS);
+    let reads = 0;
+    const rewrite = (name: string, sizeBytes: number) => {
+      writeFileSync(join(path, name), Buffer.alloc(sizeBytes, 'now '));
+      // As if it had been long ago, as far as its time of modification goes.
+      utimesSync(join(path, name), 1, 1);
+    };
+    let next = 0;
+    const source = withAsyncSide(
+      openPosixSource(Buffer.from(path)),
+      async (_, call) => {
+        // Two of three times that it is read it has changed in the end; what is in memory is not one of them.
+        if (call === 'read' && names[next] === 'restless' && ++reads <= 3)
+          appendFileSync(join(path, 'restless'), 'more');
+      },
+      true,
+      rememberFirst((file) => file.attributes()),
+    );
+    const container = new MemoryContainer();
+    const lane = createContext(CONSTANTS, source, container, openLz4(), 1);
+    const root = source.openDirectory(Buffer.alloc(0));
+    for (const name of names) await (await root.async?.openFile(Buffer.from(name)))?.close();
+    root.close();
+    rewrite('grown', 5000);
+    rewrite('shrunk', 4);
+    await sleep(SETTLED_MS);
+    for (; next < names.length; next++) {
+      const { failures, done } = await loadFiles(chunkOf(lane, 1 + next, [names[next]]), lane, () => undefined);
+      expect([names[next], done, failures]).toEqual([names[next], 1, []]);
+    }
+    expect(reads).toBe(4);
+    const stored = [...container.blobs.values()].map((blob) => Buffer.from(blob).toString('latin1'));
+    expect(stored.some((blob) => blob.includes('now '.repeat(1250)))).toBe(true);
+    expect(stored.some((blob) => blob.includes('more'.repeat(3)))).toBe(true);
   });
 });
 

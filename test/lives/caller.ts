@@ -4,10 +4,10 @@ import { ClfsError } from '../../src/error.js';
 import { PosixError } from '../../src/posix/posix-error.js';
 import { entryFailure, type SourceTree } from '../../src/source/source-tree.js';
 import type { Clock } from '../../src/time/clock.js';
-import { withAsyncSide } from '../support/async-source.js';
+import { type Remembered, rememberFirst, withAsyncSide } from '../support/async-source.js';
 import type { CallFault, FREEZES, SourceFault } from './events.js';
 import type { Gate } from './gate.js';
-import { openModelSource } from './model-source.js';
+import { openModelSource, peekAt } from './model-source.js';
 import type { Moments } from './moments.js';
 import type { Surroundings } from './process.js';
 import type { Change } from './service.js';
@@ -104,7 +104,10 @@ export class Caller {
       if (this.#parts.gate.isFrozen) await this.#parts.gate.awake();
       time.touch();
     };
-    return asyncSource ? withAsyncSide(model, delay, true) : model;
+    const first = rememberFirst(peekAt);
+    const remembered: Remembered = (file) =>
+      random.at(2, around.session, moments().sourceCalls, FAR + 1) === 0 ? first(file) : undefined;
+    return asyncSource ? withAsyncSide(model, delay, true, remembered) : model;
   }
 
   #beforeSource(what: 'directory' | 'entry'): void {

@@ -182,14 +182,25 @@ class ModelDirectory extends OpenNode implements SourceDirectory {
   }
 }
 
+/** A look at an open file that is no call, and does not count as the first one. */
+export function peekAt(file: SourceFile): SourceAttributes {
+  if (!(file instanceof ModelFile)) throw new Error('This is no file of the model.');
+  return file.peek();
+}
+
 class ModelFile extends OpenNode implements SourceFile {
+  peek(): SourceAttributes {
+    return this.attributesNow(this.node);
+  }
+
   attributes(): SourceAttributes {
     this.view.before('entry');
     return this.attributesOfOpen();
   }
 
   isUnchanged(before: SourceAttributes): boolean {
-    const now = this.attributes();
+    this.view.before('entry');
+    const now = this.attributesNow(this.node);
     return (
       before.inode === now.inode &&
       before.sizeBytes === now.sizeBytes &&

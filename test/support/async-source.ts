@@ -2,6 +2,7 @@ import type {
   AsyncSourceDirectory,
   AsyncSourceFile,
   ListedEntry,
+  SourceAttributes,
   SourceDirectory,
   SourceFile,
   SourceTree,
@@ -10,14 +11,39 @@ import type {
 /** Waits before a call of the asynchronous side, and may throw. */
 export type Delay = (what: 'directory' | 'entry', call: string) => Promise<void>;
 
+/** What is remembered of a file. */
+export type Remembered = (file: SourceFile) => SourceAttributes | undefined;
+
+/**
+ * Remembers of a file what it first was seen to be, which may be long outdated.
+ *
+ * @param look at a file as it is, of which nobody else takes notice
+ */
+export function rememberFirst(look: (file: SourceFile) => SourceAttributes): Remembered {
+  const seen = new Map<bigint, SourceAttributes>();
+  return (file) => {
+    const now = look(file);
+    const first = seen.get(now.inode) ?? now;
+    seen.set(now.inode, first);
+    return first;
+  };
+}
+
 /**
  * Gives a source an asynchronous side: each of its calls waits, and then is the synchronous one.
  *
  * What is closed stays open until its calls have ended, as the port says.
+ *
+ * @param remembered what the system has in memory of a file that has just been opened
  */
-export function withAsyncSide(source: SourceTree, delay: Delay, isRemote = false): SourceTree {
+export function withAsyncSide(
+  source: SourceTree,
+  delay: Delay,
+  isRemote = false,
+  remembered: Remembered = () => undefined,
+): SourceTree {
   return {
-    openDirectory: (path, expected) => asyncDirectory(source.openDirectory(path, expected), delay),
+    openDirectory: (path, expected) => asyncDirectory(source.openDirectory(path, expected), delay, remembered),
     root: source.root,
     place: () => source.place?.(),
     mounts: () => source.mounts?.() ?? [],
@@ -26,7 +52,7 @@ export function withAsyncSide(source: SourceTree, delay: Delay, isRemote = false
     async: {
       async openDirectory(path, expected) {
         await delay('directory', 'open');
-        return asyncDirectory(source.openDirectory(path, expected), delay);
+        return asyncDirectory(source.openDirectory(path, expected), delay, remembered);
       },
     },
     close: () => source.close(),
@@ -65,7 +91,7 @@ class LastCall {
   }
 }
 
-function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirectory {
+function asyncDirectory(directory: SourceDirectory, delay: Delay, remembered: Remembered): SourceDirectory {
   const last = new LastCall(() => directory.close());
   const async: AsyncSourceDirectory = {
     attributes: (fresh) => last.during(delay('directory', 'attributes'), () => directory.attributes(fresh)),
@@ -80,7 +106,7 @@ function asyncDirectory(directory: SourceDirectory, delay: Delay): SourceDirecto
     attributesOf: (name) => last.during(delay('entry', 'attributes'), () => directory.attributesOf(name)),
     readLink: (name) => last.during(delay('entry', 'readlink'), () => directory.readLink(name)),
     openFile: async (name) =>
-      asyncFile(await last.during(delay('entry', 'open'), () => directory.openFile(name)), delay),
+      asyncFile(await last.during(delay('entry', 'open'), () => directory.openFile(name)), delay, remembered),
     unstorableOf: async (name) => directory.unstorableOf?.(name),
   };
   return { ...callsOf(directory), async, close: () => last.close() };
@@ -99,9 +125,11 @@ export function callsOf(directory: SourceDirectory): SourceDirectory {
   };
 }
 
-function asyncFile(file: SourceFile, delay: Delay): AsyncSourceFile {
+function asyncFile(file: SourceFile, delay: Delay, remembered: Remembered): AsyncSourceFile {
   const last = new LastCall(() => file.close());
+  const known = remembered(file);
   return {
+    knownAttributes: () => known,
     attributes: (fresh) => last.during(delay('entry', 'attributes'), () => file.attributes(fresh)),
     isUnchanged: (before) => last.during(delay('entry', 'attributes'), () => file.isUnchanged(before)),
     read: (target, position, enough) => last.during(delay('entry', 'read'), () => file.read(target, position, enough)),
