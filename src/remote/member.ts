@@ -54,6 +54,8 @@ const LOOK_MS = 200;
 /** Whose last answer is not older hears of the driver. */
 const HEARD_MS = 3000;
 const TROUBLE_MS = 30_000;
+/** One of the two clocks that is ahead of the other by more than this since the driver answered has jumped. */
+const JUMP_MS = 2000;
 
 /** Takes part in a job until it is over, the driver is not heard of any more, or a lane breaks. */
 export class Member<M extends Kinds<M>> {
@@ -69,6 +71,8 @@ export class Member<M extends Kinds<M>> {
   /** Tickets that the driver is asked for. */
   readonly #taking = new Set<number>();
   readonly #pace: TakePace;
+  /** From when the lease holds that the driver has given last. */
+  #extended = { monotonicMs: 0, nowMs: 0 };
 
   constructor(parts: MemberParts<M>) {
     this.#parts = parts;
@@ -116,13 +120,13 @@ export class Member<M extends Kinds<M>> {
 
   /** Asks to be let in, as long as a driver that has heard it waits for it. @returns how it ends if it is not let in */
   async #join(): Promise<MemberEnd | undefined> {
-    const { clock, lease, leaseMs, worker, signal } = this.#parts;
+    const { clock, leaseMs, worker, signal } = this.#parts;
     const untilMs = clock.monotonic() + leaseMs;
     for (;;) {
       const asked = this.#now();
       const answer = await this.#ask({ say: 'begin', worker });
       if (answer?.to === 'begin') {
-        lease.extend(asked, leaseMs);
+        this.#extend(asked);
         return undefined;
       }
       if (answer) return { why: 'over', text: 'the driver does not want it' };
@@ -143,6 +147,11 @@ export class Member<M extends Kinds<M>> {
     return error && breakageOf(error);
   }
 
+  #extend(from: { readonly monotonicMs: number; readonly nowMs: number }): void {
+    this.#extended = from;
+    this.#parts.lease.extend(from, this.#parts.leaseMs);
+  }
+
   #now() {
     const { clock } = this.#parts;
     return { monotonicMs: clock.monotonic(), nowMs: clock.now() };
@@ -160,13 +169,13 @@ export class Member<M extends Kinds<M>> {
 
   /** Says every second that it is here. */
   async #beat(): Promise<void> {
-    const { clock, lease, leaseMs, worker, counters, setCap } = this.#parts;
+    const { clock, leaseMs, worker, counters, setCap } = this.#parts;
     while (!this.#isOver) {
       const asked = this.#now();
       const answer = await this.#ask({ say: 'here', worker, counters: counters() }, Math.min(ANSWER_MS, leaseMs / 3));
       if (this.#isOver || this.#hasRunOut()) return;
       if (answer?.to === 'here') {
-        lease.extend(asked, leaseMs);
+        this.#extend(asked);
         this.#queue = answer.queue;
         setCap(answer.capMbps);
         this.#follow(answer.wish);
@@ -207,8 +216,16 @@ export class Member<M extends Kinds<M>> {
    */
   #hasRunOut(): boolean {
     if (this.#parts.lease.leftMs(this.#now()) > 0) return false;
-    this.#end({ why: 'lease', text: 'the driver has not answered in time' });
+    this.#end({ why: 'lease', text: this.#whyRunOut() });
     return true;
+  }
+
+  #whyRunOut(): string {
+    const { clock } = this.#parts;
+    const { monotonicMs, nowMs } = this.#extended;
+    const aheadMs = clock.now() - nowMs - (clock.monotonic() - monotonicMs);
+    if (aheadMs < JUMP_MS) return 'the driver has not answered in time';
+    return `the clock of this machine has gone ahead by ${Math.round(aheadMs / 1000)} s at once, or the machine was suspended`;
   }
 
   async #pull(): Promise<void> {

@@ -178,7 +178,7 @@ export class Crew<Driver extends CrewDriver> {
 
   #said(worker: CrewWorker, text: string): void {
     if (text.includes('takes part')) this.#tell('worker: takes part');
-    else if (text.includes('has not answered in time'))
+    else if (/has not answered in time|clock of this machine has gone ahead/.test(text))
       this.#tell('worker: lost its lease', `${worker.name} has lost its lease`);
     else if (text.includes('cannot take part') || text.includes('refuses')) {
       this.#tell('worker: refused', text);
