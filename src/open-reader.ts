@@ -1,6 +1,7 @@
 import { type AuditCrew, type CrewOptions, openAuditCrew } from './audit/open-crew.js';
 import type { Container } from './container/container.js';
 import { openContainer, parseContainer } from './container/open-container.js';
+import { readCap } from './container/read-cap.js';
 import { joinTotals, Traffic } from './container/traffic.js';
 import { ClfsError } from './error.js';
 import { GEOMETRY } from './format/geometry.js';
@@ -20,6 +21,8 @@ import { JobWaits } from './waits/job-waits.js';
 
 /** How a container is opened for reading. */
 export interface ReaderOptions {
+  /** Most that is read from a service, in megabits per second, by all lanes and workers together. Default 0: no cap. */
+  readonly capMbps?: number;
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
   readonly retryWindowMs?: number;
   /**
@@ -39,6 +42,7 @@ export interface ReaderOptions {
 }
 
 const READER_CHECKS = {
+  capMbps: option.amount,
   retryWindowMs: option.amount,
   onWaiting: option.call,
   stallWarningMs: option.amount,
@@ -104,6 +108,7 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
   const parsed = parseContainer(text);
   const retryWindowMs = options.retryWindowMs ?? DEFAULT_RETRY_WINDOW_MS;
   const { signal = new AbortController().signal, onWaiting, stallWarningMs } = options;
+  const cap = readCap(parsed.place, options.capMbps);
   const identity = await openIdentity(parsed, options.identity);
   const waits = new JobWaits(systemClock, signal, (text) => onWaiting?.(text), stallWarningMs);
   // Each lane has its own, since the number of connections that it may have goes by the places in it.
@@ -113,6 +118,7 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
     container = await openContainer(parsed.place, identity.authorization, {
       retryWindowMs,
       traffic: traffic[0],
+      readLimit: cap?.limit,
       onWaiting,
       signal: options.signal,
       keepsNames: true,
@@ -157,6 +163,7 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
         {
           place: parsed.place,
           identity,
+          cap,
           index,
           reader: new ContainerReader(container, index, lz4, GEOMETRY, pace),
           retryWindowMs,

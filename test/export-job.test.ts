@@ -353,7 +353,8 @@ describe('clfsload export', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ status: 'Completed', state_path: statePath, failed: 0 });
     for (const [args, message] of [
       [[statePath, join(base, 'elsewhere')], /elsewhere/],
-      [[statePath, '--cap-mbps=3'], /--cap-mbps is not there for an export/],
+      [[statePath, '--concurrency-count=3'], /--concurrency-count is not there for an export/],
+      [[statePath, '--cap-mbps=3'], /a container on disk has none/],
     ] as const) {
       const refused = await runProgram('clfsload', ['resume', ...args]);
       expect(refused.code).not.toBe(0);

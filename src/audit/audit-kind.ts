@@ -41,6 +41,7 @@ export const AUDIT_JOB: JobKind<RemoteAuditSetup, ThreadAuditSetup> = {
     return {
       laneOf: ({ port, remote, ...lane }) => ({
         ...lane,
+        cap: lane.traffic,
         constants,
         retryWindowMs,
         objects: { kind: 'asked', port },

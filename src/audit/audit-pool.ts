@@ -26,6 +26,10 @@ interface AuditPoolParts {
   /** Names of some blobs of that listing: a worker must find them in its container. */
   readonly blobs: readonly string[];
   readonly ownLanes: number;
+  /** Most that all lanes read, in megabits per second; undefined: no cap. */
+  readonly capMbps?: number;
+  /** Told what of it is left to the lanes here. */
+  ownShare?(megabitsPerSecond: number): void;
   readonly clock: Clock;
   /** Ends the waiting for the server. */
   readonly signal?: AbortSignal;

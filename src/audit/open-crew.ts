@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Authorization } from '../container/azure/authorization.js';
 import type { ContainerPlace } from '../container/open-container.js';
+import type { ReadCap } from '../container/read-cap.js';
 import { Traffic } from '../container/traffic.js';
 import { type Crew, openCrew } from '../engine/asker.js';
 import { createInlineRunner } from '../engine/inline-runner.js';
@@ -46,6 +47,8 @@ const SOME_BLOBS = 8;
 export interface CrewPlace {
   readonly place: ContainerPlace;
   readonly identity: Identity;
+  /** What all lanes here read is held to it; undefined: no cap. */
+  readonly cap?: ReadCap;
   readonly index: ObjectIndex;
   /** Reads by the index. */
   readonly reader: ContainerReader;
@@ -69,7 +72,7 @@ export interface AuditCrew extends Crew<AuditKinds> {
 /** Opens lanes that read a container which has been listed. To be closed. @throws as the first lane does */
 export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Promise<AuditCrew> {
   keepFreedMemory();
-  const { place, identity, index, reader, retryWindowMs, signal, pace, stalls } = where;
+  const { place, identity, cap, index, reader, retryWindowMs, signal, pace, stalls } = where;
   const { workers } = options;
   const threads = threadCount(options.threads);
   const onlyRemote = workers !== undefined && threads === 0;
@@ -85,6 +88,7 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
     constants: { geometry: reader.geometry, compare: options.compare },
     retryWindowMs,
     objects,
+    cap: cap?.memory,
     source: options.source,
     lanes: threads + 1,
     mayBlock: false,
@@ -125,6 +129,8 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
       reader,
       blobs: some,
       ownLanes: onlyRemote ? 0 : runner.lanes,
+      capMbps: cap?.mbps,
+      ownShare: (megabitsPerSecond) => cap?.change(megabitsPerSecond),
       clock: systemClock,
       signal,
       report: options.onWorkers ?? (() => undefined),

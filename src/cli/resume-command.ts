@@ -36,6 +36,7 @@ const OF_AN_EXPORT = [
   'workers',
   'workerLease',
   'lateArrival',
+  'capMbps',
   'retryWindow',
   'stallWarning',
   'outputType',
@@ -84,6 +85,7 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
     readonly workers?: string;
     readonly workerLease?: number;
     readonly lateArrival?: number;
+    readonly capMbps: number;
     readonly retryWindow?: number;
     readonly stallWarning?: number;
     readonly outputType: string;
@@ -102,6 +104,7 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
   } = flags;
   if (outputType === 'none') throw new UsageError('--output-type=none is not there for an export');
   const identity = { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain };
+  const capMbps = command.getOptionValueSource('capMbps') === 'cli' ? flags.capMbps : options.capMbps;
   // A flag changes the one setting, and an empty text has the job go on without workers.
   const { workers: server = options.workers?.workers, workerLease = options.workers?.leaseMs } = flags;
   const workers = workersOf({ workers: server, workerLease: server === '' ? flags.workerLease : workerLease });
@@ -111,6 +114,7 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
     threads,
     workers,
     lateArrivalMs,
+    capMbps,
     retryWindowMs: retryWindow,
     stallWarningMs,
     identity,

@@ -1,3 +1,5 @@
+import { RateShare } from './rate-limit.js';
+
 const FIELDS = [
   'requests',
   'bytesSent',
@@ -32,24 +34,17 @@ export interface TrafficTotals {
 /**
  * Counters that several threads write, each its own slot, and one reads: no locks, no messages.
  *
- * Also holds the shared clock of the rate limit, see `rate-limit.ts`.
+ * Begins with what they share to keep a rate together.
  */
-export class Traffic {
-  readonly memory: SharedArrayBuffer;
+export class Traffic extends RateShare {
   readonly #values: Float64Array;
   readonly #slot: number;
-  /** Nanosecond at which the wire is free again; shared by all threads. */
-  readonly wireFreeAt: BigInt64Array;
-  /** The rate that all threads are to keep together now, in megabits per second; 0: none, or the one they began with. */
-  readonly capMbps: Float64Array;
 
   constructor(slots: number);
   constructor(memory: SharedArrayBuffer, slot: number);
   constructor(first: number | SharedArrayBuffer, slot = 0) {
-    this.memory = typeof first === 'number' ? new SharedArrayBuffer(16 + first * FIELDS.length * 8) : first;
-    this.wireFreeAt = new BigInt64Array(this.memory, 0, 1);
-    this.capMbps = new Float64Array(this.memory, 8, 1);
-    this.#values = new Float64Array(this.memory, 16);
+    super(typeof first === 'number' ? new SharedArrayBuffer(RateShare.BYTES + first * FIELDS.length * 8) : first);
+    this.#values = new Float64Array(this.memory, RateShare.BYTES);
     this.#slot = slot;
   }
 

@@ -1,5 +1,6 @@
 import { redact } from '../container/azure/container-url.js';
 import { openContainer, type ParsedContainer, parseContainer, placeText } from '../container/open-container.js';
+import { readCap } from '../container/read-cap.js';
 import { Traffic } from '../container/traffic.js';
 import { atMost } from '../engine/report.js';
 import { ClfsError } from '../error.js';
@@ -65,6 +66,7 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
   const parsed: ParsedContainer = internals.container
     ? { place: { kind: 'local', directory: '/in-memory' }, query: '' }
     : parseContainer(options.container);
+  const cap = readCap(parsed.place, options.capMbps);
   const identity = await openIdentity(parsed, options.identity);
   const { onMessage, signal = new AbortController().signal, stallWarningMs } = options;
   const waits = new JobWaits(internals.clock ?? systemClock, signal, (text) => onMessage?.(text), stallWarningMs);
@@ -75,6 +77,7 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
       (await openContainer(parsed.place, identity.authorization, {
         retryWindowMs,
         traffic: new Traffic(1),
+        readLimit: cap?.limit,
         onWaiting: options.onMessage,
         signal: options.signal,
         waits: waits.slot('container'),
@@ -86,7 +89,7 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
         new ContainerReader(container, finder, openLz4(), internals.geometry ?? GEOMETRY, pace, overlay);
       if (!options.salvage) {
         const reader = readerBy(createDirectFinder(container, pace));
-        return await new ExportJob(options, parsed, identity, waits, { reader, pace }).run();
+        return await new ExportJob(options, parsed, identity, waits, { reader, cap, pace }).run();
       }
       const salvaged = await openSalvage(container, readerBy, {
         onPage: options.onListed,
@@ -97,7 +100,7 @@ export async function exportJob(options: ExportJobOptions): Promise<ExportSummar
       });
       try {
         const { reader } = salvaged;
-        return await new ExportJob(options, parsed, identity, waits, { reader, pace, salvaged }).run();
+        return await new ExportJob(options, parsed, identity, waits, { reader, cap, pace, salvaged }).run();
       } finally {
         salvaged.close();
       }
@@ -297,6 +300,7 @@ class ExportJob {
         place: this.#parsed.place,
         container: this.#reading.reader.container,
         identity: this.#identity,
+        cap: this.#reading.cap,
         overlay: this.#reading.salvaged?.overlay,
         record,
         constants,

@@ -82,6 +82,7 @@ function here(
   return {
     laneOf: ({ port, ...lane }) => ({
       ...lane,
+      cap: lane.traffic,
       constants,
       retryWindowMs,
       objects: isListed ? { kind: 'asked', port } : undefined,

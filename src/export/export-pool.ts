@@ -31,6 +31,10 @@ interface ExportPoolParts {
   readonly objects: SharedObjects | undefined;
   readonly target: OpenTarget;
   readonly ownLanes: number;
+  /** Most that all lanes read, in megabits per second; undefined: no cap. */
+  readonly capMbps?: number;
+  /** Told what of it is left to the lanes here. */
+  ownShare?(megabitsPerSecond: number): void;
   readonly clock: Clock;
   /** Takes what workers have sent. */
   readonly traffic: Traffic;

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { ReadCap } from '../container/read-cap.js';
 import { ObjectType } from '../format/ids.js';
 import { indexContainer } from '../namespace/object-index.js';
 import type { Pace } from '../namespace/pace.js';
@@ -12,6 +13,8 @@ import type { ExportJobOptions } from './options.js';
 export interface Reading {
   readonly reader: ContainerReader;
   readonly pace: Pace;
+  /** What is read is held to it; undefined: no cap. */
+  readonly cap?: ReadCap;
   /** The tree that is written in place of the root's. */
   readonly salvaged?: OpenSalvage;
 }

@@ -1,6 +1,7 @@
 import type { Authorization } from '../container/azure/authorization.js';
 import type { Container } from '../container/container.js';
 import type { ContainerPlace } from '../container/open-container.js';
+import type { ReadCap } from '../container/read-cap.js';
 import { Traffic } from '../container/traffic.js';
 import { createInlineRunner } from '../engine/inline-runner.js';
 import { joinRunners } from '../engine/joined-runner.js';
@@ -36,6 +37,8 @@ interface LanesParts {
   /** It, open. */
   readonly container: Container;
   readonly identity: Identity;
+  /** What all lanes here read is held to it; undefined: no cap. */
+  readonly cap?: ReadCap;
   /** What is read in place of the container's own tree. */
   readonly overlay: ReaderOverlay | undefined;
   readonly record: ExportRecord;
@@ -82,7 +85,7 @@ export async function openExportLanes(parts: LanesParts): Promise<ExportLanes> {
 }
 
 function openPool(
-  { options, place, container, record, constants, objects, target, log }: LanesParts,
+  { options, place, container, cap, record, constants, objects, target, log }: LanesParts,
   wish: NonNullable<ExportJobOptions['workers']>,
   ownLanes: number,
   traffic: Traffic,
@@ -100,6 +103,8 @@ function openPool(
     objects,
     target,
     ownLanes: isOnlyRemote(options) ? 0 : ownLanes,
+    capMbps: cap?.mbps,
+    ownShare: (megabitsPerSecond: number) => cap?.change(megabitsPerSecond),
     traffic,
     signal: options.signal,
     clock: internals.clock ?? systemClock,
@@ -116,6 +121,7 @@ async function openOwn({
   options,
   place,
   identity,
+  cap,
   overlay,
   constants,
   objects,
@@ -132,7 +138,7 @@ async function openOwn({
   // A lane's own, since the number of connections that it may have goes by the places in it.
   const traffic = roots.map(() => new Traffic(1));
   const { mounted, isRemote } = target;
-  const reading = { place, retryWindowMs, objects };
+  const reading = { place, retryWindowMs, objects, cap: cap?.memory };
   const setup: Omit<ExportLaneSetup, 'root' | 'traffic' | 'waits'> = {
     ...reading,
     constants,

@@ -62,6 +62,8 @@ export interface ExportJobOptions {
    * before what it could hit. Default 235,000.
    */
   readonly lateArrivalMs?: number;
+  /** Most that is read from a service, in megabits per second, by all lanes and workers together. Default 0: no cap. */
+  readonly capMbps?: number;
   /** How long an unreachable service is waited for, in milliseconds. Default 60,000. */
   readonly retryWindowMs?: number;
   /**
@@ -112,6 +114,7 @@ export const EXPORT_CHECKS = {
   threads: countOption(MOST_THREADS),
   workers: option.fields,
   lateArrivalMs: option.amount,
+  capMbps: option.amount,
   retryWindowMs: option.amount,
   stallWarningMs: option.amount,
   identity: option.fields,

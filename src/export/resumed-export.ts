@@ -27,6 +27,7 @@ type ResumedOptions = Pick<
   | 'choice'
   | 'threads'
   | 'workers'
+  | 'capMbps'
 >;
 
 /** Whether there is the state of an export in a directory, as far as it can be read. */
@@ -80,6 +81,7 @@ export async function resumedExport(statePath: string, container?: string): Prom
     choice: record.choice,
     threads: record.threads,
     workers: record.workers,
+    capMbps: record.capMbps,
   };
 }
 

@@ -164,7 +164,7 @@ export class ExportSession {
   /** Brings the state to where a session begins: what was claimed waits again, failures are to be tried again. */
   #prepare(): void {
     const { context, file, options } = this.#parts;
-    const { threads, workers } = options;
+    const { threads, workers, capMbps } = options;
     const { state, log } = context;
     const { sessions, jobId, container } = state.record;
     log.write(
@@ -183,7 +183,7 @@ export class ExportSession {
     if (loss !== undefined) this.#say(loss);
     const retried = state.transact(() => {
       const begun = { sessions: sessions + 1, finalStatus: '', finished: false };
-      state.update({ ...begun, remoteLateMs: this.#lateWhenKilled(), threads, workers });
+      state.update({ ...begun, remoteLateMs: this.#lateWhenKilled(), threads, workers, capMbps });
       // What was claimed may have left something, or be what a worker elsewhere has, which goes on with it for a while.
       state.leftovers.addClaimed();
       state.reclaim();

@@ -1,6 +1,7 @@
 import type { Authorization } from '../container/azure/authorization.js';
 import type { Container } from '../container/container.js';
 import { type ContainerPlace, type OpenOptions, openContainer } from '../container/open-container.js';
+import { createRateLimit, RateShare } from '../container/rate-limit.js';
 import { Traffic } from '../container/traffic.js';
 import type { Lz4 } from '../format/envelope.js';
 import type { Geometry } from '../format/geometry.js';
@@ -15,6 +16,8 @@ export interface LaneReading {
   readonly retryWindowMs: number;
   /** The container's listing; undefined: each object is asked for. */
   readonly objects: SharedObjects | AskedObjects | undefined;
+  /** Memory of the `RateShare` by which the lanes of a process keep a rate together; undefined: they keep none. */
+  readonly cap?: SharedArrayBuffer;
 }
 
 /** By what a lane reads. */
@@ -43,11 +46,12 @@ export interface LaneReader {
  * @throws ClfsError as the container says
  */
 export async function openLaneReader(
-  { place, retryWindowMs, objects }: LaneReading,
+  { place, retryWindowMs, objects, cap }: LaneReading,
   authorization: Authorization,
   { geometry, lz4, container: given, overlay, traffic = new Traffic(1), ...how }: LaneReaderParts,
 ): Promise<LaneReader> {
-  const container = given ?? (await openContainer(place, authorization, { retryWindowMs, traffic, ...how }));
+  const readLimit = cap && createRateLimit(0, new RateShare(cap));
+  const container = given ?? (await openContainer(place, authorization, { retryWindowMs, traffic, readLimit, ...how }));
   const pace = new Pace(how.signal);
   const finder = objects ? openSharedObjects(objects) : createDirectFinder(container, pace);
   let closed: Promise<void> | undefined;

@@ -66,7 +66,7 @@ export function readExport(db: Database, statePath: string): RecordedJob {
   };
 }
 
-function settingsOf({ overwrite, sparse, choice }: ExportRecord): RecordedJob['job']['settings'] {
+function settingsOf({ overwrite, sparse, choice, capMbps }: ExportRecord): RecordedJob['job']['settings'] {
   const chosen = choiceText(choice);
   return [
     [
@@ -74,6 +74,7 @@ function settingsOf({ overwrite, sparse, choice }: ExportRecord): RecordedJob['j
       { never: 'stay', 'if-different': 'are replaced where they differ', always: 'are replaced' }[overwrite],
     ],
     ...(sparse ? ([['Runs of zeros', 'become holes']] as const) : []),
+    ...(capMbps ? ([['Cap', `${capMbps} Mb/s`]] as const) : []),
     ...(chosen === '' ? [] : ([['Choice', escapeText(chosen)]] as const)),
   ];
 }

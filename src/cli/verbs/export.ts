@@ -165,6 +165,7 @@ function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io
       threads: flags.threads,
       workers: workersOf(flags),
       lateArrivalMs: flags.lateArrival,
+      capMbps: flags.capMbps,
       retryWindowMs: flags.retryWindow,
       stallWarningMs: flags.stallWarning,
       identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: io.complain },

@@ -17,7 +17,7 @@ import {
   type ServiceFigures,
   type WorkersWish,
 } from '../../index.js';
-import { parseChoice, parseDuration, parseThreads, strict, UsageError } from '../arguments.js';
+import { parseChoice, parseDuration, parsePositive, parseThreads, strict, UsageError } from '../arguments.js';
 import { containerArgument } from '../container-argument.js';
 import { parseStallWarning } from '../parse-stall-warning.js';
 import type { ProgressFigures } from '../progress/figures.js';
@@ -63,6 +63,12 @@ export function verbCommand(name: string, description: string, examples: string)
       'further domains that Entra ID tokens may be sent to, semicolon-separated',
     )
     .option(
+      '--cap-mbps <float>',
+      'cap the rate at which is read from a service, in megabits per second; 0: no cap',
+      parsePositive,
+      0,
+    )
+    .option(
       '--retry-window <duration>',
       'how long to wait for a service that does not answer, such as 90s or 6h (default: 60s)',
       parseDuration,
@@ -104,6 +110,8 @@ export function wantsJson(command: Command): boolean {
 
 /** Flags that say how a service is reached. */
 export interface ServiceFlags {
+  /** 0: no cap. */
+  readonly capMbps: number;
   readonly trustedMicrosoftSuffixes?: string;
   /** In milliseconds. */
   readonly retryWindow?: number;
@@ -126,9 +134,15 @@ export async function withReader<T>(
   io: VerbIo,
   use: (open: OpenReader) => Promise<T>,
 ): Promise<T> {
-  const { trustedMicrosoftSuffixes: trustedSuffixes, retryWindow, stallWarning } = command.opts<ServiceFlags>();
+  const {
+    trustedMicrosoftSuffixes: trustedSuffixes,
+    capMbps,
+    retryWindow,
+    stallWarning,
+  } = command.opts<ServiceFlags>();
   const open = await openReader(containerArgument(container), {
     signal: io.signal,
+    capMbps,
     retryWindowMs: retryWindow,
     stallWarningMs: stallWarning,
     onWaiting: io.complain,

@@ -1,5 +1,7 @@
 import type { Dispatcher } from 'undici';
 import { ClfsError } from '../../error.js';
+import type { Clock } from '../../time/clock.js';
+import type { RateLimit } from '../rate-limit.js';
 
 const MOST_ERROR_BYTES = 65536;
 
@@ -32,6 +34,12 @@ export interface BlobAnswer {
   readonly body: Buffer;
 }
 
+/** How fast an answer may come. */
+export interface AnswerPace {
+  readonly limit: RateLimit;
+  readonly clock: Clock;
+}
+
 /** Collects the answer to one request, of a bounded length. */
 export class AnswerHandler implements Dispatcher.DispatchHandler {
   readonly #request: BlobRequest;
@@ -45,11 +53,20 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
   #bytes = 0;
   #settled = false;
   #controller: Dispatcher.DispatchController | undefined;
+  readonly #pace: AnswerPace | undefined;
+  #pause: { cancel(): void } | undefined;
 
-  constructor(request: BlobRequest, resolve: (answer: BlobAnswer) => void, reject: (error: unknown) => void) {
+  /** @param pace undefined: as fast as it comes */
+  constructor(
+    request: BlobRequest,
+    resolve: (answer: BlobAnswer) => void,
+    reject: (error: unknown) => void,
+    pace?: AnswerPace,
+  ) {
     this.#request = request;
     this.#resolve = resolve;
     this.#reject = reject;
+    this.#pace = pace;
   }
 
   /** Breaks the request off. */
@@ -74,6 +91,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#settled) return;
+    if (this.#pace) this.#waitAfter(chunk.length, this.#pace, controller);
     const isAccepted = this.#request.accept.includes(this.#status);
     const limitBytes = isAccepted ? (this.#request.limitBytes ?? MOST_ERROR_BYTES) : MOST_ERROR_BYTES;
     this.#bytes += chunk.length;
@@ -95,6 +113,14 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
     }
   }
 
+  /** No more is taken from the connection until the rate allows it: the other end sends no faster then. */
+  #waitAfter(bytes: number, { limit, clock }: AnswerPace, controller: Dispatcher.DispatchController): void {
+    const waitMs = limit.reserve(bytes) + limit.durationMs(bytes);
+    if (waitMs <= 1) return;
+    controller.pause();
+    this.#pause = clock.after(waitMs, () => controller.resume());
+  }
+
   onResponseEnd(): void {
     this.#settle(() =>
       this.#resolve({
@@ -112,6 +138,7 @@ export class AnswerHandler implements Dispatcher.DispatchHandler {
   #settle(settle: () => void): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#pause?.cancel();
     settle();
   }
 

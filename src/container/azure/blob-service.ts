@@ -30,6 +30,8 @@ export interface ServiceOptions {
   readonly concurrency?: number;
   readonly traffic: Traffic;
   readonly rateLimit?: RateLimit;
+  /** Holds what blobs and listings bring to a rate. */
+  readonly readLimit?: RateLimit;
   readonly clock?: Clock;
   readonly signal?: AbortSignal;
   /** Asked right before each try of a put or a removal: whether it may be sent. */

@@ -20,6 +20,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 export interface SenderOptions {
   readonly traffic: Traffic;
   readonly rateLimit?: RateLimit;
+  readonly readLimit?: RateLimit;
   readonly clock: Clock;
   readonly mostConnections: number;
   /** For tests: by what the client's own time limits are multiplied. */
@@ -82,7 +83,7 @@ export class Sender {
     traffic.add('bytesSent', path.length + 300 + (body?.length ?? 0));
     const clientMs = limit.clientMs * timeLimitFactor;
     const handler =
-      pacedMs > 0 ? this.#limited(request, clientMs, onAnswer, onError) : new AnswerHandler(request, onAnswer, onError);
+      pacedMs > 0 ? this.#limited(request, clientMs, onAnswer, onError) : this.#handler(request, onAnswer, onError);
     this.#dispatcher.dispatch(
       {
         origin: this.#address.origin,
@@ -95,6 +96,15 @@ export class Sender {
       } as Dispatcher.DispatchOptions,
       handler,
     );
+  }
+
+  #handler(
+    request: BlobRequest,
+    onAnswer: (answer: BlobAnswer) => void,
+    onError: (error: unknown) => void,
+  ): AnswerHandler {
+    const { readLimit: limit, clock } = this.#options;
+    return new AnswerHandler(request, onAnswer, onError, limit && { limit, clock });
   }
 
   /** Breaks off what is under way, which fails with the reason; nothing can be sent any more. */
@@ -113,7 +123,7 @@ export class Sender {
     onError: (error: unknown) => void,
   ): AnswerHandler {
     const timer = this.#options.clock.after(clientMs, () => handler.abort(timeOutError()));
-    const handler = new AnswerHandler(
+    const handler = this.#handler(
       request,
       (answer) => {
         timer.cancel();

@@ -66,6 +66,8 @@ export interface ExportRecord extends ContainerIdentity {
   readonly linkCopies?: number;
   /** Threads of the latest session, where it was told how many. */
   readonly threads?: number;
+  /** Cap of the latest session, in megabits per second, where it had one. */
+  readonly capMbps?: number;
   /** Where workers took part in the latest session, if they might. */
   readonly workers?: WorkersWish;
   /** Thousandths of the work that are done: it only grows; missing while the number of entries is not known. */
