@@ -193,8 +193,8 @@ describe('Entra ID', () => {
     const pfx = await load({ AZCOPY_SPA_CERT_PATH: '/some/where.pfx' });
     expect(pfx.stdout).toContain('must name a PEM file');
     const nothing = await load({ AZCOPY_AUTO_LOGIN_TYPE: '' });
-    expect(nothing.stdout).toContain(
-      'the destination is not a valid Container URL with SAS, please refer to the examples',
+    expect(nothing.stdout).toBe(
+      'Cannot start job due to error: The container URL has no SAS: put one behind it, as URL?SAS, or log in by an identity that AZCOPY_AUTO_LOGIN_TYPE names.\n',
     );
   });
 });

@@ -160,7 +160,7 @@ describe('load, as text on a pipe', () => {
       lines(
         BEGINNING('Starting a new job.'),
         transfer,
-        'INFO: The job failed: 1 entry failed, more than --max-errors=0 allows. Mend what problems.txt names, then go on with --new-session=false.',
+        'INFO: The job failed: 1 entry failed, more than --max-errors=0 allows. Mend what problems.txt names before going on, or allow more by --max-errors=N: else it ends in the same way again.',
         problems(1, 1),
         END(3, 1, 1, 4, 'Failed'),
       ),
@@ -232,10 +232,21 @@ describe('load, as text on a pipe', () => {
     child.kill('SIGINT');
     const run = await done;
     expect(run.stdout).toMatch(
-      /INFO: The job was stopped\. What is done is recorded\.\nINFO: \d+ entr(y|ies) done, 0 failed, \d+ pending\.\n.*\nINFO: Before going on, put the container URL with a SAS into CLFS_URL: export CLFS_URL="[^"]+\?SAS"\nINFO: To go on: clfsload resume "[^"]+" env:CLFS_URL\n/,
+      /INFO: The job was stopped\. What is done is recorded\.\nINFO: \d+ entr(y|ies) done, 0 failed, \d+ pending\.\n.*\nINFO: Before going on, put the container URL with a SAS into CLFS_URL: export CLFS_URL="[^"]+\?SAS"\nINFO: To go on: azcopy clfs resume "[^"]+" env:CLFS_URL\n/,
     );
     expect(run.stdout).toMatch(/Final Job Status: Cancelled\n$/);
     expect(run.code).toBe(1);
+    // Without the SAS it says the same, and status too.
+    const statePath = join(base, `state-${number}`);
+    const [before, toGoOn] = /(?<=Before going on, )(.*)\nINFO: (To go on: .*)/.exec(run.stdout)?.slice(1) ?? [];
+    const refused = `Cannot start job due to error: The container needs a SAS, which no state records: ${before}\n${toGoOn}\n`;
+    expect(await runProgram('azcopy', ['clfs', 'resume', statePath])).toEqual({ code: 1, stdout: refused, stderr: '' });
+    expect((await runProgram('azcopy', ['clfs', 'status', statePath])).stdout).toContain(
+      `Before going on, ${before}\n${toGoOn}\n`,
+    );
+    const [, command] = /^To go on: azcopy (.*)$/.exec(toGoOn) ?? [];
+    const pasted = command.split(' ').map((word) => word.replaceAll('"', ''));
+    expect((await runProgram('azcopy', pasted, { CLFS_URL: url })).stdout).toContain('Final Job Status: Completed\n');
   });
 });
 

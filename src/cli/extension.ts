@@ -224,7 +224,10 @@ function errorLine(text: string): string {
 
 function ownOutput(): ExtensionOutput {
   const messages = openMessages({ type: 'text', level: 'default', form: 'azcopy' });
-  const output = new LoadOutput({ ...messages, info: (text) => messages.info(inOwnFlags(text)) });
+  const output = new LoadOutput(
+    { ...messages, info: (text) => messages.info(inOwnFlags(text)) },
+    { container: undefined, excludes: false, program: 'clfsload resume' },
+  );
   return {
     event: (event) => output.event(event),
     start: (snapshot) => output.start(snapshot),

@@ -4,6 +4,7 @@ import {
   counted,
   dryRun,
   isClfsError,
+  jobStatus,
   type LoadOptions,
   messageOf,
   parseSelection,
@@ -18,6 +19,7 @@ import { DRY_RUN_FLAGS, LOAD_BOOLEANS, type LoadFlags, loadCommand } from './loa
 import { LoadOutput } from './load-output.js';
 import { presentPath, textPath } from './local-path.js';
 import { type JobProgress, type MessageOutput, openMessages, type ProgressForm } from './messages.js';
+import { askedForSas, resumeProgram, resumeText } from './resume-text.js';
 import { runLoad } from './run-load.js';
 import { stopOnSignals } from './stop-on-signals.js';
 import { workersOf } from './verbs/verb.js';
@@ -113,8 +115,12 @@ export function runJob(command: Command, job: JobArguments): Promise<number> {
       signal,
     };
     const page = await jobPage(flags.page, { statePath }, (text) => messages.info(`INFO: ${text}`));
+    const program = resumeProgram(command.name());
     try {
-      return await runLoad(run, new LoadOutput(messages, job.container, excludes));
+      return await runLoad(run, new LoadOutput(messages, { container: job.container, excludes, program }));
+    } catch (error) {
+      if (job.container !== undefined || formOf(command) === 'azcopy') throw error;
+      throw askedForSas(error, () => resumeText(statePath, jobStatus(statePath).container, { program }));
     } finally {
       await page?.close();
     }
@@ -160,7 +166,7 @@ async function withMessages(
     return await use(messages, stop.signal);
   } catch (error) {
     if (!(error instanceof ClfsError)) throw error;
-    messages.error(`Cannot start job due to error: ${redact(refusalText(error))}`);
+    messages.error(`Cannot start job due to error: ${redact(refusalText(error, formOf(command)))}`);
     return 1;
   } finally {
     stop.release();
@@ -171,14 +177,24 @@ function selectionOf({ excludePath, excludePattern, oneFileSystem }: LoadFlags) 
   return parseSelection(excludePath, excludePattern, oneFileSystem);
 }
 
-function refusalText(error: ClfsError): string {
+function refusalText(error: ClfsError, form: ProgressForm): string {
   if (isClfsError(error, 'source'))
     return `the source cannot be accessed due to error: ${messageOf(error).replace('Cannot read the source ', '')}`;
-  // In azcopy's words.
-  return messageOf(error).replace(
-    'The container URL is not valid (',
-    'the destination is not a valid Container URL with SAS, please refer to the examples (',
-  );
+  return form === 'azcopy' ? inWordsOfAzcopy(messageOf(error)) : messageOf(error);
+}
+
+/** Azcopy says the same of whatever is wrong with a container's URL; what it is stands in brackets behind that. */
+function inWordsOfAzcopy(text: string): string {
+  const why =
+    /^The container URL is not valid \((.*)\)$/s.exec(text)?.[1] ??
+    text
+      .match(/^The (?:container URL has no SAS: |SAS of the container URL has no ).*$/s)?.[0]
+      .replace('The container URL has', 'it has')
+      .replace('The SAS of the container URL', 'the SAS')
+      .replace(/\.$/, '');
+  return why === undefined
+    ? text
+    : `the destination is not a valid Container URL with SAS, please refer to the examples (${why})`;
 }
 
 function concurrencyFromEnvironment(): number | undefined {

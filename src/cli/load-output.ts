@@ -4,7 +4,17 @@ import { AzcopyMeter, azcopyLine, endFields, loadFigures, SOURCE_AWAY, stallText
 import { endingLines } from './ending-text.js';
 import type { MessageOutput } from './messages.js';
 import { serviceFigures } from './progress/figures.js';
-import { resumeText } from './resume-text.js';
+import { type ResumeProgram, resumeText } from './resume-text.js';
+
+/** What the command line of a load said. */
+interface AskedLoad {
+  /** As it stands there; undefined where it was left out. */
+  readonly container: string | undefined;
+  /** Whether something is to be left out by its path or name. */
+  readonly excludes: boolean;
+  /** The command by which a job is gone on with. */
+  readonly program: ResumeProgram;
+}
 
 /** Shows a load as azcopy showed it. */
 export class LoadOutput {
@@ -18,17 +28,11 @@ export class LoadOutput {
 
   /** What runs; told before anything happens. */
   #job: (LoadEvent & { kind: 'configuration' }) | undefined;
-  readonly #container: string | undefined;
-  readonly #excludes: boolean;
+  readonly #asked: AskedLoad;
 
-  /**
-   * @param container as it was on the command line, if it was
-   * @param excludes whether something is to be left out by its path or name
-   */
-  constructor(messages: MessageOutput, container?: string, excludes = false) {
+  constructor(messages: MessageOutput, asked: AskedLoad) {
     this.#messages = messages;
-    this.#container = container;
-    this.#excludes = excludes;
+    this.#asked = asked;
   }
 
   event(event: LoadEvent): void {
@@ -64,7 +68,7 @@ export class LoadOutput {
       info(
         `INFO: ${wereCounted(progress.filesExcluded, 'entries')} left out, as the flags say; what is below them is not counted.`,
       );
-    else if (this.#excludes && status === 'Completed')
+    else if (this.#asked.excludes && status === 'Completed')
       info(
         'INFO: No entry was left out: nothing in the source matches --exclude-path or --exclude-pattern. "clfsload load --dry-run" says so of each.',
       );
@@ -75,7 +79,8 @@ export class LoadOutput {
   #ending({ status, progress, failures }: LoadSummary): readonly string[] {
     if (!this.#job) return [];
     const { statePath, source: root, container, logFile } = this.#job;
-    const resume = status === 'Completed' ? undefined : resumeText(statePath, container, this.#container);
+    const { container: given, program } = this.#asked;
+    const resume = status === 'Completed' ? undefined : resumeText(statePath, container, { given, program });
     const { filesDone: done, filesFailed: failed, filesPending: pending } = progress;
     return endingLines({ done, failed, pending, failures, root, statePath, logFile, resume });
   }

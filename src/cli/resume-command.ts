@@ -6,6 +6,7 @@ import { containerArgument } from './container-argument.js';
 import { runJob } from './load-command.js';
 import { CONTAINER_HELP, withRunOptions } from './load-flags.js';
 import { textPath } from './local-path.js';
+import { askedForSas, resumeProgram, resumeText } from './resume-text.js';
 import { runExport } from './run-export.js';
 import { runVerb } from './run-verb.js';
 import { type VerbIo, workersOf } from './verbs/verb.js';
@@ -63,7 +64,14 @@ export async function runResume(name: string, argv: readonly string[]): Promise<
     return await runVerb(
       async (io) => {
         const from = container === undefined ? undefined : containerArgument(container);
-        return resumeExport(command, await resumedExport(statePath, from), io, container);
+        const options = await resumedExport(statePath, from);
+        try {
+          return await resumeExport(command, options, io, container);
+        } catch (error) {
+          if (from !== undefined) throw error;
+          const program = resumeProgram(command.name());
+          throw askedForSas(error, () => resumeText(statePath, options.container, { program }));
+        }
       },
       isJson ? process.stdout : undefined,
     );
@@ -119,5 +127,5 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
     stallWarningMs,
     identity,
   };
-  return runExport(all, { json: outputType === 'json', given, page }, io);
+  return runExport(all, { json: outputType === 'json', given, page, program: resumeProgram(command.name()) }, io);
 }

@@ -15,7 +15,7 @@ import { fieldsLine, pathFields } from './fields-line.js';
 import { jobPage } from './job-page.js';
 import { type ProgressFigures, serviceFigures } from './progress/figures.js';
 import { shortBytes } from './progress/quantities.js';
-import { resumeText } from './resume-text.js';
+import { type ResumeProgram, resumeText } from './resume-text.js';
 import { keepReport } from './run-load.js';
 import { isSalvagedWhole, salvageText } from './verbs/salvage-text.js';
 import { Exit, listingProgress, salvageProgress, type VerbIo } from './verbs/verb.js';
@@ -29,12 +29,14 @@ export interface ExportForm {
   readonly given?: string;
   /** Of `--page`. */
   readonly page?: string;
+  /** The command by which a job is gone on with. */
+  readonly program: ResumeProgram;
 }
 
 /** Runs an export to its end, and says how it ended. @returns exit code */
 export async function runExport(
   options: ExportJobOptions,
-  { json, given, page: listen }: ExportForm,
+  { json, given, page: listen, program }: ExportForm,
   io: VerbIo,
 ): Promise<number> {
   let timer: NodeJS.Timeout | undefined;
@@ -64,6 +66,7 @@ export async function runExport(
         : summaryText(summary, {
             container: container.replace(/\?.*$/s, ''),
             given,
+            program,
             root: Buffer.from(options.target),
           }),
     );
@@ -114,7 +117,15 @@ function summaryFields(summary: ExportSummary) {
 /** @param given the container as it was on the command line @param root what paths of failures are below */
 function summaryText(
   { status, progress, statePath, failures, notKept, salvage }: ExportSummary,
-  { container, given, root }: { readonly container: string; readonly given?: string; readonly root: Uint8Array },
+  {
+    container,
+    given,
+    program,
+    root,
+  }: Pick<ExportForm, 'given' | 'program'> & {
+    readonly container: string;
+    readonly root: Uint8Array;
+  },
 ): string {
   const { written, replaced, left, failed, excluded, bytes, linkCopies } = progress;
   const lines = [
@@ -129,7 +140,9 @@ function summaryText(
   if (notKept.length > 0) lines.push(`the target does not keep all ${notKept.join(', ')} that it is given`);
   if (salvage) lines.push(salvageText(salvage));
   const resume =
-    status === 'Completed' || statePath === undefined ? undefined : resumeText(statePath, container, given);
+    status === 'Completed' || statePath === undefined
+      ? undefined
+      : resumeText(statePath, container, { given, program });
   const done = written + replaced + left;
   const { total } = progress;
   const remaining = total === undefined ? undefined : Math.max(0, total - done - failed);

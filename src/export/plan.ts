@@ -117,7 +117,7 @@ export class ExportPlan implements Plan<ExportKinds> {
   #hasTooManyFailures(turn: Turn<ExportKinds>): boolean {
     const { sessionFailures } = this.#context;
     if (sessionFailures <= this.#maxErrors) return false;
-    const text = `${counted(sessionFailures, 'entries')} failed, more than --max-errors=${this.#maxErrors} allows. Repeat the export with a higher number to go on without them.`;
+    const text = `${counted(sessionFailures, 'entries')} failed, more than --max-errors=${this.#maxErrors} allows. Mend what problems.txt names before going on, or allow more by --max-errors=N: else it ends in the same way again.`;
     turn.stop(new ClfsError('entry', text));
     return true;
   }

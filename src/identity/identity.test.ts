@@ -32,6 +32,6 @@ it('who has no way into a container that others name is told how to give one', a
   const way = /--container=env:NAME or --container=@FILE/;
   const url = 'https://payroll.blob.core.windows.net/one';
   await expect(authorizationFor(url, { isNamedElsewhere: true, env: {} })).rejects.toThrow(way);
-  await expect(authorizationFor(url, { env: {} })).rejects.toThrow('it has no SAS');
+  await expect(authorizationFor(url, { env: {} })).rejects.toThrow('The container URL has no SAS');
   await expect(authorizationFor('https://payroll.evil.example/one', { isNamedElsewhere: true })).rejects.toThrow(way);
 });

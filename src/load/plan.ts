@@ -97,7 +97,7 @@ export class LoadPlan implements Plan<LoadKinds> {
     turn.stop(
       new ClfsError(
         'entry',
-        `${counted(sessionFailures, 'entries')} failed, more than --max-errors=${this.#maxErrors} allows. Mend what problems.txt names, then go on with --new-session=false.`,
+        `${counted(sessionFailures, 'entries')} failed, more than --max-errors=${this.#maxErrors} allows. Mend what problems.txt names before going on, or allow more by --max-errors=N: else it ends in the same way again.`,
       ),
     );
     return true;

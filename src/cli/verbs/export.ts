@@ -24,6 +24,7 @@ import { fieldsLine, pathFields } from '../fields-line.js';
 import { pageOption } from '../job-page.js';
 import { localPath, targetPath, textPath } from '../local-path.js';
 import { shortBytes } from '../progress/quantities.js';
+import { resumeProgram } from '../resume-text.js';
 import { runExport } from '../run-export.js';
 import { isSalvagedWhole, salvageText } from './salvage-text.js';
 import { showEntries } from './show-progress.js';
@@ -170,7 +171,7 @@ function runJob(command: Command, flags: Flags, path: Buffer, target: Buffer, io
       stallWarningMs: flags.stallWarning,
       identity: { trustedSuffixes: flags.trustedMicrosoftSuffixes, onPrompt: io.complain },
     },
-    { json: wantsJson(command), given: command.args[0], page: flags.page },
+    { json: wantsJson(command), given: command.args[0], page: flags.page, program: resumeProgram(command.name()) },
     io,
   );
 }

@@ -14,7 +14,7 @@ import { UsageError } from '../arguments.js';
 import { failureFiles, failureLines, moreLine, resumeLines } from '../ending-text.js';
 import { fieldsLine } from '../fields-line.js';
 import { textPath } from '../local-path.js';
-import { resumeText } from '../resume-text.js';
+import { type ResumeProgram, resumeProgram, resumeText } from '../resume-text.js';
 import { Exit, plainCommand, stallWarningOption, type Verb, wantsJson } from './verb.js';
 
 function callsText({ way, callMs, inFlight, mostInFlight }: NonNullable<JobStatus['sourceCalls']>): string {
@@ -84,13 +84,14 @@ export const status: Verb = {
       await io.write(fieldsLine(job));
       return Exit.ok;
     }
-    const lines = 'targetHex' in job ? exportLines(job, path) : loadLines(job, path);
+    const program = resumeProgram(command.name());
+    const lines = 'targetHex' in job ? exportLines(job, path, program) : loadLines(job, path, program);
     await io.write(`${lines.map(escapeText).join('\n')}\n`);
     return Exit.ok;
   },
 };
 
-function loadLines(job: JobStatus, statePath: string): readonly string[] {
+function loadLines(job: JobStatus, statePath: string, program: ResumeProgram): readonly string[] {
   return [
     `Job:       ${job.jobId} (${job.state}), session ${job.sessions}`,
     `Source:    ${job.source}`,
@@ -109,7 +110,7 @@ function loadLines(job: JobStatus, statePath: string): readonly string[] {
     ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
     ...recordedFailures(job, job.sourceHex, statePath),
     ...(job.state === 'stopped'
-      ? resumeLines(resumeText(statePath, job.container), job.entriesOpen === 0 && job.entriesFailed > 0)
+      ? resumeLines(resumeText(statePath, job.container, { program }), job.entriesOpen === 0 && job.entriesFailed > 0)
       : []),
   ];
 }
@@ -125,7 +126,7 @@ function recordedFailures(
   return told ? [...lines, moreLine(failureFiles(resolve(statePath)))] : lines;
 }
 
-function exportLines(job: RecordedExport, statePath: string): readonly string[] {
+function exportLines(job: RecordedExport, statePath: string, program: ResumeProgram): readonly string[] {
   const { overwrite, sparse, salvage } = job;
   return [
     `Job:       ${job.jobId} (${job.state}), session ${job.sessions}`,
@@ -143,7 +144,7 @@ function exportLines(job: RecordedExport, statePath: string): readonly string[] 
     ...(job.finalStatus === '' ? [] : [`Ended:     ${job.finalStatus}`]),
     ...recordedFailures(job, job.targetHex, statePath),
     ...(job.state === 'stopped'
-      ? resumeLines(resumeText(statePath, job.container), job.finalStatus === 'CompletedWithErrors')
+      ? resumeLines(resumeText(statePath, job.container, { program }), job.finalStatus === 'CompletedWithErrors')
       : []),
   ];
 }

@@ -95,12 +95,12 @@ export function checkSas(query: string, nowMs: number): void {
   if (!hasSome && !fields.has('sig'))
     throw new ClfsError(
       'usage',
-      'The container URL is not valid (it has no SAS: put one behind it, as URL?SAS, or log in by an identity that AZCOPY_AUTO_LOGIN_TYPE names)',
+      'The container URL has no SAS: put one behind it, as URL?SAS, or log in by an identity that AZCOPY_AUTO_LOGIN_TYPE names.',
     );
   if (hasSome && !fields.has('sig'))
     throw new ClfsError(
       'usage',
-      'The container URL is not valid (the SAS has no "sig" field: a shell cuts a URL at each "&" that is not quoted, so put the URL in quotes)',
+      'The SAS of the container URL has no "sig" field: a shell cuts a URL at each "&" that is not quoted, so put the URL in quotes.',
     );
   for (const field of ['sv', 'sig']) {
     if (!fields.get(field)) {
