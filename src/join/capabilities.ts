@@ -68,3 +68,10 @@ export function lackingCapability(own: number, wanted: number, use: FileUse): st
   if (lacks(CHOWN)) return 'give files to others (CAP_CHOWN)';
   return lacks(OWNER) ? 'give modes and times to files of others (CAP_FOWNER)' : undefined;
 }
+
+/** Whether capabilities let a process use the files of everybody, whatever its groups are. */
+export function mayUseAll(capabilities: number, use: FileUse): boolean {
+  // In a user namespace they hold for the files of those alone whom it has.
+  if (!(capabilities & ALL_OWNERS)) return false;
+  return (capabilities & (use === 'write' ? OVERRIDE : OVERRIDE | READ_SEARCH)) !== 0;
+}

@@ -10,6 +10,7 @@ import { type PoolParts, RemotePool } from '../remote/remote-pool.js';
 import type { Clock } from '../time/clock.js';
 import { unlessStopped } from '../waits/waits.js';
 import { type FileUse, fileCapabilities, lackingCapability } from './capabilities.js';
+import { ownGroups, whyNotGroups } from './groups.js';
 import type { JobSetup } from './job-kind.js';
 
 /** How long workers go on without an answer of their driver, where nothing else is said, in milliseconds. */
@@ -88,6 +89,8 @@ export async function openPool<M extends Kinds<M>>(
   openLink: OpenDriverLink = (names) => openServer(parts.wish.workers, names),
 ): Promise<RemotePool<M>> {
   const { wish, job, clock, traffic, capMbps = 0, files = 'read', signal = NEVER, report, ...rest } = parts;
+  // What reads blobs of a service alone has nothing to do with files.
+  const usesFiles = files !== 'blobs' || rest.setup.place.kind === 'local';
   const epoch = `${job}-${randomBytes(6).toString('hex')}`;
   return new RemotePool<M>({
     ...rest,
@@ -102,7 +105,7 @@ export async function openPool<M extends Kinds<M>>(
     epoch,
     leaseMs: wish.leaseMs ?? LEASE_MS,
     capMbps,
-    refusal: (candidate) => whyNot(candidate, files, clock),
+    refusal: (candidate) => whyNot(candidate, files, usesFiles, clock),
     counted: (counters) => traffic && addTraffic(traffic, counters, clock),
   });
 }
@@ -116,7 +119,8 @@ async function openServer(url: string, names: Parameters<OpenDriverLink>[0]): Re
 
 const MOST_CLOCK_DIFFERENCE_MS = 300_000;
 
-function whyNot({ user, capabilities, clockMs }: Candidate, files: FileUse, clock: Clock): string | undefined {
+function whyNot(candidate: Candidate, files: FileUse, usesFiles: boolean, clock: Clock): string | undefined {
+  const { user, capabilities, clockMs } = candidate;
   const mine = process.geteuid?.() ?? 0;
   if (user !== mine)
     return `it runs as user ${user}, the driver as user ${mine}: what they may read or write differs; run both as the same user`;
@@ -124,6 +128,8 @@ function whyNot({ user, capabilities, clockMs }: Candidate, files: FileUse, cloc
   const lacking =
     capabilities === undefined || own === undefined ? undefined : lackingCapability(capabilities, own, files);
   if (lacking !== undefined) return `it may not ${lacking}, which the driver may: give it the same rights`;
+  const groups = usesFiles ? whyNotGroups(candidate, ownGroups(), files) : undefined;
+  if (groups !== undefined) return groups;
   const seconds = Math.round((clockMs - clock.now()) / 1000);
   if (Math.abs(seconds) * 1000 > MOST_CLOCK_DIFFERENCE_MS)
     return `its clock is ${Math.abs(seconds)} s ${seconds > 0 ? 'ahead' : 'behind'}: set it right`;

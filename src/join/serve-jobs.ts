@@ -11,6 +11,7 @@ import type { Trouble } from '../remote/trouble.js';
 import type { Clock } from '../time/clock.js';
 import { VERSION } from '../version.js';
 import { fileCapabilities } from './capabilities.js';
+import { ownGroups } from './groups.js';
 import type { JobSetup } from './job-kind.js';
 import type { MemberLanes } from './member-lanes.js';
 
@@ -189,5 +190,6 @@ class Refusals {
 function factsOf(name: string, lanes: number) {
   const user = process.geteuid?.() ?? 0;
   const capabilities = fileCapabilities();
-  return { protocol: PROTOCOL, wire: WIRE_FORMAT, version: VERSION, name, lanes, user, capabilities };
+  const facts = { protocol: PROTOCOL, wire: WIRE_FORMAT, version: VERSION, name, lanes, user, capabilities };
+  return { ...facts, ...ownGroups() };
 }

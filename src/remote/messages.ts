@@ -21,6 +21,10 @@ export interface Candidate {
   readonly user: number;
   /** What it may do with files of others, as bits (`join/capabilities.ts`); missing where that is not known. */
   readonly capabilities?: number;
+  /** The number of its group, whose the files are that it makes; missing where that is not known. */
+  readonly gid?: number;
+  /** Numbers of its supplementary groups; missing where they are not known. */
+  readonly groups?: readonly number[];
   /** Its clock, in milliseconds since 1970. */
   readonly clockMs: number;
   /** Epochs of drivers that it is not for: they leave it to others. */

@@ -41,6 +41,13 @@ describe('what somebody else says for people', () => {
     });
   });
 
+  it('tells its groups as numbers, or not at all', () => {
+    expect(readCandidate(json({ ...candidate, gid: 7, groups: [7, 8] }))).toMatchObject({ gid: 7, groups: [7, 8] });
+    expect(readCandidate(json(candidate))).toBeDefined();
+    for (const wrong of [{ gid: -1 }, { gid: '7' }, { groups: 7 }, { groups: [7, null] }])
+      expect(readCandidate(json({ ...candidate, ...wrong }))).toBeUndefined();
+  });
+
   it('is no name that others know it by', () => {
     for (const worker of ['', 'a b', 'a\nb', '\u001b', 'x'.repeat(101)]) {
       expect(readCandidate(json({ ...candidate, worker }))).toBeUndefined();

@@ -51,6 +51,8 @@ const CANDIDATE: Shape = {
   lanes: isLanes,
   user: isCount,
   capabilities: isOrMissing(isCount),
+  gid: isOrMissing(isCount),
+  groups: isOrMissing((value) => Array.isArray(value) && value.every(isCount)),
   clockMs: isAmount,
   refusedBy: isOrMissing((value) => Array.isArray(value) && value.every(isId)),
 };

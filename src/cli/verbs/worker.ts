@@ -19,7 +19,7 @@ export const worker: Verb = {
   command: () =>
     plainCommand(
       'worker',
-      'Take part in jobs that were started with --workers, on this machine or others: one after another, until it is told to end. It waits while there is no job. The first SIGTERM or SIGINT has it end when it has done what it has; a second one ends it at once.\n\nIt must see the same source, or for an export the same target, run as the same user and be let into the container by itself. Credentials of the server are taken from CLFSLOAD_NATS_CREDS (a file), CLFSLOAD_NATS_USER and CLFSLOAD_NATS_PASSWORD or CLFSLOAD_NATS_PASSWORD_FILE, or CLFSLOAD_NATS_TOKEN; certificates from the files CLFSLOAD_NATS_CA, CLFSLOAD_NATS_CERT and CLFSLOAD_NATS_KEY.',
+      'Take part in jobs that were started with --workers, on this machine or others: one after another, until it is told to end. It waits while there is no job. The first SIGTERM or SIGINT has it end when it has done what it has; a second one ends it at once.\n\nIt must see the same source, or for an export the same target, run as the same user with the same groups, and be let into the container by itself. Credentials of the server are taken from CLFSLOAD_NATS_CREDS (a file), CLFSLOAD_NATS_USER and CLFSLOAD_NATS_PASSWORD or CLFSLOAD_NATS_PASSWORD_FILE, or CLFSLOAD_NATS_TOKEN; certificates from the files CLFSLOAD_NATS_CA, CLFSLOAD_NATS_CERT and CLFSLOAD_NATS_KEY.',
       EXAMPLES,
     )
       .option('--join <url>', 'server of the jobs: nats://HOST:4222 or tls://HOST:4222 (required)')
