@@ -2,59 +2,130 @@ import { counted, type ProgressRates } from '../../index.js';
 import type { ProgressFigures } from './figures.js';
 import { durationText, shortBytes, shortCount, shortDuration } from './quantities.js';
 
-/** How a part of the line is written where there is much room, some, and little; empty: left out. */
+/** What a line is made of, in this order. */
+const NAMES = ['label', 'share', 'entries', 'bytes', 'pace', 'left', 'workers', 'failed', 'retries'] as const;
+type PartName = (typeof NAMES)[number];
+
+/** How a part of the line is written, from its longest way to its shortest; empty: left out. */
 interface Part {
-  readonly texts: readonly [wide: string, middle: string, narrow: string];
-  /** Where even the narrow texts do not fit, the part with the highest number goes first. */
+  readonly name: PartName;
+  readonly texts: readonly [string, ...string[]];
+  /** Where even the shortest texts do not fit, the part with the highest number goes first. */
   readonly goes: number;
   readonly style?: keyof typeof STYLES;
 }
 
-const STYLES = { bold: '\x1b[1m', red: '\x1b[31m', yellow: '\x1b[33m', cyan: '\x1b[36m' } as const;
-const PLAIN = '\x1b[0m';
-const LEVELS = [0, 1, 2] as const;
-const SEPARATORS = ['  ', '  ', ' '] as const;
-
-/**
- * A line of progress that fits a terminal: the longest of its forms that is narrower than `columns`.
- *
- * @param columns of the terminal; infinite where there is none. The last one stays empty, since a cursor behind it would
- *   wrap
- * @param colour whether the terminal shows colours: escape sequences take no room
- */
-export function progressLine(
-  figures: ProgressFigures,
-  rates: ProgressRates,
-  columns = Number.POSITIVE_INFINITY,
-  colour = false,
-): string {
-  const parts = partsOf(figures, rates);
-  const room = Math.max(1, columns - 1);
-  for (const level of LEVELS) {
-    const line = joined(parts, level, colour);
-    if (line.width <= room) return line.text;
-  }
-  const kept = [...parts].sort((a, b) => a.goes - b.goes);
-  for (; kept.length > 1; kept.pop()) {
-    const line = joined(
-      parts.filter((part) => kept.includes(part)),
-      2,
-      colour,
-    );
-    if (line.width <= room) return line.text;
-  }
-  return kept[0].texts[2].slice(0, room);
+/** One way to write a whole line. */
+interface Form {
+  /** Which of its texts each part has: the last, when it has fewer. */
+  readonly levels: Readonly<Record<PartName, number>>;
+  /** What stands between two parts. */
+  readonly gap: string;
 }
 
-function joined(parts: readonly Part[], level: 0 | 1 | 2, colour: boolean): { text: string; width: number } {
-  const shown = parts.filter(({ texts }) => texts[level] !== '');
-  const plain = shown.map(({ texts }) => texts[level]).join(SEPARATORS[level]);
-  const text = colour
-    ? shown
-        .map(({ texts, style }) => (style ? `${STYLES[style]}${texts[level]}${PLAIN}` : texts[level]))
-        .join(SEPARATORS[level])
-    : plain;
-  return { text, width: plain.length };
+const STYLES = { bold: '\x1b[1m', red: '\x1b[31m', yellow: '\x1b[33m', cyan: '\x1b[36m' } as const;
+const PLAIN = '\x1b[0m';
+
+/**
+ * What becomes shorter in a line that does not fit, one after another, until it does: first what says the same in fewer
+ * characters, then what can be guessed. The name of the phase goes last.
+ */
+const STEPS: readonly (PartName | 'gaps')[] = [
+  'bytes',
+  'left',
+  'retries',
+  'failed',
+  'entries',
+  'pace',
+  'gaps',
+  'bytes',
+  'share',
+  'retries',
+  'workers',
+  'failed',
+  'share',
+  'entries',
+  'pace',
+  'left',
+  'label',
+];
+const LONGEST: Form = {
+  levels: { label: 0, share: 0, entries: 0, bytes: 0, pace: 0, left: 0, workers: 0, failed: 0, retries: 0 },
+  gap: '  ',
+};
+const FORMS = forms();
+
+function forms(): readonly Form[] {
+  const all = [LONGEST];
+  for (const step of STEPS) {
+    const { levels, gap } = all[all.length - 1];
+    all.push(step === 'gaps' ? { levels, gap: ' ' } : { levels: { ...levels, [step]: levels[step] + 1 }, gap });
+  }
+  return all;
+}
+
+/**
+ * Writes the lines of progress of one work, so that each fits a terminal: in the longest of all forms that is narrow
+ * enough for the widest that each part has been. So a line does not change its form to and fro when a part comes and
+ * goes, or is now a character longer and now shorter.
+ */
+export class ProgressLine {
+  /** How much room each part has taken so far in each of the forms, with the gap behind it. */
+  readonly #widest = new Map<PartName, readonly number[]>();
+
+  /**
+   * The line, and how many columns it takes: escape sequences take none.
+   *
+   * @param columns of the terminal; infinite where there is none. The last one stays empty, since a cursor behind it
+   *   would wrap
+   * @param colour whether the terminal shows colours
+   */
+  write(
+    figures: ProgressFigures,
+    rates: ProgressRates,
+    columns: number,
+    colour: boolean,
+  ): { readonly text: string; readonly width: number } {
+    const parts = partsOf(figures, rates);
+    const room = Math.max(1, columns - 1);
+    for (const name of NAMES) this.#remember(name, parts);
+    const form = FORMS.find((each, at) => this.#width(at) - each.gap.length <= room) ?? FORMS[FORMS.length - 1];
+    const kept = [...parts].sort((a, b) => a.goes - b.goes);
+    for (; kept.length > 1; kept.pop()) {
+      const shown = parts.filter((part) => kept.includes(part));
+      const width = joined(shown, form, false).length;
+      if (width <= room) return { text: joined(shown, form, colour), width };
+    }
+    const text = textOf(kept[0], form).slice(0, room);
+    return { text, width: text.length };
+  }
+
+  #remember(name: PartName, parts: readonly Part[]): void {
+    const own = parts.filter((part) => part.name === name);
+    const before = this.#widest.get(name);
+    const widths = FORMS.map((form, at) => {
+      const texts = own.map((part) => textOf(part, form)).filter((text) => text !== '');
+      const width = texts.reduce((sum, text) => sum + text.length + form.gap.length, 0);
+      return Math.max(before?.[at] ?? 0, width);
+    });
+    this.#widest.set(name, widths);
+  }
+
+  #width(at: number): number {
+    return NAMES.reduce((sum, name) => sum + (this.#widest.get(name)?.[at] ?? 0), 0);
+  }
+}
+
+function textOf({ name, texts }: Part, { levels }: Form): string {
+  return texts[Math.min(levels[name], texts.length - 1)];
+}
+
+function joined(parts: readonly Part[], form: Form, colour: boolean): string {
+  return parts
+    .map((part) => ({ style: part.style, text: textOf(part, form) }))
+    .filter(({ text }) => text !== '')
+    .map(({ style, text }) => (colour && style ? `${STYLES[style]}${text}${PLAIN}` : text))
+    .join(form.gap);
 }
 
 function partsOf(figures: ProgressFigures, rates: ProgressRates): readonly Part[] {
@@ -72,60 +143,56 @@ function partsOf(figures: ProgressFigures, rates: ProgressRates): readonly Part[
     workers,
   } = figures;
   const { entriesPerSecond, bytesPerSecond, secondsLeft } = rates;
-  const parts: Part[] = [{ texts: [label, label, ''], goes: 9 }];
+  const parts: Part[] = [{ name: 'label', texts: [label, ''], goes: 9 }];
   if (permille !== undefined) {
     const percent = (permille / 10).toFixed(1);
-    parts.push({ texts: [`${percent} %`, `${percent} %`, `${Math.floor(permille / 10)}%`], goes: 0, style: 'bold' });
+    const texts: Part['texts'] = [`${percent} %`, `${percent}%`, `${Math.floor(permille / 10)}%`];
+    parts.push({ name: 'share', texts, goes: 0, style: 'bold' });
   }
   const count = total === undefined ? shortCount(done) : `${shortCount(done)}/${shortCount(total)}`;
   const whole = total === undefined ? counted(done, unit) : `${done} of ${counted(total, unit)}`;
-  parts.push({ texts: [whole, `${count} ${unit}`, count], goes: 2 });
+  parts.push({ name: 'entries', texts: [whole, `${count} ${unit}`, count], goes: 2 });
   if (bytes !== undefined) {
     const [size, all] = [byteText(bytes), bytesTotal === undefined ? undefined : byteText(bytesTotal)];
-    const texts: Part['texts'] =
-      all === undefined ? [size, size, size] : [`${size} of ${all}`, `${size}/${all}`, pair(size, all)];
-    parts.push({ texts, goes: 4 });
+    const texts: Part['texts'] = all === undefined ? [size] : [`${size} of ${all}`, `${size}/${all}`, pair(size, all)];
+    parts.push({ name: 'bytes', texts, goes: 4 });
   }
   if (waitingSeconds === undefined) {
-    parts.push({ texts: same(`${shortCount(entriesPerSecond)}/s`), goes: 5 });
-    if (bytes !== undefined) parts.push({ texts: same(`${byteText(bytesPerSecond)}/s`), goes: 6 });
+    parts.push({ name: 'pace', texts: [`${shortCount(entriesPerSecond)}/s`], goes: 5 });
+    if (bytes !== undefined) parts.push({ name: 'pace', texts: [`${byteText(bytesPerSecond)}/s`], goes: 6 });
   } else {
     const waits = shortDuration(waitingSeconds);
-    parts.push({
-      texts: [`no answer for ${durationText(waitingSeconds)}`, `no answer ${waits}`, `wait ${waits}`],
-      goes: 1,
-      style: 'yellow',
-    });
+    const texts: Part['texts'] = [
+      `no answer for ${durationText(waitingSeconds)}`,
+      `no answer ${waits}`,
+      `wait ${waits}`,
+    ];
+    parts.push({ name: 'pace', texts, goes: 1, style: 'yellow' });
   }
   if (secondsLeft !== undefined) {
     const left = shortDuration(secondsLeft);
-    parts.push({ texts: [`${durationText(secondsLeft)} left`, `${left} left`, left], goes: 1, style: 'cyan' });
+    const texts: Part['texts'] = [`${durationText(secondsLeft)} left`, `${left} left`, left];
+    parts.push({ name: 'left', texts, goes: 1, style: 'cyan' });
   }
   if (workers !== undefined) {
-    const count = counted(workers, 'workers');
-    parts.push({
-      texts: [count, count, `${shortCount(workers)}w`],
-      goes: 8,
-      style: workers === 0 ? 'yellow' : undefined,
-    });
+    const texts: Part['texts'] = [counted(workers, 'workers'), `${shortCount(workers)}w`];
+    parts.push({ name: 'workers', texts, goes: 8, style: workers === 0 ? 'yellow' : undefined });
   }
   if (failed > 0) {
     const few = shortCount(failed);
-    parts.push({ texts: [`${failed} failed`, `${few} failed`, `${few}fail`], goes: 3, style: 'red' });
+    parts.push({ name: 'failed', texts: [`${failed} failed`, `${few} failed`, `${few}fail`], goes: 3, style: 'red' });
   }
   if (retries > 0) {
     const few = shortCount(retries);
+    const word = retries === 1 ? 'retry' : 'retries';
     parts.push({
-      texts: [counted(retries, 'retries'), `${few} ${retries === 1 ? 'retry' : 'retries'}`, `${few}re`],
+      name: 'retries',
+      texts: [counted(retries, 'retries'), `${few} ${word}`, `${few}re`],
       goes: 7,
       style: 'yellow',
     });
   }
   return parts;
-}
-
-function same(text: string): Part['texts'] {
-  return [text, text, text];
 }
 
 /** Bytes with a unit in any case, beside numbers of entries. */

@@ -1,6 +1,6 @@
 import { ProgressMeter } from '../../index.js';
 import type { ProgressFigures } from './figures.js';
-import { progressLine } from './line.js';
+import { ProgressLine } from './line.js';
 
 /** Where progress is shown. */
 export interface ProgressStream {
@@ -34,6 +34,7 @@ export class StatusLine {
   #work = '';
   #permille = 0;
   #meter = new ProgressMeter();
+  #line = new ProgressLine();
 
   constructor(stream: ProgressStream, clock: () => number = () => performance.now()) {
     this.#stream = stream;
@@ -54,12 +55,11 @@ export class StatusLine {
     this.#shownMs = now;
     const { isTTY, columns = USUAL_COLUMNS } = this.#stream;
     if (!isTTY) {
-      this.#stream.write(`${progressLine(at, rates)}\n`);
+      this.#stream.write(`${this.#line.write(at, rates, Number.POSITIVE_INFINITY, false).text}\n`);
       return;
     }
-    const width = progressLine(at, rates, columns).length;
-    const line = progressLine(at, rates, columns, this.#stream.hasColors?.() === true);
-    this.#stream.write(`\r${line}${' '.repeat(Math.max(0, this.#width - width))}`);
+    const { text, width } = this.#line.write(at, rates, columns, this.#stream.hasColors?.() === true);
+    this.#stream.write(`\r${text}${' '.repeat(Math.max(0, this.#width - width))}`);
     this.#width = width;
   }
 
@@ -81,6 +81,7 @@ export class StatusLine {
     if (work !== this.#work) {
       this.#work = work;
       this.#meter = new ProgressMeter();
+      this.#line = new ProgressLine();
       this.#permille = 0;
     }
     if (figures.permille === undefined) return figures;
