@@ -22,6 +22,10 @@ interface ModelKinds {
 
 const LEASE_MS = 10_000;
 const LATE_MS = 20_000;
+/** Who was given something has begun with it by then, or has lost it with its lease, whatever has happened meanwhile. */
+const LONGEST_HELD_MS = 150_000;
+/** A life that is not over then never ends: whoever could do something has been there for long. */
+const LONGEST_MS = 3_600_000;
 const work = workOf<ModelKinds>();
 
 /** A process that can be frozen and killed. */
@@ -41,15 +45,19 @@ class ModelJob implements Plan<ModelKinds> {
   readonly counted = new Set<string>();
   readonly leftovers = new Set<string>();
   readonly used = new Set<string>();
+  /** Done, or lost. */
+  readonly ended = new Set<string>();
   readonly faults: string[] = [];
   readonly #random: Random;
   readonly #todo: number[];
   readonly #items: number;
+  readonly #unitsOf: () => number;
   #done = 0;
   #attempts = 0;
 
-  constructor(items: number, random: Random) {
+  constructor(items: number, random: Random, unitsOf: () => number) {
     this.#items = items;
+    this.#unitsOf = unitsOf;
     this.#random = random;
     this.#todo = Array.from({ length: items }, (_, index) => index);
   }
@@ -83,7 +91,7 @@ class ModelJob implements Plan<ModelKinds> {
     let ended = false;
     return work('write', {
       task: { name, steps, filler: Buffer.alloc(this.#random.chance(30) ? 5000 : 10) },
-      units: 1 + this.#random.below(600),
+      units: this.#unitsOf(),
       part: (part) => {
         if (ended) this.faults.push(`${name}: a part after its end`);
         told.push(part);
@@ -92,6 +100,7 @@ class ModelJob implements Plan<ModelKinds> {
       done: (result) => {
         if (ended) this.faults.push(`${name}: ended twice`);
         ended = true;
+        this.ended.add(name);
         const parts = [...told, result].map((text) => text.trim());
         if (parts.join('; ') !== names.join('; ')) this.faults.push(`${name} told ${parts.join('; ')}`);
         this.counted.add(result.trim());
@@ -99,6 +108,7 @@ class ModelJob implements Plan<ModelKinds> {
       },
       lost: () => {
         ended = true;
+        this.ended.add(name);
         for (const each of names) if (!this.counted.has(each)) this.leftovers.add(each);
         this.#todo.push(item);
       },
@@ -118,7 +128,12 @@ async function live(seed: number) {
     longestDelayMs: 1 + random.below(15_000),
   });
   const driver = new ModelProcess(time);
-  const job = new ModelJob(5 + random.below(60), random);
+  // Workers with little room, who take a task for small until they have it, are refused often.
+  const isTight = random.chance(50);
+  const laneUnits = isTight ? 16 : 1024;
+  const items = isTight ? 30 + random.below(100) : 5 + random.below(60);
+  const unitsOf = () => (isTight ? (random.chance(60) ? 1 : 32) : 1 + random.below(600));
+  const job = new ModelJob(items, random, unitsOf);
   const happened = new Map<string, number>();
   const count = (what: string) => happened.set(what, (happened.get(what) ?? 0) + 1);
   let committedMs = Number.POSITIVE_INFINITY;
@@ -172,7 +187,7 @@ async function live(seed: number) {
       leaseMs: LEASE_MS,
       lease,
       runner: createInlineRunner(laneOf(process, lease)),
-      laneUnits: 1024,
+      laneUnits,
       signal: new AbortController().signal,
       counters: () => ({ requests: 0, bytesSent: 0, retries: 0, throttled: 0, waitingMs: 0, uncertainMs: 0 }),
       setCap: () => undefined,
@@ -226,8 +241,27 @@ async function live(seed: number) {
     add();
   };
 
+  const link = await net.driver(driver)({ job: 'job', epoch: 'epoch' });
+  const offer = link.offer.bind(link);
+  const offered = new Set<number>();
+  link.offer = (ticket) => {
+    if (offered.has(ticket)) count('refused for want of room');
+    offered.add(ticket);
+    offer(ticket);
+  };
+  const withdraw = link.withdraw.bind(link);
+  const names = new Map<number, string>();
+  link.withdraw = (ticket) => {
+    withdraw(ticket);
+    const name = names.get(ticket) ?? '';
+    // It was given to somebody, or given up.
+    time.after(LONGEST_HELD_MS, () => {
+      if (!over && !job.used.has(name) && !job.ended.has(name))
+        job.faults.push(`${name} is somebody's who does not do it`);
+    });
+  };
   const pool = new RemotePool<ModelKinds>({
-    link: await net.driver(driver)({ job: 'job', epoch: 'epoch' }),
+    link,
     clock: driver.clock,
     epoch: 'epoch',
     leaseMs: LEASE_MS,
@@ -238,6 +272,11 @@ async function live(seed: number) {
     report: () => undefined,
     counted: () => undefined,
   });
+  const submit = pool.submit.bind(pool);
+  pool.submit = (lane, ticket, task, ...more) => {
+    names.set(ticket, task.task.name);
+    submit(lane, ticket, task, ...more);
+  };
   const engine = new Engine<ModelKinds>({
     plan: job,
     store: { transact: (change) => change() },
@@ -248,10 +287,15 @@ async function live(seed: number) {
   });
   const troubled = trouble();
   let failure: Error | undefined;
-  await engine.run(pool, new AbortController().signal).catch((error: Error) => {
+  const run = engine.run(pool, new AbortController().signal).catch((error: Error) => {
     failure = error;
   });
+  const hangs = await Promise.race([run.then(() => false), time.sleep(LONGEST_MS).then(() => true)]);
   over = true;
+  if (hangs) {
+    time.clear();
+    return { faults: [...job.faults, `it has not ended after ${LONGEST_MS} ms`], happened: [...happened] };
+  }
   if (failure !== undefined && !failure.message.includes('workers in a row')) throw failure;
   const endMs = Math.max(engine.uncertainUntilMs, time.ms);
   if (engine.uncertainUntilMs > 0) count('something was lost');
@@ -289,7 +333,7 @@ describe('workers that freeze and wake, over a net that drops, doubles, delays a
     if (LIVES < 50) return;
     for (const what of ['killed', 'frozen', 'cut off', 'server away', 'server killed', 'given out again', 'dropped'])
       expect(happened.get(what) ?? 0, what).toBeGreaterThan(0);
-    for (const what of ['doubled', 'delayed', 'something was lost', 'ended: lease'])
+    for (const what of ['doubled', 'delayed', 'refused for want of room', 'something was lost', 'ended: lease'])
       expect(happened.get(what) ?? 0, what).toBeGreaterThan(0);
   });
 });

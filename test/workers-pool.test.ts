@@ -133,8 +133,12 @@ function listenTo(pool: RemotePool<PoolKinds>) {
   return told;
 }
 
-const take = ({ ask }: SetUp, worker: string, ticket: number) =>
-  ask({ say: 'take', worker, ticket, deliveries: 1, piece: 0, most: 1000 });
+const take = (
+  { ask }: SetUp,
+  worker: string,
+  ticket: number,
+  { attempt = ticket, deliveries = 1, piece = 0, most = 1000 } = {},
+) => ask({ say: 'take', worker, ticket, attempt, deliveries, piece, most });
 
 describe('a pool of workers', () => {
   it('leaves out what no worker sends, says so once, and goes on', async () => {
@@ -545,13 +549,54 @@ describe('a pool of workers', () => {
     for (const ticket of [1, 2]) pool.submit(0, ticket, { kind: 'note', task: 'a'.repeat(100_000) }, 1);
     expect(take(set, 'w', 1)).toMatchObject({ go: true, pieces: 2 });
     pool.stop();
-    expect(ask({ say: 'take', worker: 'w', ticket: 1, deliveries: 1, piece: 1, most: 1000 })).toMatchObject({
-      go: true,
-    });
+    expect(take(set, 'w', 1, { piece: 1 })).toMatchObject({ go: true });
     expect(take(set, 'w', 2)).toEqual({ to: 'take', go: false });
     const bytes = encode({ kind: 'note', result: 'nothing' });
     ask({ say: 'tell', worker: 'w', ticket: 1, number: 0, more: false, what: 'done', bytes });
     expect(told).toEqual([['done', 1, 'nothing']]);
+    await close();
+  });
+
+  it('refuses a late copy of what it has refused: who asked has forgotten the ticket, and nobody would do it', async () => {
+    const set = setUp();
+    const { time, pool, join, ask, offered, close } = set;
+    const told = listenTo(pool);
+    for (const worker of ['full', 'free']) join(worker);
+    for (const ticket of [1, 2]) pool.submit(0, ticket, { kind: 'note', task: 'a' }, 1000);
+    const done = (worker: string, ticket: number) => {
+      const bytes = encode({ kind: 'note', result: 'b' });
+      ask({ say: 'tell', worker, ticket, number: 0, more: false, what: 'done', bytes });
+    };
+    expect(take(set, 'full', 1, { attempt: 1 })).toMatchObject({ go: true });
+    expect(take(set, 'full', 2, { attempt: 2 })).toEqual({ to: 'take', go: false });
+    done('full', 1);
+    // It has room now, and each of its copies comes again.
+    for (const attempt of [2, 1, 2]) expect(take(set, 'full', 2, { attempt })).toEqual({ to: 'take', go: false });
+    await time.sleep(1000);
+    // Once for the first refusal and all that came soon after it.
+    expect(offered).toEqual([1, 2, 2]);
+    expect(take(set, 'free', 2, { attempt: 1 })).toMatchObject({ go: true });
+    done('free', 2);
+    expect(told).toEqual([
+      ['done', 1, 'b'],
+      ['done', 2, 'b'],
+    ]);
+    await close();
+  });
+
+  it('gives a ticket to one that it has refused when that tries again', async () => {
+    const set = setUp();
+    const { pool, join, ask, close } = set;
+    listenTo(pool);
+    join('w');
+    for (const ticket of [1, 2]) pool.submit(0, ticket, { kind: 'note', task: 'a' }, 1000);
+    expect(take(set, 'w', 1, { attempt: 1 })).toMatchObject({ go: true });
+    expect(take(set, 'w', 2, { attempt: 2 })).toMatchObject({ go: false });
+    const bytes = encode({ kind: 'note', result: 'b' });
+    ask({ say: 'tell', worker: 'w', ticket: 1, number: 0, more: false, what: 'done', bytes });
+    expect(take(set, 'w', 2, { attempt: 3 })).toMatchObject({ go: true });
+    // What is sent again, as its answer was lost, is granted again.
+    expect(take(set, 'w', 2, { attempt: 3 })).toMatchObject({ go: true });
     await close();
   });
 

@@ -70,6 +70,8 @@ export class Member<M extends Kinds<M>> {
   readonly #tasks = new Map<number, { readonly lane: number; readonly units: number; readonly outbox: Outbox }>();
   /** Tickets that the driver is asked for. */
   readonly #taking = new Set<number>();
+  /** So often it has tried to get a ticket. */
+  #attempts = 0;
   readonly #pace: TakePace;
   /** From when the lease holds that the driver has given last. */
   #extended = { monotonicMs: 0, nowMs: 0 };
@@ -273,11 +275,13 @@ export class Member<M extends Kinds<M>> {
     this.#taking.add(ticket);
     const pieces: Uint8Array[] = [];
     let units = 0;
+    const attempt = this.#attempts++;
     try {
       for (let piece = 0, count = 1; piece < count; piece++) {
         // The driver may have granted it: only its answer, or the end, sets the ticket free.
         const most = this.#pace.most(this.#lanes);
-        const answer = await this.#insist({ say: 'take', worker: this.#parts.worker, ticket, deliveries, piece, most });
+        const { worker } = this.#parts;
+        const answer = await this.#insist({ say: 'take', worker, ticket, attempt, deliveries, piece, most });
         if (answer?.to !== 'take') return;
         if (piece === 0) accept();
         if (!answer.go) return;

@@ -84,6 +84,11 @@ export type Question = { readonly worker: string } & (
       /** It has come upon a ticket in the queue, and wants to do the task. */
       readonly say: 'take';
       readonly ticket: number;
+      /**
+       * Counts the worker's attempts to get a ticket, any ticket, upwards: what is sent again, and what asks for further
+       * pieces, has the number of its attempt. One that was refused stays so, whenever a copy of it arrives.
+       */
+      readonly attempt: number;
       /** How often the queue has given the ticket out, this time included. */
       readonly deliveries: number;
       /** Which piece of the task is wanted; from 0. */

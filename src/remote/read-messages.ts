@@ -76,7 +76,7 @@ const QUESTIONS: Readonly<Record<string, Shape>> = {
   leave: { worker: isId, reason: isReason, suspect: isFlag, trouble: isOrMissing((value) => has(value, TROUBLE)) },
   here: { worker: isId, counters: isCounters },
   ask: { worker: isId },
-  take: { worker: isId, ticket: isCount, deliveries: isCount, piece: isCount, most: isAmount },
+  take: { worker: isId, ticket: isCount, attempt: isCount, deliveries: isCount, piece: isCount, most: isAmount },
   tell: {
     worker: isId,
     ticket: isCount,

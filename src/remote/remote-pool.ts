@@ -31,6 +31,10 @@ interface Ticket<M extends Kinds<M>> {
   readonly told: Reassembly;
   /** Pieces before this one are recorded. */
   recorded: number;
+  /** Of each worker that had no room for it, the last attempt that was refused. */
+  readonly refused: WeakMap<RemoteWorker, number>;
+  /** It was refused just now, and is about to be offered again. */
+  isOfferedSoon: boolean;
 }
 
 const OFFER_AGAIN_MS = 200;
@@ -97,6 +101,8 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
       pieces: undefined,
       told: new Reassembly(),
       recorded: 0,
+      refused: new WeakMap(),
+      isOfferedSoon: false,
     });
     this.#link.offer(number);
   }
@@ -189,7 +195,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
 
   #take(
     worker: RemoteWorker,
-    { ticket: number, deliveries, piece, most }: Extract<Question, { say: 'take' }>,
+    { ticket: number, attempt, deliveries, piece, most }: Extract<Question, { say: 'take' }>,
     answer: (value: Answer) => void,
   ): void {
     const ticket = this.#tickets.get(number);
@@ -206,7 +212,10 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
       return;
     }
     const hasRoom = worker.tickets.size === 0 || (!ticket.alone && worker.heldUnits < most);
-    if (!isMine && (worker.alone || !hasRoom)) {
+    // Who was refused has forgotten the ticket: a copy of what it asked, which comes late, must not give it the ticket.
+    const isRefused = attempt <= (ticket.refused.get(worker) ?? -1);
+    if (!isMine && (isRefused || worker.alone || !hasRoom)) {
+      if (!isRefused) ticket.refused.set(worker, attempt);
       this.#offerAgain(number, ticket);
       answer({ to: 'take', go: false });
       return;
@@ -246,7 +255,11 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
 
   /** Nobody has it yet: it is the same ticket, for somebody who has room for it. */
   #offerAgain(number: number, ticket: Ticket<M>): void {
+    // Copies of one question are no reason for more than one offer.
+    if (ticket.isOfferedSoon) return;
+    ticket.isOfferedSoon = true;
     this.#clock.after(OFFER_AGAIN_MS, () => {
+      ticket.isOfferedSoon = false;
       if (this.#tickets.get(number) === ticket && !ticket.holder) this.#link.offer(number);
     });
   }

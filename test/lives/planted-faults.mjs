@@ -405,6 +405,13 @@ export const PLANTED_FAULTS = [
     }`,
   },
   {
+    name: 'workers: a late copy of a question gives a ticket to one that was refused, and knows of it no more',
+    test: 'test/workers-model.test.ts',
+    file: 'src/remote/remote-pool.ts',
+    find: 'const isRefused = attempt <= (ticket.refused.get(worker) ?? -1);',
+    replace: 'const isRefused = attempt < 0;',
+  },
+  {
     name: 'workers: a ticket that comes twice to one worker is done twice',
     test: 'test/workers-model.test.ts',
     file: 'src/remote/member.ts',
