@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { MemoryContainer } from '../src/container/memory-container.js';
+import { exportStatus } from '../src/export/export-status.js';
 import type { ExportJobOptions, ExportProgress } from '../src/export/options.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { RecordedModel } from '../src/page/recorded-model.js';
@@ -75,4 +76,25 @@ it('the share of an export that is said never falls, whatever is tried again', a
   for (const seen of [line, shown]) expect([...seen].sort((a, b) => a - b)).toEqual(seen);
   expect(shown.at(-1)).toBe(1000);
   expect(Math.max(...line)).toBe(999);
+});
+
+it('the share of an export that was stopped is that of all that is recorded', async () => {
+  const statePath = join(base, 'state-stopped');
+  const stop = new AbortController();
+  let writes = 0;
+  const write = (...args: Parameters<TargetCalls['write']>) => {
+    if (++writes === 5) stop.abort();
+    SYSTEM_CALLS.write(...args);
+  };
+  const summary = await exportSmall(memory, base, join(base, 'target-stopped'), {
+    statePath,
+    newSession: true,
+    signal: stop.signal,
+    internals: { calls: { ...SYSTEM_CALLS, write } },
+  });
+  expect(summary.status).toBe('Cancelled');
+  const { written, permille } = exportStatus(statePath);
+  expect(written).toBeGreaterThan(0);
+  // The directory is one of the entries.
+  expect(permille).toBe(Math.floor((1000 * written) / (FILES + 1)));
 });

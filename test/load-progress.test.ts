@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, describe, expect, it } from 'vitest';
 import { MemoryContainer } from '../src/container/memory-container.js';
+import { jobStatus } from '../src/load/job-status.js';
 import { load } from '../src/load/load.js';
 import type { LoadOptions } from '../src/load/options.js';
 import type { ProgressSnapshot } from '../src/load/progress.js';
@@ -20,6 +21,7 @@ for (let directory = 0; directory < DIRECTORIES; directory++) {
     writeFileSync(join(source, `d${directory}`, `f${file}`), someBytes(100 + 3000 * (file % 7), file));
 }
 const ENTRIES = DIRECTORIES * (FILES + 1) + 1;
+const BYTES = DIRECTORIES * Array.from({ length: FILES }, (_, file) => 100 + 3000 * (file % 7)).reduce((a, b) => a + b);
 
 /** A container that calls `onPut` before each put. */
 class WatchedContainer extends MemoryContainer {
@@ -74,6 +76,32 @@ describe('the share of a load that is done', () => {
     for (let at = 1; at < seen.length; at++) expect(seen[at]).toBeGreaterThanOrEqual(seen[at - 1]);
     expect(Math.max(...seen)).toBeLessThan(1000);
     expect(Math.max(...seen)).toBeGreaterThan(900);
+  });
+
+  it('is that of all that is recorded when a session has ended, also of what came while it stopped', async () => {
+    const container = new WatchedContainer();
+    const statePath = join(base, 'stopped');
+    const stop = new AbortController();
+    let puts = 0;
+    container.onPut = () => {
+      if (++puts === 40) stop.abort();
+    };
+    const size = { entries: ENTRIES, bytes: BYTES };
+    const start = { source, destination: '/unused', statePath, internals: { container } };
+    const summary = await load({ ...start, knownSize: size, signal: stop.signal });
+    expect(summary.status).toBe('Cancelled');
+    const { entriesDone, bytesDone, permille } = jobStatus(statePath);
+    const work = (entries: number, bytes: number) => 65536 * entries + bytes;
+    expect(entriesDone).toBeGreaterThan(0);
+    expect(permille).toBe(Math.floor((1000 * work(entriesDone, bytesDone)) / work(ENTRIES, BYTES)));
+    expect(summary.progress.permille).toBe(permille);
+    let first: number | undefined;
+    const onStart = (snapshot: () => ProgressSnapshot) => {
+      first = snapshot().permille;
+    };
+    await load({ ...start, newSession: false, onStart });
+    expect(first).toBe(permille);
+    expect(jobStatus(statePath).permille).toBe(1000);
   });
 
   it('is 0 while the totals are not known', async () => {

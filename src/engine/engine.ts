@@ -248,6 +248,7 @@ export class Engine<M extends Kinds<M>> {
     let asked = false;
     this.#store.transact(() => {
       for (const event of events) this.#apply(event, turn);
+      this.#plan.recorded?.();
       turn.room += this.#loads.room;
       // Where nobody is there to work, a piece of work waits for who comes; if there is none left, nobody need come.
       if (turn.room <= 0 && this.#isDeserted) turn.room = 1;

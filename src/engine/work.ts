@@ -148,6 +148,11 @@ export type Advance = 'next' | 'wait' | 'end';
 
 /** What a job is made of: gives work as long as there is any. It knows its state, and nothing of lanes and threads. */
 export interface Plan<M extends Kinds<M>> {
+  /**
+   * Results have been recorded, if any: called once in each turn, inside its transaction, also while the job stops and is
+   * given nothing new.
+   */
+  recorded?(): void;
   /** Gives work while there is room, inside the turn's transaction. Called again and again; giving nothing is fine. */
   next(turn: Turn<M>): void;
   /** Nothing runs and nothing was given: goes on to the next stage. */

@@ -53,7 +53,6 @@ export class ExportPlan implements Plan<ExportKinds> {
   }
 
   next(turn: Turn<ExportKinds>): void {
-    this.#context.recordShare();
     if (this.#hasTooManyFailures(turn) || turn.room <= 0 || this.#mustWaitForFormer()) return;
     this.#large.next(turn);
     if (this.#stage === 'scan') this.#scan(turn);
@@ -62,6 +61,10 @@ export class ExportPlan implements Plan<ExportKinds> {
     if (this.#stage === 'links') this.#linked(turn);
     if (this.#stage === 'sweep') this.#sweep(turn);
     if (this.#stage === 'directories') this.#restore(turn);
+  }
+
+  recorded(): void {
+    this.#context.recordShare();
   }
 
   /** Workers of sessions before the export began anew may write what the container had then, over what is written now. */

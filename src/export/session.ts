@@ -125,7 +125,10 @@ export class ExportSession {
       this.#writeReports();
       this.#phase = 'Done';
       state.series.due();
-      state.transact(() => state.update({ finalStatus: status, remoteLateMs: this.#lateAfter() }));
+      state.transact(() => {
+        context.recordShare();
+        state.update({ finalStatus: status, remoteLateMs: this.#lateAfter() });
+      });
     } catch (error) {
       // What ended it before may have come of that.
       failure = isClfsError(error, 'state-busy') ? error : (failure ?? error);

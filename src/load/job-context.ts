@@ -101,6 +101,16 @@ export class JobContext {
     return facts;
   }
 
+  /**
+   * Records what share of the work is done, in the transaction of the results that brought it: what is shown of it is
+   * never taken back by a crash.
+   */
+  recordShare(): void {
+    const { state, progress } = this;
+    const { permille, sized } = progress.toRecord();
+    if (permille > state.record.permille || (sized && !state.record.sized)) state.update({ permille, sized });
+  }
+
   /** The devices of file systems are known anew. */
   forgetDirectories(): void {
     this.#cache.clear();

@@ -54,7 +54,6 @@ export class LoadPlan implements Plan<LoadKinds> {
   }
 
   next(turn: Turn<LoadKinds>): void {
-    this.#recordProgress();
     if (this.#hasTooManyFailures(turn) || turn.room <= 0) return;
     const { state } = this.#context;
     for (const id of state.directoryLife.claimReady(Math.ceil(turn.room / OBJECT_UNITS)))
@@ -65,11 +64,9 @@ export class LoadPlan implements Plan<LoadKinds> {
     if (this.#scanComplete) this.#linked(turn);
   }
 
-  /** In the transaction of the results that brought it: what is shown of it is never taken back by a crash. */
-  #recordProgress(): void {
+  recorded(): void {
     const { state, progress } = this.#context;
-    const { permille, sized } = progress.toRecord();
-    if (permille > state.record.permille || (sized && !state.record.sized)) state.update({ permille, sized });
+    this.#context.recordShare();
     const sourceCalls = progress.takeSourceCalls();
     if (sourceCalls) state.update({ sourceCalls });
   }

@@ -162,7 +162,8 @@ export class Session {
       const late = Math.max(this.#tools.uncertainUntilMs(), work.container.uncertainUntilMs);
       const settled = quiet && late <= context.clock.monotonic();
       const sourcePlace = await this.#placeInTheEnd(failure !== undefined);
-      state.transact(() =>
+      state.transact(() => {
+        context.recordShare();
         state.update({
           finalStatus: status,
           settled,
@@ -170,8 +171,8 @@ export class Session {
           sourcePlace,
           unheld: countedTexts(context.progress) ?? state.record.unheld,
           sourceCalls: context.progress.takeSourceCalls() ?? state.record.sourceCalls,
-        }),
-      );
+        });
+      });
     } catch (error) {
       // What ended it before may have come of that.
       failure = isClfsError(error, 'state-busy') ? error : (failure ?? error);
