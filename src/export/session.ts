@@ -2,19 +2,24 @@ import { joinTotals, type Traffic } from '../container/traffic.js';
 import { Engine } from '../engine/engine.js';
 import { atMost } from '../engine/report.js';
 import type { Runner } from '../engine/runner.js';
-import { ClfsError, isClfsError } from '../error.js';
+import { isClfsError } from '../error.js';
 import { LEASE_MS } from '../join/open-pool.js';
 import { pathBelow, type ReportedFailure, writeFailureReports } from '../log/failure-reports.js';
+import { logText } from '../log/log-text.js';
+import { joinPath } from '../paths/join-path.js';
 import { syncfsTells } from '../posix/syncfs-tells.js';
 import type { StateDirectory } from '../state/state-directory.js';
 import { writeTrouble } from '../state/write-trouble.js';
+import { quotePath } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
+import { choiceText } from './choice.js';
 import type { ExportJobContext } from './job-context.js';
 import { LateWrites } from './late-writes.js';
 import { type ExportJobOptions, type ExportProgress, type ExportStatus, lateArrivalOf } from './options.js';
 import { ExportPlan } from './plan.js';
 import { retryFailures } from './retry-failures.js';
 import { sampleExport } from './sample-export.js';
+import type { ExportRecord } from './state/export-record.js';
 import { ROOT_DIRECTORY } from './state/schema.js';
 import { KEPT_WHOLE, lossText } from './target/kept-attributes.js';
 import type { ExportKinds } from './tasks/kinds.js';
@@ -76,7 +81,7 @@ export class ExportSession {
       wake: () => this.#engine?.wake(),
       report: (text) => this.#say(text),
     });
-    const maxErrors = options.maxErrors ?? (options.salvage ? Number.POSITIVE_INFINITY : DEFAULT_MAX_ERRORS);
+    const maxErrors = maxErrorsOf(options);
     let status: ExportStatus;
     let failure: unknown;
     const engine = new Engine({
@@ -106,10 +111,8 @@ export class ExportSession {
     } catch (error) {
       failure = error;
       status = isClfsError(error, 'cancelled') || signal.aborted ? 'Cancelled' : 'Failed';
-      log.write(
-        'ERROR',
-        `${status}: ${error instanceof ClfsError ? error.message : String((error as Error)?.stack ?? error)}`,
-      );
+      // A stop that was asked for is no error.
+      log.write(status === 'Cancelled' ? 'INFO' : 'ERROR', `${status}: ${logText(error)}`);
     }
     context.late.close();
     let isSettled = false;
@@ -134,6 +137,7 @@ export class ExportSession {
       failure = isClfsError(error, 'state-busy') ? error : (failure ?? error);
       status = 'Failed';
     }
+    log.write('INFO', `totals: ${this.#totals()}`);
     log.write('INFO', `final status: ${status}`);
     return {
       status,
@@ -169,11 +173,12 @@ export class ExportSession {
     const { context, file, options } = this.#parts;
     const { threads, workers, capMbps } = options;
     const { state, log } = context;
-    const { sessions, jobId, container } = state.record;
+    const { sessions, jobId } = state.record;
     log.write(
       'INFO',
-      `session ${sessions + 1} of export ${jobId}: ${container}, clfsload ${VERSION}, Node ${process.version}`,
+      `session ${sessions + 1} of export ${jobId}: ${placesText(state.record)}, clfsload ${VERSION}, Node ${process.version}`,
     );
+    log.write('INFO', `settings: ${settingsText(state.record, options)}`);
     if (!syncfsTells())
       this.#say(
         'This system tells no program of bytes that a disk refused after they were written: Linux does since 5.8. Look for errors of the disk in the log of the system, and run "clfsload verify" when the export has ended.',
@@ -227,6 +232,12 @@ export class ExportSession {
     return written + replaced + left;
   }
 
+  #totals(): string {
+    const { written, replaced, left, failed, excluded, bytes } = this.#progress();
+    const { requests, retries, throttled } = joinTotals(this.#parts.traffic);
+    return `${written} entries written, ${replaced} replaced, ${left} there already, ${failed} failed, ${excluded} left out, ${bytes} bytes; ${requests} requests, ${retries} retries, ${throttled} throttled`;
+  }
+
   #progress(): ExportProgress {
     const { context } = this.#parts;
     const { retries, waitingSince: waitingSinceMs } = joinTotals(this.#parts.traffic);
@@ -253,6 +264,34 @@ export class ExportSession {
     this.#parts.context.log.write('INFO', text);
     this.#parts.options.onMessage?.(text);
   }
+}
+
+function maxErrorsOf({ maxErrors, salvage }: ExportJobOptions): number {
+  return maxErrors ?? (salvage ? Number.POSITIVE_INFINITY : DEFAULT_MAX_ERRORS);
+}
+
+/** From where to where an export goes. */
+function placesText({ container, pathHex, targetHex, nameHex }: ExportRecord): string {
+  const path = Buffer.from(pathHex, 'hex');
+  const directory = Buffer.from(targetHex, 'hex');
+  const target = nameHex === '' ? directory : joinPath(directory, Buffer.from(nameHex, 'hex'));
+  return `${container}${path.length === 0 ? '' : `, ${quotePath(path)},`} to ${quotePath(target)}`;
+}
+
+/** What a session goes by, on one line. */
+function settingsText(record: ExportRecord, options: ExportJobOptions): string {
+  const { threads, workers, capMbps = 0 } = options;
+  const most = maxErrorsOf(options);
+  return [
+    `overwrite ${record.overwrite}`,
+    `sparse ${record.sparse}`,
+    `salvage ${options.salvage === true}`,
+    `chosen: ${choiceText(record.choice) || 'everything'}`,
+    `failures ${Number.isFinite(most) ? `at most ${most}` : 'without limit'}`,
+    `cap ${capMbps === 0 ? 'none' : `${capMbps} Mb/s`}`,
+    `threads ${threads ?? 'one a processor'}`,
+    `workers ${workers?.workers ?? 'none'}`,
+  ].join('; ');
 }
 
 function* reported(context: ExportJobContext): Generator<ReportedFailure> {

@@ -2,9 +2,11 @@ import type { Traffic } from '../container/traffic.js';
 import { Engine } from '../engine/engine.js';
 import { atMost } from '../engine/report.js';
 import type { Runner } from '../engine/runner.js';
-import { ClfsError, isClfsError } from '../error.js';
+import { isClfsError } from '../error.js';
 import type { Lz4 } from '../format/envelope.js';
-import { sourcePath } from '../job/load-spec.js';
+import { type LoadSpec, type RunSettings, sourcePath } from '../job/load-spec.js';
+import { logText } from '../log/log-text.js';
+import { selectionText } from '../source/selection.js';
 import type { SourcePlace } from '../source/source-place.js';
 import { writeTrouble } from '../state/write-trouble.js';
 import { quotePath } from '../text/escape-path.js';
@@ -118,6 +120,7 @@ export class Session {
         this.#report('This job is finished already: everything is in the container.');
         await this.#writeManifest();
         await runner.close();
+        this.#logEnd('Completed');
         return this.#summary('Completed', undefined);
       }
       const { traffic } = this.#parts;
@@ -133,7 +136,8 @@ export class Session {
       state.transact(() => state.failures.dropResolved());
       progress.failed = state.failures.count();
       writeReports(context, root, directory.file);
-      log.write('INFO', this.#totals());
+      // The log goes into the container with the commit, and the root counts when that is done.
+      log.write('INFO', `before the root: ${this.#totals()}`);
       await commit(context, this.#tools);
       // A root that was written again leaves its former version.
       await cleanUp(context, this.#tools);
@@ -145,10 +149,8 @@ export class Session {
     } catch (error) {
       failure = error;
       status = isClfsError(error, 'cancelled') || signal.aborted ? 'Cancelled' : 'Failed';
-      log.write(
-        'ERROR',
-        `${status}: ${error instanceof ClfsError ? error.message : String((error as Error)?.stack ?? error)}`,
-      );
+      // A stop that was asked for is no error.
+      log.write(status === 'Cancelled' ? 'INFO' : 'ERROR', `${status}: ${logText(error)}`);
     }
     await runner.close();
     progress.phase = 'Done';
@@ -178,7 +180,7 @@ export class Session {
       failure = isClfsError(error, 'state-busy') ? error : (failure ?? error);
       status = 'Failed';
     }
-    log.write('INFO', `final status: ${status}`);
+    this.#logEnd(status);
     const where = `the job state in ${JSON.stringify(directory.path)}`;
     return this.#summary(status, writeTrouble(failure, where, 'then go on with --new-session=false'));
   }
@@ -238,11 +240,11 @@ export class Session {
       source: sourcePath(spec),
       container: spec.container,
     });
-    const maxErrors = settings.maxErrors ?? DEFAULT_MAX_ERRORS;
     context.log.write(
       'INFO',
-      `session ${record.sessions + 1} of job ${record.jobId}: ${quotePath(sourcePath(spec))} to ${spec.container}, clfsload ${VERSION}, Node ${process.version}; at most ${maxErrors} failures are tolerated`,
+      `session ${record.sessions + 1} of job ${record.jobId}: ${quotePath(sourcePath(spec))} to ${spec.container}, clfsload ${VERSION}, Node ${process.version}`,
     );
+    context.log.write('INFO', `settings: ${settingsText(spec, settings, job.resources.threads)}`);
     this.#enter('Init');
     for (const text of warnings) {
       context.log.write('WARNING', text);
@@ -304,8 +306,32 @@ export class Session {
     this.#parts.options.onEvent?.({ kind: 'message', text });
   }
 
-  #totals(): string {
-    const { filesDone, filesFailed, bytesDone, retries, throttled, requests } = this.#parts.context.progress.snapshot();
-    return `${filesDone} entries done, ${filesFailed} failed, ${bytesDone} bytes; ${requests} requests, ${retries} retries, ${throttled} throttled`;
+  /** Every session ends with these lines, whatever ended it. */
+  #logEnd(status: FinalStatus): void {
+    const { log } = this.#parts.context;
+    log.write('INFO', `totals: ${this.#totals()}`);
+    log.write('INFO', `final status: ${status}`);
   }
+
+  #totals(): string {
+    const { filesDone, filesFailed, filesPending, filesExcluded, bytesDone, ...sent } =
+      this.#parts.context.progress.snapshot();
+    const { requests, retries, throttled } = sent;
+    return `${filesDone} entries done, ${filesFailed} failed, ${filesPending} pending, ${filesExcluded} left out, ${bytesDone} bytes; ${requests} requests, ${retries} retries, ${throttled} throttled`;
+  }
+}
+
+/** What a session goes by, on one line. @param threads beside the calling one */
+function settingsText(spec: LoadSpec, settings: RunSettings, threads: number): string {
+  const { maxErrors = DEFAULT_MAX_ERRORS, capMbps = 0, concurrency = 0, workers = '' } = settings;
+  return [
+    `compression ${spec.compression}`,
+    `preserve hard links ${spec.preserveHardLinks}`,
+    `left out: ${selectionText(spec.selection) || 'nothing'}`,
+    `at most ${maxErrors} failures`,
+    `cap ${capMbps === 0 ? 'none' : `${capMbps} Mb/s`}`,
+    `${threads} threads`,
+    `requests in flight ${concurrency === 0 ? 'adapted' : concurrency}`,
+    `workers ${workers || 'none'}`,
+  ].join('; ');
 }
