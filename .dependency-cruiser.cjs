@@ -26,7 +26,7 @@ const LAYERS = {
   audit: ['engine', 'join', 'remote', 'time', 'format', 'manifest', 'container', 'identity', 'lz4', 'source', 'namespace', 'paths', 'posix', 'spill', 'text', 'waits'],
   export: ['sqlite', 'books', 'engine', 'join', 'remote', 'time', 'format', 'paths', 'posix', 'source', 'container', 'identity', 'namespace', 'salvage', 'spill', 'state', 'log', 'lz4', 'text', 'waits'],
   join: ['container', 'engine', 'identity', 'posix', 'remote', 'time', 'waits'],
-  page: ['books', 'container', 'export', 'format', 'job', 'load', 'posix', 'source', 'sqlite', 'state', 'text'],
+  page: ['books', 'container', 'export', 'format', 'job', 'join', 'load', 'posix', 'source', 'sqlite', 'state', 'text'],
   cli: [],
 };
 const SHARED = 'error|option-checks|version';

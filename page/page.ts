@@ -18,6 +18,7 @@ import {
   tiles,
   types,
 } from './panels.js';
+import { WorkersPanel } from './workers.js';
 
 /** What the server sends: what has changed of the model. */
 type Update = Partial<Omit<PageModel, 'series'>> & {
@@ -45,6 +46,7 @@ class Page {
   readonly #foot = h('footer');
   readonly #charts: Charts;
   readonly #failures: FailuresPanel;
+  readonly #workers = new WorkersPanel();
   readonly #log = new LogPanel();
 
   constructor(model: PageModel, search: Search) {
@@ -60,18 +62,19 @@ class Page {
       ...(isJob
         ? [
             h('div', { class: 'columns' }, card('At work', this.#atWork), card('The job', this.#details)),
+            this.#workers.element,
             h('div', { class: 'columns' }, card('Files by size', this.#sizes), card('Entries by type', this.#types)),
             card('Largest directories', this.#directories),
             ...(model.job.kind === 'load' ? [card('The listing of the container', this.#listing)] : []),
           ]
-        : []),
+        : [this.#workers.element]),
       this.#failures.element,
       this.#log.element(model.job.kind === 'command' ? 'What it says' : 'The end of the log'),
       this.#foot,
     );
   }
 
-  show({ job, now, series, census, failures, log }: PageModel): void {
+  show({ job, now, series, census, failures, workers, log }: PageModel): void {
     const share = shareOf(now);
     const { text } = stateOf(now);
     document.title = `${now.state === 'running' && share !== undefined ? percent(1000 * share) : text} · ${job.title} · clfsload`;
@@ -87,6 +90,7 @@ class Page {
     show(this.#directories, directories(census));
     const hasEnded = now.state === 'stopped' || now.state === 'finished';
     this.#charts.show(series, hasEnded);
+    this.#workers.show(workers, hasEnded);
     this.#failures.show(failures);
     this.#log.show(log, hasEnded);
   }

@@ -22,6 +22,7 @@ import type { ExportProgress } from '../src/export/options.js';
 import { resumedExport } from '../src/export/resumed-export.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
 import { decodeSegment } from '../src/format/segment.js';
+import { lastWorkersAt } from '../src/join/worker-status.js';
 import { WORKERS_FILE } from '../src/join/workers-file.js';
 import { PosixError } from '../src/posix/posix-error.js';
 import { SMALL } from './support/check.js';
@@ -29,6 +30,7 @@ import { exportSmall } from './support/export-small.js';
 import { complaints, loadWhole, runProgram, startProgram } from './support/program.js';
 import { loadSmall, objectBody, objectNames } from './support/small-container.js';
 import { isRoot, removeTree, someBytes } from './support/tree.js';
+import { workerPresence } from './support/worker-presence.js';
 
 const base = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'clfs-export-job-'));
 afterAll(() => removeTree(base));
@@ -432,7 +434,8 @@ describe('an export as a job', () => {
     const statePath = join(base, 'former-workers-state');
     const store = await damaged();
     await exportSmall(store, base, target, { statePath });
-    writeFileSync(join(statePath, WORKERS_FILE), JSON.stringify([{ name: 'gone/1', threads: 2, sinceMs: 0 }]));
+    writeFileSync(join(statePath, WORKERS_FILE), JSON.stringify([workerPresence('gone/1')]));
+    expect(lastWorkersAt(statePath)).toHaveLength(1);
     const told: unknown[] = [];
     const onStart = () => told.push(exportStatus(statePath));
     await exportSmall(store, base, target, { statePath, newSession: false, onStart });

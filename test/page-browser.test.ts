@@ -1,15 +1,18 @@
-import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { LAST_WORKERS_FILE, WORKERS_FILE } from '../src/join/workers-file.js';
+import type { WorkerPresence } from '../src/remote/presence.js';
 import { openDatabase } from '../src/sqlite/database.js';
 import { type Azurite, startAzurite } from './support/azurite.js';
 import { eventsOf, type ServedPage, startPage } from './support/page-client.js';
 import { loadWhole, runProgram } from './support/program.js';
 import { removeTree, someBytes } from './support/tree.js';
+import { workerPresence } from './support/worker-presence.js';
 
 const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 if (!CHROMIUM) console.warn('There is no chromium: the page is not driven in a browser. apt-get install chromium');
@@ -147,6 +150,18 @@ function addPast(statePath: string): void {
   db.close();
 }
 
+/** Who is there, slow, in trouble or gone, and means no good by its name. */
+function someWorkers(): readonly WorkerPresence[] {
+  const goneMs = 1_700_000_600_000;
+  return [
+    workerPresence('node17.cluster.example/48213'),
+    workerPresence('node18.cluster.example/991', { unitsPerSecond: 3, units: 40, isSlow: true }),
+    workerPresence(`${HOSTILE[1]}/7`, { trouble: `${HOSTILE[0]} has not answered for 70 s` }),
+    workerPresence('x'.repeat(300), { threads: 64, units: 2.5e9, bytes: 4e14, unitsPerSecond: 12_345 }),
+    workerPresence(HOSTILE[2], { goneMs, trouble: `it was told to end ${HOSTILE[0]}`, tasks: 0, isSlow: false }),
+  ];
+}
+
 function makeTree(source: string): void {
   mkdirSync(source);
   for (const [at, name] of HOSTILE.entries()) {
@@ -196,6 +211,82 @@ describe.runIf(CHROMIUM)('the page, in a browser', () => {
     await expect.poll(() => after.locator('.chart canvas').count(), PATIENT).toBe(4);
     expect(await after.title()).toBe('Completed · Load · clfsload');
     expect(trouble).toEqual([]);
+  });
+
+  it('shows who works on a job while they do, and what they did when it has ended', async () => {
+    const [source, state] = ['helped', 'helped-state'].map((name) => join(base, name));
+    makeTree(source);
+    const url = await azurite.createContainer('helped');
+    const flags = ['--cap-mbps=1', '--compression-type=DISABLED', '--late-arrival=2s', `--state-path=${state}`];
+    const load = await startPage(['load', source, url, ...flags, '--page']);
+    served.push(load);
+    const page = await browse(load.url);
+    await page.locator('.pill', { hasText: 'Running' }).waitFor();
+    const panel = page.locator('section', { has: page.locator('.workers') });
+    expect(await panel.isVisible()).toBe(false);
+    // As a job with workers tells of them, twice a second.
+    const tell = (list: readonly WorkerPresence[]) => {
+      writeFileSync(join(state, `${WORKERS_FILE}.new`), JSON.stringify(list));
+      renameSync(join(state, `${WORKERS_FILE}.new`), join(state, WORKERS_FILE));
+    };
+    tell([workerPresence('node17/1')]);
+    const rows = panel.locator('tbody tr');
+    await expect.poll(() => rows.count(), PATIENT).toBe(1);
+    expect(await rows.first().innerText()).toMatch(/^node17\/1\s+2023-11-14 22:13:20\s+4\s+2\s+50\/s\s+1.0k in all/);
+    tell(someWorkers());
+    await expect.poll(() => rows.count(), PATIENT).toBe(5);
+    const names = await rows.locator('.path').allInnerTexts();
+    expect(names).toEqual([
+      'node18.cluster.example/991',
+      `${HOSTILE[1]}/7`,
+      'node17.cluster.example/48213',
+      'x'.repeat(300),
+      'a b\\x1b[31mred\\xe2\\x80\\xaegnp.exe',
+    ]);
+    expect(await rows.nth(0).innerText()).toContain('much slower than the others');
+    expect(await rows.nth(1).innerText()).toContain(`${HOSTILE[0]} has not answered for 70 s`);
+    expect(await rows.nth(4).innerText()).toContain(
+      `has gone at 2023-11-14 22:23:20: it was told to end ${HOSTILE[0]}`,
+    );
+    expect(await panel.locator('.sum').innerText()).toBe(
+      '4 workers take part, 1 much slower than the others, 1 waits for an answer, 1 has gone. A unit is about one small file.',
+    );
+    const { workers } = JSON.parse(await (await fetch(`${load.url}status.json`)).text()) as { workers: object[] };
+    expect(workers.map((worker) => Object.keys(worker).length)).toEqual([9, 9, 10, 9, 11]);
+    const metrics = await (await fetch(`${load.url}metrics`)).text();
+    expect(metrics).not.toContain('node18');
+    expect(await page.locator('img, script[src], iframe').count()).toBe(0);
+    await picture(page, 'workers-live');
+    await page.setViewportSize(SCHEMES.narrow.viewport);
+    await picture(page, 'workers-live-narrow');
+    tell([]);
+    await panel.waitFor({ state: 'hidden' });
+    expect(await page.title()).not.toBe('harmed');
+    expect(trouble).toEqual([]);
+  });
+
+  it('shows of a job that has ended who had worked on it, in light, dark and narrow', async () => {
+    const [source, container, state] = ['crewed', 'crewed-container', 'crewed-state'].map((name) => join(base, name));
+    makeTree(source);
+    await loadWhole(source, container, state);
+    writeFileSync(join(state, LAST_WORKERS_FILE), JSON.stringify(someWorkers()));
+    const file = join(base, 'crewed.html');
+    expect((await runProgram('clfsload', ['page', state, `--report=${file}`])).code).toBe(0);
+    for (const [name, options] of Object.entries(SCHEMES)) {
+      const page = await browse(pathToFileURL(file).href, options);
+      const rows = page.locator('.workers tbody tr');
+      expect(await rows.count()).toBe(5);
+      const [first] = await rows.allInnerTexts();
+      expect(first).toContain('much slower than the others');
+      // Nothing is done any more.
+      expect(first).not.toContain('/s');
+      expect(await page.locator('.workers').locator('xpath=..').locator('.sum').innerText()).toContain(
+        '4 workers took part to the end',
+      );
+      expect(trouble.filter((text) => !text.startsWith('asks file:'))).toEqual([]);
+      expect(await page.title()).toBe('Completed · Load · clfsload');
+      await picture(page, `workers-${name}`);
+    }
   });
 
   it('finds a failure, and is harmed by no name', async () => {

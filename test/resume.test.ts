@@ -2,12 +2,14 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
+import { lastWorkersAt } from '../src/join/worker-status.js';
 import { WORKERS_FILE } from '../src/join/workers-file.js';
 import { jobStatus } from '../src/load/job-status.js';
 import { load } from '../src/load/load.js';
 import { expectFaithful, SMALL } from './support/check.js';
 import { removeTree } from './support/tree.js';
 import { Job, lock, makeBase } from './support/whole-job.js';
+import { workerPresence } from './support/worker-presence.js';
 
 const base = makeBase('resume');
 afterAll(() => removeTree(base));
@@ -45,7 +47,8 @@ describe('a job goes on by what is recorded of it', () => {
     const job = new Job(base);
     job.file('d/a');
     expect((await job.session(lock('d/a'))).status).toBe('CompletedWithErrors');
-    writeFileSync(join(job.statePath, WORKERS_FILE), JSON.stringify([{ name: 'gone/1', threads: 2, sinceMs: 0 }]));
+    writeFileSync(join(job.statePath, WORKERS_FILE), JSON.stringify([workerPresence('gone/1')]));
+    expect(lastWorkersAt(job.statePath)).toHaveLength(1);
     const told: unknown[] = [];
     const onStart = () => told.push(jobStatus(job.statePath));
     expect((await job.session({}, { onStart })).status).toBe('Completed');

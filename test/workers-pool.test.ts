@@ -175,6 +175,31 @@ describe('a pool of workers', () => {
     await set.close();
   });
 
+  it('says what each has done since it takes part, and stays at that when all is over, however long the end takes', async () => {
+    const set = setUp();
+    set.join('w');
+    set.join('v', { name: 'host/2' });
+    const here = (worker: string, bytesSent: number) =>
+      set.ask({ say: 'here', worker, counters: { ...COUNTERS, bytesSent } });
+    here('v', 1_000_000);
+    set.ask({ say: 'leave', worker: 'v', reason: 'it was told to end', suspect: false });
+    // The rate is of the last ten seconds.
+    for (let second = 0; second < 15; second++) {
+      here('w', 3_000_000);
+      await set.time.sleep(1000);
+    }
+    const last = [
+      { name: 'host/1', bytesPerSecond: 0, bytes: 3_000_000 },
+      { name: 'host/2', trouble: 'it was told to end', bytes: 1_000_000 },
+    ];
+    expect(set.pool.workers.presence).toMatchObject(last);
+    const closed = set.pool.close();
+    await set.time.sleep(60_000);
+    await closed;
+    expect(set.pool.workers.presence).toMatchObject(last);
+    await set.close();
+  });
+
   it('lets a worker go that asks for what it knows nothing of: it would ask for ever', async () => {
     const set = setUp();
     set.join('w');

@@ -4,6 +4,7 @@ import { connect } from '@nats-io/transport-node';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openLocalContainer } from '../src/container/local-container.js';
+import type { PageReport } from '../src/page/model.js';
 import { expectFaithful } from './support/check.js';
 import { HAS_NATS } from './support/nats.js';
 import { runProgram } from './support/program.js';
@@ -111,6 +112,12 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     await expectWhole(driver);
     expect(JSON.parse((await status('--json')).stdout).workers).toBeUndefined();
     expect(readdirSync(all.path('state'))).not.toContain('workers.json');
+    // What it has done stays in the report of the session.
+    const report = readFileSync(join(all.path('state'), 'report.html'), 'utf8');
+    const [, json = ''] = /<script type="application\/json" id="report">(.*)<\/script>/.exec(report) ?? [];
+    const [row, ...others] = (JSON.parse(json) as PageReport).model.workers.rows;
+    expect([row, others]).toMatchObject([{ name, threads: 1, slow: false }, []]);
+    expect(row.units).toBeGreaterThan(0);
   });
 
   it('may be killed: what it had is done by others', async () => {

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { WorkerPresence } from '../remote/presence.js';
-import { readWorkers, WORKERS_FILE } from './workers-file.js';
+import { LAST_WORKERS_FILE, readWorkers, WORKERS_FILE } from './workers-file.js';
 
 /** A worker on another machine that takes part in a job. */
 export interface WorkerStatus {
@@ -13,6 +13,10 @@ export interface WorkerStatus {
   /** Of late, in units of about one small file. */
   readonly unitsPerSecond: number;
   readonly megabitsPerSecond: number;
+  /** That it has done since it takes part. */
+  readonly units: number;
+  /** That it has sent to the service or received from it since it takes part. */
+  readonly bytes: number;
   /** Whether it does much less a thread than the others. */
   readonly slow: boolean;
   /** What does not answer it, or why it has gone. */
@@ -21,8 +25,10 @@ export interface WorkerStatus {
   readonly gone: string | undefined;
 }
 
-function statusOf(worker: WorkerPresence): WorkerStatus {
-  const { name, threads, sinceMs, tasks, unitsPerSecond, bytesPerSecond, isSlow, trouble, goneMs } = worker;
+/** What people are told of a worker. */
+function workerStatusOf(worker: WorkerPresence): WorkerStatus {
+  const { name, threads, sinceMs, tasks, unitsPerSecond, bytesPerSecond, units, bytes } = worker;
+  const { isSlow, trouble, goneMs } = worker;
   const since = new Date(sinceMs).toISOString();
   return {
     name,
@@ -31,6 +37,8 @@ function statusOf(worker: WorkerPresence): WorkerStatus {
     tasks,
     unitsPerSecond,
     megabitsPerSecond: (bytesPerSecond * 8) / 1e6,
+    units,
+    bytes,
     slow: isSlow,
     trouble,
     gone: goneMs === undefined ? undefined : new Date(goneMs).toISOString(),
@@ -39,5 +47,12 @@ function statusOf(worker: WorkerPresence): WorkerStatus {
 
 /** Who takes part in the job at a state path, which runs; undefined where it has no workers. */
 export function workersAt(statePath: string): readonly WorkerStatus[] | undefined {
-  return readWorkers(join(statePath, WORKERS_FILE))?.map(statusOf);
+  return readWorkers(join(statePath, WORKERS_FILE))?.map(workerStatusOf);
+}
+
+/** Who took part in the latest session of the job at a state path, which does not run, as it stood last. */
+export function lastWorkersAt(statePath: string): readonly WorkerStatus[] | undefined {
+  // A session that was killed has left the one, and any other the other.
+  const left = readWorkers(join(statePath, WORKERS_FILE)) ?? readWorkers(join(statePath, LAST_WORKERS_FILE));
+  return left?.map(workerStatusOf);
 }

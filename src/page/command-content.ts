@@ -5,6 +5,7 @@ import { VERSION } from '../version.js';
 import type { PageContent } from './content.js';
 import { type FoundBatch, FoundList } from './found.js';
 import type { FoundFailures, PageEnding, PageModel } from './model.js';
+import { pageWorkers } from './page-workers.js';
 import { ProgressMeter } from './progress-meter.js';
 import { seriesOf } from './series-of.js';
 
@@ -154,6 +155,7 @@ export class CommandContent implements PageContent {
       series: seriesOf(this.#rows),
       census: { types: [], sizes: [], directories: [] },
       failures: this.#found.failures,
+      workers: pageWorkers(),
       log: this.#lines,
     };
   }

@@ -40,7 +40,7 @@ describe('who looks on', () => {
         [3, 4],
       ],
     });
-    expect(Object.keys(first.events[0])).toEqual(['job', 'now', 'census', 'failures', 'log', 'series']);
+    expect(Object.keys(first.events[0])).toEqual(['job', 'now', 'census', 'failures', 'workers', 'log', 'series']);
     updates.tell({
       ...model,
       series: [

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { PageModel, PageSeries } from './model.js';
 
-const PARTS = ['job', 'now', 'census', 'failures', 'log'] as const;
+const PARTS = ['job', 'now', 'census', 'failures', 'workers', 'log'] as const;
 /** Who reads so slowly that more than this waits is told the next time. */
 const MOST_WAITING_BYTES = 4 * 1048576;
 

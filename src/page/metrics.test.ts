@@ -38,4 +38,16 @@ describe('the metrics', () => {
     ])
       expect(command).not.toContain(`clfsload_${name} `);
   });
+
+  it('count workers, and name none of them', async () => {
+    const worker = { threads: 1, sinceMs: 0, tasks: 1, unitsPerSecond: 1, bytesPerSecond: 0, units: 1, bytes: 0 };
+    const rows = [{ ...worker, name: 'node1/7', slow: true }];
+    const workers = { present: 5, slow: 1, troubled: 2, gone: 3, rows };
+    const text = await metricsText({ ...nothing, now: { ...nothing.now, workers: 5 }, workers });
+    for (const line of ['workers 5', 'workers_slow 1', 'workers_troubled 2', 'workers_gone 3'])
+      expect(text).toContain(`\nclfsload_${line}\n`);
+    expect(text).not.toContain('node1');
+    // Of a job that has ended they say how it was: nothing of that is of now.
+    expect(await metricsText({ ...nothing, workers })).not.toContain('clfsload_workers');
+  });
 });

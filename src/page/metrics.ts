@@ -5,7 +5,7 @@ import type { PageModel } from './model.js';
 export const METRICS_TYPE = Registry.PROMETHEUS_CONTENT_TYPE;
 
 /** Where a job stands, in Prometheus' format. What is not known is left out. */
-export function metricsText({ job, now, census, failures }: PageModel): Promise<string> {
+export function metricsText({ job, now, census, failures, workers }: PageModel): Promise<string> {
   const registry = new Registry();
   const registers = [registry];
   const gauge = (name: string, help: string, value: number | undefined) => {
@@ -62,6 +62,11 @@ export function metricsText({ job, now, census, failures }: PageModel): Promise<
   );
   gauge('lanes', 'Lanes of this process that have work.', now.lanes);
   gauge('workers', 'Workers on other machines.', now.workers);
+  // Never by name: who comes and goes for days would leave a series each.
+  const ofWorkers = (count: number) => (now.workers === undefined ? undefined : count);
+  gauge('workers_slow', 'Workers that do much less a thread than the others.', ofWorkers(workers.slow));
+  gauge('workers_troubled', 'Workers whom something does not answer.', ofWorkers(workers.troubled));
+  gauge('workers_gone', 'Workers that took part and have gone, of the latest 20 of them.', ofWorkers(workers.gone));
   if (now.source) {
     gauge('source_calls_in_flight', 'Calls of the source in flight.', now.source.inFlight);
     gauge('source_call_seconds', 'What a call of the source takes.', now.source.callMs / 1000);

@@ -5,6 +5,7 @@ export interface PageModel {
   readonly series: PageSeries;
   readonly census: PageCensus;
   readonly failures: PageFailures;
+  readonly workers: PageWorkers;
   /** The latest lines of the log, oldest first. */
   readonly log: readonly string[];
 }
@@ -86,6 +87,39 @@ export interface PageSource {
   readonly awaySinceMs?: number;
   readonly stalledSinceMs?: number;
   readonly stalledPath?: string;
+}
+
+/** Workers on other machines: those that take part, and those that have gone lately; of a job that has ended, as it stood last. */
+export interface PageWorkers {
+  readonly present: number;
+  /** Of those who are present: that do much less a thread than the others. */
+  readonly slow: number;
+  /** Of those who are present: whom something does not answer. */
+  readonly troubled: number;
+  readonly gone: number;
+  /** Some of them where there are very many: who is slow or in trouble comes first, and who has gone last. */
+  readonly rows: readonly PageWorker[];
+}
+
+/** A worker on another machine. */
+export interface PageWorker {
+  /** Host and process. */
+  readonly name: string;
+  readonly threads: number;
+  /** Since when it takes part, in milliseconds since 1970. */
+  readonly sinceMs: number;
+  readonly tasks: number;
+  /** Of late, in units of about one small file, and in bytes sent to the service or received from it. */
+  readonly unitsPerSecond: number;
+  readonly bytesPerSecond: number;
+  /** The same, since it takes part. */
+  readonly units: number;
+  readonly bytes: number;
+  readonly slow: boolean;
+  /** What does not answer it, or why it has gone. */
+  readonly trouble?: string;
+  /** When it has gone, in milliseconds since 1970; absent: it is there. */
+  readonly goneMs?: number;
 }
 
 /** Names of the columns of {@link PageSeries}. */

@@ -1,4 +1,5 @@
 import type { PageModel } from './model.js';
+import { pageWorkers } from './page-workers.js';
 
 /** What there is before a job is. */
 export function nothingYet(program: string, notes: readonly string[]): PageModel {
@@ -35,6 +36,7 @@ export function nothingYet(program: string, notes: readonly string[]): PageModel
     series: [],
     census: { types: [], sizes: [], directories: [] },
     failures: { groups: [], listed: 0 },
+    workers: pageWorkers(),
     log: [],
   };
 }

@@ -1,8 +1,10 @@
 import { ENTRY_TYPE_NAMES } from '../format/ids.js';
+import { lastWorkersAt, workersAt } from '../join/worker-status.js';
 import { escapePath, escapeText } from '../text/escape-path.js';
 import { VERSION } from '../version.js';
 import { logTail } from './log-tail.js';
 import type { PageCensus, PageModel, PageNow, PageSource } from './model.js';
+import { pageWorkers } from './page-workers.js';
 import { ProgressMeter } from './progress-meter.js';
 import { type LookedAt, lookAtJob } from './recorded-job.js';
 import { seriesOf } from './series-of.js';
@@ -39,6 +41,7 @@ export class RecordedModel {
         })),
         listed: found.listed,
       },
+      workers: pageWorkers(found.running ? workersAt(this.#statePath) : lastWorkersAt(this.#statePath)),
       log: logTail(found.logFile),
     };
   }

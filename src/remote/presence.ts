@@ -11,6 +11,9 @@ export interface WorkerPresence {
   /** Of late, in units of about one small file, and in bytes that it has sent to the service or received from it. */
   readonly unitsPerSecond: number;
   readonly bytesPerSecond: number;
+  /** The same, of all that it has done since it takes part. */
+  readonly units: number;
+  readonly bytes: number;
   /** It does much less a thread than the others. */
   readonly isSlow: boolean;
   /** What does not answer it, or why it has gone; missing where all is well. */
@@ -20,10 +23,11 @@ export interface WorkerPresence {
 }
 
 /** A worker that does not take part any more, as people want to know it. */
-export function goneOf({ candidate, sinceMs }: RemoteWorker, goneMs: number, trouble: string): WorkerPresence {
+export function goneOf(worker: RemoteWorker, goneMs: number, trouble: string): WorkerPresence {
+  const { candidate, sinceMs, units, bytes } = worker;
   const { name, lanes: threads } = candidate;
   const nothing = { tasks: 0, unitsPerSecond: 0, bytesPerSecond: 0, isSlow: false };
-  return { name, threads, sinceMs, ...nothing, trouble, goneMs };
+  return { name, threads, sinceMs, ...nothing, units: units.total, bytes: bytes.total, trouble, goneMs };
 }
 
 /** @param isSlow whether it was found to be much slower than the others */
@@ -38,6 +42,8 @@ export function presenceOf(worker: RemoteWorker, isSlow: boolean): WorkerPresenc
     tasks: tickets.size,
     unitsPerSecond: units.perSecond,
     bytesPerSecond: bytes.perSecond,
+    units: units.total,
+    bytes: bytes.total,
     isSlow,
     ...(trouble === undefined ? {} : { trouble }),
   };

@@ -5,10 +5,11 @@ const MEASURED_MS = 10_000;
 /** Amounts of so long are kept as one. */
 const STEP_MS = 250;
 
-/** How much was done a second, of late. */
+/** How much was done a second, of late, and in all. */
 export class RecentRate {
   readonly #clock: Clock;
   readonly #begunMs: number;
+  #total = 0;
   readonly #steps: { readonly ms: number; amount: number }[] = [];
 
   constructor(clock: Clock) {
@@ -17,11 +18,17 @@ export class RecentRate {
   }
 
   add(amount: number): void {
+    this.#total += amount;
     const now = this.#clock.monotonic();
     const last = this.#steps.at(-1);
     if (last && now - last.ms < STEP_MS) last.amount += amount;
     else this.#steps.push({ ms: now, amount });
     this.#forget(now);
+  }
+
+  /** All that was added. */
+  get total(): number {
+    return this.#total;
   }
 
   get perSecond(): number {

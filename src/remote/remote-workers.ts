@@ -49,6 +49,8 @@ export class RemoteWorkers {
   /** With what the last one has gone, which the job would have had by itself. */
   #lastTrouble: ClfsError | undefined;
   #dismissed: Set<string> | undefined;
+  /** Who took part when all was over: who is dismissed is not heard of any more. */
+  #last: readonly WorkerPresence[] | undefined;
 
   constructor(parts: WorkersParts) {
     this.#parts = parts;
@@ -72,8 +74,9 @@ export class RemoteWorkers {
     return [...this.#workers.values()].filter(({ heardMs }) => now - heardMs < PRESENT_MS);
   }
 
-  /** Those who are {@link present}, and those who have gone, as people want to know them. */
+  /** Those who are {@link present}, and those who have gone, as people want to know them; as it was when all was over. */
   get presence(): readonly WorkerPresence[] {
+    if (this.#last) return this.#last;
     const present = this.present.map((worker) => presenceOf(worker, this.#slow.isSlow(worker.candidate.worker)));
     return [...present, ...this.#gone.values()];
   }
@@ -266,6 +269,7 @@ export class RemoteWorkers {
 
   /** Whoever is heard of from here on is told that all is over. Who cannot hear it now is not waited for. */
   dismiss(): void {
+    this.#last = this.presence;
     this.#dismissed = new Set(this.#isAway ? [] : this.present.map(({ candidate }) => candidate.worker));
   }
 

@@ -40,7 +40,7 @@ describe('a state directory', () => {
 
   it('goes with all that a job may leave in it, also one that was killed while it wrote its reports', () => {
     const path = withJob();
-    const reports = ['problems.txt', 'failures.jsonl', 'report.html', 'workers.json'];
+    const reports = ['problems.txt', 'failures.jsonl', 'report.html', 'workers.json', 'last-workers.json'];
     for (const name of reports.flatMap((report) => [report, `${report}.new`])) writeFileSync(join(path, name), '');
     removeState(claimExistingState(path));
     expect(existsSync(path)).toBe(false);

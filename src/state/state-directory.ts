@@ -16,7 +16,7 @@ const LOCK_FILE = 'lock';
 const MOST_REMOVALS = 5;
 /** Files that a job may leave in its state directory. */
 const OWN_FILES =
-  /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|manifest\.jsonl|(problems\.txt|failures\.jsonl|report\.html|workers\.json)(\.new)?)$/;
+  /^(job\.db(-wal|-shm|-journal)?|lock|clfsload(\.\d+)?\.log|manifest\.jsonl|(problems\.txt|failures\.jsonl|report\.html|(last-)?workers\.json)(\.new)?)$/;
 
 /** A state directory that this process holds. */
 export interface StateDirectory {
