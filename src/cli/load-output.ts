@@ -57,6 +57,8 @@ export class LoadOutput {
 
   end(summary: LoadSummary): void {
     clearInterval(this.#timer);
+    // What it says is less than what the summary says.
+    this.#messages.endProgress();
     const { progress, status, error } = summary;
     const { info } = this.#messages;
     if (error !== undefined) info(`INFO: ${stopText(summary)}`);

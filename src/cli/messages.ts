@@ -26,6 +26,8 @@ export interface MessageOutput {
   /** Where the job is logged: in JSON only. */
   init(content: unknown): void;
   progress(progress: JobProgress): void;
+  /** Takes the line of progress away: nothing of the job runs any more. */
+  endProgress(): void;
   endOfJob(text: string, content: unknown): void;
   /** A result other than the end of a job; in JSON, an Info whose content is JSON. @throws OutputError */
   report(text: string, content: unknown): void;
@@ -71,6 +73,7 @@ function silent(): MessageOutput {
     error: nothing,
     init: nothing,
     progress: nothing,
+    endProgress: nothing,
     endOfJob: nothing,
     report: nothing,
   };
@@ -94,6 +97,7 @@ function json(write: (text: string) => void): MessageOutput {
     error: (message) => writeMessage('Error', message),
     init: (content) => writeMessage('Init', JSON.stringify(content)),
     progress: ({ content }) => writeMessage('Progress', JSON.stringify(content())),
+    endProgress: () => undefined,
     endOfJob: (_text, content) => writeMessage('EndOfJob', JSON.stringify(content)),
     report: (_text, content) => writeMessage('Info', JSON.stringify(content), print),
   };
@@ -127,6 +131,10 @@ function azcopyText(write: (text: string) => void, stream: NodeJS.WriteStream): 
         line = shown;
       }
     },
+    endProgress() {
+      if (line !== '') write(`\r${' '.repeat(line.length)}\r`);
+      line = '';
+    },
     endOfJob: (message) => end(message),
     report: (message) => end(message, print),
   };
@@ -145,6 +153,7 @@ function ownText(write: (text: string) => void, stream: typeof process.stdout): 
     error: (message) => say(message),
     init: () => undefined,
     progress: ({ figures }) => line.show(figures),
+    endProgress: () => line.clear(),
     endOfJob: (message) => say(message),
     report: (message) => say(message, print),
   };
