@@ -18,7 +18,7 @@ export function dryRunText(run: DryRun, capMbps: number, preserved: boolean): st
     'This was a dry run: nothing has been written.',
     '',
     `Entries: ${run.entries} (${kindCounts(Object.fromEntries(types))})`,
-    `Bytes of file data: ${run.bytes} (${shortBytes(run.bytes)})`,
+    `Bytes of file data: ${bytesText(run.bytes)}`,
     `Objects to be written: ${run.objects}`,
     `PUT requests: ${run.puts}`,
     `Hard-link groups: ${run.linkGroups} (${counted(run.linkNames, 'names')}${run.linkGroups > 0 && !preserved ? '; --preserve-hardlinks keeps them, else each name becomes a file of its own' : ''})`,
@@ -34,6 +34,12 @@ export function dryRunText(run: DryRun, capMbps: number, preserved: boolean): st
     'Largest directories:',
     ...run.largest.map(({ path, entries }) => `  ${counted(entries, 'entries')}  ${escapePath(path) || '.'}`),
   ].join('\n');
+}
+
+/** Exact, and short where that says something else. */
+function bytesText(bytes: number): string {
+  const short = shortBytes(bytes);
+  return short === `${bytes}` ? short : `${bytes} (${short})`;
 }
 
 /** The same as an object. */

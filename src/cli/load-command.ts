@@ -35,7 +35,9 @@ export async function runLoadCommand(name: string, argv: readonly string[]): Pro
   command.parse(normalizePage(normalizeBooleans(argv, LOAD_BOOLEANS)), { from: 'user' });
   const flags = command.opts<LoadFlags>();
   const resumed = !flags.newSession && !flags.dryRun;
-  if (command.args.length !== 2 && !(resumed && command.args.length === 0)) {
+  // What sizes a source sends nothing anywhere.
+  const isSized = flags.dryRun && command.args.length === 1;
+  if (command.args.length !== 2 && !isSized && !(resumed && command.args.length === 0)) {
     throw new UsageError('please pass two arguments: the path to the local source data, and the URL to the container');
   }
   const [source, container] = command.args;
@@ -166,6 +168,10 @@ async function withMessages(
     return await use(messages, stop.signal);
   } catch (error) {
     if (!(error instanceof ClfsError)) throw error;
+    if (isClfsError(error, 'cancelled')) {
+      messages.error('The job was stopped before it had begun.');
+      return 1;
+    }
     messages.error(`Cannot start job due to error: ${redact(refusalText(error, formOf(command)))}`);
     return 1;
   } finally {
