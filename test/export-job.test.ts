@@ -232,7 +232,7 @@ describe('clfsload export', () => {
     const run = await export_(container, '--tar', join(base, 'x.tar'), `--state-path=${join(base, 'tar-state')}`);
     expect(run.stderr).toMatch(/a tar cannot be gone on with/);
     expect((await export_(container, '--tar', join(base, 'x.tar'), '--dry-run')).stderr).toMatch(
-      /--dry-run is not there for --tar/,
+      /--dry-run cannot be used with --tar/,
     );
     expect(existsSync(join(base, 'x.tar'))).toBe(false);
   });
@@ -355,7 +355,7 @@ describe('clfsload export', () => {
     expect(JSON.parse(again.stdout)).toMatchObject({ status: 'Completed', state_path: statePath, failed: 0 });
     for (const [args, message] of [
       [[statePath, join(base, 'elsewhere')], /elsewhere/],
-      [[statePath, '--concurrency-count=3'], /--concurrency-count is not there for an export/],
+      [[statePath, '--concurrency-count=3'], /--concurrency-count cannot be used with an export/],
       [[statePath, '--cap-mbps=3'], /a container on disk has none/],
     ] as const) {
       const refused = await runProgram('clfsload', ['resume', ...args]);

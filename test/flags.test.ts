@@ -71,7 +71,7 @@ describe('a flag that could not do what it says is refused', () => {
       `--state-path=${base}/new`,
       '--worker-lease=5s',
     );
-    expect(stderr).toContain('--worker-lease is there with --workers');
+    expect(stderr).toContain('--worker-lease needs --workers');
     expect(code).toBe(1);
   });
 });

@@ -118,7 +118,7 @@ describe('a container whose root is lost', () => {
 
   it('refuses a tar, and a container without anything', async () => {
     const tar = await runProgram('clfsload', ['export', '--salvage', container, '--tar', join(base, 'tar')]);
-    expect(tar.stderr).toContain('--salvage is not there for --tar');
+    expect(tar.stderr).toContain('--salvage cannot be used with --tar');
     mkdirSync(join(base, 'empty'));
     const run = await runProgram('clfsload', ['export', '--salvage', join(base, 'empty'), join(base, 'nothing')]);
     expect(run.code).toBe(1);

@@ -136,10 +136,10 @@ describe.skipIf(!HAS_NATS)('workers', () => {
   it('are of use only where something is handed to them', async () => {
     const { code, stderr } = await all.drive('fsck', container).ended();
     expect(code).toBe(2);
-    expect(stderr).toContain('--workers is there with --content');
-    expect((await all.drive('manifest', container).ended()).stderr).toContain('--workers is there with --hash');
+    expect(stderr).toContain('--workers needs --content');
+    expect((await all.drive('manifest', container).ended()).stderr).toContain('--workers needs --hash');
     const lease = await runProgram('clfsload', ['fsck', container, '--worker-lease=3s']);
-    expect(lease.stderr).toContain('--worker-lease is there with --workers');
+    expect(lease.stderr).toContain('--worker-lease needs --workers');
   });
 });
 

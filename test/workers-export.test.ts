@@ -177,6 +177,6 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     expect((await write(target(), '--dry-run').ended()).stderr).toMatch(/^A dry run takes no notice of .*--workers/m);
     expect(
       (await all.start('export', container, '--tar', '-', `--workers=${all.server.url}`).ended()).stderr,
-    ).toContain('--workers is not there for --tar');
+    ).toContain('--workers cannot be used with --tar');
   });
 });

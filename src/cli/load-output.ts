@@ -64,7 +64,7 @@ export class LoadOutput {
     if (error !== undefined) info(`INFO: ${stopText(summary)}`);
     if (progress.retries > 0)
       info(
-        `INFO: ${wereCounted(progress.retries, 'requests')} repeated; the service asked for less ${counted(progress.throttled, 'times')}.`,
+        `INFO: ${wereCounted(progress.retries, 'requests')} repeated${progress.throttled > 0 ? `; the service asked for less ${counted(progress.throttled, 'times')}` : ''}.`,
       );
     if (progress.filesExcluded > 0)
       info(

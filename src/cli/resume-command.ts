@@ -85,7 +85,7 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
   for (const option of command.options) {
     const name = option.attributeName();
     if (command.getOptionValueSource(name) === 'cli' && !OF_AN_EXPORT.includes(name))
-      throw new UsageError(`${option.long} is not there for an export`);
+      throw new UsageError(`${option.long} cannot be used with an export`);
   }
   const flags = command.opts<{
     readonly maxErrors?: number;
@@ -110,7 +110,7 @@ function resumeExport(command: Command, options: ExportJobOptions, io: VerbIo, g
     trustedMicrosoftSuffixes,
     page,
   } = flags;
-  if (outputType === 'none') throw new UsageError('--output-type=none is not there for an export');
+  if (outputType === 'none') throw new UsageError('--output-type=none cannot be used with an export');
   const identity = { trustedSuffixes: trustedMicrosoftSuffixes, onPrompt: io.complain };
   const capMbps = command.getOptionValueSource('capMbps') === 'cli' ? flags.capMbps : options.capMbps;
   // A flag changes the one setting, and an empty text has the job go on without workers.

@@ -233,7 +233,7 @@ async function dryRun(
     signal: io.signal,
     onProgress: showEntries(io, 'Comparing', path.length === 0 ? inodes : undefined),
   });
-  const text = `${counted(run.written, 'entries')} would be written (${shortBytes(run.bytes)}), ${run.replaced} replaced, ${run.left} left as they are, ${run.failed} fail, ${run.excluded} left out\n`;
+  const text = `${counted(run.written, 'entries')} would be written (${shortBytes(run.bytes)}), ${run.replaced} replaced, ${run.left} left as they are, ${run.failed} would fail, ${run.excluded} left out\n`;
   await io.write(wantsJson(command) ? fieldsLine({ ...pathFields(path), ...run }) : text);
   return run.failed > 0 ? Exit.found : Exit.ok;
 }
@@ -255,7 +255,7 @@ async function runTar(command: Command, flags: Flags, tar: string, path: Buffer,
     throw new UsageError('a tar cannot be gone on with: leave out --state-path, or write a directory');
   for (const option of command.options) {
     if (NOT_WITH_TAR.has(option.attributeName()) && command.getOptionValueSource(option.attributeName()) === 'cli')
-      throw new UsageError(`${option.long} is not there for --tar`);
+      throw new UsageError(`${option.long} cannot be used with --tar`);
   }
   return withReader(command, command.args[0], io, async (container) => {
     if (tar !== '-') await container.requireApart('tar', localPath(tar));

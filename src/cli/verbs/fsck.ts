@@ -56,9 +56,9 @@ export const fsck: Verb = {
     const { content = false, strict } = flags;
     const lanes = crewOptions(flags, io);
     if (lanes.workers && !content)
-      throw new UsageError('--workers is there with --content: nothing else is handed to them');
+      throw new UsageError('--workers needs --content: nothing else is handed to workers');
     if (lanes.threads !== undefined && !content)
-      throw new UsageError('--threads is there with --content: nothing else is handed to them');
+      throw new UsageError('--threads needs --content: nothing else is handed to threads');
     return withReader(command, command.args[0], io, async (open) => {
       const json = wantsJson(command);
       const { reader, index, inodes } = await indexed(open, io);

@@ -48,9 +48,9 @@ export const manifest: Verb = {
     const hash = hashed === true || sha256sum === true;
     const lanes = crewOptions(flags, io);
     if (lanes.workers && !hash)
-      throw new UsageError('--workers is there with --hash or --sha256sum: nothing else is handed to them');
+      throw new UsageError('--workers needs --hash or --sha256sum: nothing else is handed to workers');
     if (lanes.threads !== undefined && !hash)
-      throw new UsageError('--threads is there with --hash or --sha256sum: nothing else is handed to them');
+      throw new UsageError('--threads needs --hash or --sha256sum: nothing else is handed to threads');
     return withReader(command, command.args[0], io, async (open) => {
       const { reader, index, inodes } = await indexed(open, io);
       const crew = hash ? await open.crew(index, lanes) : undefined;

@@ -224,7 +224,7 @@ export function workersOptions(only = ''): readonly Option[] {
 /** Where workers are, as the flags say; undefined: none, as for an empty text. @throws UsageError */
 export function workersOf({ workers, workerLease: leaseMs }: LaneFlags): WorkersWish | undefined {
   if (workers) return { workers, leaseMs };
-  if (leaseMs !== undefined) throw new UsageError('--worker-lease is there with --workers');
+  if (leaseMs !== undefined) throw new UsageError('--worker-lease needs --workers');
   return undefined;
 }
 
