@@ -118,7 +118,12 @@ export function loadCommand(name: string): Command {
       '--manifest <file>',
       'write a line of JSON for every entry, with the SHA-256 of files, to a file when the load is complete',
     )
-    .option('--dry-run <bool>', 'size the job and stop: nothing is written, no state and no container is needed', parseBoolean, false);
+    .option(
+      '--dry-run <bool>',
+      'size the job and stop: nothing is written, no state and no container is needed',
+      parseBoolean,
+      false,
+    );
   return withRunOptions(command).addHelpText('after', EXAMPLES);
 }
 

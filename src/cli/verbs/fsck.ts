@@ -55,8 +55,7 @@ export const fsck: Verb = {
     const flags = command.opts<Flags>();
     const { content = false, strict } = flags;
     const lanes = crewOptions(flags, io);
-    if (lanes.workers && !content)
-      throw new UsageError('--workers needs --content: nothing else is handed to workers');
+    if (lanes.workers && !content) throw new UsageError('--workers needs --content: nothing else is handed to workers');
     if (lanes.threads !== undefined && !content)
       throw new UsageError('--threads needs --content: nothing else is handed to threads');
     return withReader(command, command.args[0], io, async (open) => {
