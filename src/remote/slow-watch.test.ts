@@ -21,6 +21,23 @@ describe('a worker', () => {
     expect(watch.look(workers)).toEqual([]);
   });
 
+  it('is slow no more that does as much as the others again, and stays slow while that cannot be told', () => {
+    const watch = new SlowWatch();
+    const stretch = (slowUnits: number, workers = [worker('a'), worker('slow')]) => {
+      watch.did('a', 1000);
+      watch.did('slow', slowUnits);
+      return watch.look(workers);
+    };
+    stretch(100);
+    expect([stretch(100), watch.isSlow('slow'), watch.isSlow('a')]).toEqual([['slow'], true, false]);
+    stretch(900, [worker('slow')]);
+    expect(watch.isSlow('slow')).toBe(true);
+    stretch(900);
+    stretch(900);
+    expect(watch.isSlow('slow')).toBe(false);
+    expect([stretch(100), watch.isSlow('slow')]).toEqual([[], true]);
+  });
+
   it('is not slow that had nothing to do, that is alone, or that does somewhat less', () => {
     const watch = new SlowWatch();
     watch.look([worker('a'), worker('b'), worker('idle', 1, false)]);

@@ -11,9 +11,17 @@ export const WATCH_MS = 60_000;
 /** One that does so many times less a thread than the others is slow. */
 const FACTOR = 4;
 
+interface Rate {
+  readonly id: string;
+  /** Units that each of its lanes has done. */
+  readonly rate: number;
+}
+
 /** Finds workers that are much slower than the others. */
 export class SlowWatch {
   readonly #units = new Map<string, number>();
+  readonly #slow = new Set<string>();
+  /** Who was told of, and is not again. */
   readonly #told = new Set<string>();
   /** Who had something to do when the present stretch began. */
   #busyBefore = new Set<string>();
@@ -23,9 +31,9 @@ export class SlowWatch {
     this.#units.set(id, (this.#units.get(id) ?? 0) + units);
   }
 
-  /** Whether a worker was found to be slow. */
+  /** Whether a worker was slow in the latest stretch in which it could be compared. */
   isSlow(id: string): boolean {
-    return this.#told.has(id);
+    return this.#slow.has(id);
   }
 
   /**
@@ -39,12 +47,17 @@ export class SlowWatch {
       .map(({ id, lanes }) => ({ id, rate: (this.#units.get(id) ?? 0) / lanes }));
     this.#busyBefore = new Set(workers.filter(({ busy }) => busy).map(({ id }) => id));
     this.#units.clear();
-    const slow = rates.filter(({ id, rate }) => {
-      const others = rates.filter((other) => other.id !== id).map((other) => other.rate);
-      return others.length > 0 && rate * FACTOR < median(others) && !this.#told.has(id);
-    });
-    for (const { id } of slow) this.#told.add(id);
-    return slow.map(({ id }) => id);
+    if (rates.length > 1) for (const each of rates) this.#judge(each, rates);
+    const fresh = [...this.#slow].filter((id) => !this.#told.has(id));
+    for (const id of fresh) this.#told.add(id);
+    return fresh;
+  }
+
+  /** One that had nothing to do meanwhile stays what it was. */
+  #judge({ id, rate }: Rate, rates: readonly Rate[]): void {
+    const others = rates.filter((other) => other.id !== id).map((other) => other.rate);
+    if (rate * FACTOR < median(others)) this.#slow.add(id);
+    else this.#slow.delete(id);
   }
 }
 
