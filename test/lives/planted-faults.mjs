@@ -371,9 +371,9 @@ export const PLANTED_FAULTS = [
     name: 'workers: the lease runs from the answer',
     test: 'test/workers-pool.test.ts',
     file: 'src/remote/member.ts',
-    find: 'lease.extend(asked, leaseMs);',
+    find: 'this.#extend(asked);',
     count: 2,
-    replace: 'lease.extend(this.#now(), leaseMs);',
+    replace: 'this.#extend(this.#now());',
   },
   {
     name: 'workers: a ticket that somebody has is done by another one too',
