@@ -625,6 +625,25 @@ describe('a pool of workers', () => {
     await close();
   });
 
+  it('gives nobody what the queue has given out before, and has it done as a new task; it says so once', async () => {
+    const set = setUp();
+    const { pool, join, reports, close } = set;
+    const told = listenTo(pool);
+    join('w');
+    for (const ticket of [1, 2, 3]) pool.submit(0, ticket, { kind: 'note', task: 'a' }, 1);
+    for (const ticket of [1, 2]) expect(take(set, 'w', ticket, { deliveries: 2 })).toEqual({ to: 'take', go: false });
+    // Who has it already is given the rest of it, however often that was found.
+    expect(take(set, 'w', 3)).toMatchObject({ go: true });
+    expect(take(set, 'w', 3, { deliveries: 2 })).toMatchObject({ go: true });
+    expect(told).toEqual([
+      ['lost', 1, 0],
+      ['lost', 2, 0],
+    ]);
+    expect(take(set, 'w', 1)).toEqual({ to: 'take', go: false });
+    expect(reports.filter((text) => text.includes('given out as a new one'))).toHaveLength(1);
+    await close();
+  });
+
   it('says that nobody is there, once, while work waits', async () => {
     const { time, pool, reports, join, ask, close } = setUp();
     const isTold = () => reports.filter((text) => text.includes('no worker takes part')).length;

@@ -1,10 +1,12 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openLocalContainer } from '../src/container/local-container.js';
 import type { PageReport } from '../src/page/model.js';
+import { CONSUMER, epochOf } from '../src/remote/nats-subjects.js';
 import { expectFaithful } from './support/check.js';
 import { HAS_NATS } from './support/nats.js';
 import { runProgram } from './support/program.js';
@@ -218,6 +220,23 @@ describe.skipIf(!HAS_NATS)('workers', () => {
     await driver.said(/from the future is refused: it speaks version 99/);
     worker();
     await expectWhole(driver);
+  });
+
+  it('do under new numbers what somebody else has found in the queue, and has not said that it took', async () => {
+    const driver = load();
+    await driver.said(/Transfer/);
+    const client = await connect({ servers: all.server.url.slice('nats://'.length) });
+    const streams: string[] = [];
+    for await (const name of (await jetstreamManager(client)).streams.names()) streams.push(name);
+    const stream = streams.find((name) => epochOf(name) !== undefined) ?? '';
+    const consumer = await jetstream(client).consumers.get(stream, CONSUMER);
+    const found = await consumer.next({ expires: 60_000 });
+    expect(found?.info.deliveryCount).toBe(1);
+    await client.close();
+    worker();
+    await driver.said(/somebody has found a task and not said that it took it/);
+    await expectWhole(driver);
+    expect((await run(['verify', source, container(), '--content']).ended()).stdout).toContain(' 0 different');
   });
 
   it('say what is wrong where there is no server, or a password in its address', async () => {

@@ -207,6 +207,7 @@ export class RemotePool<M extends Kinds<M>> implements Runner<M> {
     }
     // Somebody may have had it before: it is never done as it is, but under a ticket, and names, of its own.
     if (!isMine && deliveries > 1) {
+      this.workers.reportFoundBefore();
       this.#drop(number, 0, NOT_BLAMED);
       answer({ to: 'take', go: false });
       return;

@@ -164,6 +164,13 @@ export class RemoteWorkers {
     this.#reportOnce('something came by the server of the workers that is not of a worker; it is left out');
   }
 
+  /** Somebody has found a ticket before, and may have it. */
+  reportFoundBefore(): void {
+    this.#reportOnce(
+      'somebody has found a task and not said that it took it, such as a worker that went just then; it is given out as a new one',
+    );
+  }
+
   /** The server does not permit something. */
   reportServer(reason: string): void {
     this.#reportOnce(
