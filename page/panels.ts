@@ -31,7 +31,7 @@ function isOver({ finalStatus, state }: PageNow): boolean {
 
 /** Share of the work, from 0 to 1; undefined while it is not known. */
 export function shareOf(now: PageNow): number | undefined {
-  if (isOver(now)) return 1;
+  if (isOver(now) && now.finalStatus !== 'CompletedWithErrors') return 1;
   return now.permille === undefined ? undefined : now.permille / 1000;
 }
 
@@ -93,7 +93,7 @@ export function hero(job: PageJob, now: PageNow): readonly HTMLElement[] {
       { class: 'lines' },
       ...line(
         'Entries',
-        all === undefined || all === 0 ? undefined : (done + failed) / all,
+        all === undefined || all === 0 ? undefined : (isOver(now) ? done : done + failed) / all,
         all === undefined ? `${counted(done, job.unit)} so far` : `${count(done)} of ${counted(all, job.unit)}`,
       ),
       ...(countsBytes(job, now)
@@ -117,7 +117,8 @@ function shareText(job: PageJob, now: PageNow): string {
   if (now.state === 'starting') return 'The job has not begun yet.';
   if (now.state !== 'running') {
     const failed = now.failed > 0 ? `, ${count(now.failed)} failed` : '';
-    return now.workedMs > 0 ? `worked for ${duration(now.workedMs)}${failed}` : failed.slice(2);
+    const ended = now.finalStatus === 'CompletedWithErrors' ? 'all was tried, ' : '';
+    return now.workedMs > 0 ? `${ended}worked for ${duration(now.workedMs)}${failed}` : failed.slice(2);
   }
   if (now.secondsLeft !== undefined) {
     const end = moment(now.atMs + 1000 * now.secondsLeft).slice(0, -3);

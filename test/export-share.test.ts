@@ -6,6 +6,7 @@ import type { MemoryContainer } from '../src/container/memory-container.js';
 import { exportStatus } from '../src/export/export-status.js';
 import type { ExportJobOptions, ExportProgress } from '../src/export/options.js';
 import { SYSTEM_CALLS, type TargetCalls } from '../src/export/target/target-calls.js';
+import { metricsText } from '../src/page/metrics.js';
 import { RecordedModel } from '../src/page/recorded-model.js';
 import { PosixError } from '../src/posix/posix-error.js';
 import { exportSmall } from './support/export-small.js';
@@ -34,7 +35,9 @@ it('the share of an export that is said never falls, whatever is tried again', a
   let snapshot: (() => ExportProgress) | undefined;
   const read = () => {
     line.push(snapshot?.().permille ?? 0);
-    shown.push(page.look().now.permille ?? 0);
+    const { now } = page.look();
+    // In the end it says what was done: that of what has failed, nothing was.
+    if (now.finalStatus !== 'CompletedWithErrors') shown.push(now.permille ?? 0);
   };
   let writes = 0;
   const session = async (write: TargetCalls['write'], options: Partial<ExportJobOptions>) => {
@@ -61,6 +64,12 @@ it('the share of an export that is said never falls, whatever is tried again', a
   };
   const first = await session(refuse, { newSession: true });
   expect([first.status, first.failed, first.permille]).toEqual(['CompletedWithErrors', FILES, 999]);
+  // Of all entries the directory was done.
+  const share = Math.floor(1000 / (FILES + 1));
+  const ended = page.look();
+  expect(ended.now).toMatchObject({ state: 'stopped', permille: share, done: 1, failed: FILES });
+  expect(exportStatus(statePath)).toMatchObject({ permille: share, finalStatus: 'CompletedWithErrors' });
+  expect(await metricsText(ended)).toContain(`clfsload_progress_ratio ${share / 1000}\n`);
   const stop = new AbortController();
   const second = await session(
     (...args) => {

@@ -6,6 +6,8 @@ import { lastWorkersAt } from '../src/join/worker-status.js';
 import { WORKERS_FILE } from '../src/join/workers-file.js';
 import { jobStatus } from '../src/load/job-status.js';
 import { load } from '../src/load/load.js';
+import { metricsText } from '../src/page/metrics.js';
+import { RecordedModel } from '../src/page/recorded-model.js';
 import { expectFaithful, SMALL } from './support/check.js';
 import { removeTree } from './support/tree.js';
 import { Job, lock, makeBase } from './support/whole-job.js';
@@ -41,6 +43,18 @@ describe('a job goes on by what is recorded of it', () => {
       preserveHardLinks: true,
       selection: '--exclude-pattern="*.o"',
     });
+  });
+
+  it('and its share was what was done of what there is when it ended with failures, wherever that is said', async () => {
+    const job = new Job(base);
+    job.file('d/a');
+    job.file('d/b');
+    expect((await job.session(lock('d/b'))).status).toBe('CompletedWithErrors');
+    const { entriesDone, entriesFailed, permille } = jobStatus(job.statePath);
+    expect({ entriesDone, entriesFailed, permille }).toEqual({ entriesDone: 3, entriesFailed: 1, permille: 750 });
+    const page = new RecordedModel(job.statePath).look();
+    expect(page.now).toMatchObject({ finalStatus: 'CompletedWithErrors', permille: 750, done: 3, failed: 1 });
+    expect(await metricsText(page)).toContain('clfsload_progress_ratio 0.75\n');
   });
 
   it('and tells of no workers that a session had which was killed', async () => {

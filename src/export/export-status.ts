@@ -2,6 +2,7 @@ import { type WorkerStatus, workersAt } from '../join/worker-status.js';
 import { type FailureGroup, readFailureGroups } from '../state/failure-groups.js';
 import { type JobNow, readNow } from '../state/job-now.js';
 import { openForLook } from '../state/open-for-look.js';
+import { recordedShare } from '../state/recorded-share.js';
 import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
 import { choiceText } from './choice.js';
@@ -38,7 +39,10 @@ export interface RecordedExport {
   readonly bytes: number;
   /** Hard links that became copies of their own. */
   readonly linkCopies: number;
-  /** Thousandths of the work that are done; 0 while the totals are not known. */
+  /**
+   * Thousandths of the work that are done; 0 while the totals are not known. When the export has ended with failures: of
+   * all entries those that were done.
+   */
   readonly permille: number;
   /** Where it stands beside that; undefined unless it runs. */
   readonly now: JobNow | undefined;
@@ -70,6 +74,7 @@ export function exportStatus(statePath: string): RecordedExport {
     const record = JSON.parse(row.record) as ExportRecord;
     const { written, replaced, kept, excluded, bytes, alive_ms: aliveMs } = row;
     const stands = `phase = ${FailurePhase.failed}`;
+    const { n: failed } = db.prepare(`SELECT count(*) AS n FROM failure WHERE ${stands}`).get() as { n: number };
     const source = Buffer.from(record.pathHex, 'hex');
     const target = targetOf(record);
     return {
@@ -88,11 +93,18 @@ export function exportStatus(statePath: string): RecordedExport {
       written,
       replaced,
       left: kept,
-      failed: (db.prepare(`SELECT count(*) AS n FROM failure WHERE ${stands}`).get() as { n: number }).n,
+      failed,
       excluded,
       bytes,
       linkCopies: record.linkCopies ?? 0,
-      permille: record.finalStatus === 'Completed' ? 1000 : (record.permille ?? 0),
+      permille:
+        recordedShare({
+          finished: record.finalStatus === 'Completed',
+          finalStatus: record.finalStatus,
+          permille: record.permille ?? 0,
+          done: written + replaced + kept,
+          failed,
+        }) ?? 0,
       now: running ? readNow(db, record.sessions) : undefined,
       workers: running ? workersAt(statePath) : undefined,
       failures: readFailureGroups(db, stands, '1'),

@@ -6,6 +6,7 @@ import { type JobNow, readNow } from '../state/job-now.js';
 import type { SourceCalls } from '../state/job-record.js';
 import { openForLook } from '../state/open-for-look.js';
 import { readJob } from '../state/read-job.js';
+import { recordedShare } from '../state/recorded-share.js';
 import { findDatabase, isStateHeld } from '../state/state-directory.js';
 import { escapePath } from '../text/escape-path.js';
 
@@ -26,7 +27,10 @@ export interface JobStatus {
   readonly entriesFailed: number;
   /** What failed, by reason; paths below the source. */
   readonly failures: readonly FailureGroup[];
-  /** Thousandths of the work that are done; 0 while the totals are not known. */
+  /**
+   * Thousandths of the work that are done; 0 while the totals are not known. When the job has ended with failures: of all
+   * entries those that were done.
+   */
   readonly permille: number;
   /** Known and not done; more may be found while directories remain to be listed. */
   readonly entriesOpen: number;
@@ -81,7 +85,14 @@ export function jobStatus(statePath: string): JobStatus {
       entriesDone: done,
       entriesFailed: failures,
       failures: failureGroups,
-      permille: finished ? 1000 : record.permille,
+      permille:
+        recordedShare({
+          finished,
+          finalStatus: record.finalStatus,
+          permille: record.permille,
+          done,
+          failed: failures,
+        }) ?? 0,
       entriesOpen: open,
       entriesExcluded: excluded,
       selection: selectionText(spec.selection),

@@ -6,6 +6,7 @@ import type { ExportRecord } from '../export/state/export-record.js';
 import { FailurePhase } from '../export/state/schema.js';
 import type { Database } from '../sqlite/database.js';
 import { readFailureGroups } from '../state/failure-groups.js';
+import { recordedShare } from '../state/recorded-share.js';
 import { escapePath, escapeText } from '../text/escape-path.js';
 import type { RecordedJob } from './recorded.js';
 
@@ -46,7 +47,13 @@ export function readExport(db: Database, statePath: string): RecordedJob {
     session: record.sessions,
     sessionStartMs: undefined,
     aliveMs: row.aliveMs,
-    permille: finished ? 1000 : record.permille,
+    permille: recordedShare({
+      finished,
+      finalStatus: record.finalStatus,
+      permille: record.permille ?? 0,
+      done: written + replaced + kept,
+      failed,
+    }),
     done: written + replaced + kept,
     bytes: row.bytes,
     excluded: row.excluded,

@@ -6,6 +6,7 @@ import type { Database } from '../sqlite/database.js';
 import { readFailureGroups } from '../state/failure-groups.js';
 import { COUNTED_FAILURES } from '../state/failures.js';
 import { decodeRecord, type JobRecord } from '../state/job-record.js';
+import { recordedShare } from '../state/recorded-share.js';
 import { FailurePhase } from '../state/schema.js';
 import { escapePath, escapeText } from '../text/escape-path.js';
 import type { RecordedJob } from './recorded.js';
@@ -27,6 +28,7 @@ export function readLoad(db: Database, statePath: string): RecordedJob {
   const record = decodeRecord(row.record);
   const { spec, settings, finalStatus, sessions, sessionStart, unheld = [] } = record;
   const finished = record.committed && finalStatus === 'Completed';
+  const { n: failed } = db.prepare(COUNTED_FAILURES).get() as { n: number };
   const { logDirectory } = settings;
   return {
     job: {
@@ -44,11 +46,11 @@ export function readLoad(db: Database, statePath: string): RecordedJob {
     session: sessions,
     sessionStartMs: sessionStart.ms === 0 ? undefined : sessionStart.ms,
     aliveMs: row.aliveMs,
-    permille: finished ? 1000 : record.permille === 0 ? undefined : record.permille,
+    permille: recordedShare({ finished, finalStatus, permille: record.permille, done: row.done, failed }),
     done: row.done,
     bytes: row.bytes,
     excluded: row.excluded,
-    failed: (db.prepare(COUNTED_FAILURES).get() as { n: number }).n,
+    failed,
     sized: record.sized,
     further: [],
     sourceCalls: record.sourceCalls,
