@@ -227,6 +227,28 @@ describe('the commands in the blocks of the documents', () => {
     240_000,
   );
 
+  it.skipIf(!HAS_NATS)('start workers by systemd and Kubernetes, as files of several-machines.md say', async () => {
+    const text = readFileSync(join(root, 'docs/several-machines.md'), 'utf8');
+    const [, unit] = /^```\n(\[Unit\]\n[^]*?)^```$/m.exec(text) ?? [];
+    const [, manifest] = /^```yaml\n([^]*?)^```$/m.exec(text) ?? [];
+    expect(unit).toMatch(/^\[Install\]\nWantedBy=multi-user\.target$/m);
+    const [, exec] = /^ExecStart=\/usr\/local\/bin\/(.*)$/m.exec(unit ?? '') ?? [];
+    const [, words] = /^ +command: (\[.*\])$/m.exec(manifest ?? '') ?? [];
+    const world = new World();
+    await world.prepare();
+    await world.run('nats-server -js');
+    for (const command of [exec, (JSON.parse(words ?? '[]') as string[]).join(' ')]) {
+      expect(command).toMatch(/^clfsload worker /);
+      // That server has no certificate.
+      const { output } = await world.run(command.replace('tls://', 'nats://'));
+      expect(output).toContain('waiting for a job');
+    }
+    expect(await world.end()).toEqual([]);
+    // What a volume is mounted as is a volume.
+    const names = (pattern: RegExp) => [...(manifest ?? '').matchAll(pattern)].map(([, name]) => name).sort();
+    expect(names(/\{ name: (\w+), mountPath/g)).toEqual(names(/^ {8}- name: (source|secret)$/gm));
+  });
+
   it('are many', () => {
     expect(shown.map(({ document }) => document)).toEqual(
       expect.arrayContaining([

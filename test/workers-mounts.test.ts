@@ -139,8 +139,10 @@ describe.skipIf(!HAS_NATS || !HAS_MOUNTS)('a worker on a machine where something
         expect(stdout).toContain('Final Job Status: Completed\n');
         expect(code).toBe(0);
         const verified = run(['verify', source, container, '--content'], {}, withMount);
-        all.push(verified);
+        const checked = run(['fsck', container, '--content'], {}, withMount);
+        all.push(verified, checked);
         expect((await verified.ended()).code).toBe(0);
+        expect((await checked.ended()).stdout).toContain(': 0 errors, 0 warnings');
       } finally {
         for (const { child } of all) child.kill('SIGKILL');
         await Promise.all(all.map(({ done }) => done));

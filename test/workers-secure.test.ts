@@ -5,8 +5,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openLocalContainer } from '../src/container/local-container.js';
 import { makeCertificate } from './support/certificate.js';
 import { expectFaithful } from './support/check.js';
+import { freePort } from './support/azurite.js';
 import { HAS_NATS, type NatsServer, startNats } from './support/nats.js';
-import { type Running, run } from './support/run-workers.js';
+import { type Running, run, until } from './support/run-workers.js';
 import { removeTree } from './support/tree.js';
 import { makeBase } from './support/whole-job.js';
 
@@ -15,7 +16,11 @@ const HASH = '"$2a$11$…"';
 const PASSWORDS = { driver: 'the password of drivers', worker: 'the password of workers' };
 
 /** The configuration as the document prints it, with places and passwords of this machine. */
-function documented(port: number, directory: string, files: { certFile: string; keyFile: string }): string {
+function documented(
+  { port, watchPort }: { readonly port: number; readonly watchPort: number },
+  directory: string,
+  files: { certFile: string; keyFile: string },
+): string {
   const [, printed] = /^```\n(listen: [\s\S]*?)^```$/m.exec(readFileSync(DOCUMENT, 'utf8')) ?? [];
   if (printed === undefined) throw new Error('The document has no configuration of a server.');
   let text = printed;
@@ -24,6 +29,7 @@ function documented(port: number, directory: string, files: { certFile: string; 
     text = text.replace(what, by);
   };
   put('listen: 0.0.0.0:4222', `listen: 127.0.0.1:${port}`);
+  put('http: 127.0.0.1:8222', `http: 127.0.0.1:${watchPort}`);
   put('"/var/lib/nats"', `"${directory}"`);
   put('"server.crt"', `"${files.certFile}"`);
   put('"server.key"', `"${files.keyFile}"`);
@@ -33,6 +39,9 @@ function documented(port: number, directory: string, files: { certFile: string; 
   return text;
 }
 
+/** What the server tells of itself. */
+type Figures = Readonly<Record<string, number>>;
+
 describe.skipIf(!HAS_NATS)('workers at a server as the document configures it', () => {
   const base = makeBase('workers-secure');
   const source = join(base, 'source');
@@ -40,12 +49,14 @@ describe.skipIf(!HAS_NATS)('workers at a server as the document configures it', 
   let server: NatsServer;
   let files: Awaited<ReturnType<typeof makeCertificate>>;
   let url = '';
+  let watchPort = 0;
 
   beforeAll(async () => {
     mkdirSync(source);
     for (let f = 0; f < 300; f++) writeFileSync(join(source, `f${f}`), `file ${f}`);
     files = await makeCertificate(base);
-    server = await startNats((port, directory) => documented(port, directory, files));
+    watchPort = await freePort();
+    server = await startNats((port, directory) => documented({ port, watchPort }, directory, files));
     url = server.url.replace('nats://', 'tls://');
   });
   afterEach(async () => {
@@ -99,6 +110,31 @@ describe.skipIf(!HAS_NATS)('workers at a server as the document configures it', 
     await first.said(/no more in job/);
     expect(readFileSync(`/proc/${first.child.pid}/cmdline`, 'latin1')).not.toContain('password of');
     for (const running of started) expect(running.output()).not.toContain('password of');
+  });
+
+  it('are watched by the figures that the document names, which are as it says', async () => {
+    const figuresOf = async (path: string): Promise<Figures> =>
+      (await fetch(`http://127.0.0.1:${watchPort}/${path}`)).json() as Promise<Figures>;
+    const before = await figuresOf('varz');
+    const waiting = [worker(), worker()];
+    for (const each of waiting) await each.said(/waiting for a job/);
+    await until(async () => (await figuresOf('varz')).connections === 2);
+    expect((await figuresOf('jsz')).streams).toBe(0);
+    const driver = load('watched');
+    await driver.said(/takes part/);
+    const during = await figuresOf('jsz');
+    expect((await driver.ended()).code).toBe(0);
+    const after = await figuresOf('varz');
+    expect(during.streams).toBeLessThanOrEqual(1);
+    expect(after.slow_consumers).toBe(0);
+    expect(after.in_bytes).toBeGreaterThan(before.in_bytes);
+    await until(async () => (await figuresOf('jsz')).streams === 0);
+    const [, table] = /^### What to watch$([^]*?)^## /m.exec(readFileSync(DOCUMENT, 'utf8')) ?? [];
+    const named = [...(table ?? '').matchAll(/^\| `\/(varz|jsz)`: ((?:`\w+`(?:, )?)+)/gm)];
+    expect(named.length).toBeGreaterThan(5);
+    for (const [, path, names] of named)
+      for (const [, name] of names.matchAll(/`(\w+)`/g))
+        expect(await figuresOf(path), path).toHaveProperty(name, expect.any(Number));
   });
 
   it('are refused without a certificate, with a wrong password, and without TLS', async () => {
