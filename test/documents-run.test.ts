@@ -229,8 +229,8 @@ describe('the commands in the blocks of the documents', () => {
 
   it.skipIf(!HAS_NATS)('start workers by systemd and Kubernetes, as files of several-machines.md say', async () => {
     const text = readFileSync(join(root, 'docs/several-machines.md'), 'utf8');
-    const [, unit] = /^```\n(\[Unit\]\n[^]*?)^```$/m.exec(text) ?? [];
-    const [, manifest] = /^```yaml\n([^]*?)^```$/m.exec(text) ?? [];
+    const [, unit] = /^```\n(\[Unit\]\n[\s\S]*?)^```$/m.exec(text) ?? [];
+    const [, manifest] = /^```yaml\n([\s\S]*?)^```$/m.exec(text) ?? [];
     expect(unit).toMatch(/^\[Install\]\nWantedBy=multi-user\.target$/m);
     const [, exec] = /^ExecStart=\/usr\/local\/bin\/(.*)$/m.exec(unit ?? '') ?? [];
     const [, words] = /^ +command: (\[.*\])$/m.exec(manifest ?? '') ?? [];

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { connect } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openLocalContainer } from '../src/container/local-container.js';
+import { freePort } from './support/azurite.js';
 import { makeCertificate } from './support/certificate.js';
 import { expectFaithful } from './support/check.js';
-import { freePort } from './support/azurite.js';
 import { HAS_NATS, type NatsServer, startNats } from './support/nats.js';
 import { type Running, run, until } from './support/run-workers.js';
 import { removeTree } from './support/tree.js';
@@ -129,7 +129,7 @@ describe.skipIf(!HAS_NATS)('workers at a server as the document configures it', 
     expect(after.slow_consumers).toBe(0);
     expect(after.in_bytes).toBeGreaterThan(before.in_bytes);
     await until(async () => (await figuresOf('jsz')).streams === 0);
-    const [, table] = /^### What to watch$([^]*?)^## /m.exec(readFileSync(DOCUMENT, 'utf8')) ?? [];
+    const [, table] = /^### What to watch$([\s\S]*?)^## /m.exec(readFileSync(DOCUMENT, 'utf8')) ?? [];
     const named = [...(table ?? '').matchAll(/^\| `\/(varz|jsz)`: ((?:`\w+`(?:, )?)+)/gm)];
     expect(named.length).toBeGreaterThan(5);
     for (const [, path, names] of named)
