@@ -6,6 +6,8 @@ export interface HoldingProxy {
   readonly port: number;
   /** Puts that were answered, of all hosts. */
   readonly puts: number;
+  /** Puts of one host that were answered. */
+  putsOf(address: string): number;
   /** Puts of this address are taken from here on, and neither passed on nor answered. */
   hold(address: string): void;
   /** Names of blobs whose puts are held. */
@@ -22,7 +24,7 @@ interface Held {
 
 /** Passes requests on from an address of this machine to a service at 127.0.0.1. */
 export async function startHoldingProxy(host: string, target: number): Promise<HoldingProxy> {
-  let puts = 0;
+  const putsBy = new Map<string | undefined, number>();
   let heldAddress: string | undefined;
   let held: Held[] = [];
   const server = createServer((incoming, answer) => {
@@ -31,12 +33,13 @@ export async function startHoldingProxy(host: string, target: number): Promise<H
     incoming.on('data', (piece: Buffer) => pieces.push(piece));
     incoming.on('end', () => {
       const { method, headers, url: path = '/' } = incoming;
+      const from = incoming.socket.remoteAddress;
       const pass = () =>
         new Promise<number>((resolve) => {
           const onward = request({ port: target, host: '127.0.0.1', path, method, headers }, (reply) => {
             answer.writeHead(reply.statusCode ?? 500, reply.rawHeaders);
             reply.pipe(answer);
-            if (method === 'PUT') puts++;
+            if (method === 'PUT') putsBy.set(from, (putsBy.get(from) ?? 0) + 1);
             reply.on('end', () => resolve(reply.statusCode ?? 500));
           });
           onward.on('error', () => {
@@ -45,7 +48,7 @@ export async function startHoldingProxy(host: string, target: number): Promise<H
           });
           onward.end(Buffer.concat(pieces));
         });
-      const isHeld = method === 'PUT' && incoming.socket.remoteAddress === heldAddress;
+      const isHeld = method === 'PUT' && from === heldAddress;
       if (isHeld) held.push({ blob: new URL(path, 'http://localhost').pathname.split('/').at(-1) ?? '', pass });
       else void pass();
     });
@@ -54,8 +57,9 @@ export async function startHoldingProxy(host: string, target: number): Promise<H
   return {
     port: (server.address() as AddressInfo).port,
     get puts() {
-      return puts;
+      return [...putsBy.values()].reduce((sum, puts) => sum + puts, 0);
     },
+    putsOf: (address) => putsBy.get(address) ?? 0,
     hold(address) {
       heldAddress = address;
     },
