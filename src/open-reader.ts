@@ -1,5 +1,6 @@
 import { type AuditCrew, type CrewOptions, openAuditCrew } from './audit/open-crew.js';
 import type { Container } from './container/container.js';
+import type { ContentRead } from './container/content-read.js';
 import { openContainer, parseContainer } from './container/open-container.js';
 import { readCap } from './container/read-cap.js';
 import { joinTotals, Traffic } from './container/traffic.js';
@@ -82,6 +83,8 @@ export interface OpenReader {
    * @throws ClfsError `usage`
    */
   requireApart(what: string, path: string | Uint8Array): Promise<void>;
+  /** What has been read of the content of files: by what `index` gave, and by lanes. */
+  contentRead(): ContentRead;
   /** How the service answers. */
   service(): ServiceFigures;
   close(): Promise<void>;
@@ -145,7 +148,7 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
     async index(onPage) {
       const index = await indexContainer(container, { onPage, pace });
       indexes.push(index);
-      return { reader: new ContainerReader(container, index, lz4, GEOMETRY, pace), index };
+      return { reader: new ContainerReader(container, index, lz4, GEOMETRY, pace, undefined, traffic[0]), index };
     },
     salvage: ({ onListed, onProgress } = {}) =>
       openSalvage(
@@ -179,6 +182,7 @@ export async function openReader(text: string, options: ReaderOptions = {}): Pro
       if (place.kind !== 'local') return;
       requireApart(await namedPlace(what, path), await namedPlace('container', place.directory));
     },
+    contentRead: () => joinTotals(traffic),
     service() {
       const { retries, waitingSince: waitingSinceMs } = joinTotals(traffic);
       return { retries, waitingSinceMs };

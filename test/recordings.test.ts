@@ -58,7 +58,7 @@ async function stopped(width: Width, args: readonly string[], seen: RegExp): Pro
 const ESCAPES = new RegExp(`${String.fromCharCode(27)}\\[\\d+m`, 'g');
 /** A line of progress in any of its forms, without colours. What it says at which width: src/cli/progress/line.test.ts. */
 const LINE =
-  /^(?:[A-Z]\w+ {1,2})?(?:\d+(?:\.\d ?)?% {1,2})?[\d.]+k?(?:(?: of |\/)[\d.]+k?)?(?: (?:entry|entries|blobs?))?(?: {1,2}[\d./]+[BKM]?(?:(?: of |\/)[\d.]+[BKM])?)?(?: {1,2}[\d.]+k?\/s)?(?: {1,2}[\d.]+[BKM]\/s)?(?: {1,2}(?:\d+ ?(?:min|[smhd]) ?)+(?:left)?)?$/;
+  /^(?:[A-Z]\w+ {1,2})?(?:\d+(?:\.\d ?)?% {1,2})?[\d.]+k?(?:(?: of |\/)[\d.]+k?)?(?: (?:entry|entries|blobs?))?(?: {1,2}[\d./]+[BKM]?(?:(?: of |\/)[\d.]+[BKM])?(?: stored)?)?(?: {1,2}[\d.]+k?\/s)?(?: {1,2}[\d.]+[BKM]\/s)?(?: {1,2}(?:\d+ ?(?:min|[smhd]) ?)+(?:left)?)?$/;
 
 /** What a terminal was sent, with each run of progress lines as one word, and without what differs from run to run. */
 function recording({ stdout, stderr }: RunResult, width: Width): string {

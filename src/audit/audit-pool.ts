@@ -1,3 +1,4 @@
+import type { Traffic } from '../container/traffic.js';
 import type { PartMessage, ResultMessage } from '../engine/kinds.js';
 import { isClfsError } from '../error.js';
 import { openPool, requireWorkers, type WorkersWish } from '../join/open-pool.js';
@@ -28,6 +29,8 @@ interface AuditPoolParts {
   readonly ownLanes: number;
   /** Most that all lanes read, in megabits per second; undefined: no cap. */
   readonly capMbps?: number;
+  /** Takes what workers have read; undefined: nobody looks. */
+  readonly traffic?: Traffic;
   /** Told what of it is left to the lanes here. */
   ownShare?(megabitsPerSecond: number): void;
   readonly clock: Clock;

@@ -57,6 +57,7 @@ async function checkRegular(
   const blocks = fileBlockCount(sizeBytes, reader.geometry);
   const extent: BlockExtent = { last: 0, complete: true };
   const content = context.content?.begin(entry, found);
+  if (content) reader.countRead(found.storedBytes, data.length);
   for await (const reference of checkBlocks(context, entry, found, extent))
     if (reference.block < blocks) await content?.add(reference);
   await content?.end();

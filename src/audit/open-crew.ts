@@ -8,9 +8,9 @@ import { createInlineRunner } from '../engine/inline-runner.js';
 import { joinRunners } from '../engine/joined-runner.js';
 import type { Runner } from '../engine/runner.js';
 import { createThreadRunner } from '../engine/thread-runner.js';
-import { ObjectType } from '../format/ids.js';
 import type { Identity } from '../identity/identity.js';
 import type { WorkersWish } from '../join/open-pool.js';
+import { ListedCounter } from '../namespace/count-listed.js';
 import type { ObjectIndex } from '../namespace/object-index.js';
 import type { Pace } from '../namespace/pace.js';
 import type { ContainerReader } from '../namespace/reader.js';
@@ -76,11 +76,11 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
   const { workers } = options;
   const threads = threadCount(options.threads);
   const onlyRemote = workers !== undefined && threads === 0;
-  let inodes = 0;
+  const listed = new ListedCounter();
   const some: string[] = [];
   const objects = await shareObjects(index, (page) => {
     for (const blob of page.slice(0, SOME_BLOBS - some.length)) some.push(blob.name);
-    for (const { key } of page) if (key.type >= ObjectType.regular && key.type <= ObjectType.fifo) inodes++;
+    listed.add(page);
     return pace.pause();
   });
   const setup: AuditLaneSetup = {
@@ -94,11 +94,12 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
     mayBlock: false,
   };
   const waits = () => stalls?.add(new WaitBoard()).memory;
-  const traffic = () => {
+  const newTraffic = () => {
     const own = new Traffic(1);
     where.traffic.push(own);
-    return own.memory;
+    return own;
   };
+  const traffic = () => newTraffic().memory;
   const { authorization } = identity;
   const neverBlocks = options.source?.root?.isRemote === true && place.kind !== 'local';
   let runner: Runner<AuditKinds> = createInlineRunner(
@@ -130,6 +131,7 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
       blobs: some,
       ownLanes: onlyRemote ? 0 : runner.lanes,
       capMbps: cap?.mbps,
+      traffic: newTraffic(),
       ownShare: (megabitsPerSecond) => cap?.change(megabitsPerSecond),
       clock: systemClock,
       signal,
@@ -150,7 +152,7 @@ export async function openAuditCrew(where: CrewPlace, options: CrewOptions): Pro
       return pool?.pool.workers.present.length;
     },
     mayRepeat: crew.mayRepeat,
-    inodes,
+    inodes: listed.inodes,
     ask: (kind, task, units, more) => crew.ask(kind, task, units, more),
     close: () => crew.close().finally(() => pool?.close()),
   };

@@ -283,11 +283,15 @@ class Comparison {
   }
 
   async #large(entry: LargeEntry): Promise<void> {
+    let compared = 0;
     const told = (bytes: number) => {
       this.#bytes += bytes;
+      compared += bytes;
       this.#tell();
     };
     const { difference, unchecked } = (await compareLarge(this.#crew, entry, told)) ?? {};
+    // Once something differs the rest is not read.
+    this.#reader.countPassed(0, Math.max(0, entry.sizeBytes - compared));
     const entryPath = joinPath(entry.path, entry.name);
     if (unchecked !== undefined) this.#say('!', entryPath, [unchecked]);
     else this.#judge(entryPath, addTexts(entry.differences, difference === undefined ? [] : [difference]));

@@ -87,10 +87,11 @@ function endingOf({ status, progress }: ExportSummary): Parameters<OpenPage['clo
   return { finalStatus: status, done: written + replaced + left, failed, bytes };
 }
 
-function figuresOf({ written, replaced, left, failed, total, bytes, workers, ...at }: ExportProgress): ProgressFigures {
+function figuresOf({ written, replaced, left, failed, total, workers, ...at }: ExportProgress): ProgressFigures {
   const done = written + replaced + left + failed;
   const permille = total === undefined ? undefined : at.permille;
-  return { label: 'Export', unit: 'entries', done, total, bytes, failed, permille, workers, ...serviceFigures(at) };
+  const bytes = at.content ?? { bytes: at.bytes };
+  return { label: 'Export', unit: 'entries', done, total, ...bytes, failed, permille, workers, ...serviceFigures(at) };
 }
 
 function summaryFields(summary: ExportSummary) {

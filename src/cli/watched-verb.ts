@@ -36,10 +36,17 @@ export function paged(run: Verb['run'], says = true): Verb['run'] {
     if (watchers.length === 0) return run(command, io);
     const shown: Shown = { figures: undefined };
     let code = 2;
+    const show = () => {
+      const at = shown.figures?.();
+      if (at) for (const watcher of watchers) watcher.show(at);
+    };
+    // Also while no entry comes to its end, as of a tree of a few huge files.
+    const timer = setInterval(show, FIGURES_MS).unref();
     try {
       code = await run(command, watched(io, watchers, shown, says));
       return code;
     } finally {
+      clearInterval(timer);
       const last = shown.figures?.() ?? { label: '', unit: 'entries', done: 0 };
       // Told at most once a second, it may be that of the work before.
       for (const watcher of watchers) watcher.show(last);

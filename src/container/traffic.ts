@@ -1,3 +1,4 @@
+import { CONTENT_FIELDS, type ContentRead, type ContentTally } from './content-read.js';
 import { RateShare } from './rate-limit.js';
 
 const FIELDS = [
@@ -10,11 +11,12 @@ const FIELDS = [
   'uncertainUntil',
   'inFlight',
   'limit',
+  ...CONTENT_FIELDS,
 ] as const;
 type Field = (typeof FIELDS)[number];
 
 /** Counters of all threads together. */
-export interface TrafficTotals {
+export interface TrafficTotals extends ContentRead {
   readonly requests: number;
   /** Bytes of request bodies and lines on the wire, those of repeated requests included. */
   readonly bytesSent: number;
@@ -36,7 +38,7 @@ export interface TrafficTotals {
  *
  * Begins with what they share to keep a rate together.
  */
-export class Traffic extends RateShare {
+export class Traffic extends RateShare implements ContentTally {
   readonly #values: Float64Array;
   readonly #slot: number;
 
@@ -48,7 +50,10 @@ export class Traffic extends RateShare {
     this.#slot = slot;
   }
 
-  add(field: 'requests' | 'bytesSent' | 'bytesReceived' | 'retries' | 'throttled', amount: number): void {
+  add(
+    field: 'requests' | 'bytesSent' | 'bytesReceived' | 'retries' | 'throttled' | keyof ContentRead,
+    amount: number,
+  ): void {
     this.#values[this.#slot * FIELDS.length + FIELDS.indexOf(field)] += amount;
   }
 
@@ -90,6 +95,10 @@ export class Traffic extends RateShare {
       waitingSince: this.#fold('waitingSince', (a, b) => (a === 0 ? b : b === 0 ? a : Math.min(a, b))),
       inFlight: sum('inFlight'),
       limit: sum('limit'),
+      contentStored: sum('contentStored'),
+      contentData: sum('contentData'),
+      passedStored: sum('passedStored'),
+      passedData: sum('passedData'),
     };
   }
 
@@ -114,6 +123,10 @@ export function joinTotals(all: readonly Traffic[]): TrafficTotals {
     throttled: sum(({ throttled }) => throttled),
     inFlight: sum(({ inFlight }) => inFlight),
     limit: sum(({ limit }) => limit),
+    contentStored: sum(({ contentStored }) => contentStored),
+    contentData: sum(({ contentData }) => contentData),
+    passedStored: sum(({ passedStored }) => passedStored),
+    passedData: sum(({ passedData }) => passedData),
     waitingSince: waiting.length > 0 ? Math.min(...waiting) : 0,
   };
 }

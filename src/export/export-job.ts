@@ -1,7 +1,7 @@
 import { redact } from '../container/azure/container-url.js';
 import { openContainer, type ParsedContainer, parseContainer, placeText } from '../container/open-container.js';
 import { readCap } from '../container/read-cap.js';
-import { Traffic } from '../container/traffic.js';
+import { joinTotals, Traffic } from '../container/traffic.js';
 import { atMost } from '../engine/report.js';
 import { ClfsError } from '../error.js';
 import { GEOMETRY } from '../format/geometry.js';
@@ -29,7 +29,7 @@ import type { WaitedPlace } from '../waits/wait-board.js';
 import { ALL } from './choice.js';
 import { endProbe } from './export-pool.js';
 import { goOnWithTree, openSameTarget, recordedMounts, recordTarget } from './go-on.js';
-import { ExportJobContext } from './job-context.js';
+import { type ContentTotal, ExportJobContext } from './job-context.js';
 import { type Listing, listObjects, type Reading } from './list-objects.js';
 import { claimState, createState, type ExportWish } from './open-export.js';
 import { DEFAULT_RETRY_WINDOW_MS, isOnlyRemote, openExportLanes } from './open-lanes.js';
@@ -121,6 +121,19 @@ async function found(target: OpenTarget, listing: Listing | undefined) {
   const { inode, place } = target.mark;
   const mounts = listing && (await recordedMounts(target));
   return { listing: listing?.hash, mounts, targetInode: String(inode), targetPlace: place };
+}
+
+/** The one file that is exported. */
+interface ExportedFile {
+  readonly name: Buffer;
+  readonly handle: Uint8Array;
+  readonly sizeBytes: number;
+}
+
+/** What is known before of the content that is to be written. */
+function contentTotalOf(listing: Listing | undefined, file: ExportedFile | undefined): ContentTotal | undefined {
+  if (file) return { bytes: file.sizeBytes, stored: false };
+  return listing?.contentBytes === undefined ? undefined : { bytes: listing.contentBytes, stored: true };
 }
 
 /** How long a target that is not to be written is waited for. */
@@ -216,7 +229,8 @@ class ExportJob {
         begun = this.#options.signal?.aborted === true;
       }
       begun = true;
-      const file = where.name && { name: where.name, handle: start.found.id };
+      const { lengthBytes } = start.found.inode.attributes;
+      const file = where.name && { name: where.name, handle: start.found.id, sizeBytes: Number(lengthBytes) };
       const { isSettled, ...summary } = await this.#session(current, directory, opened, listing, file);
       // What still runs may use its descriptors: then they are closed with the process.
       if (!isSettled) opened = undefined;
@@ -264,7 +278,7 @@ class ExportJob {
     directory: StateDirectory,
     target: OpenTarget,
     listing: Listing | undefined,
-    file: { readonly name: Buffer; readonly handle: Uint8Array } | undefined,
+    file: ExportedFile | undefined,
   ): Promise<ExportSummary & { readonly isSettled: boolean }> {
     const { internals = {}, signal = new AbortController().signal } = this.#options;
     const { record } = state;
@@ -293,6 +307,7 @@ class ExportJob {
         log,
         clock,
         total: listing?.total ?? (file ? 1 : undefined),
+        contentTotal: contentTotalOf(listing, file),
         onFailure: (...failure) => this.#options.onFailure?.(...failure),
       });
       const { runner, pool, traffic, close } = await openExportLanes({
@@ -309,6 +324,7 @@ class ExportJob {
         log,
         stalls: this.#waits.stalls,
       });
+      context.readSoFar = () => joinTotals(traffic);
       // One that a session before has left is of no use to anybody.
       if (pool || constants.isResumed) context.beforeRoot = () => endProbe(target, constants);
       const session = new ExportSession({

@@ -35,6 +35,7 @@ it('finds the path of each directory of a deep tree, and looks each up few times
         log: { write: () => undefined } as unknown as JobLog,
         clock: systemClock,
         total: undefined,
+        contentTotal: undefined,
         onFailure: () => undefined,
       });
     let looks = 0;

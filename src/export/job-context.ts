@@ -1,3 +1,5 @@
+import { sharePermille } from '../books/work-share.js';
+import { type ContentRead, type StoredShare, storedRatio } from '../container/content-read.js';
 import type { LossRecord } from '../engine/work.js';
 import type { JobLog } from '../log/job-log.js';
 import { joinPath, joinPaths } from '../paths/join-path.js';
@@ -13,8 +15,15 @@ import type { EntryProblem, ExportConstants } from './tasks/kinds.js';
 /** Directories whose path is kept at hand, and bytes of all these paths. */
 const CACHED_DIRECTORIES = 16_384;
 const CACHED_BYTES = 16 * 1048576;
-/** More than this is said of no job that has not come to its end. */
-const MOST_PERMILLE = 999;
+
+/** Bytes of all content that is to be written. */
+export interface ContentTotal {
+  readonly bytes: number;
+  /** Whether these are bytes as they are stored in the container; otherwise bytes of file data. */
+  readonly stored: boolean;
+}
+
+type ReadSoFar = Pick<ContentRead, 'contentStored' | 'contentData'>;
 
 /** What {@link ExportJobContext} is made of. */
 export interface ExportJobContextParts {
@@ -24,6 +33,8 @@ export interface ExportJobContextParts {
   readonly clock: Clock;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
+  /** Undefined where that is not known. */
+  readonly contentTotal: ContentTotal | undefined;
   onFailure(path: Buffer, reason: string, message: string): void;
 }
 
@@ -35,6 +46,8 @@ export class ExportJobContext {
   readonly clock: Clock;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
+  /** Undefined where that is not known. */
+  readonly contentTotal: ContentTotal | undefined;
   /** What has been written, for people. */
   readonly census = new JobCensus();
   /** Failures of all sessions that stand. */
@@ -45,8 +58,11 @@ export class ExportJobContext {
   late: LateWrites | undefined;
   /** Called before the target's root gets its attributes: nothing is made in it after that. */
   beforeRoot: (() => Promise<void>) | undefined;
+  /** What the lanes of the present session have read of content. */
+  readSoFar: () => ReadSoFar = () => ({ contentStored: 0, contentData: 0 });
   /** Has the engine look again what is to be done. */
   wake: () => void = () => undefined;
+  readonly #readBefore: ReadSoFar;
   #attempts = 0;
   /** Lanes that may have gone because of something, by what that is: of what waits to be done again. */
   readonly #losses = new Map<string, LossRecord>();
@@ -56,12 +72,14 @@ export class ExportJobContext {
   readonly #paths = new Map<number, Buffer>();
   #pathBytes = 0;
 
-  constructor({ state, constants, log, clock, total, onFailure }: ExportJobContextParts) {
+  constructor({ state, constants, log, clock, total, contentTotal, onFailure }: ExportJobContextParts) {
     this.state = state;
     this.constants = constants;
     this.log = log;
     this.clock = clock;
     this.total = total;
+    this.contentTotal = contentTotal;
+    this.#readBefore = state.record.contentRead ?? { contentStored: 0, contentData: 0 };
     this.#onFailure = onFailure;
   }
 
@@ -72,10 +90,50 @@ export class ExportJobContext {
   recordShare(): void {
     const { state, total, failed } = this;
     if (total === undefined) return;
+    const content = this.content();
+    if (this.contentTotal && !content) return;
     const { written, replaced, left } = state.counters;
-    const share = (written + replaced + left + failed) / Math.max(1, total);
-    const permille = Math.min(MOST_PERMILLE, Math.floor(1000 * share));
-    if (permille > (state.record.permille ?? 0)) state.update({ permille });
+    const permille = sharePermille({ done: written + replaced + left + failed, total, ...content });
+    if (permille <= (state.record.permille ?? 0)) return;
+    state.update({ permille });
+    this.recordRead();
+  }
+
+  /** Records what has been read, by which a later session goes on; inside a transaction. */
+  recordRead(): void {
+    if (this.contentTotal?.stored) this.state.update({ contentRead: this.#readInAll() });
+  }
+
+  /** Content was there already; inside a transaction. @param bytes of file data */
+  passed(bytes = 0): void {
+    const { state } = this;
+    if (bytes > 0) state.update({ passedBytes: (state.record.passedBytes ?? 0) + bytes });
+  }
+
+  /**
+   * How far the content has come that is to be written, in bytes of the kind that its total has. What is recorded is of
+   * file data, whoever wrote it and however often it was read; how much of it a stored byte makes is learnt from what is
+   * read.
+   *
+   * @returns undefined where that is not known: a session of an older program has not recorded it
+   */
+  content(): StoredShare | undefined {
+    const { state, contentTotal: all } = this;
+    if (!all) return undefined;
+    const read = this.#readInAll();
+    if (all.stored && read.contentData === 0 && state.counters.bytes > 0) return undefined;
+    const ratio = all.stored ? storedRatio(read) : 1;
+    const bytes = Math.min(all.bytes, Math.max(0, Math.round(state.counters.bytes * ratio)));
+    const left = Math.round(all.bytes - (state.record.passedBytes ?? 0) * ratio);
+    return { bytes, bytesTotal: Math.max(bytes, left) };
+  }
+
+  #readInAll(): ReadSoFar {
+    const [before, now] = [this.#readBefore, this.readSoFar()];
+    return {
+      contentStored: before.contentStored + now.contentStored,
+      contentData: before.contentData + now.contentData,
+    };
   }
 
   /** Names a try: never that of another one, of whatever session. */

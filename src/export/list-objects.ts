@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ReadCap } from '../container/read-cap.js';
-import { ObjectType } from '../format/ids.js';
+import { isInode, ListedCounter } from '../namespace/count-listed.js';
 import { indexContainer } from '../namespace/object-index.js';
 import type { Pace } from '../namespace/pace.js';
 import type { ContainerReader } from '../namespace/reader.js';
@@ -26,6 +26,8 @@ export interface Listing {
   readonly hash: string;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
+  /** Bytes as they are stored of the content of files; undefined where the total is not known. */
+  readonly contentBytes: number | undefined;
   /** Ends what {@link objects} is read by. */
   close(): void;
 }
@@ -39,13 +41,13 @@ export async function listObjects(
   const { memoryObjects } = internals;
   const index = salvaged?.index ?? (await indexContainer(reader.container, { onPage: onListed, pace, memoryObjects }));
   try {
-    let inodes = 0;
+    const listed = new ListedCounter();
     // The index has them in an order of its own, whatever that of the container.
     const hash = createHash('sha256');
     const objects = await shareObjects(index, (page) => {
-      const names = page.filter(({ key }) => key.type >= ObjectType.regular && key.type <= ObjectType.fifo);
+      const names = page.filter(({ key }) => isInode(key.type));
       hash.update(names.map(({ name }) => `${name}\n`).join(''));
-      inodes += names.length;
+      listed.add(page);
       return pace.pause();
     });
     const isAll =
@@ -58,7 +60,8 @@ export async function listObjects(
     return {
       objects,
       hash: salvaged?.listingHash ?? hash.digest('hex'),
-      total: isAll ? inodes : undefined,
+      total: isAll ? listed.inodes : undefined,
+      contentBytes: isAll ? listed.contentBytes : undefined,
       close: () => index.close(),
     };
   } catch (error) {

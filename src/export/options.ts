@@ -160,7 +160,15 @@ export interface ExportProgress {
   readonly linkCopies: number;
   /** Entries in all; undefined where that is not known. */
   readonly total: number | undefined;
-  /** Thousandths of the work that are done, at most 999; 0 while `total` is not known. It never falls, also over sessions. */
+  /**
+   * Bytes of content of all that is to be written, those of earlier sessions included: as they are `stored` in the
+   * container, or of file data. Undefined where the total is not known.
+   */
+  readonly content: { readonly bytes: number; readonly bytesTotal: number; readonly stored: boolean } | undefined;
+  /**
+   * Thousandths of the work that are done, by entries and bytes, at most 999; 0 while `total` is not known. It never
+   * falls, also over sessions.
+   */
   readonly permille: number;
   /** Workers on other machines that are there; undefined where none can be. */
   readonly workers: number | undefined;

@@ -1,3 +1,4 @@
+import { MOST_PERMILLE } from '../books/work-share.js';
 import { joinTotals, type Traffic } from '../container/traffic.js';
 import { Engine } from '../engine/engine.js';
 import { atMost } from '../engine/report.js';
@@ -101,7 +102,9 @@ export class ExportSession {
       await engine.run(runner, signal);
       state.transact(() => {
         state.failures.dropResolved();
-        state.update({ finished: true });
+        // What failed was tried, too, however few of its bytes were read.
+        const permille = context.total === undefined ? undefined : MOST_PERMILLE;
+        state.update({ finished: true, permille });
       });
       status = state.failures.count() > 0 ? 'CompletedWithErrors' : 'Completed';
       if (state.record.asRoot === false)
@@ -130,6 +133,7 @@ export class ExportSession {
       state.series.due();
       state.transact(() => {
         context.recordShare();
+        context.recordRead();
         state.update({ finalStatus: status, remoteLateMs: this.#lateAfter() });
       });
     } catch (error) {
@@ -246,6 +250,7 @@ export class ExportSession {
       failed: context.failed,
       linkCopies: context.state.record.linkCopies ?? 0,
       total: context.total,
+      content: this.#content(),
       permille: context.state.record.permille ?? 0,
       workers: this.#parts.workers?.(),
       retries,
@@ -253,6 +258,14 @@ export class ExportSession {
       sessionEntries: this.#done() - this.#doneBefore,
       elapsedMs: context.clock.monotonic() - this.#begunMs,
     };
+  }
+
+  #content(): ExportProgress['content'] {
+    const { context } = this.#parts;
+    const content = context.content();
+    const { bytes, bytesTotal } = content ?? {};
+    if (bytes === undefined || bytesTotal === undefined) return undefined;
+    return { bytes, bytesTotal, stored: context.contentTotal?.stored === true };
   }
 
   #writeReports(): void {

@@ -132,8 +132,14 @@ function stuckText(lease: Lease): string | undefined {
 }
 
 function countersOf(traffic: Traffic): ReturnType<MemberParts<never>['counters']> {
-  const { requests, bytesSent, bytesReceived, retries, throttled, waitingSince } = traffic.totals();
+  const totals = traffic.totals();
+  const { requests, bytesSent, bytesReceived, retries, throttled, waitingSince } = totals;
+  const { contentStored, contentData, passedStored, passedData } = totals;
   return {
+    contentStored,
+    contentData,
+    passedStored,
+    passedData,
     requests,
     bytesSent,
     bytesReceived,

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { redact } from '../container/azure/container-url.js';
+import { CONTENT_FIELDS } from '../container/content-read.js';
 import type { Traffic } from '../container/traffic.js';
 import type { Kinds } from '../engine/kinds.js';
 import { ClfsError, isClfsError } from '../error.js';
@@ -138,6 +139,7 @@ function whyNot(candidate: Candidate, files: FileUse, usesFiles: boolean, clock:
 
 function addTraffic(traffic: Traffic, counters: WorkerCounters, clock: Clock): void {
   for (const field of ['requests', 'bytesSent', 'retries', 'throttled'] as const) traffic.add(field, counters[field]);
+  for (const field of CONTENT_FIELDS) traffic.add(field, counters[field] ?? 0);
   if (counters.uncertainMs > 0) traffic.setUncertainUntil(clock.monotonic() + counters.uncertainMs);
   traffic.setWaitingSince(counters.waitingMs > 0 ? clock.now() - counters.waitingMs : 0);
 }

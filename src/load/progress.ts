@@ -1,3 +1,4 @@
+import { sharePermille } from '../books/work-share.js';
 import type { Traffic } from '../container/traffic.js';
 import type { SourceCalls } from '../state/job-record.js';
 import type { JobCounters } from '../state/job-state.js';
@@ -81,13 +82,6 @@ export interface RecordedProgress {
   /** Absent while nobody has gone over all of the source. */
   readonly sized?: SizedTotals;
 }
-
-/**
- * Work for an entry beside its bytes, expressed in bytes: so that the share moves evenly over small and large files.
- */
-const ENTRY_COST_BYTES = 65536;
-/** More than this is said of no job that has not come to its end. */
-const MOST_PERMILLE = 999;
 
 /** Names that are listed a second, about: what docs/performance.md has of the listing before the commit. */
 const LISTED_PER_SECOND = 100_000;
@@ -187,9 +181,8 @@ export class Progress {
   #permille(): number {
     if (!this.#totalsKnown) return 0;
     const { done, bytes } = this.#counters();
-    const all = workOf(this.#total(done), this.#bytesTotal(bytes));
-    const share = workOf(done + this.failed, bytes) / Math.max(1, all);
-    return Math.min(MOST_PERMILLE, Math.max(0, Math.floor(1000 * share)));
+    const [total, bytesTotal] = [this.#total(done), this.#bytesTotal(bytes)];
+    return sharePermille({ done: done + this.failed, total, bytes, bytesTotal });
   }
 
   snapshot(): ProgressSnapshot {
@@ -232,8 +225,4 @@ export class Progress {
   #bytesTotal(bytes: number): number {
     return Math.max(bytes + this.openLargeBytes(), this.#sized?.bytes ?? 0);
   }
-}
-
-function workOf(entries: number, bytes: number): number {
-  return entries * ENTRY_COST_BYTES + bytes;
 }

@@ -27,6 +27,7 @@ export async function* readContent(
   const sizeBytes = fileSize(found);
   const end = Math.min(sizeBytes, length === undefined ? sizeBytes : offset + length);
   const held = heldBytes(reader, found, sizeBytes);
+  if (offset === 0) reader.countRead(found.storedBytes, Math.min(held.length, end));
   if (offset >= end) return;
   if (offset < held.length) yield held.subarray(offset, end);
   const first = offset < firstSegmentBytes ? 1 : 1 + Math.floor((offset - firstSegmentBytes) / fileSegmentBytes);
@@ -40,10 +41,12 @@ export async function* readContent(
   let next = first;
   for (let block = first; block <= last; block++) {
     while (next <= last && next <= block + SEGMENTS_AHEAD) fetch(next++);
-    const { data: bytes, compressed } = await (fetched.shift() as Promise<Segment>);
+    const { data: bytes, compressed, storedBytes } = await (fetched.shift() as Promise<Segment>);
     const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
     const from = Math.max(0, offset - start);
     const to = Math.min(bytes.length, end - start);
+    // Of a segment that two parts of a file share each reads its own.
+    if (from < to) reader.countRead((storedBytes * (to - from)) / bytes.length, to - from);
     if (from < to) yield bytes.subarray(from, to);
     if (transient && !isGap(bytes)) reader.giveBack(bytes, compressed);
   }
@@ -55,7 +58,10 @@ export async function* readContent(
  */
 export function wholeContent(reader: ContainerReader, found: FoundInode): Buffer | undefined {
   const sizeBytes = fileSize(found);
-  return sizeBytes > reader.geometry.firstSegmentBytes ? undefined : heldBytes(reader, found, sizeBytes);
+  if (sizeBytes > reader.geometry.firstSegmentBytes) return undefined;
+  const held = heldBytes(reader, found, sizeBytes);
+  reader.countRead(found.storedBytes, sizeBytes);
+  return held;
 }
 
 /** Target of a symlink. @throws ClfsError `format` when it cannot be one */
@@ -125,6 +131,8 @@ export async function requireSegments(reader: ContainerReader, found: FoundInode
 interface Segment {
   readonly data: Buffer;
   readonly compressed: boolean;
+  /** 0 of a gap. */
+  readonly storedBytes: number;
 }
 
 /** Zeros in place of any segment. */
@@ -143,7 +151,7 @@ async function readOrGap(
     const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
     if (gap.length < fileSegmentBytes) gap = Buffer.alloc(fileSegmentBytes);
     const bytes = Math.min(fileSegmentBytes, sizeBytes - firstSegmentBytes - (block - 1) * fileSegmentBytes);
-    return { data: gap.subarray(0, bytes), compressed: false };
+    return { data: gap.subarray(0, bytes), compressed: false, storedBytes: 0 };
   }
 }
 
@@ -159,7 +167,7 @@ async function readSegment(
   sizeBytes: number,
 ): Promise<Segment> {
   const { firstSegmentBytes, fileSegmentBytes } = reader.geometry;
-  const { segment, compressed } = await reader.segment(await reader.blockId(found, block), found.id);
+  const { segment, compressed, storedBytes } = await reader.segment(await reader.blockId(found, block), found.id);
   const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
   const wanted = Math.min(fileSegmentBytes, sizeBytes - start);
   if (segment.kind !== 'file')
@@ -174,5 +182,5 @@ async function readSegment(
       'format',
       `Block ${block} of ${found.blob.name} says that it begins at ${segment.owner.offset}, not at ${start}.`,
     );
-  return { data: segment.data, compressed };
+  return { data: segment.data, compressed, storedBytes };
 }

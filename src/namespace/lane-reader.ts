@@ -24,7 +24,7 @@ export interface LaneReading {
 export interface LaneReaderParts extends Pick<OpenOptions, 'onRetry' | 'signal' | 'waits' | 'mayBlock'> {
   readonly geometry: Geometry;
   readonly lz4: Lz4;
-  /** Counts its requests. */
+  /** Counts its requests, and what it reads of content. */
   readonly traffic?: Traffic;
   /** One that is open; it stays so. */
   readonly container?: Container;
@@ -56,7 +56,7 @@ export async function openLaneReader(
   const finder = objects ? openSharedObjects(objects) : createDirectFinder(container, pace);
   let closed: Promise<void> | undefined;
   return {
-    reader: new ContainerReader(container, finder, lz4, geometry, pace, overlay),
+    reader: new ContainerReader(container, finder, lz4, geometry, pace, overlay, traffic),
     close() {
       closed ??= given ? Promise.resolve() : container.close();
       return closed;

@@ -1,4 +1,5 @@
 import type { Container } from '../container/container.js';
+import type { ContentTally } from '../container/content-read.js';
 import { LargeBuffers } from '../container/large-buffers.js';
 import { ClfsError, isClfsError } from '../error.js';
 import { indirectPath } from '../format/block-map.js';
@@ -75,6 +76,7 @@ export class ContainerReader {
   readonly #lz4: Lz4;
   readonly #pace: Pace;
   readonly #overlay: ReaderOverlay | undefined;
+  readonly #tally: ContentTally | undefined;
   readonly #buffers = new LargeBuffers();
   readonly #room = (bytes: number) => this.#buffers.take(bytes);
   readonly #indirect = new Map<string, Promise<IndirectBlock>>();
@@ -86,6 +88,7 @@ export class ContainerReader {
     geometry: Geometry = GEOMETRY,
     pace: Pace = new Pace(),
     overlay?: ReaderOverlay,
+    tally?: ContentTally,
   ) {
     this.container = container;
     this.finder = finder;
@@ -93,6 +96,19 @@ export class ContainerReader {
     this.#lz4 = lz4;
     this.#pace = pace;
     this.#overlay = overlay;
+    this.#tally = tally;
+  }
+
+  /** Tells whoever shows progress what has been read of content. @param storedBytes bytes as they are stored */
+  countRead(storedBytes: number, dataBytes: number): void {
+    this.#tally?.add('contentStored', storedBytes);
+    this.#tally?.add('contentData', dataBytes);
+  }
+
+  /** The same of what need not be read as content, though it is listed as such. */
+  countPassed(storedBytes: number, dataBytes: number): void {
+    this.#tally?.add('passedStored', storedBytes);
+    this.#tally?.add('passedData', dataBytes);
   }
 
   /** For loops over what was read: see {@link Pace.pause}. */
@@ -249,9 +265,10 @@ export class ContainerReader {
     for await (const { id } of this.blocks(found)) {
       if (!isNew(met, id))
         throw new ClfsError('format', `The directory ${found.blob.name} refers to the segment ${idHex(id)} twice.`);
-      const { segment } = await this.segment(id, found.id);
+      const { segment, storedBytes } = await this.segment(id, found.id);
       if (segment.kind !== 'directory')
         throw new ClfsError('format', `The segment ${idHex(id)} of a directory holds data.`);
+      this.countPassed(storedBytes, 0);
       yield inBlob(idHex(id), () => decodeDirents(segment.dirents));
     }
   }

@@ -18,7 +18,7 @@ export interface CommandFigures {
   readonly done: number;
   /** Undefined where it is not known. */
   readonly total?: number;
-  /** Bytes of file data; undefined where they are not counted. */
+  /** Bytes of file data, or of what is stored of it; undefined where they are not counted. */
   readonly bytes?: number;
   readonly bytesTotal?: number;
   /** Thousandths that are done, 0 to 999; undefined while that is not known. */

@@ -1,4 +1,4 @@
-import type { WorkerCounters } from './messages.js';
+import type { ContentCounters, WorkerCounters } from './messages.js';
 
 /** Of a worker that has told nothing. */
 export const NOTHING: WorkerCounters = {
@@ -15,10 +15,25 @@ export function grownTo(before: WorkerCounters, told: WorkerCounters): WorkerCou
   const grown = (field: 'requests' | 'bytesSent' | 'retries' | 'throttled') => Math.max(before[field], told[field]);
   return {
     ...told,
+    ...contentOf((field) => Math.max(before[field] ?? 0, told[field] ?? 0)),
     bytesReceived: Math.max(before.bytesReceived ?? 0, told.bytesReceived ?? 0),
     requests: grown('requests'),
     bytesSent: grown('bytesSent'),
     retries: grown('retries'),
     throttled: grown('throttled'),
+  };
+}
+
+/** What has been read of content since. */
+export function contentSince(before: ContentCounters, now: ContentCounters): ContentCounters {
+  return contentOf((field) => (now[field] ?? 0) - (before[field] ?? 0));
+}
+
+function contentOf(amount: (field: keyof ContentCounters) => number): ContentCounters {
+  return {
+    contentStored: amount('contentStored'),
+    contentData: amount('contentData'),
+    passedStored: amount('passedStored'),
+    passedData: amount('passedData'),
   };
 }

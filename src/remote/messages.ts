@@ -43,8 +43,18 @@ export type Welcome =
     }
   | { readonly epoch: string; readonly refused: string };
 
+/** What of the content of files a worker has read, and need not read, in bytes: a count is missing where it is none. */
+export interface ContentCounters {
+  /** As they are stored in the container, perhaps compressed. */
+  readonly contentStored?: number;
+  readonly contentData?: number;
+  /** As they are stored. */
+  readonly passedStored?: number;
+  readonly passedData?: number;
+}
+
 /** Counters of a worker since it came. */
-export interface WorkerCounters {
+export interface WorkerCounters extends ContentCounters {
   readonly requests: number;
   readonly bytesSent: number;
   /** Missing: none. */

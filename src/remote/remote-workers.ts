@@ -1,7 +1,7 @@
 import { errorOf } from '../engine/breakage.js';
 import { BLAMED, type Blame, NOT_BLAMED } from '../engine/runner.js';
 import type { ClfsError } from '../error.js';
-import { grownTo, NOTHING } from './counters.js';
+import { contentSince, grownTo, NOTHING } from './counters.js';
 import { type Candidate, encode, type Welcome, type WorkerCounters } from './messages.js';
 import { goneOf, presenceOf, type WorkerPresence } from './presence.js';
 import { RecentRate } from './recent-rate.js';
@@ -211,6 +211,7 @@ export class RemoteWorkers {
     if (now.stalled === undefined && before.stalled !== undefined)
       this.#parts.report(`${name}: what did not answer answers again`);
     this.#parts.counted({
+      ...contentSince(before, now),
       requests: now.requests - before.requests,
       bytesSent: now.bytesSent - before.bytesSent,
       retries: now.retries - before.retries,

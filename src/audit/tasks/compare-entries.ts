@@ -97,23 +97,39 @@ class EntryComparison {
       if (expected.type === ObjectType.directory && type === ObjectType.directory) return { isDirectory: true };
       const differences = compareAttributes(expected, found, constants.compare ?? EXACTLY);
       const link = linkOf(expected, found);
-      if (differences.texts.length > 0) return { differences, link };
+      if (differences.texts.length > 0) {
+        this.#passOver(found);
+        return { differences, link };
+      }
       if (expected.type !== ObjectType.regular || !this.#isSampled(name)) return link ? { link } : {};
       const content = await this.#expected.content(name, index);
-      if (content.kind === 'unknown') return { unchecked: 'its content is not in the manifest', link };
+      if (content.kind === 'unknown') {
+        this.#passOver(found);
+        return { unchecked: 'its content is not in the manifest', link };
+      }
       this.contents++;
       const sizeBytes = fileSize(found);
       if (sizeBytes > LARGE_BYTES) {
         if (content.kind === 'bytes') content.close();
         return { link, largeBytes: sizeBytes };
       }
+      let compared = 0;
       const difference = await compareContent(this.#context, found, content, 0, sizeBytes, true, (bytes) => {
         this.bytes += bytes;
+        compared += bytes;
       });
+      if (difference !== undefined) reader.countPassed(0, sizeBytes - compared);
       return difference === undefined ? { link } : { differences: { texts: [difference], onlyRounding: false }, link };
     } catch (error) {
       return { unchecked: uncheckedBy(error) };
     }
+  }
+
+  /** The content of a file is not compared. */
+  #passOver(found: FoundInode): void {
+    if (found.inode.attributes.type !== ObjectType.regular) return;
+    const heldBytes = found.inode.data?.length ?? 0;
+    this.#context.reader.countPassed(found.storedBytes, Math.max(0, fileSize(found) - heldBytes));
   }
 
   #isSampled(name: Buffer): boolean {

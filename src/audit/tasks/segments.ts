@@ -42,12 +42,13 @@ async function checkSegment(
     error(problem.code === 'not-found' ? 'missing-object' : 'damaged-object', messageOf(problem), object);
     return;
   }
-  const { segment } = found;
+  const { segment, storedBytes } = found;
   const start = firstSegmentBytes + (block - 1) * fileSegmentBytes;
   if (segment.kind !== 'file') {
     error('segment-kind', `Block ${block} (${idHex(id)}) of a file is a segment of a directory.`);
     return;
   }
+  reader.countRead(storedBytes, segment.data.length);
   const wanted = Math.min(fileSegmentBytes, sizeBytes - start);
   if (segment.data.length !== wanted)
     error('segment-length', `Block ${block} has ${segment.data.length} bytes in place of ${wanted}.`);

@@ -1,9 +1,11 @@
-import type { CommandFigures, ServiceFigures } from '../../index.js';
+import { type CommandFigures, type ServiceFigures, sharePermille } from '../../index.js';
 
 /** Where some work stands, as a line of progress shows it. */
 export interface ProgressFigures extends CommandFigures {
   /** Which work it is, where its label changes on the way: rate and share are those of one work. Default: the label. */
   readonly work?: string;
+  /** Whether the bytes are those that are stored in the container, perhaps compressed, in place of file data. */
+  readonly stored?: boolean;
   /** Workers on other machines that are there; undefined where none can be. */
   readonly workers?: number;
   /** Requests that were repeated. */
@@ -26,5 +28,5 @@ export function serviceFigures({
 
 /** Thousandths for work whose entries are counted: never 1000, since the end has not come yet. */
 export function permilleOf(done: number, total: number | undefined): number | undefined {
-  return total === undefined ? undefined : Math.min(999, Math.floor((1000 * done) / Math.max(1, total)));
+  return total === undefined ? undefined : sharePermille({ done, total });
 }

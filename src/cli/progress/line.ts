@@ -141,6 +141,7 @@ function partsOf(figures: ProgressFigures, rates: ProgressRates): readonly Part[
     retries = 0,
     waitingSeconds,
     workers,
+    stored = false,
   } = figures;
   const { entriesPerSecond, bytesPerSecond, secondsLeft } = rates;
   const parts: Part[] = [{ name: 'label', texts: [label, ''], goes: 9 }];
@@ -153,8 +154,10 @@ function partsOf(figures: ProgressFigures, rates: ProgressRates): readonly Part[
   const whole = total === undefined ? counted(done, unit) : `${done} of ${counted(total, unit)}`;
   parts.push({ name: 'entries', texts: [whole, `${count} ${unit}`, count], goes: 2 });
   if (bytes !== undefined) {
+    const kind = stored ? ' stored' : '';
     const [size, all] = [byteText(bytes), bytesTotal === undefined ? undefined : byteText(bytesTotal)];
-    const texts: Part['texts'] = all === undefined ? [size] : [`${size} of ${all}`, `${size}/${all}`, pair(size, all)];
+    const texts: Part['texts'] =
+      all === undefined ? [`${size}${kind}`, size] : [`${size} of ${all}${kind}`, `${size}/${all}`, pair(size, all)];
     parts.push({ name: 'bytes', texts, goes: 4 });
   }
   if (waitingSeconds === undefined) {

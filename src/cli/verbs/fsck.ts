@@ -7,6 +7,7 @@ import {
   escapeText,
   type Finding,
   type FsckSummary,
+  storedShare,
   WITHOUT_ROOT,
 } from '../../index.js';
 import { normalizePage, UsageError } from '../arguments.js';
@@ -60,9 +61,14 @@ export const fsck: Verb = {
       throw new UsageError('--threads needs --content: nothing else is handed to threads');
     return withReader(command, command.args[0], io, async (open) => {
       const json = wantsJson(command);
-      const { reader, index, inodes } = await indexed(open, io);
+      const { reader, index, inodes, contentBytes } = await indexed(open, io);
       const pending: string[] = [];
       const crew = content ? await open.crew(index, lanes) : undefined;
+      const show = showEntries(io, 'Checking', inodes, {
+        workers: () => crew?.workers,
+        content: () => (content ? storedShare(open.contentRead(), contentBytes) : undefined),
+      });
+      show(0);
       try {
         const summary = await check(
           reader,
@@ -71,7 +77,7 @@ export const fsck: Verb = {
             content,
             crew,
             signal: io.signal,
-            onProgress: showEntries(io, 'Checking', inodes, () => crew?.workers),
+            onProgress: show,
             drain: () => io.write(pending.splice(0).join('')),
           },
           (finding) => {

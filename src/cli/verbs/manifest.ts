@@ -1,4 +1,12 @@
-import { createManifest, escapeJson, escapeText, formatManifestEntry, messageOf, ObjectType } from '../../index.js';
+import {
+  createManifest,
+  escapeJson,
+  escapeText,
+  formatManifestEntry,
+  messageOf,
+  ObjectType,
+  storedShare,
+} from '../../index.js';
 import { normalizePage, UsageError } from '../arguments.js';
 import { pageOption } from '../job-page.js';
 import { htmlOption, paged } from '../watched-verb.js';
@@ -52,18 +60,19 @@ export const manifest: Verb = {
     if (lanes.threads !== undefined && !hash)
       throw new UsageError('--threads needs --hash or --sha256sum: nothing else is handed to threads');
     return withReader(command, command.args[0], io, async (open) => {
-      const { reader, index, inodes } = await indexed(open, io);
+      const { reader, index, inodes, contentBytes } = await indexed(open, io);
       const crew = hash ? await open.crew(index, lanes) : undefined;
-      const show = showEntries(io, 'Manifest', inodes, () => crew?.workers);
+      const show = showEntries(io, 'Manifest', inodes, {
+        workers: () => crew?.workers,
+        content: () => (hash ? storedShare(open.contentRead(), contentBytes) : undefined),
+      });
+      show(0);
       let damaged = false;
       let entries = 0;
-      /** Of files whose content was read. */
-      let bytes = 0;
       try {
         for await (const { entry, path, error } of createManifest(reader, { hash, crew })) {
           io.signal.throwIfAborted();
-          if (entry?.sha256) bytes += Number(entry.sizeBytes);
-          show(++entries, hash ? bytes : undefined);
+          show(++entries);
           if (error) {
             damaged = true;
             io.complain(`${shownPath(path)}: ${messageOf(error)}`);

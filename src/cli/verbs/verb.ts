@@ -4,9 +4,10 @@ import {
   type CommandFinding,
   type ContainerReader,
   type CrewOptions,
-  countInodes,
+  countListed,
   encodeExactly,
   isClfsError,
+  type Listed,
   type LookedUp,
   lookUp,
   type ObjectIndex,
@@ -252,15 +253,14 @@ export function salvageProgress(io: VerbIo): (inodes: number) => void {
 }
 
 /** A container that has been listed. */
-export interface ListedContainer {
+export interface ListedContainer extends Listed {
   readonly reader: ContainerReader;
   readonly index: ObjectIndex;
-  /** Inodes that the listing has: about as many as there are entries. */
-  readonly inodes: number;
 }
 
 /** Lists the container by its verb's reader, with progress. */
 export async function indexed(open: OpenReader, io: VerbIo): Promise<ListedContainer> {
   const { reader, index } = await open.index(listingProgress(io));
-  return { reader, index, inodes: await countInodes(index, reader) };
+  const { inodes, contentBytes } = await countListed(index, reader);
+  return { reader, index, inodes, contentBytes };
 }

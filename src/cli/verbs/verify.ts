@@ -8,6 +8,7 @@ import {
   type PassedOver,
   parseSelection,
   selectFrom,
+  storedShare,
   type VerifyLine,
 } from '../../index.js';
 import { normalizePage, UsageError } from '../arguments.js';
@@ -114,7 +115,7 @@ export const verify: Verb = {
       const pending: string[] = [];
       let crew: Awaited<ReturnType<typeof open.crew>> | undefined;
       try {
-        const { reader, index, inodes } = await indexed(open, io);
+        const { reader, index, inodes, contentBytes } = await indexed(open, io);
         const constants = {
           content: flags.content === true || flags.sample !== undefined,
           sample: flags.sample ?? 1,
@@ -122,6 +123,12 @@ export const verify: Verb = {
           ignored: flags.ignore,
         };
         crew = await open.crew(index, { ...lanes, compare: constants, source });
+        const show = showEntries(io, 'Comparing', inodes, {
+          workers: () => crew?.workers,
+          // Of a share of the files it is not known before how many bytes they have.
+          content: () => (flags.content === true ? storedShare(open.contentRead(), contentBytes) : undefined),
+        });
+        show(0, 0);
         const summary = await compare(
           expectation,
           reader,
@@ -129,7 +136,7 @@ export const verify: Verb = {
             ...constants,
             crew,
             signal: io.signal,
-            onProgress: showEntries(io, 'Comparing', inodes, () => crew?.workers),
+            onProgress: show,
             drain: () =>
               report?.drain() ?? (pending.length < LINES_AT_ONCE ? undefined : io.write(pending.splice(0).join(''))),
           },

@@ -1,3 +1,4 @@
+import type { ContentRead } from '../../container/content-read.js';
 import type { WorkersWish } from '../../join/open-pool.js';
 import type { ContainerIdentity } from '../../namespace/identify-container.js';
 import type { RootPlace } from '../../source/source-place.js';
@@ -70,6 +71,10 @@ export interface ExportRecord extends ContainerIdentity {
   readonly capMbps?: number;
   /** Where workers took part in the latest session, if they might. */
   readonly workers?: WorkersWish;
+  /** What was read of content up to when the share last grew, over all sessions: how much the container compresses. */
+  readonly contentRead?: Pick<ContentRead, 'contentStored' | 'contentData'>;
+  /** Bytes of file data that were there already, and were not written; missing: none. */
+  readonly passedBytes?: number;
   /** Thousandths of the work that are done: it only grows; missing while the number of entries is not known. */
   readonly permille?: number;
   /** Status of the latest session; empty while one runs. */

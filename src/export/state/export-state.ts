@@ -199,7 +199,7 @@ export class ExportState {
     `);
     this.directories.forget();
     this.#counters = { written: 0, replaced: 0, left: 0, excluded: 0, bytes: 0 };
-    this.update({ linkCopies: undefined, isAnew: true, finished: false, ...change });
+    this.update({ linkCopies: undefined, passedBytes: undefined, isAnew: true, finished: false, ...change });
   }
 
   close(): void {

@@ -241,6 +241,7 @@ class News {
   readonly #done: BitSet;
   #counts = { written: 0, replaced: 0, left: 0 };
   #bytes = 0;
+  #passedBytes = 0;
   readonly #types = new EntryCounter();
 
   constructor(count: number) {
@@ -255,10 +256,18 @@ class News {
     this.#done.add(index);
     this.#counts[outcome]++;
     this.#bytes += bytes;
-    this.#types.add(type, type === ObjectType.regular ? Number(lengthBytes) : undefined);
+    const isFile = type === ObjectType.regular;
+    if (isFile) this.#passedBytes += Number(lengthBytes) - bytes;
+    this.#types.add(type, isFile ? Number(lengthBytes) : undefined);
   }
 
   part(): FilesPart {
-    return { done: this.#done.bytes, ...this.#counts, bytes: this.#bytes, counts: this.#types.plain() };
+    return {
+      done: this.#done.bytes,
+      ...this.#counts,
+      bytes: this.#bytes,
+      counts: this.#types.plain(),
+      passedBytes: this.#passedBytes,
+    };
   }
 }

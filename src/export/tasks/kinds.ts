@@ -114,6 +114,8 @@ export interface FilesPart extends DoneCounts {
   readonly done: Uint8Array;
   /** What they are. */
   readonly counts: EntryCounts;
+  /** Bytes of file data of those of them whose content was there already; missing: none. */
+  readonly passedBytes?: number;
 }
 
 export interface FilesResult extends FilesPart {
@@ -149,6 +151,8 @@ export interface LinkedResult {
   /** Of them, by their places, those that became files of their own, since they could not be linked. */
   readonly copies: readonly number[];
   readonly bytes: number;
+  /** Bytes of file data where the content was there already; missing: none. */
+  readonly passedBytes?: number;
   /** Type of what has the names; undefined when it could not be read. */
   readonly type: EntryType | undefined;
   /** The name that others can be linked to, by its place, with its inode number. */

@@ -1,3 +1,4 @@
+import { ObjectType } from '../../format/ids.js';
 import { fileSize } from '../../namespace/content.js';
 import type { FoundInode } from '../../namespace/reader.js';
 import { joinPath } from '../../paths/join-path.js';
@@ -67,8 +68,8 @@ export async function writeLinked(task: LinkedTask, context: ExportContext): Pro
     const nothing = { outcomes: [], copies: [], bytes: 0, type: undefined, origin: undefined, large: undefined };
     return { ...nothing, originGone: group.originGone, broken };
   }
-  const { outcomes, copies, bytes, type, origin, originGone, large, broken } = group;
-  return { outcomes, copies, bytes, type, origin, originGone, large, broken };
+  const { outcomes, copies, bytes, passedBytes, type, origin, originGone, large, broken } = group;
+  return { outcomes, copies, bytes, passedBytes, type, origin, originGone, large, broken };
 }
 
 /** Name of the file, in the root, to which the names of a group are linked. */
@@ -93,6 +94,7 @@ class GroupInProgress {
   readonly outcomes: LinkedResult['outcomes'][number][] = [];
   readonly copies: number[] = [];
   bytes = 0;
+  passedBytes = 0;
   type: LinkedResult['type'];
   origin: LinkedResult['origin'];
   originGone = false;
@@ -143,6 +145,9 @@ class GroupInProgress {
       if (outcome === undefined) return;
       this.outcomes.push(outcome);
     }
+    // The content counts with the first names.
+    const isThere = !this.#task.origin && !this.large && this.bytes === 0 && this.#unusable === undefined;
+    if (found && isThere && this.type === ObjectType.regular) this.passedBytes = fileSize(found);
     if (last) await target.removeTemporary(target.root, this.#file);
   }
 

@@ -48,14 +48,16 @@ export function filesWork(context: ExportJobContext, chunk: ChunkRecord): Work<E
 }
 
 function recordDone(
-  { state, census }: ExportJobContext,
+  context: ExportJobContext,
   directory: number,
   settled: BitSet,
-  { done, written, replaced, left, bytes, counts }: FilesPart,
+  { done, written, replaced, left, bytes, counts, passedBytes }: FilesPart,
 ): void {
+  const { state, census } = context;
   settled.addAll(done);
   if (written + replaced + left > 0) state.directories.setFilled(directory);
   state.count({ written, replaced, left, bytes });
+  context.passed(passedBytes);
   census.add(directory, counts, written + replaced + left, bytes);
 }
 

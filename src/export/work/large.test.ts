@@ -38,6 +38,7 @@ beforeEach(() => {
     log: { write: () => undefined } as unknown as JobLog,
     clock: systemClock,
     total: undefined,
+    contentTotal: undefined,
     onFailure: () => undefined,
   });
   large = new LargeFilesUnderWay(context);

@@ -195,6 +195,7 @@ export class LargeFilesUnderWay {
           else if (outcome !== 'gone') {
             state.directories.setFilled(record.directory);
             state.count({ [outcome]: 1, bytes: outcome === 'left' ? -record.sizeBytes : 0 });
+            if (outcome === 'left') this.#context.passed(record.sizeBytes);
             this.#context.census.addOne(record.directory, ObjectType.regular, record.sizeBytes);
           }
           this.#forget(file);

@@ -92,6 +92,7 @@ function recordLinked(
     state.links.deleteLink(link);
   }
   state.count({ bytes: result.bytes });
+  context.passed(result.passedBytes);
   if (result.copies.length > 0) state.update({ linkCopies: (state.record.linkCopies ?? 0) + result.copies.length });
   for (const index of result.copies)
     context.log.write(
