@@ -130,7 +130,7 @@ function summaryText(
 ): string {
   const { written, replaced, left, failed, excluded, bytes, linkCopies } = progress;
   const lines = [
-    `${counted(written, 'entries')} written (${shortBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
+    `${status === 'Cancelled' ? 'Stopped: ' : ''}${counted(written, 'entries')} written (${shortBytes(bytes)}), ${replaced} replaced, ${left} there already, ${failed} failed`,
   ];
   if (excluded > 0)
     lines.push(`${wereCounted(excluded, 'entries')} left out, as the flags say; what is below them is not counted`);

@@ -23,10 +23,19 @@ const CLOSED_PIPE = 141;
 export async function runVerb(run: (io: VerbIo) => Promise<number>, json?: NodeJS.WriteStream): Promise<number> {
   leaveAtOnce();
   let endsByItself = false;
+  const end = (): never => {
+    io.clearProgress();
+    const text = io.howFar();
+    // Somebody who has not read what came before may not read this either.
+    if (json?.writableLength === 0) json.write(errorLine('cancelled', text));
+    teller(process.stderr)(`${escapeText(text)}\n`);
+    // At once: output that nobody reads, a request that nobody answers or a call that hangs would keep the process alive.
+    return exitAtOnce(INTERRUPTED);
+  };
   const signal = interruption(() => {
     // Some calls of a file system that never end are waited for by nobody who hears of the stop.
     setTimeout(() => {
-      if (!endsByItself) exitAtOnce(INTERRUPTED);
+      if (!endsByItself) end();
     }, LAST_ANSWER_MS).unref();
   });
   const io: ProgramIo = {
@@ -42,8 +51,7 @@ export async function runVerb(run: (io: VerbIo) => Promise<number>, json?: NodeJ
     return exit;
   } catch (error) {
     io.clearProgress();
-    // At once: output that nobody reads, a request that nobody answers or a call that hangs would keep the process alive.
-    if (signal.aborted) exitAtOnce(INTERRUPTED);
+    if (signal.aborted) end();
     if (error instanceof ClosedPipe) return CLOSED_PIPE;
     if (!isClfsError(error)) throw error;
     json?.write(errorLine(error.code, messageOf(error)));

@@ -1,6 +1,7 @@
 import { ClfsError, escapeText, messageOf, Pace, type ServiceFigures } from '../index.js';
 import { type ProgressFigures, serviceFigures } from './progress/figures.js';
 import { StatusLine } from './progress/status-line.js';
+import { stoppedText } from './progress/stopped-text.js';
 import { isFile, progressStream, teller, writeToFile } from './standard-streams.js';
 import type { VerbIo } from './verbs/verb.js';
 
@@ -18,6 +19,8 @@ export interface ProgramIo extends VerbIo {
   finish(): Promise<void>;
   /** Erases the line of progress, before something else is written to standard error. */
   clearProgress(): void;
+  /** How far the verb has come, in sentences, when it is stopped. */
+  howFar(): string;
 }
 
 /**
@@ -37,6 +40,7 @@ export function createIo(signal: AbortSignal): ProgramIo {
   let writtenMs = Number.NEGATIVE_INFINITY;
   let figures: (() => ProgressFigures) | undefined;
   let service: (() => ServiceFigures) | undefined;
+  let findings = 0;
   const withService = (now: ProgressFigures) => (service ? { ...now, ...serviceFigures(service()) } : now);
   // It would be written into what is shown there, and erase it.
   const show = () => {
@@ -74,12 +78,15 @@ export function createIo(signal: AbortSignal): ProgramIo {
     service(look) {
       service = look;
     },
-    found: () => undefined,
+    found() {
+      findings++;
+    },
     endsByItself: () => undefined,
     clearProgress() {
       clearInterval(timer);
       line.clear();
     },
+    howFar: () => stoppedText(figures?.(), findings),
   };
 }
 

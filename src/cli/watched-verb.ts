@@ -89,6 +89,7 @@ function watched(io: VerbIo, watchers: readonly CommandWatcher[], shown: Shown, 
     endsByItself: io.endsByItself,
     service: io.service,
     found(finding) {
+      io.found(finding);
       for (const watcher of watchers) watcher.found(finding);
     },
     progress(figures) {
