@@ -1,5 +1,5 @@
 import { sharePermille } from '../books/work-share.js';
-import { type ContentRead, type StoredShare, storedRatio } from '../container/content-read.js';
+import { type ContentRead, storedRatio } from '../container/content-read.js';
 import type { LossRecord } from '../engine/work.js';
 import type { JobLog } from '../log/job-log.js';
 import { joinPath, joinPaths } from '../paths/join-path.js';
@@ -7,6 +7,7 @@ import { JobCensus } from '../state/job-census.js';
 import { escapePath } from '../text/escape-path.js';
 import type { Clock } from '../time/clock.js';
 import type { LateWrites } from './late-writes.js';
+import type { ExportProgress } from './options.js';
 import type { ExportState } from './state/export-state.js';
 import type { NameFolding } from './target/name-folding.js';
 import type { TargetPlace } from './target/target-tree.js';
@@ -117,7 +118,7 @@ export class ExportJobContext {
    *
    * @returns undefined where that is not known: a session of an older program has not recorded it
    */
-  content(): StoredShare | undefined {
+  content(): ExportProgress['content'] {
     const { state, contentTotal: all } = this;
     if (!all) return undefined;
     const read = this.#readInAll();
@@ -125,7 +126,7 @@ export class ExportJobContext {
     const ratio = all.stored ? storedRatio(read) : 1;
     const bytes = Math.min(all.bytes, Math.max(0, Math.round(state.counters.bytes * ratio)));
     const left = Math.round(all.bytes - (state.record.passedBytes ?? 0) * ratio);
-    return { bytes, bytesTotal: Math.max(bytes, left) };
+    return { bytes, bytesTotal: Math.max(bytes, left), stored: all.stored };
   }
 
   #readInAll(): ReadSoFar {

@@ -250,7 +250,7 @@ export class ExportSession {
       failed: context.failed,
       linkCopies: context.state.record.linkCopies ?? 0,
       total: context.total,
-      content: this.#content(),
+      content: context.content(),
       permille: context.state.record.permille ?? 0,
       workers: this.#parts.workers?.(),
       retries,
@@ -258,14 +258,6 @@ export class ExportSession {
       sessionEntries: this.#done() - this.#doneBefore,
       elapsedMs: context.clock.monotonic() - this.#begunMs,
     };
-  }
-
-  #content(): ExportProgress['content'] {
-    const { context } = this.#parts;
-    const content = context.content();
-    const { bytes, bytesTotal } = content ?? {};
-    if (bytes === undefined || bytesTotal === undefined) return undefined;
-    return { bytes, bytesTotal, stored: context.contentTotal?.stored === true };
   }
 
   #writeReports(): void {
